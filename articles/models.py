@@ -1,0 +1,162 @@
+"""Articles and their versions: the text people see, and every text it has been."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
+
+from django.contrib.postgres.indexes import GinIndex
+from django.db import IntegrityError, models, transaction
+from django.db.models import F, Func, Q, Value
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Now
+from django.db.models.lookups import Exact
+
+from articles import bounds, slugs
+
+_SLUG_TRIES = 5
+
+
+class SlugTaken(Exception):
+    """Another article has this slug."""
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(f"another article has the slug {slug!a}; choose another one, or leave it out")
+
+
+class ArticleQuerySet(models.QuerySet["Article"]):
+    def newest_first(self) -> Self:
+        return self.order_by("-created_at", "-id")
+
+    def having(self, metadata: dict[str, Any]) -> Self:
+        """Articles whose metadata contains this object."""
+        return self.filter(metadata__contains=metadata)
+
+    def slugs_among(self, wanted: Sequence[str]) -> Iterable[str]:
+        """Those of the wanted slugs that some article has."""
+        return self.filter(slug__in=wanted).values_list("slug", flat=True)
+
+
+class Article(models.Model):
+    """One text with its metadata. The table also has `keywords`, a tsvector that the database generates and that
+    only keyword search reads (articles/migrations/0002): as a field it would travel with every read and write."""
+
+    slug = models.CharField(max_length=bounds.MAX_SLUG, unique=True, blank=True, validators=[bounds.check_slug])
+    title = models.CharField(max_length=bounds.MAX_TITLE, validators=[bounds.check_title])
+    content = models.TextField(blank=True, default="", db_default="", validators=[bounds.check_content])
+    metadata = models.JSONField(
+        blank=True, default=dict, db_default=Value({}, models.JSONField()), validators=[bounds.check_metadata]
+    )
+    version_number = models.PositiveIntegerField(default=1, db_default=1, editable=False)
+    content_hash = models.GeneratedField(
+        expression=RawSQL("md5(title || chr(31) || content)::uuid", ()),
+        output_field=models.UUIDField(),
+        db_persist=True,
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = ArticleQuerySet.as_manager()
+
+    class Meta:
+        db_table = "articles"
+        indexes = [
+            # ArticleQuerySet.newest_first: the lists of the API and the admin
+            models.Index(F("created_at").desc(), F("id").desc(), name="articles_newest"),
+            # ArticleQuerySet.having: metadata filters of the lists and of search
+            GinIndex(fields=["metadata"], opclasses=["jsonb_path_ops"], name="articles_metadata"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="articles_metadata_is_object",
+                condition=Q(
+                    Exact(
+                        Func(F("metadata"), function="jsonb_typeof", output_field=models.TextField()),
+                        Value("object"),
+                    )
+                ),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def save(self, *args: Any, author: str = "", **kwargs: Any) -> None:
+        """Writes the article and, where its text is new, an immutable version, in one transaction.
+
+        A missing slug is made from the title. Raises SlugTaken when the slug given belongs to another article.
+        """
+        if self._state.adding:
+            self._create(author, *args, **kwargs)
+        else:
+            self._update(author, *args, **kwargs)
+
+    def restore(self, version_number: int, author: str = "") -> None:
+        """Makes an earlier version's text the current one, as a new version. Raises ArticleVersion.DoesNotExist."""
+        version = self.versions.get(version_number=version_number)
+        self.title, self.content = version.title, version.content
+        self.save(author=author)
+
+    def _create(self, author: str, *args: Any, **kwargs: Any) -> None:
+        given = self.slug
+        for last_try in [False] * (_SLUG_TRIES - 1) + [True]:
+            self.slug = given or slugs.free_slug(self.title, Article.objects.slugs_among)
+            try:
+                with transaction.atomic():
+                    super().save(*args, **kwargs)
+                    self._write_version(author)
+                return
+            except IntegrityError as error:
+                if not _is_slug_conflict(error):
+                    raise
+                if given or last_try:
+                    raise SlugTaken(self.slug) from error
+            self._state.adding, self.pk = True, None
+
+    def _update(self, author: str, *args: Any, **kwargs: Any) -> None:
+        try:
+            with transaction.atomic():
+                locked = Article.objects.select_for_update(no_key=True).only("title", "content", "version_number")
+                before = locked.get(pk=self.pk)
+                text_is_new = (before.title, before.content) != (self.title, self.content)
+                self.version_number = before.version_number + text_is_new
+                self.updated_at = Now()
+                if (fields := kwargs.get("update_fields")) is not None:
+                    kwargs["update_fields"] = {*fields, "version_number", "updated_at"}
+                super().save(*args, **kwargs)
+                if text_is_new:
+                    self._write_version(author)
+        except IntegrityError as error:
+            if _is_slug_conflict(error):
+                raise SlugTaken(self.slug) from error
+            raise
+
+    def _write_version(self, author: str) -> None:
+        self.versions.create(
+            version_number=self.version_number, title=self.title, content=self.content, author=author
+        )
+
+
+class ArticleVersion(models.Model):
+    """One text an article has had; written once, never changed."""
+
+    article = models.ForeignKey(Article, on_delete=models.DB_CASCADE, related_name="versions")
+    version_number = models.PositiveIntegerField()
+    title = models.CharField(max_length=bounds.MAX_TITLE)
+    content = models.TextField(blank=True, db_default="")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    author = models.CharField(max_length=bounds.MAX_AUTHOR, blank=True, default="", db_default="")
+
+    class Meta:
+        db_table = "article_versions"
+        ordering = ["-version_number"]
+        constraints = [
+            # also serves an article's history, newest first
+            models.UniqueConstraint(fields=["article", "version_number"], name="article_versions_number")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} (version {self.version_number})"
+
+
+def _is_slug_conflict(error: IntegrityError) -> bool:
+    diagnostic = getattr(error.__cause__, "diag", None)
+    return "slug" in (getattr(diagnostic, "constraint_name", None) or "")

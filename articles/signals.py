@@ -1,0 +1,7 @@
+"""What articles announce to whoever listens; always inside the transaction that wrote them."""
+
+from django.dispatch import Signal
+
+# Single saves announce themselves through Django's own post_save. Set-wise writes cannot, so they send this:
+# article_ids: list[int], reason: str ("import", …)
+articles_written = Signal()

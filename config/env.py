@@ -1,0 +1,101 @@
+"""Typed readers of environment variables that refuse a bad value in one sentence."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+_FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+
+
+def _refuse(name: str, value: str, may_hold: str) -> ImproperlyConfigured:
+    return ImproperlyConfigured(f"{name} holds {value!r}; it may hold {may_hold}.")
+
+
+def text(name: str, default: str = "") -> str:
+    """The variable as it stands; an empty one counts as unset."""
+    return os.environ.get(name, "").strip() or default
+
+
+def secret(name: str, default: str = "") -> str:
+    """Like `text`; named apart so that no reader prints what it returns."""
+    return text(name, default)
+
+
+def flag(name: str, default: bool) -> bool:
+    """true/1/yes/on or false/0/no/off, in any case."""
+    value = text(name)
+    if not value:
+        return default
+    if value.lower() not in _FLAGS:
+        raise _refuse(name, value, "true or false")
+    return _FLAGS[value.lower()]
+
+
+def integer(name: str, default: int, low: int, high: int, unit: str = "") -> int:
+    """A whole number within `low`..`high` (both allowed)."""
+    value = text(name)
+    if not value:
+        return default
+    may_hold = f"a whole number from {low:,} to {high:,}{f' ({unit})' if unit else ''}"
+    try:
+        number = int(value)
+    except ValueError:
+        raise _refuse(name, value, may_hold) from None
+    if not low <= number <= high:
+        raise _refuse(name, value, may_hold)
+    return number
+
+
+def choice(name: str, default: str, allowed: Sequence[str]) -> str:
+    """One of a closed set of words, in any case."""
+    value = text(name, default).lower()
+    if value not in allowed:
+        raise _refuse(name, value, " or ".join([", ".join(allowed[:-1]), allowed[-1]]))
+    return value
+
+
+def http_url(name: str, default: str) -> str:
+    """An http(s) address without user, query or fragment; a trailing slash is dropped."""
+    value = text(name, default)
+    try:
+        parts = urlsplit(value)
+        sound = parts.scheme in {"http", "https"} and parts.hostname and not (parts.query or parts.fragment)
+        _ = parts.port
+    except ValueError:
+        sound, parts = False, urlsplit("")
+    if not sound or parts.username or parts.password:
+        raise ImproperlyConfigured(
+            f"{name} is not an address we can use; it may hold http://host[:port][/path] or https://…, "
+            "without a user, a query or a fragment."
+        )
+    return value.rstrip("/")
+
+
+def database(name: str, default: str) -> dict[str, Any]:
+    """Django's settings of a postgresql:// address; `?host=/folder` names a socket folder."""
+    parse = cast(Callable[[str], dict[str, Any]], environ.Env.db_url_config)
+    try:
+        parsed = parse(text(name, default))
+    except Exception:
+        parsed = {}
+    if parsed.get("ENGINE") != "django.db.backends.postgresql" or not parsed.get("NAME"):
+        raise ImproperlyConfigured(  # the value may hold a password, so it is not repeated
+            f"{name} cannot be read; it may hold postgresql://user:password@host:port/database "
+            "or postgresql://user@/database?host=/socket/folder."
+        )
+    parsed.setdefault("OPTIONS", {})
+    return parsed
+
+
+def redis_url(name: str, default: str) -> str:
+    """A redis://, rediss:// or unix:// address."""
+    value = text(name, default)
+    if not value.startswith(("redis://", "rediss://", "unix://")):
+        raise ImproperlyConfigured(
+            f"{name} cannot be read; it may hold redis://[:password@]host:port/number, rediss://… or unix:///socket."
+        )
+    return value

@@ -1,0 +1,167 @@
+"""Every setting of Vectorpress: read from the environment once, here, and refused here when it cannot be used."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+from config import env, logs
+from config.instance import kept_secret
+from config.stack import paths
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).expanduser().resolve()
+
+# --- this installation ------------------------------------------------------------------------------------
+DEBUG = env.flag("DEBUG", False)
+SECRET_KEY = env.secret("SECRET_KEY") or kept_secret(DATA_DIR / "secret_key")
+AUTH_TOKEN = env.secret("AUTH_TOKEN") or kept_secret(DATA_DIR / "auth_token", prefix="vp_")
+HOST = env.text("HOST", "127.0.0.1")
+PORT = env.integer("PORT", 8000, 1, 65535)
+WEB_PROCESSES = env.integer("WEB_PROCESSES", 2, 1, 64)
+WEB_THREADS = env.integer("WEB_THREADS", 8, 1, 256)
+ALLOWED_HOSTS = env.text("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
+CSRF_TRUSTED_ORIGINS = [origin for origin in env.text("CSRF_TRUSTED_ORIGINS").split(",") if origin]
+PUBLIC_SEARCH = env.flag("PUBLIC_SEARCH", True)
+API_RATE_LIMIT = env.integer("API_RATE_LIMIT", 6000, 0, 10_000_000, "requests a minute for one token, 0: none")
+PUBLIC_RATE_LIMIT = env.integer("PUBLIC_RATE_LIMIT", 300, 0, 10_000_000, "requests a minute for one address, 0: none")
+
+# --- servers ----------------------------------------------------------------------------------------------
+DATABASE_EMBEDDED = not env.text("DATABASE_URL")
+REDIS_EMBEDDED = not env.text("REDIS_URL")
+REDIS_URL = env.redis_url("REDIS_URL", paths.redis_url(DATA_DIR))
+_database = env.database("DATABASE_URL", paths.database_url(DATA_DIR))
+if env.flag("DATABASE_POOL", True):
+    _pool_max = 1 + max(WEB_THREADS, env.integer("EMBEDDING_WORKER_THREADS", 4, 1, 64)) + 2
+    _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": _pool_max, "timeout": 10}
+_database["OPTIONS"] |= {"application_name": f"vectorpress@{socket.gethostname()}"[:63]}
+_database["CONN_MAX_AGE"] = 0
+DATABASES: dict[str, dict[str, Any]] = {"default": _database}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "vectorpress",
+        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+    }
+}
+
+# --- embedding: what it means -----------------------------------------------------------------------------
+SEMANTIC_SEARCH_ENABLED = env.flag("SEMANTIC_SEARCH_ENABLED", True)
+EMBEDDING_PROVIDER = env.choice("EMBEDDING_PROVIDER", "local", ["local", "openai", "ollama"])
+_default_model = {"local": "all-MiniLM-L6-v2", "openai": "text-embedding-3-small", "ollama": "nomic-embed-text"}
+EMBEDDING_MODEL = env.text("EMBEDDING_MODEL", _default_model[EMBEDDING_PROVIDER])
+EMBEDDING_DIMENSIONS = env.integer("EMBEDDING_DIMENSIONS", 0, 0, 16_000, "0: what the model gives")
+OPENAI_API_KEY = env.secret("OPENAI_API_KEY")
+OPENAI_BASE_URL = env.http_url("OPENAI_BASE_URL", "https://api.openai.com/v1")
+OLLAMA_BASE_URL = env.http_url("OLLAMA_BASE_URL", "http://localhost:11434")
+LOCAL_EMBEDDER_PORT = env.integer(
+    "LOCAL_EMBEDDER_PORT", PORT + 10_000 if PORT <= 55_535 else PORT - 10_000, 1, 65535
+)
+LOCAL_EMBEDDER_URL = f"http://127.0.0.1:{LOCAL_EMBEDDER_PORT}/v1"
+
+# --- the queue: what happens next (milliseconds where the name's documents say so) ------------------------
+EMBEDDING_QUEUE_ENABLED = env.flag("EMBEDDING_QUEUE_ENABLED", True)
+EMBEDDING_WORKER_INTERVAL = env.integer("EMBEDDING_WORKER_INTERVAL", 5_000, 100, 3_600_000, "milliseconds")
+EMBEDDING_WORKER_TIMEOUT = env.integer("EMBEDDING_WORKER_TIMEOUT", 300_000, 5_000, 86_400_000, "milliseconds")
+EMBEDDING_MAX_RETRIES = env.integer("EMBEDDING_MAX_RETRIES", 3, 1, 100)
+EMBEDDING_RETRY_BACKOFF_BASE = env.integer("EMBEDDING_RETRY_BACKOFF_BASE", 1_000, 1, 3_600_000, "milliseconds")
+EMBEDDING_BATCH_SIZE = env.integer("EMBEDDING_BATCH_SIZE", 0, 0, 2_048, "texts, 0: what suits the provider")
+EMBEDDING_CLEANUP_INTERVAL = env.integer("EMBEDDING_CLEANUP_INTERVAL", 24, 1, 8_760, "hours")
+EMBEDDING_CLEANUP_RETENTION_DAYS = env.integer("EMBEDDING_CLEANUP_RETENTION_DAYS", 30, 1, 36_500, "days")
+EMBEDDING_CONCURRENT_WORKERS = env.integer("EMBEDDING_CONCURRENT_WORKERS", 2, 1, 64, "worker processes")
+EMBEDDING_WORKER_THREADS = env.integer("EMBEDDING_WORKER_THREADS", 4, 1, 64, "threads in each worker process")
+
+DRAMATIQ_BROKER = {
+    "BROKER": "dramatiq.brokers.redis.RedisBroker",
+    "OPTIONS": {
+        "url": REDIS_URL,
+        "socket_timeout": 5,
+        "socket_connect_timeout": 0.5,
+        "heartbeat_timeout": 20_000,
+        "maintenance_chance": 100_000,
+    },
+    # No retries, results or delays of Dramatiq's own: the task's row holds them.
+    "MIDDLEWARE": [
+        "dramatiq.middleware.ShutdownNotifications",
+        "django_dramatiq.middleware.DbConnectionsMiddleware",
+        "queueops.middleware.WorkerLife",
+    ],
+}
+DRAMATIQ_IGNORED_MODULES = ["django_structlog.tasks", "django_structlog.*"]
+
+# --- Django -----------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_dramatiq",
+    "ninja",
+    "config",
+    "queueops",
+    "embeddings",
+    "articles",
+    "access",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+TIME_ZONE = "UTC"
+USE_TZ = True
+LANGUAGE_CODE = "en"
+USE_I18N = False
+APPEND_SLASH = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}}
+]
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SECURE_CSP = {
+    "default-src": ["'self'"],
+    "frame-ancestors": ["'none'"],
+    "object-src": ["'none'"],
+    "base-uri": ["'none'"],
+}
+
+LOGGING_CONFIG = None
+logs.configure(level=env.choice("LOG_LEVEL", "info", ["debug", "info", "warning", "error"]).upper())

@@ -1,0 +1,101 @@
+"""Spaces, and the vectors that articles have in them."""
+
+from typing import Self
+
+from django.contrib.postgres.fields import IntegerRangeField
+from django.db import models
+from django.db.models import Q, Value
+from django.db.models.functions import Now
+from pgvector.django import VectorField
+
+from articles.models import Article
+
+
+class SpaceState(models.TextChoices):
+    BUILDING = "building"
+    READY = "ready"
+    SERVING = "serving"
+    RETIRED = "retired"
+
+
+class SpaceQuerySet(models.QuerySet["Space"]):
+    def receiving(self) -> Self:
+        """Spaces that every change of an article must reach, the serving one first."""
+        live = self.exclude(state=SpaceState.RETIRED)
+        return live.order_by(models.Case(models.When(state=SpaceState.SERVING, then=0), default=1), "id")
+
+    def serving(self) -> "Space | None":
+        """The space that answers searches, or None before the first one serves."""
+        return self.filter(state=SpaceState.SERVING).first()
+
+
+class Space(models.Model):
+    """One way of turning text into vectors: vectors of two spaces are never compared."""
+
+    version = models.PositiveIntegerField(unique=True)
+    provider = models.CharField(max_length=32)
+    model = models.CharField(max_length=200)
+    dimensions = models.PositiveIntegerField()
+    chunk_tokens = models.PositiveIntegerField()
+    chunk_overlap = models.PositiveIntegerField(default=0, db_default=0)
+    state = models.CharField(
+        max_length=16, choices=SpaceState, default=SpaceState.BUILDING, db_default=SpaceState.BUILDING
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    served_at = models.DateTimeField(null=True, blank=True, editable=False)
+    retired_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = SpaceQuerySet.as_manager()
+
+    class Meta:
+        db_table = "embedding_spaces"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["state"], condition=Q(state="serving"), name="embedding_spaces_one_serves"
+            ),
+            models.UniqueConstraint(
+                Value(1), condition=Q(state__in=["building", "ready"]), name="embedding_spaces_one_is_built"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=SpaceState.values), name="embedding_spaces_known_state"
+            ),
+            models.CheckConstraint(
+                condition=Q(dimensions__gte=1, dimensions__lte=16_000), name="embedding_spaces_dimensions"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model} v{self.version}"
+
+
+class ArticleEmbedding(models.Model):
+    """The vector of one chunk. A text with nothing to embed has one row without a vector and chunk_count 0,
+    so that every article that is up to date in a space has exactly one row with chunk_index 0 there."""
+
+    article = models.ForeignKey(
+        Article, on_delete=models.DB_CASCADE, related_name="embeddings", db_index=False
+    )
+    space = models.ForeignKey(Space, on_delete=models.DB_CASCADE, related_name="embeddings", db_index=False)
+    chunk_index = models.PositiveIntegerField()
+    chunk_count = models.PositiveIntegerField()
+    span = IntegerRangeField(help_text="characters of the version's content, the end left out")
+    text_hash = models.BinaryField(max_length=16, help_text="BLAKE2b-128 of the text that was embedded")
+    source_version = models.PositiveIntegerField()
+    source_hash = models.UUIDField(help_text="the article's content_hash when it was embedded")
+    embedding = VectorField(null=True)
+
+    class Meta:
+        db_table = "article_embeddings"
+        constraints = [
+            # an article's vectors (settle, explain, cascade), and what is behind in a space (coverage)
+            models.UniqueConstraint(
+                fields=["article", "space", "chunk_index"], name="article_embeddings_one_per_chunk"
+            ),
+        ]
+        indexes = [
+            # embeddings.vectors.known: text that has a vector is not paid for again; cascade from a space
+            models.Index(fields=["space", "text_hash"], name="article_embeddings_text"),
+        ]
+
+    def __str__(self) -> str:
+        return f"chunk {self.chunk_index} of article {self.article_id} in space {self.space_id}"

@@ -1,0 +1,63 @@
+"""What happened and who did it: rows that are added and never changed."""
+
+import uuid
+from typing import Any
+
+from django.db import models
+from django.db.models import Value
+from django.db.models.functions import Now
+
+
+class Level(models.TextChoices):
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class AuditLog(models.Model):
+    """The database refuses to update a row (migrations/0002); only retention and full removal delete."""
+
+    timestamp = models.DateTimeField(db_default=Now())
+    level = models.CharField(max_length=8, choices=Level, default=Level.INFO, db_default=Level.INFO)
+    category = models.CharField(max_length=32, help_text="operator, engine or sweep")
+    message = models.TextField()
+    metadata = models.JSONField(default=dict, blank=True, db_default=Value({}, models.JSONField()))
+    task_id = models.BigIntegerField(null=True, blank=True, help_text="no foreign key: history outlives tasks")
+    actor = models.CharField(max_length=150, blank=True, default="", db_default="")
+    operation_id = models.UUIDField(null=True, blank=True)
+
+    class Meta:
+        db_table = "embedding_audit_logs"
+        indexes = [
+            # the newest entries, and error analysis by time
+            models.Index(fields=["-timestamp", "-id"], name="embedding_audit_newest"),
+            # one task's story
+            models.Index(
+                fields=["task_id"], condition=models.Q(task_id__isnull=False), name="embedding_audit_task"
+            ),
+            # everything one operation did
+            models.Index(
+                fields=["operation_id"],
+                condition=models.Q(operation_id__isnull=False),
+                name="embedding_audit_operation",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.timestamp:%Y-%m-%d %H:%M:%S} {self.message}"
+
+    @classmethod
+    def write_operation(
+        cls, message: str, *, actor: str, reason: str, scope: dict[str, Any], task_ids: list[int] | None = None
+    ) -> uuid.UUID:
+        """One operator act in the caller's transaction: a row for the act and one for each task it touched.
+
+        Answers the operation's id, by which all its rows can be found.
+        """
+        operation = uuid.uuid4()
+        details = {"reason": reason, "scope": scope}
+        shared = {"category": "operator", "actor": actor, "operation_id": operation, "message": message}
+        rows = [cls(**shared, metadata=details | {"tasks": len(task_ids or [])})]
+        rows += [cls(**shared, metadata=details, task_id=task_id) for task_id in task_ids or []]
+        cls.objects.bulk_create(rows, batch_size=1000)
+        return operation

@@ -1,0 +1,22 @@
+"""Numbers over time: a row a batch and a row a sample, never a row a task."""
+
+from django.db import models
+from django.db.models import Value
+from django.db.models.functions import Now
+
+
+class Metric(models.Model):
+    timestamp = models.DateTimeField(db_default=Now())
+    name = models.CharField(max_length=64)
+    value = models.FloatField()
+    labels = models.JSONField(default=dict, blank=True, db_default=Value({}, models.JSONField()))
+
+    class Meta:
+        db_table = "performance_metrics"
+        indexes = [
+            # one number's course, newest first; retention
+            models.Index(fields=["name", "-timestamp"], name="performance_metrics_course")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.value:g}"

@@ -1,0 +1,34 @@
+"""The one row that says how the queue is meant to run, who said so and why."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+class Mode(models.TextChoices):
+    QUEUED = "queued"
+    SYNCHRONOUS = "synchronous"
+    DISABLED = "disabled"
+
+
+class QueueState(models.Model):
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, db_default=1)
+    mode = models.CharField(
+        max_length=16, choices=Mode, blank=True, default="", db_default="", help_text="empty: as the settings say"
+    )
+    is_paused = models.BooleanField(default=False, db_default=False)
+    reason = models.TextField(blank=True, default="", db_default="")
+    changed_by = models.CharField(max_length=150, blank=True, default="", db_default="")
+    changed_at = models.DateTimeField(db_default=Now())
+    swept_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        db_table = "queue_state"
+        verbose_name_plural = "queue state"
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="queue_state_one_row"),
+            models.CheckConstraint(condition=Q(mode__in=["", *Mode.values]), name="queue_state_known_mode"),
+        ]
+
+    def __str__(self) -> str:
+        return "paused" if self.is_paused else "running"

@@ -1,0 +1,7 @@
+"""What the queue announces; importable before Django's models are."""
+
+from django.dispatch import Signal
+
+tasks_ready = Signal()  # sent inside the transaction that made tasks runnable
+worker_booted = Signal()  # a worker process is about to take messages
+worker_stopping = Signal()  # a worker process was told to end
