@@ -1,4 +1,4 @@
-"""Where the embedded servers of one data folder are reached: pure functions, without Django and cheap to import."""
+"""Where the embedded servers of one data folder are reached: pure, without Django and cheap to import."""
 
 import hashlib
 import os
@@ -12,8 +12,8 @@ DATABASE_USER = "postgres"
 def socket_dir(data_dir: Path) -> Path:
     """The folder of the servers' sockets: the same for every process that names the same data folder.
 
-    A socket's path may hold 107 bytes (103 on macOS), which a deep data folder exceeds, so the sockets live below
-    the system's temporary folder, under a hash of the data folder's real path.
+    A socket's path may hold 107 bytes (103 on macOS), which a deep data folder exceeds, so the sockets live
+    below the system's temporary folder, under a hash of the data folder's real path.
     """
     digest = hashlib.sha256(os.fsencode(data_dir.resolve())).hexdigest()[:12]
     return Path(tempfile.gettempdir()) / f"vectorpress-{digest}"

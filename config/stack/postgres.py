@@ -1,0 +1,154 @@
+"""An embedded Postgres: made on first use, reached through a socket only, gone when its starter is gone."""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from config.stack import paths
+from config.stack.accounts import claim_folder, needs_reach, server_account
+from config.stack.binaries import postgres_bin_dir
+from config.stack.leftovers import end_leftover
+from config.stack.processes import Process, StackError, launcher
+from config.stack.service import Service
+
+SMALL_MACHINE = {
+    "shared_buffers": "256MB",
+    "maintenance_work_mem": "256MB",  # what an HNSW build of some hundred thousand vectors fits in
+    "max_connections": "100",
+    "max_wal_size": "4GB",
+    "wal_compression": "on",
+    "random_page_cost": "1.1",
+    "jit": "off",
+    "log_checkpoints": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "",
+}
+FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+PARALLEL_BUILD_MEMORY = 512 * 1024 * 1024
+FAST_SHUTDOWN = signal.SIGINT  # ends sessions; SIGTERM would wait for them
+
+
+class PostgresServer(Service):
+    """One cluster in `data_dir`, listening in `socket_dir`."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        socket_dir: Path,
+        options: Mapping[str, str] | None = None,
+        *,
+        database: str = paths.DATABASE,
+    ) -> None:
+        """`options` are server settings on top of `SMALL_MACHINE`; `database` is made when it is missing."""
+        self.data_dir = data_dir.resolve()
+        self.socket_dir = socket_dir
+        self.database = database
+        self.bin_dir = postgres_bin_dir()
+        self.account = server_account(self.data_dir)
+        self._initialise_durably = not (options and options.get("fsync") == "off")
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(socket_dir),
+            **SMALL_MACHINE,
+            **shared_memory(),
+            **(options or {}),
+        }
+        words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        super().__init__(
+            Process(
+                "postgres",
+                [self.bin_dir / "postgres", "-D", self.data_dir, *words],
+                stop_signal=FAST_SHUTDOWN,
+                env=server_environment(),
+                account=self.account,
+            )
+        )
+
+    @property
+    def url(self) -> str:
+        """The address of its database."""
+        return paths.postgres_url(self.socket_dir, self.database)
+
+    def prepare(self) -> None:
+        """Makes folders and cluster if missing and clears what a killed server left."""
+        claim_folder(self.socket_dir, self.account)
+        claim_folder(self.data_dir, self.account)
+        self.process.reach = needs_reach(
+            self.account, self.bin_dir / "postgres", self.data_dir, self.socket_dir
+        )
+        if not (self.data_dir / "PG_VERSION").exists():
+            self._make_cluster()
+        lock = self.data_dir / "postmaster.pid"
+        end_leftover(lock, str(self.data_dir), FAST_SHUTDOWN)
+        # Postgres takes any living process of the same user with the id in these files for itself.
+        for stale in [lock, *self.socket_dir.glob(".s.PGSQL.*")]:
+            stale.unlink(missing_ok=True)
+
+    def ready(self) -> bool:
+        """Whether it answers; makes the database when it is missing."""
+        try:
+            with psycopg.connect(
+                paths.postgres_url(self.socket_dir, "postgres"), autocommit=True, connect_timeout=2
+            ) as connection:
+                known = connection.execute(
+                    "SELECT 1 FROM pg_database WHERE datname = %s", [self.database]
+                ).fetchone()
+                if not known:
+                    connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self.database)))
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _make_cluster(self) -> None:
+        """Makes the cluster beside its place and moves it there: a half-made one is never taken for whole."""
+        if any(self.data_dir.iterdir()):
+            raise StackError(
+                f"{self.data_dir} holds files but no Postgres data: move them away or set DATA_DIR."
+            )
+        new = self.data_dir.with_name(f"{self.data_dir.name}.new")
+        shutil.rmtree(new, ignore_errors=True)
+        claim_folder(new, self.account)
+        self._initdb(new)
+        new.rename(self.data_dir)
+
+    def _initdb(self, folder: Path) -> None:
+        command = [
+            *launcher(signal.SIGKILL, self.account, self.process.reach),
+            *[
+                str(self.bin_dir / "initdb"),
+                "-D",
+                str(folder),
+                f"--username={paths.DATABASE_USER}",
+                "--auth=trust",
+            ],
+            # Sorting and case rules built into Postgres: the same on every machine, and no ICU is needed.
+            *["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"],
+            *["--no-instructions", *([] if self._initialise_durably else ["--no-sync"])],
+        ]
+        made = subprocess.run(command, env=server_environment(), capture_output=True, text=True, check=False)
+        if made.returncode != 0:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise StackError(f"Postgres data could not be made in {folder}:\n{made.stderr.strip()}")
+
+
+def shared_memory() -> dict[str, str]:
+    """Keeps parallel index builds out of a /dev/shm that is too small for them, as many containers have."""
+    try:
+        room = os.statvfs("/dev/shm")
+    except OSError:
+        return {}
+    enough = room.f_bavail * room.f_frsize >= PARALLEL_BUILD_MEMORY
+    return {} if enough else {"dynamic_shared_memory_type": "mmap"}
+
+
+def server_environment() -> dict[str, str]:
+    """What a server needs of our environment: none of its secrets."""
+    wanted = ["PATH", "TMPDIR", "LD_LIBRARY_PATH"]
+    return {"LC_ALL": "C", **{name: os.environ[name] for name in wanted if name in os.environ}}

@@ -1,0 +1,144 @@
+"""Child processes that never outlive us: each leads a group of its own and is read line by line."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, NamedTuple, Self
+
+LAUNCHER = Path(__file__).with_name("launch.py")
+ISOLATED_PYTHON = [sys.executable, "-I", "-S"]
+REMEMBERED_LINES = 20
+
+
+class StackError(Exception):
+    """Why the stack cannot start or go on: a sentence for the person at the terminal."""
+
+
+class Account(NamedTuple):
+    """A user and its group, by number."""
+
+    uid: int
+    gid: int
+
+
+class Process:
+    """One program with everything it starts: a group that is signalled, killed and reaped as a whole.
+
+    Start it from the main thread: Linux counts the death of the starting *thread* as the parent's death.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        *,
+        stop_signal: signal.Signals = signal.SIGTERM,
+        env: Mapping[str, str] | None = None,
+        account: Account | None = None,
+    ) -> None:
+        """`stop_signal` asks it to end in good order; `account`: as whom it runs, None for ourselves."""
+        self.name = name
+        self.command = [str(part) for part in command]
+        self.stop_signal = stop_signal
+        self.env = env
+        self.account = account
+        self.reach = False
+        self.on_line: Callable[[Process, str], None] = lambda _process, _line: None
+        self.on_exit: Callable[[Process], None] = lambda _process: None
+        self.last_lines: deque[str] = deque(maxlen=REMEMBERED_LINES)
+        self.exited = threading.Event()
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The leader's process id, which is the group's id too; None before the first start."""
+        return self._child.pid if self._child else None
+
+    @property
+    def returncode(self) -> int | None:
+        """As subprocess has it: negative for a signal, None while it runs."""
+        return self._child.returncode if self._child else None
+
+    @property
+    def running(self) -> bool:
+        return self._child is not None and not self.exited.is_set()
+
+    def start(self) -> Self:
+        """Starts the program, anew if it ran before."""
+        self.exited.clear()
+        self.last_lines.clear()
+        self._child = subprocess.Popen(
+            [*launcher(self.stop_signal, self.account, self.reach), *self.command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=self.env,
+            start_new_session=True,
+        )
+        assert self._child.stdout is not None
+        reader = threading.Thread(target=self._read, args=(self._child.stdout,), daemon=True)
+        reader.start()
+        threading.Thread(target=self._reap, args=(self._child, reader), daemon=True).start()
+        return self
+
+    def ask_to_stop(self) -> None:
+        """Sends the stop signal to the leader, which is expected to stop its own children."""
+        if self.running and self.pid:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, self.stop_signal)
+
+    def kill(self) -> None:
+        """Kills the whole group at once."""
+        if self.running and self.pid:
+            kill_group(self.pid)
+
+    def stop(self, grace: float) -> bool:
+        """Stops it within `grace` seconds, killed if need be; True when it ended in good order."""
+        if not self.running:
+            return True
+        self.ask_to_stop()
+        if self.exited.wait(grace):
+            return True
+        self.kill()
+        self.exited.wait()
+        return False
+
+    def describe_end(self) -> str:
+        """How it ended, in words: "exited with 1", "was ended by SIGKILL"."""
+        code = self.returncode
+        if code is not None and code < 0:
+            return f"was ended by {signal.Signals(-code).name}"
+        return f"exited with {code}"
+
+    def _read(self, output: IO[bytes]) -> None:
+        with output:
+            for raw in output:
+                line = raw.decode(errors="replace").rstrip()
+                self.last_lines.append(line)
+                self.on_line(self, line)
+
+    def _reap(self, child: subprocess.Popen[bytes], reader: threading.Thread) -> None:
+        child.wait()
+        kill_group(child.pid)  # what a dead leader leaves behind would hold ports, sockets and our pipe
+        reader.join()
+        self.exited.set()
+        self.on_exit(self)
+
+
+def launcher(death_signal: signal.Signals, account: Account | None, reach: bool) -> list[str]:
+    """The words to put before a command so that launch.py starts it."""
+    user = f"{account.uid}:{account.gid}" if account else "-"
+    wishes = [str(os.getpid()), str(int(death_signal)), user, "reach" if reach else "-"]
+    return [*ISOLATED_PYTHON, str(LAUNCHER), *wishes]
+
+
+def kill_group(group: int) -> None:
+    """Kills every process of the group; one that is gone already is no error."""
+    with suppress(ProcessLookupError, PermissionError):  # macOS refuses for a group of zombies
+        os.killpg(group, signal.SIGKILL)

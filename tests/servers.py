@@ -1,0 +1,80 @@
+"""A pytest plugin: one temporary Postgres and Valkey for the whole run, before Django reads its settings.
+
+Loaded with `-p tests.servers`. The first process starts them; xdist's workers inherit their addresses
+through the environment. VECTORPRESS_TEST_DATABASE_URL and VECTORPRESS_TEST_REDIS_URL name servers to use
+instead.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from config.stack import paths
+from config.stack.postgres import FAST_AND_FORGETFUL, PostgresServer
+from config.stack.valkey import ValkeyServer
+
+AUTH_TOKEN = "test-token-with-all-three-scopes"
+OWN_SETTINGS = {
+    "DEBUG",
+    "PORT",
+    "HOST",
+    "DATABASE_URL",
+    "REDIS_URL",
+    "LOG_LEVEL",
+    "ALLOWED_HOSTS",
+    "SECRET_KEY",
+}
+OWN_PREFIXES = ("EMBEDDING_", "OPENAI_", "OLLAMA_", "SEMANTIC_", "WEB_", "API_", "PUBLIC_", "LOCAL_EMBEDDER_")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests() -> None:
+    """Runs before pytest-django loads the settings."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    forget_the_developers_settings()
+    data_dir = temporary_data_dir()
+    os.environ |= {
+        "DATA_DIR": str(data_dir),
+        "DATABASE_URL": os.environ.get("VECTORPRESS_TEST_DATABASE_URL") or started_postgres(data_dir),
+        "REDIS_URL": os.environ.get("VECTORPRESS_TEST_REDIS_URL") or started_valkey(data_dir),
+        "DATABASE_POOL": "0",  # pooled sessions of worker threads would block dropping the test database
+        "AUTH_TOKEN": AUTH_TOKEN,
+        "SECRET_KEY": "only-for-tests",
+    }
+
+
+def forget_the_developers_settings() -> None:
+    """What happens to be set in the shell must not decide whether a test passes."""
+    for name in list(os.environ):
+        if name in OWN_SETTINGS or name.startswith(OWN_PREFIXES):
+            del os.environ[name]
+
+
+def temporary_data_dir() -> Path:
+    """A folder that is gone when the run ends, its sockets too."""
+    data_dir = Path(tempfile.mkdtemp(prefix="vectorpress-test-"))
+    data_dir.chmod(0o711)  # as root, Postgres runs as another user, who must get in
+    for folder in (data_dir, paths.socket_dir(data_dir)):
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return data_dir
+
+
+def started_postgres(data_dir: Path) -> str:
+    """The address of a running Postgres that forgets everything in a power cut, and is fast for it."""
+    server = PostgresServer(data_dir / "postgres", paths.socket_dir(data_dir), FAST_AND_FORGETFUL)
+    atexit.register(server.stop)
+    server.start()
+    return server.url
+
+
+def started_valkey(data_dir: Path) -> str:
+    """The address of a running Valkey that keeps nothing on disk."""
+    server = ValkeyServer(data_dir / "valkey", paths.socket_dir(data_dir), append_only=False)
+    atexit.register(server.stop)
+    server.start()
+    return server.url
