@@ -32,11 +32,23 @@ SMALL_MACHINE = {
 }
 FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 PARALLEL_BUILD_MEMORY = 512 * 1024 * 1024
+PM_STATUS_LINE = 8  # src/include/utils/pidfile.h
 FAST_SHUTDOWN = signal.SIGINT  # ends sessions; SIGTERM would wait for them
 
 
 class PostgresServer(Service):
     """One cluster in `data_dir`, listening in `socket_dir`."""
+
+    noise = (
+        "starting PostgreSQL",
+        "listening on Unix socket",
+        "database system was shut down",
+        "received fast shutdown",
+        "aborting any active",
+        "logical replication launcher",
+        "shutting down",
+        "terminating connection due to administrator command",
+    )
 
     def __init__(
         self,
@@ -68,7 +80,8 @@ class PostgresServer(Service):
                 stop_signal=FAST_SHUTDOWN,
                 env=server_environment(),
                 account=self.account,
-            )
+            ),
+            grace=3.0,
         )
 
     @property
@@ -93,6 +106,8 @@ class PostgresServer(Service):
 
     def ready(self) -> bool:
         """Whether it answers; makes the database when it is missing."""
+        if not self._says_ready():  # a connection before that moment would fail and leave a line in the log
+            return False
         try:
             with psycopg.connect(
                 paths.postgres_url(self.socket_dir, "postgres"), autocommit=True, connect_timeout=2
@@ -105,6 +120,14 @@ class PostgresServer(Service):
         except psycopg.OperationalError:
             return False
         return True
+
+    def _says_ready(self) -> bool:
+        """Whether the server's lock file holds the state "ready" (its eighth line, as pg_ctl reads it)."""
+        try:
+            lines = (self.data_dir / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return False
+        return len(lines) >= PM_STATUS_LINE and lines[PM_STATUS_LINE - 1].strip() == "ready"
 
     def _make_cluster(self) -> None:
         """Makes the cluster beside its place and moves it there: a half-made one is never taken for whole."""

@@ -116,6 +116,11 @@ class Process:
             return f"was ended by {signal.Signals(-code).name}"
         return f"exited with {code}"
 
+    def last_words(self) -> str:
+        """The last lines it wrote, to follow a sentence about its end."""
+        lines = "\n  ".join(self.last_lines)
+        return f"; its last lines:\n  {lines}" if lines else " and wrote nothing."
+
     def _read(self, output: IO[bytes]) -> None:
         with output:
             for raw in output:

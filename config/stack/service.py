@@ -1,7 +1,7 @@
 """A process that is of use only once it answers: prepare it, start it, wait until it is ready."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from config.stack.processes import Process, StackError
 
@@ -11,8 +11,13 @@ Pause = Callable[[float], object]
 class Service:
     """One member of the stack; subclasses say what it needs before its start and when it answers."""
 
-    def __init__(self, process: Process) -> None:
+    noise: Sequence[str] = ()
+    """Parts of lines that tell nobody anything; such lines are not shown."""
+
+    def __init__(self, process: Process, grace: float = 1.0) -> None:
+        """`grace` is how many seconds it may take to stop in good order."""
         self.process = process
+        self.grace = grace
 
     @property
     def name(self) -> str:
@@ -31,9 +36,9 @@ class Service:
         self.process.start()
         self.wait_until_ready(seconds, self.process.exited.wait)
 
-    def stop(self, grace: float = 10.0) -> None:
-        """Stops it within `grace` seconds."""
-        self.process.stop(grace)
+    def stop(self) -> None:
+        """Stops it within its grace, killed if need be."""
+        self.process.stop(self.grace)
 
     def wait_until_ready(self, seconds: float, pause: Pause) -> None:
         """Waits until it answers; `pause(seconds)` is called between two looks and may end early or raise."""
@@ -41,14 +46,10 @@ class Service:
         while not self.ready():
             if self.process.exited.is_set():
                 raise StackError(
-                    f"{self.name} {self.process.describe_end()} while starting{self._last_words()}"
+                    f"{self.name} {self.process.describe_end()} while starting{self.process.last_words()}"
                 )
             if time.monotonic() > deadline:
                 raise StackError(
-                    f"{self.name} did not answer within {seconds:.0f} seconds{self._last_words()}"
+                    f"{self.name} did not answer within {seconds:.0f} seconds{self.process.last_words()}"
                 )
             pause(0.02)
-
-    def _last_words(self) -> str:
-        lines = "\n  ".join(self.process.last_lines)
-        return f"; its last lines:\n  {lines}" if lines else " and wrote nothing."

@@ -16,6 +16,8 @@ from config.stack.service import Service
 class ValkeyServer(Service):
     """One server that keeps its data in `data_dir` and listens in `socket_dir`."""
 
+    noise = ("Memory overcommit must be enabled", "scheduling shutdown", "ready to exit")
+
     def __init__(self, data_dir: Path, socket_dir: Path, *, append_only: bool = True) -> None:
         """`append_only` keeps writes on disk, at most a second late; without it nothing survives a stop."""
         self.data_dir = data_dir.resolve()

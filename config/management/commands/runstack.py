@@ -1,0 +1,28 @@
+"""Starts everything Vectorpress needs on one machine and keeps it running until Ctrl-C."""
+
+import os
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from config.stack.processes import StackError
+from config.stack.up import up
+
+
+class Command(BaseCommand):
+    help = "Runs Postgres, Valkey, the embedder, the workers and the web server under one supervisor."
+    requires_system_checks = []  # the checks ask a database that is about to be started
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--no-import", action="store_true", help="do not import the first corpus into an empty database"
+        )
+
+    def handle(self, *, no_import: bool, **_options: Any) -> None:
+        os.chdir(settings.BASE_DIR)
+        try:
+            up(first_import=not no_import)
+        except StackError as error:
+            raise CommandError(str(error)) from None

@@ -1,0 +1,77 @@
+"""What happens once in the life of an installation: an admin login is made, a first corpus imported."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import connection, connections
+from django.db.backends.postgresql.base import DatabaseWrapper
+from django.db.migrations.executor import MigrationExecutor
+
+ADMIN_NAME = "admin"
+
+
+class Login(NamedTuple):
+    """How to enter the admin; the password is known only in the run that made it."""
+
+    name: str
+    password: str | None
+
+
+def pending_migrations() -> bool:
+    """Whether the database is behind the code."""
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def login_file() -> Path:
+    """Where the login made on first start is kept, readable by its owner alone."""
+    return settings.DATA_DIR / "admin_login"
+
+
+def ensure_login() -> Login | None:
+    """Makes an admin with a random password where the database has none; None if somebody else made one."""
+    users = get_user_model()._default_manager
+    if users.filter(is_superuser=True).exists():
+        known = login_file().exists() and login_file().read_text().split("\n", 1)[0]
+        return Login(known, None) if known else None
+    made = Login(ADMIN_NAME, secrets.token_urlsafe(12))
+    write_private(login_file(), f"{made.name}\n{made.password}\n")
+    users.create_superuser(made.name, password=made.password)
+    return made
+
+
+def release_connections() -> None:
+    """Closes the supervisor's own connections: it needs none while it watches."""
+    connection.close()
+    cast(DatabaseWrapper, connections["default"]).close_pool()
+
+
+class FirstImport:
+    """The first import, remembered in the data folder: run once, and again only where it was interrupted."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._mark = data_dir / "first_import"
+
+    def wanted(self, articles: int) -> bool:
+        """Whether it is to be run: on a database without articles, or where it was interrupted."""
+        state = self._mark.read_text().strip() if self._mark.exists() else ""
+        return state == "begun" or (state == "" and articles == 0)
+
+    def begun(self) -> None:
+        """Remembers that it runs."""
+        write_private(self._mark, "begun\n")
+
+    def done(self) -> None:
+        """Remembers that it is over for good."""
+        write_private(self._mark, "done\n")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a file that its owner alone may read, from its first moment on."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)

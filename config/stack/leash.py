@@ -1,0 +1,92 @@
+"""The two ends of a pipe that ends the stack when its supervisor is killed and can do nothing any more.
+
+The supervisor holds one end (`Leash`). The other is this file run by path, as a process of its own that
+outlives the supervisor by some seconds: each line it reads lists the process groups that live now
+("pid:signal pid:signal"), and when the pipe closes it asks the leaders to stop, then kills what is left of
+their groups.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+SECONDS_TO_STOP = 4.0
+
+
+class Leash:
+    """The supervisor's end."""
+
+    def __init__(self, keep_open: int) -> None:
+        """`keep_open` is a file the other end keeps open too: the lock on the data, until nothing uses it."""
+        self._keep_open = keep_open
+        self._process = self._start()
+
+    def hold(self, members: Iterable[tuple[int, signal.Signals]]) -> None:
+        """Tells the other end which groups (leader's pid, stop signal) live now."""
+        line = " ".join(f"{pid}:{int(stop_signal)}" for pid, stop_signal in members)
+        try:
+            self._send(line)
+        except OSError:  # somebody killed it
+            self._process.wait()
+            self._process = self._start()
+            self._send(line)
+
+    def release(self) -> None:
+        """Ends the other end; to be called when the stack has been stopped in good order."""
+        with suppress(OSError):
+            self.hold([])
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", str(Path(__file__))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[self._keep_open],
+            start_new_session=True,
+            bufsize=0,
+        )
+
+    def _send(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line.encode() + b"\n")
+
+
+def main() -> None:
+    """The other end."""
+    members: list[tuple[int, int]] = []
+    for line in sys.stdin:
+        members = [(int(pid), int(number)) for pid, number in (word.split(":") for word in line.split())]
+    for pid, number in members:
+        with suppress(OSError):
+            os.kill(pid, number)
+    groups = [pid for pid, _ in members]
+    deadline = time.monotonic() + SECONDS_TO_STOP
+    while any(map(lives, groups)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for group in groups:
+        with suppress(OSError):
+            os.killpg(group, signal.SIGKILL)
+
+
+def lives(group: int) -> bool:
+    """Whether any process of this group is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # macOS says so of a group of zombies
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    main()

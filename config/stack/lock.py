@@ -1,0 +1,61 @@
+"""One stack a data folder: a lock that dies with its holder, and says who that is."""
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+from config.stack.leftovers import command_line
+from config.stack.processes import StackError
+
+SECONDS_TO_CLEAN_UP = 10.0  # what a killed stack's leash needs at most, see leash.py
+
+
+class DataLock:
+    """The right to run the servers of one data folder."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self.path = data_dir / "stack.lock"
+        self._file: int | None = None
+
+    def acquire(self, url: str) -> int:
+        """Takes the lock, to be found under `url`, and returns the file that holds it; refuses if held.
+
+        Children that inherit the file hold the lock too: a killed stack's folder is free once its leash has
+        ended its last process, which is waited for.
+        """
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        deadline = time.monotonic() + SECONDS_TO_CLEAN_UP
+        while not self._locked(file):
+            holder, its_url = self._holder()
+            if time.monotonic() > deadline or "runstack" in command_line(holder):
+                os.close(file)
+                raise StackError(
+                    f"Vectorpress already runs on the data in {self.data_dir} (process {holder}, {its_url}): "
+                    "stop it there, or set DATA_DIR and PORT to run another one."
+                )
+            time.sleep(0.05)
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"{os.getpid()}\n{url}\n".encode(), 0)
+        self._file = file
+        return file
+
+    def release(self) -> None:
+        """Gives the folder free."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _locked(self, file: int) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _holder(self) -> tuple[int, str]:
+        """Process id and address of the holder; 0 and "?" in the moment before it has written them."""
+        pid, _, url = self.path.read_text().strip().partition("\n")
+        return int(pid or 0), url or "?"

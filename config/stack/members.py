@@ -1,0 +1,132 @@
+"""The programs of the stack, made from the settings: two servers, embedder, workers and web server."""
+
+import http.client
+import os
+import socket
+import sys
+from pathlib import Path
+
+from django.conf import settings
+
+from config.stack import paths
+from config.stack.postgres import PostgresServer
+from config.stack.processes import Process, StackError
+from config.stack.service import Service
+from config.stack.valkey import ValkeyServer
+
+LOOPBACK = "127.0.0.1"
+SECONDS_FOR_RUNNING_TASKS = 2
+
+
+def servers() -> list[Service]:
+    """The embedded servers, without those that DATABASE_URL or REDIS_URL replace."""
+    data_dir: Path = settings.DATA_DIR
+    sockets = paths.socket_dir(data_dir)
+    members: list[Service] = []
+    if settings.DATABASE_EMBEDDED:
+        members.append(PostgresServer(data_dir / "postgres", sockets))
+    if settings.REDIS_EMBEDDED:
+        members.append(ValkeyServer(data_dir / "valkey", sockets))
+    return members
+
+
+def embedder() -> list[Service]:
+    """The local embedder, where it is the provider."""
+    if settings.EMBEDDING_PROVIDER != "local":
+        return []
+    return [HttpService(manage("embedder", "serve_embedder"), LOOPBACK, settings.LOCAL_EMBEDDER_PORT)]
+
+
+def workers() -> Service:
+    """Dramatiq's master with its processes; tasks cut off by a stop are taken up again by lease."""
+    threads = str(settings.EMBEDDING_WORKER_THREADS)
+    process = manage(
+        "workers",
+        "rundramatiq",
+        f"--processes={settings.EMBEDDING_CONCURRENT_WORKERS}",
+        f"--threads={threads}",
+        f"--worker-shutdown-timeout={SECONDS_FOR_RUNNING_TASKS * 1000}",
+        "--skip-logging",
+        # A process holds no more messages than it has threads: nothing waits behind a slow provider call.
+        env={"dramatiq_queue_prefetch": threads},
+    )
+    return Service(process, grace=SECONDS_FOR_RUNNING_TASKS + 1.5)
+
+
+def web() -> Service:
+    """Granian with the WSGI application."""
+    process = Process(
+        "web",
+        [
+            *[
+                sys.executable,
+                "-m",
+                "granian",
+                "config.wsgi:application",
+                "--interface=wsgi",
+                "--http=1",
+                "--no-ws",
+            ],
+            *[f"--host={settings.HOST}", f"--port={settings.PORT}", f"--working-dir={settings.BASE_DIR}"],
+            *[f"--workers={settings.WEB_PROCESSES}", f"--blocking-threads={settings.WEB_THREADS}"],
+            *["--workers-kill-timeout=1", "--respawn-failed-workers", "--respawn-interval=0.5"],
+            "--log-level=warning",
+        ],
+        env=child_environment(),
+    )
+    service = HttpService(process, settings.HOST, settings.PORT, grace=2.0)
+    service.noise = ["quite high compared to the number of CPU cores"]
+    return service
+
+
+def manage(name: str, command: str, *words: str, env: dict[str, str] | None = None) -> Process:
+    """A `manage.py` command as a process of the stack."""
+    program = [sys.executable, str(settings.BASE_DIR / "manage.py"), command, *words]
+    return Process(name, program, env=child_environment() | (env or {}))
+
+
+def child_environment() -> dict[str, str]:
+    """Our own environment, with what a child could read differently made explicit."""
+    return os.environ | {
+        "DATA_DIR": str(settings.DATA_DIR),
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+class HttpService(Service):
+    """A member that answers HTTP on loopback or, told so by HOST, on other addresses."""
+
+    def __init__(self, process: Process, host: str, port: int, grace: float = 1.0) -> None:
+        super().__init__(process, grace)
+        self.address = (reachable(host), port)
+
+    def ready(self) -> bool:
+        """Whether it gives any HTTP answer."""
+        connection = http.client.HTTPConnection(*self.address, timeout=2)
+        try:
+            connection.request("GET", "/health")
+            connection.getresponse()
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+        return True
+
+
+def reachable(host: str) -> str:
+    """Where we reach a server of ours that listens on `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+
+
+def demand_free(host: str, port: int, setting: str) -> None:
+    """Refuses a port that another program listens on."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one just closed by us is free
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise StackError(
+                f"Port {port} on {host} cannot be used ({error.strerror}): set {setting} to a free one."
+            ) from None

@@ -1,0 +1,166 @@
+"""Keeps the members of the stack alive: starts them, starts again what died, stops all in order."""
+
+import signal
+import time
+from collections.abc import Iterable, Sequence
+from queue import Empty, SimpleQueue
+from types import FrameType, TracebackType
+from typing import Never, Self
+
+from config.stack.leash import Leash
+from config.stack.processes import Process, StackError
+from config.stack.report import Report
+from config.stack.service import Service
+
+SECONDS_TO_STOP = 4.5
+SHORTEST_GRACE = 0.3
+SHORTEST_BACKOFF = 0.5
+LONGEST_BACKOFF = 10.0
+SECONDS_TO_BE_CALLED_WELL = 30.0
+SECONDS_BETWEEN_LOOKS = 60.0
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class StopRequested(Exception):
+    """Somebody asked the stack to stop."""
+
+
+class Supervisor:
+    """Used as a context: signals are ours inside it, and nothing of the stack is left behind it.
+
+    Everything happens in the main thread, which waits for the next event: the end of a process, a signal, or
+    the moment at which a process is to be started again.
+    """
+
+    def __init__(self, report: Report, leash: Leash) -> None:
+        self.report = report
+        self.leash = leash
+        self.services: list[Service] = []
+        self._helpers: list[Process] = []
+        self._events: SimpleQueue[Process | None] = (
+            SimpleQueue()
+        )  # None: stop; its put() is safe in a handler
+        self._restarts: dict[Service, float] = {}
+        self._started: dict[Service, float] = {}
+        self._failures: dict[Service, int] = {}
+        self._stopping = False
+
+    def __enter__(self) -> Self:
+        for number in STOP_SIGNALS:
+            signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> bool:
+        self._stop_everything()
+        self.leash.release()
+        return kind is StopRequested
+
+    def launch(self, service: Service) -> None:
+        """Makes it a member and starts it, without waiting until it answers."""
+        self.services.append(service)
+        self._watch_over(service.process, service.noise)
+        self._start(service)
+
+    def await_ready(self, services: Iterable[Service], seconds: float) -> None:
+        """Waits until all of these answer; a StackError says which does not and why."""
+        for service in services:
+            service.wait_until_ready(seconds, self.pause)
+
+    def run(self, process: Process) -> None:
+        """Runs a helper to its end; a StackError if that is not a good one."""
+        self.begin(process)
+        while not process.exited.is_set():
+            self.pause(1.0)
+        if process.returncode != 0:
+            raise StackError(f"{process.name} {process.describe_end()}{process.last_words()}")
+
+    def begin(self, process: Process) -> None:
+        """Starts a helper, which is stopped with the stack but not started again when it ends."""
+        self._helpers.append(process)
+        self._watch_over(process)
+        process.start()
+        self._tell_leash()
+
+    def watch(self) -> Never:
+        """Keeps every member alive until somebody asks for a stop."""
+        while True:
+            self.pause(SECONDS_BETWEEN_LOOKS)
+
+    def pause(self, seconds: float) -> None:
+        """Waits for the next event, `seconds` at most, and answers it; StopRequested ends it all."""
+        next_restart = min(self._restarts.values(), default=time.monotonic() + seconds)
+        try:
+            ended = self._events.get(timeout=max(0.0, min(seconds, next_restart - time.monotonic())))
+        except Empty:
+            self._start_what_is_due()
+            return
+        if ended is None:
+            raise StopRequested
+        self._note_end(ended)
+
+    def _watch_over(self, process: Process, noise: Sequence[str] = ()) -> None:
+        def show(process: Process, line: str) -> None:
+            if line and not any(part in line for part in noise):
+                self.report.relay(process.name, line)
+
+        process.on_line = show
+        process.on_exit = self._events.put
+
+    def _start(self, service: Service) -> None:
+        service.prepare()
+        service.process.start()
+        self._started[service] = time.monotonic()
+        self._tell_leash()
+
+    def _tell_leash(self) -> None:
+        processes = [*(service.process for service in self.services), *self._helpers]
+        self.leash.hold([(p.pid, p.stop_signal) for p in processes if p.running and p.pid])
+
+    def _note_end(self, process: Process) -> None:
+        """A member that ended is due again after a pause that grows while it keeps ending soon."""
+        self._tell_leash()
+        for service in self.services:
+            if service.process is process:
+                self._plan_restart(service, process.describe_end())
+
+    def _plan_restart(self, service: Service, what_happened: str) -> None:
+        lived = time.monotonic() - self._started.get(service, 0.0)
+        failures = 0 if lived > SECONDS_TO_BE_CALLED_WELL else self._failures.get(service, 0)
+        self._failures[service] = failures + 1
+        wait = min(LONGEST_BACKOFF, SHORTEST_BACKOFF * 2**failures)
+        self._restarts[service] = time.monotonic() + wait
+        self.report.say(f"{service.name} {what_happened}; it is started again in {wait:g} s")
+
+    def _start_what_is_due(self) -> None:
+        for service in [service for service, due in self._restarts.items() if due <= time.monotonic()]:
+            del self._restarts[service]
+            try:
+                self._start(service)
+            except StackError as error:
+                self._plan_restart(service, f"could not be started ({error})")
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        """The first signal stops in good order; a further Ctrl-C kills."""
+        if not self._stopping:
+            self._stopping = True
+            self._events.put(None)
+        elif number == signal.SIGINT:
+            for process in [*self._helpers, *(service.process for service in self.services)]:
+                process.kill()
+
+    def _stop_everything(self) -> None:
+        """Stops helpers, then members in the reverse order of their start, all within SECONDS_TO_STOP."""
+        self._stopping = True
+        deadline = time.monotonic() + SECONDS_TO_STOP
+        for process in self._helpers:
+            process.ask_to_stop()
+        for service in reversed(self.services):
+            if service.process.running:
+                left = deadline - time.monotonic()
+                self._stop(service, max(SHORTEST_GRACE, min(service.grace, left)))
+        for process in self._helpers:
+            process.stop(SHORTEST_GRACE)
+
+    def _stop(self, service: Service, grace: float) -> None:
+        if not service.process.stop(grace):
+            self.report.say(f"{service.name} did not stop within {grace:.1f} s and was killed")

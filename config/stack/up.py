@@ -1,0 +1,84 @@
+"""The way from nothing to a running Vectorpress, step by step."""
+
+from django.conf import settings
+
+from config.stack import firststart, members
+from config.stack.corpus import import_corpus
+from config.stack.leash import Leash
+from config.stack.lock import DataLock
+from config.stack.report import Report
+from config.stack.supervisor import Supervisor
+from embeddings import spaces
+
+SECONDS_TO_START = 60.0
+
+
+def up(*, first_import: bool) -> None:
+    """Starts the stack and returns after it was asked to stop; a StackError says why it cannot run."""
+    lock = DataLock(settings.DATA_DIR)
+    locked = lock.acquire(public_url())
+    try:
+        demand_free_ports()
+        report = Report()
+        with Supervisor(report, Leash(keep_open=locked)) as supervisor:
+            login = start(supervisor)
+            report.say(welcome(login))
+            if first_import:
+                import_corpus(supervisor)
+            supervisor.watch()
+        report.say("stopped")
+    finally:
+        lock.release()
+
+
+def demand_free_ports() -> None:
+    """Refuses to start where another program listens on a port of ours."""
+    members.demand_free(settings.HOST, settings.PORT, "PORT")
+    if settings.EMBEDDING_PROVIDER == "local":
+        members.demand_free(members.LOOPBACK, settings.LOCAL_EMBEDDER_PORT, "LOCAL_EMBEDDER_PORT")
+
+
+def start(supervisor: Supervisor) -> firststart.Login | None:
+    """Starts the servers, brings the database up to date and starts everything that uses it."""
+    servers, embedder, web = members.servers(), members.embedder(), members.web()
+    for service in [*servers, *embedder]:
+        supervisor.launch(service)
+    supervisor.await_ready(servers, SECONDS_TO_START)
+    login = prepare_database(supervisor)
+    for service in [members.workers(), web]:
+        supervisor.launch(service)
+    supervisor.await_ready([*embedder, web], SECONDS_TO_START)
+    return login
+
+
+def prepare_database(supervisor: Supervisor) -> firststart.Login | None:
+    """Migrates it if it is behind, and makes what the first start makes."""
+    try:
+        if firststart.pending_migrations():
+            supervisor.run(members.manage("migrate", "migrate", "--no-input"))
+        spaces.ensure_first()
+        return firststart.ensure_login()
+    finally:
+        firststart.release_connections()
+
+
+def public_url() -> str:
+    """Where a browser on this machine finds the site."""
+    return f"http://{members.reachable(settings.HOST)}:{settings.PORT}"
+
+
+def welcome(login: firststart.Login | None) -> str:
+    """Address, login and token, and where they are kept."""
+    kept = firststart.login_file()
+    if login is None:
+        admin = "an existing account; ./dev manage createsuperuser makes another"
+    elif login.password is None:
+        admin = f"{login.name}, with the password in {kept}"
+    else:
+        admin = f"{login.name}, password {login.password} (shown this once, kept in {kept})"
+    return f"""
+Vectorpress is up at {public_url()}
+admin   {public_url()}/admin/   {admin}
+API     {public_url()}/api/docs   token {settings.AUTH_TOKEN}
+stop    Ctrl-C
+"""
