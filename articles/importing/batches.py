@@ -1,0 +1,55 @@
+"""Runs an import: entries in, checked, given their slugs, and written in batches of bounded size."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db import reset_queries
+
+from articles.importing.drafts import Draft, draft_from
+from articles.importing.entries import Entry, Refusal, Source
+from articles.importing.ledger import SlugLedger
+from articles.importing.writer import BatchResult, write_batch
+
+# Long articles close a batch early: this many characters are held at a time, whatever the batch size.
+_MAX_BATCH_CHARACTERS = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One batch that is committed, and how far the source has been read by then."""
+
+    result: BatchResult
+    position: int
+
+
+def run(source: Source, batch_size: int, author: str = "") -> Iterator[Step]:
+    """Imports the source, one step a batch; what an earlier step wrote stays, whatever happens later."""
+    with SlugLedger() as ledger:
+        drafts: list[Draft] = []
+        refusals: list[Refusal] = []
+        characters = 0
+        position = 0
+        for entry in source.entries:
+            position = entry.position
+            item = _checked(entry, ledger)
+            if isinstance(item, Refusal):
+                refusals.append(item)
+            else:
+                drafts.append(item)
+                characters += item.size
+            if len(drafts) + len(refusals) >= batch_size or characters >= _MAX_BATCH_CHARACTERS:
+                yield _step(drafts, refusals, position, author)
+                drafts, refusals, characters = [], [], 0
+        if drafts or refusals:
+            yield _step(drafts, refusals, position, author)
+
+
+def _checked(entry: Entry, ledger: SlugLedger) -> Draft | Refusal:
+    item = entry if isinstance(entry, Refusal) else draft_from(entry)
+    return item if isinstance(item, Refusal) else ledger.enter(item)
+
+
+def _step(drafts: list[Draft], refusals: list[Refusal], position: int, author: str) -> Step:
+    result = BatchResult(refusals=tuple(refusals)) + write_batch(drafts, author)
+    reset_queries()  # with DEBUG on Django keeps every statement, an import's whole text
+    return Step(result, position)

@@ -1,0 +1,144 @@
+"""Articles from a CSV file with a header: title, content and slug columns, every other column goes to metadata."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from articles.importing import files
+from articles.importing.entries import MAX_ENTRY_BYTES, Entry, Refusal, Row, Source, SourceUnreadable
+
+_DELIMITERS = ",;\t"
+_QUOTE = b'"'
+_OWN_COLUMNS = ("title", "content", "slug")
+
+
+@dataclass(slots=True)
+class Record:
+    """The lines of one CSV row: a quoted cell may hold line ends."""
+
+    first_line: int
+    last_line: int
+    data: bytes | None  # None where the row is longer than an entry may be
+    position: int
+    closed: bool = True  # False when the file ended inside a quoted cell
+
+
+def open_csv(path: str) -> Source:
+    """The articles of a CSV file, "-" for standard input. Raises SourceUnreadable."""
+    name, stream, size = files.open_file(path)
+    return Source(name, read_csv(name, stream), size)
+
+
+def read_csv(name: str, stream: BinaryIO) -> Iterator[Entry]:
+    """One entry a row below the header. Raises SourceUnreadable, on the first entry, for a header that is none."""
+    csv.field_size_limit(
+        MAX_ENTRY_BYTES
+    )  # the module's own limit of 131,072 characters is less than an article's
+    with stream:
+        lines = files.lines(stream)
+        delimiter, columns = _header(name, next(lines, None))
+        for record in records(lines, delimiter.encode()):
+            if record.data is None or record.data.strip() or not record.closed:
+                yield _entry(name, record, delimiter, columns)
+
+
+def records(lines: Iterator[files.Line], delimiter: bytes) -> Iterator[Record]:
+    """Joins lines to rows; a row that is too long is read to its end, so that the next one is found."""
+    record: Record | None = None
+    quoted = False
+    for line in lines:
+        record = (
+            _joined(record, line) if record else Record(line.number, line.number, line.text, line.position)
+        )
+        if line.text is None:
+            quoted ^= line.quotes % 2 == 1
+        else:
+            quoted = quoted_after(line.text, delimiter, quoted)
+        if not quoted:
+            yield record
+            record = None
+    if record is not None:
+        record.closed = False
+        yield record
+
+
+def quoted_after(line: bytes, delimiter: bytes, quoted: bool) -> bool:
+    """Whether a quoted cell is open at the line's end, given whether one was at its start."""
+    at = 0
+    if not quoted and line.startswith(_QUOTE):
+        at, quoted = 1, True
+    while True:
+        if quoted:
+            if (at := line.find(_QUOTE, at)) < 0:
+                return True
+            quoted = line.startswith(_QUOTE, at + 1)
+            at += 2 if quoted else 1
+        else:
+            if (at := line.find(delimiter + _QUOTE, at)) < 0:
+                return False
+            at, quoted = at + 2, True
+
+
+def _joined(record: Record, line: files.Line) -> Record:
+    data = None
+    if (
+        record.data is not None
+        and line.text is not None
+        and len(record.data) + len(line.text) < MAX_ENTRY_BYTES
+    ):
+        data = record.data + b"\n" + line.text
+    return Record(record.first_line, line.number, data, line.position)
+
+
+def _header(name: str, line: files.Line | None) -> tuple[str, list[str]]:
+    if line is None or not line.text:
+        raise SourceUnreadable(
+            f"{name} has no header; its first line must name the columns, title among them"
+        )
+    text = files.decoded(line.text, name, 0)
+    if isinstance(text, Refusal):
+        raise SourceUnreadable(str(text))
+    for delimiter in _DELIMITERS:
+        columns = [column.strip() for column in next(csv.reader([text], delimiter=delimiter))]
+        columns = [column.lower() if column.lower() in _OWN_COLUMNS else column for column in columns]
+        if "title" in columns:
+            _check_columns(name, columns)
+            return delimiter, columns
+    raise SourceUnreadable(f"{name} has no column called title; its header is {text[:200]!a}")
+
+
+def _check_columns(name: str, columns: list[str]) -> None:
+    if "" in columns:
+        raise SourceUnreadable(f"{name}: column {columns.index('') + 1} has no name; name it in the header")
+    if doubled := sorted({column for column in columns if columns.count(column) > 1}):
+        raise SourceUnreadable(f"{name}: the header names the column {doubled[0][:60]!a} twice")
+
+
+def _entry(name: str, record: Record, delimiter: str, columns: list[str]) -> Entry:
+    place = f"{name} line {record.first_line:,}"
+    if not record.closed:
+        reason = f"a quoted cell is never closed; everything up to line {record.last_line:,} was taken for its text"
+        return Refusal(place, reason, record.position)
+    if record.data is None:
+        return files.too_long(place, "the row", record.position)
+    text = files.decoded(record.data, place, record.position)
+    if isinstance(text, Refusal):
+        return text
+    try:
+        cells = next(csv.reader([text], delimiter=delimiter))
+    except csv.Error as error:
+        return Refusal(place, f"is not valid CSV: {error}", record.position)
+    if len(cells) != len(columns):
+        reason = f"has {len(cells):,} cells where the header names {len(columns):,} columns"
+        return Refusal(place, reason, record.position)
+    return Row(place, _fields(dict(zip(columns, cells, strict=True))), record.position)
+
+
+def _fields(cells: dict[str, str]) -> dict[str, object]:
+    """Own columns as they are (an empty slug is none), the others as metadata where they hold something."""
+    fields: dict[str, object] = {key: cells.pop(key) for key in _OWN_COLUMNS if key in cells}
+    if not fields.get("slug"):
+        fields.pop("slug", None)
+    fields["metadata"] = {key: value for key, value in cells.items() if value}
+    return fields

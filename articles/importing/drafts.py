@@ -1,0 +1,55 @@
+"""Turns a row's fields into an article ready to be written, or into the sentence that says why it is none."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+from articles import bounds
+from articles.importing.entries import Refusal, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An article within the bounds; `slug` is empty where the title shall make one."""
+
+    place: str
+    slug: str
+    title: str
+    content: str
+    metadata: str  # a JSON object
+
+    @property
+    def size(self) -> int:
+        return len(self.title) + len(self.content) + len(self.metadata)
+
+
+def draft_from(row: Row) -> Draft | Refusal:
+    """The row as a draft, checked by the same rule as everywhere else, or its refusal."""
+    try:
+        return _checked(row)
+    except ValidationError as error:
+        return Refusal(row.place, " ".join(error.messages), row.position)
+
+
+def _checked(row: Row) -> Draft:
+    title = _text(row.fields, "title")
+    bounds.check_title(title)
+    content = _text(row.fields, "content")
+    bounds.check_content(content)
+    if slug := _text(row.fields, "slug"):
+        bounds.check_slug(slug)
+    metadata = row.fields.get("metadata")
+    metadata = {} if metadata is None else metadata
+    bounds.check_metadata(metadata)
+    return Draft(row.place, slug, title, content, json.dumps(metadata, ensure_ascii=False))
+
+
+def _text(fields: dict[str, Any], name: str) -> str:
+    value = fields.get(name)
+    if value is None and name == "title":
+        raise ValidationError("title is missing")
+    if value is not None and not isinstance(value, str):
+        raise ValidationError(f"{name} is {type(value).__name__}; it must be a text")
+    return value or ""

@@ -1,0 +1,49 @@
+"""What a source hands to an import: rows to write, refusals to report, and how far it has been read."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from articles import bounds
+
+# The longest JSON line an article within the bounds can need: each character as an escaped surrogate pair.
+MAX_ENTRY_BYTES = 12 * bounds.MAX_CONTENT + 1_000_000
+
+
+class SourceUnreadable(Exception):
+    """The source as a whole cannot be read; the message is a sentence for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Fields of one article as the source holds them, not yet checked."""
+
+    place: str  # where an operator finds it: "articles.jsonl line 17"
+    fields: dict[str, Any]
+    position: int = 0  # how much of the source has been read so far, in the unit of Source.total
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A part of the source that is no article, and why."""
+
+    place: str
+    reason: str
+    position: int = 0
+
+    def __str__(self) -> str:
+        """One line that any terminal can show: names of files may hold control characters."""
+        text = f"{self.place}: {self.reason}"
+        return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+Entry = Row | Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source that has been opened: its entries in order, read as they are asked for."""
+
+    name: str
+    entries: Iterator[Entry]
+    total: int | None  # bytes of a file, files of a folder, articles of a corpus; None when unknown (a pipe)

@@ -1,0 +1,91 @@
+"""Opens files and reads them in bounded pieces: no line, however long, is ever held whole."""
+
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from articles.importing.entries import MAX_ENTRY_BYTES, Refusal, SourceUnreadable
+
+_UTF8_MARK = b"\xef\xbb\xbf"
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_SKIP_STEP = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line without its end; `text` is None where the line is longer than an entry may be."""
+
+    number: int
+    text: bytes | None
+    position: int  # bytes read so far, this line included
+    quotes: int = 0  # how many '"' a line without text held: all that a CSV reader needs to find the next row
+
+
+def open_file(path: str) -> tuple[str, BinaryIO, int | None]:
+    """The name to show, a binary stream and its size in bytes; "-" is standard input, whose size is unknown.
+
+    Raises SourceUnreadable with the reason.
+    """
+    if path == "-":
+        return "standard input", sys.stdin.buffer, None
+    try:
+        stream = Path(path).open("rb")  # noqa: SIM115 (whoever reads the entries closes it)
+    except OSError as error:
+        raise SourceUnreadable(f"cannot read {path}: {error.strerror}") from error
+    status = os.fstat(stream.fileno())
+    return Path(path).name, stream, status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def lines(stream: BinaryIO, limit: int = MAX_ENTRY_BYTES) -> Iterator[Line]:
+    """The stream's lines, numbered from 1; lines longer than `limit` bytes are skipped over in small steps."""
+    number = position = 0
+    while piece := stream.readline(limit + 1):
+        number += 1
+        position += len(piece)
+        if len(piece) > limit and not piece.endswith(b"\n"):
+            skipped, quotes = _skip_line(stream)
+            position += skipped
+            yield Line(number, None, position, quotes + piece.count(b'"'))
+        else:
+            text = piece.rstrip(b"\r\n")
+            yield Line(number, _without_mark(text) if number == 1 else text, position)
+
+
+def decoded(data: bytes, place: str, position: int) -> str | Refusal:
+    """The text of UTF-8 bytes, or the refusal that names the byte which is not."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        return Refusal(
+            place,
+            f"is not valid UTF-8 (byte 0x{data[error.start]:02x} at {error.start + 1:,}); save the file as UTF-8",
+            position,
+        )
+
+
+def too_long(place: str, what: str, position: int) -> Refusal:
+    """The refusal of a line, row or file that is longer than any article can be."""
+    return Refusal(
+        place, f"{what} is longer than {MAX_ENTRY_BYTES:,} bytes, which no article needs", position
+    )
+
+
+def _skip_line(stream: BinaryIO) -> tuple[int, int]:
+    """Reads to the line's end; how many bytes that were, and how many quotes among them."""
+    skipped = quotes = 0
+    while piece := stream.readline(_SKIP_STEP):
+        skipped += len(piece)
+        quotes += piece.count(b'"')
+        if piece.endswith(b"\n"):
+            break
+    return skipped, quotes
+
+
+def _without_mark(first_line: bytes) -> bytes:
+    if first_line.startswith(_UTF16_MARKS):
+        raise SourceUnreadable("the file is UTF-16; save it as UTF-8 and import it again")
+    return first_line.removeprefix(_UTF8_MARK)

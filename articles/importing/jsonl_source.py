@@ -1,0 +1,63 @@
+"""Articles from a file of JSON lines: one object a line, as `export_articles` writes them."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, BinaryIO, NoReturn
+
+from articles.importing import files
+from articles.importing.entries import Entry, Refusal, Row, Source
+
+FIELDS = frozenset({"title", "content", "slug", "metadata"})
+# An export tells these; the importing database keeps its own.
+_IGNORED = frozenset({"version_number", "created_at", "updated_at"})
+
+
+def open_jsonl(path: str) -> Source:
+    """The articles of a JSONL file, "-" for standard input. Raises SourceUnreadable."""
+    name, stream, size = files.open_file(path)
+    return Source(name, read_jsonl(name, stream), size)
+
+
+def read_jsonl(name: str, stream: BinaryIO) -> Iterator[Entry]:
+    """One entry a line; empty lines count but are no entries."""
+    with stream:
+        for line in files.lines(stream):
+            place = f"{name} line {line.number:,}"
+            if line.text is None:
+                yield files.too_long(place, "the line", line.position)
+            elif line.text.strip():
+                yield _entry(place, line.text, line.position)
+
+
+def _entry(place: str, data: bytes, position: int) -> Entry:
+    text = files.decoded(data, place, position)
+    if isinstance(text, Refusal):
+        return text
+    try:
+        fields = json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        return Refusal(place, f"is not valid JSON: {error.msg} at character {error.pos + 1:,}", position)
+    except ValueError as error:  # NaN and Infinity, integers of more than some thousand digits
+        return Refusal(place, f"is not valid JSON: {error}", position)
+    except RecursionError:
+        return Refusal(place, "is nested too deeply", position)
+    return _row(place, fields, position)
+
+
+def _row(place: str, fields: Any, position: int) -> Entry:
+    if not isinstance(fields, dict):
+        return Refusal(place, f"holds {_kind(fields)}; each line must be an object with a title", position)
+    if unknown := sorted(fields.keys() - FIELDS - _IGNORED):
+        known = "title, content, slug and metadata"
+        return Refusal(place, f"has the unknown field {unknown[0][:60]!a}; an article has {known}", position)
+    return Row(place, {key: fields[key] for key in FIELDS & fields.keys()}, position)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "null"
+    return {list: "a list", str: "a string", bool: "a truth value"}.get(type(value), "a number")

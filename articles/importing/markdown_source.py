@@ -1,0 +1,138 @@
+"""Articles from a folder of Markdown files: front matter gives title and slug, the rest of it becomes metadata."""
+
+import os
+import re
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from articles.importing import files
+from articles.importing.entries import MAX_ENTRY_BYTES, Entry, Refusal, Row, Source, SourceUnreadable
+
+_SUFFIXES = (".md", ".markdown")
+_FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+_HEADING = re.compile(r"#[ \t]+(.+?)[ \t]*#*[ \t]*")
+_FENCE = re.compile(r" {0,3}(```|~~~)")
+_MAX_FRONT_MATTER = 65_536
+
+
+class FrontMatterError(ValueError):
+    """The front matter is no list of names and values; the message says why."""
+
+
+def open_markdown(folder: str) -> Source:
+    """The articles of a folder and the folders below it, hidden ones left out. Raises SourceUnreadable."""
+    root = Path(folder)
+    if not root.is_dir():
+        reason = "is a file; give the folder that holds it" if root.exists() else "there is no such folder"
+        raise SourceUnreadable(f"cannot read {folder}: {reason}")
+    paths = sorted(_markdown_files(root))
+    return Source(folder, read_markdown(root, paths), len(paths))
+
+
+def read_markdown(root: Path, paths: list[Path]) -> Iterator[Entry]:
+    """One entry a file, in the order given; a file's place is its path below the root."""
+    for number, path in enumerate(paths, 1):
+        place = path.relative_to(root).as_posix()
+        try:
+            with path.open("rb") as stream:
+                data = stream.read(MAX_ENTRY_BYTES + 1)
+        except OSError as error:
+            yield Refusal(place, f"cannot be read: {error.strerror}", number)
+        else:
+            yield _entry(place, data, number)
+
+
+def parse(text: str) -> tuple[dict[str, Any], str]:
+    """Front matter and the text below it. Raises FrontMatterError."""
+    match = _FRONT_MATTER.match(text)
+    if match is None:
+        return {}, text
+    if len(match.group(1)) > _MAX_FRONT_MATTER:
+        raise FrontMatterError(f"front matter is longer than {_MAX_FRONT_MATTER:,} characters")
+    try:
+        return _front_matter(match.group(1)), text[match.end() :].lstrip("\n")
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 2 if error.problem_mark else 1
+        raise FrontMatterError(f"front matter is no valid YAML: {error.problem} (line {line:,})") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise FrontMatterError(f"front matter is no valid YAML: {str(error).splitlines()[0]}") from error
+    except RecursionError as error:
+        raise FrontMatterError("front matter is nested too deeply") from error
+
+
+def heading(text: str) -> str | None:
+    """The first level-one heading, or None; what looks like one inside a code block is none."""
+    fence = ""
+    for line in text.splitlines():
+        if mark := _FENCE.match(line):
+            fence = "" if fence == mark[1] else fence or mark[1]
+        elif not fence and (match := _HEADING.fullmatch(line)):
+            return match[1]
+    return None
+
+
+def _markdown_files(root: Path) -> Iterator[Path]:
+    for folder, subfolders, names in os.walk(root):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        for name in names:
+            if name.lower().endswith(_SUFFIXES) and not name.startswith("."):
+                yield Path(folder, name)
+
+
+def _entry(place: str, data: bytes, position: int) -> Entry:
+    if len(data) > MAX_ENTRY_BYTES:
+        return files.too_long(place, "the file", position)
+    text = files.decoded(data.removeprefix(b"\xef\xbb\xbf"), place, position)
+    if isinstance(text, Refusal):
+        return text
+    try:
+        front, content = parse(text.replace("\r\n", "\n"))
+    except FrontMatterError as error:
+        return Refusal(place, str(error), position)
+    title = front.pop("title", None) or heading(content) or _words(Path(place).stem)
+    fields = {"title": title, "content": content, "metadata": front}
+    if slug := front.pop("slug", None):
+        fields["slug"] = slug
+    return Row(place, fields, position)
+
+
+def _front_matter(text: str) -> dict[str, Any]:
+    # An alias can make a few lines stand for gigabytes, and no front matter needs one.
+    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+        raise FrontMatterError("front matter uses a YAML alias (*name); write the value out")
+    loader = yaml.SafeLoader(text)
+    node = loader.get_single_node()
+    if node is None:
+        return {}
+    if not isinstance(node, yaml.MappingNode):
+        raise FrontMatterError("front matter is no list of names and values, such as 'title: My article'")
+    return {str(_plain(loader, key)): _value(loader, key, value) for key, value in node.value}
+
+
+def _value(loader: yaml.SafeLoader, key: yaml.Node, value: yaml.Node) -> Any:
+    """Title and slug as they are written ('title: 1984' is a text), everything else as YAML means it."""
+    if key.value in ("title", "slug") and isinstance(value, yaml.ScalarNode):
+        return "" if value.tag.endswith(":null") else value.value
+    return _plain(loader, value)
+
+
+def _plain(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
+    return _json_like(loader.construct_object(node, deep=True))
+
+
+def _json_like(value: Any) -> Any:
+    """Dates become ISO texts and keys become texts; anything else that JSON lacks is left for the bounds to refuse."""
+    if isinstance(value, dict):
+        return {str(key): _json_like(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_json_like(item) for item in value]
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _words(stem: str) -> str:
+    words = re.sub(r"[-_\s]+", " ", stem).strip()
+    return words[:1].upper() + words[1:]

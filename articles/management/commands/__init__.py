@@ -1,0 +1,1 @@
+"""Articles' management commands."""

@@ -1,0 +1,121 @@
+"""`manage.py import_articles`: brings articles in from a file, a folder or Python's own documentation."""
+
+import json
+import sys
+import time
+from argparse import ArgumentTypeError
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from articles import bounds
+from articles.importing.batches import run
+from articles.importing.csv_source import open_csv
+from articles.importing.entries import Refusal, Source, SourceUnreadable
+from articles.importing.jsonl_source import open_jsonl
+from articles.importing.markdown_source import open_markdown
+from articles.importing.pydoc_source import open_pydoc
+from articles.importing.summary import Summary
+
+_MAX_BATCH_SIZE = 5_000
+_UNREADABLE = 2  # exit code; 1 says that some entries were refused
+
+
+class Command(BaseCommand):
+    help = (
+        "Imports articles in batches, each in its own transaction. They are matched by slug (made from the title "
+        "where there is none): equal ones are left alone, changed ones updated, with their history kept. "
+        "Exits with 0 when all were imported, 1 when some were refused, 2 when the source cannot be read."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        source = parser.add_mutually_exclusive_group(required=True)
+        source.add_argument(
+            "--pydoc", action="store_true", help="the documentation of Python's standard library"
+        )
+        source.add_argument(
+            "--markdown", metavar="DIR", help="a folder of .md files, front matter understood"
+        )
+        source.add_argument("--jsonl", metavar="FILE", help="one JSON object a line; - reads standard input")
+        source.add_argument(
+            "--csv", metavar="FILE", help="columns title, content, slug; others become metadata"
+        )
+        parser.add_argument(
+            "--batch-size",
+            type=_batch_size,
+            default=500,
+            metavar="N",
+            help="articles a transaction (default: 500)",
+        )
+        parser.add_argument("--author", default="", help="who is named as author of the versions written")
+        parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+
+    def handle(self, **options: Any) -> None:
+        if len(options["author"]) > bounds.MAX_AUTHOR:
+            raise CommandError(
+                f"--author is longer than {bounds.MAX_AUTHOR} characters", returncode=_UNREADABLE
+            )
+        started = time.monotonic()
+        try:
+            source = _open(options)
+            summary = self._import(source, options["batch_size"], options["author"])
+        except (SourceUnreadable, OSError) as error:
+            raise CommandError(str(error), returncode=_UNREADABLE) from error
+        except DatabaseError as error:
+            reason = str(error).partition("\n")[0]
+            told = "Batches written before that are kept; import the same source again to go on."
+            raise CommandError(f"the database stopped the import: {reason}. {told}") from error
+        self._report(source.name, summary, time.monotonic() - started, as_json=options["json"])
+        if summary.refused:
+            sys.exit(1)
+
+    def _import(self, source: Source, batch_size: int, author: str) -> Summary:
+        summary = Summary()
+        with _progress() as bar:
+            task = bar.add_task(f"Importing {source.name}", total=source.total, told="")
+            for step in run(source, batch_size, author):
+                summary.add(step.result)
+                for refusal in step.result.refusals:
+                    self._tell(refusal, bar)
+                bar.update(task, completed=step.position, told=f"{summary.accepted:,} articles")
+        return summary
+
+    def _tell(self, refusal: Refusal, bar: Progress) -> None:
+        if bar.disable:
+            self.stderr.write(str(refusal))
+        else:
+            bar.console.print(Text(str(refusal), style="red"), soft_wrap=True)
+
+    def _report(self, name: str, summary: Summary, seconds: float, *, as_json: bool) -> None:
+        if as_json:
+            told = {"source": name, **summary.as_dict(), "seconds": round(seconds, 3)}
+            self.stdout.write(json.dumps(told))
+        else:
+            self.stdout.write(f"{name}: {summary} ({seconds:.1f} s)")
+
+
+def _open(options: dict[str, Any]) -> Source:
+    if options["pydoc"]:
+        return open_pydoc()
+    if options["markdown"] is not None:
+        return open_markdown(options["markdown"])
+    return open_jsonl(options["jsonl"]) if options["jsonl"] is not None else open_csv(options["csv"])
+
+
+def _progress() -> Progress:
+    """A bar on a terminal that is gone at the end; nothing elsewhere."""
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[told]}"),
+        TimeRemainingColumn(),
+    )  # fmt: skip
+    return Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+
+
+def _batch_size(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _MAX_BATCH_SIZE:
+        raise ArgumentTypeError(f"{text!r} is no whole number from 1 to {_MAX_BATCH_SIZE:,}")
+    return int(text)
