@@ -22,8 +22,12 @@ WEB_THREADS = env.integer("WEB_THREADS", 8, 1, 256)
 ALLOWED_HOSTS = env.text("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [origin for origin in env.text("CSRF_TRUSTED_ORIGINS").split(",") if origin]
 PUBLIC_SEARCH = env.flag("PUBLIC_SEARCH", True)
-API_RATE_LIMIT = env.integer("API_RATE_LIMIT", 6000, 0, 10_000_000, "requests a minute for one token, 0: none")
-PUBLIC_RATE_LIMIT = env.integer("PUBLIC_RATE_LIMIT", 300, 0, 10_000_000, "requests a minute for one address, 0: none")
+API_RATE_LIMIT = env.integer(
+    "API_RATE_LIMIT", 6000, 0, 10_000_000, "requests a minute for one token, 0: none"
+)
+PUBLIC_RATE_LIMIT = env.integer(
+    "PUBLIC_RATE_LIMIT", 300, 0, 10_000_000, "requests a minute for one address, 0: none"
+)
 
 # --- servers ----------------------------------------------------------------------------------------------
 DATABASE_EMBEDDED = not env.text("DATABASE_URL")
@@ -49,7 +53,11 @@ CACHES = {
 # --- embedding: what it means -----------------------------------------------------------------------------
 SEMANTIC_SEARCH_ENABLED = env.flag("SEMANTIC_SEARCH_ENABLED", True)
 EMBEDDING_PROVIDER = env.choice("EMBEDDING_PROVIDER", "local", ["local", "openai", "ollama"])
-_default_model = {"local": "all-MiniLM-L6-v2", "openai": "text-embedding-3-small", "ollama": "nomic-embed-text"}
+_default_model = {
+    "local": "all-MiniLM-L6-v2",
+    "openai": "text-embedding-3-small",
+    "ollama": "nomic-embed-text",
+}
 EMBEDDING_MODEL = env.text("EMBEDDING_MODEL", _default_model[EMBEDDING_PROVIDER])
 EMBEDDING_DIMENSIONS = env.integer("EMBEDDING_DIMENSIONS", 0, 0, 16_000, "0: what the model gives")
 OPENAI_API_KEY = env.secret("OPENAI_API_KEY")
@@ -65,7 +73,9 @@ EMBEDDING_QUEUE_ENABLED = env.flag("EMBEDDING_QUEUE_ENABLED", True)
 EMBEDDING_WORKER_INTERVAL = env.integer("EMBEDDING_WORKER_INTERVAL", 5_000, 100, 3_600_000, "milliseconds")
 EMBEDDING_WORKER_TIMEOUT = env.integer("EMBEDDING_WORKER_TIMEOUT", 300_000, 5_000, 86_400_000, "milliseconds")
 EMBEDDING_MAX_RETRIES = env.integer("EMBEDDING_MAX_RETRIES", 3, 1, 100)
-EMBEDDING_RETRY_BACKOFF_BASE = env.integer("EMBEDDING_RETRY_BACKOFF_BASE", 1_000, 1, 3_600_000, "milliseconds")
+EMBEDDING_RETRY_BACKOFF_BASE = env.integer(
+    "EMBEDDING_RETRY_BACKOFF_BASE", 1_000, 1, 3_600_000, "milliseconds"
+)
 EMBEDDING_BATCH_SIZE = env.integer("EMBEDDING_BATCH_SIZE", 0, 0, 2_048, "texts, 0: what suits the provider")
 EMBEDDING_CLEANUP_INTERVAL = env.integer("EMBEDDING_CLEANUP_INTERVAL", 24, 1, 8_760, "hours")
 EMBEDDING_CLEANUP_RETENTION_DAYS = env.integer("EMBEDDING_CLEANUP_RETENTION_DAYS", 30, 1, 36_500, "days")
@@ -88,7 +98,8 @@ DRAMATIQ_BROKER = {
         "queueops.middleware.WorkerLife",
     ],
 }
-DRAMATIQ_IGNORED_MODULES = ["django_structlog.tasks", "django_structlog.*"]
+DRAMATIQ_AUTODISCOVER_MODULES = ["actors"]
+DRAMATIQ_IGNORED_MODULES = ["django_structlog.tasks", "django_structlog.*", "django_dramatiq.tasks"]
 
 # --- Django -----------------------------------------------------------------------------------------------
 INSTALLED_APPS = [

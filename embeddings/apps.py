@@ -1,8 +1,14 @@
-"""Tells Django about this room."""
+"""Tells Django about this room, and makes sure that migrated databases have a first space."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class EmbeddingsConfig(AppConfig):
     name = "embeddings"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from embeddings import spaces
+
+        post_migrate.connect(spaces.ensure_first, sender=self)

@@ -1,8 +1,22 @@
-"""Tells Django about this room."""
+"""Tells Django about this room, and connects who listens to whom."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_save
 
 
 class QueueopsConfig(AppConfig):
     name = "queueops"
+    verbose_name = "Queue"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from articles.models import Article
+        from articles.signals import articles_written
+        from queueops import doorbell, receivers, signals
+        from queueops.pulse import pulse
+
+        post_save.connect(receivers.article_saved, sender=Article)
+        articles_written.connect(receivers.articles_written)
+        signals.tasks_ready.connect(doorbell.ring_after_commit)
+        signals.worker_booted.connect(pulse.start)
+        signals.worker_stopping.connect(pulse.stop)

@@ -11,5 +11,3 @@ class WorkerLife(Middleware):
 
     def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
         signals.worker_stopping.send(type(self))
-
-

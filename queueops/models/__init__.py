@@ -6,4 +6,15 @@ from queueops.models.state import Mode, QueueState
 from queueops.models.task import Outcome, Priority, Status, Task
 from queueops.models.worker import Worker
 
-__all__ = ["AuditLog", "Level", "Metric", "Mode", "Outcome", "Priority", "QueueState", "Status", "Task", "Worker"]
+__all__ = [
+    "AuditLog",
+    "Level",
+    "Metric",
+    "Mode",
+    "Outcome",
+    "Priority",
+    "QueueState",
+    "Status",
+    "Task",
+    "Worker",
+]

@@ -22,7 +22,9 @@ class AuditLog(models.Model):
     category = models.CharField(max_length=32, help_text="operator, engine or sweep")
     message = models.TextField()
     metadata = models.JSONField(default=dict, blank=True, db_default=Value({}, models.JSONField()))
-    task_id = models.BigIntegerField(null=True, blank=True, help_text="no foreign key: history outlives tasks")
+    task_id = models.BigIntegerField(
+        null=True, blank=True, help_text="no foreign key: history outlives tasks"
+    )
     actor = models.CharField(max_length=150, blank=True, default="", db_default="")
     operation_id = models.UUIDField(null=True, blank=True)
 
@@ -48,7 +50,13 @@ class AuditLog(models.Model):
 
     @classmethod
     def write_operation(
-        cls, message: str, *, actor: str, reason: str, scope: dict[str, Any], task_ids: list[int] | None = None
+        cls,
+        message: str,
+        *,
+        actor: str,
+        reason: str,
+        scope: dict[str, Any],
+        task_ids: list[int] | None = None,
     ) -> uuid.UUID:
         """One operator act in the caller's transaction: a row for the act and one for each task it touched.
 

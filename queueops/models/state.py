@@ -14,7 +14,12 @@ class Mode(models.TextChoices):
 class QueueState(models.Model):
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, db_default=1)
     mode = models.CharField(
-        max_length=16, choices=Mode, blank=True, default="", db_default="", help_text="empty: as the settings say"
+        max_length=16,
+        choices=Mode,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="empty: as the settings say",
     )
     is_paused = models.BooleanField(default=False, db_default=False)
     reason = models.TextField(blank=True, default="", db_default="")

@@ -94,7 +94,10 @@ class Task(models.Model):
     error_class = models.CharField(max_length=32, blank=True, default="", db_default="")
     error_message = models.TextField(blank=True, default="", db_default="")
     metadata = models.JSONField(
-        blank=True, default=_empty_object, db_default=Value({}, models.JSONField()), help_text="holds the reason"
+        blank=True,
+        default=_empty_object,
+        db_default=Value({}, models.JSONField()),
+        help_text="holds the reason",
     )
 
     objects = TaskQuerySet.as_manager()
@@ -110,7 +113,9 @@ class Task(models.Model):
             models.UniqueConstraint(
                 fields=["article", "space"], condition=Q(status="pending"), name="embedding_tasks_one_pending"
             ),
-            models.CheckConstraint(condition=Q(status__in=Status.values), name="embedding_tasks_known_status"),
+            models.CheckConstraint(
+                condition=Q(status__in=Status.values), name="embedding_tasks_known_status"
+            ),
             models.CheckConstraint(
                 condition=Q(priority__in=Priority.values), name="embedding_tasks_known_priority"
             ),
@@ -124,7 +129,9 @@ class Task(models.Model):
             ),
             # claims.claim: the tasks that have waited longest, whatever their rank; health's oldest age
             models.Index(
-                fields=["space", "scheduled_at"], condition=Q(status="pending"), name="embedding_tasks_waiting"
+                fields=["space", "scheduled_at"],
+                condition=Q(status="pending"),
+                name="embedding_tasks_waiting",
             ),
             # recovery.return_expired, settle and operators' looks at what runs
             models.Index(

@@ -1,0 +1,91 @@
+"""The approximate index of one space: when it is wanted, how it is built, whether it can be used."""
+
+import time
+
+from django.db import connection
+
+from embeddings.models import Space
+
+# below this many chunks an exact scan takes milliseconds, and an index would only slow every write
+WANTED_FROM_ROWS = 5_000
+# pgvector README: vector is indexable to 2,000 dimensions, halfvec to 4,000
+_VECTOR_MOST, _HALFVEC_MOST = 2_000, 4_000
+_REMEMBER_SECONDS = 5.0
+_usable: dict[int, tuple[float, bool]] = {}
+
+
+def name_of(space: Space) -> str:
+    return f"article_embeddings_ann_{space.pk:d}"
+
+
+def column_type(space: Space) -> str:
+    """The type that the untyped column is cast to, in the index and, word for word, in the query."""
+    kind = "vector" if space.dimensions <= _VECTOR_MOST else "halfvec"
+    return f"{kind}({space.dimensions:d})"
+
+
+def is_usable(space: Space) -> bool:
+    """Whether a valid index stands; remembered for a few seconds."""
+    asked_at, answer = _usable.get(space.pk, (float("-inf"), False))
+    if time.monotonic() - asked_at > _REMEMBER_SECONDS:
+        answer = _state(space) is True
+        _usable[space.pk] = (time.monotonic(), answer)
+    return answer
+
+
+def is_wanted(space: Space) -> bool:
+    """Whether an index should be built now: the space is large enough and has no valid one."""
+    if space.dimensions > _HALFVEC_MOST or _state(space):
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM (SELECT FROM article_embeddings WHERE space_id = %s LIMIT %s) some",
+            [space.pk, WANTED_FROM_ROWS],
+        )
+        return bool(cursor.fetchone()[0] >= WANTED_FROM_ROWS)
+
+
+def build(space: Space) -> bool:
+    """Builds the index while people write and search; False when another process is at it.
+
+    What an interrupted build left behind is removed first. Call it outside a transaction.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtext('embeddings.annindex'), %s)", [space.pk])
+        if not cursor.fetchone()[0]:
+            return False
+        try:
+            if not _state(space):
+                cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name_of(space)}")
+                cursor.execute("SET maintenance_work_mem = '512MB'")
+                cursor.execute(_create_sql(space))
+                cursor.execute("RESET maintenance_work_mem")
+            _usable.pop(space.pk, None)
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(hashtext('embeddings.annindex'), %s)", [space.pk])
+    return True
+
+
+def drop(space: Space) -> None:
+    """Removes the index; searches go on exactly, and slower."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name_of(space)}")
+    _usable.pop(space.pk, None)
+
+
+def _create_sql(space: Space) -> str:
+    typed = column_type(space)
+    operators = f"{typed.partition('(')[0]}_cosine_ops"
+    return (
+        f"CREATE INDEX CONCURRENTLY {name_of(space)} ON article_embeddings "
+        f"USING hnsw ((embedding::{typed}) {operators}) WITH (m = 16, ef_construction = 64) "
+        f"WHERE space_id = {space.pk:d}"
+    )
+
+
+def _state(space: Space) -> bool | None:
+    """True: valid; False: there, but left half built; None: there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", [name_of(space)])
+        row = cursor.fetchone()
+    return row[0] if row else None

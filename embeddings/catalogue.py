@@ -1,0 +1,56 @@
+"""What is known of embedding models: width, how much text they take, and what goes in front of a text."""
+
+from dataclasses import dataclass
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """`max_tokens` is what the model reads of one text; chunks are made `chunk_tokens` long at most, everything in
+    front of them included."""
+
+    dimensions: int
+    max_tokens: int
+    chunk_tokens: int
+    query_prefix: str = ""
+    document_prefix: str = ""
+
+
+# Sources: each model's published card. Small chunks find passages better than whole pages do.
+KNOWN: dict[str, ModelSpec] = {
+    "all-MiniLM-L6-v2": ModelSpec(384, 256, 250),
+    "text-embedding-3-small": ModelSpec(1536, 8192, 512),
+    "text-embedding-3-large": ModelSpec(3072, 8192, 512),
+    "text-embedding-ada-002": ModelSpec(1536, 8192, 512),
+    "nomic-embed-text": ModelSpec(768, 2048, 512, "search_query: ", "search_document: "),
+    "mxbai-embed-large": ModelSpec(
+        1024, 512, 340, "Represent this sentence for searching relevant passages: ", ""
+    ),
+    "all-minilm": ModelSpec(384, 256, 200),
+    "bge-m3": ModelSpec(1024, 8192, 512),
+    "embeddinggemma": ModelSpec(768, 2048, 512, "task: search result | query: ", "title: none | text: "),
+    "multilingual-e5-small": ModelSpec(384, 512, 400, "query: ", "passage: "),
+}
+
+
+def spec_of(model: str, dimensions: int = 0) -> ModelSpec:
+    """What is known of a model; `dimensions` overrides its width (0: as known).
+
+    Raises ImproperlyConfigured for an unknown model whose width was not given.
+    """
+    known = KNOWN.get(model) or KNOWN.get(
+        model.partition(":")[0]
+    )  # Ollama adds a tag: nomic-embed-text:latest
+    if known and not dimensions:
+        return known
+    if not dimensions:
+        raise ImproperlyConfigured(
+            f"EMBEDDING_MODEL holds {model!r}, which Vectorpress does not know; say how wide its vectors are "
+            f"in EMBEDDING_DIMENSIONS, or choose one of {', '.join(KNOWN)}."
+        )
+    if not known:
+        return ModelSpec(dimensions, 512, 340)
+    return ModelSpec(
+        dimensions, known.max_tokens, known.chunk_tokens, known.query_prefix, known.document_prefix
+    )

@@ -1,0 +1,113 @@
+"""Cuts a text into pieces that fit a model, at headings, paragraphs and sentences; pure, and nothing is dropped."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from embeddings.tokens import TokenCounter
+
+_BLOCK_END = re.compile(r"\n\s*\n|\n(?=#{1,6} )")
+_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+|(?<=[。！？])|\n")
+_WORD_END = re.compile(r"\s+")
+_HEADING = re.compile(r"\s*#{1,6} ")
+
+
+class Chunk(NamedTuple):
+    """`text` is what the provider gets; start and end are the characters of the content it stands for."""
+
+    start: int
+    end: int
+    text: str
+
+
+class _Piece(NamedTuple):
+    start: int
+    end: int
+    tokens: int
+    is_heading: bool = False
+
+
+def chunks_of(
+    title: str, content: str, *, budget: int, overlap: int, count: TokenCounter, prefix: str = ""
+) -> list[Chunk]:
+    """The chunks of an article, each with the title in front and at most `budget` tokens long in all.
+
+    Spans follow one another, overlap by at most `overlap` tokens and together hold every character that is not white
+    space. A text without any has no chunks. A title that would fill more than half of a chunk gets chunks of its own
+    (span 0..0) and stands shortened in front of the others.
+    """
+    if not content.strip():
+        return []
+    front = f"{prefix}{title}\n\n"
+    # no tokenizer makes more tokens than characters of ASCII, so most texts need not be counted at all
+    whole = front + content
+    if (whole.isascii() and len(whole) <= budget) or count(whole) <= budget:
+        return [Chunk(0, len(content), whole)]
+    own, front = ([], front) if count(front) <= budget // 2 else _long_title(title, prefix, budget, count)
+    pieces = _pack(
+        list(_pieces(content, 0, len(content), budget - count(front), count)), budget - count(front), overlap
+    )
+    return [*own, *(Chunk(start, end, front + content[start:end]) for start, end in pieces)]
+
+
+def _long_title(title: str, prefix: str, budget: int, count: TokenCounter) -> tuple[list[Chunk], str]:
+    room = budget - count(prefix)
+    own = [Chunk(0, 0, prefix + title[p.start : p.end]) for p in _pieces(title, 0, len(title), room, count)]
+    short = next(_pieces(title, 0, len(title), budget // 2 - count(prefix), count))
+    return own, f"{prefix}{title[short.start : short.end]}\n\n"
+
+
+def _pieces(text: str, start: int, end: int, room: int, count: TokenCounter) -> Iterator[_Piece]:
+    """Blocks that fit; of a block that does not, its sentences; of such a sentence, its words; of such a word, halves."""
+    yield from _split(text, start, end, room, count, (_BLOCK_END, _SENTENCE_END, _WORD_END))
+
+
+def _split(
+    text: str, start: int, end: int, room: int, count: TokenCounter, ends: tuple[re.Pattern[str], ...]
+) -> Iterator[_Piece]:
+    if not text[start:end].strip():
+        return
+    tokens = count(text[start:end])
+    if end - start == 1 or (tokens <= room and ends[:1] != (_BLOCK_END,)):
+        yield _Piece(start, end, tokens)
+    elif ends:
+        for left, right in _cuts(text, start, end, ends[0]):
+            inner = count(text[left:right])
+            if inner <= room and text[left:right].strip():
+                yield _Piece(left, right, inner, bool(_HEADING.match(text, left, right)))
+            else:
+                yield from _split(text, left, right, room, count, ends[1:])
+    else:
+        middle = (start + end) // 2
+        yield from _split(text, start, middle, room, count, ())
+        yield from _split(text, middle, end, room, count, ())
+
+
+def _cuts(text: str, start: int, end: int, boundary: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+    left = start
+    for match in boundary.finditer(text, start, end):
+        if left < match.end() < end:
+            yield left, match.end()
+            left = match.end()
+    yield left, end
+
+
+def _pack(pieces: list[_Piece], room: int, overlap: int) -> Iterator[tuple[int, int]]:
+    """Joins neighbours while they fit; a heading begins a new chunk once the current one is half full."""
+    first, tokens = 0, 0
+    for index, piece in enumerate(pieces):
+        is_full = tokens + piece.tokens > room
+        if index > first and (is_full or (piece.is_heading and tokens > room // 2)):
+            yield pieces[first].start, pieces[index - 1].end
+            first, tokens = _step_back(pieces, first, index, min(overlap, room - piece.tokens))
+        tokens += piece.tokens
+    yield pieces[first].start, pieces[-1].end
+
+
+def _step_back(pieces: list[_Piece], first: int, index: int, overlap: int) -> tuple[int, int]:
+    """Where the next chunk begins, and its tokens so far: as many of the last pieces as the overlap holds."""
+    begin, tokens = index, 0
+    while begin - 1 > first and tokens + pieces[begin - 1].tokens <= overlap:
+        begin -= 1
+        tokens += pieces[begin].tokens
+    return begin, tokens

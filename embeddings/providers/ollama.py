@@ -1,0 +1,26 @@
+"""Ollama's own protocol, `/api/embed`."""
+
+from embeddings.providers import replies, transport
+from embeddings.providers.base import Limits, Matrix
+from embeddings.providers.errors import ErrorClass, ProviderError
+
+LIMITS = Limits(max_inputs=32, max_tokens=32_768, batch=32)
+
+
+class OllamaProvider:
+    def __init__(self, base_url: str, model: str, dimensions: int) -> None:
+        self.limits = LIMITS
+        self._url = f"{base_url}/api/embed"
+        self._model = model
+        self._dimensions = dimensions
+
+    def embed(self, texts: list[str], deadline: float) -> Matrix:
+        # truncate: the server would cut long texts silently; we would rather hear that one does not fit
+        payload = {"model": self._model, "input": texts, "truncate": False, "keep_alive": "30m"}
+        reply = transport.post(self._url, payload, deadline=deadline)
+        vectors = reply.get("embeddings") if isinstance(reply, dict) else None
+        if not isinstance(vectors, list) or len(vectors) != len(texts):
+            raise ProviderError(
+                ErrorClass.TRANSIENT, f"the provider's answer is unusable: no {len(texts)} vectors in it"
+            )
+        return replies.matrix_of(vectors, self._dimensions)

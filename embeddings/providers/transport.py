@@ -1,0 +1,134 @@
+"""One HTTP client a process, with a deadline for the whole exchange and a bound on the reply's size."""
+
+import email.utils
+import os
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import orjson
+
+from embeddings.providers.errors import ErrorClass, ProviderError
+
+CONNECT_SECONDS = 3.0
+# the widest legal reply is 2,048 vectors of 3,072 floats written out as text
+MAX_REPLY_BYTES = 160 * 1024 * 1024
+_ERROR_BYTES = 64 * 1024
+
+_clients: dict[int, httpx.Client] = {}
+
+
+def client() -> httpx.Client:
+    """This process's client; a forked child makes its own. Redirects are refused: URLs come from settings only."""
+    pid = os.getpid()
+    if pid not in _clients:
+        limits = httpx.Limits(max_connections=128, max_keepalive_connections=64, keepalive_expiry=30)
+        _clients[pid] = httpx.Client(limits=limits, follow_redirects=False, trust_env=False)
+    return _clients[pid]
+
+
+def post(url: str, payload: dict[str, Any], *, deadline: float, headers: dict[str, str] | None = None) -> Any:
+    """Posts JSON and answers the reply's JSON. `deadline`: seconds from now for connect, send and the whole reply.
+
+    Raises ProviderError, classed by what happened; its message never holds the payload or a header.
+    """
+    ends = time.monotonic() + deadline
+    try:
+        return _exchange(url, orjson.dumps(payload), ends, headers or {})
+    except httpx.ConnectError as error:
+        raise ProviderError(ErrorClass.PROVIDER_DOWN, f"{_where(url)} refuses connections") from error
+    except httpx.ConnectTimeout as error:
+        raise ProviderError(
+            ErrorClass.PROVIDER_DOWN, f"{_where(url)} did not accept a connection in time"
+        ) from error
+    except httpx.TimeoutException as error:
+        raise _late(url, deadline) from error
+    except httpx.HTTPError as error:
+        raise ProviderError(
+            ErrorClass.TRANSIENT, f"the exchange with {_where(url)} broke off ({type(error).__name__})"
+        ) from error
+
+
+def _exchange(url: str, body: bytes, ends: float, headers: dict[str, str]) -> Any:
+    left = max(ends - time.monotonic(), 0.001)
+    timeout = httpx.Timeout(left, connect=min(CONNECT_SECONDS, left))
+    headers = {"content-type": "application/json", **headers}
+    with client().stream("POST", url, content=body, headers=headers, timeout=timeout) as reply:
+        is_good = reply.status_code == httpx.codes.OK
+        raw = _read(reply, ends, MAX_REPLY_BYTES if is_good else _ERROR_BYTES, url)
+        if not is_good:
+            raise error_of(reply.status_code, reply.headers.get("retry-after"), raw, _where(url))
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise ProviderError(
+            ErrorClass.TRANSIENT, f"{_where(url)} answered 200 with something that is no JSON"
+        ) from error
+
+
+def _read(reply: httpx.Response, ends: float, limit: int, url: str) -> bytearray:
+    raw = bytearray()
+    for part in reply.iter_bytes():
+        raw += part
+        if len(raw) > limit:
+            raise ProviderError(
+                ErrorClass.TRANSIENT, f"{_where(url)} answered with more than {limit:,} bytes"
+            )
+        if time.monotonic() > ends:  # a slow drip resets httpx's own timeout with every drop
+            raise _late(url, 0)
+    return raw
+
+
+def _late(url: str, deadline: float) -> ProviderError:
+    within = f" within {deadline:g} s" if deadline else " within the deadline"
+    return ProviderError(ErrorClass.TRANSIENT, f"{_where(url)} did not finish its answer{within}")
+
+
+def _where(url: str) -> str:
+    return httpx.URL(url).host
+
+
+_TOO_LONG_SIGNS = (
+    "context_length",
+    "context length",
+    "maximum context",
+    "too long",
+    "too many tokens",
+    "max_tokens",
+)
+
+
+def error_of(status: int, retry_after: str | None, body: bytes | bytearray, where: str) -> ProviderError:
+    """The class of an error answer, from its status and the signs in its body. The body itself is not repeated:
+    a provider may quote the article in it."""
+    text = bytes(body).decode(errors="replace").lower()
+    said = f"{where} answered {status}"
+    if status in (401, 402, 403) or (status == 429 and "insufficient_quota" in text):
+        return ProviderError(ErrorClass.AUTH, f"{said}: check the key, its quota and its payment")
+    if status == 429:
+        return ProviderError(ErrorClass.RATE_LIMITED, f"{said}: too many requests", seconds_of(retry_after))
+    if status == 404:
+        return ProviderError(ErrorClass.PROVIDER_DOWN, f"{said}: check the address and the model's name")
+    if status in (502, 503, 504):
+        return ProviderError(ErrorClass.PROVIDER_DOWN, f"{said}: it is not ready", seconds_of(retry_after))
+    if status == 413 or (400 <= status < 500 and any(sign in text for sign in _TOO_LONG_SIGNS)):
+        return ProviderError(ErrorClass.TOO_LONG, f"{said}: the text or the request is too long")
+    if 400 <= status < 500 and status != 408:
+        return ProviderError(ErrorClass.INVALID_INPUT, f"{said}: it refuses the text")
+    return ProviderError(ErrorClass.TRANSIENT, f"{said}: an error of its own")
+
+
+def seconds_of(retry_after: str | None) -> float | None:
+    """Retry-After as seconds, from a number or an HTTP date (RFC 9110 §10.2.3); None for what is neither."""
+    if not retry_after:
+        return None
+    try:
+        return max(float(retry_after), 0.0)
+    except ValueError:
+        pass
+    try:
+        moment = email.utils.parsedate_to_datetime(retry_after)
+        return max((moment - datetime.now(UTC)).total_seconds(), 0.0)
+    except (ValueError, TypeError, OverflowError):
+        return None

@@ -1,0 +1,61 @@
+"""Articles that hold a query's words, by Postgres' full-text index."""
+
+import json
+from typing import Any
+
+from django.db import connection
+
+from embeddings.search.answer import Found, Hit
+from embeddings.search.passage import passage_of
+
+# Ranking reads every match: of a word that half the corpus holds, this many matches are ranked.
+_RANKED_MOST = 5_000
+_READ_CHARACTERS = 20_000
+
+_MATCHES = """
+WITH asked AS (SELECT websearch_to_tsquery('english', %(query)s) AS all_words),
+asked_for AS (
+    -- every word, or, where no article has them all, any of them; a query that excludes words stays as it is
+    SELECT CASE WHEN %(any_word)s AND all_words::text NOT LIKE '%%!%%'
+                THEN replace(all_words::text, ' & ', ' | ')::tsquery ELSE all_words END AS query FROM asked
+),
+matches AS MATERIALIZED (
+    SELECT a.id, a.keywords, asked_for.query FROM articles a, asked_for
+    WHERE a.keywords @@ asked_for.query AND (%(filter)s::jsonb IS NULL OR a.metadata @> %(filter)s::jsonb)
+    LIMIT %(most)s
+),
+best AS (SELECT id, ts_rank_cd(keywords, query) AS rank FROM matches ORDER BY rank DESC, id LIMIT %(k)s)
+SELECT a.slug, a.title, a.metadata, a.version_number, best.rank, left(a.content, %(read)s)
+FROM best JOIN articles a ON a.id = best.id ORDER BY best.rank DESC, a.id
+"""
+
+
+def matching(query: str, k: int, metadata: dict[str, Any] | None) -> Found:
+    """The k best articles for a query's words; where fewer than k have them all, those that have some follow."""
+    hits = _ask(query, k, metadata, any_word=False)
+    if len(hits) < k:
+        found = {hit.slug for hit in hits}
+        hits += [hit for hit in _ask(query, k, metadata, any_word=True) if hit.slug not in found]
+    return Found(hits[:k], "full text, filtered" if metadata else "full text")
+
+
+def _ask(query: str, k: int, metadata: dict[str, Any] | None, any_word: bool) -> list[Hit]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _MATCHES,
+            {
+                "query": query,
+                "any_word": any_word,
+                "filter": json.dumps(metadata) if metadata else None,
+                "most": _RANKED_MOST,
+                "k": k,
+                "read": _READ_CHARACTERS,
+            },
+        )
+        return [_hit(query, row) for row in cursor.fetchall()]
+
+
+def _hit(query: str, row: tuple[Any, ...]) -> Hit:
+    slug, title, metadata, version, rank, content = row
+    start, end = passage_of(content, query)
+    return Hit(slug, title, round(rank, 6), content[start:end], start, end, version, json.loads(metadata))

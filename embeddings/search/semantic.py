@@ -1,0 +1,130 @@
+"""Nearest chunks of one space, best one per article: exactly, or through the space's approximate index."""
+
+import json
+from typing import Any
+
+from django.db import connection, transaction
+
+from embeddings import annindex
+from embeddings.models import Space
+from embeddings.search.answer import Found, Hit
+from embeddings.vectors import WireVector, from_wire
+
+# A filter that keeps this many articles at most is answered exactly: an index would look in the wrong places.
+EXACT_FILTER_MOST = 5_000
+# recall@10 over 100,000 × 384 is above 0.99 from here on (benchmarks/search.py)
+EF_SEARCH = 100
+_EF_SEARCH_MOST = 1_000
+_SCAN_TUPLES_MOST = 200_000
+_CHUNKS_PER_HIT = 3
+_WIDER = 8
+
+# The space's id, its width and the cast stand in the text word for word as in the index (embeddings/annindex.py):
+# with parameters in their place Postgres could not use a partial index.
+_DISTANCE = "e.embedding::{type} <=> %(vector)s::{type}"
+_ANY = """
+    SELECT e.article_id, e.span, e.source_version, e.source_hash, {distance} AS distance
+    FROM article_embeddings e
+    WHERE e.space_id = {space:d} {matching}
+    ORDER BY {distance} LIMIT %(chunks)s
+"""
+_MATCHING = (
+    "AND EXISTS (SELECT FROM articles f WHERE f.id = e.article_id AND f.metadata @> %(filter)s::jsonb)"
+)
+# OFFSET 0 keeps the order out of the inner query, and with it the approximate index
+_EXACT = """
+    SELECT * FROM (
+        SELECT e.article_id, e.span, e.source_version, e.source_hash, {distance} AS distance
+        FROM (SELECT id FROM articles WHERE metadata @> %(filter)s::jsonb) kept
+        JOIN article_embeddings e ON e.article_id = kept.id AND e.space_id = {space:d}
+        WHERE e.embedding IS NOT NULL OFFSET 0
+    ) all_of_them
+    ORDER BY distance LIMIT %(chunks)s
+"""
+_HITS = """
+WITH candidates AS MATERIALIZED ({candidates}),
+best AS (
+    SELECT DISTINCT ON (article_id) * FROM candidates WHERE distance IS NOT NULL ORDER BY article_id, distance
+)
+SELECT a.slug, a.title, a.metadata, best.source_version, best.distance,
+       coalesce(lower(best.span), 0), coalesce(upper(best.span), 0),
+       substr(CASE WHEN a.content_hash = best.source_hash THEN a.content ELSE coalesce(v.content, '') END,
+              coalesce(lower(best.span), 0) + 1, coalesce(upper(best.span) - lower(best.span), 0)),
+       (SELECT count(*) FROM candidates)
+FROM best
+JOIN articles a ON a.id = best.article_id
+LEFT JOIN article_versions v ON v.article_id = a.id AND v.version_number = best.source_version
+     AND a.content_hash <> best.source_hash
+ORDER BY best.distance LIMIT %(k)s
+"""
+
+
+def nearest(space: Space, vector: WireVector, k: int, metadata: dict[str, Any] | None) -> Found:
+    """The k articles nearest to a vector, by cosine; `metadata` keeps only articles that contain it.
+
+    Where several chunks of few articles crowd the nearest places, it looks further until k articles are found or
+    there are no more.
+    """
+    path = _path(space, metadata)
+    chunks = k * _CHUNKS_PER_HIT
+    hits, seen = _ask(space, vector, k, metadata, path, chunks)
+    while len(hits) < k and seen >= chunks:
+        chunks *= _WIDER
+        hits, seen = _ask(space, vector, k, metadata, path, chunks)
+    return Found(hits, path)
+
+
+def _path(space: Space, metadata: dict[str, Any] | None) -> str:
+    if metadata and _kept_by(metadata) <= EXACT_FILTER_MOST:
+        return "exact, filtered"
+    way = "approximate" if annindex.is_usable(space) else "exact"
+    return f"{way}, filtered" if metadata else way
+
+
+def _kept_by(metadata: dict[str, Any]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM (SELECT FROM articles WHERE metadata @> %s::jsonb LIMIT %s) kept",
+            [json.dumps(metadata), EXACT_FILTER_MOST + 1],
+        )
+        return int(cursor.fetchone()[0])
+
+
+def _ask(
+    space: Space, vector: WireVector, k: int, metadata: dict[str, Any] | None, path: str, chunks: int
+) -> tuple[list[Hit], int]:
+    """(hits, chunks seen); fewer chunks than asked for means that there are no more."""
+    arguments = {
+        "vector": f"[{','.join(map(repr, from_wire(vector)))}]",
+        "filter": json.dumps(metadata),
+        "chunks": chunks,
+        "k": k,
+    }
+    with transaction.atomic(), connection.cursor() as cursor:
+        if path.startswith("approximate"):
+            cursor.execute(_TUNE, [min(max(EF_SEARCH, chunks), _EF_SEARCH_MOST), _SCAN_TUPLES_MOST])
+        cursor.execute(sql(space, path), arguments)
+        rows = cursor.fetchall()
+    return [_hit(row) for row in rows], rows[0][-1] if rows else 0
+
+
+_TUNE = """
+SELECT set_config('hnsw.ef_search', %s::text, true), set_config('hnsw.iterative_scan', 'relaxed_order', true),
+       set_config('hnsw.max_scan_tuples', %s::text, true)
+"""
+
+
+def sql(space: Space, path: str) -> str:
+    """The statement for a path; needs vector, filter, chunks and k."""
+    distance = _DISTANCE.format(type=annindex.column_type(space))
+    if path == "exact, filtered":
+        candidates = _EXACT.format(distance=distance, space=space.pk)
+    else:
+        matching = _MATCHING if path.endswith("filtered") else ""
+        candidates = _ANY.format(distance=distance, space=space.pk, matching=matching)
+    return _HITS.format(candidates=candidates)
+
+
+def _hit(row: tuple[Any, ...]) -> Hit:
+    slug, title, metadata, version, distance, start, end, snippet, _ = row
+    return Hit(slug, title, round(1 - distance, 6), snippet, start, end, version, json.loads(metadata))

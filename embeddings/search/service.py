@@ -1,0 +1,95 @@
+"""One search from question to reply, whatever the provider does."""
+
+import time
+from typing import Any
+
+from django.conf import settings
+
+from embeddings.models import Space
+from embeddings.providers.errors import ProviderError
+from embeddings.search import fusion, keyword, semantic
+from embeddings.search.answer import Found, Reply, SearchMode
+from embeddings.search.query_vector import query_vector
+from embeddings.vectors import WireVector
+
+# how deep each ranking goes before two are fused
+_FUSE_FROM = 50
+
+
+class _CannotEmbed(Exception):
+    """Why this query can be answered by keywords only, in words for the person who asked."""
+
+
+def search(
+    query: str,
+    *,
+    k: int = 10,
+    mode: SearchMode = SearchMode.SEMANTIC,
+    filter: dict[str, Any] | None = None,
+) -> Reply:
+    """The k best articles for a query of 1 to 1,000 characters, in the space that serves now.
+
+    `filter` keeps only articles whose metadata contains it. When the query cannot be embedded, keywords answer and
+    the reply is marked degraded; it never raises for a provider's sake.
+    """
+    started = time.perf_counter()
+    space = Space.objects.serving()
+    vector, reason = None, ""
+    if mode is not SearchMode.KEYWORD:
+        try:
+            vector = _vector(space, query)
+        except _CannotEmbed as error:
+            reason = str(error)
+    embedded = time.perf_counter()
+    answered_by = mode if vector is not None else SearchMode.KEYWORD
+    found = _answer(answered_by, space, vector, query, k, filter)
+    ended = time.perf_counter()
+    return Reply(
+        hits=found.hits,
+        mode=mode,
+        answered_by=answered_by,
+        space=str(space) if space and vector is not None else None,
+        path=found.path,
+        degraded=bool(reason),
+        reason=reason,
+        timing_ms={
+            "embed": _ms(embedded - started),
+            "search": _ms(ended - embedded),
+            "total": _ms(ended - started),
+        },
+    )
+
+
+def _vector(space: Space | None, query: str) -> WireVector:
+    if not settings.SEMANTIC_SEARCH_ENABLED:
+        raise _CannotEmbed("search by meaning is switched off")
+    if space is None:
+        raise _CannotEmbed("no embedding space serves yet")
+    try:
+        return query_vector(space, query)
+    except ProviderError as error:
+        raise _CannotEmbed(
+            f"the embedding provider gave no answer ({error.kind.value.replace('_', ' ')})"
+        ) from error
+
+
+def _answer(
+    mode: SearchMode,
+    space: Space | None,
+    vector: WireVector | None,
+    query: str,
+    k: int,
+    metadata: dict[str, Any] | None,
+) -> Found:
+    if mode is SearchMode.KEYWORD or space is None or vector is None:
+        return keyword.matching(query, k, metadata)
+    if mode is SearchMode.SEMANTIC:
+        return semantic.nearest(space, vector, k, metadata)
+    depth = max(k, _FUSE_FROM)
+    by_meaning = semantic.nearest(space, vector, depth, metadata)
+    by_words = keyword.matching(query, depth, metadata)
+    return Found(fusion.fuse([by_meaning.hits, by_words.hits], k), f"{by_meaning.path} + {by_words.path}")
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 2)

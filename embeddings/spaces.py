@@ -1,0 +1,63 @@
+"""The first space of an installation, and how a space turns an article's text into what its model reads."""
+
+import functools
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+
+from embeddings.catalogue import ModelSpec, spec_of
+from embeddings.models import Space, SpaceState
+from embeddings.tokens import TokenCounter, counter_for
+
+
+def ensure_first(**_: Any) -> None:
+    """Makes the space that the settings name when there is none yet; it serves at once, having nothing to build.
+
+    While it holds no vectors it may still be exchanged for another by changing the settings; afterwards the rows, not
+    the settings, say which space serves.
+    """
+    spec = spec_of(settings.EMBEDDING_MODEL, settings.EMBEDDING_DIMENSIONS)
+    wanted = (settings.EMBEDDING_PROVIDER, settings.EMBEDDING_MODEL, spec.dimensions)
+    with transaction.atomic():
+        spaces = list(Space.objects.select_for_update().order_by("id")[:2])
+        if len(spaces) == 1 and not spaces[0].embeddings.exists():
+            is_wanted = (spaces[0].provider, spaces[0].model, spaces[0].dimensions) == wanted
+            if not is_wanted:
+                _fit(spaces[0], *wanted, spec.chunk_tokens)
+        elif not spaces:
+            Space.objects.bulk_create(
+                [
+                    Space(
+                        version=1,
+                        provider=wanted[0],
+                        model=wanted[1],
+                        dimensions=wanted[2],
+                        chunk_tokens=spec.chunk_tokens,
+                        state=SpaceState.SERVING,
+                        served_at=Now(),
+                    )
+                ],
+                ignore_conflicts=True,  # two processes may start at once
+            )
+
+
+def _fit(space: Space, provider: str, model: str, dimensions: int, chunk_tokens: int) -> None:
+    space.provider, space.model, space.dimensions, space.chunk_tokens = (
+        provider,
+        model,
+        dimensions,
+        chunk_tokens,
+    )
+    space.save(update_fields=["provider", "model", "dimensions", "chunk_tokens"])
+
+
+@functools.cache
+def _known(model: str, dimensions: int) -> tuple[ModelSpec, TokenCounter]:
+    return spec_of(model, dimensions), counter_for(model)
+
+
+def spec_and_counter(space: Space) -> tuple[ModelSpec, TokenCounter]:
+    """What is known of the space's model, and how its tokens are counted."""
+    return _known(space.model, space.dimensions)

@@ -1,0 +1,95 @@
+"""Reads and writes vectors in Postgres' binary form; the only module that knows how they lie on the wire."""
+
+import struct
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+import numpy as np
+from django.db import connection
+
+from embeddings.providers.base import Matrix
+
+# pgvector's send format: int16 dimensions, int16 unused, then big-endian float4s (pgvector src/vector.c, vector_send)
+WireVector = bytes
+
+
+class StoredChunk(NamedTuple):
+    """One row of article_embeddings; `vector` is None for a text with nothing to embed."""
+
+    article_id: int
+    chunk_index: int
+    chunk_count: int
+    start: int
+    end: int
+    text_hash: bytes
+    source_version: int
+    source_hash: UUID
+    vector: WireVector | None
+
+
+def to_wire(matrix: Matrix) -> list[WireVector]:
+    """The rows of an (n, dimensions) matrix, each as pgvector receives it."""
+    width = matrix.shape[1]
+    head = struct.pack("!HH", width, 0)
+    raw = memoryview(matrix.astype(">f4").tobytes())
+    return [head + raw[at : at + 4 * width] for at in range(0, len(raw), 4 * width)]
+
+
+def known(space_id: int, hashes: Sequence[bytes]) -> dict[bytes, WireVector]:
+    """The vectors that these texts have in a space already, by text hash."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT ON (text_hash) text_hash, vector_send(embedding) FROM article_embeddings"
+            " WHERE space_id = %s AND text_hash = ANY(%s) AND embedding IS NOT NULL",
+            [space_id, list(hashes)],
+        )
+        return {bytes(text_hash): bytes(vector) for text_hash, vector in cursor.fetchall()}
+
+
+def replace(space_id: int, article_ids: Sequence[int], chunks: Iterable[StoredChunk]) -> None:
+    """Makes these chunks the only ones that these articles have in a space; call it inside a transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM article_embeddings WHERE article_id = ANY(%s) AND space_id = %s",
+            [list(article_ids), space_id],
+        )
+        with cursor.copy(_COPY) as copy:
+            copy.write(b"".join([_HEADER, *(_row(space_id, chunk) for chunk in chunks), _TRAILER]))
+
+
+_COPY = """
+COPY article_embeddings (article_id, space_id, chunk_index, chunk_count, span, text_hash, source_version, source_hash,
+                         embedding) FROM STDIN (FORMAT binary)
+"""
+# the binary COPY format: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format"
+_HEADER = b"PGCOPY\n\xff\r\n\0" + b"\0" * 8
+_TRAILER = b"\xff\xff"
+_EMPTY_RANGE = b"\x01"
+_ROW = struct.Struct("!hiqiqiiii")
+_TAIL = struct.Struct("!i16siii16s")
+_RANGE = struct.Struct("!Biiii")
+_LENGTH = struct.Struct("!i")
+_FILLED_RANGE = 0x02  # range flags: lower bound inclusive, upper exclusive
+
+
+def _row(space_id: int, chunk: StoredChunk) -> bytes:
+    span = _EMPTY_RANGE
+    if chunk.end > chunk.start:
+        span = _RANGE.pack(_FILLED_RANGE, 4, chunk.start, 4, chunk.end)
+    vector = _LENGTH.pack(-1) if chunk.vector is None else _LENGTH.pack(len(chunk.vector)) + chunk.vector
+    return b"".join(
+        (
+            _ROW.pack(9, 8, chunk.article_id, 8, space_id, 4, chunk.chunk_index, 4, chunk.chunk_count),
+            _LENGTH.pack(len(span)),
+            span,
+            _TAIL.pack(16, chunk.text_hash, 4, chunk.source_version, 16, chunk.source_hash.bytes),
+            vector,
+        )
+    )
+
+
+def from_wire(vector: WireVector) -> list[float]:
+    """The numbers of one vector."""
+    numbers: list[float] = np.frombuffer(vector, dtype=">f4", offset=4).tolist()
+    return numbers

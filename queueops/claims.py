@@ -1,0 +1,124 @@
+"""Takes due tasks for a worker, in one statement that also reads their text."""
+
+import random
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from embeddings.indexing import Source
+from embeddings.models import Space
+from queueops import ageing
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """One task in a worker's hands, with the article's text as it was at the claim."""
+
+    task_id: int
+    attempts: int
+    max_attempts: int
+    source: Source
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What one statement took. Every later write carries `token`."""
+
+    space: Space
+    token: uuid.UUID
+    tasks: list[Claimed]
+    is_full: bool = False
+
+
+# Ranks are taken one after another, each by a bounded walk of its own stretch of the index: a rank whose tasks all
+# wait for a later retry costs nothing. The brakes are part of the statement, so that plain SQL stops a worker even
+# when nothing else reaches it.
+_BRAKES = """
+brakes AS MATERIALIZED (
+    SELECT NOT EXISTS (SELECT 1 FROM queue_state WHERE is_paused)
+       AND EXISTS (SELECT 1 FROM embedding_worker_status WHERE id = %(worker)s AND is_running) AS are_off
+)"""
+_AGED = """
+aged AS (
+    SELECT id FROM embedding_tasks
+    WHERE (SELECT are_off FROM brakes)
+      AND status = 'pending' AND space_id = %(space)s AND scheduled_at <= now() - %(aged_after)s
+    ORDER BY scheduled_at
+    LIMIT %(aged_slots)s
+    FOR UPDATE SKIP LOCKED
+)"""
+
+
+def _ranked(name: str, rank: int, *before: str) -> str:
+    taken = "".join(f" - (SELECT count(*) FROM {other})" for other in before)
+    return f"""
+{name} AS (
+    SELECT id FROM embedding_tasks
+    WHERE (SELECT are_off FROM brakes)
+      AND status = 'pending' AND space_id = %(space)s AND priority_rank = {rank} AND scheduled_at <= now()
+    ORDER BY scheduled_at, id
+    LIMIT %(size)s{taken}
+    FOR UPDATE SKIP LOCKED
+)"""  # noqa: S608  the only text put in is our own
+
+
+_TAKE = """
+UPDATE embedding_tasks t SET
+    status = 'processing', attempts = t.attempts + 1, processed_at = now(), completed_at = NULL, outcome = '',
+    lease_expires_at = now() + %(lease)s, claim_token = %(token)s, claimed_by = %(claimed_by)s,
+    source_version = a.version_number, content_hash = a.content_hash
+FROM due, articles a
+WHERE t.id = due.id AND a.id = t.article_id
+RETURNING t.id, t.attempts, t.max_attempts, a.id, a.version_number, a.content_hash, a.title, a.content
+"""
+
+_CLAIM_DUE = f"""
+WITH {_BRAKES}, {_AGED},
+{_ranked("high", 1, "aged")}, {_ranked("normal", 2, "aged", "high")}, {_ranked("low", 3, "aged", "high", "normal")},
+due AS (SELECT id FROM aged UNION SELECT id FROM high UNION SELECT id FROM normal UNION SELECT id FROM low)
+{_TAKE}"""  # noqa: S608  the only text put in is our own
+
+_CLAIM_OF_ARTICLES = f"""
+WITH due AS (
+    SELECT id FROM embedding_tasks
+    WHERE status = 'pending' AND space_id = %(space)s AND article_id = ANY(%(articles)s)
+    FOR UPDATE SKIP LOCKED
+)
+{_TAKE}"""  # noqa: S608  the only text put in is our own
+
+
+def claim_due(space: Space, size: int, worker_id: int, worker_name: str) -> Claim:
+    """Up to `size` due tasks of a space, best rank first, with a share for those that have waited longest.
+
+    Takes nothing while the queue is paused or this worker's row says it shall not run. The attempt is counted here,
+    so that a task which kills its worker still reaches its limit.
+    """
+    aged = ageing.slots_for_aged(size, random.random())
+    found = _take(
+        _CLAIM_DUE,
+        space,
+        worker_name,
+        {"size": size, "aged_slots": aged, "aged_after": ageing.AGED_AFTER, "worker": worker_id},
+    )
+    # a task that is both aged and first of its rank fills two slots
+    return replace(found, is_full=len(found.tasks) >= size - aged)
+
+
+def claim_of_articles(space: Space, article_ids: Sequence[int], claimed_by: str) -> Claim:
+    """The pending tasks of these articles, due or not, for a process that embeds them itself."""
+    return _take(_CLAIM_OF_ARTICLES, space, claimed_by, {"articles": list(article_ids)})
+
+
+def _take(sql: str, space: Space, claimed_by: str, arguments: dict[str, Any]) -> Claim:
+    token = uuid.uuid4()
+    lease = timedelta(milliseconds=settings.EMBEDDING_WORKER_TIMEOUT)
+    arguments |= {"space": space.pk, "token": token, "claimed_by": claimed_by, "lease": lease}
+    with connection.cursor() as cursor:
+        cursor.execute(sql, arguments)
+        rows = cursor.fetchall()
+    return Claim(space, token, [Claimed(row[0], row[1], row[2], Source(*row[3:])) for row in rows])

@@ -1,0 +1,63 @@
+"""Makes tasks, set by set, joining those that already wait; the only place where tasks come from."""
+
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import TextChoices
+
+from embeddings import coverage
+from queueops import signals
+from queueops.models import Priority, Task
+
+
+class Reason(TextChoices):
+    """Why a task was made; the lane it goes in follows from it."""
+
+    EDIT = "edit"
+    IMPORT = "import"
+    DRIFT = "drift"
+
+
+_LANES = {Reason.EDIT: Priority.NORMAL, Reason.IMPORT: Priority.LOW, Reason.DRIFT: Priority.LOW}
+
+# A change joins the task that waits for its article: fresh text gets fresh attempts, and the better rank wins.
+# An article whose current text has its vectors needs no task; one whose task is held does, since its text is new.
+_ENQUEUE = f"""
+INSERT INTO embedding_tasks (article_id, slug, space_id, priority, max_attempts, source_version, content_hash, metadata)
+SELECT a.id, a.slug, s.id, %(priority)s, %(max_attempts)s, a.version_number, a.content_hash,
+       jsonb_build_object('reason', %(reason)s::text)
+FROM articles a CROSS JOIN embedding_spaces s
+WHERE a.id = ANY(%(articles)s) AND s.state <> 'retired' AND NOT {coverage.IS_CURRENT_SQL}
+ORDER BY a.id, s.id
+ON CONFLICT (article_id, space_id) WHERE status = 'pending' DO UPDATE SET
+    slug = EXCLUDED.slug, source_version = EXCLUDED.source_version, content_hash = EXCLUDED.content_hash,
+    scheduled_at = LEAST(embedding_tasks.scheduled_at, EXCLUDED.scheduled_at),
+    priority = CASE WHEN EXCLUDED.priority_rank < embedding_tasks.priority_rank
+                    THEN EXCLUDED.priority ELSE embedding_tasks.priority END,
+    attempts = 0, error_class = '', error_message = ''
+"""  # noqa: S608  the only text put in is our own
+
+
+def enqueue(
+    article_ids: Sequence[int], reason: Reason, priority: Priority | None = None, announce: bool = True
+) -> int:
+    """One pending task for each of these articles and each space that is behind on it; answers how many.
+
+    Call it inside the transaction that changed the articles. The lane follows from the reason unless given;
+    `announce=False` wakes no worker.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ENQUEUE,
+            {
+                "articles": list(article_ids),
+                "priority": (priority or _LANES[reason]).value,
+                "max_attempts": settings.EMBEDDING_MAX_RETRIES,
+                "reason": reason.value,
+            },
+        )
+        count: int = cursor.rowcount
+    if count and announce:
+        signals.tasks_ready.send(Task)
+    return count

@@ -1,0 +1,114 @@
+"""Carries a claim to its end: render, reuse, embed, settle. The provider is called outside any transaction."""
+
+import random
+import time
+from dataclasses import dataclass, field
+
+import structlog
+from django.conf import settings
+from django.db import connection
+
+from embeddings import indexing
+from embeddings.indexing import Rendered, Vectors
+from embeddings.providers.errors import ErrorClass, ProviderError
+from embeddings.vectors import WireVector
+from queueops import retries, settling
+from queueops.claims import Claim, Claimed
+from queueops.models import Outcome
+from queueops.settling import Failure, Settled, Success
+
+# The provider must answer well before the lease ends, so that the answer can still be written under it.
+_DEADLINE_SHARE = 0.6
+_DEADLINE_MOST = 60.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class _Run:
+    """A claim on its way: what was rendered, what could be reused, what the provider gave."""
+
+    claim: Claim
+    started: float = field(default_factory=time.perf_counter)
+    rendered: list[tuple[Claimed, Rendered]] = field(default_factory=list)
+    reused: dict[bytes, WireVector] = field(default_factory=dict)
+    vectors: Vectors = field(default_factory=Vectors)
+    error: ProviderError | None = None
+    provider_seconds: float = 0.0
+
+
+def deadline_seconds() -> float:
+    """How long all provider calls of one batch may take together."""
+    return min(settings.EMBEDDING_WORKER_TIMEOUT / 1000 * _DEADLINE_SHARE, _DEADLINE_MOST)
+
+
+def execute(claim: Claim, deadline: float | None = None) -> Settled:
+    """Brings the claimed articles up to date and settles their tasks; answers what was settled.
+
+    Provider errors end in the tasks' rows, never here. `deadline` is in seconds, for the provider's part.
+    """
+    run = _Run(claim)
+    _render(run)
+    _embed(run, deadline or deadline_seconds())
+    settled = settling.settle(
+        claim,
+        [_result(run, task, rendered) for task, rendered in run.rendered],
+        run.vectors.by_hash,
+        settling.Effort(
+            seconds=time.perf_counter() - run.started,
+            provider_seconds=run.provider_seconds,
+            requests=run.vectors.requests,
+            texts=run.vectors.texts,
+        ),
+    )
+    log.info("batch settled", space=claim.space.pk, **settled.as_log())
+    return settled
+
+
+def _render(run: _Run) -> None:
+    run.rendered = [(task, indexing.render(run.claim.space, task.source)) for task in run.claim.tasks]
+    run.reused = indexing.reusable(run.claim.space, (rendered for _, rendered in run.rendered))
+
+
+def _embed(run: _Run, deadline: float) -> None:
+    release_connection()
+    before = time.perf_counter()
+    try:
+        run.vectors = indexing.embed(
+            run.claim.space, (rendered for _, rendered in run.rendered), run.reused, deadline
+        )
+    except ProviderError as error:
+        run.error = error
+        run.vectors = Vectors(run.reused, requests=1)
+    run.provider_seconds = time.perf_counter() - before
+
+
+def release_connection() -> None:
+    """Gives the database connection back for the length of a provider call."""
+    if not connection.in_atomic_block:
+        connection.close()
+
+
+def _result(run: _Run, task: Claimed, rendered: Rendered) -> Success | Failure:
+    error = run.vectors.error_of(rendered)
+    if error is None and all(text_hash in run.vectors.by_hash for text_hash in rendered.hashes):
+        return Success(task, rendered, _outcome(run, rendered))
+    error = (
+        error or run.error or ProviderError(ErrorClass.TRANSIENT, "the provider gave no vector for this text")
+    )
+    decision = retries.decide(
+        error.kind,
+        attempts=task.attempts,
+        max_attempts=task.max_attempts,
+        base_seconds=settings.EMBEDDING_RETRY_BACKOFF_BASE / 1000,
+        retry_after=error.retry_after,
+        draw=random.random(),
+    )
+    return Failure(task, error, decision)
+
+
+def _outcome(run: _Run, rendered: Rendered) -> Outcome:
+    if not rendered.chunks:
+        return Outcome.EMPTY
+    is_reused = all(text_hash in run.reused for text_hash in rendered.hashes)
+    return Outcome.UNCHANGED if is_reused else Outcome.EMBEDDED

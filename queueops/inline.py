@@ -1,0 +1,27 @@
+"""Synchronous mode: the process that saved an article embeds it itself, and a failure never fails the save."""
+
+from collections.abc import Sequence
+
+import structlog
+from django.db import DatabaseError, InterfaceError
+
+from embeddings.models import Space
+from queueops import claims, execution
+
+# A reader waits for this; what is not embedded by then stays pending, and workers or the sweep find it.
+DEADLINE_SECONDS = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+def embed_now(article_ids: Sequence[int]) -> None:
+    """Claims and executes these articles' tasks in the serving space; the rows tell how it ended."""
+    space = Space.objects.serving()
+    if space is None:
+        return
+    try:
+        claim = claims.claim_of_articles(space, article_ids, "request")
+        if claim.tasks:
+            execution.execute(claim, DEADLINE_SECONDS)
+    except (DatabaseError, InterfaceError) as error:
+        log.error("article saved but not embedded; the sweep will find it", error=type(error).__name__)

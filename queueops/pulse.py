@@ -1,0 +1,81 @@
+"""The one thread beside a worker's actors: it keeps the process's row fresh and takes its turn at the sweep."""
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+
+from queueops import recovery, workers
+
+_BEAT_SECONDS = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class Pulse:
+    """`worker_id` is the process's row; `is_stopping` tells the actors to claim nothing more."""
+
+    def __init__(self) -> None:
+        self.worker_id: int | None = None
+        self._registered = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stop.is_set()
+
+    def start(self, **_: Any) -> None:
+        """Listens to worker_booted."""
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+        self._thread.start()
+
+    def stop(self, **_: Any) -> None:
+        """Listens to worker_stopping."""
+        self._stop.set()
+        if self._thread:
+            self._thread.join(timeout=2)
+
+    def registered(self) -> int:
+        """The id of this process's row, made when there is none."""
+        with self._registered:
+            if self.worker_id is None:
+                self.worker_id = workers.register().pk
+            return self.worker_id
+
+    def _run(self) -> None:
+        interval = settings.EMBEDDING_WORKER_INTERVAL / 1000
+        while True:
+            self._once(interval)
+            if self._stop.wait(min(interval, _BEAT_SECONDS)):
+                break
+        self._leave()
+
+    def _once(self, interval: float) -> None:
+        try:
+            if not workers.beat(self.registered()):
+                self.worker_id = None
+            swept = recovery.sweep_if_leader(timedelta(seconds=interval))
+            if swept and (swept.returned or swept.parked or swept.drifted):
+                log.warning("sweep", returned=swept.returned, parked=swept.parked, drifted=swept.drifted)
+        except (DatabaseError, InterfaceError) as error:
+            log.warning("database does not answer; trying again", error=str(error).strip().partition("\n")[0])
+        finally:
+            connection.close()
+
+    def _leave(self) -> None:
+        try:
+            if self.worker_id is not None:
+                workers.unregister(self.worker_id)
+                self.worker_id = None
+        except (DatabaseError, InterfaceError):
+            log.info("left without unregistering; the sweep will forget this worker")
+        finally:
+            connection.close()
+
+
+pulse = Pulse()

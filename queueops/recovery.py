@@ -1,0 +1,120 @@
+"""The sweep: what was lost comes back. Expired leases return, drift is enqueued, and workers are rung for."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from embeddings.models import Space
+from queueops import doorbell, modes, workers
+from queueops.enqueue import Reason, enqueue
+from queueops.models import AuditLog, Level, Mode, Task
+
+_BATCH = 1_000
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What one sweep found: leases returned to the queue, tasks parked because they kept losing their worker,
+    articles enqueued because their vectors were behind, and whether work was due."""
+
+    returned: int
+    parked: int
+    drifted: int
+    is_due: bool
+
+
+# One leader a sweep, by a row that whoever is first takes; a doubled sweep would be harmless.
+_LEAD = """
+INSERT INTO queue_state (id, swept_at) VALUES (1, now())
+ON CONFLICT (id) DO UPDATE SET swept_at = now()
+WHERE queue_state.swept_at IS NULL OR queue_state.swept_at <= now() - %s
+RETURNING id
+"""
+_RETURN_EXPIRED = """
+WITH expired AS (
+    SELECT t.id, t.attempts >= t.max_attempts AS is_spent, newer.id IS NOT NULL AS is_superseded
+    FROM embedding_tasks t
+    LEFT JOIN embedding_tasks newer
+        ON newer.article_id = t.article_id AND newer.space_id = t.space_id AND newer.status = 'pending'
+    WHERE t.status = 'processing' AND t.lease_expires_at < now()
+    ORDER BY t.id LIMIT %s
+    FOR UPDATE OF t SKIP LOCKED
+)
+UPDATE embedding_tasks t SET
+    status = CASE WHEN is_superseded THEN 'completed' WHEN is_spent THEN 'failed' ELSE 'pending' END,
+    outcome = CASE WHEN is_superseded THEN 'superseded' WHEN is_spent THEN 'failed' ELSE '' END,
+    completed_at = CASE WHEN is_superseded OR is_spent THEN now() END,
+    scheduled_at = now(), lease_expires_at = NULL, claim_token = NULL, error_class = 'worker_lost',
+    error_message = 'its worker died or hung: the lease ended before the work did'
+FROM expired WHERE t.id = expired.id
+RETURNING t.id, t.status, t.claimed_by
+"""
+# An article that is behind is enqueued unless a task already works for it, or one was parked or cancelled over just
+# this text: what an operator or the provider has ended is not begun again behind their back.
+_DRIFTED = """
+SELECT a.id FROM articles a
+WHERE NOT EXISTS (SELECT 1 FROM article_embeddings e WHERE e.article_id = a.id AND e.space_id = %(space)s
+                  AND e.chunk_index = 0 AND e.source_hash = a.content_hash)
+  AND NOT EXISTS (SELECT 1 FROM embedding_tasks t WHERE t.article_id = a.id AND t.space_id = %(space)s
+                  AND (t.status IN ('pending', 'processing')
+                       OR (t.status IN ('failed', 'cancelled') AND t.content_hash = a.content_hash)))
+  AND a.updated_at < now() - %(grace)s
+ORDER BY a.id LIMIT %(limit)s
+"""
+
+
+def sweep_if_leader(interval: timedelta) -> Swept | None:
+    """One sweep, unless another process has made one within the interval."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LEAD, [interval])
+        if cursor.fetchone() is None:
+            return None
+    return sweep()
+
+
+def sweep() -> Swept:
+    """Returns expired leases, enqueues drift, forgets silent workers, and rings when work is due."""
+    returned, parked = return_expired()
+    drifted = enqueue_drift() if modes.current() is not Mode.DISABLED else 0
+    workers.forget_silent()
+    is_due = Task.objects.due().exists()
+    if is_due:
+        doorbell.ring()
+    return Swept(returned, parked, drifted, is_due)
+
+
+@transaction.atomic
+def return_expired() -> tuple[int, int]:
+    """Gives tasks whose lease has ended back to the queue, or parks them once their attempts are spent.
+
+    Answers (returned, parked); each has an audit row.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_RETURN_EXPIRED, [_BATCH])
+        rows = cursor.fetchall()
+    parked = [row for row in rows if row[1] == "failed"]
+    AuditLog.objects.bulk_create(
+        AuditLog(
+            category="sweep",
+            level=Level.ERROR if status == "failed" else Level.WARNING,
+            task_id=task_id,
+            message=f"lease of {claimed_by or 'a worker'} ended; the task is {status} now",
+        )
+        for task_id, status, claimed_by in rows
+    )
+    return len(rows) - len(parked), len(parked)
+
+
+def enqueue_drift() -> int:
+    """Enqueues articles whose text changed without anybody saying so (plain SQL, fixtures); answers how many."""
+    # a save enqueues for itself, in its own transaction: only what is older than one can have been missed
+    grace = timedelta(milliseconds=settings.EMBEDDING_WORKER_INTERVAL)
+    count = 0
+    for space in Space.objects.receiving():
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(_DRIFTED, {"space": space.pk, "grace": grace, "limit": _BATCH})
+            ids = [article_id for (article_id,) in cursor.fetchall()]
+            count += enqueue(ids, Reason.DRIFT) if ids else 0
+    return count

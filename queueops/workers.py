@@ -1,0 +1,55 @@
+"""The row of a worker process: made at its start, kept fresh, forgotten when it falls silent."""
+
+import os
+import socket
+from datetime import timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from queueops.models import Worker
+
+# a process that has not been seen for this long is gone
+SILENT_AFTER = timedelta(minutes=2)
+_TRIES = 100
+
+
+def register() -> Worker:
+    """This process's row. While any worker is stopped by an operator, a new one starts stopped too: a restart
+    must not let go of the brake."""
+    name = f"{socket.gethostname()}:{os.getpid()}"
+    for _ in range(_TRIES):
+        try:
+            with transaction.atomic():
+                return Worker.objects.create(name=name, is_running=not Worker.objects.stopped().exists())
+        except IntegrityError:  # a row written with an explicit id stands where the sequence points
+            continue
+    raise RuntimeError("no free id in embedding_worker_status: set its sequence past the highest id")
+
+
+def beat(worker_id: int) -> bool:
+    """Notes that the process lives; False when its row is gone and it must register again."""
+    return bool(Worker.objects.filter(pk=worker_id).update(last_seen_at=Now()))
+
+
+def note_batch(worker_id: int, done: int, failed: int) -> None:
+    """Adds a batch to the worker's counts."""
+    Worker.objects.filter(pk=worker_id).update(
+        last_seen_at=Now(),
+        last_claim_at=Now(),
+        tasks_done=F("tasks_done") + done,
+        tasks_failed=F("tasks_failed") + failed,
+    )
+
+
+def unregister(worker_id: int) -> None:
+    """Removes the row of a process that ends, unless it holds the brake."""
+    Worker.objects.filter(pk=worker_id, is_running=True).delete()
+
+
+def forget_silent() -> int:
+    """Removes rows of processes that died without a word; a stopped row stays, since it is the brake."""
+    silent = Worker.objects.filter(is_running=True, last_seen_at__lt=Now() - SILENT_AFTER)
+    count, _ = silent.delete()
+    return count
