@@ -6,7 +6,6 @@ from typing import Any, Self
 from django.contrib.postgres.indexes import GinIndex
 from django.db import IntegrityError, models, transaction
 from django.db.models import F, Func, Q, Value
-from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 from django.db.models.lookups import Exact
 
@@ -19,7 +18,7 @@ class SlugTaken(Exception):
     """Another article has this slug."""
 
     def __init__(self, slug: str) -> None:
-        super().__init__(f"another article has the slug {slug!a}; choose another one, or leave it out")
+        super().__init__(f"another article has the slug '{slug}'; choose another one, or leave it out")
 
 
 class ArticleQuerySet(models.QuerySet["Article"]):
@@ -30,6 +29,10 @@ class ArticleQuerySet(models.QuerySet["Article"]):
         """Articles whose metadata contains this object."""
         return self.filter(metadata__contains=metadata)
 
+    def locked(self) -> Self:
+        """Rows that nobody else can change or delete before this transaction ends."""
+        return self.select_for_update(no_key=True)
+
     def slugs_among(self, wanted: Sequence[str]) -> Iterable[str]:
         """Those of the wanted slugs that some article has."""
         return self.filter(slug__in=wanted).values_list("slug", flat=True)
@@ -39,7 +42,9 @@ class Article(models.Model):
     """One text with its metadata. The table also has `keywords`, a tsvector that the database generates and that
     only keyword search reads (articles/migrations/0002): as a field it would travel with every read and write."""
 
-    slug = models.CharField(max_length=bounds.MAX_SLUG, unique=True, blank=True, validators=[bounds.check_slug])
+    slug = models.CharField(
+        max_length=bounds.MAX_SLUG, unique=True, blank=True, validators=[bounds.check_slug]
+    )
     title = models.CharField(max_length=bounds.MAX_TITLE, validators=[bounds.check_title])
     content = models.TextField(blank=True, default="", db_default="", validators=[bounds.check_content])
     metadata = models.JSONField(
@@ -47,7 +52,13 @@ class Article(models.Model):
     )
     version_number = models.PositiveIntegerField(default=1, db_default=1, editable=False)
     content_hash = models.GeneratedField(
-        expression=RawSQL("md5(title || chr(31) || content)::uuid", ()),
+        expression=Func(
+            F("title"),
+            F("content"),
+            function="md5",
+            template="%(function)s(%(expressions)s)::uuid",
+            arg_joiner=" || chr(31) || ",
+        ),
         output_field=models.UUIDField(),
         db_persist=True,
     )
@@ -114,7 +125,9 @@ class Article(models.Model):
     def _update(self, author: str, *args: Any, **kwargs: Any) -> None:
         try:
             with transaction.atomic():
-                locked = Article.objects.select_for_update(no_key=True).only("title", "content", "version_number")
+                locked = Article.objects.select_for_update(no_key=True).only(
+                    "title", "content", "version_number"
+                )
                 before = locked.get(pk=self.pk)
                 text_is_new = (before.title, before.content) != (self.title, self.content)
                 self.version_number = before.version_number + text_is_new
@@ -130,8 +143,12 @@ class Article(models.Model):
             raise
 
     def _write_version(self, author: str) -> None:
-        self.versions.create(
-            version_number=self.version_number, title=self.title, content=self.content, author=author
+        ArticleVersion.objects.create(
+            article=self,
+            version_number=self.version_number,
+            title=self.title,
+            content=self.content,
+            author=author,
         )
 
 

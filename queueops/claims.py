@@ -47,7 +47,7 @@ _AGED = """
 aged AS (
     SELECT id FROM embedding_tasks
     WHERE (SELECT are_off FROM brakes)
-      AND status = 'pending' AND space_id = %(space)s AND scheduled_at <= now() - %(aged_after)s
+      AND status = 'pending' AND space_id = %(space)s AND scheduled_at <= statement_timestamp() - %(aged_after)s
     ORDER BY scheduled_at
     LIMIT %(aged_slots)s
     FOR UPDATE SKIP LOCKED
@@ -60,7 +60,7 @@ def _ranked(name: str, rank: int, *before: str) -> str:
 {name} AS (
     SELECT id FROM embedding_tasks
     WHERE (SELECT are_off FROM brakes)
-      AND status = 'pending' AND space_id = %(space)s AND priority_rank = {rank} AND scheduled_at <= now()
+      AND status = 'pending' AND space_id = %(space)s AND priority_rank = {rank} AND scheduled_at <= statement_timestamp()
     ORDER BY scheduled_at, id
     LIMIT %(size)s{taken}
     FOR UPDATE SKIP LOCKED
@@ -69,8 +69,8 @@ def _ranked(name: str, rank: int, *before: str) -> str:
 
 _TAKE = """
 UPDATE embedding_tasks t SET
-    status = 'processing', attempts = t.attempts + 1, processed_at = now(), completed_at = NULL, outcome = '',
-    lease_expires_at = now() + %(lease)s, claim_token = %(token)s, claimed_by = %(claimed_by)s,
+    status = 'processing', attempts = t.attempts + 1, processed_at = statement_timestamp(), completed_at = NULL, outcome = '',
+    lease_expires_at = statement_timestamp() + %(lease)s, claim_token = %(token)s, claimed_by = %(claimed_by)s,
     source_version = a.version_number, content_hash = a.content_hash
 FROM due, articles a
 WHERE t.id = due.id AND a.id = t.article_id
@@ -80,7 +80,10 @@ RETURNING t.id, t.attempts, t.max_attempts, a.id, a.version_number, a.content_ha
 _CLAIM_DUE = f"""
 WITH {_BRAKES}, {_AGED},
 {_ranked("high", 1, "aged")}, {_ranked("normal", 2, "aged", "high")}, {_ranked("low", 3, "aged", "high", "normal")},
-due AS (SELECT id FROM aged UNION SELECT id FROM high UNION SELECT id FROM normal UNION SELECT id FROM low)
+due AS (  -- the bound tells the planner how few there are
+    SELECT id FROM (SELECT id FROM aged UNION SELECT id FROM high UNION SELECT id FROM normal UNION SELECT id FROM low)
+    LIMIT %(size)s
+)
 {_TAKE}"""  # noqa: S608  the only text put in is our own
 
 _CLAIM_OF_ARTICLES = f"""

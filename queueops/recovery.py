@@ -27,9 +27,9 @@ class Swept:
 
 # One leader a sweep, by a row that whoever is first takes; a doubled sweep would be harmless.
 _LEAD = """
-INSERT INTO queue_state (id, swept_at) VALUES (1, now())
-ON CONFLICT (id) DO UPDATE SET swept_at = now()
-WHERE queue_state.swept_at IS NULL OR queue_state.swept_at <= now() - %s
+INSERT INTO queue_state (id, swept_at) VALUES (1, statement_timestamp())
+ON CONFLICT (id) DO UPDATE SET swept_at = statement_timestamp()
+WHERE queue_state.swept_at IS NULL OR queue_state.swept_at <= statement_timestamp() - %s
 RETURNING id
 """
 _RETURN_EXPIRED = """
@@ -38,15 +38,15 @@ WITH expired AS (
     FROM embedding_tasks t
     LEFT JOIN embedding_tasks newer
         ON newer.article_id = t.article_id AND newer.space_id = t.space_id AND newer.status = 'pending'
-    WHERE t.status = 'processing' AND t.lease_expires_at < now()
+    WHERE t.status = 'processing' AND t.lease_expires_at < statement_timestamp()
     ORDER BY t.id LIMIT %s
     FOR UPDATE OF t SKIP LOCKED
 )
 UPDATE embedding_tasks t SET
     status = CASE WHEN is_superseded THEN 'completed' WHEN is_spent THEN 'failed' ELSE 'pending' END,
     outcome = CASE WHEN is_superseded THEN 'superseded' WHEN is_spent THEN 'failed' ELSE '' END,
-    completed_at = CASE WHEN is_superseded OR is_spent THEN now() END,
-    scheduled_at = now(), lease_expires_at = NULL, claim_token = NULL, error_class = 'worker_lost',
+    completed_at = CASE WHEN is_superseded OR is_spent THEN statement_timestamp() END,
+    scheduled_at = statement_timestamp(), lease_expires_at = NULL, claim_token = NULL, error_class = 'worker_lost',
     error_message = 'its worker died or hung: the lease ended before the work did'
 FROM expired WHERE t.id = expired.id
 RETURNING t.id, t.status, t.claimed_by
@@ -60,7 +60,7 @@ WHERE NOT EXISTS (SELECT 1 FROM article_embeddings e WHERE e.article_id = a.id A
   AND NOT EXISTS (SELECT 1 FROM embedding_tasks t WHERE t.article_id = a.id AND t.space_id = %(space)s
                   AND (t.status IN ('pending', 'processing')
                        OR (t.status IN ('failed', 'cancelled') AND t.content_hash = a.content_hash)))
-  AND a.updated_at < now() - %(grace)s
+  AND a.updated_at < statement_timestamp() - %(grace)s
 ORDER BY a.id LIMIT %(limit)s
 """
 

@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 ('content', models.TextField(blank=True, db_default='', default='', validators=[articles.bounds.check_content])),
                 ('metadata', models.JSONField(blank=True, db_default=models.Value({}, models.JSONField()), default=dict, validators=[articles.bounds.check_metadata])),
                 ('version_number', models.PositiveIntegerField(db_default=1, default=1, editable=False)),
-                ('content_hash', models.GeneratedField(db_persist=True, expression=django.db.models.expressions.RawSQL('md5(title || chr(31) || content)::uuid', ()), output_field=models.UUIDField())),
+                ('content_hash', models.GeneratedField(db_persist=True, expression=models.Func(models.F('title'), models.F('content'), arg_joiner=' || chr(31) || ', function='md5', template='%(function)s(%(expressions)s)::uuid'), output_field=models.UUIDField())),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
             ],

@@ -1,0 +1,24 @@
+"""Requests stay inside a provider's limits."""
+
+import pytest
+
+from embeddings.packing import packs
+
+
+@pytest.mark.parametrize(
+    ("tokens", "max_inputs", "max_tokens", "sizes"),
+    [
+        ([], 10, 100, []),
+        ([5, 5, 5], 10, 100, [3]),
+        ([5, 5, 5], 2, 100, [2, 1]),
+        ([60, 60, 60], 10, 100, [1, 1, 1]),
+        ([60, 40, 60], 10, 100, [2, 1]),
+        ([500, 1], 10, 100, [1, 1]),  # the provider, not we, refuses it
+        ([1, 500, 1], 10, 100, [1, 1, 1]),
+        ([0, 0, 0], 2, 0, [2, 1]),
+    ],
+)
+def test_packs_have_no_more_texts_or_tokens_than_allowed(tokens, max_inputs, max_tokens, sizes):
+    found = list(packs(tokens, max_inputs, max_tokens))
+    assert [s.stop - s.start for s in found] == sizes
+    assert [n for s in found for n in tokens[s]] == tokens

@@ -1,0 +1,60 @@
+"""Rows that the queue's tests start from; plain functions."""
+
+from typing import Any
+
+from django.db import connection
+
+from articles.models import Article
+from embeddings.models import Space
+from queueops.models import Status, Task, Worker
+
+
+def make_space(**fields: Any) -> Space:
+    """The serving space, made narrow: what the fake provider gives fits in it."""
+    Space.objects.exclude(state="retired").delete()
+    defaults = {
+        "version": 100,
+        "provider": "openai",
+        "model": "fake-embed",
+        "dimensions": 8,
+        "chunk_tokens": 200,
+        "state": "serving",
+    }
+    return Space.objects.create(**defaults | fields)
+
+
+def make_worker(**fields: Any) -> Worker:
+    return Worker.objects.create(**{"name": "test"} | fields)
+
+
+def make_article(title: str = "A title", content: str = "Some content.", **fields: Any) -> Article:
+    """Through save(), so with its task."""
+    article = Article(title=title, content=content, **fields)
+    article.save()
+    return article
+
+
+def make_tasks(count: int, space: Space, status: str = Status.PENDING, **fields: Any) -> list[Task]:
+    """Articles with one task each, written set by set, without signals."""
+    articles = Article.objects.bulk_create(
+        Article(slug=f"bulk-{status}-{fields.get('priority', '')}-{n}", title=f"Bulk {n}", content=f"Text {n}.")
+        for n in range(count)
+    )
+    return Task.objects.bulk_create(
+        Task(article=a, slug=a.slug, space=space, status=status, content_hash=a.content_hash, **fields)
+        for a in articles
+    )
+
+
+def now() -> Any:
+    """The database's clock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]
+
+
+def plan_of(sql: str, arguments: Any = None) -> str:
+    """The plan that Postgres chooses, as text."""
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN (COSTS OFF) " + sql, arguments)
+        return "\n".join(row[0] for row in cursor.fetchall())

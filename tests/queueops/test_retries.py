@@ -1,0 +1,47 @@
+"""What each class of error leads to."""
+
+import pytest
+
+from embeddings.providers.errors import ErrorClass
+from queueops.retries import Decision, Verdict, backoff, decide
+
+
+def decision(kind, attempts=1, max_attempts=3, retry_after=None, draw=0.0) -> Decision:
+    return decide(
+        kind, attempts=attempts, max_attempts=max_attempts, base_seconds=1.0, retry_after=retry_after, draw=draw
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "expected"),
+    [
+        (ErrorClass.TRANSIENT, {"attempts": 1}, Decision(Verdict.AGAIN, 0.5)),
+        (ErrorClass.TRANSIENT, {"attempts": 1, "draw": 0.5}, Decision(Verdict.AGAIN, 0.75)),
+        (ErrorClass.TRANSIENT, {"attempts": 2}, Decision(Verdict.AGAIN, 1.0)),
+        (ErrorClass.TRANSIENT, {"attempts": 3}, Decision(Verdict.PARK)),
+        (ErrorClass.TRANSIENT, {"attempts": 4}, Decision(Verdict.PARK)),
+        (ErrorClass.INVALID_INPUT, {}, Decision(Verdict.PARK)),
+        (ErrorClass.TOO_LONG, {}, Decision(Verdict.PARK)),
+        (ErrorClass.RATE_LIMITED, {"retry_after": 7.0}, Decision(Verdict.WAIT, 7.0)),
+        (ErrorClass.RATE_LIMITED, {"retry_after": 7.0, "attempts": 99}, Decision(Verdict.WAIT, 7.0)),
+        (ErrorClass.RATE_LIMITED, {"retry_after": 0.0}, Decision(Verdict.WAIT, 1.0)),
+        (ErrorClass.RATE_LIMITED, {"retry_after": 1e9}, Decision(Verdict.WAIT, 3600.0)),
+        (ErrorClass.RATE_LIMITED, {"attempts": 3}, Decision(Verdict.WAIT, 2.0)),
+        (ErrorClass.PROVIDER_DOWN, {"attempts": 99}, Decision(Verdict.WAIT, 10.0)),
+        (ErrorClass.PROVIDER_DOWN, {"draw": 1.0}, Decision(Verdict.WAIT, 12.5)),
+        (ErrorClass.AUTH, {"attempts": 99}, Decision(Verdict.WAIT, 60.0)),
+    ],
+)
+def test_the_class_of_an_error_decides_what_follows(kind, arguments, expected):
+    assert decision(kind, **arguments) == expected
+
+
+@pytest.mark.parametrize("kind", ErrorClass)
+def test_every_class_has_a_decision(kind):
+    assert decision(kind).verdict in Verdict
+
+
+@pytest.mark.parametrize(("attempts", "seconds"), [(1, 1.0), (2, 2.0), (3, 4.0), (12, 2048.0), (99, 3600.0)])
+def test_backoff_doubles_up_to_an_hour(attempts, seconds):
+    assert backoff(attempts, 1.0, draw=0.0) == seconds / 2
+    assert backoff(attempts, 1.0, draw=0.999999) == pytest.approx(seconds, rel=1e-3)
