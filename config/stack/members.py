@@ -15,7 +15,7 @@ from config.stack.service import Service
 from config.stack.valkey import ValkeyServer
 
 LOOPBACK = "127.0.0.1"
-SECONDS_FOR_RUNNING_TASKS = 2
+SECONDS_FOR_RUNNING_TASKS = 1.5
 
 
 def servers() -> list[Service]:
@@ -45,12 +45,14 @@ def workers() -> Service:
         "rundramatiq",
         f"--processes={settings.EMBEDDING_CONCURRENT_WORKERS}",
         f"--threads={threads}",
-        f"--worker-shutdown-timeout={SECONDS_FOR_RUNNING_TASKS * 1000}",
+        f"--worker-shutdown-timeout={SECONDS_FOR_RUNNING_TASKS * 1000:.0f}",
         "--skip-logging",
         # A process holds no more messages than it has threads: nothing waits behind a slow provider call.
         env={"dramatiq_queue_prefetch": threads},
     )
-    return Service(process, grace=SECONDS_FOR_RUNNING_TASKS + 1.5)
+    service = Service(process, grace=SECONDS_FOR_RUNNING_TASKS + 1.5)
+    service.serves_others = False
+    return service
 
 
 def web() -> Service:
@@ -75,6 +77,7 @@ def web() -> Service:
         env=child_environment(),
     )
     service = HttpService(process, settings.HOST, settings.PORT, grace=2.0)
+    service.serves_others = False
     service.noise = ["quite high compared to the number of CPU cores"]
     return service
 

@@ -53,6 +53,7 @@ class Process:
         self.on_exit: Callable[[Process], None] = lambda _process: None
         self.last_lines: deque[str] = deque(maxlen=REMEMBERED_LINES)
         self.exited = threading.Event()
+        self._asked = False
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -72,6 +73,7 @@ class Process:
     def start(self) -> Self:
         """Starts the program, anew if it ran before."""
         self.exited.clear()
+        self._asked = False
         self.last_lines.clear()
         self._child = subprocess.Popen(
             [*launcher(self.stop_signal, self.account, self.reach), *self.command],
@@ -88,8 +90,9 @@ class Process:
         return self
 
     def ask_to_stop(self) -> None:
-        """Sends the stop signal to the leader, which is expected to stop its own children."""
-        if self.running and self.pid:
+        """Sends the stop signal, once, to the leader, which is expected to stop its own children."""
+        if self.running and self.pid and not self._asked:
+            self._asked = True  # to many programs a second signal means: drop everything
             with suppress(ProcessLookupError):
                 os.kill(self.pid, self.stop_signal)
 

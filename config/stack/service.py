@@ -14,6 +14,9 @@ class Service:
     noise: Sequence[str] = ()
     """Parts of lines that tell nobody anything; such lines are not shown."""
 
+    serves_others = True
+    """Whether other members need it until they have stopped."""
+
     def __init__(self, process: Process, grace: float = 1.0) -> None:
         """`grace` is how many seconds it may take to stop in good order."""
         self.process = process

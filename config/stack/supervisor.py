@@ -12,8 +12,8 @@ from config.stack.processes import Process, StackError
 from config.stack.report import Report
 from config.stack.service import Service
 
-SECONDS_TO_STOP = 4.5
-SHORTEST_GRACE = 0.3
+SECONDS_TO_STOP = 4.0
+SHORTEST_GRACE = 0.5
 SHORTEST_BACKOFF = 0.5
 LONGEST_BACKOFF = 10.0
 SECONDS_TO_BE_CALLED_WELL = 30.0
@@ -149,18 +149,16 @@ class Supervisor:
                 process.kill()
 
     def _stop_everything(self) -> None:
-        """Stops helpers, then members in the reverse order of their start, all within SECONDS_TO_STOP."""
+        """Stops members in the reverse order of their start, within SECONDS_TO_STOP; what fails to is killed."""
         self._stopping = True
         deadline = time.monotonic() + SECONDS_TO_STOP
-        for process in self._helpers:
+        latest_first = self.services[::-1]
+        ends = [service.process for service in latest_first if not service.serves_others]
+        for process in [*ends, *self._helpers]:
             process.ask_to_stop()
-        for service in reversed(self.services):
-            if service.process.running:
-                left = deadline - time.monotonic()
-                self._stop(service, max(SHORTEST_GRACE, min(service.grace, left)))
         for process in self._helpers:
             process.stop(SHORTEST_GRACE)
-
-    def _stop(self, service: Service, grace: float) -> None:
-        if not service.process.stop(grace):
-            self.report.say(f"{service.name} did not stop within {grace:.1f} s and was killed")
+        for service in latest_first:
+            grace = max(SHORTEST_GRACE, min(service.grace, deadline - time.monotonic()))
+            if not service.process.stop(grace):
+                self.report.say(f"{service.name} did not stop within {grace:.1f} s and was killed")
