@@ -34,7 +34,9 @@ OWN_PREFIXES = ("EMBEDDING_", "OPENAI_", "OLLAMA_", "SEMANTIC_", "WEB_", "API_",
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests() -> None:
     """Runs before pytest-django loads the settings."""
-    if "PYTEST_XDIST_WORKER" in os.environ:
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        number = int(worker.removeprefix("gw")) + 1  # each worker has a Valkey database of its own
+        os.environ["REDIS_URL"] = os.environ["REDIS_URL"].replace("db=0", f"db={number}")
         return
     forget_the_developers_settings()
     data_dir = temporary_data_dir()

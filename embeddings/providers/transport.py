@@ -1,5 +1,6 @@
 """One HTTP client a process, with a deadline for the whole exchange and a bound on the reply's size."""
 
+import atexit
 import email.utils
 import os
 import time
@@ -25,6 +26,7 @@ def client() -> httpx.Client:
     if pid not in _clients:
         limits = httpx.Limits(max_connections=128, max_keepalive_connections=64, keepalive_expiry=30)
         _clients[pid] = httpx.Client(limits=limits, follow_redirects=False, trust_env=False)
+        atexit.register(_clients[pid].close)
     return _clients[pid]
 
 

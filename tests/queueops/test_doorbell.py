@@ -1,0 +1,79 @@
+"""Workers are woken after the commit, once for a burst, and a broker that is down costs a save nothing."""
+
+import time
+
+import dramatiq
+import pytest
+from django.db import transaction
+from dramatiq.brokers.redis import RedisBroker
+
+from queueops import doorbell
+from queueops.models import Task
+from tests.queueops.making import make_article, make_space
+from tests.waiting import wait_until
+
+
+def waiting() -> int:
+    """How many wake-ups the real broker holds."""
+    broker = dramatiq.get_broker()
+    assert isinstance(broker, RedisBroker)
+    return broker.client.llen(f"dramatiq:{doorbell.QUEUE}")
+
+
+@pytest.fixture(autouse=True)
+def empty_queue():
+    broker = dramatiq.get_broker()
+    assert isinstance(broker, RedisBroker)
+    broker.client.flushdb()
+    doorbell._doorbell = doorbell.Doorbell()
+    yield
+    broker.client.flushdb()
+
+
+def test_a_burst_rings_at_once_and_once_more_at_its_end():
+    bell = doorbell.Doorbell(quiet_seconds=0.1)
+    for _ in range(50):
+        bell.ring()
+    assert waiting() == 1
+    wait_until(lambda: waiting() == 2, what="the last ring of the burst")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_save_rings_after_its_commit_and_not_before():
+    make_space()
+    with transaction.atomic():
+        make_article()
+        assert waiting() == 0
+    wait_until(lambda: waiting() >= 1, what="the wake-up")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_save_that_is_rolled_back_rings_for_nobody():
+    make_space()
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        make_article()
+        _ = 1 / 0
+    assert waiting() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_with_the_broker_down_the_save_succeeds_as_fast_as_ever():
+    make_space()
+    broker = dramatiq.get_broker()
+    real = broker.client
+    broker.client = type(real).from_url("redis://127.0.0.1:9/0", socket_connect_timeout=0.5)
+    try:
+        started = time.monotonic()
+        article = make_article()
+        assert time.monotonic() - started < 2
+    finally:
+        broker.client = real
+    assert Task.objects.get().article_id == article.pk
+
+
+def test_a_wake_up_carries_nothing_but_its_version():
+    doorbell.ring()
+    broker = dramatiq.get_broker()
+    assert isinstance(broker, RedisBroker)
+    (raw,) = broker.client.hgetall(f"dramatiq:{doorbell.QUEUE}.msgs").values()
+    assert dramatiq.Message.decode(raw).kwargs == {"v": 1}

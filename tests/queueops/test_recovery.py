@@ -1,0 +1,138 @@
+"""What was lost comes back with the sweep, and nothing comes back that was ended on purpose."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.db.models.functions import Now
+
+from articles.models import Article
+from queueops import claims, execution, recovery
+from queueops.models import AuditLog, QueueState, Status, Task, Worker
+from tests.queueops.making import make_article, make_tasks, make_worker, plan_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def no_grace(settings):
+    settings.EMBEDDING_WORKER_INTERVAL = 0
+
+
+def expire(**fields) -> None:
+    Task.objects.update(status=Status.PROCESSING, lease_expires_at=Now() - timedelta(seconds=1), **fields)
+
+
+def embed_all(space, worker) -> None:
+    while (claim := claims.claim_due(space, 100, worker.pk, worker.name)).tasks:
+        execution.execute(claim)
+
+
+def test_a_task_whose_lease_ended_is_pending_again_and_says_why(space):
+    make_tasks(1, space)
+    expire(attempts=1, claimed_by="worker 7")
+    swept = recovery.sweep()
+    task = Task.objects.get()
+    assert (swept.returned, swept.parked, swept.is_due) == (1, 0, True)
+    assert (task.status, task.attempts, task.error_class, task.claim_token) == ("pending", 1, "worker_lost", None)
+    assert AuditLog.objects.get().message == "lease of worker 7 ended; the task is pending now"
+
+
+def test_a_task_that_lost_its_worker_too_often_is_parked(space):
+    make_tasks(1, space)
+    expire(attempts=3, max_attempts=3)
+    assert recovery.sweep().parked == 1
+    task = Task.objects.get()
+    assert (task.status, task.outcome, task.error_class) == ("failed", "failed", "worker_lost")
+
+
+def test_a_lease_that_has_not_ended_is_left_alone(space):
+    make_tasks(1, space)
+    Task.objects.update(status=Status.PROCESSING, lease_expires_at=Now() + timedelta(minutes=1))
+    assert recovery.sweep().returned == 0
+    assert Task.objects.get().status == "processing"
+
+
+def test_an_expired_task_whose_article_has_a_newer_one_ends_as_superseded(space):
+    article = make_article()
+    expire()
+    article.content = "Newer."
+    article.save()
+    recovery.sweep()
+    assert sorted(Task.objects.values_list("status", "outcome")) == [("completed", "superseded"), ("pending", "")]
+
+
+def test_an_edit_by_plain_sql_is_found_and_embedded(space, worker):
+    article = make_article()
+    embed_all(space, worker)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE articles SET content = 'Written by hand.'")
+    assert recovery.sweep().drifted == 1
+    task = Task.objects.pending().get()
+    assert (task.reason, task.priority) == ("drift", "low")
+    embed_all(space, worker)
+    article.refresh_from_db()
+    assert article.embeddings.get().source_hash == article.content_hash
+    assert recovery.sweep().drifted == 0
+
+
+def test_articles_without_vectors_or_tasks_are_found(space):
+    Article.objects.bulk_create([Article(slug=f"raw-{n}", title="Raw", content="Raw text.") for n in range(3)])
+    assert recovery.sweep().drifted == 3
+    assert recovery.sweep().drifted == 0
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_what_was_ended_on_purpose_is_not_begun_again_until_its_text_changes(space, status):
+    article = make_article()
+    Task.objects.update(status=status)
+    assert recovery.sweep().drifted == 0
+    Article.objects.filter(pk=article.pk).update(content="Changed by hand.")
+    assert recovery.sweep().drifted == 1
+
+
+def test_an_article_without_text_is_not_found_again_and_again(space, worker):
+    make_article("Empty", "\u00a0\u3000 ")
+    embed_all(space, worker)
+    assert recovery.sweep().drifted == 0
+
+
+def test_nothing_is_enqueued_while_embedding_is_disabled(space, settings):
+    settings.SEMANTIC_SEARCH_ENABLED = False
+    Article.objects.bulk_create([Article(slug="raw", title="Raw", content="Raw text.")])
+    assert recovery.sweep().drifted == 0
+
+
+def test_one_process_sweeps_in_an_interval_and_the_others_do_not(space):
+    QueueState.objects.all().delete()
+    assert recovery.sweep_if_leader(timedelta(minutes=1)) is not None
+    assert recovery.sweep_if_leader(timedelta(minutes=1)) is None
+    assert recovery.sweep_if_leader(timedelta(0)) is not None
+
+
+def test_silent_workers_are_forgotten_but_a_stopped_one_keeps_the_brake(space):
+    long_ago = Now() - timedelta(hours=1)
+    make_worker(name="silent", last_seen_at=long_ago)
+    make_worker(name="stopped", last_seen_at=long_ago, is_running=False)
+    make_worker(name="alive")
+    recovery.sweep()
+    assert set(Worker.objects.values_list("name", flat=True)) == {"stopped", "alive"}
+
+
+def test_expired_leases_are_found_through_their_index(space):
+    make_tasks(2000, space, status="completed")
+    make_tasks(50, space)
+    Task.objects.pending().update(status=Status.PROCESSING, lease_expires_at=Now())
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE embedding_tasks")
+    plan = plan_of(recovery._RETURN_EXPIRED, [100])
+    assert "embedding_tasks_held" in plan, plan
+
+
+def test_the_search_for_drift_reads_each_article_once(space):
+    make_tasks(2000, space, status="completed")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    plan = plan_of(recovery._DRIFTED, {"space": space.pk, "grace": timedelta(0), "limit": 100})
+    assert plan.count("Seq Scan on articles") <= 1, plan
+    assert "SubPlan" not in plan, plan
