@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 from datetime import datetime, timedelta
 from typing import Self
@@ -10,6 +11,10 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+
+# vp_, 8 hexadecimal digits to find the row by, 256 random bits; ASCII only, so nothing else reaches the database
+_TOKEN = re.compile(r"vp_([0-9a-f]{8})_([A-Za-z0-9_-]{43})")
+_USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
 
 class Scope(models.TextChoices):
@@ -29,7 +34,12 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         return self.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=Now()), revoked_at__isnull=True)
 
     def issue(self, name: str, scopes: list[str], expires_at: datetime | None = None) -> tuple["ApiToken", str]:
-        """Makes a token; answers the row and the token's text, which can never be shown again."""
+        """Makes a token; answers the row and the token's text, which can never be shown again.
+
+        Raises ValueError for a scope that does not exist, and for none at all.
+        """
+        if not scopes or not set(scopes) <= set(Scope.values):
+            raise ValueError(f"a token needs one or more of the scopes {', '.join(Scope.values)}, not {scopes}")
         prefix, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
         row = self.create(
             name=name, scopes=scopes, prefix=prefix, secret_hash=_hash(secret), expires_at=expires_at
@@ -38,19 +48,21 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
     def authenticate(self, text: str) -> "ApiToken | None":
         """The usable token with this text, if there is one; notes that it was used, once a minute at most."""
-        kind, _, rest = text.partition("_")
-        prefix, _, secret = rest.partition("_")
-        if kind != "vp" or not secret:
+        if not (parts := _TOKEN.fullmatch(text)):
             return None
-        row = self.usable().filter(prefix=prefix).first()
+        prefix, secret = parts.groups()
+        row = self.usable().filter(prefix=prefix).annotate(asked_at=Now()).first()
         if row is None or not hmac.compare_digest(row.secret_hash, _hash(secret)):
             return None
-        row.note_use()
+        if row.last_used_at is None or row.asked_at - row.last_used_at > _USE_IS_NOTED_EVERY:
+            row.note_use()
         return row
 
 
 class ApiToken(models.Model):
-    name = models.CharField(max_length=100, help_text="who or what uses this token")
+    NAME_LENGTH = 100
+
+    name = models.CharField(max_length=NAME_LENGTH, help_text="who or what uses this token")
     prefix = models.CharField(max_length=8, unique=True, editable=False)
     secret_hash = models.CharField(max_length=64, editable=False)
     scopes = ArrayField(models.CharField(max_length=16, choices=Scope))
@@ -73,5 +85,5 @@ class ApiToken(models.Model):
 
     def note_use(self) -> None:
         """Writes the time of use unless the last minute already has one."""
-        stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=Now() - timedelta(minutes=1))
+        stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=Now() - _USE_IS_NOTED_EVERY)
         ApiToken.objects.filter(stale, pk=self.pk).update(last_used_at=Now())

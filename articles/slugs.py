@@ -2,20 +2,27 @@
 
 import re
 import secrets
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
-from django.utils.text import slugify
-
-from articles.bounds import MAX_SLUG
+from articles.bounds import MAX_SLUG, RESERVED_SLUGS, is_slug_character
 
 _ROOM_FOR_SUFFIX = 12
 _NUMBERED = 9
+_APOSTROPHES = re.compile("['’ʼ]")
 
 
 def slug_from(title: str) -> str:
     """A slug of the title's own letters; "article" when it has none (emoji, punctuation)."""
-    words = re.sub(r"[_\W]+", "-", slugify(title, allow_unicode=True)).strip("-").lower()
-    return words[: MAX_SLUG - _ROOM_FOR_SUFFIX].strip("-") or "article"
+    text = _APOSTROPHES.sub("", _folded(title))
+    words = "".join(letter if is_slug_character(letter) else " " for letter in text).split()
+    slug = "-".join(words)[: MAX_SLUG - _ROOM_FOR_SUFFIX].strip("-") or "article"
+    return f"{slug}-article" if slug in RESERVED_SLUGS else slug
+
+
+def _folded(title: str) -> str:
+    # composed after lower-casing, which takes letters apart; wide and bold forms become capitals, hence twice
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", title).lower()).lower()
 
 
 def candidates(title: str) -> list[str]:

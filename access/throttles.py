@@ -1,0 +1,75 @@
+"""How often a caller may call: a count a minute in Redis, shared by all web processes.
+
+A Redis that is away never refuses or delays a request: it goes on uncounted, and Redis is left alone for a while.
+"""
+
+import threading
+import time
+from functools import cache
+
+import redis
+import structlog
+from django.conf import settings
+from ninja.errors import Throttled
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+WINDOW_SECONDS = 60
+# A client with a wrong token learns nothing from more tries than this, from one address.
+REFUSALS_A_MINUTE = 120
+_LEFT_ALONE_SECONDS = 5.0
+_LOG_EVERY_SECONDS = 60.0
+_TIMEOUT_SECONDS = 0.5
+
+log = structlog.get_logger(__name__)
+
+
+def spend(who: str, limit: int) -> None:
+    """Counts one request of `who` in this minute. Raises Throttled beyond `limit`; 0 is no limit, and costs nothing."""
+    if not limit:
+        return
+    window, seconds_in = divmod(int(time.time()), WINDOW_SECONDS)
+    if _counts_at(settings.REDIS_URL).add_one(f"vectorpress:spent:{who}:{window}") > limit:
+        raise Throttled(wait=WINDOW_SECONDS - seconds_in)
+
+
+class Counts:
+    """Counters in Redis that forget themselves; each answers 0 while Redis is away."""
+
+    def __init__(self, url: str) -> None:
+        self._redis = redis.Redis.from_url(
+            url,
+            socket_timeout=_TIMEOUT_SECONDS,
+            socket_connect_timeout=_TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._lock = threading.Lock()
+        self._left_alone_until = float("-inf")
+        self._log_from = float("-inf")
+
+    def add_one(self, key: str) -> int:
+        """The count after adding one; a single round trip but for a key's first."""
+        if time.monotonic() < self._left_alone_until:
+            return 0
+        try:
+            count = int(self._redis.incr(key))
+            if count == 1:
+                self._redis.expire(key, 2 * WINDOW_SECONDS)
+            return count
+        except (RedisError, OSError) as error:
+            self._leave_alone(error)
+            return 0
+
+    def _leave_alone(self, error: Exception) -> None:
+        with self._lock:
+            now = time.monotonic()
+            self._left_alone_until = now + _LEFT_ALONE_SECONDS
+            if now >= self._log_from:
+                self._log_from = now + _LOG_EVERY_SECONDS
+                log.warning("Redis does not answer; requests are not limited", error=type(error).__name__)
+
+
+@cache
+def _counts_at(url: str) -> Counts:
+    return Counts(url)

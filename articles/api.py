@@ -1,0 +1,208 @@
+"""Articles over HTTP: saving, reading, listing, changing, deleting, their versions and their export.
+
+What lies above this app comes in as arguments of `build_router`: who may call, and how an article stands with the
+embeddings.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, cast
+from urllib.parse import quote
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from ninja import Header, Query, Router, Status
+from ninja.errors import HttpError
+
+from articles import bounds, etags, replies, schemas
+from articles.exporting import jsonl_lines
+from articles.models import Article, ArticleQuerySet, ArticleVersion, SlugTaken
+from articles.schemas import (
+    ArticleList,
+    EmbeddingState,
+    FullArticle,
+    SlugInPath,
+    VersionInPath,
+    VersionList,
+    VersionSummary,
+)
+
+type EmbeddingOf = Callable[[Sequence[Article]], Mapping[int, EmbeddingState]]
+type Auth = Callable[[HttpRequest], Any]
+
+# Counting goes no further than this: people page through hundreds, not millions.
+COUNT_LIMIT = 10_000
+
+IfMatch = Annotated[str | None, Header(alias="If-Match", description="write only if the ETag is still this one")]
+IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", description="answer 304 if this is the ETag")]
+
+
+def build_router(embedding_of: EmbeddingOf, *, read: Auth, write: Auth) -> Router:
+    """The routes below /articles. `embedding_of` answers the state of each article by its id; `read` and `write`
+    admit callers, who have a `name`."""
+    router = Router(tags=["articles"])
+    _add_collection(router, embedding_of, read, write)
+    _add_export(router, read)
+    _add_single(router, embedding_of, read, write)
+    _add_versions(router, embedding_of, read, write)
+    return router
+
+
+def _add_collection(router: Router, embedding_of: EmbeddingOf, read: Auth, write: Auth) -> None:
+    @router.post("", response={201: FullArticle}, auth=write, summary="Save a new article")
+    def create_article(
+        request: HttpRequest, response: HttpResponse, article: schemas.NewArticle
+    ) -> Status[FullArticle]:
+        row = Article(**article.model_dump())
+        try:
+            row.save(author=_author(request))
+        except SlugTaken as error:
+            raise HttpError(409, str(error)) from error
+        response["Location"] = f"{request.path}/{quote(row.slug)}"
+        return Status(201, _answer(row, response, embedding_of))
+
+    @router.get("", response=ArticleList, auth=read, summary="List articles, the newest first")
+    def list_articles(request: HttpRequest, page: Query[schemas.Page]) -> ArticleList:
+        rows = list(Article.objects.newest_first().defer("content")[page.offset : page.offset + page.limit])
+        states = embedding_of(rows)
+        total = Article.objects.order_by()[: COUNT_LIMIT + 1].count()
+        return {
+            "items": [replies.summary(row, states[row.pk]) for row in rows],
+            "total": min(total, COUNT_LIMIT),
+            "total_is_exact": total <= COUNT_LIMIT,
+            "limit": page.limit,
+            "offset": page.offset,
+        }
+
+
+def _add_export(router: Router, read: Auth) -> None:
+    lines = {"responses": {200: {"content": {"application/jsonl": {"schema": {"type": "string"}}}}}}
+
+    @router.get("/export", auth=read, summary="Every article as JSON lines", openapi_extra=lines)
+    def export_articles(request: HttpRequest) -> StreamingHttpResponse:
+        return StreamingHttpResponse(jsonl_lines(), content_type="application/jsonl")
+
+
+def _add_single(router: Router, embedding_of: EmbeddingOf, read: Auth, write: Auth) -> None:
+    @router.get("/{slug}", response={200: FullArticle, 304: None}, auth=read, summary="Read an article")
+    def read_article(
+        request: HttpRequest, response: HttpResponse, slug: SlugInPath, if_none_match: IfNoneMatch = None
+    ) -> FullArticle | HttpResponse:
+        row = article_or_404(slug)
+        tag = etags.etag(row.version_number, row.updated_at)
+        if etags.is_known(if_none_match, tag):
+            return HttpResponse(status=304, headers={"ETag": tag})
+        return _answer(row, response, embedding_of)
+
+    @router.put("/{slug}", response=FullArticle, auth=write, summary="Replace an article")
+    def replace_article(
+        request: HttpRequest,
+        response: HttpResponse,
+        slug: SlugInPath,
+        article: schemas.WholeArticle,
+        if_match: IfMatch = None,
+    ) -> FullArticle:
+        row = _change(request, slug, if_match, article.model_dump())
+        return _answer(row, response, embedding_of)
+
+    @router.patch("/{slug}", response=FullArticle, auth=write, summary="Change some fields of an article")
+    def patch_article(
+        request: HttpRequest,
+        response: HttpResponse,
+        slug: SlugInPath,
+        article: schemas.ArticlePatch,
+        if_match: IfMatch = None,
+    ) -> FullArticle:
+        row = _change(request, slug, if_match, article.model_dump(exclude_unset=True))
+        return _answer(row, response, embedding_of)
+
+    @router.delete("/{slug}", response={204: None}, auth=write, summary="Delete an article and its versions")
+    def delete_article(request: HttpRequest, slug: SlugInPath, if_match: IfMatch = None) -> Status[None]:
+        with transaction.atomic():
+            _locked(slug, if_match).delete()
+        return Status(204, None)
+
+
+def _add_versions(router: Router, embedding_of: EmbeddingOf, read: Auth, write: Auth) -> None:
+    @router.get("/{slug}/versions", response=VersionList, auth=read, summary="List an article's versions")
+    def list_versions(request: HttpRequest, slug: SlugInPath, page: Query[schemas.Page]) -> VersionList:
+        article = article_or_404(slug)
+        rows = article.versions.defer("content")[page.offset : page.offset + page.limit]
+        return {
+            "items": [replies.version_summary(row) for row in rows],
+            "total": article.versions.count(),
+            "limit": page.limit,
+            "offset": page.offset,
+        }
+
+    @router.get("/{slug}/versions/{number}", response=VersionSummary, auth=read, summary="Read a version")
+    def read_version(request: HttpRequest, slug: SlugInPath, number: VersionInPath) -> VersionSummary:
+        article = article_or_404(slug)
+        try:
+            return replies.full_version(article.versions.get(version_number=number))
+        except ArticleVersion.DoesNotExist as error:
+            raise _no_version(slug, number) from error
+
+    @router.post(
+        "/{slug}/versions/{number}/restore",
+        response=FullArticle,
+        auth=write,
+        summary="Make a version's text the current one",
+    )
+    def restore_version(
+        request: HttpRequest,
+        response: HttpResponse,
+        slug: SlugInPath,
+        number: VersionInPath,
+        if_match: IfMatch = None,
+    ) -> FullArticle:
+        with transaction.atomic():
+            row = _locked(slug, if_match)
+            try:
+                row.restore(number, author=_author(request))
+            except ArticleVersion.DoesNotExist as error:
+                raise _no_version(slug, number) from error
+        return _answer(row, response, embedding_of)
+
+
+def _answer(row: Article, response: HttpResponse, embedding_of: EmbeddingOf) -> FullArticle:
+    response["ETag"] = etags.etag(row.version_number, row.updated_at)
+    return replies.full(row, embedding_of([row])[row.pk])
+
+
+def _change(request: HttpRequest, slug: str, if_match: str | None, fields: dict[str, Any]) -> Article:
+    with transaction.atomic():
+        row = _locked(slug, if_match)
+        if fields:
+            for name, value in fields.items():
+                setattr(row, name, value)
+            row.save(author=_author(request))
+    return row
+
+
+def article_or_404(slug: str, articles: ArticleQuerySet | None = None) -> Article:
+    """The article with this slug, among all unless told otherwise. Raises a 404."""
+    articles = Article.objects.all() if articles is None else articles
+    # a NUL never comes from a slug of ours, and the database would choke on it
+    row = None if "\x00" in slug else articles.filter(slug=slug).first()
+    if row is None:
+        raise HttpError(404, f"no article has the slug '{slug[: bounds.MAX_SLUG]}'")
+    return row
+
+
+def _locked(slug: str, if_match: str | None) -> Article:
+    """The article, held until the transaction ends. Raises a 404, or a 412 when If-Match names another state."""
+    row = article_or_404(slug, Article.objects.locked())
+    current = etags.etag(row.version_number, row.updated_at)
+    if not etags.may_write(if_match, current):
+        raise HttpError(
+            412, f"the article has changed: its ETag is {current}; read it again and repeat your change on it"
+        )
+    return row
+
+
+def _no_version(slug: str, number: int) -> HttpError:
+    return HttpError(404, f"the article '{slug}' has no version {number}")
+
+
+def _author(request: HttpRequest) -> str:
+    return str(cast(Any, request).auth.name)[: bounds.MAX_AUTHOR]

@@ -1,0 +1,179 @@
+"""The shapes of the article API: what a request may hold, with its bounds, and what an answer holds."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
+
+from django.core.exceptions import ValidationError
+from ninja import Path
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+
+from articles import bounds
+
+MAX_LIMIT = 100
+MAX_OFFSET = 100_000
+MAX_VERSION = 2**31 - 1
+
+# What our checks refuse, said in JSON Schema; the checks themselves answer in sentences.
+WITHOUT_NUL = r"^[^\u0000]*$"
+ONE_LINE = r"^[^\u0000-\u001f\u007f]*[^\s\u0000-\u001f\u007f][^\u0000-\u001f\u007f]*$"
+VISIBLE = r"^[^\u0000]*[^\s\u0000\u001c-\u001f][^\u0000]*$"
+_JSON_VALUE = {"$ref": "#/components/schemas/JsonValue"}
+JSON_OBJECT: dict[str, Any] = {"propertyNames": {"pattern": WITHOUT_NUL}, "additionalProperties": _JSON_VALUE}
+COMPONENTS: dict[str, Any] = {
+    "JsonValue": {
+        "description": "any JSON value that the database can hold",
+        "anyOf": [
+            {"type": ["null", "boolean", "number"], "minimum": -(2**63), "maximum": 2**64 - 1},
+            {"type": "string", "pattern": WITHOUT_NUL},
+            {"type": "array", "items": _JSON_VALUE},
+            {"type": "object", **JSON_OBJECT},
+        ],
+    }
+}
+
+
+def checked[T](check: Callable[[T], None]) -> AfterValidator:
+    """A check of `bounds` as pydantic takes it."""
+
+    def validate(value: T) -> T:
+        try:
+            check(value)
+        except ValidationError as error:
+            raise ValueError(error.message) from None
+        return value
+
+    return AfterValidator(validate)
+
+
+Slug = Annotated[
+    str,
+    checked(bounds.check_slug),
+    Field(
+        description="lower-case letters and digits of any script, joined by single hyphens",
+        json_schema_extra={"minLength": 1, "maxLength": bounds.MAX_SLUG, "pattern": bounds.SLUG_PATTERN},
+    ),
+]
+Title = Annotated[
+    str,
+    checked(bounds.check_title),
+    Field(
+        description="one line of text",
+        json_schema_extra={"minLength": 1, "maxLength": bounds.MAX_TITLE, "pattern": ONE_LINE},
+    ),
+]
+Content = Annotated[
+    str,
+    checked(bounds.check_content),
+    Field(json_schema_extra={"maxLength": bounds.MAX_CONTENT, "pattern": WITHOUT_NUL}),
+]
+Metadata = Annotated[
+    dict[str, Any],
+    checked(bounds.check_metadata),
+    Field(
+        description=f"any JSON object of up to {bounds.MAX_METADATA_BYTES:,} bytes", json_schema_extra=JSON_OBJECT
+    ),
+]
+
+_SLUG_SCHEMA = {"type": "string", "minLength": 1, "maxLength": bounds.MAX_SLUG, "pattern": bounds.SLUG_PATTERN}
+SlugInPath = Annotated[str, WithJsonSchema(_SLUG_SCHEMA), Path(description="the article's slug")]
+VersionInPath = Annotated[int, Path(ge=1, le=MAX_VERSION, description="the version's number")]
+
+
+class Request(BaseModel):
+    """A JSON object without unknown fields and without silent conversions."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class NewArticle(Request):
+    """An article to be saved. Without a slug it gets one made from its title."""
+
+    title: Title
+    content: Content = Field(default_factory=str)
+    metadata: Metadata = Field(default_factory=dict)
+    slug: Slug = Field(default_factory=str)
+
+
+class WholeArticle(Request):
+    """What an article is replaced with; fields left out become empty."""
+
+    title: Title
+    content: Content = Field(default_factory=str)
+    metadata: Metadata = Field(default_factory=dict)
+
+
+class ArticlePatch(Request):
+    """The fields that change; those left out stay as they are."""
+
+    title: Title = Field(default_factory=str)
+    content: Content = Field(default_factory=str)
+    metadata: Metadata = Field(default_factory=dict)
+
+
+class Page(BaseModel):
+    """Which part of a list is asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(default=20, ge=1, le=MAX_LIMIT)
+    offset: int = Field(default=0, ge=0, le=MAX_OFFSET)
+
+
+type State = Literal["pending", "processing", "embedded", "empty", "failed", "cancelled", "behind", "disabled"]
+
+
+class EmbeddingState(TypedDict):
+    """Where an article stands in the space that answers searches (or, before one does, in the newest)."""
+
+    state: State
+    space: str | None  # provider/model vN; null when there is none
+    source_version: int | None  # the version that searches find now; null when none is found by meaning
+    chunks: int
+
+
+class ArticleSummary(TypedDict):
+    """An article as lists show it, without its content."""
+
+    slug: str
+    title: str
+    metadata: dict[str, Any]
+    version_number: int
+    created_at: datetime
+    updated_at: datetime
+    embedding: EmbeddingState
+
+
+class FullArticle(ArticleSummary):
+    """An article with its content."""
+
+    content: str
+
+
+class ArticleList(TypedDict):
+    """A part of all articles, the newest first. `total` stops counting where `total_is_exact` is false."""
+
+    items: list[ArticleSummary]
+    total: int
+    total_is_exact: bool
+    limit: int
+    offset: int
+
+
+class VersionSummary(TypedDict):
+    """One revision of an article; `content` only where a single version is asked for."""
+
+    version_number: int
+    title: str
+    created_at: datetime
+    author: str
+    content: NotRequired[str]
+
+
+class VersionList(TypedDict):
+    """A part of an article's versions, the newest first."""
+
+    items: list[VersionSummary]
+    total: int
+    limit: int
+    offset: int

@@ -1,0 +1,109 @@
+"""Assembles the REST API from the apps' routers, and completes its OpenAPI document."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import NinjaAPI, Swagger
+from ninja.openapi.schema import OpenAPISchema
+
+from access.auth import Bearer
+from access.models import Scope
+from articles import api as articles_api
+from articles.schemas import COMPONENTS
+from config import problems
+from config.jsonio import JsonParser, JsonRenderer
+from embeddings import api as search_api
+from queueops import api as queue_api
+from queueops.explain import embedding_states
+
+DESCRIPTION = """Articles are saved at once and become searchable by meaning moments later.
+
+Send a token with each request: `Authorization: Bearer TOKEN`. Errors are problem documents (RFC 9457)."""
+
+_PROBLEM = {
+    "type": "object",
+    "description": "what went wrong (RFC 9457)",
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+                "required": ["field", "message"],
+                "additionalProperties": False,
+            },
+        },
+    },
+    "required": ["type", "title", "status", "detail"],
+    "additionalProperties": False,
+}
+_ALWAYS = {
+    400: "The request cannot be read",
+    401: "No token, or none that can be used",
+    403: "The token lacks the scope",
+    422: "A field is out of its bounds",
+    429: "Too many requests",
+    503: "The database does not answer",
+}
+_WITH_SLUG = {404: "No such article or version"}
+_WITH_BODY = {413: "The body is too large", 415: "The body is not JSON"}
+_WITH_CONDITION = {412: "The article has changed since"}
+_ON_CREATE = {409: "Another article has the slug"}
+
+
+class Api(NinjaAPI):
+    """Ninja's API with problem documents in its description."""
+
+    def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
+        schema = super().get_openapi_schema(**options)
+        schema["components"]["schemas"] |= COMPONENTS | {"Problem": _PROBLEM}
+        for path, operations in schema["paths"].items():
+            for method, operation in operations.items():
+                operation["responses"] |= _problems(path, method, operation)
+        return schema
+
+
+def _problems(path: str, method: str, operation: dict[str, Any]) -> dict[int, Any]:
+    """The problems an operation may answer with, as responses."""
+    found = dict(_ALWAYS)
+    if "{slug}" in path:
+        found |= _WITH_SLUG
+    if "requestBody" in operation:
+        found |= _WITH_BODY
+    if any(parameter["name"] == "If-Match" for parameter in operation["parameters"]):
+        found |= _WITH_CONDITION
+    if 201 in operation["responses"]:
+        found |= _ON_CREATE
+    content = {problems.CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": words, "content": content} for status, words in sorted(found.items())}
+
+
+def build_api() -> Api:
+    """The API with every route; `.urls` goes into the site's URLs."""
+    read, write = Bearer(Scope.READ), Bearer(Scope.WRITE)
+    api = Api(
+        title="Vectorpress",
+        version="1",
+        description=DESCRIPTION,
+        urls_namespace="api",
+        renderer=JsonRenderer(),
+        parser=JsonParser(),
+        docs=Swagger(settings={"persistAuthorization": True, "validatorUrl": None}),
+    )
+    problems.add_handlers(api)
+    api.add_router("/articles", articles_api.build_router(embedding_states, read=read, write=write))
+    api.add_router("/articles", queue_api.build_router(read=read))
+    api.add_router("/search", search_api.build_router(read=read))
+    return api
+
+
+api = build_api()
+
+
+def unknown_path(request: HttpRequest, **_: Any) -> Any:
+    """Whatever else is asked for under /api."""
+    return problems.not_found(request)

@@ -1,0 +1,137 @@
+"""Errors of the API as problem details (RFC 9457): every answer of 400 and above under /api is made here."""
+
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import DatabaseError, DataError, InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
+from ninja import NinjaAPI
+from ninja.errors import HttpError, Throttled, ValidationError
+
+from config.jsonio import dump
+from config.wording import errors_in_words
+
+CONTENT_TYPE = "application/problem+json"
+PREFIX = "/api/"
+RETRY_WHEN_DOWN_SECONDS = 5
+
+log = structlog.get_logger(__name__)
+
+type View = Callable[[HttpRequest], HttpResponseBase]
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    errors: Sequence[Mapping[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> HttpResponse:
+    """A problem document; `errors` name single fields: {"field", "message"}."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if errors:
+        body["errors"] = list(errors)
+    return HttpResponse(dump(body), status=status, content_type=CONTENT_TYPE, headers=dict(headers or {}))
+
+
+def add_handlers(api: NinjaAPI) -> None:
+    """Answers every exception of the API's views with a problem."""
+    api.add_exception_handler(ValidationError, _invalid)
+    api.add_exception_handler(HttpError, _refused)
+    api.add_exception_handler(Http404, lambda request, error: not_found(request))
+    api.add_exception_handler(RequestDataTooBig, lambda request, error: too_large())
+    api.add_exception_handler(UnreadablePostError, lambda request, error: problem(400, "the body broke off"))
+    api.add_exception_handler(SuspiciousOperation, lambda request, error: problem(400, "the request is malformed"))
+    api.add_exception_handler(DatabaseError, _database)
+    api.add_exception_handler(InterfaceError, _database)
+    api.add_exception_handler(Exception, _unexpected)
+
+
+def not_found(request: HttpRequest) -> HttpResponse:
+    """For addresses that do not exist."""
+    hint = "; addresses have no slash at their end" if request.path.endswith("/") else ""
+    return problem(404, f"there is nothing at {request.path[:200]}{hint}")
+
+
+def too_large() -> HttpResponse:
+    """For bodies over the bound."""
+    return problem(413, f"the body is larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes")
+
+
+def middleware(get_response: View) -> View:
+    """Refuses bodies that are too large before they are read, and turns what else went wrong under /api, outside its
+    views, into problems. Stands first, so that nothing escapes it."""
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        if not request.path_info.startswith(PREFIX):
+            return get_response(request)
+        if _announces_too_much(request):
+            return too_large()
+        response = get_response(request)
+        if response.status_code < 400 or response.get("Content-Type") == CONTENT_TYPE:
+            return response
+        return _as_problem(request, response)
+
+    return answer
+
+
+def _announces_too_much(request: HttpRequest) -> bool:
+    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    return limit is not None and (not length.isdecimal() or int(length[:20]) > limit)
+
+
+def _as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponse:
+    headers = {name: response[name] for name in ("Allow", "Retry-After") if name in response}
+    if response.status_code == HTTPStatus.NOT_FOUND:
+        return not_found(request)
+    if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        detail = f"{request.method} is not possible here; {headers.get('Allow', 'nothing')} is"
+    else:
+        detail = HTTPStatus(response.status_code).description or "the request could not be answered"
+    return problem(response.status_code, detail, headers=headers)
+
+
+def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    errors = errors_in_words(error.errors)
+    more = f" (and {len(error.errors) - 1} more)" if len(error.errors) > 1 else ""
+    return problem(422, f"{errors[0]['message']}{more}", errors=errors)
+
+
+def _refused(request: HttpRequest, error: HttpError) -> HttpResponse:
+    # ninja wraps what the reader of bodies raises into a 400 of its own
+    if isinstance(error.__cause__, HttpError):
+        error = error.__cause__
+    headers = {}
+    if isinstance(error, Throttled):
+        headers["Retry-After"] = str(error.wait)
+        return problem(429, f"too many requests; try again in {error.wait} s", headers=headers)
+    if challenge := getattr(error, "challenge", ""):
+        headers["WWW-Authenticate"] = challenge
+    return problem(error.status_code, str(error), headers=headers)
+
+
+def _database(request: HttpRequest, error: DatabaseError | InterfaceError) -> HttpResponse:
+    state = getattr(error.__cause__, "sqlstate", None) or ""
+    if isinstance(error, DataError) or state.startswith("54"):  # 54: a limit of the database itself
+        log.warning("the database refused a value", error=type(error).__name__, sqlstate=state)
+        return problem(422, "the database cannot store a value of this request")
+    if isinstance(error, OperationalError | InterfaceError):
+        log.error("the database does not answer", error=type(error).__name__, sqlstate=state)
+        headers = {"Retry-After": str(RETRY_WHEN_DOWN_SECONDS)}
+        return problem(503, "the database does not answer; try again in a moment", headers=headers)
+    return _unexpected(request, error)
+
+
+def _unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
+    log.error("an API request failed", path=request.path, method=request.method, exc_info=error)
+    return problem(500, "something went wrong here; it has been logged")

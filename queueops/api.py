@@ -1,0 +1,59 @@
+"""An article's embedding over HTTP: how it stands, and why a search by meaning does or does not find it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypedDict
+
+from django.http import HttpRequest
+from ninja import Router
+
+from articles.api import article_or_404
+from articles.models import Article
+from articles.schemas import EmbeddingState, SlugInPath
+from queueops.explain import explain
+
+
+class TaskView(TypedDict):
+    """The task that says most: the one that waits or runs, else the newest."""
+
+    id: int
+    status: str
+    attempts: int
+    max_attempts: int
+    created_at: datetime
+    next_try_at: datetime | None
+    error_class: str
+    error_message: str
+
+
+class SpaceView(EmbeddingState):
+    """An article in one space."""
+
+    serving: bool
+    current: bool
+    task: TaskView | None
+    why: str
+
+
+class Explanation(TypedDict):
+    """An article in every space that receives it; `why` is about the one that answers searches."""
+
+    slug: str
+    version_number: int
+    mode: str
+    paused: bool
+    why: str
+    spaces: list[SpaceView]
+
+
+def build_router(*, read: Callable[[HttpRequest], Any]) -> Router:
+    """The routes below /articles that need to know the queue. `read` admits callers."""
+    router = Router(tags=["articles"])
+
+    @router.get(
+        "/{slug}/embedding", response=Explanation, auth=read, summary="Explain why an article is found by meaning"
+    )
+    def explain_embedding(request: HttpRequest, slug: SlugInPath) -> dict[str, Any]:
+        return explain(article_or_404(slug, Article.objects.defer("content")))
+
+    return router

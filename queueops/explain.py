@@ -1,0 +1,239 @@
+"""Where articles stand with their embedding: a word for each of many, and for one the whole story in sentences."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from articles.models import Article
+from articles.schemas import EmbeddingState, State
+from queueops import modes
+from queueops.models import Mode, Status
+
+# A worker says that it lives every five seconds.
+_ALIVE = "is_running AND last_seen_at > now() - interval '30 seconds'"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """The task that says most about an article in a space: the live one, else the newest."""
+
+    id: int
+    status: str
+    attempts: int
+    max_attempts: int
+    created_at: datetime
+    scheduled_at: datetime
+    seconds_to_try: float  # negative: due for that long
+    error_class: str
+    error_message: str
+
+    @property
+    def is_live(self) -> bool:
+        return self.status in {Status.PENDING, Status.PROCESSING}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One article in one space. `source_version` is the version whose vectors are there; None before the first."""
+
+    article_id: int
+    version_number: int
+    space: str
+    is_serving: bool
+    source_version: int | None = None
+    chunks: int = 0
+    is_current: bool = False
+    task: Task | None = None
+
+    @property
+    def can_be_found(self) -> bool:
+        """Whether searches of this space reach the article, by its current text or an earlier one."""
+        return self.chunks > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Brakes:
+    """What keeps work from being done, whatever the article."""
+
+    mode: Mode
+    is_paused: bool
+    reason: str
+    workers: int
+
+
+_STANDINGS = """
+SELECT a.id, a.version_number, s.provider || '/' || s.model || ' v' || s.version, s.state = 'serving',
+       e.source_version, coalesce(e.chunk_count, 0), coalesce(e.source_hash = a.content_hash, false),
+       t.id, t.status, t.attempts, t.max_attempts, t.created_at, t.scheduled_at,
+       extract(epoch FROM t.scheduled_at - now())::float, t.error_class, t.error_message
+FROM unnest(%(articles)s::bigint[]) AS asked (id)
+JOIN articles a ON a.id = asked.id
+CROSS JOIN ({spaces}) s
+LEFT JOIN article_embeddings e ON e.article_id = a.id AND e.space_id = s.id AND e.chunk_index = 0
+LEFT JOIN LATERAL (
+    SELECT * FROM embedding_tasks WHERE article_id = a.id AND space_id = s.id
+    ORDER BY status IN ('pending', 'processing') DESC, id DESC LIMIT 1
+) t ON true
+ORDER BY a.id, s.state = 'serving' DESC, s.id DESC
+"""
+_RECEIVING = "SELECT * FROM embedding_spaces WHERE state <> 'retired'"
+_ALL = _STANDINGS.format(spaces=_RECEIVING)
+_FIRST = _STANDINGS.format(spaces=f"{_RECEIVING} ORDER BY state = 'serving' DESC, id DESC LIMIT 1")
+
+
+def embedding_states(articles: Sequence[Article]) -> Mapping[int, EmbeddingState]:
+    """The state of each article, by its id, in the space that serves, or else in the newest that is being built."""
+    if not articles:
+        return {}
+    mode = modes.current()
+    nowhere = EmbeddingState(state="disabled", space=None, source_version=None, chunks=0)
+    found = {standing.article_id: standing for standing in _read(_FIRST, [article.pk for article in articles])}
+    return {
+        article.pk: _short(found[article.pk], mode) if article.pk in found else nowhere for article in articles
+    }
+
+
+def explain(article: Article) -> dict[str, Any]:
+    """One article in every space that receives it, and `why` a search by meaning does (not) find it."""
+    brakes = _brakes()
+    standings = list(_read(_ALL, [article.pk]))
+    served = next((standing for standing in standings if standing.is_serving), None)
+    return {
+        "slug": article.slug,
+        "version_number": article.version_number,
+        "mode": brakes.mode.value,
+        "paused": brakes.is_paused,
+        "why": why(served, brakes),
+        "spaces": [_long(standing, brakes) for standing in standings],
+    }
+
+
+def state_of(standing: Standing, mode: Mode) -> State:
+    """The one word for a standing. Work that is under way comes first, then what is there, then what went wrong."""
+    task = standing.task
+    if standing.is_current and not (task and task.is_live):
+        return "embedded" if standing.chunks else "empty"
+    if mode is Mode.DISABLED:
+        return "disabled"
+    match task.status if task else None:
+        case Status.PENDING:
+            return "pending"
+        case Status.PROCESSING:
+            return "processing"
+        case Status.FAILED:
+            return "failed"
+        case Status.CANCELLED:
+            return "cancelled"
+        case _:
+            return "behind"
+
+
+def why(standing: Standing | None, brakes: Brakes) -> str:
+    """Why a search by meaning finds the article, or does not; for the person who misses it."""
+    if standing is None:
+        return "Not found by meaning: no embedding space serves searches yet."
+    if standing.is_current:
+        return _why_current(standing)
+    reason = _why_behind(standing, brakes)
+    if standing.can_be_found:
+        return f"Found by the text of version {standing.source_version}, not yet by version {standing.version_number}: {reason}"
+    return f"Not found by meaning: {reason}"
+
+
+def _why_current(standing: Standing) -> str:
+    if not standing.chunks:
+        return "Not found by meaning: its text is empty, so there is nothing to embed."
+    passages = "passage" if standing.chunks == 1 else "passages"
+    return f"Found by meaning: version {standing.version_number} is embedded in {standing.chunks} {passages}."
+
+
+def _why_behind(standing: Standing, brakes: Brakes) -> str:
+    task = standing.task
+    match state_of(standing, brakes.mode):
+        case "disabled":
+            return "embedding is switched off."
+        case "processing" if task:
+            return f"a worker is embedding it right now (attempt {task.attempts} of {task.max_attempts})."
+        case "pending" if task:
+            return _why_pending(task, brakes)
+        case "failed" if task:
+            return f"embedding failed after {_times(task.attempts)}{_error(task)}. Requeue task {task.id} to try again."
+        case "cancelled" if task:
+            return f"task {task.id} was cancelled. Requeue it to embed the article."
+        case _:
+            seconds = settings.EMBEDDING_WORKER_INTERVAL / 1000
+            return f"no task asks for its current text; the sweep, every {seconds:g} s, will make one."
+
+
+def _why_pending(task: Task, brakes: Brakes) -> str:
+    said = f" ({brakes.reason})" if brakes.reason else ""
+    if brakes.is_paused:
+        return f"task {task.id} waits, because the queue is paused{said}."
+    if task.error_class and task.seconds_to_try > 0:
+        tries = f"attempt {task.attempts} of {task.max_attempts} failed" if task.attempts else "the last try failed"
+        return f"{tries}{_error(task)}; the next try is in {task.seconds_to_try:.0f} s."
+    if brakes.mode is Mode.QUEUED and not brakes.workers:
+        return f"task {task.id} waits for a worker, and none is running."
+    return f"task {task.id} waits for a worker."
+
+
+def _times(number: int) -> str:
+    return "1 attempt" if number == 1 else f"{number} attempts"
+
+
+def _error(task: Task) -> str:
+    said = f": {task.error_message.strip().rstrip('.')}" if task.error_message.strip() else ""
+    return f" ({task.error_class.replace('_', ' ')}{said})" if task.error_class else ""
+
+
+def _short(standing: Standing, mode: Mode) -> EmbeddingState:
+    return {
+        "state": state_of(standing, mode),
+        "space": standing.space,
+        "source_version": standing.source_version,
+        "chunks": standing.chunks,
+    }
+
+
+def _long(standing: Standing, brakes: Brakes) -> dict[str, Any]:
+    return {
+        **_short(standing, brakes.mode),
+        "serving": standing.is_serving,
+        "current": standing.is_current,
+        "task": _task(standing.task) if standing.task else None,
+        "why": why(standing, brakes),
+    }
+
+
+def _task(task: Task) -> dict[str, Any]:
+    return {
+        "id": task.id,
+        "status": task.status,
+        "attempts": task.attempts,
+        "max_attempts": task.max_attempts,
+        "created_at": task.created_at,
+        "next_try_at": task.scheduled_at if task.status == Status.PENDING else None,
+        "error_class": task.error_class,
+        "error_message": task.error_message,
+    }
+
+
+def _read(statement: str, article_ids: list[int]) -> Iterable[Standing]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"articles": article_ids})
+        for row in cursor.fetchall():
+            yield Standing(*row[:7], task=Task(*row[7:]) if row[7] is not None else None)
+
+
+def _brakes() -> Brakes:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT is_paused, reason, (SELECT count(*) FROM embedding_worker_status "  # noqa: S608  our own text
+            f"WHERE {_ALIVE}) FROM queue_state"
+        )
+        is_paused, reason, workers = cursor.fetchone() or (False, "", 0)
+    return Brakes(modes.current(), is_paused, reason, workers)
