@@ -1,0 +1,35 @@
+"""The fake provider's options, for `manage.py serve_fake_provider` and `python -m embeddings.fakeprovider` alike."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from embeddings.fakeprovider import server
+from embeddings.fakeprovider.settings import Settings, SettingsError
+
+DEFAULT_PORT = 9100
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds --port and a flag for every setting; lists are separated by commas."""
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one")
+    for name, field in Settings.model_fields.items():
+        flag, text = f"--{name.replace('_', '-')}", str(field.description)
+        if field.annotation is bool:
+            parser.add_argument(flag, action="store_true", help=text)
+        else:
+            parser.add_argument(flag, metavar="VALUE", help=f"{text} (default: {field.default!r})")
+
+
+def run(options: dict[str, Any], announce: Callable[[str], object]) -> str | None:
+    """Serves until a signal ends it; the sentence that says why it could not start, if it could not."""
+    given = {name: options[name] for name in Settings.model_fields if options[name] is not None}
+    if "fail_next" in given:
+        given["fail_next"] = [name for name in given["fail_next"].split(",") if name]
+    try:
+        server.serve(options["port"], Settings().changed(given), announce)
+    except SettingsError as error:
+        return str(error)
+    except OSError as error:
+        return f"The fake provider cannot listen on {server.LOOPBACK}:{options['port']}: {error.strerror}."
+    return None

@@ -1,0 +1,88 @@
+"""Reads HTTP/1.1 requests by hand: a framework would cost more than the work that is measured around it.
+
+Source: RFC 9112, as far as clients of embedding servers use it: a Content-Length, no chunked bodies, no pipelining.
+"""
+
+from dataclasses import dataclass
+
+MAX_HEAD = 64 * 1024
+MAX_BODY = 64 * 1024 * 1024
+_HEAD_END = b"\r\n\r\n"
+_LENGTH = b"\r\ncontent-length:"
+
+
+class Unreadable(ValueError):
+    """What came in is no request this reader takes; `status` is the answer to it."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request; `path` is without its query."""
+
+    method: str
+    path: str
+    body: bytes
+
+
+@dataclass(frozen=True)
+class _Head:
+    method: str
+    path: str
+    starts: int
+    ends: int
+
+
+class Reader:
+    """Collects bytes until they make a request."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._head: _Head | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Adds what the network brought."""
+        self._data += data
+
+    def next(self) -> Request | None:
+        """The next whole request, or None while it is incomplete; raises Unreadable."""
+        self._head = self._head or self._find_head()
+        head = self._head
+        if head is None or len(self._data) < head.ends:
+            return None
+        with memoryview(self._data) as view:
+            body = bytes(view[head.starts : head.ends])
+        del self._data[: head.ends]
+        self._head = None
+        return Request(head.method, head.path, body)
+
+    def _find_head(self) -> _Head | None:
+        end = self._data.find(_HEAD_END, 0, MAX_HEAD)
+        if end < 0:
+            if len(self._data) >= MAX_HEAD:
+                raise Unreadable(431, "The request's headers are too long.")
+            return None
+        head = bytes(self._data[:end])
+        line = head.partition(b"\r\n")[0].decode("latin-1").split(" ")
+        if len(line) != 3:
+            raise Unreadable(400, "The request line cannot be read.")
+        starts = end + len(_HEAD_END)
+        return _Head(line[0], line[1].partition("?")[0], starts, starts + _body_length(head.lower()))
+
+
+def _body_length(head: bytes) -> int:
+    """Bytes of body that `head`, in lower case, announces."""
+    if b"\r\ntransfer-encoding:" in head:
+        raise Unreadable(411, "Chunked bodies are not read: send a Content-Length.")
+    _, announced, rest = head.partition(_LENGTH)
+    value = rest.partition(b"\r\n")[0].strip()
+    if not announced:
+        return 0
+    if not value.isdigit() or len(value) > 18:
+        raise Unreadable(400, "The Content-Length cannot be read.")
+    if int(value) > MAX_BODY:
+        raise Unreadable(413, f"The body has {int(value)} bytes; at most {MAX_BODY} are read.")
+    return int(value)

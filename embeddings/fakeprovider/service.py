@@ -1,0 +1,159 @@
+"""The fake provider without its network: a request's path and body in, the reply to give out."""
+
+import random
+from collections import deque
+from typing import Any
+
+import orjson
+
+from embeddings.fakeprovider import replies, vectors
+from embeddings.fakeprovider.http import Request
+from embeddings.fakeprovider.replies import OLLAMA, OPENAI, Reply, refusal
+from embeddings.fakeprovider.settings import STATUS_FAULTS, Settings, SettingsError
+from embeddings.fakeprovider.stats import Stats
+
+_SHAPES = {"/v1/embeddings": OPENAI, "/embeddings": OPENAI, "/api/embed": OLLAMA}
+_CHARACTERS_A_TOKEN = 4
+
+
+class Service:
+    """Settings, counters and the random choices, which the seed makes the same every time."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.stats = Stats()
+        self._settings = settings
+        self._planned = deque(settings.fail_next)
+        self._random = random.Random(settings.seed)
+
+    def counts(self, request: Request) -> bool:
+        """Whether this is a request for embeddings, which the counters count."""
+        return request.method == "POST" and request.path in _SHAPES
+
+    def reply(self, request: Request) -> Reply:
+        """What to answer; never raises for what a client sent."""
+        if self.counts(request):
+            return self._embed(_SHAPES[request.path], request.body)
+        match request.method, request.path:
+            case "GET", "/stats":
+                return _json(self.stats.as_dict())
+            case "GET", "/config":
+                return self._configuration()
+            case "POST", "/config":
+                return self._configure(request.body)
+            case "GET", "/v1/models":
+                return _json(
+                    {"object": "list", "data": [{"id": "fake", "object": "model", "owned_by": "fake"}]}
+                )
+        return refusal(OPENAI, 404, "not_found", f"There is no {request.method} {request.path} here.")
+
+    def _configure(self, body: bytes) -> Reply:
+        try:
+            changes = orjson.loads(body)
+            if not isinstance(changes, dict):
+                raise SettingsError("The body is not a JSON object.")
+            reset = changes.pop("reset", True)
+            self._settings = self._settings.changed(changes)
+        except ValueError as error:
+            return refusal(OPENAI, 400, "invalid_setting", str(error))
+        if "fail_next" in changes:
+            self._planned = deque(self._settings.fail_next)
+        if reset:
+            self.stats.reset()
+            self._random = random.Random(self._settings.seed)
+        return self._configuration()
+
+    def _configuration(self) -> Reply:
+        """The settings in force, with the faults that are still to come."""
+        return _json({**self._settings.model_dump(), "fail_next": list(self._planned)})
+
+    def _embed(self, shape: str, body: bytes) -> Reply:
+        try:
+            asked = orjson.loads(body)
+            texts = _texts(asked["input"])
+            dimensions = asked.get("dimensions") or self._settings.dimensions
+            if type(dimensions) is not int or not 0 < dimensions <= 16_000:
+                raise ValueError(f"dimensions cannot be {dimensions!r}")
+        except (ValueError, KeyError, TypeError) as error:
+            return refusal(shape, 400, "invalid_request", f"The request cannot be read: {error!r}.")
+        self.stats.arrived(texts)
+        fault = self._fault()
+        if fault:
+            self.stats.faults[fault] += 1
+        if fault in STATUS_FAULTS:
+            return replies.status_fault(shape, fault, self._settings)
+        if fault == "hang":
+            return Reply(504, b"", self._settings.hang_s)
+        wants_base64 = shape == OPENAI and asked.get("encoding_format") == "base64"
+        if refused := self._refused(shape, texts, wants_base64):
+            return refused
+        model = str(asked.get("model", "fake"))
+        return self._embedded(shape, model, texts, dimensions, wants_base64, fault)
+
+    def _fault(self) -> str | None:
+        """The fault planned for this request, or one by chance."""
+        if self._planned:
+            return self._planned.popleft()
+        settings = self._settings
+        for name, rate in (
+            ("hang", settings.rate_hang),
+            ("429", settings.rate_429),
+            ("500", settings.rate_500),
+        ):
+            if rate and self._random.random() < rate:
+                return name
+        return None
+
+    def _refused(self, shape: str, texts: list[str], wants_base64: bool) -> Reply | None:
+        """The 400 a real server would give, if it would."""
+        limits = self._settings
+        if wants_base64 and limits.refuse_base64:
+            return refusal(shape, 400, "invalid_request", "encoding_format may only be float.")
+        if not texts or not all(texts):
+            return refusal(shape, 400, "invalid_request", "input cannot be an empty string or an empty list.")
+        if len(texts) > limits.max_inputs:
+            message = f"input has {len(texts)} items, the maximum is {limits.max_inputs}."
+            return refusal(shape, 400, "invalid_request", message)
+        longest = max(map(len, texts)) // _CHARACTERS_A_TOKEN
+        if longest > limits.max_tokens_per_text:
+            message = (
+                f"This model's maximum context length is {limits.max_tokens_per_text} tokens, however you "
+                f"requested {longest} tokens."
+            )
+            return refusal(shape, 400, "context_length_exceeded", message)
+        if _tokens(texts) > limits.max_tokens_per_request:
+            message = (
+                f"Requested {_tokens(texts)} tokens, max {limits.max_tokens_per_request} tokens per request."
+            )
+            return refusal(shape, 400, "max_tokens_per_request", message)
+        if limits.poison and any(limits.poison in text for text in texts):
+            return refusal(shape, 400, "invalid_input", "One of the inputs is refused.")
+        return None
+
+    def _embedded(
+        self, shape: str, model: str, texts: list[str], dimensions: int, wants_base64: bool, fault: str | None
+    ) -> Reply:
+        settings = self._settings
+        write = vectors.as_base64 if wants_base64 and not settings.no_base64 else vectors.as_numbers
+        make = vectors.from_pool if settings.vectors == "pool" else vectors.from_words
+        found = replies.spoil(make(texts, dimensions, write), dimensions, write, fault)
+        tokens = _tokens(texts)
+        self.stats.embedded += len(texts)
+        self.stats.tokens += tokens
+        body = replies.embeddings(shape, model, found, tokens, not settings.no_usage, fault)
+        delay = (settings.latency_ms + settings.per_text_ms * len(texts)) / 1000
+        return replies.deliver(body, delay, settings, fault)
+
+
+def _texts(asked: Any) -> list[str]:
+    texts = [asked] if isinstance(asked, str) else asked
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise ValueError("input must be a text or a list of texts")
+    return texts
+
+
+def _tokens(texts: list[str]) -> int:
+    return max(1, sum(map(len, texts)) // _CHARACTERS_A_TOKEN)
+
+
+def _json(value: Any) -> Reply:
+    return Reply(200, orjson.dumps(value))

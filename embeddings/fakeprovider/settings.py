@@ -1,0 +1,110 @@
+"""What the fake provider can be told, by flags at its start and by POST /config while it runs."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+
+STATUS_FAULTS = {
+    "400": "invalid_request",
+    "401": "invalid_api_key",
+    "402": "payment_required",
+    "403": "forbidden",
+    "404": "model_not_found",
+    "413": "request_too_large",
+    "429": "rate_limit_exceeded",
+    "500": "server_error",
+    "502": "bad_gateway",
+    "503": "overloaded",
+    "504": "gateway_timeout",
+    "quota": "insufficient_quota",
+}
+"""Faults that answer with an error status: the code in their body. "quota" is OpenAI's 429 for an empty purse."""
+
+REPLY_FAULTS = (
+    "short",  # one vector is missing
+    "reordered",  # another order with right indexes, which the protocol allows
+    "scrambled_index",  # an index comes twice, another not at all
+    "duplicated",  # one vector comes twice, on top of all of them
+    "wrong_width",  # the first vector has one number too few
+    "nan",  # the first vector holds a value that is not a number
+    "zero",  # the first vector is all zeros
+    "html",  # 200 with a page instead of JSON
+    "drip",  # the body takes hang_s to arrive, piece by piece
+    "huge",  # the body is filled up to huge_mb
+    "cut",  # the connection closes in the middle of the body
+)
+"""Faults that answer 200 with something wrong in it."""
+
+FAULTS = (*STATUS_FAULTS, "hang", *REPLY_FAULTS)
+
+
+class SettingsError(ValueError):
+    """A setting that does not exist or cannot hold that value, as a sentence."""
+
+
+def _as_text(value: Any) -> Any:
+    return format(value, "g") if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Text = Annotated[str, BeforeValidator(_as_text), Field(pattern=r"^[^\r\n]*$")]
+
+
+class Settings(BaseModel):
+    """Everything adjustable, in force from the next request on; each field is also a flag of the command."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    dimensions: int = Field(
+        default=384, ge=1, le=16_000, description="width of the vectors unless a request asks otherwise"
+    )
+    vectors: Literal["words", "pool"] = Field(
+        default="words",
+        description="words: texts that share words are near; pool: 4,096 fixed vectors, the cheapest",
+    )
+    latency_ms: float = Field(default=0, ge=0, description="delay of every answer")
+    per_text_ms: float = Field(default=0, ge=0, description="further delay for each text in the request")
+    rate_429: Share = Field(default=0, description="share of requests answered 429")
+    rate_500: Share = Field(default=0, description="share of requests answered 500")
+    rate_hang: Share = Field(default=0, description="share of requests that hang for hang_s, then get 504")
+    retry_after: Text = Field(
+        default="1", description="the Retry-After of 429 and 503: seconds, a date, '' for none"
+    )
+    hang_s: float = Field(default=120, ge=0, description="how long a hang lasts, and a dripping answer takes")
+    poison: str = Field(default="", description="a request with a text that contains this gets 400")
+    fail_next: tuple[str, ...] = Field(
+        default=(), description=f"faults for the next requests in turn: {', '.join(FAULTS)}"
+    )
+    no_base64: bool = Field(default=False, description="answer floats whatever encoding_format says")
+    refuse_base64: bool = Field(default=False, description="answer 400 to encoding_format base64")
+    no_usage: bool = Field(default=False, description="leave `usage` out")
+    max_inputs: int = Field(default=2_048, ge=1, description="texts a request")
+    max_tokens_per_request: int = Field(
+        default=300_000, ge=1, description="tokens a request (4 characters are a token)"
+    )
+    max_tokens_per_text: int = Field(default=8_192, ge=1, description="tokens a text")
+    huge_mb: int = Field(default=256, ge=1, le=4_096, description="size of a huge answer")
+    seed: int = Field(default=1, description="of the random choices")
+
+    @field_validator("fail_next")
+    @classmethod
+    def _known_faults(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in names if name not in FAULTS]
+        if unknown:
+            raise ValueError(f"there is no fault {unknown[0]!r}; there are {', '.join(FAULTS)}")
+        return names
+
+    def changed(self, changes: dict[str, Any]) -> Self:
+        """These settings with `changes`; raises SettingsError and changes nothing if one of them is unusable."""
+        try:
+            return type(self).model_validate({**self.model_dump(), **changes})
+        except ValidationError as error:
+            raise SettingsError(" ".join(map(_sentence, error.errors()))) from None
+
+
+def _sentence(error: Any) -> str:
+    name = ".".join(map(str, error["loc"]))
+    if error["type"] == "extra_forbidden":
+        return f"There is no setting {name!r}; there are {', '.join(Settings.model_fields)}."
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{name} cannot be {error['input']!r}: {message[:1].lower()}{message[1:]}."

@@ -1,0 +1,40 @@
+"""Counts what the fake provider was asked and what it gave."""
+
+from collections import Counter
+from typing import Any
+
+_MAX_DISTINCT = 100_000
+
+
+class Stats:
+    """The counters of /stats. Only `in_flight` outlives a reset: those requests are still there."""
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """All counters back to nothing."""
+        self.requests = self.texts = self.embedded = self.tokens = self.max_batch = 0
+        self.max_in_flight = self.in_flight
+        self.status: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
+        self._seen: set[int] = set()
+
+    def arrived(self, texts: list[str]) -> None:
+        """A readable request came in."""
+        self.texts += len(texts)
+        self.max_batch = max(self.max_batch, len(texts))
+        if len(self._seen) < _MAX_DISTINCT:
+            self._seen.update(map(hash, texts))
+
+    def started(self) -> None:
+        """A request is being worked on."""
+        self.requests += 1
+        self.in_flight += 1
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
+
+    def as_dict(self) -> dict[str, Any]:
+        """`distinct_texts` stops near 100,000, to bound the memory."""
+        shown = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        return {**shown, "distinct_texts": len(self._seen)}

@@ -1,0 +1,96 @@
+"""Starts providers as real processes for tests: the fault-injecting fake one and the local embedder."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+_ROOT = Path(__file__).resolve().parent.parent
+_STOP_SECONDS = 5.0
+
+
+class ProviderProcess:
+    """A module run with `python -m`, on a free port; `url` is its address without a path, `http` a client to it."""
+
+    def __init__(self, module: str, *options: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", module, "--port", "0", *options],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=_ROOT,
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line.startswith("listening on "), f"{module} did not start: it said {line!r}"
+        self.url = line.removeprefix("listening on ").strip()
+        self.http = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
+
+    def stop(self) -> int:
+        """Ends the process politely, if it still runs; its exit code."""
+        self.http.close()
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            return self.process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        finally:
+            assert self.process.stdout is not None
+            self.process.stdout.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class FakeProvider(ProviderProcess):
+    """The fault-injecting provider: `FakeProvider(dimensions=8, rate_429=0.1)`; OpenAI clients use `url + "/v1"`."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__("embeddings.fakeprovider", *_options(settings))
+        self._at_start = self._ask("GET", "/config")
+
+    def config(self, **settings: Any) -> dict[str, Any]:
+        """Changes settings and, unless reset=False is among them, clears the counters; the settings now in force."""
+        return self._ask("POST", "/config", json=settings)
+
+    def restore(self) -> None:
+        """Everything as it was at the start: for one process that serves many tests."""
+        self.config(**self._at_start)
+
+    def stats(self) -> dict[str, Any]:
+        """What it has counted since it started or was last configured."""
+        return self._ask("GET", "/stats")
+
+    def _ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        answer = self.http.request(method, path, **options)
+        assert answer.is_success, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+def local_embedder(*options: str) -> ProviderProcess:
+    """The local embedder with its real model."""
+    return ProviderProcess("embeddings.embedder", *options)
+
+
+def _options(settings: dict[str, Any]) -> list[str]:
+    """Keyword settings as command line options: no_base64=True becomes --no-base64."""
+    options: list[str] = []
+    for name, value in settings.items():
+        option = f"--{name.replace('_', '-')}"
+        if value is True:
+            options.append(option)
+        elif isinstance(value, list | tuple):
+            options.append(f"{option}={','.join(map(str, value))}")
+        elif value is not False and value is not None:
+            options.append(f"{option}={value}")
+    return options
