@@ -127,6 +127,7 @@ INSTALLED_APPS = [
     "access",
 ]
 MIDDLEWARE = [
+    "config.problems.middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
@@ -164,6 +165,8 @@ USE_TZ = True
 LANGUAGE_CODE = "en"
 USE_I18N = False
 APPEND_SLASH = False
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}}
