@@ -68,22 +68,20 @@ def main() -> None:
     for pid, number in members:
         with suppress(OSError):
             os.kill(pid, number)
-    groups = [pid for pid, _ in members]
+    leaders = [pid for pid, _ in members]
     deadline = time.monotonic() + SECONDS_TO_STOP
-    while any(map(lives, groups)) and time.monotonic() < deadline:
+    while any(map(lives, leaders)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    for group in groups:
-        with suppress(OSError):
-            os.killpg(group, signal.SIGKILL)
+    for leader in leaders:
+        with suppress(OSError):  # its group is gone, or on macOS consists of zombies
+            os.killpg(leader, signal.SIGKILL)
 
 
-def lives(group: int) -> bool:
-    """Whether any process of this group is left."""
+def lives(pid: int) -> bool:
+    """Whether this process is left."""
     try:
-        os.killpg(group, 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
-        return False
-    except PermissionError:  # macOS says so of a group of zombies
         return False
     return True
 

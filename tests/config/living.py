@@ -1,0 +1,40 @@
+"""What lives on this machine: tests of processes ask the kernel, not the code that started them."""
+
+import os
+import socket
+from pathlib import Path
+
+
+def processes_naming(*marks: Path | str) -> dict[int, str]:
+    """Living processes that name one of these in command line, environment or working folder: pid → command line."""
+    wanted = [os.fsencode(mark) for mark in marks]
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        pid = int(folder.name)
+        if pid != os.getpid() and any(mark in told(folder) for mark in wanted):
+            found[pid] = (
+                (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode() if folder.exists() else ""
+            )
+    return found
+
+
+def told(folder: Path) -> bytes:
+    """What the kernel tells of a process; nothing of one that is gone or only waits to be reaped."""
+    try:
+        if not (command_line := (folder / "cmdline").read_bytes()):
+            return b""
+        return command_line + (folder / "environ").read_bytes() + os.fsencode((folder / "cwd").readlink())
+    except OSError:
+        return b""
+
+
+def lives(pid: int) -> bool:
+    """Whether this process runs; one that only waits to be reaped does not."""
+    return bool(told(Path(f"/proc/{pid}")))
+
+
+def free_port() -> int:
+    """A port that nothing listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

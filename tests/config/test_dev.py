@@ -1,0 +1,97 @@
+"""./dev: what it finds, what it says when it finds nothing."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+DEV = Path(__file__).resolve().parents[2] / "dev"
+
+
+@pytest.fixture
+def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The script as a module, on a machine that has no Python but those a test puts into `tmp_path`."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    loader = SourceFileLoader("dev", str(DEV))
+    spec = spec_from_loader("dev", loader)
+    assert spec
+    module = module_from_spec(spec)
+    loader.exec_module(module)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "nothing"))
+    return module
+
+
+def program(path: Path, script: str) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def python(path: Path, version: str, pip: bool = True) -> str:
+    """A program that answers like a Python of this version ("3 12")."""
+    return program(path, f"echo {version} {int(pip)} {path}")
+
+
+def test_the_newest_python_that_fits_is_taken(dev: ModuleType, tmp_path: Path) -> None:
+    python(tmp_path / "python3.12", "3 12")
+    python(tmp_path / "python3", "3 15")
+    best = python(tmp_path / ".pyenv/versions/3.14.1/bin/python", "3 14")
+    assert dev.find_python() == (best, (3, 14))
+
+
+def test_a_python_with_pip_is_taken_before_a_newer_one_without(dev: ModuleType, tmp_path: Path) -> None:
+    python(tmp_path / "python3.14", "3 14", pip=False)
+    best = python(tmp_path / "python3.12", "3 12")
+    assert dev.find_python() == (best, (3, 12))
+
+
+def test_a_shim_that_does_not_run_is_passed_over(dev: ModuleType, tmp_path: Path) -> None:
+    program(tmp_path / "python3.14", "echo 'command not found' >&2; exit 127")
+    best = python(tmp_path / "python3.13", "3 13")
+    assert dev.find_python() == (best, (3, 13))
+
+
+def test_a_machine_with_old_pythons_is_told_which_and_what_is_needed(dev: ModuleType, tmp_path: Path) -> None:
+    python(tmp_path / "python3", "3 11")
+    python(tmp_path / "python", "3 8")
+    with pytest.raises(dev.Failure) as failure:
+        dev.find_python()
+    assert str(failure.value) == (
+        "Vectorpress needs Python 3.12 to 3.14, but this machine has 3.11, 3.8: install one and run this again."
+    )
+
+
+def test_a_machine_without_any_python_is_told_so(dev: ModuleType) -> None:
+    with pytest.raises(dev.Failure, match="has none that runs: install one"):
+        dev.find_python()
+
+
+def test_a_python_that_cannot_make_environments_names_the_missing_package(
+    dev: ModuleType, tmp_path: Path
+) -> None:
+    python(tmp_path / "python3", "3 13", pip=False)
+    with pytest.raises(dev.Failure, match=r"python3\.13-venv"):
+        dev.find_python()
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(DEV), *words], capture_output=True, text=True, check=False, env=dict(os.environ)
+    )
+
+
+@pytest.mark.parametrize(("words", "code"), [([], 0), (["help"], 0), (["--help"], 0), (["dance"], 2)])
+def test_help_names_every_verb(words: list[str], code: int) -> None:
+    answer = run(*words)
+    assert answer.returncode == code
+    for verb in ("up", "test", "lint", "format", "manage", "bench"):
+        assert f"./dev {verb}" in answer.stdout

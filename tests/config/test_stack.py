@@ -1,0 +1,144 @@
+"""`runstack`, with real processes: what it starts, what it survives, and what it leaves behind (nothing)."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from config.stack import paths
+from tests.config.living import free_port
+from tests.config.stacks import Stack
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.xdist_group("stack")
+SECONDS_TO_STOP = 5.0
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("data")
+    yield folder
+    shutil.rmtree(paths.socket_dir(folder), ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def stack(data_dir: Path) -> Iterator[Stack]:
+    """A first start, shared by the tests that leave it running."""
+    running = Stack(data_dir, free_port())
+    try:
+        running.await_line("stop    Ctrl-C")
+        yield running
+    finally:
+        running.end()
+
+
+def refused(data_dir: Path, port: int, **settings: str) -> str:
+    """What a stack says that must not start."""
+    second = Stack(data_dir, port, **settings)
+    code, _ = second.await_end()
+    assert code == 1
+    return second.output
+
+
+def test_the_first_start_prints_address_login_and_token_and_keeps_them_private(
+    stack: Stack, data_dir: Path
+) -> None:
+    password = re.search(r"admin, password (\S+) \(shown this once", stack.output)
+    assert password
+    assert f"http://127.0.0.1:{stack.port}/admin/" in stack.output
+    assert (data_dir / "auth_token").read_text().strip() in stack.output
+    assert (data_dir / "admin_login").read_text() == f"admin\n{password[1]}\n"
+    for secret in ("admin_login", "auth_token", "secret_key"):
+        assert (data_dir / secret).stat().st_mode & 0o777 == 0o600
+
+
+def test_the_admin_login_it_prints_opens_the_admin(stack: Stack, data_dir: Path) -> None:
+    name, password = (data_dir / "admin_login").read_text().split()
+    with httpx.Client(base_url=f"http://127.0.0.1:{stack.port}", timeout=30) as browser:
+        form = browser.get("/admin/login/")
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form.text)
+        assert token
+        answer = browser.post(
+            "/admin/login/?next=/admin/",
+            data={"username": name, "password": password, "csrfmiddlewaretoken": token[1]},
+        )
+        assert answer.status_code == 302
+
+
+def test_every_line_stands_behind_the_name_of_its_process_and_without_colours_off_a_terminal(
+    stack: Stack,
+) -> None:
+    assert all(re.match(r"[a-z]+ +│ ", line) for line in stack.lines)
+    assert "\x1b" not in stack.output
+
+
+def test_a_second_up_on_the_same_data_says_so_and_stops(stack: Stack, data_dir: Path) -> None:
+    sentence = refused(data_dir, free_port())
+    assert f"Vectorpress already runs on the data in {data_dir}" in sentence
+    assert f"http://127.0.0.1:{stack.port}" in sentence
+
+
+def test_a_taken_port_is_named_with_the_setting_that_moves_it(tmp_path: Path) -> None:
+    with socket.socket() as other_program:
+        other_program.bind(("127.0.0.1", 0))
+        other_program.listen()
+        port = other_program.getsockname()[1]
+        sentence = refused(tmp_path, port)
+    assert f"Port {port} on 127.0.0.1 cannot be used" in sentence
+    assert "set PORT to a free one" in sentence
+
+
+def test_a_killed_worker_takes_its_master_down_and_both_are_started_again(stack: Stack) -> None:
+    before = wait_until(lambda: stack.pids("bin/dramatiq"), what="the workers")
+    seen = len(stack.lines)
+    os.kill(max(before), signal.SIGKILL)
+    stack.await_line("it is started again in", after=seen)
+    wait_until(lambda: len(stack.pids("bin/dramatiq") - before) >= 2, 60, "new workers")
+
+
+def test_a_killed_postgres_is_started_again_with_its_data(stack: Stack, data_dir: Path) -> None:
+    seen = len(stack.lines)
+    (postmaster,) = [int((data_dir / "postgres" / "postmaster.pid").read_text().split("\n")[0])]
+    os.kill(postmaster, signal.SIGKILL)
+    stack.await_line("postgres was ended by SIGKILL; it is started again", after=seen)
+    wait_until(lambda: admins(data_dir) == 1, 30, "Postgres")
+
+
+def admins(data_dir: Path) -> int | None:
+    """How many admins the database holds; None while it does not answer."""
+    try:
+        with psycopg.connect(paths.database_url(data_dir)) as connection:
+            row = connection.execute("SELECT count(*) FROM auth_user WHERE is_superuser").fetchone()
+    except psycopg.OperationalError:
+        return None
+    return row[0] if row else None
+
+
+def test_a_killed_supervisor_leaves_nothing_running_and_the_next_has_all_data(tmp_path: Path) -> None:
+    killed = Stack(tmp_path, free_port(), EMBEDDING_PROVIDER="openai")
+    killed.await_line("stop    Ctrl-C")
+    assert killed.pids("granian")
+    killed.signal(signal.SIGKILL)
+    killed.await_end()
+    wait_until(lambda: not killed.processes(), 10, "the end of everything")
+
+    successor = Stack(tmp_path, free_port(), EMBEDDING_PROVIDER="openai")
+    successor.await_line(f"admin, with the password in {tmp_path / 'admin_login'}")
+    assert admins(tmp_path) == 1
+
+    successor.signal(signal.SIGTERM)
+    code, seconds = successor.await_end()
+    assert (code, successor.processes()) == (0, {})
+    assert seconds < SECONDS_TO_STOP
+    assert (tmp_path / "admin_login").read_text().split()[1] not in successor.output
+
+
+def test_a_bad_setting_stops_the_start_with_one_sentence(tmp_path: Path) -> None:
+    assert "PORT holds '-1'; it may hold a whole number" in refused(tmp_path, -1)
