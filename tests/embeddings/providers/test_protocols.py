@@ -1,0 +1,111 @@
+"""Vectors come back whatever dialect a server speaks, and nothing unusable gets in."""
+
+import time
+
+import numpy as np
+import pytest
+
+from embeddings.providers.errors import ErrorClass, ProviderError
+from embeddings.providers.ollama import OllamaProvider
+from embeddings.providers.openai import OpenAIProvider
+from tests.providers import FakeProvider
+
+TEXTS = ["read a zip file", "parse command line options", "run code in another thread"]
+
+
+@pytest.fixture
+def openai(provider):
+    return OpenAIProvider(provider.url + "/v1", "fake-embed", 64)
+
+
+@pytest.fixture
+def ollama(provider):
+    return OllamaProvider(provider.url, "fake-embed", 64)
+
+
+def test_vectors_come_back_in_the_order_of_the_texts(openai):
+    together = openai.embed(TEXTS, 5)
+    alone = np.vstack([openai.embed([text], 5) for text in TEXTS])
+    assert together.shape == (3, 64)
+    assert together.dtype == np.float32
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+def test_ollama_gives_the_same_vectors_in_its_own_protocol(openai, ollama):
+    np.testing.assert_allclose(ollama.embed(TEXTS, 5), openai.embed(TEXTS, 5), atol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{"no_base64": True}, {"no_usage": True}])
+def test_lesser_servers_are_understood(openai, options):
+    with FakeProvider(dimensions=64, **options) as lesser:
+        found = OpenAIProvider(lesser.url + "/v1", "fake-embed", 64).embed(TEXTS, 5)
+    np.testing.assert_allclose(found, openai.embed(TEXTS, 5), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ("short", ErrorClass.TRANSIENT),
+        ("duplicated", ErrorClass.TRANSIENT),
+        ("wrong_width", ErrorClass.TRANSIENT),
+        ("nan", ErrorClass.TRANSIENT),
+        ("zero", ErrorClass.TRANSIENT),
+        ("html", ErrorClass.TRANSIENT),
+        ("cut", ErrorClass.TRANSIENT),
+        ("500", ErrorClass.TRANSIENT),
+        ("429", ErrorClass.RATE_LIMITED),
+        ("401", ErrorClass.AUTH),
+        ("402", ErrorClass.AUTH),
+        ("403", ErrorClass.AUTH),
+    ],
+)
+def test_a_faulty_answer_is_refused_and_classed(openai, provider, fault, kind):
+    provider.config(fail_next=[fault])
+    with pytest.raises(ProviderError) as caught:
+        openai.embed(TEXTS, 5)
+    assert caught.value.kind is kind
+    assert not any(text in str(caught.value) for text in TEXTS)
+
+
+@pytest.mark.parametrize("fault", ["short", "wrong_width", "nan", "zero", "html", "cut"])
+def test_ollamas_faulty_answers_are_refused_too(ollama, provider, fault):
+    provider.config(fail_next=[fault])
+    with pytest.raises(ProviderError):
+        ollama.embed(TEXTS, 5)
+
+
+@pytest.mark.parametrize("fault", ["hang", "drip"])
+def test_a_server_that_hangs_or_drips_is_left_at_the_deadline(openai, provider, fault):
+    provider.config(fail_next=[fault], hang_s=5)
+    started = time.monotonic()
+    with pytest.raises(ProviderError) as caught:
+        openai.embed(TEXTS, 0.3)
+    assert caught.value.kind is ErrorClass.TRANSIENT
+    assert time.monotonic() - started < 2
+
+
+def test_retry_after_travels_with_the_error(openai, provider):
+    provider.config(rate_429=1, retry_after=7)
+    with pytest.raises(ProviderError) as caught:
+        openai.embed(TEXTS, 5)
+    assert caught.value.retry_after == 7
+
+
+def test_the_key_goes_to_the_server_and_into_no_error(provider):
+    keyed = OpenAIProvider(provider.url + "/v1", "fake-embed", 64, api_key="sk-very-secret")
+    provider.config(fail_next=["401"])
+    with pytest.raises(ProviderError) as caught:
+        keyed.embed(TEXTS, 5)
+    assert "sk-very-secret" not in f"{caught.value!r} {caught.value.__cause__!r}"
+
+
+def test_a_server_that_nobody_runs_is_down():
+    with pytest.raises(ProviderError) as caught:
+        OpenAIProvider("http://127.0.0.1:9/v1", "m", 64).embed(TEXTS, 5)
+    assert caught.value.kind is ErrorClass.PROVIDER_DOWN
+
+
+def test_connections_are_reused(openai, provider):
+    for _ in range(5):
+        openai.embed(TEXTS, 5)
+    assert provider.stats()["requests"] == 5
