@@ -1,0 +1,256 @@
+"""The local embedder, as a real process with its real model."""
+
+import base64
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from embeddings.embedder import model
+from embeddings.embedder.lanes import Lanes
+from tests.providers import ProviderProcess, local_embedder
+from tests.waiting import wait_until
+
+MODEL = "all-MiniLM-L6-v2"
+
+
+@pytest.fixture(scope="module")
+def embedder() -> Iterator[ProviderProcess]:
+    with local_embedder() as running:
+        yield running
+
+
+def ask(embedder: ProviderProcess, texts: Any, **options: Any) -> httpx.Response:
+    return embedder.http.post("/v1/embeddings", json={"model": MODEL, "input": texts, **options}, timeout=60)
+
+
+def rows(answer: httpx.Response) -> NDArray[np.float32]:
+    assert answer.status_code == 200, answer.text
+    items = answer.json()["data"]
+    assert [item["index"] for item in items] == list(range(len(items)))
+    return np.array([item["embedding"] for item in items], np.float32)
+
+
+def code(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["error"]["code"]
+
+
+# --- vectors
+
+
+def test_vectors_have_384_numbers_and_unit_length(embedder: ProviderProcess):
+    found = rows(ask(embedder, ["a text", "another, rather longer text about something else", " "]))
+    assert found.shape == (3, model.DIMENSIONS)
+    assert np.linalg.norm(found, axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_text_is_nearer_to_one_that_means_the_same_than_to_one_that_shares_words(embedder: ProviderProcess):
+    query, same_meaning, same_words = rows(
+        ask(embedder, ["How do I unpack an archive?", "extracting a zip file", "How do I bake a cake?"])
+    )
+    assert query @ same_meaning > query @ same_words + 0.2
+
+
+def test_the_vector_is_that_of_the_published_model(embedder: ProviderProcess):
+    """The numbers that the model's documentation shows for these two sentences, give or take int8 weights."""
+    found = rows(ask(embedder, ["This is an example sentence", "Each sentence is converted"]))
+    assert found[0, :3] == pytest.approx([0.0677, 0.0635, 0.0487], abs=0.01)
+    assert found[1, :3] == pytest.approx([0.0864, 0.1028, 0.0054], abs=0.01)
+
+
+def test_a_vector_does_not_depend_on_the_texts_beside_it(embedder: ProviderProcess):
+    texts = [("word " * length).strip() for length in (1, 3, 40, 7, 200, 7, 2, 12, 30, 5)]
+    together = rows(ask(embedder, texts))
+    alone = np.concatenate([rows(ask(embedder, text)) for text in texts])
+    assert np.abs(together - alone).max() < 1e-6
+
+
+def test_base64_carries_the_same_numbers_as_floats(embedder: ProviderProcess):
+    written = ask(embedder, "text", encoding_format="base64").json()["data"][0]["embedding"]
+    found = np.frombuffer(base64.b64decode(written), "<f4")
+    assert np.array_equal(found, rows(ask(embedder, "text"))[0])
+
+
+def test_usage_counts_the_tokens_the_model_reads(embedder: ProviderProcess):
+    usage = ask(embedder, ["one", "one two"]).json()["usage"]
+    assert usage == {"prompt_tokens": 7, "total_tokens": 7}
+
+
+# --- refusals
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"input": "text", "model": "other"}, (404, "model_not_found")),
+        ({"input": "text"}, (404, "model_not_found")),
+        ({"input": "", "model": MODEL}, (400, "invalid_input")),
+        ({"input": ["text", ""], "model": MODEL}, (400, "invalid_input")),
+        ({"input": [], "model": MODEL}, (400, "invalid_input")),
+        ({"input": [[1, 2]], "model": MODEL}, (400, "invalid_input")),
+        ({"input": {"a": 1}, "model": MODEL}, (400, "invalid_input")),
+        ({"model": MODEL}, (400, "invalid_input")),
+        ({"input": ["x"] * 2_049, "model": MODEL}, (400, "too_many_inputs")),
+        ({"input": "word " * 511, "model": MODEL}, (400, "context_length_exceeded")),
+        ({"input": "text", "model": MODEL, "dimensions": 512}, (400, "invalid_dimensions")),
+        ({"input": "text", "model": MODEL, "encoding_format": "hex"}, (400, "invalid_encoding_format")),
+        (["text"], (400, "invalid_json")),
+    ],
+)
+def test_what_cannot_be_embedded_is_refused_with_a_code(
+    embedder: ProviderProcess, body: Any, expected: tuple[int, str]
+):
+    assert code(embedder.http.post("/v1/embeddings", json=body)) == expected
+
+
+def test_the_refusal_of_a_long_text_names_it_and_its_length_and_cuts_nothing(embedder: ProviderProcess):
+    answer = ask(embedder, ["fine", "word " * 600])
+    assert "input[1]" in answer.json()["error"]["message"]
+    assert "602 tokens" in answer.json()["error"]["message"]
+    assert rows(ask(embedder, "word " * 510)).shape == (1, model.DIMENSIONS)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"null"])
+def test_a_body_that_is_no_json_object_is_refused(embedder: ProviderProcess, body: bytes):
+    assert code(embedder.http.post("/v1/embeddings", content=body)) == (400, "invalid_json")
+
+
+def test_unknown_paths_are_not_found_and_the_connection_stays_usable(embedder: ProviderProcess):
+    assert code(embedder.http.post("/v1/other", json={"input": "x" * 100_000})) == (404, "not_found")
+    assert code(embedder.http.get("/v1/embeddings")) == (404, "not_found")
+    assert embedder.http.get("/health").json() == {"status": "ok"}
+    assert embedder.http.get("/v1/models").json()["data"][0]["id"] == MODEL
+
+
+@pytest.mark.parametrize(
+    ("length", "status"),
+    [(b"Content-Length: 33554433\r\n", b"413"), (b"", b"411"), (b"Content-Length: -1\r\n", b"411")],
+)
+def test_a_body_too_large_or_of_unknown_length_is_not_read(
+    embedder: ProviderProcess, length: bytes, status: bytes
+):
+    with _connection(embedder) as client:
+        client.sendall(b"POST /v1/embeddings HTTP/1.1\r\nHost: x\r\n" + length + b"\r\n")
+        heard = b""
+        while piece := client.recv(65_536):
+            heard += piece
+    assert heard.startswith(b"HTTP/1.1 " + status)
+
+
+# --- many at once
+
+
+def test_requests_from_many_threads_get_their_own_vectors(embedder: ProviderProcess):
+    texts = [f"text number {number}" for number in range(24)]
+    expected = rows(ask(embedder, texts))
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda text: rows(ask(embedder, text))[0], texts))
+    assert np.abs(np.array(found) - expected).max() < 1e-6
+
+
+def test_a_search_is_answered_while_a_large_request_is_still_worked_on(embedder: ProviderProcess):
+    with ThreadPoolExecutor(1) as pool:
+        large = pool.submit(ask, embedder, [f"{number} " + "word " * 60 for number in range(60)])
+        for _ in range(3):
+            ask(embedder, "a search")
+        assert not large.done()
+        assert len(rows(large.result())) == 60
+
+
+def test_urgent_jobs_go_first_and_one_starts_while_every_thread_is_busy():
+    lanes = Lanes(threads=1)
+    started, release = threading.Event(), threading.Event()
+
+    def block() -> None:
+        started.set()
+        release.wait(10)
+
+    order: list[str] = []
+    blocked = lanes.submit(block, urgent=False)
+    assert started.wait(10)
+    bulk = [lanes.submit(lambda: order.append("bulk"), urgent=False) for _ in range(2)]
+    lanes.submit(lambda: order.append("urgent"), urgent=True).result(10)
+    release.set()
+    for job in (blocked, *bulk):
+        job.result(10)
+    assert order == ["urgent", "bulk", "bulk"]
+
+
+def test_closed_lanes_cancel_what_waits_and_take_nothing_more():
+    lanes = Lanes(threads=1)
+    started, release = threading.Event(), threading.Event()
+
+    def block() -> str:
+        started.set()
+        release.wait(10)
+        return "ended"
+
+    running = lanes.submit(block, urgent=False)
+    assert started.wait(10)
+    waiting = lanes.submit(block, urgent=False)
+    lanes.close()
+    assert waiting.cancelled()
+    assert lanes.submit(block, urgent=True).cancelled()
+    release.set()
+    assert running.result(10) == "ended"
+
+
+@pytest.mark.parametrize(
+    ("lengths", "expected"),
+    [
+        ([], []),
+        ([5], [[0]]),
+        ([300, 4, 300], [[1], [0], [2]]),
+        ([100, 3, 100, 3], [[1, 3], [0, 2]]),
+        ([1] * 10, [[0, 1, 2, 3, 4, 5, 6, 7], [8, 9]]),
+        ([512, 511], [[1], [0]]),
+    ],
+)
+def test_texts_are_batched_with_those_of_like_length(lengths: list[int], expected: list[list[int]]):
+    assert list(model.batches(lengths)) == expected
+
+
+# --- stopping, leaving
+
+
+def test_work_for_a_client_that_left_is_dropped(embedder: ProviderProcess):
+    texts = [f"{number} " + "word " * 200 for number in range(300)]
+    with pytest.raises(httpx.ReadTimeout):
+        embedder.http.post("/v1/embeddings", json={"model": MODEL, "input": texts}, timeout=0.3)
+    # the bulk lane is free again long before those 300 texts could be done
+    began = time.monotonic()
+    rows(ask(embedder, ["one", "two", "three"]))
+    assert time.monotonic() - began < 8
+
+
+def test_a_stop_ends_the_process_within_a_second_and_says_so_to_who_waits():
+    with local_embedder() as running, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(ask, running, [f"{number} " + "word " * 100 for number in range(500)])
+        wait_until(lambda: running.http.get("/health").is_success and not waiting.done())
+        began = time.monotonic()
+        running.process.terminate()
+        answer = waiting.result(10)
+        assert running.process.wait(5) == 0
+        assert time.monotonic() - began < 2
+    assert code(answer) == (503, "stopping")
+
+
+def test_it_cannot_be_reached_from_another_address(embedder: ProviderProcess):
+    address = httpx.URL(embedder.url)
+    assert address.host == "127.0.0.1"
+    assert address.port
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.2", address.port), timeout=1)
+
+
+def _connection(embedder: ProviderProcess) -> socket.socket:
+    address = httpx.URL(embedder.url)
+    assert address.port
+    return socket.create_connection((address.host, address.port), timeout=5)
