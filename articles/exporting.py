@@ -7,6 +7,8 @@ from typing import Any
 from articles.models import Article, ArticleQuerySet
 
 _PAGE = 100  # rows held at a time: some hundred megabytes at the very most, a hundred kilobytes as a rule
+# JSON takes these as they are, but to some readers of lines they end one.
+_LINE_ENDS = str.maketrans({char: f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"})
 
 
 def jsonl_lines(articles: ArticleQuerySet | None = None) -> Iterator[str]:
@@ -19,7 +21,7 @@ def jsonl_lines(articles: ArticleQuerySet | None = None) -> Iterator[str]:
     last_id = 0
     while page := list(wanted.filter(id__gt=last_id)[:_PAGE]):
         for article in page:
-            yield json.dumps(_fields(article), ensure_ascii=False) + "\n"
+            yield json.dumps(_fields(article), ensure_ascii=False).translate(_LINE_ENDS) + "\n"
         last_id = page[-1].pk
 
 

@@ -103,6 +103,8 @@ def _header(name: str, line: files.Line | None) -> tuple[str, list[str]]:
         columns = [column.strip() for column in next(csv.reader([text], delimiter=delimiter))]
         columns = [column.lower() if column.lower() in _OWN_COLUMNS else column for column in columns]
         if "title" in columns:
+            if quoted_after(line.text, delimiter.encode(), quoted=False):
+                raise SourceUnreadable(f"{name}: a quoted column name is not closed on the first line")
             _check_columns(name, columns)
             return delimiter, columns
     raise SourceUnreadable(f"{name} has no column called title; its header is {text[:200]!a}")

@@ -17,6 +17,7 @@ _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re
 _HEADING = re.compile(r"#[ \t]+(.+?)[ \t]*#*[ \t]*")
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 _MAX_FRONT_MATTER = 65_536
+_MAX_DEPTH = 20
 
 
 class FrontMatterError(ValueError):
@@ -55,13 +56,13 @@ def parse(text: str) -> tuple[dict[str, Any], str]:
         raise FrontMatterError(f"front matter is longer than {_MAX_FRONT_MATTER:,} characters")
     try:
         return _front_matter(match.group(1)), text[match.end() :].lstrip("\n")
+    except FrontMatterError:
+        raise
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 2 if error.problem_mark else 1
         raise FrontMatterError(f"front matter is no valid YAML: {error.problem} (line {line:,})") from error
     except (yaml.YAMLError, ValueError) as error:
         raise FrontMatterError(f"front matter is no valid YAML: {str(error).splitlines()[0]}") from error
-    except RecursionError as error:
-        raise FrontMatterError("front matter is nested too deeply") from error
 
 
 def heading(text: str) -> str | None:
@@ -101,9 +102,7 @@ def _entry(place: str, data: bytes, position: int) -> Entry:
 
 
 def _front_matter(text: str) -> dict[str, Any]:
-    # An alias can make a few lines stand for gigabytes, and no front matter needs one.
-    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-        raise FrontMatterError("front matter uses a YAML alias (*name); write the value out")
+    _refuse_bombs(text)
     loader = yaml.SafeLoader(text)
     node = loader.get_single_node()
     if node is None:
@@ -111,6 +110,18 @@ def _front_matter(text: str) -> dict[str, Any]:
     if not isinstance(node, yaml.MappingNode):
         raise FrontMatterError("front matter is no list of names and values, such as 'title: My article'")
     return {str(_plain(loader, key)): _value(loader, key, value) for key, value in node.value}
+
+
+def _refuse_bombs(text: str) -> None:
+    """Stops at what would cost more than any front matter is worth: an alias can make a few lines stand for
+    gigabytes, and the YAML reader takes minutes for some thousand brackets."""
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MAX_DEPTH:
+            raise FrontMatterError(f"front matter is nested more than {_MAX_DEPTH} levels deep")
+        if isinstance(event, yaml.AliasEvent):
+            raise FrontMatterError("front matter uses a YAML alias (*name); write the value out")
 
 
 def _value(loader: yaml.SafeLoader, key: yaml.Node, value: yaml.Node) -> Any:

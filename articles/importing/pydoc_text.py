@@ -3,7 +3,7 @@
 import platform
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from articles.importing.entries import Row
 from articles.importing.pydoc_reader import ClassDoc, ModuleDoc
@@ -110,7 +110,7 @@ def _row(kind: str, name: str, module: str, short: str, content: str) -> Row:
     )
 
 
-def _content(name: str, call: str, doc: str, sections: dict[str, Sequence[str]]) -> str:
+def _content(name: str, call: str, doc: str, sections: Mapping[str, Sequence[str]]) -> str:
     paragraphs = _taken(doc.split("\n\n"), "\n\n", _MAX_DOC)
     sections = {heading: items for heading, items in sections.items() if items}
     room = MAX_CONTENT - _ROOM_FOR_HEADINGS - len(call) - len(paragraphs)

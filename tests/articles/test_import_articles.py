@@ -1,0 +1,165 @@
+"""`manage.py import_articles`, as an operator uses it."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from articles.importing.batches import run
+from articles.importing.entries import Refusal
+from articles.importing.jsonl_source import open_jsonl
+from articles.importing.summary import Summary
+from articles.importing.writer import BatchResult
+from articles.models import Article, ArticleVersion
+
+pytestmark = pytest.mark.django_db
+
+
+def a_file(path: Path, *objects: dict[str, Any] | str) -> str:
+    path.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in objects))
+    return str(path)
+
+
+def imported(*arguments: str) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of the command."""
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        call_command("import_articles", *arguments, stdout=out, stderr=err)
+    except SystemExit as stop:
+        return int(str(stop.code)), out.getvalue(), err.getvalue()
+    return 0, out.getvalue(), err.getvalue()
+
+
+def test_a_file_is_imported_and_again_changes_nothing(tmp_path):
+    path = a_file(tmp_path / "a.jsonl", {"title": "One"}, {"title": "One"}, {"title": "Two", "slug": "zwei"})
+    code, out, err = imported("--jsonl", path)
+    assert (code, err) == (0, "")
+    assert out.startswith("a.jsonl: 3 created, 0 updated, 0 unchanged, 0 refused (")
+    assert imported("--jsonl", path)[1].startswith("a.jsonl: 0 created, 0 updated, 3 unchanged, 0 refused (")
+    assert sorted(Article.objects.values_list("slug", flat=True)) == ["one", "one-2", "zwei"]
+
+
+def test_each_refused_line_is_told_with_its_place_and_reason_and_the_rest_is_imported(tmp_path):
+    path = a_file(
+        tmp_path / "articles.jsonl",
+        {"title": "x" * 412},
+        {"title": "nul", "content": "a\x00b"},
+        {"title": "surrogate \ud800"},
+        {"title": 12},
+        {"content": "no title"},
+        {"title": "s", "slug": "Not A Slug"},
+        {"title": "m", "metadata": [1]},
+        {"title": "m", "metadata": {"a": "\ud800"}},
+        {"title": "fine", "slug": "fine"},
+        {"title": "again", "slug": "fine"},
+        "{broken",
+    )
+    code, out, err = imported("--jsonl", path, "--batch-size", "4")
+    lines = err.splitlines()
+    assert code == 1
+    assert "1 created, 0 updated, 0 unchanged, 10 refused" in out
+    assert len(lines) == 10
+    assert lines[0] == "articles.jsonl line 1: title is longer than 300 characters (it has 412)"
+    assert [line.split(":")[0] for line in lines[1:3]] == ["articles.jsonl line 2", "articles.jsonl line 3"]
+    assert lines[3] == "articles.jsonl line 4: title is int; it must be a text"
+    assert lines[4] == "articles.jsonl line 5: title is missing"
+    assert lines[8] == "articles.jsonl line 10: slug 'fine' was already used by articles.jsonl line 9"
+    assert Article.objects.get().slug == "fine"
+
+
+def test_a_changed_text_gets_a_version_with_its_author(tmp_path):
+    imported("--jsonl", a_file(tmp_path / "a.jsonl", {"title": "One", "content": "old"}))
+    imported("--jsonl", a_file(tmp_path / "a.jsonl", {"title": "One", "content": "new"}), "--author", "Ada")
+    versions = ArticleVersion.objects.values_list("version_number", "content", "author")
+    assert list(versions) == [(2, "new", "Ada"), (1, "old", "")]
+
+
+def test_a_machine_reads_the_summary_as_json(tmp_path):
+    code, out, _ = imported("--json", "--jsonl", a_file(tmp_path / "a.jsonl", {"title": "One"}, "x"))
+    told = json.loads(out)
+    assert code == 1
+    assert told.pop("seconds") >= 0
+    assert told == {
+        "source": "a.jsonl",
+        "created": 1,
+        "updated": 0,
+        "unchanged": 0,
+        "refused": 1,
+        "refusals": [
+            {"place": "a.jsonl line 2", "reason": "is not valid JSON: Expecting value at character 1"}
+        ],
+    }
+
+
+def test_standard_input_is_a_file_too(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'{"title": "One"}\nx\n')))
+    code, _, err = imported("--jsonl", "-")
+    assert (code, Article.objects.get().title) == (1, "One")
+    assert err.startswith("standard input line 2: is not valid JSON")
+
+
+def test_csv_and_markdown_are_imported(tmp_path):
+    (tmp_path / "a.csv").write_text("title,content,lang\nOne,Text,en\n")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "two.md").write_text("---\ntags: [x]\n---\n# Two\n")
+    assert imported("--csv", str(tmp_path / "a.csv"))[0] == 0
+    assert imported("--markdown", str(tmp_path / "notes"))[0] == 0
+    assert list(Article.objects.order_by("id").values_list("slug", "title", "metadata")) == [
+        ("one", "One", {"lang": "en"}),
+        ("two", "Two", {"tags": ["x"]}),
+    ]
+
+
+def test_an_unreadable_source_is_told_in_a_sentence(tmp_path):
+    with pytest.raises(CommandError, match=r"cannot read .*none\.jsonl: No such file or directory") as caught:
+        imported("--jsonl", str(tmp_path / "none.jsonl"))
+    assert caught.value.returncode == 2
+    with pytest.raises(CommandError, match="has no column called title"):
+        imported("--csv", a_file(tmp_path / "a.csv", "name,text"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "one of the arguments --pydoc --markdown --jsonl --csv is required"),
+        (["--pydoc", "--csv", "x"], "not allowed with argument"),
+        (["--pydoc", "--batch-size", "0"], "'0' is no whole number from 1 to 5,000"),
+        (["--pydoc", "--batch-size", "many"], "'many' is no whole number from 1 to 5,000"),
+        (["--pydoc", "--author", "x" * 151], "--author is longer than 150 characters"),
+    ],
+)
+def test_wrong_options_are_told_in_a_sentence(arguments, told):
+    with pytest.raises(CommandError, match=told):
+        imported(*arguments)
+
+
+@pytest.mark.parametrize(("batch_size", "batches"), [(1, 5), (2, 3), (5, 1), (500, 1)])
+def test_a_batch_is_one_transaction_of_at_most_so_many_entries(tmp_path, batch_size, batches):
+    path = a_file(tmp_path / "a.jsonl", *[{"title": f"Title {number}"} for number in range(5)])
+    steps = list(run(open_jsonl(path), batch_size))
+    assert len(steps) == batches
+    assert steps[-1].position == (tmp_path / "a.jsonl").stat().st_size
+
+
+def test_long_articles_close_a_batch_early(tmp_path):
+    path = a_file(tmp_path / "a.jsonl", *[{"title": f"T{n}", "content": "x " * 450_000} for n in range(7)])
+    assert [step.result.created for step in run(open_jsonl(path), 500)] == [5, 2]
+
+
+def test_what_was_written_before_the_source_broke_off_stays(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"title\nOne\nTwo\n" + b'"Never closed\n')
+    assert imported("--csv", str(path))[0] == 1
+    assert Article.objects.count() == 2
+
+
+def test_a_summary_keeps_the_first_thousand_refusals():
+    summary = Summary()
+    for number in range(3):
+        summary.add(
+            BatchResult(created=1, refusals=tuple(Refusal(f"line {number}", "x") for _ in range(600)))
+        )
+    assert (summary.created, summary.refused, len(summary.as_dict()["refusals"])) == (3, 1800, 1000)

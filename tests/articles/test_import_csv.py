@@ -1,0 +1,133 @@
+"""CSV as a source."""
+
+import csv
+import io
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from articles.importing.csv_source import quoted_after, read_csv
+from articles.importing.entries import MAX_ENTRY_BYTES, Entry, Refusal, Row, SourceUnreadable
+
+
+def entries(data: str | bytes) -> list[Entry]:
+    encoded = data.encode() if isinstance(data, str) else data
+    return list(read_csv("a.csv", io.BytesIO(encoded)))
+
+
+def rows(data: str | bytes) -> list[dict[str, object]]:
+    found = entries(data)
+    assert all(isinstance(entry, Row) for entry in found), found
+    return [entry.fields for entry in found if isinstance(entry, Row)]
+
+
+def reasons(data: str | bytes) -> list[str]:
+    return [str(entry) for entry in entries(data) if isinstance(entry, Refusal)]
+
+
+def test_columns_beyond_title_content_and_slug_become_metadata():
+    assert rows("Title,content,slug,lang,note\nOne,Text,one,en,\n") == [
+        {"title": "One", "content": "Text", "slug": "one", "metadata": {"lang": "en"}}
+    ]
+
+
+def test_an_empty_slug_is_none():
+    assert rows("title,slug\nOne,\n") == [{"title": "One", "metadata": {}}]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_commas_semicolons_and_tabs_part_the_columns(delimiter):
+    assert rows(f"title{delimiter}content\nOne{delimiter}a b\n")[0]["content"] == "a b"
+
+
+def test_a_quoted_cell_may_hold_lines_quotes_and_commas():
+    first, second = entries('title,content\n"One","a ""b"",\nc\n\nd"\nTwo,x\n')
+    assert isinstance(first, Row)
+    assert first.fields["content"] == 'a "b",\nc\n\nd'
+    assert second == Row("a.csv line 6", {"title": "Two", "content": "x", "metadata": {}}, 42)
+
+
+def test_a_cell_larger_than_the_csv_module_takes_by_itself_is_read():
+    assert rows("title,content\nOne," + "x" * 500_000 + "\n")[0]["content"] == "x" * 500_000
+
+
+def test_empty_lines_are_no_rows():
+    assert len(rows("title\n\nOne\n\n\nTwo\n")) == 2
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ("title,content\nOne\n", "a.csv line 2: has 1 cells where the header names 2 columns"),
+        ("title,content\nOne,a,b\n", "a.csv line 2: has 3 cells where the header names 2 columns"),
+        (b"title\nCaf\xe9\n", "a.csv line 2: is not valid UTF-8 (byte 0xe9 at 4)"),
+        ('title\nOne\n"Two\n\nx\n', "a.csv line 3: a quoted cell is never closed; everything up to line 5"),
+        ("title\nOne\rTwo\n", "a.csv line 2: is not valid CSV: new-line character seen in unquoted field"),
+    ],
+)
+def test_a_row_that_is_no_article_is_refused_with_a_reason(data, expected):
+    assert [reason.startswith(expected) for reason in reasons(data)] == [True]
+
+
+@pytest.mark.parametrize("ending", ["", '""\n'])
+def test_a_row_that_is_too_long_is_refused_and_the_next_one_found(ending):
+    long_cell = '"' + "x" * (MAX_ENTRY_BYTES + 5) + ending + '"'
+    refused, fine = entries(f"title\n{long_cell}\nFine\n")
+    assert isinstance(refused, Refusal)
+    assert "the row is longer than 13,000,000 bytes" in refused.reason
+    assert isinstance(fine, Row)
+    assert fine.fields["title"] == "Fine"
+
+
+def test_a_row_of_many_lines_that_is_too_long_is_refused_and_the_next_one_found():
+    lines = ("y" * 1_000_000 + "\n") * 14
+    refused, fine = entries(f'title,content\nOne,"{lines}"\nFine,x\n')
+    assert isinstance(refused, Refusal)
+    assert isinstance(fine, Row)
+    assert fine.place == "a.csv line 17"
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ("", "has no header"),
+        ("name,text\n", "has no column called title; its header is 'name,text'"),
+        ("title,,a\n", "column 2 has no name"),
+        ("title,a,a\n", "names the column 'a' twice"),
+        ("title,Title\n", "names the column 'title' twice"),
+        ('title,"a\nb"\n', "a quoted column name is not closed on the first line"),
+    ],
+)
+def test_a_header_that_is_none_stops_the_import(data, expected):
+    with pytest.raises(SourceUnreadable, match=expected):
+        entries(data)
+
+
+@settings(max_examples=200)
+@given(st.lists(st.lists(st.text(alphabet='ab",\n ', max_size=8), min_size=2, max_size=2), max_size=6))
+def test_rows_are_found_where_the_csv_module_finds_them(cells):
+    written = io.StringIO(newline="")
+    csv.writer(written, lineterminator="\n").writerows([["title", "content"], *cells])
+    found = [entry for entry in entries(written.getvalue()) if isinstance(entry, Row)]
+    assert [[row.fields["title"], row.fields["content"]] for row in found] == [list(cell) for cell in cells]
+
+
+@pytest.mark.parametrize(
+    ("line", "quoted", "expected"),
+    [
+        (b"", False, False),
+        (b"", True, True),
+        (b'"', False, True),
+        (b'""', False, False),
+        (b'"a""', False, True),
+        (b'a"', True, False),
+        (b'a""', True, True),
+        (b'5" disk,x', False, False),
+        (b'x,"', False, True),
+        (b'","', True, True),
+        (b'"a"b"c,"d', False, True),
+    ],
+)
+def test_it_is_known_at_each_line_end_whether_a_quote_is_open(line, quoted, expected):
+    assert quoted_after(line, b",", quoted) is expected

@@ -1,0 +1,79 @@
+"""Lines and files: bounded reading, encodings, places."""
+
+import io
+
+import pytest
+
+from articles.importing import files
+from articles.importing.entries import Refusal, SourceUnreadable
+
+
+def texts(data: bytes, limit: int = 10) -> list[bytes | None]:
+    return [line.text for line in files.lines(io.BytesIO(data), limit)]
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"", []),
+        (b"one\ntwo\n", [b"one", b"two"]),
+        (b"one\r\ntwo", [b"one", b"two"]),
+        (b"\n\nx\n", [b"", b"", b"x"]),
+        (b"0123456789\nx\n", [b"0123456789", b"x"]),
+        (b"0123456789", [b"0123456789"]),
+        (b"0123456789a\nx\n", [None, b"x"]),
+        (b"0123456789a", [None]),
+        (b"\xef\xbb\xbfone\n", [b"one"]),
+    ],
+)
+def test_lines_lose_their_ends_and_over_long_ones_their_text(data, expected):
+    assert texts(data) == expected
+
+
+def test_an_over_long_line_is_never_held_whole():
+    class Endless(io.RawIOBase):
+        """Half a gigabyte in one line, which notes the largest piece it was asked for."""
+
+        left = 512 << 20
+        largest = 0
+
+        def readline(self, size: int | None = -1) -> bytes:
+            assert size is not None
+            assert size > 0
+            self.largest = max(self.largest, size)
+            piece = min(size, self.left)
+            self.left -= piece
+            return b"x" * piece
+
+    stream = Endless()
+    (line,) = files.lines(stream, 1000)  # type: ignore[arg-type]
+    assert line.text is None
+    assert line.position == 512 << 20
+    assert stream.largest <= 1 << 20
+
+
+def test_positions_count_every_byte_that_was_read():
+    assert [line.position for line in files.lines(io.BytesIO(b"one\r\n0123456789abc\nx"), 10)] == [5, 19, 20]
+
+
+def test_a_utf16_file_is_refused_with_a_sentence():
+    with pytest.raises(SourceUnreadable, match="UTF-16; save it as UTF-8"):
+        texts("title\n".encode("utf-16"), 100)
+
+
+def test_bytes_that_are_not_utf8_are_named():
+    refusal = files.decoded("Café".encode("latin-1"), "a.csv line 3", 7)
+    assert refusal == Refusal(
+        "a.csv line 3", "is not valid UTF-8 (byte 0xe9 at 4); save the file as UTF-8", position=7
+    )
+
+
+def test_a_missing_file_and_a_folder_are_told_apart(tmp_path):
+    with pytest.raises(SourceUnreadable, match=r"cannot read .*nothing\.jsonl: No such file or directory"):
+        files.open_file(str(tmp_path / "nothing.jsonl"))
+    with pytest.raises(SourceUnreadable, match="Is a directory"):
+        files.open_file(str(tmp_path))
+
+
+def test_a_refusal_is_one_line_that_any_terminal_can_show():
+    assert str(Refusal("a\x1b[2Jb\n.md", "no\udc80")) == "a\ufffd[2Jb\ufffd.md: no\ufffd"

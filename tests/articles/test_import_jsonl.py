@@ -1,0 +1,60 @@
+"""JSON lines as a source."""
+
+import io
+
+import pytest
+
+from articles.importing.entries import MAX_ENTRY_BYTES, Entry, Refusal, Row
+from articles.importing.jsonl_source import read_jsonl
+
+
+def entries(data: bytes) -> list[Entry]:
+    return list(read_jsonl("a.jsonl", io.BytesIO(data)))
+
+
+def reason(data: bytes) -> str:
+    (entry,) = entries(data)
+    assert isinstance(entry, Refusal)
+    return entry.reason
+
+
+def test_each_line_is_a_row_that_knows_its_place():
+    one, two = entries(
+        b'{"title": "One"}\n\n{"title": "Two", "slug": "two", "content": "x", "metadata": {"a": 1}}'
+    )
+    assert one == Row("a.jsonl line 1", {"title": "One"}, 17)
+    assert isinstance(two, Row)
+    assert (two.place, two.fields["metadata"]) == ("a.jsonl line 3", {"a": 1})
+
+
+def test_what_an_export_adds_is_ignored():
+    (row,) = entries(b'{"title": "One", "version_number": 3, "created_at": "x", "updated_at": "x"}')
+    assert isinstance(row, Row)
+    assert row.fields == {"title": "One"}
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"{", "is not valid JSON: Expecting property name"),
+        (b'{"title": "a"} x', "is not valid JSON: Extra data at character 16"),
+        (b'{"metadata": {"a": NaN}}', "is not valid JSON: NaN is no JSON number"),
+        (b'{"metadata": {"a": ' + b"9" * 5000 + b"}}", "is not valid JSON"),
+        (b"[1]", "holds a list; each line must be an object"),
+        (b"null", "holds null; each line must be an object"),
+        (b"12", "holds a number; each line must be an object"),
+        (b"true", "holds a truth value; each line must be an object"),
+        (b'{"title": "a", "body": "b"}', "has the unknown field 'body'; an article has title, content"),
+        (b'{"title": "\xff"}', "is not valid UTF-8 (byte 0xff at 12)"),
+        (b"[" * 100_000, "is nested too deeply"),
+        (b'"' + b"x" * MAX_ENTRY_BYTES + b'"', "the line is longer than 13,000,000 bytes"),
+    ],
+)
+def test_a_line_that_is_no_article_is_refused_with_a_reason(data, expected):
+    assert expected in reason(data)
+
+
+def test_lines_after_a_refused_one_are_read():
+    first, second = entries(b'{"title": \n{"title": "Fine"}\n')
+    assert isinstance(first, Refusal)
+    assert second == Row("a.jsonl line 2", {"title": "Fine"}, 29)
