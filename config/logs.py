@@ -33,6 +33,7 @@ def configure(level: str) -> None:
             "loggers": {
                 "httpx": {"level": "WARNING"},
                 "httpcore": {"level": "WARNING"},
+                "django_structlog": {"level": "WARNING"},  # two lines a request would cost more than it tells
                 "django.request": {"level": "ERROR"},
             },
         }

@@ -39,7 +39,7 @@ def is_wanted(space: Space) -> bool:
         return False
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM (SELECT FROM article_embeddings WHERE space_id = %s LIMIT %s) some",
+            "SELECT count(*) FROM (SELECT FROM article_embeddings WHERE space_id = %s LIMIT %s) counted",
             [space.pk, WANTED_FROM_ROWS],
         )
         return bool(cursor.fetchone()[0] >= WANTED_FROM_ROWS)

@@ -1,7 +1,9 @@
-"""What Dramatiq runs: one wake-up that says only that there may be work."""
+"""What Dramatiq runs: wake-ups that say only that there may be work."""
 
 import dramatiq
 
+from embeddings import annindex
+from embeddings.models import Space
 from queueops import doorbell
 from queueops.drain import drain
 from queueops.pulse import pulse
@@ -10,7 +12,7 @@ from queueops.pulse import pulse
 _SLICE_SECONDS = 20.0
 
 
-@dramatiq.actor(queue_name=doorbell.QUEUE, actor_name=doorbell.ACTOR)
+@dramatiq.actor(queue_name=doorbell.QUEUE, actor_name=doorbell.EMBED_DUE)
 def embed_due(v: int = 1) -> None:
     """Works off what is due. `v` is the message's version; the rows, not the message, say what to do."""
     drained = drain(
@@ -21,3 +23,11 @@ def embed_due(v: int = 1) -> None:
     )
     if drained.is_more:
         doorbell.ring()
+
+
+@dramatiq.actor(queue_name=doorbell.QUEUE, actor_name=doorbell.BUILD_INDEXES)
+def build_indexes(v: int = 1) -> None:
+    """Builds the approximate index of each space that has grown to want one; one process at a time does."""
+    for space in Space.objects.receiving():
+        if annindex.is_wanted(space):
+            annindex.build(space)

@@ -55,12 +55,13 @@ aged AS (
 
 
 def _ranked(name: str, rank: int, *before: str) -> str:
-    taken = "".join(f" - (SELECT count(*) FROM {other})" for other in before)
+    taken = "".join(f" - (SELECT count(*) FROM {other})" for other in before)  # noqa: S608
     return f"""
 {name} AS (
     SELECT id FROM embedding_tasks
     WHERE (SELECT are_off FROM brakes)
-      AND status = 'pending' AND space_id = %(space)s AND priority_rank = {rank} AND scheduled_at <= statement_timestamp()
+      AND status = 'pending' AND space_id = %(space)s AND priority_rank = {rank}
+      AND scheduled_at <= statement_timestamp()
     ORDER BY scheduled_at, id
     LIMIT %(size)s{taken}
     FOR UPDATE SKIP LOCKED
@@ -69,7 +70,8 @@ def _ranked(name: str, rank: int, *before: str) -> str:
 
 _TAKE = """
 UPDATE embedding_tasks t SET
-    status = 'processing', attempts = t.attempts + 1, processed_at = statement_timestamp(), completed_at = NULL, outcome = '',
+    status = 'processing', attempts = t.attempts + 1, outcome = '',
+    processed_at = statement_timestamp(), completed_at = NULL,
     lease_expires_at = statement_timestamp() + %(lease)s, claim_token = %(token)s, claimed_by = %(claimed_by)s,
     source_version = a.version_number, content_hash = a.content_hash
 FROM due, articles a

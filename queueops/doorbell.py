@@ -11,17 +11,18 @@ from dramatiq.errors import DramatiqError
 from redis.exceptions import RedisError
 
 QUEUE = "embed"
-ACTOR = "embed_due"
+EMBED_DUE = "embed_due"
+BUILD_INDEXES = "build_indexes"
 # Under a flood of saves one ring in this time is enough; the last one of a burst is never left out.
 _QUIET_SECONDS = 0.05
 
 log = structlog.get_logger(__name__)
 
 
-def ring() -> None:
-    """Sends one wake-up. A broker that is down is logged, not raised: the row is the truth, the sweep rings later."""
+def ring(actor: str = EMBED_DUE) -> None:
+    """Sends one wake-up to an actor. A broker that is down is logged, not raised: the sweep rings later."""
     broker = dramatiq.get_broker()
-    message = dramatiq.Message[Any](queue_name=QUEUE, actor_name=ACTOR, args=(), kwargs={"v": 1}, options={})
+    message = dramatiq.Message[Any](queue_name=QUEUE, actor_name=actor, args=(), kwargs={"v": 1}, options={})
     try:
         broker.enqueue(message)
     except (DramatiqError, RedisError, OSError) as error:

@@ -1,6 +1,5 @@
 """How the installation runs right now: queued, synchronous or disabled."""
 
-import threading
 import time
 
 from django.conf import settings
@@ -11,12 +10,7 @@ from queueops.models import Mode, QueueState
 _SECONDS = 1.0
 
 
-class _Remembered(threading.local):
-    mode: Mode | None = None
-    until: float = 0.0
-
-
-_remembered = _Remembered()
+_remembered: tuple[Mode, float] | None = None  # the mode, and until when to believe it
 
 
 def of_settings() -> Mode:
@@ -28,13 +22,16 @@ def of_settings() -> Mode:
 
 def current() -> Mode:
     """The mode in force: what an operator has persisted, else what the settings say."""
-    if _remembered.mode is None or time.monotonic() >= _remembered.until:
+    global _remembered
+    if _remembered is None or time.monotonic() >= _remembered[1]:
         persisted = QueueState.objects.filter(pk=1).values_list("mode", flat=True).first()
-        _remembered.mode = Mode(persisted) if persisted else of_settings()
-        _remembered.until = time.monotonic() + _SECONDS
-    return _remembered.mode
+        mode = Mode(persisted) if persisted else of_settings()
+        _remembered = (mode, time.monotonic() + _SECONDS)
+        return mode
+    return _remembered[0]
 
 
 def forget() -> None:
     """Reads the row again at the next question (after a change by this process)."""
-    _remembered.mode = None
+    global _remembered
+    _remembered = None

@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import connection, transaction
 
+from embeddings import annindex
 from embeddings.models import Space
 from queueops import doorbell, modes, workers
 from queueops.enqueue import Reason, enqueue
@@ -82,6 +83,8 @@ def sweep() -> Swept:
     is_due = Task.objects.due().exists()
     if is_due:
         doorbell.ring()
+    elif any(annindex.is_wanted(space) for space in Space.objects.receiving()):
+        doorbell.ring(doorbell.BUILD_INDEXES)  # after the load: a live index makes every insert dear
     return Swept(returned, parked, drifted, is_due)
 
 

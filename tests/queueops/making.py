@@ -37,7 +37,9 @@ def make_article(title: str = "A title", content: str = "Some content.", **field
 def make_tasks(count: int, space: Space, status: str = Status.PENDING, **fields: Any) -> list[Task]:
     """Articles with one task each, written set by set, without signals."""
     articles = Article.objects.bulk_create(
-        Article(slug=f"bulk-{status}-{fields.get('priority', '')}-{n}", title=f"Bulk {n}", content=f"Text {n}.")
+        Article(
+            slug=f"bulk-{status}-{fields.get('priority', '')}-{n}", title=f"Bulk {n}", content=f"Text {n}."
+        )
         for n in range(count)
     )
     return Task.objects.bulk_create(

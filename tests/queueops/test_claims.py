@@ -33,7 +33,12 @@ def test_a_claim_takes_the_task_and_reads_its_text(space, settings):
     (claimed,) = found.tasks
     assert (claimed.task_id, claimed.attempts, claimed.source.content) == (task.pk, 1, "Text 0.")
     task.refresh_from_db()
-    assert (task.status, task.attempts, task.claim_token, task.claimed_by) == ("processing", 1, found.token, "test")
+    assert (task.status, task.attempts, task.claim_token, task.claimed_by) == (
+        "processing",
+        1,
+        found.token,
+        "test",
+    )
     assert task.lease_expires_at - task.processed_at == timedelta(seconds=60)
 
 

@@ -21,7 +21,12 @@ def space():
 def test_a_saved_article_has_a_pending_task_in_the_same_transaction(space):
     article = make_article()
     task = Task.objects.get()
-    assert (task.article_id, task.space_id, task.status, task.slug) == (article.pk, space.pk, "pending", article.slug)
+    assert (task.article_id, task.space_id, task.status, task.slug) == (
+        article.pk,
+        space.pk,
+        "pending",
+        article.slug,
+    )
     assert (task.reason, task.priority, task.attempts) == ("edit", "normal", 0)
     assert (task.content_hash, task.source_version) == (article.content_hash, 1)
 
@@ -72,7 +77,9 @@ def test_joining_keeps_the_better_priority():
 
 def test_each_receiving_space_gets_a_task_and_a_retired_one_does_not(space):
     building = Space.objects.create(version=101, provider="openai", model="b", dimensions=4, chunk_tokens=9)
-    Space.objects.create(version=102, provider="openai", model="c", dimensions=4, chunk_tokens=9, state="retired")
+    Space.objects.create(
+        version=102, provider="openai", model="c", dimensions=4, chunk_tokens=9, state="retired"
+    )
     make_article()
     assert set(Task.objects.values_list("space_id", flat=True)) == {space.pk, building.pk}
 

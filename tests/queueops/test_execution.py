@@ -35,7 +35,12 @@ def test_a_claimed_article_gets_the_vectors_of_its_text(run, space, provider):
     assert (row.span.lower, row.span.upper) == (0, len(article.content))
     assert len(row.embedding) == 8
     task = Task.objects.get()
-    assert (task.status, task.outcome, task.claim_token, task.lease_expires_at) == ("completed", "embedded", None, None)
+    assert (task.status, task.outcome, task.claim_token, task.lease_expires_at) == (
+        "completed",
+        "embedded",
+        None,
+        None,
+    )
     assert task.completed_at is not None
     assert settled.outcomes == {"embedded": 1}
     assert provider.stats()["requests"] == 1
@@ -215,7 +220,10 @@ def test_a_failure_with_a_newer_task_waiting_ends_as_superseded(claim, provider)
     article.save()
     provider.config(fail_next=["500"])
     assert execution.execute(held).outcomes == {"superseded": 1}
-    assert sorted(Task.objects.values_list("status", "outcome")) == [("completed", "superseded"), ("pending", "")]
+    assert sorted(Task.objects.values_list("status", "outcome")) == [
+        ("completed", "superseded"),
+        ("pending", ""),
+    ]
 
 
 def test_a_batch_leaves_one_audit_row_and_a_row_for_each_number(run, space):

@@ -2,11 +2,14 @@
 
 from datetime import timedelta
 
+import dramatiq
 import pytest
 from django.db import connection
 from django.db.models.functions import Now
+from dramatiq.brokers.redis import RedisBroker
 
 from articles.models import Article
+from embeddings import annindex
 from queueops import claims, execution, recovery
 from queueops.models import AuditLog, QueueState, Status, Task, Worker
 from tests.queueops.making import make_article, make_tasks, make_worker, plan_of
@@ -34,7 +37,12 @@ def test_a_task_whose_lease_ended_is_pending_again_and_says_why(space):
     swept = recovery.sweep()
     task = Task.objects.get()
     assert (swept.returned, swept.parked, swept.is_due) == (1, 0, True)
-    assert (task.status, task.attempts, task.error_class, task.claim_token) == ("pending", 1, "worker_lost", None)
+    assert (task.status, task.attempts, task.error_class, task.claim_token) == (
+        "pending",
+        1,
+        "worker_lost",
+        None,
+    )
     assert AuditLog.objects.get().message == "lease of worker 7 ended; the task is pending now"
 
 
@@ -59,7 +67,10 @@ def test_an_expired_task_whose_article_has_a_newer_one_ends_as_superseded(space)
     article.content = "Newer."
     article.save()
     recovery.sweep()
-    assert sorted(Task.objects.values_list("status", "outcome")) == [("completed", "superseded"), ("pending", "")]
+    assert sorted(Task.objects.values_list("status", "outcome")) == [
+        ("completed", "superseded"),
+        ("pending", ""),
+    ]
 
 
 def test_an_edit_by_plain_sql_is_found_and_embedded(space, worker):
@@ -77,7 +88,9 @@ def test_an_edit_by_plain_sql_is_found_and_embedded(space, worker):
 
 
 def test_articles_without_vectors_or_tasks_are_found(space):
-    Article.objects.bulk_create([Article(slug=f"raw-{n}", title="Raw", content="Raw text.") for n in range(3)])
+    Article.objects.bulk_create(
+        [Article(slug=f"raw-{n}", title="Raw", content="Raw text.") for n in range(3)]
+    )
     assert recovery.sweep().drifted == 3
     assert recovery.sweep().drifted == 0
 
@@ -136,3 +149,19 @@ def test_the_search_for_drift_reads_each_article_once(space):
     plan = plan_of(recovery._DRIFTED, {"space": space.pk, "grace": timedelta(0), "limit": 100})
     assert plan.count("Seq Scan on articles") <= 1, plan
     assert "SubPlan" not in plan, plan
+
+
+@pytest.mark.parametrize(("is_due", "rings"), [(False, "build_indexes"), (True, "embed_due")])
+def test_a_space_that_has_grown_gets_its_index_once_nothing_is_due(space, worker, monkeypatch, is_due, rings):
+    monkeypatch.setattr(annindex, "WANTED_FROM_ROWS", 3)
+    make_tasks(3, space)
+    embed_all(space, worker)
+    if is_due:
+        make_article()
+    broker = dramatiq.get_broker()
+    assert isinstance(broker, RedisBroker)
+    broker.client.flushdb()
+    recovery.sweep()
+    (raw,) = broker.client.hgetall("dramatiq:embed.msgs").values()
+    assert dramatiq.Message.decode(raw).actor_name == rings
+    broker.client.flushdb()

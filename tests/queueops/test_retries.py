@@ -8,7 +8,12 @@ from queueops.retries import Decision, Verdict, backoff, decide
 
 def decision(kind, attempts=1, max_attempts=3, retry_after=None, draw=0.0) -> Decision:
     return decide(
-        kind, attempts=attempts, max_attempts=max_attempts, base_seconds=1.0, retry_after=retry_after, draw=draw
+        kind,
+        attempts=attempts,
+        max_attempts=max_attempts,
+        base_seconds=1.0,
+        retry_after=retry_after,
+        draw=draw,
     )
 
 

@@ -25,7 +25,9 @@ def test_it_ends_at_word_boundaries():
     assert LONG[end] == " "
 
 
-@pytest.mark.parametrize(("content", "query"), [("", "x"), ("short", "short"), ("a" * 5000, "aaaa"), ("a(b", "(((")])
+@pytest.mark.parametrize(
+    ("content", "query"), [("", "x"), ("short", "short"), ("a" * 5000, "aaaa"), ("a(b", "(((")]
+)
 def test_odd_texts_and_queries_do_no_harm(content, query):
     start, end = passage_of(content, query)
     assert 0 <= start <= end <= len(content)

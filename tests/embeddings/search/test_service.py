@@ -1,0 +1,153 @@
+"""A question gets an answer: by meaning, by words, by both, and by words when the provider is gone."""
+
+import pytest
+
+from articles.models import Article
+from embeddings.search import SearchMode, search
+from tests.embeddings.search.making import embed_all, make_corpus
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider", "clean_cache")]
+
+
+def slugs(reply) -> list[str]:
+    return [hit.slug for hit in reply.hits]
+
+
+@pytest.mark.parametrize(
+    ("query", "best"),
+    [
+        ("read a zip file", "zipfile"),
+        ("parse command line options", "argparse"),
+        ("run code in another thread", "threading"),
+    ],
+)
+@pytest.mark.parametrize("mode", SearchMode)
+def test_the_fitting_article_comes_first_in_every_mode(query, best, mode):
+    make_corpus()
+    reply = search(query, mode=mode)
+    assert slugs(reply)[0] == best
+    assert (reply.mode, reply.answered_by, reply.degraded, reply.reason) == (mode, mode, False, "")
+
+
+def test_the_reply_names_space_path_and_timing():
+    space = make_corpus()
+    reply = search("zip")
+    assert (reply.space, reply.path) == (str(space), "exact")
+    assert set(reply.timing_ms) == {"embed", "search", "total"}
+    assert search("zip", mode=SearchMode.KEYWORD).space is None
+
+
+def test_no_more_than_k_articles_come_back_best_first():
+    make_corpus()
+    scores = [hit.score for hit in search("zip file", k=3).hits]
+    assert len(scores) == 3
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_a_hit_shows_its_best_chunk_with_offsets_into_the_content():
+    space = make_corpus()
+    filler = "Nothing of interest is said in this sentence. " * 30
+    content = f"{filler}\n\nThe aardvark eats ants at night.\n\n{filler}"
+    Article(title="Long", content=content).save()
+    embed_all(space)
+    hit = search("aardvark eats ants").hits[0]
+    assert (hit.slug, hit.version_number) == ("long", 1)
+    assert "aardvark" in hit.snippet
+    assert content[hit.start : hit.end] == hit.snippet
+    assert hit.end - hit.start < len(content)
+
+
+def test_an_article_comes_once_however_many_of_its_chunks_are_near():
+    space = make_corpus()
+    Article(title="Zips", content="\n\n".join(f"Read zip file number {n}. " * 20 for n in range(40))).save()
+    embed_all(space)
+    found = slugs(search("read zip file number", k=5))
+    assert found[0] == "zips"
+    assert len(found) == len(set(found)) == 5
+
+
+def test_between_an_edit_and_its_vectors_the_hit_shows_the_text_that_was_found():
+    make_corpus()
+    article = Article.objects.get(slug="zipfile")
+    article.content = "Something else entirely."
+    article.save()
+    hit = search("read and write zip archives").hits[0]
+    assert (hit.slug, hit.version_number) == ("zipfile", 1)
+    assert hit.snippet.startswith("Read and write ZIP archives.")
+
+
+@pytest.mark.parametrize("mode", SearchMode)
+def test_a_filter_that_keeps_few_articles_still_returns_k_of_them(mode):
+    space = make_corpus()
+    Article.objects.bulk_create(
+        Article(slug=f"n{n}", title=f"Zip {n}", content=f"zip file {n}", metadata={"rare": n % 50 == 0})
+        for n in range(300)
+    )
+    embed_all(space)
+    reply = search("zip file", k=5, mode=mode, filter={"rare": True})
+    assert len(reply.hits) == 5
+    assert all(hit.metadata == {"rare": True} for hit in reply.hits)
+    assert "filtered" in reply.path
+
+
+def test_a_filter_that_keeps_nothing_returns_nothing():
+    make_corpus()
+    assert search("zip", filter={"name": "nobody"}).hits == []
+
+
+@pytest.mark.parametrize("mode", [SearchMode.SEMANTIC, SearchMode.HYBRID])
+@pytest.mark.parametrize("fault", ["500", "429", "401", "nan", "cut"])
+def test_when_the_provider_fails_keywords_answer_and_the_reply_says_so(provider, mode, fault):
+    make_corpus()
+    provider.config(fail_next=[fault])
+    reply = search("zip file", mode=mode)
+    assert slugs(reply)[0] == "zipfile"
+    assert (reply.mode, reply.answered_by, reply.degraded) == (mode, SearchMode.KEYWORD, True)
+    assert reply.reason.startswith("the embedding provider gave no answer")
+
+
+def test_without_a_serving_space_keywords_answer():
+    make_corpus().delete()
+    reply = search("zip file")
+    assert (slugs(reply)[0], reply.degraded) == ("zipfile", True)
+
+
+def test_with_semantic_search_switched_off_keywords_answer(settings, provider):
+    make_corpus()
+    provider.config(reset=True)
+    settings.SEMANTIC_SEARCH_ENABLED = False
+    assert search("zip file").degraded
+    assert provider.stats()["requests"] == 0
+
+
+def test_the_same_query_is_embedded_once(provider):
+    make_corpus()
+    provider.config(reset=True)
+    assert all(slugs(search("zip file"))[0] == "zipfile" for _ in range(3))
+    assert provider.stats()["requests"] == 1
+
+
+def test_a_query_longer_than_the_model_reads_is_embedded_in_pieces(provider):
+    make_corpus()
+    provider.config(reset=True)
+    assert search("zip file archive members " * 40).hits[0].slug == "zipfile"
+    assert provider.stats()["texts"] > 1
+
+
+@pytest.mark.parametrize(
+    "query", ["the", "!!!", "-zip", '"', "a & b | !c", "\\", "'", "zip:*", "é" * 1000, "%s"]
+)
+@pytest.mark.parametrize("mode", SearchMode)
+def test_odd_queries_are_answered(query, mode):
+    make_corpus()
+    assert len(search(query, mode=mode).hits) <= 10
+
+
+def test_keyword_search_finds_articles_that_hold_some_of_the_words_after_those_with_all():
+    make_corpus()
+    assert slugs(search("decode zip archives compressed", mode=SearchMode.KEYWORD))[0] == "zipfile"
+
+
+def test_a_query_that_excludes_a_word_excludes_it():
+    make_corpus()
+    assert slugs(search("zip -compressed", mode=SearchMode.KEYWORD)) == []

@@ -1,0 +1,84 @@
+"""A migrated database has a space that serves, and the row, once it holds vectors, is the truth."""
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import IntegrityError, transaction
+
+from articles.models import Article
+from embeddings import coverage, spaces
+from embeddings.catalogue import spec_of
+from embeddings.models import Space
+from tests.queueops.making import make_article, make_space
+
+pytestmark = pytest.mark.django_db
+
+
+def test_migrating_makes_the_space_that_the_settings_name():
+    Space.objects.all().delete()
+    spaces.ensure_first()
+    spaces.ensure_first()
+    space = Space.objects.get()
+    assert (space.provider, space.model, space.dimensions, space.state) == (
+        "local",
+        "all-MiniLM-L6-v2",
+        384,
+        "serving",
+    )
+
+
+def test_changed_settings_change_a_space_that_is_still_empty(settings):
+    Space.objects.all().delete()
+    spaces.ensure_first()
+    settings.EMBEDDING_PROVIDER, settings.EMBEDDING_MODEL = "openai", "text-embedding-3-small"
+    spaces.ensure_first()
+    assert (Space.objects.get().model, Space.objects.get().dimensions) == ("text-embedding-3-small", 1536)
+
+
+def test_changed_settings_leave_a_space_with_vectors_alone(settings):
+    space = make_space()
+    make_article().embeddings.create(
+        space=space, chunk_index=0, chunk_count=1, span=(0, 5), text_hash=b"x" * 16, source_version=1,
+        source_hash="0" * 32, embedding=[1] * 8,
+    )  # fmt: skip
+    settings.EMBEDDING_PROVIDER, settings.EMBEDDING_MODEL = "openai", "text-embedding-3-small"
+    spaces.ensure_first()
+    assert Space.objects.get().model == "fake-embed"
+
+
+@pytest.mark.parametrize("states", [("serving", "serving"), ("building", "building"), ("building", "ready")])
+def test_one_space_serves_and_one_is_built_at_a_time(states):
+    Space.objects.all().delete()
+    shared = {"provider": "openai", "model": "m", "dimensions": 4, "chunk_tokens": 9}
+    Space.objects.create(version=1, state=states[0], **shared)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Space.objects.create(version=2, state=states[1], **shared)
+
+
+def test_the_serving_space_comes_first_among_those_that_receive():
+    serving = make_space()
+    building = Space.objects.create(version=1, provider="openai", model="b", dimensions=4, chunk_tokens=9)
+    assert list(Space.objects.receiving()) == [serving, building]
+
+
+def test_a_model_that_nobody_knows_needs_its_width():
+    with pytest.raises(ImproperlyConfigured, match="EMBEDDING_DIMENSIONS"):
+        spec_of("brand-new-model")
+    assert spec_of("brand-new-model", 99).dimensions == 99
+    assert spec_of("nomic-embed-text:latest").query_prefix == "search_query: "
+    assert spec_of("text-embedding-3-large", 256).dimensions == 256
+
+
+def test_coverage_counts_articles_whose_current_text_is_embedded():
+    space = make_space()
+    assert coverage.of(space).share == 1.0
+    articles = [make_article() for _ in range(4)]
+    for article in articles[:2]:
+        article.embeddings.create(
+            space=space, chunk_index=0, chunk_count=1, span=(0, 5), text_hash=b"x" * 16, source_version=1,
+            source_hash=article.content_hash, embedding=[1] * 8,
+        )  # fmt: skip
+    assert coverage.of(space) == coverage.Coverage(articles=4, current=2)
+    articles[0].content = "New text."
+    articles[0].save()
+    assert coverage.of(space).share == 0.25
+    assert set(coverage.behind(space)) == set(Article.objects.exclude(pk=articles[1].pk))
