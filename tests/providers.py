@@ -77,6 +77,20 @@ class FakeProvider(ProviderProcess):
         return found
 
 
+def refusal_to_start(module: str, *options: str) -> str:
+    """What a provider that cannot start says on stderr, when it ends with exit code 1."""
+    ended = subprocess.run(
+        [sys.executable, "-m", module, *options],
+        capture_output=True,
+        text=True,
+        cwd=_ROOT,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 1, ended
+    return ended.stderr
+
+
 def local_embedder(*options: str) -> ProviderProcess:
     """The local embedder with its real model."""
     return ProviderProcess("embeddings.embedder", *options)

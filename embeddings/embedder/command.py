@@ -1,6 +1,7 @@
 """The local embedder's options, for `manage.py serve_embedder` and `python -m embeddings.embedder` alike."""
 
 import argparse
+import os
 from collections.abc import Callable
 
 from embeddings.embedder import server
@@ -19,6 +20,8 @@ def run(port: int, threads: int | None, announce: Callable[[str], object]) -> st
         server.serve(port, threads, announce)
     except ModelMissing as error:
         return str(error)
+    except OverflowError:
+        return f"--port is {port}; it may be 0 to 65535."
     except OSError as error:
-        return f"The embedder cannot listen on {server.LOOPBACK}:{port}: {error.strerror}."
+        return f"The embedder cannot listen on {server.LOOPBACK}:{port}: {os.strerror(error.errno or 0)}."
     return None

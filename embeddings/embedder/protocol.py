@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from embeddings.embedder import model, wordpiece
 
 MAX_INPUTS = 2_048
+MAX_CHARACTERS = 65_536
+"""Far more than 512 tokens have, so that counting the tokens of a hopeless text costs nothing."""
 
 
 class Refusal(Exception):
@@ -96,6 +98,9 @@ def _inputs(asked: Any) -> list[Any]:
 def _ids(text: Any, at: int) -> list[int]:
     if not isinstance(text, str) or not text:
         raise _bad("invalid_input", f"input[{at}] must be a text that is not empty.")
+    if len(text) > MAX_CHARACTERS:
+        message = f"input[{at}] has {len(text)} characters; at most {MAX_CHARACTERS} are looked at."
+        raise _bad("context_length_exceeded", message)
     try:
         return wordpiece.encode(text)
     except wordpiece.TooManyTokens as error:

@@ -54,9 +54,9 @@ class EmbedderServer(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(self, port: int, loaded: model.Model) -> None:
-        super().__init__((LOOPBACK, port), _Handler)
         self.model = loaded
         self.busy = Busy()
+        super().__init__((LOOPBACK, port), _Handler)
 
     def stop(self) -> None:
         """Ends `serve_forever` without waiting for it; requests whose texts have not all started get 503."""

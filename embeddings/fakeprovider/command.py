@@ -1,6 +1,7 @@
 """The fake provider's options, for `manage.py serve_fake_provider` and `python -m embeddings.fakeprovider` alike."""
 
 import argparse
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,9 @@ def run(options: dict[str, Any], announce: Callable[[str], object]) -> str | Non
         server.serve(options["port"], Settings().changed(given), announce)
     except SettingsError as error:
         return str(error)
+    except OverflowError:
+        return f"--port is {options['port']}; it may be 0 to 65535."
     except OSError as error:
-        return f"The fake provider cannot listen on {server.LOOPBACK}:{options['port']}: {error.strerror}."
+        where, reason = f"{server.LOOPBACK}:{options['port']}", os.strerror(error.errno or 0)
+        return f"The fake provider cannot listen on {where}: {reason}."
     return None

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embeddings.embedder import wordpiece
@@ -29,6 +29,7 @@ def test_the_vocabulary_is_that_of_bert_base_uncased():
     assert hashlib.sha256(vocabulary).hexdigest() == published
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_encoded_and_counted_alike(text: str):
     ids = wordpiece.encode(text, limit=10**6)
@@ -37,6 +38,7 @@ def test_any_text_is_encoded_and_counted_alike(text: str):
     assert ids[-1] == wordpiece.END
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_the_count_of_two_texts_is_the_sum_of_theirs(one: str, other: str):
     assert wordpiece.count(f"{one} {other}") == wordpiece.count(one) + wordpiece.count(other)
