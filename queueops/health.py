@@ -1,0 +1,98 @@
+"""Judges a snapshot: is the way from save to search working, and if not, what is wrong in sentences. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from queueops.models import Mode
+from queueops.snapshot import Snapshot
+
+# An idle system embeds within a second and the sweep repairs within seconds: work that has been due for this long
+# is not being done fast enough, and after the second bound nobody can be said to do it.
+LATE_SECONDS = 60
+STUCK_SECONDS = 900
+# Share of the tasks ended in five minutes that failed, counted once there are a few.
+FAILING_SHARE = 0.2
+FAILING_FROM = 5
+
+
+class Condition(StrEnum):
+    OK = "ok"
+    DEGRADED = "degraded"
+    DOWN = "down"
+
+
+@dataclass(frozen=True)
+class Health:
+    """`reasons` are sentences for people, the gravest first; there are none when all is well."""
+
+    condition: Condition
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The condition in one line."""
+        return self.reasons[0] if self.reasons else "Everything that was saved can be found or is on its way."
+
+
+def judge(snapshot: Snapshot) -> Health:
+    """Down: what was saved is not becoming searchable and no operator asked for that. Degraded: it becomes so late,
+    partly, or not because an operator decided so."""
+    if down := tuple(_down(snapshot)):
+        return Health(Condition.DOWN, (*down, *_degraded(snapshot)))
+    if degraded := tuple(_degraded(snapshot)):
+        return Health(Condition.DEGRADED, degraded)
+    return Health(Condition.OK)
+
+
+def age(seconds: float) -> str:
+    """A span of time in the unit a person would use: 42 s, 5 min, 3 h, 2 days."""
+    for unit, length in (("days", 172_800), ("h", 7_200), ("min", 120)):
+        if seconds >= length:
+            return f"{seconds / {'days': 86_400, 'h': 3_600, 'min': 60}[unit]:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def _down(snapshot: Snapshot) -> Iterator[str]:
+    if snapshot.mode != Mode.QUEUED or snapshot.paused or not snapshot.due:
+        return
+    waited = snapshot.oldest_due_age or 0.0
+    if not snapshot.workers_alive and not snapshot.workers_stopped and waited > LATE_SECONDS:
+        yield f"No worker is alive, and work has waited for {age(waited)}."
+    elif waited > STUCK_SECONDS and _claims_nothing(snapshot) and not snapshot.workers_stopped:
+        yield f"Workers are alive but claim nothing; the oldest task has waited for {age(waited)}."
+
+
+def _claims_nothing(snapshot: Snapshot) -> bool:
+    return snapshot.last_claim_age is None or snapshot.last_claim_age > STUCK_SECONDS
+
+
+def _degraded(snapshot: Snapshot) -> Iterator[str]:
+    if snapshot.space is None:
+        yield "No embedding space serves searches yet; search falls back to words."
+    if snapshot.mode == Mode.DISABLED:
+        yield "Embedding is switched off; new texts are found by words only."
+    elif snapshot.mode != snapshot.mode_in_settings:
+        yield f"The mode was changed to {snapshot.mode}{_by(snapshot)}."
+    if snapshot.paused:
+        yield f"The queue is paused{_by(snapshot)}."
+    if snapshot.workers_stopped:
+        yield f"{_count(snapshot.workers_stopped, 'worker')} told to stop claiming."
+    if snapshot.mode == Mode.QUEUED and not snapshot.workers_alive and not snapshot.workers_stopped:
+        yield "No worker is alive."
+    if not snapshot.paused and (snapshot.oldest_due_age or 0.0) > LATE_SECONDS:
+        yield f"The oldest task has been due for {age(snapshot.oldest_due_age or 0.0)}."
+    if snapshot.expired_leases:
+        yield f"{_count(snapshot.expired_leases, 'task')} held by a worker past the lease."
+    ended = snapshot.completed_5m + snapshot.failed_5m
+    if snapshot.failed_5m >= FAILING_FROM and snapshot.failed_5m >= FAILING_SHARE * ended:
+        yield f"{snapshot.failed_5m:,} of {ended:,} tasks failed in the last five minutes."
+
+
+def _by(snapshot: Snapshot) -> str:
+    who = f" by {snapshot.changed_by}" if snapshot.changed_by else ""
+    return f"{who}: {snapshot.reason.rstrip('.')}" if snapshot.reason else who
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun} is" if number == 1 else f"{number:,} {noun}s are"
