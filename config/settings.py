@@ -164,6 +164,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 LANGUAGE_CODE = "en"
 USE_I18N = False
+FORMAT_MODULE_PATH = ["config.formats"]
 APPEND_SLASH = False
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"

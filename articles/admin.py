@@ -1,0 +1,141 @@
+"""Articles and their history in the admin."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Q, QuerySet
+from django.db.models.expressions import RawSQL
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
+from unfold.contrib.filters.admin import RangeDateTimeFilter
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from articles.backoffice import BigTableAdmin, ReadOnly, row_id
+from articles.models import Article, ArticleVersion, SlugTaken
+
+# matches of a word are found by the index articles_keywords
+_BY_WORDS = "articles.id IN (SELECT id FROM articles WHERE keywords @@ websearch_to_tsquery('english', %s))"
+
+
+class ArticleForm(forms.ModelForm[Article]):
+    """Refuses to overwrite what someone else saved while this form was open."""
+
+    read_at = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    class Meta:
+        model = Article
+        fields = ["title", "slug", "content", "metadata"]
+        widgets = {
+            "content": UnfoldAdminTextareaWidget(attrs={"rows": 18}),
+            "metadata": UnfoldAdminTextareaWidget(attrs={"rows": 4}),
+        }
+        help_texts = {"slug": "The article's address; made from the title when left empty."}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.fields["read_at"].initial = self.instance.updated_at.isoformat()
+
+    def clean_slug(self) -> str:
+        """An article that has an address keeps it when the field is emptied."""
+        slug: str = self.cleaned_data["slug"]
+        return (
+            slug or Article.objects.filter(pk=self.instance.pk).values_list("slug", flat=True).first() or ""
+        )
+
+    def clean_read_at(self) -> str:
+        read_at: str = self.cleaned_data["read_at"]
+        if self.instance.pk and read_at != self.instance.updated_at.isoformat():
+            raise forms.ValidationError(
+                "Somebody saved this article while you were editing it. Copy your text, reload, and put it in again."
+            )
+        return read_at
+
+
+@admin.register(Article)
+class ArticleAdmin(BigTableAdmin):
+    form = ArticleForm
+    fieldsets = (
+        (None, {"fields": ("title", "slug", "content", "metadata", "read_at")}),
+        ("History", {"fields": ("version_number", "history", "created_at", "updated_at")}),
+    )
+    readonly_fields = ("version_number", "history", "created_at", "updated_at")
+    list_display: tuple[str, ...] = ("shown_title", "slug", "version_number", "updated_at")
+    list_filter = (("updated_at", RangeDateTimeFilter), ("created_at", RangeDateTimeFilter))
+    list_filter_submit = True
+    ordering = ("-created_at", "-id")
+    sortable_by = ("shown_title",)
+    search_fields = ("slug",)
+    search_help_text = "words of the text, the beginning of a slug, or an id"
+    kept_off_lists = ("content", "metadata")
+    warn_unsaved_form = True
+
+    @display(description="title")
+    def shown_title(self, article: Article) -> str:
+        return article.title if len(article.title) <= 80 else f"{article.title[:79]}…"
+
+    @display(description="versions")
+    def history(self, article: Article) -> str:
+        if not article.pk:
+            return "-"
+        url = reverse("admin:articles_articleversion_changelist", query={"article__exact": article.pk})
+        return format_html('<a href="{}">every text this article has had</a>', url)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Article], search_term: str
+    ) -> tuple[QuerySet[Article], bool]:
+        term = search_term.replace("\x00", "").strip()[:200]
+        if not term:
+            return queryset, False
+        found = Q(RawSQL(_BY_WORDS, (term,))) | Q(slug__startswith=term.lower())  # noqa: S611  the text is ours
+        if (pk := row_id(term)) is not None:
+            found |= Q(pk=pk)
+        return queryset.filter(found), False
+
+    def get_view_on_site_url(self, obj: Article | None = None) -> str | None:
+        return reverse("article", args=[obj.slug]) if obj else None
+
+    def save_model(
+        self, request: HttpRequest, obj: Article, form: forms.ModelForm[Article], change: bool
+    ) -> None:
+        obj.save(author=request.user.get_username())
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            response: HttpResponse = super().changeform_view(request, *args, **kwargs)
+        except SlugTaken as taken:  # someone took it between the form's check and the write
+            messages.error(request, str(taken))
+            return HttpResponseRedirect(request.get_full_path())
+        return response
+
+
+@admin.register(ArticleVersion)
+class ArticleVersionAdmin(ReadOnly, BigTableAdmin):
+    fields = ("article", "version_number", "title", "content", "created_at", "author")
+    list_display = ("title", "version_number", "author", "created_at")
+    list_filter = (("created_at", RangeDateTimeFilter),)
+    list_filter_submit = True
+    ordering = ("-id",)
+    sortable_by = ()
+    search_fields = ("article__slug",)
+    search_help_text = "an article's id, or the beginning of its slug"
+    kept_off_lists = ("content",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[ArticleVersion], search_term: str
+    ) -> tuple[QuerySet[ArticleVersion], bool]:
+        return queryset.filter(article__in=articles_like(search_term)) if search_term else queryset, False
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        return lookup == "article__exact" or super().lookup_allowed(lookup, value, request)
+
+
+def articles_like(term: str) -> QuerySet[Article]:
+    """Articles by id or by the beginning of their slug, for the search boxes of what hangs on an article."""
+    term = term.replace("\x00", "").strip()[:200]
+    pk = row_id(term)
+    found = Q(slug__startswith=term.lower()) if pk is None else Q(pk=pk) | Q(slug__startswith=term)
+    return Article.objects.filter(found)

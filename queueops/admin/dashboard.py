@@ -1,0 +1,69 @@
+"""The status panel on the admin's first page."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from queueops import health, snapshot
+from queueops.models import Status
+from queueops.snapshot import COUNT_LIMIT, Snapshot
+
+TONES = {"ok": "success", "degraded": "warning", "down": "danger"}
+
+
+def add_status(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Called by the theme with the first page's context; adds the panel for those who may see tasks."""
+    if request.user.has_perm("queueops.view_task"):
+        now = snapshot.take()
+        judged = health.judge(now)
+        context["panel"] = {
+            "health": judged,
+            "tone": TONES[judged.condition],
+            "snapshot": now,
+            "figures": _figures(now),
+            "articles": f"{now.articles:,}",
+            "embedded": f"{now.embedded:,}",
+            "percent": f"{int(now.coverage * 1000) / 10:g}",  # rounded down: 100 means all
+        }
+    return context
+
+
+def _figures(now: Snapshot) -> list[dict[str, str]]:
+    waiting = (
+        "nothing waits" if now.oldest_due_age is None else f"oldest due for {health.age(now.oldest_due_age)}"
+    )
+    claim = (
+        "no claim yet" if now.last_claim_age is None else f"last claim {health.age(now.last_claim_age)} ago"
+    )
+    alive = f"{now.workers_alive} alive" + (f", {now.workers_stopped} stopped" if now.workers_stopped else "")
+    return [
+        _figure("Waiting", number(now.tasks[Status.PENDING]), waiting, _tasks("pending")),
+        _figure("Being embedded", number(now.tasks[Status.PROCESSING]), claim, _tasks("processing")),
+        _figure(
+            "Failed",
+            number(now.tasks[Status.FAILED]),
+            f"{number(now.failed_1h)} in the last hour",
+            _tasks("failed"),
+        ),
+        _figure(
+            "Done in 5 minutes",
+            number(now.completed_5m),
+            f"{number(now.completed_1h)} in an hour",
+            _tasks("completed"),
+        ),
+        _figure("Workers", alive, f"mode: {now.mode}", reverse("admin:queueops_worker_changelist")),
+    ]
+
+
+def _figure(title: str, value: str, note: str, link: str) -> dict[str, str]:
+    return {"title": title, "value": value, "note": note, "link": link}
+
+
+def _tasks(status: str) -> str:
+    return reverse("admin:queueops_task_changelist", query={"status__exact": status})
+
+
+def number(count: int) -> str:
+    """A count of a snapshot, which says "at least" where counting stopped."""
+    return f"{COUNT_LIMIT:,}+" if count >= COUNT_LIMIT else f"{count:,}"

@@ -1,0 +1,170 @@
+"""The list of tasks, and the two acts an operator may do on it."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RangeDateTimeFilter
+from unfold.decorators import display
+
+from articles.admin import articles_like
+from articles.backoffice import BigTableAdmin, ReadOnly, row_id
+from queueops import operations
+from queueops.admin.confirmation import Act, confirm
+from queueops.health import age
+from queueops.models import Status, Task
+
+REQUEUE = Act(
+    name="requeue_tasks",
+    permission="queueops.requeue_task",
+    verb="Requeue",
+    acted="requeued",
+    statuses=tuple(operations.REQUEUEABLE),
+    explanation=(
+        "Failed and cancelled tasks wait again, with all their attempts. "
+        "One whose article already has a waiting task is skipped."
+    ),
+    run=operations.requeue,
+)
+CANCEL = Act(
+    name="cancel_tasks",
+    permission="queueops.cancel_task",
+    verb="Cancel",
+    acted="cancelled",
+    statuses=tuple(operations.CANCELLABLE),
+    explanation=(
+        "Waiting tasks will not be done, and what a worker still holds is thrown away when it comes back. "
+        "Articles stay as they are; the search finds their last embedded text."
+    ),
+    run=operations.cancel,
+)
+LABELS = {
+    Status.PENDING.value: "info",
+    Status.PROCESSING.value: "warning",
+    Status.COMPLETED.value: "success",
+    Status.FAILED.value: "danger",
+}
+_NEWEST = 1_000
+
+
+class ErrorClassFilter(DropdownFilter):
+    """The kinds of error among the newest failures; a list of all kinds would read the whole table."""
+
+    title = "error"
+    parameter_name = "error"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        newest = Task.objects.failed().newest_first().values("error_class")[:_NEWEST]
+        kinds = sorted({row["error_class"] for row in newest} - {""})
+        return [(kind, kind.replace("_", " ")) for kind in kinds]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
+        return queryset.filter(error_class=self.value()) if self.value() else queryset
+
+
+@admin.register(Task)
+class TaskAdmin(ReadOnly, BigTableAdmin):
+    list_display = (
+        "id",
+        "shown_slug",
+        "shown_status",
+        "priority",
+        "tries",
+        "shown_age",
+        "next_run",
+        "error_class",
+        "claimed_by",
+    )
+    list_display_links = ("id", "shown_slug")
+    list_filter = (
+        ("status", ChoicesDropdownFilter),
+        ("priority", ChoicesDropdownFilter),
+        ("outcome", ChoicesDropdownFilter),
+        ErrorClassFilter,
+        "space",
+        ("completed_at", RangeDateTimeFilter),
+    )
+    list_filter_submit = True
+    ordering = ("-id",)
+    sortable_by = ("id",)
+    search_fields = ("slug",)
+    search_help_text = "a task's id, an article's id, or the beginning of an article's slug"
+    kept_off_lists = ("error_message", "metadata")
+    actions = ("requeue_tasks", "cancel_tasks")
+    fieldsets = (
+        (None, {"fields": ("article_link", "space", "status", "priority", "why", "outcome")}),
+        ("Attempts", {"fields": ("tries", "error_class", "error_message", "source_version")}),
+        ("Times", {"fields": ("created_at", "scheduled_at", "processed_at", "completed_at")}),
+        ("Held by", {"fields": ("claimed_by", "lease_expires_at")}),
+        ("Records", {"fields": ("audit_link",)}),
+    )
+    readonly_fields = ("article_link", "tries", "why", "audit_link")
+
+    @display(description="article")
+    def shown_slug(self, task: Task) -> str:
+        return task.slug or f"article {task.article_id}"
+
+    @display(description="status", label=LABELS)
+    def shown_status(self, task: Task) -> str:
+        return task.status
+
+    @display(description="attempts")
+    def tries(self, task: Task) -> str:
+        return f"{task.attempts} of {task.max_attempts}"
+
+    @display(description="age")
+    def shown_age(self, task: Any) -> str:
+        return age((task.read_at - task.created_at).total_seconds())
+
+    @display(description="next run")
+    def next_run(self, task: Any) -> str:
+        if task.status != Status.PENDING:
+            return "-"
+        wait = (task.scheduled_at - task.read_at).total_seconds()
+        return f"in {age(wait)}" if wait > 0 else "due"
+
+    @display(description="reason")
+    def why(self, task: Task) -> str:
+        return task.reason or "-"
+
+    @display(description="article")
+    def article_link(self, task: Task) -> str:
+        url = reverse("admin:articles_article_change", args=[task.article_id])
+        return format_html('<a href="{}">{}</a>', url, task.slug or task.article_id)
+
+    @display(description="audit log")
+    def audit_link(self, task: Task) -> str:
+        url = reverse("admin:queueops_auditlog_changelist", query={"q": task.pk})
+        return format_html('<a href="{}">what happened to this task</a>', url)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:
+        rows: QuerySet[Task] = super().get_queryset(request)
+        return rows.annotate(read_at=Now())
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Task], search_term: str
+    ) -> tuple[QuerySet[Task], bool]:
+        if not search_term:
+            return queryset, False
+        found = Q(article__in=articles_like(search_term))
+        if (pk := row_id(search_term)) is not None:
+            found |= Q(pk=pk)
+        return queryset.filter(found), False
+
+    def has_requeue_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(REQUEUE.permission)
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(CANCEL.permission)
+
+    @admin.action(description="Requeue selected tasks", permissions=["requeue"])
+    def requeue_tasks(self, request: HttpRequest, queryset: QuerySet[Task]) -> HttpResponse | None:
+        return confirm(self, request, queryset, REQUEUE)
+
+    @admin.action(description="Cancel selected tasks", permissions=["cancel"])
+    def cancel_tasks(self, request: HttpRequest, queryset: QuerySet[Task]) -> HttpResponse | None:
+        return confirm(self, request, queryset, CANCEL)

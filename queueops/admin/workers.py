@@ -1,0 +1,61 @@
+"""Worker processes and the state of the queue in the admin: to look at."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import F, QuerySet
+from django.db.models.functions import Extract, Now
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from articles.backoffice import ReadOnly
+from queueops.health import age
+from queueops.models import QueueState, Worker
+from queueops.snapshot import ALIVE_WITHIN_SECONDS
+
+
+@admin.register(Worker)
+class WorkerAdmin(ReadOnly, ModelAdmin):
+    list_display = (
+        "shown_name",
+        "state",
+        "seen",
+        "last_claim_at",
+        "tasks_done",
+        "tasks_failed",
+        "started_at",
+    )
+    list_filter = ("is_running",)
+    ordering = ("-last_seen_at", "-id")
+    sortable_by = ()
+    list_fullwidth = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
+        rows: QuerySet[Worker] = super().get_queryset(request)
+        return rows.annotate(silent_for=Extract(Now() - F("last_seen_at"), "epoch"))
+
+    @display(description="worker")
+    def shown_name(self, worker: Worker) -> str:
+        return str(worker)
+
+    @display(description="state", label={"running": "success", "told to stop": "warning", "silent": "danger"})
+    def state(self, worker: Any) -> str:
+        if worker.silent_for > ALIVE_WITHIN_SECONDS:
+            return "silent"
+        return "running" if worker.is_running else "told to stop"
+
+    @display(description="last seen")
+    def seen(self, worker: Any) -> str:
+        return f"{age(float(worker.silent_for))} ago"
+
+
+@admin.register(QueueState)
+class QueueStateAdmin(ReadOnly, ModelAdmin):
+    list_display = ("__str__", "shown_mode", "reason", "changed_by", "changed_at", "swept_at")
+    sortable_by = ()
+    list_fullwidth = True
+
+    @display(description="mode")
+    def shown_mode(self, state: QueueState) -> str:
+        return state.mode or "as the settings say"
