@@ -46,7 +46,7 @@ def problem(
 def add_handlers(api: NinjaAPI) -> None:
     """Answers every exception of the API's views with a problem."""
     api.add_exception_handler(ValidationError, _invalid)
-    api.add_exception_handler(HttpError, _refused)
+    api.add_exception_handler(HttpError, refused)
     api.add_exception_handler(Http404, lambda request, error: not_found(request))
     api.add_exception_handler(RequestDataTooBig, lambda request, error: too_large())
     api.add_exception_handler(UnreadablePostError, lambda request, error: problem(400, "the body broke off"))
@@ -96,8 +96,10 @@ def _as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpRespons
         return not_found(request)
     if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         detail = f"{request.method} is not possible here; {headers.get('Allow', 'nothing')} is"
+    elif response.status_code == HTTPStatus.BAD_REQUEST:
+        detail = "the request is malformed, or its Host is none of ALLOWED_HOSTS"
     else:
-        detail = HTTPStatus(response.status_code).description or "the request could not be answered"
+        detail = "something went wrong here; it has been logged"
     return problem(response.status_code, detail, headers=headers)
 
 
@@ -107,7 +109,8 @@ def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     return problem(422, f"{errors[0]['message']}{more}", errors=errors)
 
 
-def _refused(request: HttpRequest, error: HttpError) -> HttpResponse:
+def refused(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """For what ninja or access.auth refuse: the status, the challenge or the time to wait that they say."""
     # ninja wraps what the reader of bodies raises into a 400 of its own
     if isinstance(error.__cause__, HttpError):
         error = error.__cause__

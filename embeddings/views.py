@@ -1,0 +1,82 @@
+"""The public pages: search as you type, and one article."""
+
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from articles.blocks import blocks, plain
+from articles.models import Article
+from embeddings import glance
+from embeddings.models import Space
+from embeddings.search import Reply, SearchMode, search
+
+MAX_QUERY = 1_000
+RESULTS = 10
+NEWEST = 6
+MODES = [(SearchMode.SEMANTIC, "meaning"), (SearchMode.KEYWORD, "words"), (SearchMode.HYBRID, "both")]
+
+
+class SearchForm(forms.Form):
+    q = forms.CharField(
+        max_length=MAX_QUERY,
+        required=False,
+        error_messages={"max_length": f"A question may have up to {MAX_QUERY:,} characters."},
+    )
+    mode = forms.ChoiceField(choices=MODES, required=False)
+
+    @property
+    def asked(self) -> str:
+        """The question as it was put, to show it again."""
+        return str(self.data.get("q", ""))[:MAX_QUERY]
+
+    @property
+    def chosen(self) -> SearchMode:
+        """The mode to search in; meaning, where none or an unknown one was chosen."""
+        value = self.data.get("mode")
+        return SearchMode(str(value)) if value in SearchMode else SearchMode.SEMANTIC
+
+
+@require_safe
+def search_page(request: HttpRequest) -> HttpResponse:
+    """The page, with results where a question came along: all of it works without JavaScript."""
+    form = SearchForm(request.GET)
+    covered = glance.coverage(Space.objects.serving())
+    numbers = {"coverage": covered, "articles": f"{covered.articles:,}", "current": f"{covered.current:,}"}
+    return render(request, "pages/search.html", _answer(form) | numbers | {"form": form, "modes": MODES})
+
+
+@require_safe
+def search_results(request: HttpRequest) -> HttpResponse:
+    """The results alone, for the script of the page."""
+    form = SearchForm(request.GET)
+    return render(request, "pages/results.html", _answer(form) | {"form": form})
+
+
+@require_safe
+def article_page(request: HttpRequest, slug: str) -> HttpResponse:
+    """One article as it stands."""
+    article = get_object_or_404(Article, slug=slug)
+    return render(request, "pages/article.html", {"article": article, "blocks": blocks(article.content)})
+
+
+def _answer(form: SearchForm) -> dict[str, Any]:
+    if not form.is_valid():
+        return {"problem": " ".join(str(error) for errors in form.errors.values() for error in errors)}
+    query = form.cleaned_data["q"]
+    if not query:
+        newest = Article.objects.newest_first().only("slug", "title", "updated_at")
+        return {"newest": newest[:NEWEST]}
+    reply = search(query, k=RESULTS, mode=form.chosen)
+    return {
+        "reply": reply,
+        "hits": [(hit, plain(hit.snippet)) for hit in reply.hits],
+        "answered": _answered(reply),
+        "best": max((hit.score for hit in reply.hits), default=0),
+    }
+
+
+def _answered(reply: Reply) -> str:
+    return dict(MODES)[reply.answered_by]
