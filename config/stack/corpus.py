@@ -2,13 +2,12 @@
 
 from django.conf import settings
 from django.db import OperationalError, connection
-from rich.progress import Progress, TaskID
 
 from articles.models import Article
 from config.stack import members
 from config.stack.firststart import FirstImport, release_connections
 from config.stack.processes import Process
-from config.stack.report import progress_bar
+from config.stack.report import SearchableArticles
 from config.stack.supervisor import Supervisor
 from embeddings import coverage
 from embeddings.models import Space
@@ -24,6 +23,9 @@ def import_corpus(supervisor: Supervisor) -> None:
         if not first_import.wanted(articles=Article.objects.count()):
             return
         first_import.begun()
+        supervisor.report.say(
+            "importing the documentation of Python's standard library: something to search in"
+        )
         importing = members.manage("import", "import_articles", "--pydoc")
         supervisor.begin(importing)
         await_searchable(supervisor, importing)
@@ -39,19 +41,18 @@ def import_corpus(supervisor: Supervisor) -> None:
 
 def await_searchable(supervisor: Supervisor, importing: Process) -> None:
     """Shows how many articles can be found, until the import has ended and no task is left."""
-    with progress_bar(supervisor.report) as bar:
-        row = bar.add_task("searchable articles", total=None)
-        while show_progress(bar, row) or not importing.exited.is_set():
+    with SearchableArticles(supervisor.report) as progress:
+        while look(progress) or not importing.exited.is_set():
             supervisor.pause(SECONDS_BETWEEN_LOOKS)
 
 
-def show_progress(bar: Progress, row: TaskID) -> bool:
-    """Brings the bar up to date; whether work is left."""
+def look(progress: SearchableArticles) -> bool:
+    """Brings the display up to date; whether work is left."""
     try:
         space = Space.objects.serving()
         if space is not None:
             known = coverage.of(space)
-            bar.update(row, total=known.articles or None, completed=known.current)
+            progress.show(known.current, known.articles)
         return Task.objects.live().exists()
     except OperationalError:  # Postgres is being started again
         connection.close()

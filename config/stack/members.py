@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 from django.conf import settings
+from redis import Redis
+from redis.exceptions import RedisError
 
 from config.stack import paths
 from config.stack.postgres import PostgresServer
@@ -30,6 +32,15 @@ def servers() -> list[Service]:
     return members
 
 
+def demand_broker() -> None:
+    """Refuses to start where REDIS_URL leads nowhere."""
+    try:
+        with Redis.from_url(settings.REDIS_URL, socket_connect_timeout=5) as client:
+            client.ping()
+    except RedisError as error:
+        raise StackError(f"The server that REDIS_URL names cannot be used: {error}") from None
+
+
 def embedder() -> list[Service]:
     """The local embedder, where it is the provider."""
     if settings.EMBEDDING_PROVIDER != "local":
@@ -51,6 +62,7 @@ def workers() -> Service:
         env={"dramatiq_queue_prefetch": threads},
     )
     service = Service(process, grace=SECONDS_FOR_RUNNING_TASKS + 1.5)
+    service.noise = ["tasks module: ", "Running dramatiq: "]
     service.serves_others = False
     return service
 

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import TextIO
+from typing import Self, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -32,8 +32,11 @@ class Report(Console):
 
     def relay(self, name: str, text: str) -> None:
         """One line of a process."""
-        prefix = Text(f"{name:<{NAME_WIDTH}} │ ", style=COLOURS.get(name, "yellow"))
-        self.print(prefix + Text.from_ansi(text))
+        prefix = (f"{name:<{NAME_WIDTH}} │ ", COLOURS.get(name, "yellow"))
+        try:
+            self.print(Text.assemble(prefix, Text.from_ansi(text)))
+        except OSError:  # the terminal is gone
+            self.quiet = True
 
     def say(self, text: str) -> None:
         """A word of the stack itself."""
@@ -46,14 +49,34 @@ class Report(Console):
         os.dup2(nowhere, self.file.fileno())
 
 
-def progress_bar(report: Report) -> Progress:
-    """A bar with count and remaining time; it only shows on a terminal."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=report,
-        disable=not report.is_terminal,
-        transient=True,
-    )
+class SearchableArticles:
+    """How far the first corpus is: a bar on a terminal, elsewhere a line for every tenth."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._tenths = 0
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=report,
+            disable=not report.is_terminal,
+            transient=True,
+        )
+        self._row = self._bar.add_task("searchable articles", total=None)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def show(self, current: int, articles: int) -> None:
+        """Shows that `current` of all `articles` can be found."""
+        self._bar.update(self._row, total=articles or None, completed=current)
+        tenths = 10 * current // max(1, articles)
+        if not self._report.is_terminal and tenths > self._tenths:
+            self._tenths = tenths
+            self._report.say(f"{current} of {articles} articles are searchable")

@@ -47,7 +47,8 @@ class Supervisor:
 
     def __enter__(self) -> Self:
         for number in STOP_SIGNALS:
-            signal.signal(number, self._on_signal)
+            if signal.getsignal(number) != signal.SIG_IGN:  # nohup
+                signal.signal(number, self._on_signal)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> bool:
@@ -152,13 +153,12 @@ class Supervisor:
         """Stops members in the reverse order of their start, within SECONDS_TO_STOP; what fails to is killed."""
         self._stopping = True
         deadline = time.monotonic() + SECONDS_TO_STOP
-        latest_first = self.services[::-1]
-        ends = [service.process for service in latest_first if not service.serves_others]
-        for process in [*ends, *self._helpers]:
+        ends = [service.process for service in self.services if not service.serves_others]
+        for process in [*self._helpers, *ends]:
             process.ask_to_stop()
         for process in self._helpers:
             process.stop(SHORTEST_GRACE)
-        for service in latest_first:
+        for service in reversed(self.services):
             grace = max(SHORTEST_GRACE, min(service.grace, deadline - time.monotonic()))
             if not service.process.stop(grace):
                 self.report.say(f"{service.name} did not stop within {grace:.1f} s and was killed")

@@ -1,11 +1,13 @@
 """The way from nothing to a running Vectorpress, step by step."""
 
 from django.conf import settings
+from django.db import OperationalError, connection
 
 from config.stack import firststart, members
 from config.stack.corpus import import_corpus
 from config.stack.leash import Leash
 from config.stack.lock import DataLock
+from config.stack.processes import StackError
 from config.stack.report import Report
 from config.stack.supervisor import Supervisor
 from embeddings import spaces
@@ -44,15 +46,20 @@ def start(supervisor: Supervisor) -> firststart.Login | None:
     for service in [*servers, *embedder]:
         supervisor.launch(service)
     supervisor.await_ready(servers, SECONDS_TO_START)
+    members.demand_broker()
     login = prepare_database(supervisor)
-    for service in [members.workers(), web]:
-        supervisor.launch(service)
+    supervisor.launch(web)
     supervisor.await_ready([*embedder, web], SECONDS_TO_START)
+    supervisor.launch(members.workers())  # last: on a small machine they would slow down the others' start
     return login
 
 
 def prepare_database(supervisor: Supervisor) -> firststart.Login | None:
     """Migrates it if it is behind, and makes what the first start makes."""
+    try:
+        connection.ensure_connection()
+    except OperationalError as error:
+        raise StackError(f"The database that DATABASE_URL names cannot be used: {error}") from None
     try:
         if firststart.pending_migrations():
             supervisor.run(members.manage("migrate", "migrate", "--no-input"))

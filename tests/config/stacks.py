@@ -1,6 +1,7 @@
 """Real stacks for tests: `manage.py runstack` as a newcomer runs it, on a data folder and ports of its own."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -76,6 +77,8 @@ class Stack:
         code = self._child.wait(SECONDS_TO_START)
         took = time.monotonic() - since
         self._reader.join()
+        if code >= 0:  # a killed one's servers may still need them
+            shutil.rmtree(paths.socket_dir(self.data_dir), ignore_errors=True)
         return code, took
 
     def end(self) -> None:

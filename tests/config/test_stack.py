@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import socket
 from collections.abc import Iterator
@@ -22,10 +21,8 @@ SECONDS_TO_STOP = 5.0
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("data")
-    yield folder
-    shutil.rmtree(paths.socket_dir(folder), ignore_errors=True)
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
 
 
 @pytest.fixture(scope="module")
@@ -142,3 +139,18 @@ def test_a_killed_supervisor_leaves_nothing_running_and_the_next_has_all_data(tm
 
 def test_a_bad_setting_stops_the_start_with_one_sentence(tmp_path: Path) -> None:
     assert "PORT holds '-1'; it may hold a whole number" in refused(tmp_path, -1)
+
+
+def test_a_database_that_does_not_answer_is_named_by_its_setting(tmp_path: Path) -> None:
+    nowhere = f"postgresql://postgres@127.0.0.1:{free_port()}/vectorpress"
+    sentence = refused(
+        tmp_path, free_port(), DATABASE_URL=nowhere, DATABASE_POOL="0", EMBEDDING_PROVIDER="openai"
+    )
+    assert "The database that DATABASE_URL names cannot be used" in sentence
+
+
+def test_a_broker_that_does_not_answer_is_named_by_its_setting(tmp_path: Path) -> None:
+    nowhere = f"redis://127.0.0.1:{free_port()}/0"
+    servers = {"DATABASE_URL": os.environ["DATABASE_URL"], "REDIS_URL": nowhere}
+    sentence = refused(tmp_path, free_port(), EMBEDDING_PROVIDER="openai", **servers)
+    assert "The server that REDIS_URL names cannot be used" in sentence

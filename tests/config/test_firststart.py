@@ -1,0 +1,56 @@
+"""What happens once in the life of an installation."""
+
+from pathlib import Path
+
+import pytest
+from django.contrib.auth import authenticate, get_user_model
+from django.test import override_settings
+
+from config.stack.firststart import FirstImport, Login, ensure_login, login_file
+
+
+@pytest.fixture(autouse=True)
+def own_data_dir(tmp_path: Path):
+    with override_settings(DATA_DIR=tmp_path):
+        yield
+
+
+@pytest.mark.django_db
+def test_the_first_start_makes_a_login_that_works_and_keeps_it_private() -> None:
+    login = ensure_login()
+    assert login
+    assert authenticate(username=login.name, password=login.password)
+    assert login_file().read_text() == f"{login.name}\n{login.password}\n"
+    assert login_file().stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.django_db
+def test_a_later_start_knows_the_login_but_not_its_password() -> None:
+    ensure_login()
+    assert ensure_login() == Login("admin", None)
+
+
+@pytest.mark.django_db
+def test_a_database_with_an_admin_of_its_own_is_left_alone() -> None:
+    get_user_model()._default_manager.create_superuser("somebody", password="a long enough password")
+    assert ensure_login() is None
+    assert not login_file().exists()
+
+
+def test_an_empty_installation_wants_the_first_corpus_and_one_with_articles_does_not(tmp_path: Path) -> None:
+    assert FirstImport(tmp_path).wanted(articles=0)
+    assert not FirstImport(tmp_path).wanted(articles=1)
+
+
+def test_an_interrupted_first_import_is_wanted_again(tmp_path: Path) -> None:
+    FirstImport(tmp_path).begun()
+    assert FirstImport(tmp_path).wanted(articles=100)
+
+
+def test_a_finished_first_import_is_never_wanted_again_even_when_all_articles_are_gone(
+    tmp_path: Path,
+) -> None:
+    first = FirstImport(tmp_path)
+    first.begun()
+    first.done()
+    assert not FirstImport(tmp_path).wanted(articles=0)
