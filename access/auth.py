@@ -36,7 +36,9 @@ class ScopeMissing(AuthorizationError):
     """The token is good but not for this; `challenge` is what WWW-Authenticate must say."""
 
     def __init__(self, caller: Caller, scope: str) -> None:
-        super().__init__(message=f"the token '{caller.name}' lacks the scope '{scope}', which this request needs")
+        super().__init__(
+            message=f"the token '{caller.name}' lacks the scope '{scope}', which this request needs"
+        )
         self.challenge = f'Bearer realm="{REALM}", error="insufficient_scope", scope="{scope}"'
 
 

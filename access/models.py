@@ -10,11 +10,12 @@ from typing import Self
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
 # vp_, 8 hexadecimal digits to find the row by, 256 random bits; ASCII only, so nothing else reaches the database
 _TOKEN = re.compile(r"vp_([0-9a-f]{8})_([A-Za-z0-9_-]{43})")
-_USE_IS_NOTED_EVERY = timedelta(minutes=1)
+_USE_IS_OLD = Q(last_used_at__isnull=True) | Q(last_used_at__lt=Now() - timedelta(minutes=1))
 
 
 class Scope(models.TextChoices):
@@ -33,13 +34,17 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         """Neither revoked nor expired, by the database's clock."""
         return self.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=Now()), revoked_at__isnull=True)
 
-    def issue(self, name: str, scopes: list[str], expires_at: datetime | None = None) -> tuple["ApiToken", str]:
+    def issue(
+        self, name: str, scopes: list[str], expires_at: datetime | Combinable | None = None
+    ) -> tuple["ApiToken", str]:
         """Makes a token; answers the row and the token's text, which can never be shown again.
 
         Raises ValueError for a scope that does not exist, and for none at all.
         """
         if not scopes or not set(scopes) <= set(Scope.values):
-            raise ValueError(f"a token needs one or more of the scopes {', '.join(Scope.values)}, not {scopes}")
+            raise ValueError(
+                f"a token needs one or more of the scopes {', '.join(Scope.values)}, not {scopes}"
+            )
         prefix, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
         row = self.create(
             name=name, scopes=scopes, prefix=prefix, secret_hash=_hash(secret), expires_at=expires_at
@@ -51,10 +56,10 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         if not (parts := _TOKEN.fullmatch(text)):
             return None
         prefix, secret = parts.groups()
-        row = self.usable().filter(prefix=prefix).annotate(asked_at=Now()).first()
+        row = self.usable().filter(prefix=prefix).annotate(use_is_old=_USE_IS_OLD).first()
         if row is None or not hmac.compare_digest(row.secret_hash, _hash(secret)):
             return None
-        if row.last_used_at is None or row.asked_at - row.last_used_at > _USE_IS_NOTED_EVERY:
+        if getattr(row, "use_is_old", True):
             row.note_use()
         return row
 
@@ -85,5 +90,4 @@ class ApiToken(models.Model):
 
     def note_use(self) -> None:
         """Writes the time of use unless the last minute already has one."""
-        stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=Now() - _USE_IS_NOTED_EVERY)
-        ApiToken.objects.filter(stale, pk=self.pk).update(last_used_at=Now())
+        ApiToken.objects.filter(_USE_IS_OLD, pk=self.pk).update(last_used_at=Now())

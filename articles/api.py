@@ -32,8 +32,12 @@ type Auth = Callable[[HttpRequest], Any]
 # Counting goes no further than this: people page through hundreds, not millions.
 COUNT_LIMIT = 10_000
 
-IfMatch = Annotated[str | None, Header(alias="If-Match", description="write only if the ETag is still this one")]
-IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", description="answer 304 if this is the ETag")]
+IfMatch = Annotated[
+    str | None, Header(alias="If-Match", description="write only if the ETag is still this one")
+]
+IfNoneMatch = Annotated[
+    str | None, Header(alias="If-None-Match", description="answer 304 if this is the ETag")
+]
 
 
 def build_router(embedding_of: EmbeddingOf, *, read: Auth, write: Auth) -> Router:
@@ -182,11 +186,11 @@ def _change(request: HttpRequest, slug: str, if_match: str | None, fields: dict[
 def article_or_404(slug: str, articles: ArticleQuerySet | None = None) -> Article:
     """The article with this slug, among all unless told otherwise. Raises a 404."""
     articles = Article.objects.all() if articles is None else articles
-    # a NUL never comes from a slug of ours, and the database would choke on it
-    row = None if "\x00" in slug else articles.filter(slug=slug).first()
-    if row is None:
-        raise HttpError(404, f"no article has the slug '{slug[: bounds.MAX_SLUG]}'")
-    return row
+    try:
+        # the database would choke on a NUL, which no slug has
+        return articles.get(slug=slug.replace("\x00", "\ufffd"))
+    except Article.DoesNotExist as error:
+        raise HttpError(404, f"no article has the slug '{slug[: bounds.MAX_SLUG]}'") from error
 
 
 def _locked(slug: str, if_match: str | None) -> Article:

@@ -31,7 +31,9 @@ def check_title(title: str) -> None:
     if len(title) > MAX_TITLE:
         raise ValidationError(f"title is longer than {MAX_TITLE} characters (it has {len(title):,})")
     if found := _UNPRINTABLE.search(title):
-        raise ValidationError(f"title holds the character {found.group()!a}, which a one-line text cannot hold")
+        raise ValidationError(
+            f"title holds the character {found.group()!a}, which a one-line text cannot hold"
+        )
 
 
 def check_content(content: str) -> None:
@@ -39,7 +41,9 @@ def check_content(content: str) -> None:
     if len(content) > MAX_CONTENT:
         raise ValidationError(f"content is longer than {MAX_CONTENT:,} characters (it has {len(content):,})")
     if found := _UNSTORABLE.search(content):
-        raise ValidationError(f"content holds the character {found.group()!a}, which the database cannot store")
+        raise ValidationError(
+            f"content holds the character {found.group()!a}, which the database cannot store"
+        )
 
 
 def check_metadata(metadata: Any) -> None:
@@ -56,7 +60,11 @@ def check_json_object(name: str, value: Any, max_bytes: int) -> None:
         return
     try:
         size = len(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
-    except (ValueError, TypeError, RecursionError) as error:  # NaN, lone surrogates, foreign types, deep nesting
+    except (
+        ValueError,
+        TypeError,
+        RecursionError,
+    ) as error:  # NaN, lone surrogates, foreign types, deep nesting
         raise ValidationError(f"{name} holds a value that JSON in UTF-8 cannot carry") from error
     if size > max_bytes:
         raise ValidationError(f"{name} is larger than {max_bytes:,} bytes (it has {size:,})")
@@ -100,6 +108,8 @@ def check_slug(slug: str) -> None:
     if not slug or len(slug) > MAX_SLUG:
         raise ValidationError(f"slug must have 1 to {MAX_SLUG} characters (it has {len(slug):,})")
     if not all(word and all(map(is_slug_character, word)) for word in slug.split("-")):
-        raise ValidationError(f"slug {slug!a} must be lower-case letters and digits of any script, joined by '-'")
+        raise ValidationError(
+            f"slug {slug!a} must be lower-case letters and digits of any script, joined by '-'"
+        )
     if slug in RESERVED_SLUGS:
         raise ValidationError(f"slug '{slug}' has another meaning in addresses; choose another one")

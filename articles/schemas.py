@@ -71,11 +71,17 @@ Metadata = Annotated[
     dict[str, Any],
     checked(bounds.check_metadata),
     Field(
-        description=f"any JSON object of up to {bounds.MAX_METADATA_BYTES:,} bytes", json_schema_extra=JSON_OBJECT
+        description=f"any JSON object of up to {bounds.MAX_METADATA_BYTES:,} bytes",
+        json_schema_extra=JSON_OBJECT,
     ),
 ]
 
-_SLUG_SCHEMA = {"type": "string", "minLength": 1, "maxLength": bounds.MAX_SLUG, "pattern": bounds.SLUG_PATTERN}
+_SLUG_SCHEMA = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": bounds.MAX_SLUG,
+    "pattern": bounds.SLUG_PATTERN,
+}
 SlugInPath = Annotated[str, WithJsonSchema(_SLUG_SCHEMA), Path(description="the article's slug")]
 VersionInPath = Annotated[int, Path(ge=1, le=MAX_VERSION, description="the version's number")]
 
@@ -120,7 +126,9 @@ class Page(BaseModel):
     offset: int = Field(default=0, ge=0, le=MAX_OFFSET)
 
 
-type State = Literal["pending", "processing", "embedded", "empty", "failed", "cancelled", "behind", "disabled"]
+type State = Literal[
+    "pending", "processing", "embedded", "empty", "failed", "cancelled", "behind", "disabled"
+]
 
 
 class EmbeddingState(TypedDict):

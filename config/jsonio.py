@@ -23,7 +23,9 @@ class JsonParser(Parser):
         """Raises HttpError: 415 for another content type, 400 for what is no JSON."""
         if request.content_type != "application/json":
             given = f"'{request.content_type[:100]}'" if request.content_type else "none"
-            raise HttpError(415, f"the body must have the Content-Type 'application/json'; this one has {given}")
+            raise HttpError(
+                415, f"the body must have the Content-Type 'application/json'; this one has {given}"
+            )
         return parse(request.body)
 
 

@@ -24,7 +24,10 @@ def configure(level: str) -> None:
             "formatters": {
                 "line": {
                     "()": structlog.stdlib.ProcessorFormatter,
-                    "processor": structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+                    # plain: the rich form prints local variables, tokens and texts among them
+                    "processor": structlog.dev.ConsoleRenderer(
+                        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+                    ),
                     "foreign_pre_chain": _SHARED,
                 }
             },

@@ -21,6 +21,7 @@ RETRY_WHEN_DOWN_SECONDS = 5
 
 log = structlog.get_logger(__name__)
 
+type Handler = Callable[[HttpRequest, Any], HttpResponse]
 type View = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -45,15 +46,19 @@ def problem(
 
 def add_handlers(api: NinjaAPI) -> None:
     """Answers every exception of the API's views with a problem."""
-    api.add_exception_handler(ValidationError, _invalid)
-    api.add_exception_handler(HttpError, refused)
-    api.add_exception_handler(Http404, lambda request, error: not_found(request))
-    api.add_exception_handler(RequestDataTooBig, lambda request, error: too_large())
-    api.add_exception_handler(UnreadablePostError, lambda request, error: problem(400, "the body broke off"))
-    api.add_exception_handler(SuspiciousOperation, lambda request, error: problem(400, "the request is malformed"))
-    api.add_exception_handler(DatabaseError, _database)
-    api.add_exception_handler(InterfaceError, _database)
-    api.add_exception_handler(Exception, _unexpected)
+    handlers: dict[type[Exception], Handler] = {
+        ValidationError: _invalid,
+        HttpError: refused,
+        Http404: lambda request, error: not_found(request),
+        RequestDataTooBig: lambda request, error: too_large(),
+        UnreadablePostError: lambda request, error: problem(400, "the body broke off before its end"),
+        SuspiciousOperation: lambda request, error: problem(400, "the request is malformed"),
+        DatabaseError: _database,
+        InterfaceError: _database,
+        Exception: _unexpected,
+    }
+    for kind, handler in handlers.items():
+        api.add_exception_handler(kind, handler)
 
 
 def not_found(request: HttpRequest) -> HttpResponse:

@@ -36,8 +36,9 @@ def _in_words(error: Mapping[str, Any]) -> dict[str, str]:
     context = error.get("ctx", {})
     if error["type"] == "value_error":  # a check of ours: a whole sentence
         return {"field": field, "message": str(context["error"])}
-    words = _WORDS.get(error["type"], lambda ctx: f"cannot be used: {error['msg']}")
-    return {"field": field, "message": f"{field} {words(context)}"}
+    words = _WORDS.get(error["type"])
+    said = words(context) if words else f"cannot be used: {error['msg']}"
+    return {"field": field, "message": f"{field} {said}"}
 
 
 def _field(location: Sequence[str | int]) -> str:

@@ -89,7 +89,9 @@ def build_router(*, read: Callable[[HttpRequest], Any]) -> Router:
     """The route /search. `read` admits callers."""
     router = Router(tags=["search"])
 
-    @router.post("", response=SearchReply, auth=read, summary="Find articles by meaning, by words, or by both")
+    @router.post(
+        "", response=SearchReply, auth=read, summary="Find articles by meaning, by words, or by both"
+    )
     def search_articles(request: HttpRequest, question: SearchRequest) -> dict[str, Any]:
         reply = search(
             question.query.strip(),

@@ -51,7 +51,10 @@ def build_router(*, read: Callable[[HttpRequest], Any]) -> Router:
     router = Router(tags=["articles"])
 
     @router.get(
-        "/{slug}/embedding", response=Explanation, auth=read, summary="Explain why an article is found by meaning"
+        "/{slug}/embedding",
+        response=Explanation,
+        auth=read,
+        summary="Explain why an article is found by meaning",
     )
     def explain_embedding(request: HttpRequest, slug: SlugInPath) -> dict[str, Any]:
         return explain(article_or_404(slug, Article.objects.defer("content")))

@@ -91,9 +91,12 @@ def embedding_states(articles: Sequence[Article]) -> Mapping[int, EmbeddingState
         return {}
     mode = modes.current()
     nowhere = EmbeddingState(state="disabled", space=None, source_version=None, chunks=0)
-    found = {standing.article_id: standing for standing in _read(_FIRST, [article.pk for article in articles])}
+    found = {
+        standing.article_id: standing for standing in _read(_FIRST, [article.pk for article in articles])
+    }
     return {
-        article.pk: _short(found[article.pk], mode) if article.pk in found else nowhere for article in articles
+        article.pk: _short(found[article.pk], mode) if article.pk in found else nowhere
+        for article in articles
     }
 
 
@@ -140,7 +143,8 @@ def why(standing: Standing | None, brakes: Brakes) -> str:
         return _why_current(standing)
     reason = _why_behind(standing, brakes)
     if standing.can_be_found:
-        return f"Found by the text of version {standing.source_version}, not yet by version {standing.version_number}: {reason}"
+        versions = f"version {standing.source_version}, not yet by version {standing.version_number}"
+        return f"Found by the text of {versions}: {reason}"
     return f"Not found by meaning: {reason}"
 
 
@@ -174,7 +178,11 @@ def _why_pending(task: Task, brakes: Brakes) -> str:
     if brakes.is_paused:
         return f"task {task.id} waits, because the queue is paused{said}."
     if task.error_class and task.seconds_to_try > 0:
-        tries = f"attempt {task.attempts} of {task.max_attempts} failed" if task.attempts else "the last try failed"
+        tries = (
+            f"attempt {task.attempts} of {task.max_attempts} failed"
+            if task.attempts
+            else "the last try failed"
+        )
         return f"{tries}{_error(task)}; the next try is in {task.seconds_to_try:.0f} s."
     if brakes.mode is Mode.QUEUED and not brakes.workers:
         return f"task {task.id} waits for a worker, and none is running."
@@ -226,7 +234,8 @@ def _read(statement: str, article_ids: list[int]) -> Iterable[Standing]:
     with connection.cursor() as cursor:
         cursor.execute(statement, {"articles": article_ids})
         for row in cursor.fetchall():
-            yield Standing(*row[:7], task=Task(*row[7:]) if row[7] is not None else None)
+            fields: list[Any] = [*row[:7], None if row[7] is None else Task(*row[7:])]
+            yield Standing(*fields)
 
 
 def _brakes() -> Brakes:

@@ -2,11 +2,12 @@
 
 import json
 from argparse import ArgumentParser
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Now
 
 from access.models import ApiToken, Scope
 
@@ -32,25 +33,19 @@ class Command(BaseCommand):
         if not 1 <= len(name) <= ApiToken.NAME_LENGTH or not name.isprintable():
             raise CommandError(f"the name must be 1 to {ApiToken.NAME_LENGTH} printable characters")
         scopes = sorted(set(options["scope"] or [Scope.READ.value]))
-        expires_at = _in_days(options["expires_days"])
-        row, text = ApiToken.objects.issue(name, scopes, expires_at)
+        row, text = ApiToken.objects.issue(name, scopes, _in_days(options["expires_days"]))
         if options["json"]:
-            ends = expires_at.isoformat() if expires_at else None
+            ends = row.expires_at and row.expires_at.isoformat()
             self.stdout.write(json.dumps({"name": name, "token": text, "scopes": scopes, "expires_at": ends}))
             return
-        ends_in_words = f"until {expires_at:%Y-%m-%d %H:%M} UTC" if expires_at else "until it is revoked"
+        ends = f"until {row.expires_at:%Y-%m-%d %H:%M} UTC" if row.expires_at else "until it is revoked"
         self.stdout.write(text)
-        self.stderr.write(
-            f"The token '{row.name}' may {', '.join(scopes)} {ends_in_words}. It is not shown again."
-        )
+        self.stderr.write(f"The token '{name}' may {', '.join(scopes)} {ends}. It is not shown again.")
 
 
-def _in_days(days: int | None) -> datetime | None:
+def _in_days(days: int | None) -> Combinable | None:
     if days is None:
         return None
     if not 1 <= days <= _MAX_DAYS:
         raise CommandError(f"--expires-days is {days}; it may be 1 to {_MAX_DAYS:,}")
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT now()")
-        now: datetime = cursor.fetchone()[0]
-    return now + timedelta(days=days)
+    return Now() + timedelta(days=days)

@@ -1,0 +1,72 @@
+"""Rate limits: how many requests a caller has, and what happens when Redis is away."""
+
+import socket
+import time
+
+import pytest
+from ninja.errors import Throttled
+
+from access import throttles
+from access.throttles import Counts, spend
+
+
+@pytest.fixture
+def who(clean_cache, monkeypatch):
+    """A caller in the midst of a minute, so that no test runs over into the next."""
+    midst = time.time() // throttles.WINDOW_SECONDS * throttles.WINDOW_SECONDS + 20
+    monkeypatch.setattr("time.time", lambda: midst)
+    return "someone"
+
+
+def test_a_caller_has_as_many_requests_a_minute_as_the_limit_says(who):
+    for _ in range(3):
+        spend(who, 3)
+    with pytest.raises(Throttled) as refusal:
+        spend(who, 3)
+    assert refusal.value.wait == 40
+
+
+def test_callers_are_counted_apart(who):
+    spend(who, 1)
+    spend("another", 1)
+    with pytest.raises(Throttled):
+        spend(who, 1)
+
+
+def test_the_next_minute_begins_anew(who, monkeypatch):
+    spend(who, 1)
+    later = time.time() + throttles.WINDOW_SECONDS
+    monkeypatch.setattr("time.time", lambda: later)
+    spend(who, 1)
+
+
+def test_no_limit_asks_nobody(settings):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    spend("someone", 0)
+
+
+def test_counts_forget_themselves(who, settings):
+    counts = Counts(settings.REDIS_URL)
+    counts.add_one("vectorpress:spent:forgotten")
+    assert 0 < counts._redis.ttl("vectorpress:spent:forgotten") <= 2 * throttles.WINDOW_SECONDS
+
+
+def test_without_redis_requests_go_on_and_only_the_first_one_tries(settings, caplog):
+    settings.REDIS_URL = "redis://127.0.0.1:1/1"
+    for _ in range(200):
+        spend("someone", 1)
+    assert caplog.text.count("requests are not limited") == 1
+
+
+def test_a_redis_that_hangs_holds_up_one_request_for_its_deadline_only(listener):
+    counts = Counts(f"redis://127.0.0.1:{listener}/0")
+    started = time.monotonic()
+    assert [counts.add_one("key") for _ in range(50)] == [0] * 50
+    assert time.monotonic() - started < 3 * throttles._TIMEOUT_SECONDS
+
+
+@pytest.fixture
+def listener():
+    """A port that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]

@@ -1,0 +1,178 @@
+"""Articles over HTTP, as a client sees them."""
+
+import json
+from urllib.parse import unquote
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from access.models import Scope
+from articles.models import Article
+from tests.factories import Api, body, make_token, problem
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api()
+
+
+@pytest.fixture
+def article(api):
+    return body(
+        api.post("/articles", {"title": "A title", "content": "Some text.", "metadata": {"a": 1}}), 201
+    )
+
+
+@pytest.fixture
+def tag(api, article):
+    return api.get("/articles/a-title")["ETag"]
+
+
+def test_a_post_saves_an_article_and_says_where_it_is(api):
+    reply = api.post("/articles", {"title": "Test", "content": "Test content"})
+    article = body(reply, 201)
+    assert reply["Location"] == "/api/articles/test"
+    assert (article["slug"], article["version_number"], article["metadata"]) == ("test", 1, {})
+    assert article["embedding"]["state"] == "pending"
+    assert article["created_at"].endswith("Z")
+
+
+def test_a_post_costs_few_queries(api):
+    api.post("/articles", {"title": "Warm"})
+    with CaptureQueriesContext(connection) as queries:
+        body(api.post("/articles", {"title": "Test", "content": "Test content"}), 201)
+    statements = [query["sql"].split()[0] for query in queries if "SAVEPOINT" not in query["sql"]]
+    # free slug; article; version; task; state
+    assert statements == ["SELECT", "INSERT", "INSERT", "INSERT", "SELECT"]
+
+
+def test_a_token_s_name_is_the_author_of_what_it_writes(article):
+    _, text = make_token(Scope.WRITE, Scope.READ, name="integration")
+    api = Api(text)
+    body(api.patch("/articles/a-title", {"content": "Other."}))
+    versions = body(api.get("/articles/a-title/versions"))["items"]
+    assert [version["author"] for version in versions] == ["integration", "AUTH_TOKEN"]
+
+
+@pytest.mark.parametrize("title", ["हिन्दी में लेख", "日本語のタイトル", "Größe & Maß", "Ελλάδα"])
+def test_an_article_of_any_script_is_found_under_its_address(api, title):
+    reply = api.post("/articles", {"title": title})
+    address = reply["Location"].removeprefix("/api")
+    assert body(api.get(address))["title"] == title
+    assert body(api.get(unquote(address)))["title"] == title
+
+
+def test_a_slug_of_one_s_own_is_kept_and_a_second_one_conflicts(api):
+    assert body(api.post("/articles", {"title": "One", "slug": "mine"}), 201)["slug"] == "mine"
+    document = problem(api.post("/articles", {"title": "Two", "slug": "mine"}), 409)
+    assert "mine" in document["detail"]
+
+
+def test_reading_sends_the_tag_that_spares_the_next_reading(api, article, tag):
+    reply = api.get("/articles/a-title", if_none_match=tag)
+    assert (reply.status_code, reply.content, reply["ETag"]) == (304, b"", tag)
+    body(api.patch("/articles/a-title", {"metadata": {}}))
+    assert body(api.get("/articles/a-title", if_none_match=tag))["metadata"] == {}
+
+
+def test_put_replaces_everything(api, article):
+    replaced = body(api.put("/articles/a-title", {"title": "New"}))
+    assert (replaced["title"], replaced["content"], replaced["metadata"]) == ("New", "", {})
+    assert (replaced["slug"], replaced["version_number"]) == ("a-title", 2)
+
+
+def test_patch_changes_what_it_names(api, article):
+    patched = body(api.patch("/articles/a-title", {"metadata": {"b": 2}}))
+    assert (patched["title"], patched["metadata"], patched["version_number"]) == ("A title", {"b": 2}, 1)
+
+
+def test_an_empty_patch_changes_nothing(api, article, tag):
+    assert api.patch("/articles/a-title", {})["ETag"] == tag
+
+
+def test_the_second_of_two_edits_of_one_state_is_refused(api, article, tag):
+    first = api.put("/articles/a-title", {"title": "Mine"}, if_match=tag)
+    assert first.status_code == 200
+    document = problem(api.put("/articles/a-title", {"title": "Yours"}, if_match=tag), 412)
+    assert first["ETag"] in document["detail"]
+    assert Article.objects.get().title == "Mine"
+    for call in (
+        lambda: api.patch("/articles/a-title", {"title": "Yours"}, if_match=tag),
+        lambda: api.delete("/articles/a-title", if_match=tag),
+        lambda: api.post("/articles/a-title/versions/1/restore", if_match=tag),
+    ):
+        problem(call(), 412)
+    assert Article.objects.get().title == "Mine"
+
+
+@pytest.mark.parametrize("condition", ["*", '"other", {tag}'])
+def test_if_match_takes_lists_and_a_star(api, article, tag, condition):
+    body(api.put("/articles/a-title", {"title": "Mine"}, if_match=condition.format(tag=tag)))
+
+
+def test_a_deleted_article_is_gone_with_its_versions(api, article):
+    reply = api.delete("/articles/a-title")
+    assert (reply.status_code, reply.content) == (204, b"")
+    problem(api.get("/articles/a-title"), 404)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM article_versions")
+        assert cursor.fetchone() == (0,)
+
+
+def test_a_list_shows_the_newest_first_page_by_page_without_contents(api):
+    for number in range(5):
+        body(api.post("/articles", {"title": f"Title {number}"}), 201)
+    page = body(api.get("/articles?limit=2&offset=1"))
+    assert [item["slug"] for item in page["items"]] == ["title-3", "title-2"]
+    assert (page["total"], page["total_is_exact"], page["limit"], page["offset"]) == (5, True, 2, 1)
+    assert "content" not in page["items"][0]
+    assert page["items"][0]["embedding"]["state"] == "pending"
+
+
+def test_a_list_costs_three_queries_however_long_it_is(api):
+    for number in range(4):
+        body(api.post("/articles", {"title": f"Title {number}"}), 201)
+    with CaptureQueriesContext(connection) as queries:
+        body(api.get("/articles"))
+    assert len(queries) == 3
+
+
+def test_counting_stops_at_its_limit(api, article, monkeypatch):
+    body(api.post("/articles", {"title": "Another"}), 201)
+    monkeypatch.setattr("articles.api.COUNT_LIMIT", 1)
+    page = body(api.get("/articles"))
+    assert (page["total"], page["total_is_exact"]) == (1, False)
+
+
+def test_versions_tell_the_history_and_can_be_restored(api, article):
+    body(api.patch("/articles/a-title", {"content": "Other."}))
+    history = body(api.get("/articles/a-title/versions"))
+    assert [item["version_number"] for item in history["items"]] == [2, 1]
+    assert history["total"] == 2
+    assert body(api.get("/articles/a-title/versions/1"))["content"] == "Some text."
+    restored = body(api.post("/articles/a-title/versions/1/restore"))
+    assert (restored["content"], restored["version_number"]) == ("Some text.", 3)
+    assert restored["metadata"] == {"a": 1}
+
+
+def test_what_does_not_exist_is_not_found(api, article):
+    for path in [
+        "/articles/none",
+        "/articles/none/versions",
+        "/articles/a-title/versions/9",
+        "/articles/none/embedding",
+    ]:
+        problem(api.get(path), 404)
+    problem(api.post("/articles/a-title/versions/9/restore"), 404)
+    problem(api.delete("/articles/none"), 404)
+    problem(api.put("/articles/none", {"title": "A"}), 404)
+
+
+def test_the_export_has_a_line_for_each_article(api, article):
+    reply = api.get("/articles/export")
+    assert reply["Content-Type"] == "application/jsonl"
+    lines = b"".join(reply.streaming_content).decode().splitlines()
+    assert [json.loads(line)["slug"] for line in lines] == ["a-title"]

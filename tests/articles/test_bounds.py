@@ -1,0 +1,91 @@
+"""What an article may hold."""
+
+import math
+
+import pytest
+from django.core.exceptions import ValidationError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from articles import bounds, slugs
+
+
+def nested(depth: int) -> dict[str, object]:
+    value: dict[str, object] = {}
+    for _ in range(depth - 1):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ([], "must be a JSON object"),
+        ({"a": math.nan}, "cannot carry"),
+        ({"a": math.inf}, "cannot carry"),
+        ({"a": "\ud800"}, "cannot carry"),
+        ({"a": object()}, "cannot carry"),
+        ({"a": "b\x00"}, "cannot store"),
+        ({"a\x00": 1}, "cannot store"),
+        ({"a": [{"b": ["\x00"]}]}, "cannot store"),
+        ({"a": 2**64}, "64 bits"),
+        ({"a": -(2**63) - 1}, "64 bits"),
+        ({"a": "x" * bounds.MAX_METADATA_BYTES}, "larger than 16,384 bytes"),
+        (nested(bounds.MAX_METADATA_DEPTH + 1), "deeper than 32 levels"),
+    ],
+)
+def test_metadata_that_cannot_be_kept_is_refused_in_words(metadata, words):
+    with pytest.raises(ValidationError, match=words):
+        bounds.check_metadata(metadata)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {},
+        {"a": "\\u0000, written with a backslash"},
+        {"a": 2**64 - 1, "b": -(2**63), "c": 1.5, "d": None, "e": True},
+        nested(bounds.MAX_METADATA_DEPTH),
+        {"a": "é" * 8_000},
+    ],
+)
+def test_metadata_up_to_the_bounds_is_kept(metadata):
+    bounds.check_metadata(metadata)
+
+
+@pytest.mark.parametrize("title", ["", " ", "\u2003", "a\nb", "a\x00", "\x7f", "\ud800", "a" * 301])
+def test_a_title_is_one_visible_line(title):
+    with pytest.raises(ValidationError):
+        bounds.check_title(title)
+
+
+@pytest.mark.parametrize(
+    "slug", ["", "-", "a-", "-a", "a--b", "A", "a b", "a_b", "a/b", "a" * 201, "É", "export", "a\x00"]
+)
+def test_a_slug_is_lower_case_words_joined_by_hyphens(slug):
+    with pytest.raises(ValidationError):
+        bounds.check_slug(slug)
+
+
+@pytest.mark.parametrize(
+    ("title", "slug"),
+    [
+        ("Read a ZIP file!", "read-a-zip-file"),
+        ("Don’t panic", "dont-panic"),
+        ("snake_case", "snake-case"),
+        ("हिन्दी में लेख", "हिन्दी-में-लेख"),
+        ("日本語のタイトル", "日本語のタイトル"),
+        ("Ｗｉｄｅ 𝐁old Ⅷ", "wide-bold-viii"),
+        ("🙂", "article"),
+        ("Export", "export-article"),
+        ("x" * 300, "x" * 188),
+    ],
+)
+def test_a_title_becomes_a_slug_in_its_own_script(title, slug):
+    assert slugs.slug_from(title) == slug
+
+
+@given(st.text(max_size=300))
+def test_every_title_gives_a_slug_that_is_allowed(title):
+    for slug in slugs.candidates(title):
+        bounds.check_slug(slug)

@@ -1,0 +1,175 @@
+"""Saving articles: their versions, their slugs, and several people at once."""
+
+import threading
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from articles.models import Article, ArticleVersion, SlugTaken
+
+pytestmark = pytest.mark.django_db
+
+
+def saved(title: str = "A title", content: str = "Some text.", **fields) -> Article:
+    article = Article(title=title, content=content, **fields)
+    article.save(author="writer")
+    return article
+
+
+def in_threads(count: int, work) -> list[BaseException]:
+    """Runs `work(n)` in `count` threads at once, each with its own connection; answers what they raised."""
+    errors: list[BaseException] = []
+    together = threading.Barrier(count)
+
+    def run(number: int) -> None:
+        together.wait(timeout=10)
+        try:
+            work(number)
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    return errors
+
+
+def test_a_new_article_has_version_one_with_its_author():
+    article = saved()
+    version = article.versions.get()
+    assert (version.version_number, version.title, version.content) == (1, "A title", "Some text.")
+    assert version.author == "writer"
+
+
+def test_a_new_article_knows_what_the_database_filled_in():
+    article = Article(title="A title")
+    article.save()
+    with CaptureQueriesContext(connection) as queries:
+        assert article.created_at
+        assert article.updated_at
+        assert article.content_hash
+    assert len(queries) == 0
+
+
+def test_new_text_makes_a_version_and_new_metadata_does_not():
+    article = saved()
+    article.metadata = {"lang": "en"}
+    article.save()
+    assert article.version_number == 1
+    article.content = "Other text."
+    article.save()
+    assert article.version_number == 2
+    assert [version.content for version in article.versions.all()] == ["Other text.", "Some text."]
+
+
+def test_each_save_moves_the_time_of_change():
+    article = saved()
+    before = article.updated_at
+    article.save()
+    assert article.updated_at > before
+
+
+def test_a_partial_save_keeps_version_and_time_right():
+    article = saved()
+    article.content = "Other text."
+    article.save(update_fields=["content"])
+    article.refresh_from_db()
+    assert (article.version_number, article.content) == (2, "Other text.")
+
+
+def test_restoring_an_old_version_makes_a_new_one():
+    article = saved()
+    article.content = "Other text."
+    article.save()
+    article.restore(1, author="restorer")
+    assert (article.version_number, article.content) == (3, "Some text.")
+    assert article.versions.get(version_number=3).author == "restorer"
+
+
+def test_equal_titles_get_numbered_slugs_and_then_random_ones():
+    slugs = [saved().slug for _ in range(11)]
+    assert slugs[:3] == ["a-title", "a-title-2", "a-title-3"]
+    assert len(set(slugs)) == 11
+
+
+def test_a_slug_that_is_taken_is_refused_and_nothing_is_written():
+    saved(slug="mine")
+    with pytest.raises(SlugTaken, match="mine"):
+        saved(slug="mine")
+    assert Article.objects.count() == 1
+    assert ArticleVersion.objects.count() == 1
+
+
+def test_raw_sql_can_insert_an_article_with_a_slug_and_a_title_alone():
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO articles (slug, title) VALUES ('raw', 'Raw') RETURNING id")
+        (key,) = cursor.fetchone()
+    article = Article.objects.get(pk=key)
+    assert (article.version_number, article.metadata, article.content) == (1, {}, "")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_people_who_save_the_same_title_at_once_all_get_their_slug():
+    assert in_threads(4, lambda _: saved("Same title")) == []
+    assert Article.objects.count() == 4
+    assert ArticleVersion.objects.count() == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_people_who_want_the_same_slug_at_once_get_it_once():
+    errors = in_threads(4, lambda _: saved(slug="mine"))
+    assert [type(error) for error in errors] == [SlugTaken] * 3
+    assert Article.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_edits_at_once_make_one_version_each_without_gaps():
+    article = saved()
+
+    def edit(number: int) -> None:
+        mine = Article.objects.get(pk=article.pk)
+        mine.content = f"Text {number}."
+        mine.save()
+
+    assert in_threads(5, edit) == []
+    assert [version.version_number for version in article.versions.all()] == [6, 5, 4, 3, 2, 1]
+    article.refresh_from_db()
+    assert article.version_number == 6
+    assert article.content == article.versions.get(version_number=6).content
+
+
+def wide(number: int) -> str:
+    """One of 40,000 letters that take four bytes each."""
+    return chr(0x20000 + number % 40_000)
+
+
+HOSTILE = {
+    "underscored words": "a_" * 500_000,
+    "paths": "~/" * 500_000,
+    "unclosed comments": "<!--" * 250_000,
+    "half words": "http_" * 200_000,
+    "one endless word": "a" * 1_000_000,
+    "hyphenated words of wide letters": "".join(
+        f"{wide(n)}{wide(7 * n)}-{wide(13 * n)}{wide(31 * n)} " for n in range(166_666)
+    ),
+    "addresses": "".join(f"http://h{n}.example.org/{n}/path?q={n} " for n in range(24_000)),
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_million_hostile_characters_are_saved_without_stalling(content):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = '10s'")
+    article = saved(content=content[:1_000_000])
+    article.refresh_from_db()
+    assert article.content == content[:1_000_000]
+
+
+def test_the_largest_metadata_is_saved_and_found():
+    article = saved(metadata={"k" * 8_000: ["v" * 8_000], "n": 2**64 - 1})
+    assert Article.objects.having({"n": 2**64 - 1}).get() == article
