@@ -20,3 +20,4 @@ class QueueopsConfig(AppConfig):
         signals.tasks_ready.connect(doorbell.ring_after_commit)
         signals.worker_booted.connect(pulse.start)
         signals.worker_stopping.connect(pulse.stop)
+        signals.worker_stopped.connect(pulse.leave)

@@ -40,7 +40,7 @@ def drain(
         for space in Space.objects.receiving():
             if is_stopping():
                 return Drained(tasks, False)
-            claim = claims.claim_due(space, batch_size(space), worker_id, f"worker {worker_id}")
+            claim = claims.claim_due(space, batch_size(space), worker_id, workers.claimant(worker_id))
             if claim.is_full and not has_woken:
                 wake_another()
                 has_woken = True

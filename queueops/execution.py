@@ -19,7 +19,7 @@ from queueops.settling import Failure, Settled, Success
 
 # The provider must answer well before the lease ends, so that the answer can still be written under it.
 _DEADLINE_SHARE = 0.6
-_DEADLINE_MOST = 60.0
+_DEADLINE_MOST = 120.0
 
 log = structlog.get_logger(__name__)
 

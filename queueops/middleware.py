@@ -11,3 +11,6 @@ class WorkerLife(Middleware):
 
     def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
         signals.worker_stopping.send(type(self))
+
+    def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
+        signals.worker_stopped.send(type(self))

@@ -35,10 +35,22 @@ class Pulse:
         self._thread.start()
 
     def stop(self, **_: Any) -> None:
-        """Listens to worker_stopping."""
+        """Listens to worker_stopping: from here on the actors claim nothing more."""
         self._stop.set()
         if self._thread:
-            self._thread.join(timeout=2)
+            self._thread.join(timeout=1)
+
+    def leave(self, **_: Any) -> None:
+        """Listens to worker_stopped: what the process still holds goes back at once, and its row goes away."""
+        try:
+            if self.worker_id is not None:
+                recovery.release_held(workers.claimant(self.worker_id))
+                workers.unregister(self.worker_id)
+                self.worker_id = None
+        except (DatabaseError, InterfaceError):
+            log.info("left without a word to the database; leases and the sweep will clear up")
+        finally:
+            connection.close()
 
     def registered(self) -> int:
         """The id of this process's row, made when there is none."""
@@ -52,8 +64,7 @@ class Pulse:
         while True:
             self._once(interval)
             if self._stop.wait(min(interval, _BEAT_SECONDS)):
-                break
-        self._leave()
+                return
 
     def _once(self, interval: float) -> None:
         try:
@@ -64,16 +75,6 @@ class Pulse:
                 log.warning("sweep", returned=swept.returned, parked=swept.parked, drifted=swept.drifted)
         except (DatabaseError, InterfaceError) as error:
             log.warning("database does not answer; trying again", error=str(error).strip().partition("\n")[0])
-        finally:
-            connection.close()
-
-    def _leave(self) -> None:
-        try:
-            if self.worker_id is not None:
-                workers.unregister(self.worker_id)
-                self.worker_id = None
-        except (DatabaseError, InterfaceError):
-            log.info("left without unregistering; the sweep will forget this worker")
         finally:
             connection.close()
 

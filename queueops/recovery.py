@@ -30,7 +30,7 @@ class Swept:
 _LEAD = """
 INSERT INTO queue_state (id, swept_at) VALUES (1, statement_timestamp())
 ON CONFLICT (id) DO UPDATE SET swept_at = statement_timestamp()
-WHERE queue_state.swept_at IS NULL OR queue_state.swept_at <= statement_timestamp() - %s
+WHERE queue_state.swept_at IS NULL OR queue_state.swept_at <= statement_timestamp() - %s * interval '1 second'
 RETURNING id
 """
 _RETURN_EXPIRED = """
@@ -52,6 +52,25 @@ UPDATE embedding_tasks t SET
 FROM expired WHERE t.id = expired.id
 RETURNING t.id, t.status, t.claimed_by
 """
+# A worker that is told to stop gives its tasks back: due at once, no attempt charged, and the token gone, so that
+# a thread of it that still finishes writes nothing.
+_RELEASE_HELD = """
+WITH held AS (
+    SELECT t.id, newer.id IS NOT NULL AS is_superseded
+    FROM embedding_tasks t
+    LEFT JOIN embedding_tasks newer
+        ON newer.article_id = t.article_id AND newer.space_id = t.space_id AND newer.status = 'pending'
+    WHERE t.status = 'processing' AND t.claimed_by = %s
+    ORDER BY t.id
+    FOR UPDATE OF t SKIP LOCKED
+)
+UPDATE embedding_tasks t SET
+    status = CASE WHEN is_superseded THEN 'completed' ELSE 'pending' END,
+    outcome = CASE WHEN is_superseded THEN 'superseded' ELSE '' END,
+    completed_at = CASE WHEN is_superseded THEN statement_timestamp() END,
+    attempts = t.attempts - 1, scheduled_at = statement_timestamp(), lease_expires_at = NULL, claim_token = NULL
+FROM held WHERE t.id = held.id
+"""
 # An article that is behind is enqueued unless a task already works for it, or one was parked or cancelled over just
 # this text: what an operator or the provider has ended is not begun again behind their back.
 _DRIFTED = """
@@ -61,7 +80,7 @@ WHERE NOT EXISTS (SELECT 1 FROM article_embeddings e WHERE e.article_id = a.id A
   AND NOT EXISTS (SELECT 1 FROM embedding_tasks t WHERE t.article_id = a.id AND t.space_id = %(space)s
                   AND (t.status IN ('pending', 'processing')
                        OR (t.status IN ('failed', 'cancelled') AND t.content_hash = a.content_hash)))
-  AND a.updated_at < statement_timestamp() - %(grace)s
+  AND a.updated_at < statement_timestamp() - %(grace)s * interval '1 second'
 ORDER BY a.id LIMIT %(limit)s
 """
 
@@ -69,7 +88,7 @@ ORDER BY a.id LIMIT %(limit)s
 def sweep_if_leader(interval: timedelta) -> Swept | None:
     """One sweep, unless another process has made one within the interval."""
     with connection.cursor() as cursor:
-        cursor.execute(_LEAD, [interval])
+        cursor.execute(_LEAD, [interval.total_seconds()])
         if cursor.fetchone() is None:
             return None
     return sweep()
@@ -110,10 +129,17 @@ def return_expired() -> tuple[int, int]:
     return len(rows) - len(parked), len(parked)
 
 
+def release_held(claimed_by: str) -> int:
+    """Gives back what a stopping worker still holds; answers how many tasks."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RELEASE_HELD, [claimed_by])
+        return int(cursor.rowcount)
+
+
 def enqueue_drift() -> int:
     """Enqueues articles whose text changed without anybody saying so (plain SQL, fixtures); answers how many."""
     # a save enqueues for itself, in its own transaction: only what is older than one can have been missed
-    grace = timedelta(milliseconds=settings.EMBEDDING_WORKER_INTERVAL)
+    grace = settings.EMBEDDING_WORKER_INTERVAL / 1000
     count = 0
     for space in Space.objects.receiving():
         with transaction.atomic(), connection.cursor() as cursor:

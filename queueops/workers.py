@@ -28,6 +28,11 @@ def register() -> Worker:
     raise RuntimeError("no free id in embedding_worker_status: set its sequence past the highest id")
 
 
+def claimant(worker_id: int) -> str:
+    """What a worker writes into `claimed_by`."""
+    return f"worker {worker_id}"
+
+
 def beat(worker_id: int) -> bool:
     """Notes that the process lives; False when its row is gone and it must register again."""
     return bool(Worker.objects.filter(pk=worker_id).update(last_seen_at=Now()))

@@ -59,12 +59,17 @@ _cache = _Cache()
 
 def query_vector(space: Space, query: str) -> WireVector:
     """The vector of a query in a space. Raises ProviderError when the provider does not give one in time."""
-    key = f"query:{space.pk}:{space.model}:{hashlib.blake2b(query.encode(), digest_size=16).hexdigest()}"
+    key = cache_key(space, query)
     if (found := _cache.get(key)) is not None:
         return found
     made = vectors.to_wire(_embed(space, query))[0]
     _cache.put(key, made)
     return made
+
+
+def cache_key(space: Space, query: str) -> str:
+    """Where a query's vector is kept."""
+    return f"query:{space.pk}:{space.model}:{hashlib.blake2b(query.encode(), digest_size=16).hexdigest()}"
 
 
 def _embed(space: Space, query: str) -> Matrix:

@@ -16,7 +16,7 @@ EXACT_FILTER_MOST = 5_000
 EF_SEARCH = 100
 _EF_SEARCH_MOST = 1_000
 _SCAN_TUPLES_MOST = 200_000
-_CHUNKS_PER_HIT = 3
+CHUNKS_PER_HIT = 3
 _WIDER = 8
 
 # The space's id, its width and the cast stand in the text word for word as in the index (embeddings/annindex.py):
@@ -66,7 +66,7 @@ def nearest(space: Space, vector: WireVector, k: int, metadata: dict[str, Any] |
     there are no more.
     """
     path = _path(space, metadata)
-    chunks = k * _CHUNKS_PER_HIT
+    chunks = k * CHUNKS_PER_HIT
     hits, seen = _ask(space, vector, k, metadata, path, chunks)
     while len(hits) < k and seen >= chunks:
         chunks *= _WIDER
@@ -94,7 +94,7 @@ def _ask(
     space: Space, vector: WireVector, k: int, metadata: dict[str, Any] | None, path: str, chunks: int
 ) -> tuple[list[Hit], int]:
     """(hits, chunks seen); fewer chunks than asked for means that there are no more."""
-    arguments = {
+    arguments: dict[str, str | int] = {
         "vector": f"[{','.join(map(repr, from_wire(vector)))}]",
         "filter": json.dumps(metadata),
         "chunks": chunks,

@@ -65,7 +65,7 @@ class AuditLog(models.Model):
         operation = uuid.uuid4()
         details = {"reason": reason, "scope": scope}
         shared = {"category": "operator", "actor": actor, "operation_id": operation, "message": message}
-        rows = [cls(**shared, metadata=details | {"tasks": len(task_ids or [])})]
-        rows += [cls(**shared, metadata=details, task_id=task_id) for task_id in task_ids or []]
-        cls.objects.bulk_create(rows, batch_size=1000)
+        rows = [AuditLog(**shared, metadata=details | {"tasks": len(task_ids or [])})]
+        rows += [AuditLog(**shared, metadata=details, task_id=task_id) for task_id in task_ids or []]
+        AuditLog.objects.bulk_create(rows, batch_size=1000)
         return operation

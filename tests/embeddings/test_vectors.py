@@ -1,6 +1,7 @@
 """What is written in Postgres' binary form is read back as it was."""
 
 import uuid
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ def article() -> Article:
 
 
 def chunk(article_id: int, index: int = 0, vector: bytes | None = None, **fields) -> StoredChunk:
-    defaults = {
+    defaults: dict[str, Any] = {
         "chunk_count": 1, "start": 3, "end": 9, "text_hash": bytes(range(16)), "source_version": 7,
         "source_hash": uuid.UUID(int=5),
     }  # fmt: skip
@@ -35,7 +36,11 @@ def test_a_chunk_is_stored_as_given():
     row = ArticleEmbedding.objects.get()
     assert (row.article_id, row.space_id, row.chunk_index, row.chunk_count) == (owner.pk, space.pk, 0, 1)
     assert (row.span.lower, row.span.upper) == (3, 9)
-    assert (bytes(row.text_hash), row.source_version, row.source_hash) == (bytes(range(16)), 7, uuid.UUID(int=5))
+    assert (bytes(row.text_hash), row.source_version, row.source_hash) == (
+        bytes(range(16)),
+        7,
+        uuid.UUID(int=5),
+    )
     np.testing.assert_array_equal(np.array(row.embedding, dtype=np.float32), numbers[0])
 
 
@@ -50,8 +55,12 @@ def test_replacing_leaves_other_articles_alone():
     space, one, other = make_space(), article(), article()
     (wire,) = vectors.to_wire(np.ones((1, 8), dtype=np.float32))
     vectors.replace(space.pk, [one.pk, other.pk], [chunk(one.pk, vector=wire), chunk(other.pk, vector=wire)])
-    vectors.replace(space.pk, [one.pk], [chunk(one.pk, 0, wire, chunk_count=2), chunk(one.pk, 1, wire, chunk_count=2)])
-    rows = ArticleEmbedding.objects.order_by("article_id", "chunk_index").values_list("article_id", "chunk_index")
+    vectors.replace(
+        space.pk, [one.pk], [chunk(one.pk, 0, wire, chunk_count=2), chunk(one.pk, 1, wire, chunk_count=2)]
+    )
+    rows = ArticleEmbedding.objects.order_by("article_id", "chunk_index").values_list(
+        "article_id", "chunk_index"
+    )
     assert list(rows) == [(one.pk, 0), (one.pk, 1), (other.pk, 0)]
 
 

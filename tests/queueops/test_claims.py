@@ -39,6 +39,8 @@ def test_a_claim_takes_the_task_and_reads_its_text(space, settings):
         found.token,
         "test",
     )
+    assert task.lease_expires_at is not None
+    assert task.processed_at is not None
     assert task.lease_expires_at - task.processed_at == timedelta(seconds=60)
 
 

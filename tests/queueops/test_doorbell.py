@@ -60,6 +60,7 @@ def test_a_save_that_is_rolled_back_rings_for_nobody():
 def test_with_the_broker_down_the_save_succeeds_as_fast_as_ever():
     make_space()
     broker = dramatiq.get_broker()
+    assert isinstance(broker, RedisBroker)
     real = broker.client
     broker.client = type(real).from_url("redis://127.0.0.1:9/0", socket_connect_timeout=0.5)
     try:
@@ -76,4 +77,5 @@ def test_a_wake_up_carries_nothing_but_its_version():
     broker = dramatiq.get_broker()
     assert isinstance(broker, RedisBroker)
     (raw,) = broker.client.hgetall(f"dramatiq:{doorbell.QUEUE}.msgs").values()
+    assert isinstance(raw, bytes)
     assert dramatiq.Message.decode(raw).kwargs == {"v": 1}

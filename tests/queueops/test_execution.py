@@ -185,6 +185,7 @@ def test_each_fault_leads_where_its_class_says(run, provider, fault, status, err
     assert run().retried == 1
     task = Task.objects.get()
     assert (task.status, task.error_class, task.attempts) == (status, error_class, attempts)
+    assert task.processed_at is not None
     assert task.scheduled_at > task.processed_at
     assert task.error_message
     assert not article.embeddings.exists()

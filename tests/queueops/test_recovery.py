@@ -146,7 +146,7 @@ def test_the_search_for_drift_reads_each_article_once(space):
     make_tasks(2000, space, status="completed")
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    plan = plan_of(recovery._DRIFTED, {"space": space.pk, "grace": timedelta(0), "limit": 100})
+    plan = plan_of(recovery._DRIFTED, {"space": space.pk, "grace": 0, "limit": 100})
     assert plan.count("Seq Scan on articles") <= 1, plan
     assert "SubPlan" not in plan, plan
 
@@ -163,5 +163,29 @@ def test_a_space_that_has_grown_gets_its_index_once_nothing_is_due(space, worker
     broker.client.flushdb()
     recovery.sweep()
     (raw,) = broker.client.hgetall("dramatiq:embed.msgs").values()
+    assert isinstance(raw, bytes)
     assert dramatiq.Message.decode(raw).actor_name == rings
     broker.client.flushdb()
+
+
+def test_a_stopping_worker_gives_back_what_it_holds_without_charging_an_attempt(space, worker):
+    make_tasks(2, space)
+    held = claims.claim_due(space, 2, worker.pk, "worker 7")
+    make_article()
+    claims.claim_due(space, 1, worker.pk, "worker 8")
+    assert recovery.release_held("worker 7") == 2
+    assert Task.objects.filter(status="pending", attempts=0).count() == 2
+    assert Task.objects.processing().get().claimed_by == "worker 8"
+    assert execution.execute(held).lost == 2  # a thread of it that still finishes
+
+
+def test_a_released_task_whose_article_has_a_newer_one_ends_as_superseded(space, worker):
+    article = make_article()
+    claims.claim_due(space, 1, worker.pk, "worker 7")
+    article.content = "Newer."
+    article.save()
+    recovery.release_held("worker 7")
+    assert sorted(Task.objects.values_list("status", "outcome")) == [
+        ("completed", "superseded"),
+        ("pending", ""),
+    ]
