@@ -1,0 +1,139 @@
+"""How fast a backlog is worked off: real worker processes, started and idle, then N tasks appear and one bell rings."""
+
+import argparse
+import contextlib
+import itertools
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.tools import writing
+from benchmarks.tools.report import percentile, say, spread, tell
+from benchmarks.tools.stack import Stack, own_stack, wait_until
+from benchmarks.tools.usage import Usage
+from config.stack import paths
+from config.stack.service import Service
+
+# the first of them are claimed while only one worker has heard the bell
+FROM_SHARE = 0.05
+# not counted: every thread has its connection before anything is measured
+_WARM_UP = 4_000
+_DONE = "SELECT coalesce(sum(tasks_done), 0)::bigint FROM embedding_worker_status"
+_EXACT = """
+SELECT count(*) FROM articles a WHERE 1 = (
+    SELECT count(*) FROM article_embeddings e
+    WHERE e.article_id = a.id AND e.source_hash = a.content_hash AND e.embedding IS NOT NULL)
+"""
+
+
+def main(words: list[str] | None = None) -> None:
+    options = _options(words)
+    with own_stack() as stack:
+        rows = [
+            row
+            for processes, threads, batch in itertools.product(
+                options.processes, options.threads, options.batch
+            )
+            for row in _measure(stack, options, processes, threads, batch)
+        ]
+        tell("drain", options, rows)
+
+
+def _options(words: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./dev bench drain", description=__doc__)
+    add = parser.add_argument
+    add("--n", type=int, default=20_000, help="articles")
+    add("--latency-ms", type=float, nargs="+", default=[0, 50], help="of the provider, each in turn")
+    add("--repeat", type=int, default=3)
+    add("--processes", type=int, nargs="+", default=[2])
+    add("--threads", type=int, nargs="+", default=[4], help="in each process")
+    add("--batch", type=int, nargs="+", default=[0], help="tasks a claim, 0: what the product chooses")
+    add(
+        "--limit-script",
+        type=Path,
+        help="a hand-written pipeline to run beside (its `pipe` mode, PERF_PG_URI)",
+    )
+    add("--limit-python", default=sys.executable, help="the Python that has what the limit needs")
+    add("--limit-shape", default="2:4:100", help="processes:threads:batch of the limit")
+    return parser.parse_args(words)
+
+
+def _measure(
+    stack: Stack, options: argparse.Namespace, processes: int, threads: int, batch: int
+) -> Iterator[dict[str, Any]]:
+    """One row for each latency: repeated runs of the same worker processes."""
+    with stack.workers(processes, threads, batch) as workers:
+        _run(stack, workers, min(options.n, _WARM_UP), 0)
+        for latency in options.latency_ms:
+            shape = {"latency_ms": latency, "processes": processes, "threads": threads, "batch": batch}
+            runs = [_run(stack, workers, options.n, latency) for _ in range(options.repeat)]
+            row = shape | {"docs_per_second": spread([run["docs_per_second"] for run in runs]), "runs": runs}
+            if options.limit_script:
+                row |= _beside(stack, options, latency, row["docs_per_second"]["median"])
+            say(f"{shape}: {row['docs_per_second']}")
+            yield row
+
+
+def _run(stack: Stack, workers: Service, count: int, latency: float) -> dict[str, Any]:
+    stack.empty()
+    stack.provider.configure(latency_ms=latency)
+    stack.database.execute("UPDATE queue_state SET is_paused = true")
+    writing.write_articles(stack, count, with_tasks=True)
+    stack.settle_down()
+    before = stack.value(_DONE)
+    members = {"workers": workers, "postgres": stack.postgres, "provider": stack.provider}
+    with contextlib.ExitStack() as entered:
+        used = {name: entered.enter_context(Usage(it.process.pid)) for name, it in members.items()}
+        started = time.monotonic()
+        stack.database.execute("UPDATE queue_state SET is_paused = false")
+        stack.load("queueops.doorbell.ring")()
+        wait_until(lambda: stack.value(_DONE) - before >= count, f"{count} tasks")
+        seconds = time.monotonic() - started
+    assert stack.value(_EXACT) == count, "an article lacks its vector, or has more than one"
+    stats = stack.provider.stats()
+    return {
+        "docs_per_second": round(_speed(stack)),
+        "seconds": round(seconds, 3),
+        "requests": stats["requests"],
+        "most_in_flight": stats["max_in_flight"],
+        "workers_peak_rss_mib": used["workers"].peak_mib,
+        "cpu_seconds": {name: each.seconds for name, each in used.items()},
+    }
+
+
+def _speed(stack: Stack) -> float:
+    """Documents a second between 5% and 100% of them."""
+    rows = stack.database.execute(
+        "SELECT extract(epoch FROM completed_at)::float8 FROM embedding_tasks WHERE status = 'completed'"
+    ).fetchall()
+    ended: list[float] = [moment for (moment,) in rows]
+    return len(ended) * (1 - FROM_SHARE) / max(max(ended) - percentile(ended, FROM_SHARE), 0.001)
+
+
+def _beside(stack: Stack, options: argparse.Namespace, latency: float, ours: float) -> dict[str, Any]:
+    """What the hand-written pipeline does on the same server in the same minute."""
+    stack.database.execute("DROP DATABASE IF EXISTS bench_limit")
+    stack.database.execute("CREATE DATABASE bench_limit")
+    address = paths.postgres_url(stack.postgres.socket_dir, "bench_limit")
+    ran = subprocess.run(
+        [
+            *[options.limit_python, str(options.limit_script), "pipe", "-n", str(options.n), "--repeat", "3"],
+            *["--latency", str(latency), "--cfg", options.limit_shape],
+        ],
+        env={"PERF_PG_URI": address, "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = re.search(r"docs/s ([\d,]+)", ran.stdout)
+    assert found, f"the limit said {ran.stdout!r}"
+    limit = int(found[1].replace(",", ""))
+    return {"limit_docs_per_second": limit, "share_of_limit": round(ours / limit, 3)}
+
+
+if __name__ == "__main__":
+    main()

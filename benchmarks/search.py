@@ -1,0 +1,160 @@
+"""How fast and how right search is over many vectors: the statement alone, the search in process, and over the API."""
+
+import argparse
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.core.cache import cache
+from django.db import transaction
+
+from benchmarks.tools import clusters, http_load, writing
+from benchmarks.tools.report import latencies, say, tell
+from benchmarks.tools.stack import DIMENSIONS, TOKEN, Stack, own_stack
+from embeddings import vectors
+from embeddings.vectors import StoredChunk, WireVector
+
+K = 10
+_FILTER = {"hundredth": 7}
+_WRITE_BATCH = 2_000
+_WARM_UP = 50
+
+
+def main(words: list[str] | None = None) -> None:
+    options = _options(words)
+    with own_stack() as stack:
+        data = clusters.clustered(options.n, options.queries, DIMENSIONS)
+        bench = _Bench(stack, data)
+        built = bench.fill()
+        stack.web()
+        kept = np.arange(options.n) % 100 == _FILTER["hundredth"]
+        results = {"build": built}
+        for name, metadata, truth in (
+            ("all", None, clusters.nearest_exactly(data, K)),
+            ("filter_1_percent", _FILTER, clusters.nearest_exactly(data, K, kept)),
+        ):
+            results[name] = bench.measure(metadata, truth)
+            say(f"{name}: {results[name]}")
+        tell("search", options, results)
+
+
+def _options(words: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./dev bench search", description=__doc__)
+    parser.add_argument("--n", type=int, default=100_000, help="articles, one vector each")
+    parser.add_argument("--queries", type=int, default=500)
+    return parser.parse_args(words)
+
+
+class _Bench:
+    """The articles with their vectors, and the three ways to ask for the nearest."""
+
+    def __init__(self, stack: Stack, data: clusters.Data) -> None:
+        self.stack = stack
+        self.data = data
+        self.space = stack.load("embeddings.models.Space").objects.serving()
+        self.semantic = stack.load("embeddings.search.semantic")
+        self.query_wires = vectors.to_wire(data.queries)
+        self.queries = [f"query number {number}" for number in range(len(data.queries))]
+
+    def fill(self) -> dict[str, Any]:
+        """Writes articles and vectors, builds the index, and puts the queries' vectors where searches look first."""
+        say(f"writing {len(self.data.vectors):,} articles and vectors")
+        writing.write_articles(self.stack, len(self.data.vectors), with_tasks=False)
+        seconds = _timed(self._write_vectors)
+        self.stack.settle_down()
+        say("building the index")
+        index_seconds = _timed(lambda: self.stack.load("embeddings.annindex.build")(self.space))
+        self.stack.settle_down()
+        cache_key = self.stack.load("embeddings.search.query_vector.cache_key")
+        for query, wire in zip(self.queries, self.query_wires, strict=True):
+            cache.set(cache_key(self.space, query), wire)
+        return {
+            "vectors_per_second": round(len(self.data.vectors) / seconds),
+            "index_seconds": round(index_seconds, 1),
+        }
+
+    def measure(self, metadata: dict[str, Any] | None, truth: list[set[int]]) -> dict[str, Any]:
+        """Latency of each way, and what the API adds to the statement."""
+        path = self.semantic.nearest(self.space, self.query_wires[0], K, metadata).path
+        raw = latencies(list(self._raw(path, metadata)))
+        self._in_process(metadata, truth[:_WARM_UP])
+        inside, recall = self._in_process(metadata, truth)
+        api = latencies(self._over_http(metadata))
+        return {
+            "path": path,
+            "recall_at_10": round(recall, 4),
+            "statement": raw,
+            "in_process": latencies(inside),
+            "api": api,
+            "api_overhead_p50_ms": round(api["p50_ms"] - raw["p50_ms"], 2),
+        }
+
+    def _write_vectors(self) -> None:
+        known = self.stack.database.execute("SELECT id, content_hash FROM articles ORDER BY id").fetchall()
+        wires = vectors.to_wire(self.data.vectors)
+        self.row_of = {article_id: row for row, (article_id, _) in enumerate(known)}
+        for first in range(0, len(known), _WRITE_BATCH):
+            part = slice(first, first + _WRITE_BATCH)
+            ids = [article_id for article_id, _ in known[part]]
+            with transaction.atomic():
+                vectors.replace(self.space.pk, ids, _chunks(known[part], wires[part]))
+
+    def _raw(self, path: str, metadata: dict[str, Any] | None) -> Iterator[float]:
+        """Seconds of our own statement through the driver alone."""
+        statement = self.semantic.sql(self.space, path).encode()
+        chunks = K * self.semantic.CHUNKS_PER_HIT
+        self.stack.database.execute(f"SET hnsw.ef_search = {self.semantic.EF_SEARCH}".encode())
+        for number, query in enumerate([*self.data.queries[:_WARM_UP], *self.data.queries]):
+            vector = f"[{','.join(map(repr, query.tolist()))}]"
+            arguments = {"vector": vector, "filter": json.dumps(metadata), "chunks": chunks, "k": K}
+            started = time.perf_counter()
+            rows = self.stack.database.execute(statement, arguments).fetchall()
+            seconds = time.perf_counter() - started
+            assert len(rows) == min(K, len(self.row_of))
+            if number >= _WARM_UP:
+                yield seconds
+
+    def _in_process(
+        self, metadata: dict[str, Any] | None, truth: Sequence[set[int]]
+    ) -> tuple[list[float], float]:
+        """(seconds of each search, share of the true neighbours found)."""
+        seconds, found = [], 0
+        for wire, wanted in zip(self.query_wires, truth, strict=False):
+            started = time.perf_counter()
+            hits = self.semantic.nearest(self.space, wire, K, metadata).hits
+            seconds.append(time.perf_counter() - started)
+            found += len({int(hit.slug.rpartition("-")[2]) for hit in hits} & wanted)
+        return seconds, found / sum(map(len, truth))
+
+    def _over_http(self, metadata: dict[str, Any] | None) -> list[float]:
+        bodies = self.stack.data_dir / "queries.jsonl"
+        asked = [*self.queries[:_WARM_UP], *self.queries]
+        _write_bodies(bodies, asked, metadata)
+        load = http_load.run(f"{self.stack.web_url}/api/search", TOKEN, 1, bodies)
+        assert set(load.statuses) == {"200"}, (load.statuses, self.stack.web_lines())
+        return load.latencies[-len(self.queries) :]
+
+
+def _chunks(known: Sequence[tuple[Any, ...]], wires: Sequence[WireVector]) -> Iterator[StoredChunk]:
+    for (article_id, content_hash), wire in zip(known, wires, strict=True):
+        yield StoredChunk(article_id, 0, 1, 0, 100, uuid.uuid4().bytes, 1, content_hash, wire)
+
+
+def _write_bodies(path: Path, queries: Sequence[str], metadata: dict[str, Any] | None) -> None:
+    with path.open("w") as file:
+        for query in queries:
+            file.write(json.dumps({"query": query, "k": K, "filter": metadata or {}}) + "\n")
+
+
+def _timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main()
