@@ -10,7 +10,7 @@ from articles.importing import pydoc_text
 from articles.importing.entries import Entry, Row, Source
 from articles.importing.pydoc_reader import ClassDoc, ModuleDoc, read_imported, read_source, submodules
 
-MAX_ARTICLES = 420
+MAX_ARTICLES = 400
 _CLASSES_A_MODULE = 8
 _LEAST_DOC = 30  # characters: less than that tells nobody anything
 _LEAST_MODULE_DOC = 120
@@ -40,10 +40,11 @@ _KNOWN_AS = {"posixpath": "os.path"}
 # Their classes come before those of others when there is not room for all.
 _EVERYDAY = frozenset({
     "argparse", "asyncio", "builtins", "collections", "concurrent", "configparser", "contextlib", "csv", "datetime",
-    "decimal", "difflib", "email", "enum", "fractions", "functools", "http", "io", "ipaddress", "itertools", "json",
-    "logging", "multiprocessing", "pathlib", "pickle", "queue", "random", "sched", "selectors", "shelve", "smtplib",
-    "socket", "socketserver", "sqlite3", "statistics", "string", "subprocess", "tarfile", "tempfile", "textwrap",
-    "threading", "timeit", "types", "typing", "unittest", "urllib", "uuid", "weakref", "xml", "zipfile",
+    "decimal", "difflib", "email.message", "email.parser", "enum", "fractions", "functools", "http", "io",
+    "ipaddress", "itertools", "json", "logging", "multiprocessing", "pathlib", "pickle", "queue", "random", "sched",
+    "selectors", "smtplib", "socket", "socketserver", "sqlite3", "statistics", "string", "subprocess", "tarfile",
+    "tempfile", "textwrap", "threading", "timeit", "typing", "unittest", "urllib", "uuid", "weakref",
+    "xml.etree.ElementTree", "zipfile",
 })  # fmt: skip
 
 
@@ -110,9 +111,7 @@ def _best_classes(modules: Iterable[ModuleDoc], count: int) -> list[tuple[str, C
         ranked = sorted(filter(_is_article, module.classes), key=_size, reverse=True)
         for item in ranked[:_CLASSES_A_MODULE]:
             candidates.setdefault(item, module.name)
-    everyday_first = sorted(
-        candidates, key=lambda item: (_top(candidates[item]) not in _EVERYDAY, -_size(item))
-    )
+    everyday_first = sorted(candidates, key=lambda item: (not _is_everyday(candidates[item]), -_size(item)))
     chosen = frozenset(everyday_first[:count])
     return [(module_name, item) for item, module_name in candidates.items() if item in chosen]
 
@@ -125,5 +124,5 @@ def _size(item: ClassDoc) -> int:
     return len(item.doc) + sum(len(method.doc) for method in item.methods)
 
 
-def _top(module_name: str) -> str:
-    return module_name.partition(".")[0]
+def _is_everyday(module_name: str) -> bool:
+    return module_name in _EVERYDAY or module_name.partition(".")[0] in _EVERYDAY

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from articles.importing.entries import Row
 from articles.importing.pydoc_reader import ClassDoc, ModuleDoc
 
-MAX_CONTENT = 6_000
-_MAX_DOC = 3_800
+MAX_CONTENT = 5_000
+_MAX_DOC = 3_000
 _ROOM_FOR_HEADINGS = 200
 _MAX_SUMMARY = 160
 

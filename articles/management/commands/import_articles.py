@@ -22,14 +22,19 @@ from articles.importing.pydoc_source import open_pydoc
 from articles.importing.summary import Summary
 
 _MAX_BATCH_SIZE = 5_000
-_UNREADABLE = 2  # exit code; 1 says that some entries were refused
+# Exit codes; 1 says that some entries were refused.
+_UNREADABLE = 2
+_FAILED = 3
+_INTERRUPTED = 130
+_GO_ON = "Batches written before that are kept; import the same source again to go on."
 
 
 class Command(BaseCommand):
     help = (
         "Imports articles in batches, each in its own transaction. They are matched by slug (made from the title "
         "where there is none): equal ones are left alone, changed ones updated, with their history kept. "
-        "Exits with 0 when all were imported, 1 when some were refused, 2 when the source cannot be read."
+        "Exits with 0 when all were imported, 1 when some were refused, 2 when the source cannot be read, "
+        "3 when the database stopped it."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -65,10 +70,13 @@ class Command(BaseCommand):
             summary = self._import(source, options["batch_size"], options["author"])
         except (SourceUnreadable, OSError) as error:
             raise CommandError(str(error), returncode=_UNREADABLE) from error
+        except KeyboardInterrupt as error:
+            raise CommandError(f"stopped. {_GO_ON}", returncode=_INTERRUPTED) from error
         except DatabaseError as error:
             reason = str(error).partition("\n")[0]
-            told = "Batches written before that are kept; import the same source again to go on."
-            raise CommandError(f"the database stopped the import: {reason}. {told}") from error
+            raise CommandError(
+                f"the database stopped the import: {reason}. {_GO_ON}", returncode=_FAILED
+            ) from error
         self._report(source.name, summary, time.monotonic() - started, as_json=options["json"])
         if summary.refused:
             sys.exit(1)
