@@ -14,6 +14,8 @@ from articles.importing.pydoc_reader import read_imported, read_source, submodul
 from articles.importing.pydoc_source import open_pydoc
 from articles.importing.pydoc_text import MAX_CONTENT, summary
 
+pytestmark = pytest.mark.xdist_group("pydoc")  # in one process, so that the corpus is read once
+
 
 @cache
 def corpus() -> dict[str, Row]:
