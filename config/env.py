@@ -8,10 +8,20 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-_FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+_FLAGS = {
+    "true": True,
+    "1": True,
+    "yes": True,
+    "on": True,
+    "false": False,
+    "0": False,
+    "no": False,
+    "off": False,
+}
 
 
-def _refuse(name: str, value: str, may_hold: str) -> ImproperlyConfigured:
+def refuse(name: str, value: str, may_hold: str) -> ImproperlyConfigured:
+    """The one sentence about a value that cannot be used; for the caller to raise."""
     return ImproperlyConfigured(f"{name} holds {value!r}; it may hold {may_hold}.")
 
 
@@ -31,7 +41,7 @@ def flag(name: str, default: bool) -> bool:
     if not value:
         return default
     if value.lower() not in _FLAGS:
-        raise _refuse(name, value, "true or false")
+        raise refuse(name, value, "true or false")
     return _FLAGS[value.lower()]
 
 
@@ -44,9 +54,9 @@ def integer(name: str, default: int, low: int, high: int, unit: str = "") -> int
     try:
         number = int(value)
     except ValueError:
-        raise _refuse(name, value, may_hold) from None
+        raise refuse(name, value, may_hold) from None
     if not low <= number <= high:
-        raise _refuse(name, value, may_hold)
+        raise refuse(name, value, may_hold)
     return number
 
 
@@ -54,7 +64,7 @@ def choice(name: str, default: str, allowed: Sequence[str]) -> str:
     """One of a closed set of words, in any case."""
     value = text(name, default).lower()
     if value not in allowed:
-        raise _refuse(name, value, " or ".join([", ".join(allowed[:-1]), allowed[-1]]))
+        raise refuse(name, value, " or ".join([", ".join(allowed[:-1]), allowed[-1]]))
     return value
 
 

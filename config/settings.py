@@ -10,6 +10,7 @@ from config import env, logs
 from config.instance import kept_secret
 from config.stack import paths
 from config.unfold import UNFOLD as UNFOLD
+from embeddings.catalogue import spec_of
 
 django_stubs_ext.monkeypatch()  # lets generic classes such as ModelAdmin[Article] be written at run time
 
@@ -65,8 +66,13 @@ _default_model = {
 }
 EMBEDDING_MODEL = env.text("EMBEDDING_MODEL", _default_model[EMBEDDING_PROVIDER])
 EMBEDDING_DIMENSIONS = env.integer("EMBEDDING_DIMENSIONS", 0, 0, 16_000, "0: what the model gives")
+spec_of(EMBEDDING_MODEL, EMBEDDING_DIMENSIONS)  # refuses a model whose width nobody knows
+if EMBEDDING_PROVIDER == "local" and EMBEDDING_MODEL != _default_model["local"]:
+    raise env.refuse("EMBEDDING_MODEL", EMBEDDING_MODEL, f"{_default_model['local']} with EMBEDDING_PROVIDER=local")
 OPENAI_API_KEY = env.secret("OPENAI_API_KEY")
 OPENAI_BASE_URL = env.http_url("OPENAI_BASE_URL", "https://api.openai.com/v1")
+if EMBEDDING_PROVIDER == "openai" and not OPENAI_API_KEY and OPENAI_BASE_URL == "https://api.openai.com/v1":
+    raise env.refuse("OPENAI_API_KEY", "", "a key, unless OPENAI_BASE_URL names a server that needs none")
 OLLAMA_BASE_URL = env.http_url("OLLAMA_BASE_URL", "http://localhost:11434")
 LOCAL_EMBEDDER_PORT = env.integer(
     "LOCAL_EMBEDDER_PORT", PORT + 10_000 if PORT <= 55_535 else PORT - 10_000, 1, 65535

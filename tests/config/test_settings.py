@@ -1,0 +1,48 @@
+"""A setting that cannot be used stops the start with one sentence; secrets are not repeated in it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def start_with(tmp_path: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", "runstack", "--help"],
+        cwd=ROOT, env=os.environ | {"DATA_DIR": str(tmp_path)} | settings, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("EMBEDDING_PROVIDER", "foo", "EMBEDDING_PROVIDER holds 'foo'; it may hold local, openai or ollama."),
+        ("PORT", "99999", "PORT holds '99999'; it may hold a whole number from 1 to 65,535."),
+        ("EMBEDDING_MAX_RETRIES", "many", "EMBEDDING_MAX_RETRIES holds 'many'; it may hold a whole number from 1 to 100."),
+        ("SEMANTIC_SEARCH_ENABLED", "maybe", "SEMANTIC_SEARCH_ENABLED holds 'maybe'; it may hold true or false."),
+        ("EMBEDDING_PROVIDER", "openai", "OPENAI_API_KEY holds ''; it may hold a key"),
+        ("EMBEDDING_MODEL", "unknown", "EMBEDDING_MODEL holds 'unknown', which Vectorpress does not know"),
+        ("OLLAMA_BASE_URL", "ftp://x", "OLLAMA_BASE_URL is not an address we can use"),
+        ("DATABASE_URL", "mysql://u:s3cret@h/d", "DATABASE_URL cannot be read"),
+        ("REDIS_URL", "s3cret", "REDIS_URL cannot be read"),
+    ],
+)
+def test_a_bad_value_stops_the_start_with_one_sentence(tmp_path, name, value, sentence):
+    done = start_with(tmp_path, **{name: value})
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"cannot start: {sentence}")
+    assert done.stderr.count("\n") == 1
+    assert "s3cret" not in done.stderr
+
+
+def test_the_secrets_of_an_installation_are_made_once_and_for_its_owner_alone(tmp_path):
+    for _ in range(2):
+        done = start_with(tmp_path, SECRET_KEY="", AUTH_TOKEN="")
+        assert done.returncode == 0, done.stderr
+    kept = {path.name: path for path in tmp_path.iterdir()}
+    assert set(kept) == {"secret_key", "auth_token"}
+    assert {path.stat().st_mode & 0o777 for path in kept.values()} == {0o600}
