@@ -1,0 +1,39 @@
+"""What the documents say of the code is true of the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SETTINGS = re.compile(r'env\.(?:text|secret|flag|integer|choice|http_url|redis_url|database)\(\s*"([A-Z_]+)"')
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_a_page_names_exists(page):
+    text = page.read_text()
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
+    for link in links:
+        assert (page.parent / link).exists(), f"{page.name} links to {link}"
+    named = re.findall(r"`((?:articles|embeddings|queueops|access|config|tests|benchmarks|docs)/[\w/.*-]+)`", text)
+    for name in named:
+        assert list(ROOT.glob(name)), f"{page.name} names {name}"
+
+
+def test_the_readme_has_every_setting_and_no_other():
+    settings = set(SETTINGS.findall((ROOT / "config/settings.py").read_text()))
+    table = set(re.findall(r"^\| `([A-Z_]+)`", (ROOT / "README.md").read_text(), re.MULTILINE))
+    assert table == settings
+
+
+def test_each_dependency_has_its_reason():
+    reasons = (ROOT / "docs/decisions/0002-dependencies.md").read_text().lower()
+    wanted = re.findall(r"^([a-z][\w-]*)", (ROOT / "requirements/run.in").read_text(), re.MULTILINE)
+    missing = [name for name in wanted if name not in reasons]
+    assert not missing
+
+
+def test_the_locks_name_no_address():
+    for lock in (ROOT / "requirements").glob("*.lock"):
+        assert "://" not in lock.read_text()
