@@ -34,6 +34,7 @@ def configure(level: str) -> None:
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
             "root": {"handlers": ["stderr"], "level": level},
             "loggers": {
+                "psycopg.pool": {"level": "ERROR"},  # it would tell of every try of a connection
                 "httpx": {"level": "WARNING"},
                 "httpcore": {"level": "WARNING"},
                 "django_structlog": {"level": "WARNING"},  # two lines a request would cost more than it tells

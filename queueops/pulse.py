@@ -8,7 +8,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from queueops import recovery, workers
+from queueops import recovery, retention, workers
 
 _BEAT_SECONDS = 5.0
 
@@ -71,6 +71,7 @@ class Pulse:
             if not workers.beat(self.registered()):
                 self.worker_id = None
             swept = recovery.sweep_if_leader(timedelta(seconds=interval))
+            retention.clean_if_leader()
             if swept and (swept.returned or swept.parked or swept.drifted):
                 log.warning("sweep", returned=swept.returned, parked=swept.parked, drifted=swept.drifted)
         except (DatabaseError, InterfaceError) as error:

@@ -74,6 +74,7 @@ class Migration(migrations.Migration):
                 ('changed_by', models.CharField(blank=True, db_default='', default='', max_length=150)),
                 ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('swept_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('cleaned_at', models.DateTimeField(blank=True, editable=False, null=True)),
             ],
             options={
                 'verbose_name_plural': 'queue state',

@@ -26,6 +26,7 @@ class QueueState(models.Model):
     changed_by = models.CharField(max_length=150, blank=True, default="", db_default="")
     changed_at = models.DateTimeField(db_default=Now())
     swept_at = models.DateTimeField(null=True, blank=True, editable=False)
+    cleaned_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         db_table = "queue_state"

@@ -1,0 +1,41 @@
+"""The migrations say what the models say."""
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+pytestmark = pytest.mark.django_db
+
+
+def test_no_model_has_a_change_without_a_migration():
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_audit_rows_cannot_be_changed_even_with_plain_sql():
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO embedding_audit_logs (category, message) VALUES ('engine', 'x') RETURNING level")
+        assert cursor.fetchone() == ("info",)
+        with pytest.raises(Exception, match="append-only"):
+            cursor.execute("UPDATE embedding_audit_logs SET message = 'y'")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO embedding_worker_status (id, is_running) VALUES (1, false)"
+        " ON CONFLICT (id) DO UPDATE SET is_running = false",
+        "INSERT INTO performance_metrics (name, value) VALUES ('n', 1)",
+        "INSERT INTO articles (slug, title) VALUES ('s', 'T')",
+        "INSERT INTO queue_state DEFAULT VALUES ON CONFLICT (id) DO NOTHING",
+        "DELETE FROM embedding_tasks",
+        "DELETE FROM embedding_audit_logs",
+    ],
+)
+def test_operators_statements_need_name_no_more_than_they_say(statement):
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def test_articles_metadata_is_always_an_object():
+    with connection.cursor() as cursor, pytest.raises(Exception, match="articles_metadata_is_object"):
+        cursor.execute("INSERT INTO articles (slug, title, metadata) VALUES ('s', 'T', '[]')")
