@@ -45,6 +45,9 @@ if env.flag("DATABASE_POOL", True):
     _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": _pool_max, "timeout": 10}
 _database["OPTIONS"] |= {"application_name": f"vectorpress@{socket.gethostname()}"[:63]}
 _database["CONN_MAX_AGE"] = 0
+_database["CONN_HEALTH_CHECKS"] = (
+    True  # after a restart of the server the pool must not hand out dead connections
+)
 DATABASES: dict[str, dict[str, Any]] = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {
@@ -68,7 +71,9 @@ EMBEDDING_MODEL = env.text("EMBEDDING_MODEL", _default_model[EMBEDDING_PROVIDER]
 EMBEDDING_DIMENSIONS = env.integer("EMBEDDING_DIMENSIONS", 0, 0, 16_000, "0: what the model gives")
 spec_of(EMBEDDING_MODEL, EMBEDDING_DIMENSIONS)  # refuses a model whose width nobody knows
 if EMBEDDING_PROVIDER == "local" and EMBEDDING_MODEL != _default_model["local"]:
-    raise env.refuse("EMBEDDING_MODEL", EMBEDDING_MODEL, f"{_default_model['local']} with EMBEDDING_PROVIDER=local")
+    raise env.refuse(
+        "EMBEDDING_MODEL", EMBEDDING_MODEL, f"{_default_model['local']} with EMBEDDING_PROVIDER=local"
+    )
 OPENAI_API_KEY = env.secret("OPENAI_API_KEY")
 OPENAI_BASE_URL = env.http_url("OPENAI_BASE_URL", "https://api.openai.com/v1")
 if EMBEDDING_PROVIDER == "openai" and not OPENAI_API_KEY and OPENAI_BASE_URL == "https://api.openai.com/v1":

@@ -15,7 +15,7 @@ from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS_TO_START = 90.0
-KEPT_FROM_THE_SHELL = ("PATH", "HOME", "LANG", "TMPDIR")
+KEPT_FROM_THE_SHELL = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
 
 
 class Stack:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 from config.stack.processes import Process
 from tests.config.living import lives
@@ -70,34 +71,36 @@ def test_what_a_killed_leader_leaves_of_its_group_is_killed_too() -> None:
 
 
 def test_a_process_ends_with_the_one_that_started_it() -> None:
-    starter = running("Process('child', ['/bin/sleep', '600']).start().pid")
-    assert starter.stdout
-    child = int(starter.stdout.readline())
-    starter.kill()
-    starter.communicate()
-    wait_until(lambda: not lives(child), what="the end of the child")
+    assert_ends_with_its_starter(
+        """
+        child = Process("child", ["/bin/sleep", "600"]).start()
+        print(child.pid, flush=True)
+        """
+    )
 
 
 def test_a_killed_supervisors_leash_ends_leaders_and_their_children() -> None:
-    starter = running(
-        "[p := Process('child', ['/bin/sh', '-c', 'sleep 600 & echo $!; wait']).start(),"
-        " Leash(keep_open=1).hold([(p.pid, p.stop_signal)]), p.exited.wait(0.5), p.last_lines[0]][-1]"
+    assert_ends_with_its_starter(
+        """
+        leader = Process("leader", ["/bin/sh", "-c", "sleep 600 & echo $!; wait"])
+        leader.on_line = lambda _, grandchild: print(grandchild, flush=True)
+        leader.start()
+        Leash(keep_open=1).hold([(leader.pid, leader.stop_signal)])
+        """
     )
-    assert starter.stdout
-    grandchild = int(starter.stdout.readline())
-    starter.kill()
-    starter.communicate()
-    wait_until(lambda: not lives(grandchild), what="the end of the grandchild")
 
 
-def running(expression: str) -> subprocess.Popen[str]:
-    """A Python that evaluates this, prints the result and then waits for ever."""
+def assert_ends_with_its_starter(script: str) -> None:
+    """Runs this in a Python that is killed as soon as it has printed the process id of what must end with it."""
     imports = (
-        "from config.stack.processes import Process; from config.stack.leash import Leash; import signal"
+        "import signal\nfrom config.stack.leash import Leash\nfrom config.stack.processes import Process\n"
     )
-    return subprocess.Popen(
-        [sys.executable, "-c", f"{imports}; print({expression}, flush=True); signal.pause()"],
-        stdout=subprocess.PIPE,
-        cwd=ROOT,
-        text=True,
-    )
+    program = imports + dedent(script) + "signal.pause()\n"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=ROOT, text=True
+    ) as starter:
+        assert starter.stdout
+        witness = int(starter.stdout.readline())
+        assert lives(witness)
+        starter.kill()
+    wait_until(lambda: not lives(witness), what="the end of what it started")

@@ -106,6 +106,13 @@ def test_a_killed_postgres_is_started_again_with_its_data(stack: Stack, data_dir
     os.kill(postmaster, signal.SIGKILL)
     stack.await_line("postgres was ended by SIGKILL; it is started again", after=seen)
     wait_until(lambda: admins(data_dir) == 1, 30, "Postgres")
+    token = (data_dir / "auth_token").read_text().strip()
+    answer = httpx.get(
+        f"http://127.0.0.1:{stack.port}/api/articles",
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=30,
+    )
+    assert answer.status_code == 200
 
 
 def admins(data_dir: Path) -> int | None:
@@ -119,14 +126,14 @@ def admins(data_dir: Path) -> int | None:
 
 
 def test_a_killed_supervisor_leaves_nothing_running_and_the_next_has_all_data(tmp_path: Path) -> None:
-    killed = Stack(tmp_path, free_port(), EMBEDDING_PROVIDER="openai")
+    killed = Stack(tmp_path, free_port(), EMBEDDING_PROVIDER="ollama")
     killed.await_line("stop    Ctrl-C")
     assert killed.pids("granian")
     killed.signal(signal.SIGKILL)
     killed.await_end()
     wait_until(lambda: not killed.processes(), 10, "the end of everything")
 
-    successor = Stack(tmp_path, free_port(), EMBEDDING_PROVIDER="openai")
+    successor = Stack(tmp_path, free_port(), EMBEDDING_PROVIDER="ollama")
     successor.await_line(f"admin, with the password in {tmp_path / 'admin_login'}")
     assert admins(tmp_path) == 1
 
@@ -144,7 +151,7 @@ def test_a_bad_setting_stops_the_start_with_one_sentence(tmp_path: Path) -> None
 def test_a_database_that_does_not_answer_is_named_by_its_setting(tmp_path: Path) -> None:
     nowhere = f"postgresql://postgres@127.0.0.1:{free_port()}/vectorpress"
     sentence = refused(
-        tmp_path, free_port(), DATABASE_URL=nowhere, DATABASE_POOL="0", EMBEDDING_PROVIDER="openai"
+        tmp_path, free_port(), DATABASE_URL=nowhere, DATABASE_POOL="0", EMBEDDING_PROVIDER="ollama"
     )
     assert "The database that DATABASE_URL names cannot be used" in sentence
 
@@ -152,5 +159,5 @@ def test_a_database_that_does_not_answer_is_named_by_its_setting(tmp_path: Path)
 def test_a_broker_that_does_not_answer_is_named_by_its_setting(tmp_path: Path) -> None:
     nowhere = f"redis://127.0.0.1:{free_port()}/0"
     servers = {"DATABASE_URL": os.environ["DATABASE_URL"], "REDIS_URL": nowhere}
-    sentence = refused(tmp_path, free_port(), EMBEDDING_PROVIDER="openai", **servers)
+    sentence = refused(tmp_path, free_port(), EMBEDDING_PROVIDER="ollama", **servers)
     assert "The server that REDIS_URL names cannot be used" in sentence
