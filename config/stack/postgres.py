@@ -22,7 +22,6 @@ SMALL_MACHINE = {
     "maintenance_work_mem": "256MB",  # what an HNSW build of some hundred thousand vectors fits in
     "max_connections": "100",
     "max_wal_size": "4GB",
-    "wal_compression": "on",
     "random_page_cost": "1.1",
     "jit": "off",
     "log_checkpoints": "off",
