@@ -1,0 +1,172 @@
+"""Every page of the admin opens, changes nothing by being opened, and shows what people wrote as text."""
+
+import pytest
+from django.contrib.admin import site
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from embeddings.models import ArticleEmbedding
+from tests.backoffice import MODELS, NASTY, change_url, list_url, make_everything
+
+pytestmark = pytest.mark.django_db
+WRITES = ("INSERT", "UPDATE", "DELETE")
+
+
+@pytest.fixture
+def admin_user():
+    """Without a password, since hashing one takes longer than all of a test."""
+    return User.objects.create(username="root", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def admin_client(client, admin_user):
+    client.force_login(admin_user)
+    return client
+
+
+def open_page(client, url):
+    """The page's text; opening it may write no row of ours."""
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        response = client.get(url)
+    assert response.status_code == 200, url
+    written = [query["sql"] for query in queries if query["sql"].lstrip().startswith(WRITES)]
+    assert [sql for sql in written if "django_session" not in sql] == []
+    return response.content.decode()
+
+
+def test_every_model_of_the_project_is_listed():
+    listed = {model._meta.label for model in MODELS}
+    assert listed >= {
+        "access.ApiToken",
+        "articles.Article",
+        "articles.ArticleVersion",
+        "embeddings.ArticleEmbedding",
+        "embeddings.Space",
+        "queueops.AuditLog",
+        "queueops.Metric",
+        "queueops.QueueState",
+        "queueops.Task",
+        "queueops.Worker",
+    }
+    assert "django_dramatiq.Task" not in listed
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_its_list_and_its_forms_open(admin_client, model, rf, admin_user):
+    make_everything()
+    open_page(admin_client, list_url(model))
+    open_page(admin_client, list_url(model) + "?q=1")
+    open_page(admin_client, list_url(model) + "?q=an-art")
+    open_page(admin_client, change_url(model.objects.first() or admin_user.groups.create(name="g")))
+    request = rf.get("/")
+    request.user = admin_user
+    if site.get_model_admin(model).has_add_permission(request):
+        open_page(admin_client, list_url(model) + "add/")
+
+
+@pytest.mark.parametrize("page", ["admin:index", "admin:password_change"])
+def test_the_other_pages_open(admin_client, page):
+    make_everything()
+    open_page(admin_client, reverse(page))
+
+
+def test_the_page_to_log_in_opens(client):
+    assert client.get("/admin/login/").status_code == 200
+
+
+def test_after_logging_in_one_is_on_the_first_page(client):
+    User.objects.create_superuser("ada", password="a-long-password")
+    response = client.post("/admin/login/", {"username": "ada", "password": "a-long-password"})
+    assert response["Location"] == "/admin/"
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_what_people_wrote_is_shown_as_text(admin_client, model):
+    make_everything(NASTY)
+    pages = [list_url(model)] + [change_url(row) for row in model.objects.all()[:2]]
+    for page in pages:
+        assert NASTY not in open_page(admin_client, page)
+        assert "<script>alert" not in open_page(admin_client, page)
+
+
+def test_the_first_page_shows_reasons_as_text(admin_client):
+    make_everything(NASTY)
+    assert "<script>alert" not in open_page(admin_client, "/admin/")
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_a_list_takes_as_many_statements_for_forty_rows_as_for_one(admin_client, model):
+    make_everything()
+    admin_client.get(list_url(model))  # what is remembered across requests is out of the way
+    with CaptureQueriesContext(connection) as few:
+        admin_client.get(list_url(model))
+    many_rows(model)
+    with CaptureQueriesContext(connection) as many:
+        admin_client.get(list_url(model))
+    assert len(many) <= len(few) + 1
+    assert len(many) <= 14
+
+
+def many_rows(model):
+    """Forty more rows like the one that is there, where more than one may be."""
+    row = model.objects.first()
+    if row is None or model._meta.label in {"queueops.QueueState", "embeddings.Space"}:
+        return
+    unique = {
+        "slug": "s-{}",
+        "prefix": "p{}",
+        "username": "u{}",
+        "name": "n{}",
+        "version_number": "{}",
+        "chunk_index": "{}",
+    }
+    generated = {field.name for field in model._meta.fields if field.generated}
+    for number in range(2, 42):
+        fields = {
+            f.attname: getattr(row, f.attname)
+            for f in model._meta.fields
+            if f.name not in generated and not f.primary_key
+        }
+        for name, pattern in unique.items():
+            if name in fields and model._meta.label != "queueops.Task":
+                fields[name] = pattern.format(number)
+        if model._meta.label == "queueops.Task":
+            fields["status"] = "completed"
+        model.objects.bulk_create([model(**fields)])
+
+
+def test_a_list_never_reads_vectors_or_texts(admin_client):
+    make_everything()
+    for model, columns in {
+        "embeddings.ArticleEmbedding": ['"embedding"', '"content"'],
+        "articles.Article": ['"content"'],
+        "articles.ArticleVersion": ['"content"'],
+        "queueops.Task": ['"error_message"'],
+        "access.ApiToken": ['"secret_hash"'],
+    }.items():
+        with CaptureQueriesContext(connection) as queries:
+            admin_client.get(list_url(next(m for m in MODELS if m._meta.label == model)))
+        for column in columns:
+            assert not [q["sql"] for q in queries if f".{column}" in q["sql"].split(" FROM ")[0]], (
+                model,
+                column,
+            )
+
+
+def test_a_vector_is_not_read_for_its_rows_page_either(admin_client):
+    make_everything()
+    url = change_url(ArticleEmbedding.objects.get())
+    with CaptureQueriesContext(connection) as queries:
+        admin_client.get(url)
+    assert not [q for q in queries if '."embedding"' in q["sql"]]
+
+
+@pytest.mark.parametrize("path", ["/", "/admin/", "/health"])
+def test_pages_outside_the_admin_may_run_no_script_of_others(admin_client, path):
+    policy = admin_client.get(path)["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert ("unsafe" in policy) == (path == "/admin/")

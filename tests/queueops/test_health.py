@@ -1,0 +1,97 @@
+"""Health is a pure judgement of a snapshot; a table of cases."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from queueops.health import Condition, age, judge
+from queueops.models import Status
+from queueops.snapshot import Snapshot
+
+WELL = Snapshot(
+    mode="queued",
+    mode_in_settings="queued",
+    paused=False,
+    reason="",
+    changed_by="",
+    tasks=dict.fromkeys(Status.values, 0),
+    due=0,
+    oldest_due_age=None,
+    expired_leases=0,
+    completed_5m=0,
+    failed_5m=0,
+    completed_1h=0,
+    failed_1h=0,
+    workers_alive=2,
+    workers_stopped=0,
+    last_claim_age=1.0,
+    sweep_age=1.0,
+    space="local/all-MiniLM-L6-v2 v1",
+    articles=10,
+    embedded=10,
+)
+LATE: Any = {"due": 3, "oldest_due_age": 120.0}
+STUCK: Any = {"due": 3, "oldest_due_age": 1800.0}
+
+CASES = [
+    ({}, "ok", ""),
+    ({"due": 500, "oldest_due_age": 5.0}, "ok", ""),
+    ({"failed_5m": 4, "completed_5m": 0}, "ok", ""),
+    ({"failed_5m": 10, "completed_5m": 1000}, "ok", ""),
+    ({"failed_5m": 10, "completed_5m": 20}, "degraded", "10 of 30 tasks failed in the last five minutes"),
+    (LATE, "degraded", "due for 2 min"),
+    (LATE | {"workers_alive": 0}, "down", "No worker is alive, and work has waited for 2 min"),
+    ({"workers_alive": 0}, "degraded", "No worker is alive"),
+    (LATE | {"workers_alive": 0, "workers_stopped": 1}, "degraded", "1 worker is told to stop"),
+    (STUCK | {"last_claim_age": 1800.0}, "down", "claim nothing"),
+    (STUCK | {"last_claim_age": None}, "down", "claim nothing"),
+    (STUCK | {"last_claim_age": 2.0}, "degraded", "due for 30 min"),
+    ({"paused": True, "changed_by": "ada", "reason": "upgrade."}, "degraded", "paused by ada: upgrade."),
+    (STUCK | {"paused": True, "last_claim_age": None}, "degraded", "The queue is paused."),
+    ({"expired_leases": 2}, "degraded", "2 tasks are held by a worker past the lease"),
+    ({"space": None}, "degraded", "No embedding space serves"),
+    ({"mode": "disabled", "mode_in_settings": "disabled"}, "degraded", "switched off"),
+    ({"mode": "synchronous", "mode_in_settings": "synchronous", "workers_alive": 0}, "ok", ""),
+    (
+        {"mode": "synchronous", "changed_by": "ada", "reason": "no Redis"},
+        "degraded",
+        "synchronous by ada: no Redis",
+    ),
+    (STUCK | {"mode": "synchronous", "workers_alive": 0}, "degraded", "The mode was changed"),
+]
+
+
+@pytest.mark.parametrize(("changes", "condition", "says"), CASES)
+def test_a_snapshot_is_judged(changes, condition, says):
+    judged = judge(replace(WELL, **changes))
+    assert judged.condition == condition, judged.reasons
+    assert says in " ".join(judged.reasons)
+    assert (judged.condition is Condition.OK) == (judged.reasons == ())
+    assert all(reason.endswith(".") for reason in judged.reasons)
+
+
+def test_what_is_down_comes_before_what_is_degraded():
+    judged = judge(replace(WELL, **LATE, workers_alive=0, expired_leases=1))
+    assert judged.sentence.startswith("No worker is alive, and work has waited")
+    assert len(judged.reasons) > 1
+
+
+def test_all_well_has_a_sentence_too():
+    assert judge(WELL).sentence == "Everything that was saved can be found or is on its way."
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-3, "0 s"),
+        (0.4, "0 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (7_199, "120 min"),
+        (7_200, "2 h"),
+        (172_800, "2 days"),
+    ],
+)
+def test_an_age_is_told_in_the_unit_a_person_would_use(seconds, words):
+    assert age(seconds) == words

@@ -1,0 +1,161 @@
+"""The snapshot's figures, and that each is read through an index."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models.functions import Now
+
+from embeddings.models import ArticleEmbedding
+from queueops import snapshot
+from queueops.models import QueueState, Status, Task, Worker
+from tests.queueops.making import make_space, make_tasks, make_worker
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def space():
+    return make_space()
+
+
+def make_current(article, space):
+    """As the settle leaves it."""
+    article.refresh_from_db()
+    return ArticleEmbedding.objects.create(
+        article=article,
+        space=space,
+        chunk_index=0,
+        chunk_count=1,
+        span=(0, 4),
+        text_hash=b"x" * 16,
+        source_version=1,
+        source_hash=article.content_hash,
+    )
+
+
+def test_tasks_are_counted_by_status(space):
+    for count, status in enumerate(Status.values, start=1):
+        make_tasks(count, space, status, completed_at=Now() if status == Status.COMPLETED else None)
+    assert snapshot.take().tasks == {
+        "pending": 1,
+        "processing": 2,
+        "completed": 3,
+        "failed": 4,
+        "cancelled": 5,
+    }
+
+
+def test_due_are_pending_tasks_whose_time_has_come_and_the_oldest_gives_the_age(space):
+    make_tasks(1, space, scheduled_at=Now() - timedelta(minutes=10), priority="low")
+    make_tasks(1, space, scheduled_at=Now() - timedelta(minutes=2))
+    make_tasks(1, space, scheduled_at=Now() + timedelta(minutes=2), priority="high")
+    now = snapshot.take()
+    assert now.due == 2
+    assert now.oldest_due_age is not None
+    assert 600 <= now.oldest_due_age < 660
+
+
+def test_nothing_due_has_no_age(space):
+    assert snapshot.take().oldest_due_age is None
+
+
+def test_a_retired_spaces_tasks_are_nobodys_delay(space):
+    make_tasks(1, space, scheduled_at=Now() - timedelta(minutes=10))
+    type(space).objects.update(state="retired")
+    assert snapshot.take().oldest_due_age is None
+
+
+def test_leases_that_ran_out_are_counted(space):
+    held: Any = {"status": Status.PROCESSING, "claim_token": uuid.uuid4()}
+    make_tasks(1, space, **held, lease_expires_at=Now() - timedelta(seconds=1))
+    make_tasks(1, space, **held, lease_expires_at=Now() + timedelta(minutes=1), priority="high")
+    assert snapshot.take().expired_leases == 1
+
+
+def test_what_ended_lately_is_told_apart_by_time_and_by_outcome(space):
+    tasks = make_tasks(5, space, Status.COMPLETED)
+    for task, minutes, status in zip(
+        tasks, [1, 2, 30, 40, 90], ["completed", "failed", "completed", "failed", "completed"], strict=True
+    ):
+        ended = Now() - timedelta(minutes=minutes)
+        Task.objects.filter(pk=task.pk).update(status=status, completed_at=ended)
+    now = snapshot.take()
+    assert (now.completed_5m, now.failed_5m, now.completed_1h, now.failed_1h) == (1, 1, 2, 2)
+
+
+def test_counting_stops_at_the_limit(space, monkeypatch):
+    monkeypatch.setattr(snapshot, "COUNT_LIMIT", 3)
+    make_tasks(5, space)
+    assert snapshot.take().tasks["pending"] == 3
+
+
+def test_workers_are_alive_stopped_or_silent():
+    make_worker(last_claim_at=Now() - timedelta(seconds=5))
+    make_worker(last_seen_at=Now() - timedelta(hours=1))
+    make_worker(is_running=False, last_seen_at=Now() - timedelta(hours=1))
+    now = snapshot.take()
+    assert (now.workers_alive, now.workers_stopped) == (1, 1)
+    assert now.last_claim_age is not None
+    assert 5 <= now.last_claim_age < 30
+
+
+def test_a_worker_row_written_by_plain_sql_counts():
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO embedding_worker_status (id, is_running) VALUES (4711, true)")
+    assert snapshot.take().workers_alive == 1
+    assert Worker.objects.get().last_claim_at is None
+
+
+def test_the_mode_in_force_is_the_persisted_one_or_else_the_settings(settings):
+    assert snapshot.take().mode == "queued"
+    settings.EMBEDDING_QUEUE_ENABLED = False
+    assert snapshot.take().mode == "synchronous"
+    settings.SEMANTIC_SEARCH_ENABLED = False
+    assert snapshot.take().mode == "disabled"
+    QueueState.objects.update(mode="queued", is_paused=True, reason="maintenance", changed_by="ada")
+    now = snapshot.take()
+    assert (now.mode, now.mode_in_settings) == ("queued", "disabled")
+    assert (now.paused, now.reason, now.changed_by) == (True, "maintenance", "ada")
+
+
+def test_coverage_is_the_share_of_articles_whose_present_text_is_embedded(space):
+    first, second, third = (task.article for task in make_tasks(3, space))
+    make_current(first, space)
+    make_current(second, space)
+    type(second).objects.filter(pk=second.pk).update(content="A newer text.")
+    now = snapshot.take()
+    assert (now.articles, now.embedded) == (3, 1)
+    assert now.coverage == pytest.approx(1 / 3)
+    assert now.space == "openai/fake-embed v100"
+    assert third.pk
+
+
+def test_without_a_space_nothing_is_covered(space):
+    type(space).objects.all().delete()
+    now = snapshot.take()
+    assert (now.space, now.articles) == (None, 0)
+
+
+def test_the_snapshot_goes_into_json_with_its_limit_and_share(space):
+    found = snapshot.take().as_dict()
+    assert found["count_limit"] == snapshot.COUNT_LIMIT
+    assert found["coverage"] == 1.0
+    assert found["tasks"]["pending"] == 0
+
+
+def test_a_snapshot_takes_a_handful_of_statements(space, django_assert_max_num_queries):
+    with django_assert_max_num_queries(6):
+        snapshot.take()
+
+
+def test_no_count_reads_the_whole_table(space):
+    """With sequential scans out of the way every part must find an index; one that cannot would still scan."""
+    make_tasks(50, space)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("EXPLAIN (COSTS OFF) " + snapshot._STATEMENT, {"limit": 10})
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "Seq Scan on embedding_tasks" not in plan, plan

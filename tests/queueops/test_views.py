@@ -1,0 +1,74 @@
+"""Health for anybody, figures for the holder of a token."""
+
+from datetime import timedelta
+
+import pytest
+from django.conf import settings as configured
+from django.db import OperationalError
+from django.db.models.functions import Now
+
+from access.models import ApiToken
+from queueops import snapshot
+from queueops.models import QueueState
+from tests.queueops.making import make_space, make_tasks, make_worker
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def space():
+    return make_space()
+
+
+def bearer(text):
+    return {"HTTP_AUTHORIZATION": f"Bearer {text}"}
+
+
+def test_all_well_is_ok(client, space):
+    make_worker()
+    response = client.get("/health")
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+    assert "no-store" in response["Cache-Control"]
+
+
+def test_a_paused_queue_is_degraded_but_answers_200(client, space):
+    make_worker()
+    QueueState.objects.update(is_paused=True, reason="secret reason")
+    response = client.get("/health")
+    assert (response.status_code, response.json()) == (200, {"status": "degraded"})
+
+
+def test_work_that_nobody_does_is_down(client, space):
+    make_tasks(1, space, scheduled_at=Now() - timedelta(minutes=5))
+    response = client.get("/health")
+    assert (response.status_code, response.json()) == (503, {"status": "down"})
+
+
+def test_a_database_that_does_not_answer_is_down_and_no_more_is_said(client, monkeypatch):
+    def refuse():
+        raise OperationalError("connection to server at 10.0.0.7 failed: password authentication failed")
+
+    monkeypatch.setattr(snapshot, "take", refuse)
+    response = client.get("/health")
+    assert (response.status_code, response.json()) == (503, {"status": "down"})
+
+
+def test_the_figures_are_for_the_holder_of_a_token(client, space):
+    make_tasks(3, space)
+    found = client.get("/stats", **bearer(configured.AUTH_TOKEN)).json()
+    assert found["tasks"]["pending"] == 3
+    assert found["status"] == "degraded"
+    assert found["reasons"] == ["No worker is alive."]
+
+
+@pytest.mark.parametrize("headers", [{}, bearer("wrong"), {"HTTP_AUTHORIZATION": "Basic YTpi"}])
+def test_without_a_token_there_are_no_figures(client, space, headers):
+    response = client.get("/stats", **headers)
+    assert response.status_code == 401
+    assert response["WWW-Authenticate"].startswith("Bearer")
+    assert response["Content-Type"] == "application/problem+json"
+
+
+def test_a_token_without_the_scope_gets_no_figures(client, space):
+    _, text = ApiToken.objects.issue("writer", ["write"])
+    assert client.get("/stats", **bearer(text)).status_code == 403
