@@ -1,5 +1,6 @@
 """Articles and their history in the admin."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -16,8 +17,12 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from articles.backoffice import BigTableAdmin, ReadOnly, row_id
 from articles.models import Article, ArticleVersion, SlugTaken
 
-# matches of a word are found by the index articles_keywords
-_BY_WORDS = "articles.id IN (SELECT id FROM articles WHERE keywords @@ websearch_to_tsquery('english', %s))"
+# Three ways to an article, each by its index; matches of a word that everything holds are cut off.
+_FOUND = """
+    (SELECT id FROM articles WHERE keywords @@ websearch_to_tsquery('english', %s) LIMIT 10000)
+    UNION SELECT id FROM articles WHERE slug LIKE %s
+    UNION SELECT id FROM articles WHERE id = %s
+"""
 
 
 class ArticleForm(forms.ModelForm[Article]):
@@ -90,13 +95,20 @@ class ArticleAdmin(BigTableAdmin):
         term = search_term.replace("\x00", "").strip()[:200]
         if not term:
             return queryset, False
-        found = Q(RawSQL(_BY_WORDS, (term,))) | Q(slug__startswith=term.lower())  # noqa: S611  the text is ours
-        if (pk := row_id(term)) is not None:
-            found |= Q(pk=pk)
-        return queryset.filter(found), False
+        prefix = term.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        found = RawSQL(_FOUND, (term, prefix, row_id(term)))  # noqa: S611  the text is ours
+        return queryset.filter(pk__in=found), False
 
     def get_view_on_site_url(self, obj: Article | None = None) -> str | None:
         return reverse("article", args=[obj.slug]) if obj else None
+
+    def get_deleted_objects(
+        self, objs: Iterable[Article], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """What a deletion takes along. History, vectors and tasks go with their article, whose right to delete covers
+        them; they are not collected, since there may be many."""
+        named = [f"{article.title} ({article.slug}), its versions, vectors and tasks" for article in objs]
+        return named, {"articles": len(named)}, set(), []
 
     def save_model(
         self, request: HttpRequest, obj: Article, form: forms.ModelForm[Article], change: bool

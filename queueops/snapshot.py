@@ -51,26 +51,27 @@ class Snapshot:
         return asdict(self) | {"coverage": round(self.coverage, 4), "count_limit": COUNT_LIMIT}
 
 
+_NOW = "statement_timestamp()"
 # One statement reads one moment. Each bounded count is served by a partial index of embedding_tasks.
 _SQL = """
 WITH ended AS MATERIALIZED (
-    SELECT status, completed_at > now() - interval '5 minutes' AS lately FROM embedding_tasks
-    WHERE completed_at > now() - interval '1 hour' ORDER BY completed_at DESC LIMIT %(limit)s
+    SELECT status, completed_at > {now} - interval '5 minutes' AS lately FROM embedding_tasks
+    WHERE completed_at > {now} - interval '1 hour' ORDER BY completed_at DESC LIMIT %(limit)s
 ), workers AS (
     SELECT count(*) FILTER (WHERE is_running AND {alive}) AS alive,
            count(*) FILTER (WHERE NOT is_running) AS stopped,
-           extract(epoch FROM now() - max(last_claim_at))::float AS claim_age
+           extract(epoch FROM {now} - max(last_claim_at))::float AS claim_age
     FROM embedding_worker_status
 )
 SELECT {counts},
-    (SELECT count(*) FROM (SELECT FROM embedding_tasks WHERE status = 'pending' AND scheduled_at <= now()
+    (SELECT count(*) FROM (SELECT FROM embedding_tasks WHERE status = 'pending' AND scheduled_at <= {now}
                            LIMIT %(limit)s) t) AS due,
-    (SELECT extract(epoch FROM now() - min(head.scheduled_at))::float
+    (SELECT extract(epoch FROM {now} - min(head.scheduled_at))::float
      FROM embedding_spaces s, LATERAL (
          SELECT scheduled_at FROM embedding_tasks
-         WHERE space_id = s.id AND status = 'pending' AND scheduled_at <= now() ORDER BY scheduled_at LIMIT 1) head
+         WHERE space_id = s.id AND status = 'pending' AND scheduled_at <= {now} ORDER BY scheduled_at LIMIT 1) head
      WHERE s.state <> 'retired') AS oldest_due_age,
-    (SELECT count(*) FROM (SELECT FROM embedding_tasks WHERE status = 'processing' AND lease_expires_at < now()
+    (SELECT count(*) FROM (SELECT FROM embedding_tasks WHERE status = 'processing' AND lease_expires_at < {now}
                            LIMIT %(limit)s) t) AS expired_leases,
     (SELECT count(*) FROM ended WHERE status = 'completed' AND lately) AS completed_5m,
     (SELECT count(*) FROM ended WHERE status = 'failed' AND lately) AS failed_5m,
@@ -79,7 +80,7 @@ SELECT {counts},
     (SELECT alive FROM workers) AS workers_alive,
     (SELECT stopped FROM workers) AS workers_stopped,
     (SELECT claim_age FROM workers) AS last_claim_age,
-    (SELECT extract(epoch FROM now() - swept_at)::float FROM queue_state) AS sweep_age
+    (SELECT extract(epoch FROM {now} - swept_at)::float FROM queue_state) AS sweep_age
 """
 _COUNT = "(SELECT count(*) FROM (SELECT FROM embedding_tasks WHERE {where} LIMIT %(limit)s) t) AS {status}"
 _WHERE = {status: f"status = '{status}'" for status in Status.values} | {
@@ -88,7 +89,8 @@ _WHERE = {status: f"status = '{status}'" for status in Status.values} | {
 }
 _STATEMENT = _SQL.format(
     counts=", ".join(_COUNT.format(where=where, status=status) for status, where in _WHERE.items()),
-    alive=f"last_seen_at > now() - interval '{ALIVE_WITHIN_SECONDS} seconds'",
+    now=_NOW,
+    alive=f"last_seen_at > {_NOW} - interval '{ALIVE_WITHIN_SECONDS} seconds'",
 )
 
 
