@@ -45,9 +45,7 @@ if env.flag("DATABASE_POOL", True):
     _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": _pool_max, "timeout": 10}
 _database["OPTIONS"] |= {"application_name": f"vectorpress@{socket.gethostname()}"[:63]}
 _database["CONN_MAX_AGE"] = 0
-_database["CONN_HEALTH_CHECKS"] = (
-    True  # after a restart of the server the pool must not hand out dead connections
-)
+_database["CONN_HEALTH_CHECKS"] = True  # the pool must not hand out what a restarted server closed
 DATABASES: dict[str, dict[str, Any]] = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {
@@ -70,7 +68,7 @@ _default_model = {
 EMBEDDING_MODEL = env.text("EMBEDDING_MODEL", _default_model[EMBEDDING_PROVIDER])
 EMBEDDING_DIMENSIONS = env.integer("EMBEDDING_DIMENSIONS", 0, 0, 16_000, "0: what the model gives")
 spec_of(EMBEDDING_MODEL, EMBEDDING_DIMENSIONS)  # refuses a model whose width nobody knows
-if EMBEDDING_PROVIDER == "local" and EMBEDDING_MODEL != _default_model["local"]:
+if EMBEDDING_PROVIDER == "local" and _default_model["local"] != EMBEDDING_MODEL:
     raise env.refuse(
         "EMBEDDING_MODEL", EMBEDDING_MODEL, f"{_default_model['local']} with EMBEDDING_PROVIDER=local"
     )

@@ -93,11 +93,12 @@ def test_a_taken_port_is_named_with_the_setting_that_moves_it(tmp_path: Path) ->
 
 
 def test_a_killed_worker_takes_its_master_down_and_both_are_started_again(stack: Stack) -> None:
-    before = wait_until(lambda: stack.pids("bin/dramatiq"), what="the workers")
+    stack.await_line("Worker process is ready")
+    before = stack.pids("bin/dramatiq")
     seen = len(stack.lines)
     os.kill(max(before), signal.SIGKILL)
     stack.await_line("it is started again in", after=seen)
-    wait_until(lambda: len(stack.pids("bin/dramatiq") - before) >= 2, 60, "new workers")
+    wait_until(lambda: len(stack.pids("bin/dramatiq") - before) >= 2, 60, f"new workers in:\n{stack.output}")
 
 
 def test_a_killed_postgres_is_started_again_with_its_data(stack: Stack, data_dir: Path) -> None:
