@@ -61,7 +61,7 @@ def workers() -> Service:
         # A process holds no more messages than it has threads: nothing waits behind a slow provider call.
         env={"dramatiq_queue_prefetch": threads},
     )
-    service = Service(process, grace=SECONDS_FOR_RUNNING_TASKS + 1.5)
+    service = Service(process, grace=SECONDS_FOR_RUNNING_TASKS + 1.8)
     service.noise = ["tasks module: ", "Running dramatiq: "]
     service.serves_others = False
     return service

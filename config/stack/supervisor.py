@@ -161,4 +161,4 @@ class Supervisor:
         for service in reversed(self.services):
             grace = max(SHORTEST_GRACE, min(service.grace, deadline - time.monotonic()))
             if not service.process.stop(grace):
-                self.report.say(f"{service.name} did not stop within {grace:.1f} s and was killed")
+                self.report.say(f"{service.name} took longer than {grace:.1f} s to stop and was ended")
