@@ -47,6 +47,8 @@ class Vectors:
 
     def error_of(self, rendered: Rendered) -> ProviderError | None:
         """The first error among an article's chunks; one failed chunk fails the article."""
+        if not self.errors:
+            return None
         return next((self.errors[h] for h in rendered.hashes if h in self.errors), None)
 
 

@@ -6,8 +6,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 import numpy as np
+import orjson
 from django.db import connection
 
+from embeddings import arrays
 from embeddings.providers.base import Matrix
 
 # pgvector's send format: int16 dimensions, int16 unused, then big-endian float4s (pgvector src/vector.c, vector_send)
@@ -41,21 +43,22 @@ def known(space_id: int, hashes: Sequence[bytes]) -> dict[bytes, WireVector]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT ON (text_hash) text_hash, vector_send(embedding) FROM article_embeddings"
-            " WHERE space_id = %s AND text_hash = ANY(%s) AND embedding IS NOT NULL",
-            [space_id, list(hashes)],
+            " WHERE space_id = %s AND text_hash = ANY(%s::bytea[]) AND embedding IS NOT NULL",
+            [space_id, arrays.of_bytes(hashes)],
         )
         return {bytes(text_hash): bytes(vector) for text_hash, vector in cursor.fetchall()}
 
 
 def replace(space_id: int, article_ids: Sequence[int], chunks: Iterable[StoredChunk]) -> None:
     """Makes these chunks the only ones that these articles have in a space; call it inside a transaction."""
+    rows = b"".join([_HEADER, *(_row(space_id, chunk) for chunk in chunks), _TRAILER])
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM article_embeddings WHERE article_id = ANY(%s) AND space_id = %s",
-            [list(article_ids), space_id],
+            "DELETE FROM article_embeddings WHERE article_id = ANY(%s::bigint[]) AND space_id = %s",
+            [arrays.of_integers(article_ids), space_id],
         )
         with cursor.copy(_COPY) as copy:
-            copy.write(b"".join([_HEADER, *(_row(space_id, chunk) for chunk in chunks), _TRAILER]))
+            copy.write(rows)
 
 
 _COPY = """
@@ -89,7 +92,7 @@ def _row(space_id: int, chunk: StoredChunk) -> bytes:
     )
 
 
-def from_wire(vector: WireVector) -> list[float]:
-    """The numbers of one vector."""
-    numbers: list[float] = np.frombuffer(vector, dtype=">f4", offset=4).tolist()
-    return numbers
+def as_text(vector: WireVector) -> str:
+    """A vector as a statement's text names it: "[0.5,-1.0]"."""
+    numbers = np.frombuffer(vector, dtype=">f4", offset=4).astype(np.float32)
+    return orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY).decode()

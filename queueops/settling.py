@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from embeddings import indexing
+from embeddings import arrays, indexing
 from embeddings.indexing import Rendered
 from embeddings.providers.errors import ProviderError
 from embeddings.vectors import WireVector
@@ -68,18 +68,18 @@ class Settled:
 
 # Articles are locked before tasks, as a delete does, and against a second settle of the same article; only then is it
 # asked whether the task is still ours and its text still the newest.
-_LOCK_ARTICLES = "SELECT id FROM articles WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+_LOCK_ARTICLES = "SELECT id FROM articles WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
 _STILL_OURS = """
 SELECT t.id, a.content_hash = t.content_hash AND a.version_number = t.source_version
 FROM embedding_tasks t JOIN articles a ON a.id = t.article_id
-WHERE t.id = ANY(%s) AND t.claim_token = %s AND t.status = 'processing'
+WHERE t.id = ANY(%s::bigint[]) AND t.claim_token = %s AND t.status = 'processing'
 ORDER BY t.id FOR UPDATE OF t
 """
 _COMPLETE = """
 UPDATE embedding_tasks t SET
     status = 'completed', outcome = d.outcome, completed_at = clock_timestamp(), lease_expires_at = NULL,
     claim_token = NULL, error_class = '', error_message = ''
-FROM unnest(%s::bigint[], %s::text[]) AS d (id, outcome)
+FROM unnest(%s::bigint[], string_to_array(%s, ',')) AS d (id, outcome)
 WHERE t.id = d.id
 """
 # A newer pending task of the same article makes another try of this one pointless.
@@ -129,19 +129,21 @@ def settle(
 
 def _still_ours(claim: Claim, results: Sequence[Success | Failure]) -> dict[int, bool]:
     """Task id → whether its text is still the article's newest; tasks that are no longer ours are left out."""
+    articles = arrays.of_integers(result.task.source.article_id for result in results)
+    tasks = arrays.of_integers(result.task.task_id for result in results)
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK_ARTICLES, [[result.task.source.article_id for result in results]])
-        cursor.execute(_STILL_OURS, [[result.task.task_id for result in results], claim.token])
+        cursor.execute(_LOCK_ARTICLES, [articles])
+        cursor.execute(_STILL_OURS, [tasks, claim.token])
         return dict(cursor.fetchall())
 
 
 def _complete(successes: Sequence[Success], is_newest: dict[int, bool]) -> None:
     if not successes:
         return
-    ids = [result.task.task_id for result in successes]
+    ids = arrays.of_integers(result.task.task_id for result in successes)
     outcomes = [r.outcome if is_newest[r.task.task_id] else Outcome.SUPERSEDED for r in successes]
     with connection.cursor() as cursor:
-        cursor.execute(_COMPLETE, [ids, [outcome.value for outcome in outcomes]])
+        cursor.execute(_COMPLETE, [ids, ",".join(outcomes)])
 
 
 def _fail(failures: Sequence[Failure]) -> Counter[str]:

@@ -1,6 +1,5 @@
 """Turns a provider's vectors into a matrix, and refuses whatever could poison the store."""
 
-import base64
 import binascii
 from typing import Any
 
@@ -46,7 +45,7 @@ def matrix_of(vectors: list[Any], dimensions: int) -> Matrix:
 
 def _from_base64(vectors: list[str], dimensions: int) -> Matrix:
     try:
-        raw = [base64.b64decode(vector, validate=False) for vector in vectors]
+        raw = [binascii.a2b_base64(vector) for vector in vectors]
     except (binascii.Error, ValueError) as error:
         raise _refuse("a vector is no base64") from error
     if any(len(vector) != 4 * dimensions for vector in raw):

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from embeddings import annindex
 from embeddings.models import Space
 from embeddings.search.answer import Found, Hit
-from embeddings.vectors import WireVector, from_wire
+from embeddings.vectors import WireVector, as_text
 
 # A filter that keeps this many articles at most is answered exactly: an index would look in the wrong places.
 EXACT_FILTER_MOST = 5_000
@@ -95,7 +95,7 @@ def _ask(
 ) -> tuple[list[Hit], int]:
     """(hits, chunks seen); fewer chunks than asked for means that there are no more."""
     arguments: dict[str, str | int] = {
-        "vector": f"[{','.join(map(repr, from_wire(vector)))}]",
+        "vector": as_text(vector),
         "filter": json.dumps(metadata),
         "chunks": chunks,
         "k": k,

@@ -70,7 +70,7 @@ def test_known_vectors_come_back_on_the_wire_as_they_went():
     vectors.replace(space.pk, [owner.pk], [chunk(owner.pk, vector=wire)])
     assert vectors.known(space.pk, [bytes(range(16)), b"x" * 16]) == {bytes(range(16)): wire}
     assert vectors.known(space.pk + 1, [bytes(range(16))]) == {}
-    assert vectors.from_wire(wire) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert vectors.as_text(wire) == "[1.0,2.0,3.0,4.0,5.0,6.0,7.0,8.0]"
 
 
 def test_deleting_an_article_by_plain_sql_takes_its_vectors_versions_and_tasks_along():
