@@ -37,9 +37,8 @@ class Supervisor:
         self.leash = leash
         self.services: list[Service] = []
         self._helpers: list[Process] = []
-        self._events: SimpleQueue[Process | None] = (
-            SimpleQueue()
-        )  # None: stop; its put() is safe in a handler
+        # What ended, or None for a wish to stop; a signal handler may put into this kind of queue.
+        self._events: SimpleQueue[Process | None] = SimpleQueue()
         self._restarts: dict[Service, float] = {}
         self._started: dict[Service, float] = {}
         self._failures: dict[Service, int] = {}

@@ -12,7 +12,7 @@ from config.stack.report import Report
 from config.stack.supervisor import Supervisor
 from embeddings import spaces
 
-SECONDS_TO_START = 60.0
+SECONDS_TO_START = 120.0
 
 
 def up(*, first_import: bool) -> None:
