@@ -10,8 +10,8 @@ from embeddings.models import Space
 from queueops import modes
 from queueops.models import QueueState, Status
 
-# Counting stops here, so that a snapshot of ten million rows costs what one of a hundred thousand does.
-COUNT_LIMIT = 100_000
+# Counting stops here, so that a snapshot of ten million rows costs what one of ten thousand does.
+COUNT_LIMIT = 10_000
 # A worker says that it lives every five seconds; after this many without a word it counts as gone.
 ALIVE_WITHIN_SECONDS = 30
 

@@ -3,53 +3,39 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Case, CharField, Exists, OuterRef, QuerySet, Subquery, Value, When
 from django.http import HttpRequest
 from unfold.decorators import display
 
 from articles.admin import ArticleAdmin
 from articles.models import Article
-from embeddings.models import ArticleEmbedding, Space, SpaceState
-from queueops.models import Status, Task
+from queueops.explain import embedding_states
 
 admin.site.unregister(Article)
+
+LABELS = {
+    "embedded": "success",
+    "pending": "info",
+    "processing": "info",
+    "behind": "warning",
+    "cancelled": "warning",
+    "failed": "danger",
+}
 
 
 @admin.register(Article)
 class ArticleWithStateAdmin(ArticleAdmin):
-    list_display = ("shown_title", "slug", "embedding_state", "version_number", "updated_at")
+    list_display = ("shown_title", "slug", "embedding", "version_number", "updated_at")
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Article]:
-        return with_state(super().get_queryset(request))
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The list, with the state of each row on its page: asked for those rows together, and no others."""
+        changelist = super().get_changelist_instance(request)
+        rows = list(changelist.result_list)
+        states = embedding_states(rows)
+        for article in rows:
+            article.state = states[article.pk]["state"]
+        changelist.result_list = rows
+        return changelist
 
-    @display(
-        description="found by meaning",
-        label={
-            "yes": "success",
-            "waiting": "info",
-            "being embedded": "warning",
-            "failed": "danger",
-            "behind": "warning",
-        },
-    )
-    def embedding_state(self, article: Any) -> str:
+    @display(description="embedding", label=LABELS)
+    def embedding(self, article: Any) -> str:
         return str(article.state)
-
-
-def with_state(articles: QuerySet[Article]) -> QuerySet[Article]:
-    """Annotates `state`, read for the rows of a page only: yes, waiting, being embedded, failed, behind."""
-    serving = Space.objects.filter(state=SpaceState.SERVING).values("pk")
-    current = ArticleEmbedding.objects.filter(
-        article=OuterRef("pk"), space__in=serving, chunk_index=0, source_hash=OuterRef("content_hash")
-    )
-    tasks = Task.objects.filter(article=OuterRef("pk"), space__in=serving).order_by("-id")
-    return articles.annotate(last_task=Subquery(tasks.values("status")[:1])).annotate(
-        state=Case(
-            When(Exists(current), then=Value("yes")),
-            When(last_task=Status.PENDING, then=Value("waiting")),
-            When(last_task=Status.PROCESSING, then=Value("being embedded")),
-            When(last_task=Status.FAILED, then=Value("failed")),
-            default=Value("behind"),
-            output_field=CharField(),
-        )
-    )

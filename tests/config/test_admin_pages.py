@@ -78,7 +78,8 @@ def test_the_page_to_log_in_opens(client):
     assert client.get("/admin/login/").status_code == 200
 
 
-def test_after_logging_in_one_is_on_the_first_page(client):
+def test_after_logging_in_one_is_on_the_first_page(client, settings):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick
     User.objects.create_superuser("ada", password="a-long-password")
     response = client.post("/admin/login/", {"username": "ada", "password": "a-long-password"})
     assert response["Location"] == "/admin/"

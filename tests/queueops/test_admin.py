@@ -191,4 +191,4 @@ def test_the_list_of_articles_says_how_each_is_found(client, space):
     make_tasks(1, space, Status.FAILED)
     make_tasks(1, space, Status.PENDING)
     page = client.get(reverse("admin:articles_article_changelist")).content.decode()
-    assert re.findall(r">\s*(failed|waiting)\s*</span>", page) == ["waiting", "failed"]
+    assert re.findall(r">\s*(failed|pending)\s*</span>", page) == ["pending", "failed"]
