@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from django.core.exceptions import ValidationError
 from ninja import Path
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from articles import bounds
 
@@ -18,7 +18,9 @@ MAX_VERSION = 2**31 - 1
 WITHOUT_NUL = r"^[^\u0000]*$"
 ONE_LINE = r"^[^\u0000-\u001f\u007f]*[^\s\u0000-\u001f\u007f][^\u0000-\u001f\u007f]*$"
 VISIBLE = r"^[^\u0000]*[^\s\u0000\u001c-\u001f][^\u0000]*$"
-_JSON_VALUE = {"$ref": "#/components/schemas/JsonValue"}
+# pydantic knows no reference but its own, so the whole document's maker puts in the one that is meant here
+ANY_JSON = "x-any-json"
+_JSON_VALUE = {ANY_JSON: True}
 JSON_OBJECT: dict[str, Any] = {"propertyNames": {"pattern": WITHOUT_NUL}, "additionalProperties": _JSON_VALUE}
 COMPONENTS: dict[str, Any] = {
     "JsonValue": {
@@ -46,6 +48,12 @@ def checked[T](check: Callable[[T], None]) -> AfterValidator:
     return AfterValidator(validate)
 
 
+def _without_fraction(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# 5.0 is a whole number in JSON
+WholeNumber = Annotated[int, BeforeValidator(_without_fraction)]
 Slug = Annotated[
     str,
     checked(bounds.check_slug),

@@ -9,7 +9,7 @@ from ninja.openapi.schema import OpenAPISchema
 from access.auth import Bearer
 from access.models import Scope
 from articles import api as articles_api
-from articles.schemas import COMPONENTS
+from articles.schemas import ANY_JSON, COMPONENTS
 from config import problems
 from config.jsonio import JsonParser, JsonRenderer
 from embeddings import api as search_api
@@ -61,10 +61,20 @@ class Api(NinjaAPI):
     def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
         schema = super().get_openapi_schema(**options)
         schema["components"]["schemas"] |= COMPONENTS | {"Problem": _PROBLEM}
+        schema["components"] = _with_references(schema["components"])
         for path, operations in schema["paths"].items():
             for method, operation in operations.items():
                 operation["responses"] |= _problems(path, method, operation)
         return schema
+
+
+def _with_references(node: Any) -> Any:
+    """The same with a reference wherever any JSON value may stand."""
+    if isinstance(node, dict):
+        if ANY_JSON in node:
+            return {"$ref": "#/components/schemas/JsonValue"}
+        return {key: _with_references(value) for key, value in node.items()}
+    return [_with_references(value) for value in node] if isinstance(node, list) else node
 
 
 def _problems(path: str, method: str, operation: dict[str, Any]) -> dict[int, Any]:

@@ -9,7 +9,7 @@ from ninja import Router
 from pydantic import Field
 
 from articles.bounds import check_json_object
-from articles.schemas import JSON_OBJECT, VISIBLE, Request, checked
+from articles.schemas import JSON_OBJECT, VISIBLE, Request, WholeNumber, checked
 from embeddings.search import Hit, SearchMode, search
 
 MAX_QUERY = 1_000
@@ -53,7 +53,7 @@ class SearchRequest(Request):
     """A question to the articles."""
 
     query: Query
-    k: int = Field(default=10, ge=1, le=MAX_K, description="how many articles to answer at most")
+    k: WholeNumber = Field(default=10, ge=1, le=MAX_K, description="how many articles to answer at most")
     mode: Mode = Field(default="semantic", description="by meaning, by words, or by both")
     filter: Filter = Field(default_factory=dict)
 

@@ -42,6 +42,11 @@ def test_a_filter_keeps_what_metadata_contains(api, articles):
     assert [hit["metadata"] for hit in reply["results"]] == [{"number": 1}]
 
 
+def test_a_whole_number_may_be_written_with_a_fraction_of_zero(api, articles):
+    reply = api.post("/search", b'{"query": "zip", "mode": "keyword", "k": 1.0}')
+    assert len(body(reply)["results"]) == 1
+
+
 def test_without_a_provider_the_answer_is_by_words_and_says_so(api, articles, settings):
     make_space()
     settings.OPENAI_BASE_URL = "http://127.0.0.1:1/v1"
