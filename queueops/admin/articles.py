@@ -24,7 +24,7 @@ LABELS = {
 
 @admin.register(Article)
 class ArticleWithStateAdmin(ArticleAdmin):
-    list_display = ("shown_title", "slug", "embedding", "version_number", "updated_at")
+    list_display = ("shown_title", "embedding", "slug", "version_number", "updated_at")
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """The list, with the state of each row on its page: asked for those rows together, and no others."""

@@ -9,7 +9,7 @@ from queueops import health, snapshot
 from queueops.models import Status
 from queueops.snapshot import COUNT_LIMIT, Snapshot
 
-TONES = {"ok": "success", "degraded": "warning", "down": "danger"}
+VERDICTS = {"ok": ("success", "All is well"), "degraded": ("warning", "Degraded"), "down": ("danger", "Down")}
 
 
 def add_status(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -17,9 +17,11 @@ def add_status(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if request.user.has_perm("queueops.view_task"):
         now = snapshot.take()
         judged = health.judge(now)
+        tone, verdict = VERDICTS[judged.condition]
         context["panel"] = {
             "health": judged,
-            "tone": TONES[judged.condition],
+            "tone": tone,
+            "verdict": verdict,
             "snapshot": now,
             "figures": _figures(now),
             "articles": f"{now.articles:,}",

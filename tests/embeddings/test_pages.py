@@ -178,8 +178,9 @@ def test_what_people_wrote_is_shown_as_text(client, space):
         assert "&lt;script&gt;alert" in page
 
 
-def test_an_unknown_article_is_not_found_in_words(client, space):
-    page = client.get("/articles/no-such-article")
+@pytest.mark.parametrize("slug", ["no-such-article", "%00", "a%00b", "a" * 3000, "..", "%ff", "%27"])
+def test_an_unknown_article_is_not_found_in_words(client, space, slug):
+    page = client.get(f"/articles/{slug}")
     assert page.status_code == 404
     assert "There is nothing here" in text_of(page)
 
