@@ -155,7 +155,7 @@ class Article(models.Model):
 class ArticleVersion(models.Model):
     """One text an article has had; written once, never changed."""
 
-    article = models.ForeignKey(Article, on_delete=models.DB_CASCADE, related_name="versions")
+    article = models.ForeignKey(Article, on_delete=models.DB_CASCADE, related_name="versions", db_index=False)
     version_number = models.PositiveIntegerField()
     title = models.CharField(max_length=bounds.MAX_TITLE)
     content = models.TextField(blank=True, db_default="")

@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
                 ('content', models.TextField(blank=True, db_default='')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('author', models.CharField(blank=True, db_default='', default='', max_length=150)),
-                ('article', models.ForeignKey(on_delete=django.db.models.deletion.DB_CASCADE, related_name='versions', to='articles.article')),
+                ('article', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.DB_CASCADE, related_name='versions', to='articles.article')),
             ],
             options={
                 'db_table': 'article_versions',

@@ -1,0 +1,137 @@
+"""Each index serves the query that its comment names: the plans, read on tables of some thousand rows."""
+
+import pytest
+from django.db import connection
+
+from articles.models import Article
+from embeddings import coverage
+from embeddings.search import keyword
+from queueops import explain, retention
+from queueops.models import AuditLog, Metric, Task
+from tests.queueops.making import make_space, plan_of
+
+pytestmark = pytest.mark.django_db
+
+ROWS = 4000
+FILL = [
+    """
+    INSERT INTO articles (slug, title, content, metadata, created_at)
+    SELECT 'article-' || n, 'Article ' || n, 'Word' || n || ' and some more text.',
+           jsonb_build_object('number', n), now() - n * interval '1 minute'
+    FROM generate_series(1, %(rows)s) n
+    """,
+    """
+    INSERT INTO article_versions (article_id, version_number, title, content)
+    SELECT id, version_number, title, content FROM articles
+    """,
+    """
+    INSERT INTO article_embeddings
+        (article_id, space_id, chunk_index, chunk_count, span, text_hash, source_version, source_hash, embedding)
+    SELECT id, %(space)s, 0, 1, '[0,5)', substr(sha256(slug::bytea), 1, 16), 1, content_hash,
+           '[1,2,3,4,5,6,7,8]'
+    FROM articles
+    """,
+    """
+    INSERT INTO embedding_tasks (article_id, slug, space_id, status, completed_at)
+    SELECT id, slug, %(space)s, CASE WHEN id %% 100 = 0 THEN 'failed' ELSE 'completed' END,
+           now() - id * interval '1 minute'
+    FROM articles
+    """,
+    """
+    INSERT INTO embedding_audit_logs (timestamp, category, message, task_id, operation_id)
+    SELECT now() - n * interval '1 minute', 'engine', 'm', n, gen_random_uuid() FROM generate_series(1, %(rows)s) n
+    """,
+    """
+    INSERT INTO performance_metrics (timestamp, name, value)
+    SELECT now() - n * interval '1 minute', 'name-' || n %% 20, n FROM generate_series(1, %(rows)s) n
+    """,
+    "ANALYZE",
+]
+
+
+@pytest.fixture(scope="module")
+def tables(django_db_setup, django_db_blocker):
+    """Filled once for all plans, in a transaction that is rolled back."""
+    with django_db_blocker.unblock():
+        connection.set_autocommit(False)
+        space = make_space()
+        with connection.cursor() as cursor:
+            for statement in FILL:
+                cursor.execute(statement, {"rows": ROWS, "space": space.pk})
+        yield space
+        connection.rollback()
+        connection.set_autocommit(True)
+
+
+def plan_of_rows(rows) -> str:
+    return rows.explain()
+
+
+def some(model, **filters):
+    return model.objects.filter(**filters)
+
+
+QUERIES = {
+    "articles_newest": lambda space: plan_of_rows(Article.objects.newest_first()[:20]),
+    "articles_metadata": lambda space: plan_of_rows(Article.objects.having({"number": 7})),
+    "articles_keywords": lambda space: plan_of(
+        keyword._MATCHES,
+        {"query": "word77", "any_word": False, "filter": None, "most": 5000, "k": 10, "read": 100},
+    ),
+    "articles_slug": lambda space: plan_of_rows(some(Article, slug="article-7")),
+    "article_versions_number": lambda space: plan_of_rows(Article.objects.first().versions.all()[:5]),
+    "article_embeddings_one_per_chunk": lambda space: plan_of(
+        explain._ALL, {"articles": [Article.objects.first().pk]}
+    ),
+    "article_embeddings_text": lambda space: plan_of(
+        "SELECT text_hash, vector_send(embedding) FROM article_embeddings"
+        " WHERE space_id = %s AND text_hash = ANY(%s) AND embedding IS NOT NULL",
+        [space.pk, [bytes(16), bytes(range(16))]],
+    ),
+    "embedding_tasks_article": lambda space: plan_of(
+        explain._ALL, {"articles": [Article.objects.first().pk]}
+    ),
+    "embedding_tasks_ended_badly": lambda space: plan_of_rows(Task.objects.failed().newest_first()[:20]),
+    "embedding_tasks_completed": lambda space: plan_of(
+        retention._DELETES[0], {"age": 2_400_000, "batch": 10}
+    ),
+    "embedding_audit_newest": lambda space: plan_of_rows(AuditLog.objects.order_by("-timestamp", "-id")[:20]),
+    "embedding_audit_task": lambda space: plan_of_rows(some(AuditLog, task_id=7)),
+    "embedding_audit_operation": lambda space: plan_of_rows(
+        some(AuditLog, operation_id="00000000-0000-0000-0000-000000000000")
+    ),
+    "performance_metrics_course": lambda space: plan_of_rows(
+        some(Metric, name="name-7").order_by("-timestamp")[:20]
+    ),
+}
+
+
+@pytest.mark.parametrize("index", QUERIES)
+def test_the_query_reads_its_index(tables, index):
+    plan = QUERIES[index](tables)
+    assert index in plan, plan
+
+
+def test_coverage_probes_one_row_an_article(tables):
+    plan = plan_of_rows(coverage.behind(tables)[:20])
+    assert plan.count("article_embeddings") >= 1
+    assert "SubPlan" not in plan, plan
+
+
+def test_every_index_that_we_made_has_a_query_here_or_beside_the_code():
+    elsewhere = {  # test_claims, test_recovery, test_enqueue
+        "embedding_tasks_due",
+        "embedding_tasks_waiting",
+        "embedding_tasks_held",
+        "embedding_tasks_one_pending",
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT indexname FROM pg_indexes WHERE schemaname = 'public' AND indexname !~ '_(pkey|key|like)$'"
+            " AND tablename IN ('articles', 'article_versions', 'article_embeddings', 'embedding_tasks',"
+            " 'embedding_audit_logs', 'performance_metrics', 'embedding_worker_status', 'queue_state')"
+            " AND indexname !~ 'article_embeddings_ann_'"
+        )
+        made = {name for (name,) in cursor.fetchall()}
+    unknown = {name for name in made if not any(name.startswith(known) for known in [*QUERIES, *elsewhere])}
+    assert not unknown
