@@ -63,7 +63,8 @@ class ErrorClassFilter(DropdownFilter):
         return [(kind, kind.replace("_", " ")) for kind in kinds]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
-        return queryset.filter(error_class=self.value()) if self.value() else queryset
+        known = {kind for kind, _ in self.lookup_choices}
+        return queryset.filter(error_class=self.value()) if self.value() in known else queryset
 
 
 @admin.register(Task)
