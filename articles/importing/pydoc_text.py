@@ -61,6 +61,7 @@ _OPENING = re.compile(
     r"^(?:[^\w\"'`(]+|(?:Module )?[\w.]+ (?:module )?(?:-{1,2}|—) "
     r"|(?:This|The \S+) module (?:provides|implements|supports|defines|contains|performs|exports) )"
 )
+_ROLE = re.compile(r":[\w:]+:`~?([^`<]+?)(?: <[^`>]*>)?`")  # Sphinx' way of naming things: :class:`Path`
 _SENTENCE = re.compile(r".+?[.!?](?=\s+[A-Z]|\s*$)")
 
 
@@ -103,8 +104,8 @@ def _row(kind: str, name: str, module: str, short: str, content: str) -> Row:
         name,
         {
             "slug": "python-" + re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-"),
-            "title": f"{name}: {short}" if short else name,
-            "content": content,
+            "title": f"{name}: {_ROLE.sub(r'\1', short)}" if short else name,
+            "content": _ROLE.sub(r"`\1`", content),
             "metadata": {"source": "pydoc", "module": module, "kind": kind, "python": version},
         },
     )
