@@ -58,7 +58,7 @@ def _long_title(title: str, prefix: str, budget: int, count: TokenCounter) -> tu
 
 
 def _pieces(text: str, start: int, end: int, room: int, count: TokenCounter) -> Iterator[_Piece]:
-    """Blocks that fit; of a block that does not, its sentences; of such a sentence, its words; of such a word, halves."""
+    """Blocks that fit; of one that does not, its sentences; of such a sentence, its words; of such a word, halves."""
     yield from _split(text, start, end, room, count, (_BLOCK_END, _SENTENCE_END, _WORD_END))
 
 

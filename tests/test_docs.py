@@ -16,7 +16,9 @@ def test_every_file_a_page_names_exists(page):
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
     for link in links:
         assert (page.parent / link).exists(), f"{page.name} links to {link}"
-    named = re.findall(r"`((?:articles|embeddings|queueops|access|config|tests|benchmarks|docs)/[\w/.*-]+)`", text)
+    named = re.findall(
+        r"`((?:articles|embeddings|queueops|access|config|tests|benchmarks|docs)/[\w/.*-]+)`", text
+    )
     for name in named:
         assert list(ROOT.glob(name)), f"{page.name} names {name}"
 

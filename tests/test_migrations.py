@@ -13,7 +13,9 @@ def test_no_model_has_a_change_without_a_migration():
 
 def test_audit_rows_cannot_be_changed_even_with_plain_sql():
     with connection.cursor() as cursor:
-        cursor.execute("INSERT INTO embedding_audit_logs (category, message) VALUES ('engine', 'x') RETURNING level")
+        cursor.execute(
+            "INSERT INTO embedding_audit_logs (category, message) VALUES ('engine', 'x') RETURNING level"
+        )
         assert cursor.fetchone() == ("info",)
         with pytest.raises(Exception, match="append-only"):
             cursor.execute("UPDATE embedding_audit_logs SET message = 'y'")

@@ -63,8 +63,12 @@ def tables(django_db_setup, django_db_blocker):
         connection.set_autocommit(True)
 
 
-def plan_of_rows(rows) -> str:
+def plan_of_rows(rows):
     return rows.explain()
+
+
+def first_article() -> Article:
+    return Article.objects.earliest("id")
 
 
 def some(model, **filters):
@@ -79,18 +83,16 @@ QUERIES = {
         {"query": "word77", "any_word": False, "filter": None, "most": 5000, "k": 10, "read": 100},
     ),
     "articles_slug": lambda space: plan_of_rows(some(Article, slug="article-7")),
-    "article_versions_number": lambda space: plan_of_rows(Article.objects.first().versions.all()[:5]),
+    "article_versions_number": lambda space: plan_of_rows(first_article().versions.all()[:5]),
     "article_embeddings_one_per_chunk": lambda space: plan_of(
-        explain._ALL, {"articles": [Article.objects.first().pk]}
+        explain._ALL, {"articles": [first_article().pk]}
     ),
     "article_embeddings_text": lambda space: plan_of(
         "SELECT text_hash, vector_send(embedding) FROM article_embeddings"
         " WHERE space_id = %s AND text_hash = ANY(%s) AND embedding IS NOT NULL",
         [space.pk, [bytes(16), bytes(range(16))]],
     ),
-    "embedding_tasks_article": lambda space: plan_of(
-        explain._ALL, {"articles": [Article.objects.first().pk]}
-    ),
+    "embedding_tasks_article": lambda space: plan_of(explain._ALL, {"articles": [first_article().pk]}),
     "embedding_tasks_ended_badly": lambda space: plan_of_rows(Task.objects.failed().newest_first()[:20]),
     "embedding_tasks_completed": lambda space: plan_of(
         retention._DELETES[0], {"age": 2_400_000, "batch": 10}

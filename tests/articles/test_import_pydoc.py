@@ -123,5 +123,7 @@ def test_the_first_sentence_is_found(doc, expected):
 
 def test_names_are_given_in_plain_words_not_in_the_markup_of_a_documentation_tool():
     assert "importlib.resources.abc.Traversable" in str(corpus()["zipfile.Path"].fields["title"])
-    marked = [name for name, row in corpus().items() if re.search(r":(class|func|meth|mod):`", str(row.fields))]
+    marked = [
+        name for name, row in corpus().items() if re.search(r":(class|func|meth|mod):`", str(row.fields))
+    ]
     assert marked == []

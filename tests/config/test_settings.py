@@ -22,8 +22,16 @@ def start_with(tmp_path: Path, **settings: str) -> subprocess.CompletedProcess[s
     [
         ("EMBEDDING_PROVIDER", "foo", "EMBEDDING_PROVIDER holds 'foo'; it may hold local, openai or ollama."),
         ("PORT", "99999", "PORT holds '99999'; it may hold a whole number from 1 to 65,535."),
-        ("EMBEDDING_MAX_RETRIES", "many", "EMBEDDING_MAX_RETRIES holds 'many'; it may hold a whole number from 1 to 100."),
-        ("SEMANTIC_SEARCH_ENABLED", "maybe", "SEMANTIC_SEARCH_ENABLED holds 'maybe'; it may hold true or false."),
+        (
+            "EMBEDDING_MAX_RETRIES",
+            "many",
+            "EMBEDDING_MAX_RETRIES holds 'many'; it may hold a whole number from 1 to 100.",
+        ),
+        (
+            "SEMANTIC_SEARCH_ENABLED",
+            "maybe",
+            "SEMANTIC_SEARCH_ENABLED holds 'maybe'; it may hold true or false.",
+        ),
         ("EMBEDDING_PROVIDER", "openai", "OPENAI_API_KEY holds ''; it may hold a key"),
         ("EMBEDDING_MODEL", "unknown", "EMBEDDING_MODEL holds 'unknown', which Vectorpress does not know"),
         ("OLLAMA_BASE_URL", "ftp://x", "OLLAMA_BASE_URL is not an address we can use"),

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -21,7 +22,7 @@ RUNNING = Brakes(Mode.QUEUED, is_paused=False, reason="", workers=1)
 
 
 def task(status: str, **fields) -> Task:
-    defaults = {
+    defaults: dict[str, Any] = {
         "id": 7,
         "attempts": 0,
         "max_attempts": 3,
@@ -35,7 +36,8 @@ def task(status: str, **fields) -> Task:
 
 
 def standing(**fields) -> Standing:
-    return Standing(**{"article_id": 1, "version_number": 3, "space": "a/b v1", "is_serving": True} | fields)
+    defaults: dict[str, Any] = {"article_id": 1, "version_number": 3, "space": "a/b v1", "is_serving": True}
+    return Standing(**defaults | fields)
 
 
 CURRENT = {"source_version": 3, "chunks": 2, "is_current": True}

@@ -44,7 +44,16 @@ def test_what_the_server_quotes_is_not_repeated():
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [(None, None), ("", None), ("7", 7.0), ("0.5", 0.5), ("-3", 0.0), ("1e9", 1e9), ("soon", None), ("Wed, 99", None)],
+    [
+        (None, None),
+        ("", None),
+        ("7", 7.0),
+        ("0.5", 0.5),
+        ("-3", 0.0),
+        ("1e9", 1e9),
+        ("soon", None),
+        ("Wed, 99", None),
+    ],
 )
 def test_retry_after_is_read_as_seconds(header, seconds):
     assert seconds_of(header) == seconds
