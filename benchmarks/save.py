@@ -24,7 +24,7 @@ def main(words: list[str] | None = None) -> None:
         stack.web()
         stack.provider.configure(latency_ms=options.latency_ms)
         rounds: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        for number in range(-1, options.rounds):
+        for number in range(-options.warm_up, options.rounds):
             for mode in _MODES:
                 found = _round(stack, options, mode, number)
                 if number >= 0:
@@ -39,13 +39,14 @@ def _options(words: list[str] | None) -> argparse.Namespace:
         "--n", type=int, default=4_000, help="articles a round, a fifth of it when synchronous"
     )
     parser.add_argument("--rounds", type=int, default=5, help="of each mode, one after another")
+    parser.add_argument("--warm-up", type=int, default=1, help="shorter rounds before that do not count")
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--latency-ms", type=float, default=50, help="of the provider")
     return parser.parse_args(words)
 
 
 def _round(stack: Stack, options: argparse.Namespace, mode: str, number: int) -> dict[str, Any]:
-    """Round -1 warms up and does not count."""
+    """One load; rounds below zero warm up and do not count."""
     stack.empty()
     stack.database.execute("UPDATE queue_state SET mode = %s", [mode])
     stack.settle_down()

@@ -1,0 +1,47 @@
+"""Each benchmark runs to its end on tiny numbers and prints JSON with a figure in it; no time is asserted."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TINY = {
+    "drain": ["--n=60", "--repeat=1", "--latency-ms", "0", "--processes", "1", "--threads", "2"],
+    "save": ["--n=15", "--rounds=1", "--connections=3", "--latency-ms=0", "--warm-up=0"],
+    "freshness": ["--rounds=2", "--warm-up=1", "--corpus=20"],
+    "search": ["--n=300", "--queries=5"],
+    "import": ["--n=200"],
+}
+FIGURES: dict[str, Callable[[Any], float]] = {
+    "drain": lambda found: found[0]["docs_per_second"]["median"],
+    "save": lambda found: found["queued_to_disabled_p50"]["median"],
+    "freshness": lambda found: found["saved_to_found"]["p50_ms"],
+    "search": lambda found: found["all"]["recall_at_10"],
+    "import": lambda found: found["first"]["articles_per_second"],
+}
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_a_benchmark_runs_to_its_end_and_prints_json(name):
+    ran = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{name}", *TINY[name]],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert told["benchmark"] == name
+    assert told["machine"]["cores"] > 0
+    assert told["versions"]["django"]
+    assert FIGURES[name](told["results"]) > 0
+
+
+def test_every_benchmark_is_tried_here():
+    assert {path.stem for path in (ROOT / "benchmarks").glob("[a-z]*.py")} == TINY.keys()
