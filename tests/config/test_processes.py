@@ -83,9 +83,11 @@ def test_a_killed_supervisors_leash_ends_leaders_and_their_children() -> None:
     assert_ends_with_its_starter(
         """
         leader = Process("leader", ["/bin/sh", "-c", "sleep 600 & echo $!; wait"])
-        leader.on_line = lambda _, grandchild: print(grandchild, flush=True)
         leader.start()
         Leash(keep_open=1).hold([(leader.pid, leader.stop_signal)])
+        while not leader.last_lines:
+            leader.exited.wait(0.02)
+        print(leader.last_lines[0], flush=True)
         """
     )
 
