@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -45,7 +46,9 @@ def embedder() -> list[Service]:
     """The local embedder, where it is the provider."""
     if settings.EMBEDDING_PROVIDER != "local":
         return []
-    return [HttpService(manage("embedder", "serve_embedder"), LOOPBACK, settings.LOCAL_EMBEDDER_PORT)]
+    process = manage("embedder", "serve_embedder")
+    process.stop_signal = signal.SIGKILL  # it holds nothing, and is stopped after those who ask it
+    return [HttpService(process, LOOPBACK, settings.LOCAL_EMBEDDER_PORT)]
 
 
 def workers() -> Service:
