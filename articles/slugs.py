@@ -1,9 +1,8 @@
-"""Turns titles of any script into slugs and finds one that is free."""
+"""Turns titles of any script into slugs."""
 
 import re
 import secrets
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
 
 from articles.bounds import MAX_SLUG, RESERVED_SLUGS, is_slug_character
 
@@ -30,10 +29,3 @@ def candidates(title: str) -> list[str]:
     base = slug_from(title)
     numbered = [f"{base}-{number}" for number in range(2, _NUMBERED + 1)]
     return [base, *numbered, f"{base}-{secrets.token_hex(4)}"]
-
-
-def free_slug(title: str, taken_of: Callable[[Sequence[str]], Iterable[str]]) -> str:
-    """The first free slug for a title; `taken_of(slugs)` answers which of them are taken."""
-    wanted = candidates(title)
-    taken = set(taken_of(wanted))
-    return next(slug for slug in wanted if slug not in taken)

@@ -1,5 +1,6 @@
 """Every setting of Vectorpress: read from the environment once, here, and refused here when it cannot be used."""
 
+import logging
 import socket
 from pathlib import Path
 from typing import Any
@@ -193,5 +194,11 @@ SECURE_CSP = {
     "base-uri": ["'none'"],
 }
 
+# A request that went well is no news, and finding out who sent it costs more than much of the rest.
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+DJANGO_STRUCTLOG_USER_ID_FIELD = None
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
+DJANGO_STRUCTLOG_STATUS_2XX_LOG_LEVEL = logging.DEBUG
+DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO
 LOGGING_CONFIG = None
 logs.configure(level=env.choice("LOG_LEVEL", "info", ["debug", "info", "warning", "error"]).upper())

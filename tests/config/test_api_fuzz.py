@@ -17,6 +17,7 @@ from articles.bounds import SLUG_PATTERN, is_slug_character
 from articles.models import Article
 from config.api import api
 from config.wsgi import application
+from embeddings import api as search
 from tests.servers import AUTH_TOKEN
 
 CONFIG = {
@@ -31,8 +32,13 @@ CONFIG = {
 # The generator knows few of the classes of characters that the document names; these are the same ones, as far as
 # its examples go.
 LAST_CHARACTER = 0x17F
-# Texts of a million characters would take nearly all of the time; elsewhere tests save some.
-SHORT_CONTENT = 2_000
+# Making texts as long as they may be would take nearly all of the time; other tests save some.
+SHORTER = {
+    (bounds, "MAX_CONTENT"): 250,
+    (bounds, "MAX_TITLE"): 30,
+    (bounds, "MAX_SLUG"): 20,
+    (search, "MAX_QUERY"): 40,
+}
 
 
 def spelled_out() -> str:
@@ -49,6 +55,9 @@ def described() -> schemathesis.BaseSchema:
     document = json.dumps(api.get_openapi_schema()).replace(
         json.dumps(SLUG_PATTERN), json.dumps(spelled_out())
     )
+    for (module, name), bound in SHORTER.items():
+        document = document.replace(f'"maxLength": {getattr(module, name)},', f'"maxLength": {bound},')
+        assert f'"maxLength": {bound},' in document
     loaded = schemathesis.openapi.from_dict(json.loads(document), config=SchemathesisConfig.from_dict(CONFIG))
     loaded.app = application
     return loaded
@@ -61,7 +70,8 @@ schema = described()
 def article(db, settings, monkeypatch) -> Iterator[None]:
     """One whose slug the examples can hit, and no limit to what they ask."""
     settings.API_RATE_LIMIT = 0
-    monkeypatch.setattr(bounds, "MAX_CONTENT", SHORT_CONTENT)
+    for (module, name), bound in SHORTER.items():
+        monkeypatch.setattr(module, name, bound)
     monkeypatch.setattr(throttles, "REFUSALS_A_MINUTE", 0)
     Article(slug="0", title="An article", content="Some text.").save()
     # the end of a request would close the connection that holds the test's transaction
