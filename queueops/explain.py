@@ -70,17 +70,18 @@ SELECT a.id, a.version_number, s.provider || '/' || s.model || ' v' || s.version
        e.source_version, coalesce(e.chunk_count, 0), coalesce(e.source_hash = a.content_hash, false),
        t.id, t.status, t.attempts, t.max_attempts, t.created_at, t.scheduled_at,
        extract(epoch FROM t.scheduled_at - now())::float, t.error_class, t.error_message
-FROM unnest(%(articles)s::bigint[]) AS asked (id)
-JOIN articles a ON a.id = asked.id
+FROM articles a
 CROSS JOIN ({spaces}) s
 LEFT JOIN article_embeddings e ON e.article_id = a.id AND e.space_id = s.id AND e.chunk_index = 0
 LEFT JOIN LATERAL (
-    SELECT * FROM embedding_tasks WHERE article_id = a.id AND space_id = s.id
+    SELECT id, status, attempts, max_attempts, created_at, scheduled_at, error_class, error_message
+    FROM embedding_tasks WHERE article_id = a.id AND space_id = s.id
     ORDER BY status IN ('pending', 'processing') DESC, id DESC LIMIT 1
 ) t ON true
+WHERE a.id = ANY(%(articles)s)
 ORDER BY a.id, s.state = 'serving' DESC, s.id DESC
 """
-_RECEIVING = "SELECT * FROM embedding_spaces WHERE state <> 'retired'"
+_RECEIVING = "SELECT id, provider, model, version, state FROM embedding_spaces WHERE state <> 'retired'"
 _ALL = _STANDINGS.format(spaces=_RECEIVING)
 _FIRST = _STANDINGS.format(spaces=f"{_RECEIVING} ORDER BY state = 'serving' DESC, id DESC LIMIT 1")
 
