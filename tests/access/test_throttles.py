@@ -40,6 +40,21 @@ def test_the_next_minute_begins_anew(who, monkeypatch):
     spend(who, 1)
 
 
+def test_a_large_limit_is_taken_in_blocks_and_is_still_exact(who, settings):
+    one, another = Counts(settings.REDIS_URL), Counts(settings.REDIS_URL)
+    assert sum(one.take_one("vectorpress:spent:blocks", 1_000) for _ in range(600)) == 600
+    assert sum(another.take_one("vectorpress:spent:blocks", 1_000) for _ in range(600)) == 400
+    assert not one.take_one("vectorpress:spent:blocks", 1_000)
+
+
+def test_callers_of_minutes_past_are_not_kept_for_ever(who, settings, monkeypatch):
+    monkeypatch.setattr(throttles, "_CALLERS_HELD", 2)
+    counts = Counts(settings.REDIS_URL)
+    for number in range(9):
+        assert counts.take_one(f"vectorpress:spent:{number}", 1_000)
+    assert len(counts._taken) <= 2
+
+
 def test_no_limit_asks_nobody(settings):
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     spend("someone", 0)
@@ -47,7 +62,7 @@ def test_no_limit_asks_nobody(settings):
 
 def test_counts_forget_themselves(who, settings):
     counts = Counts(settings.REDIS_URL)
-    counts.add_one("vectorpress:spent:forgotten")
+    counts.add("vectorpress:spent:forgotten", 1)
     assert 0 < counts._redis.ttl("vectorpress:spent:forgotten") <= 2 * throttles.WINDOW_SECONDS
 
 
@@ -61,7 +76,7 @@ def test_without_redis_requests_go_on_and_only_the_first_one_tries(settings, cap
 def test_a_redis_that_hangs_holds_up_one_request_for_its_deadline_only(listener):
     counts = Counts(f"redis://127.0.0.1:{listener}/0")
     started = time.monotonic()
-    assert [counts.add_one("key") for _ in range(50)] == [0] * 50
+    assert all(counts.take_one("key", 1) for _ in range(50))
     assert time.monotonic() - started < 3 * throttles._TIMEOUT_SECONDS
 
 
