@@ -19,6 +19,7 @@ from config.stack.valkey import ValkeyServer
 
 LOOPBACK = "127.0.0.1"
 SECONDS_FOR_RUNNING_TASKS = 1.5
+MILLISECONDS_BETWEEN_LOOKS = 50
 
 
 def servers() -> list[Service]:
@@ -61,8 +62,12 @@ def workers() -> Service:
         f"--threads={threads}",
         f"--worker-shutdown-timeout={SECONDS_FOR_RUNNING_TASKS * 1000:.0f}",
         "--skip-logging",
-        # A process holds no more messages than it has threads: nothing waits behind a slow provider call.
-        env={"dramatiq_queue_prefetch": threads},
+        env={
+            # A process holds no more messages than it has threads: nothing waits behind a slow provider call.
+            "dramatiq_queue_prefetch": threads,
+            # Idle workers look for a wake-up this often; Dramatiq's own second would be most of an article's way.
+            "dramatiq_worker_timeout": f"{MILLISECONDS_BETWEEN_LOOKS}",
+        },
     )
     service = Service(process, grace=SECONDS_FOR_RUNNING_TASKS + 1.8)
     service.noise = ["tasks module: ", "Running dramatiq: "]
