@@ -27,6 +27,7 @@ from articles.schemas import (
 )
 
 type EmbeddingOf = Callable[[Sequence[Article]], Mapping[int, EmbeddingState]]
+type EmbeddingOfNew = Callable[[Article], EmbeddingState]
 type Auth = Callable[[HttpRequest], Any]
 
 # Counting goes no further than this: people page through hundreds, not millions.
@@ -40,18 +41,21 @@ IfNoneMatch = Annotated[
 ]
 
 
-def build_router(embedding_of: EmbeddingOf, *, read: Auth, write: Auth) -> Router:
-    """The routes below /articles. `embedding_of` answers the state of each article by its id; `read` and `write`
-    admit callers, who have a `name`."""
+def build_router(
+    embedding_of: EmbeddingOf, embedding_of_new: EmbeddingOfNew, *, read: Auth, write: Auth
+) -> Router:
+    """The routes below /articles. `embedding_of` answers the state of each article by its id, `embedding_of_new` that
+    of one just made; `read` and `write` admit callers, who have a `name`."""
     router = Router(tags=["articles"])
-    _add_collection(router, embedding_of, read, write)
+    _add_creation(router, embedding_of_new, write)
+    _add_list(router, embedding_of, read)
     _add_export(router, read)
     _add_single(router, embedding_of, read, write)
     _add_versions(router, embedding_of, read, write)
     return router
 
 
-def _add_collection(router: Router, embedding_of: EmbeddingOf, read: Auth, write: Auth) -> None:
+def _add_creation(router: Router, embedding_of_new: EmbeddingOfNew, write: Auth) -> None:
     @router.post("", response={201: FullArticle}, auth=write, summary="Save a new article")
     def create_article(
         request: HttpRequest, response: HttpResponse, article: schemas.NewArticle
@@ -62,8 +66,11 @@ def _add_collection(router: Router, embedding_of: EmbeddingOf, read: Auth, write
         except SlugTaken as error:
             raise HttpError(409, str(error)) from error
         response["Location"] = f"{request.path}/{quote(row.slug)}"
-        return Status(201, _answer(row, response, embedding_of))
+        response["ETag"] = etags.etag(row.version_number, row.updated_at)
+        return Status(201, replies.full(row, embedding_of_new(row)))
 
+
+def _add_list(router: Router, embedding_of: EmbeddingOf, read: Auth) -> None:
     @router.get("", response=ArticleList, auth=read, summary="List articles, the newest first")
     def list_articles(request: HttpRequest, page: Query[schemas.Page]) -> ArticleList:
         rows = list(Article.objects.newest_first().defer("content")[page.offset : page.offset + page.limit])

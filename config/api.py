@@ -14,7 +14,7 @@ from config import problems
 from config.jsonio import JsonParser, JsonRenderer
 from embeddings import api as search_api
 from queueops import api as queue_api
-from queueops.explain import embedding_states
+from queueops.explain import embedding_states, state_of_new
 
 DESCRIPTION = """Articles are saved at once and become searchable by meaning moments later.
 
@@ -105,7 +105,9 @@ def build_api() -> Api:
         docs=Swagger(settings={"persistAuthorization": True, "validatorUrl": None}),
     )
     problems.add_handlers(api)
-    api.add_router("/articles", articles_api.build_router(embedding_states, read=read, write=write))
+    api.add_router(
+        "/articles", articles_api.build_router(embedding_states, state_of_new, read=read, write=write)
+    )
     api.add_router("/articles", queue_api.build_router(read=read))
     api.add_router("/search", search_api.build_router(read=read))
     return api

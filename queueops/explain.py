@@ -1,5 +1,6 @@
 """Where articles stand with their embedding: a word for each of many, and for one the whole story in sentences."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from django.db import connection
 
 from articles.models import Article
 from articles.schemas import EmbeddingState, State
+from embeddings.models import Space
 from queueops import modes
 from queueops.models import Mode, Status
 
@@ -65,6 +67,10 @@ class Brakes:
     workers: int
 
 
+_NOWHERE = EmbeddingState(state="disabled", space=None, source_version=None, chunks=0)
+_SECONDS = 1.0
+_remembered: tuple[str, float] | None = None  # the name of a space, and until when to believe it
+
 _STANDINGS = """
 SELECT a.id, a.version_number, s.provider || '/' || s.model || ' v' || s.version, s.state = 'serving',
        e.source_version, coalesce(e.chunk_count, 0), coalesce(e.source_hash = a.content_hash, false),
@@ -91,14 +97,28 @@ def embedding_states(articles: Sequence[Article]) -> Mapping[int, EmbeddingState
     if not articles:
         return {}
     mode = modes.current()
-    nowhere = EmbeddingState(state="disabled", space=None, source_version=None, chunks=0)
     found = {
         standing.article_id: standing for standing in _read(_FIRST, [article.pk for article in articles])
     }
     return {
-        article.pk: _short(found[article.pk], mode) if article.pk in found else nowhere
+        article.pk: _short(found[article.pk], mode) if article.pk in found else _NOWHERE
         for article in articles
     }
+
+
+def state_of_new(article: Article) -> EmbeddingState:
+    """The state of an article that was made a moment ago: where a queue runs, its task waits, and nothing need be
+    asked."""
+    if modes.current() is not Mode.QUEUED:
+        return embedding_states([article])[article.pk]
+    space = _first_space()
+    return {**_NOWHERE, "state": "pending", "space": space} if space else _NOWHERE
+
+
+def forget() -> None:
+    """Asks for the space again at the next question."""
+    global _remembered
+    _remembered = None
 
 
 def explain(article: Article) -> dict[str, Any]:
@@ -237,6 +257,17 @@ def _read(statement: str, article_ids: list[int]) -> Iterable[Standing]:
         for row in cursor.fetchall():
             fields: list[Any] = [*row[:7], None if row[7] is None else Task(*row[7:])]
             yield Standing(*fields)
+
+
+def _first_space() -> str | None:
+    """The name of the space that articles are told about; believed for a second."""
+    global _remembered
+    if _remembered is None or time.monotonic() >= _remembered[1]:
+        space = Space.objects.receiving().first()
+        if space is None:
+            return None
+        _remembered = (str(space), time.monotonic() + _SECONDS)
+    return _remembered[0]
 
 
 def _brakes() -> Brakes:

@@ -4,15 +4,17 @@ import pytest
 from django.core.cache import cache
 
 from embeddings.providers import registry
-from queueops import modes
+from queueops import explain, modes
 
 
 @pytest.fixture(autouse=True)
 def forgetful_process():
     modes.forget()
+    explain.forget()
     registry.forget()
     yield
     modes.forget()
+    explain.forget()
     registry.forget()
 
 

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from articles.models import Article
 from embeddings.models import ArticleEmbedding, Space
 from queueops import modes
-from queueops.explain import Brakes, Standing, Task, embedding_states, explain, state_of, why
+from queueops.explain import Brakes, Standing, Task, embedding_states, explain, state_of, state_of_new, why
 from queueops.models import Mode, QueueState, Status
 from queueops.models import Task as TaskRow
 from tests.factories import Api, body
@@ -166,6 +166,22 @@ def test_states_of_many_articles_cost_one_query(space):
     }
 
 
+def test_a_new_article_is_told_what_the_database_would_say(space):
+    article = make_article()
+    assert state_of_new(article) == embedding_states([article])[article.pk]
+    with CaptureQueriesContext(connection) as queries:
+        state_of_new(article)
+    assert len(queries) == 0
+
+
+@pytest.mark.parametrize("mode", [Mode.DISABLED, Mode.SYNCHRONOUS])
+def test_where_no_queue_runs_a_new_article_is_looked_at(space, mode):
+    article = make_article()
+    QueueState.objects.update(mode=mode)
+    modes.forget()
+    assert state_of_new(article) == embedding_states([article])[article.pk]
+
+
 def test_an_edited_article_is_still_found_by_its_earlier_text(space):
     article = make_article()
     embed(article, space)
@@ -196,6 +212,7 @@ def test_without_any_space_an_article_is_not_embedded_at_all(db):
     Space.objects.all().delete()
     article = make_article()
     assert embedding_states([article])[article.pk]["state"] == "disabled"
+    assert state_of_new(article) == embedding_states([article])[article.pk]
     assert explain(article)["spaces"] == []
     assert embedding_states([]) == {}
 
