@@ -22,6 +22,8 @@ from config.stack.service import Service
 FROM_SHARE = 0.05
 # not counted: every thread has its connection before anything is measured
 _WARM_UP = 4_000
+# the approximate index is built after a load; here, where load follows load, never
+_HOLD_INDEXES = "SELECT pg_advisory_lock(hashtext('embeddings.annindex'), id::int) FROM embedding_spaces"
 _DONE = "SELECT coalesce(sum(tasks_done), 0)::bigint FROM embedding_worker_status"
 _EXACT = """
 SELECT count(*) FROM articles a WHERE 1 = (
@@ -33,6 +35,7 @@ SELECT count(*) FROM articles a WHERE 1 = (
 def main(words: list[str] | None = None) -> None:
     options = _options(words)
     with own_stack() as stack:
+        stack.database.execute(_HOLD_INDEXES)
         rows = [
             row
             for processes, threads, batch in itertools.product(
