@@ -95,16 +95,17 @@ def sweep_if_leader(interval: timedelta) -> Swept | None:
 
 
 def sweep() -> Swept:
-    """Returns expired leases, enqueues drift, forgets silent workers, and rings when work is due."""
+    """Returns expired leases, forgets silent workers, rings when work is due, and enqueues drift when none is."""
     returned, parked = return_expired()
-    drifted = enqueue_drift() if modes.current() is not Mode.DISABLED else 0
     workers.forget_silent()
     is_due = Task.objects.due().exists()
-    if is_due:
+    # looking for drift reads every article: not while there is work whose end will show the drift just as well
+    drifted = 0 if is_due or modes.current() is Mode.DISABLED else enqueue_drift()
+    if is_due or drifted:
         doorbell.ring()
     elif any(annindex.is_wanted(space) for space in Space.objects.receiving()):
         doorbell.ring(doorbell.BUILD_INDEXES)  # after the load: a live index makes every insert dear
-    return Swept(returned, parked, drifted, is_due)
+    return Swept(returned, parked, drifted, bool(is_due or drifted))
 
 
 @transaction.atomic
