@@ -31,12 +31,16 @@ def drain(
     wake_another: Callable[[], None] = lambda: None,
     is_stopping: Callable[[], bool] = lambda: False,
 ) -> Drained:
-    """Works off due tasks, a batch of each space in turn. A full claim means more may be due: others are woken."""
+    """Works off due tasks, a batch of each space in turn, as long as claims come back full.
+
+    A full claim means that more may be due, so others are woken; after one that is not, what comes in rings for
+    itself, and waiting for the ring makes one batch of many saves.
+    """
     ends, tasks, has_woken = time.monotonic() + seconds, 0, False
     if modes.current() is Mode.DISABLED:
         return Drained(0, False)
     while time.monotonic() < ends:
-        done = 0
+        any_full = False
         for space in Space.objects.receiving():
             if is_stopping():
                 return Drained(tasks, False)
@@ -44,9 +48,9 @@ def drain(
             if claim.is_full and not has_woken:
                 wake_another()
                 has_woken = True
-            done += _execute(claim, worker_id)
-        tasks += done
-        if not done:
+            any_full |= claim.is_full
+            tasks += _execute(claim, worker_id)
+        if not any_full:
             return Drained(tasks, False)
     return Drained(tasks, True)
 

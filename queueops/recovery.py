@@ -1,5 +1,6 @@
 """The sweep: what was lost comes back. Expired leases return, drift is enqueued, and workers are rung for."""
 
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,6 +14,8 @@ from queueops.enqueue import Reason, enqueue
 from queueops.models import AuditLog, Level, Mode, Task
 
 _BATCH = 1_000
+_DRIFT_SECONDS = 60.0
+_drift_sought_at = float("-inf")
 
 
 @dataclass(frozen=True)
@@ -95,17 +98,27 @@ def sweep_if_leader(interval: timedelta) -> Swept | None:
 
 
 def sweep() -> Swept:
-    """Returns expired leases, forgets silent workers, rings when work is due, and enqueues drift when none is."""
+    """Returns expired leases, forgets silent workers, enqueues drift, and rings when work is due."""
     returned, parked = return_expired()
     workers.forget_silent()
     is_due = Task.objects.due().exists()
-    # looking for drift reads every article: not while there is work whose end will show the drift just as well
-    drifted = 0 if is_due or modes.current() is Mode.DISABLED else enqueue_drift()
+    drifted = enqueue_drift() if _is_time_for_drift(is_due) else 0
     if is_due or drifted:
         doorbell.ring()
     elif any(annindex.is_wanted(space) for space in Space.objects.receiving()):
         doorbell.ring(doorbell.BUILD_INDEXES)  # after the load: a live index makes every insert dear
     return Swept(returned, parked, drifted, bool(is_due or drifted))
+
+
+def _is_time_for_drift(is_due: bool) -> bool:
+    """Looking for drift reads every article, so while there is other work it is done once a minute."""
+    global _drift_sought_at
+    if modes.current() is Mode.DISABLED:
+        return False
+    if is_due and time.monotonic() - _drift_sought_at < _DRIFT_SECONDS:
+        return False
+    _drift_sought_at = time.monotonic()
+    return True
 
 
 @transaction.atomic
