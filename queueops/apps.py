@@ -1,7 +1,7 @@
 """Tells Django about this room, and connects who listens to whom."""
 
 from django.apps import AppConfig
-from django.db.models.signals import post_save
+from django.db.models.signals import post_migrate, post_save
 
 
 class QueueopsConfig(AppConfig):
@@ -13,8 +13,10 @@ class QueueopsConfig(AppConfig):
         from articles.models import Article
         from articles.signals import articles_written
         from queueops import doorbell, receivers, signals
+        from queueops.models import QueueState
         from queueops.pulse import pulse
 
+        post_migrate.connect(QueueState.ensure_row, sender=self)
         post_save.connect(receivers.article_saved, sender=Article)
         articles_written.connect(receivers.articles_written)
         signals.tasks_ready.connect(doorbell.ring_after_commit)

@@ -1,5 +1,7 @@
 """The one row that says how the queue is meant to run, who said so and why."""
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -38,3 +40,8 @@ class QueueState(models.Model):
 
     def __str__(self) -> str:
         return "paused" if self.is_paused else "running"
+
+    @staticmethod
+    def ensure_row(**_: Any) -> None:
+        """Makes the one row where it is missing; listens to post_migrate."""
+        QueueState.objects.bulk_create([QueueState()], ignore_conflicts=True)

@@ -4,7 +4,7 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import httpx
@@ -91,13 +91,15 @@ def test_a_taken_port_is_named_with_the_setting_that_moves_it(tmp_path: Path) ->
     assert "set PORT to a free one" in sentence
 
 
-def test_a_killed_worker_takes_its_master_down_and_both_are_started_again(stack: Stack) -> None:
-    stack.await_line("Worker process is ready")
+def test_a_killed_worker_takes_its_master_down_and_both_are_started_again(
+    stack: Stack, data_dir: Path
+) -> None:
+    wait_until(lambda: workers_of(data_dir) > 0, 90, "a worker")
     before = stack.pids("bin/dramatiq")
     seen = len(stack.lines)
     os.kill(max(before), signal.SIGKILL)
     stack.await_line("workers exited with 1; it is started again in", after=seen)
-    stack.await_line("Worker process is ready", after=seen)
+    wait_until(lambda: workers_of(data_dir, other_than=before) > 0, 90, "a new worker")
     assert not stack.pids("bin/dramatiq") & before
 
 
@@ -114,6 +116,16 @@ def test_a_killed_postgres_is_started_again_with_its_data(stack: Stack, data_dir
         timeout=30,
     )
     assert answer.status_code == 200
+
+
+def workers_of(data_dir: Path, other_than: Collection[int] = ()) -> int:
+    """How many worker processes have told the database that they live."""
+    try:
+        with psycopg.connect(paths.database_url(data_dir)) as connection:
+            names = connection.execute("SELECT name FROM embedding_worker_status").fetchall()
+    except psycopg.OperationalError:
+        return 0
+    return len({int(name.rpartition(":")[2]) for (name,) in names} - set(other_than))
 
 
 def admins(data_dir: Path) -> int | None:
