@@ -76,6 +76,8 @@ class Pulse:
                 log.warning("sweep", returned=swept.returned, parked=swept.parked, drifted=swept.drifted)
         except (DatabaseError, InterfaceError) as error:
             log.warning("database does not answer; trying again", error=str(error).strip().partition("\n")[0])
+        except Exception:  # only this thread keeps the process known: it must outlive any surprise
+            log.exception("pulse missed a beat")
         finally:
             connection.close()
 
