@@ -1,4 +1,5 @@
-"""Serves the local model over HTTP on loopback: POST /v1/embeddings, GET /v1/models, GET /health.
+"""Serves the local model over HTTP on loopback: POST /v1/embeddings, GET /v1/models, GET /health (how many requests are
+under way).
 
 There is no access control, so there is no way to listen on another address.
 """
@@ -10,7 +11,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from concurrent.futures import CancelledError, wait
+from concurrent.futures import wait
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -24,7 +25,7 @@ LOOPBACK = "127.0.0.1"
 MAX_BODY = 32 * 1024 * 1024
 _IDLE_SECONDS = 300
 _STOP_SECONDS = 0.8
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS = 0.1
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +77,11 @@ class Busy:
         self._changed = threading.Condition()
         self._number = 0
 
+    @property
+    def number(self) -> int:
+        """How many requests are under way."""
+        return self._number
+
     def __enter__(self) -> None:
         with self._changed:
             self._number += 1
@@ -99,7 +105,8 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # headers and body leave together
 
     def do_GET(self) -> None:
-        answers = {"/v1/models": protocol.models(), "/health": b'{"status":"ok"}'}
+        health = b'{"status":"ok","requests":%d}' % self.server.busy.number
+        answers = {"/v1/models": protocol.models(), "/health": health}
         self._answer(lambda: answers[self._path(set(answers))])
 
     def do_POST(self) -> None:
@@ -145,18 +152,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _vectors(self, texts: list[list[int]]) -> NDArray[np.float32]:
         parts = self.server.model.start(texts)
-        pending = {part.vectors for part in parts}
-        while pending := wait(pending, timeout=_LOOK_SECONDS).not_done:
+        done, pending = wait([part.vectors for part in parts], timeout=_LOOK_SECONDS)
+        while pending and not any(future.cancelled() for future in done):
             if self._client_left():
                 for future in pending:
                     future.cancel()
                 raise ConnectionAbortedError
+            done, pending = wait(pending, timeout=_LOOK_SECONDS)
+        if any(part.vectors.cancelled() for part in parts):
+            raise _STOPPING
         vectors = np.empty((len(texts), model.DIMENSIONS), np.float32)
-        try:
-            for part in parts:
-                vectors[part.positions] = part.vectors.result()
-        except CancelledError:
-            raise _STOPPING from None
+        for part in parts:
+            vectors[part.positions] = part.vectors.result()
         return vectors
 
     def _client_left(self) -> bool:

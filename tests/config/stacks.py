@@ -77,7 +77,7 @@ class Stack:
         code = self._child.wait(SECONDS_TO_START)
         took = time.monotonic() - since
         self._reader.join()
-        if code >= 0:  # a killed one's servers may still need them
+        if not self.processes():  # servers of a killed one, or of another on the same data, still need them
             shutil.rmtree(paths.socket_dir(self.data_dir), ignore_errors=True)
         return code, took
 
