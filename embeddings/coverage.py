@@ -7,9 +7,10 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from articles.models import Article
 from embeddings.models import ArticleEmbedding, Space
 
-# The same question in SQL, for statements over `articles a` and `embedding_spaces s`.
-IS_CURRENT_SQL = """EXISTS (SELECT 1 FROM article_embeddings e WHERE e.article_id = a.id AND e.space_id = s.id
-                    AND e.chunk_index = 0 AND e.source_hash = a.content_hash)"""
+# The same question in SQL, for statements over `articles a` and `embedding_spaces s`. A scalar subquery stays one index
+# probe for each article; an anti-join may read the whole table while statistics are stale, which is when much is saved.
+IS_CURRENT_SQL = """coalesce(a.content_hash = (SELECT e.source_hash FROM article_embeddings e
+                    WHERE e.article_id = a.id AND e.space_id = s.id AND e.chunk_index = 0), false)"""
 
 
 @dataclass(frozen=True)

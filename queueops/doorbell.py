@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import dramatiq
@@ -13,8 +14,10 @@ from redis.exceptions import RedisError
 QUEUE = "embed"
 EMBED_DUE = "embed_due"
 BUILD_INDEXES = "build_indexes"
-# Under a flood of saves one ring in this time is enough; the last one of a burst is never left out.
+# Under a flood of saves one ring in this time is enough; the last one of a burst is never left out. As long as the
+# flood lasts the time doubles with each ring, up to the most: bigger batches cost the saves beside them less.
 _QUIET_SECONDS = 0.05
+_QUIET_AT_MOST = 0.4
 
 log = structlog.get_logger(__name__)
 
@@ -30,33 +33,45 @@ def ring(actor: str = EMBED_DUE) -> None:
 
 
 class Doorbell:
-    """Lets the first ring of a burst through at once and the last one a moment later."""
+    """Lets the first ring of a burst through at once and the last one a moment later; in between, ever fewer."""
 
-    def __init__(self, quiet_seconds: float = _QUIET_SECONDS) -> None:
-        self._quiet = quiet_seconds
+    def __init__(
+        self,
+        send: Callable[[], object],
+        quiet_seconds: float = _QUIET_SECONDS,
+        at_most: float = _QUIET_AT_MOST,
+    ) -> None:
+        self._send = send
+        self._least, self._most = quiet_seconds, at_most
+        self.quiet_seconds = quiet_seconds
         self._lock = threading.Lock()
         self._rung_at = float("-inf")
         self._timer: threading.Timer | None = None
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a ring is held back until the quiet time is over."""
+        return self._timer is not None
+
     def ring(self) -> None:
         with self._lock:
-            wait = self._rung_at + self._quiet - time.monotonic()
+            wait = self._rung_at + self.quiet_seconds - time.monotonic()
             if wait > 0:
                 if self._timer is None:
                     self._timer = threading.Timer(wait, self._ring_late)
                     self._timer.start()
                 return
-            self._rung_at = time.monotonic()
-        ring()
+            self._rung_at, self.quiet_seconds = time.monotonic(), self._least
+        self._send()
 
     def _ring_late(self) -> None:
         with self._lock:
-            self._timer = None
+            self._timer, self.quiet_seconds = None, min(2 * self.quiet_seconds, self._most)
             self._rung_at = time.monotonic()
-        ring()
+        self._send()
 
 
-_doorbell = Doorbell()
+_doorbell = Doorbell(ring)
 
 
 def ring_after_commit(**_: Any) -> None:

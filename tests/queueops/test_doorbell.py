@@ -1,5 +1,6 @@
 """Workers are woken after the commit, once for a burst, and a broker that is down costs a save nothing."""
 
+import itertools
 import time
 
 import dramatiq
@@ -25,17 +26,42 @@ def empty_queue():
     broker = dramatiq.get_broker()
     assert isinstance(broker, RedisBroker)
     broker.client.flushdb()
-    doorbell._doorbell = doorbell.Doorbell()
+    doorbell._doorbell = doorbell.Doorbell(doorbell.ring)
     yield
     broker.client.flushdb()
 
 
-def test_a_burst_rings_at_once_and_once_more_at_its_end():
-    bell = doorbell.Doorbell(quiet_seconds=0.1)
+@pytest.fixture
+def sent():
+    """The times at which a bell has rung."""
+    return []
+
+
+@pytest.fixture
+def bell(sent):
+    return doorbell.Doorbell(lambda: sent.append(time.monotonic()), quiet_seconds=0.1, at_most=0.2)
+
+
+def test_a_burst_rings_at_once_and_once_more_at_its_end(bell, sent):
     for _ in range(50):
         bell.ring()
-    assert waiting() == 1
-    wait_until(lambda: waiting() == 2, what="the last ring of the burst")
+    assert len(sent) == 1
+    wait_until(lambda: len(sent) == 2, what="the last ring of the burst")
+
+
+def test_the_longer_a_burst_lasts_the_longer_it_is_quiet_between_rings(bell, sent):
+    wait_until(lambda: bell.ring() or len(sent) >= 5)
+    pauses = [later - earlier for earlier, later in itertools.pairwise(sent)]
+    assert all(pause >= least for pause, least in zip(pauses, [0.1, 0.2, 0.2, 0.2], strict=True))
+
+
+def test_after_a_rest_the_bell_rings_at_once_again(bell, sent):
+    wait_until(lambda: bell.ring() or len(sent) >= 3)
+    wait_until(lambda: not bell.is_waiting and time.monotonic() > sent[-1] + bell.quiet_seconds)
+    rung = len(sent)
+    bell.ring()
+    assert len(sent) == rung + 1
+    assert bell.quiet_seconds == 0.1
 
 
 @pytest.mark.django_db(transaction=True)
