@@ -1,5 +1,5 @@
 """How fast articles are saved over the API: with the queue on, with embedding disabled, and with embedding inside the
-request."""
+request. Beside them, in the same rounds, the floor: the same rows written by hand, without a framework."""
 
 import argparse
 import json
@@ -12,6 +12,7 @@ from benchmarks.tools.report import latencies, say, spread, tell
 from benchmarks.tools.stack import TOKEN, Stack, own_stack, wait_until
 
 _MODES = ["disabled", "queued", "synchronous"]
+_FLOOR = "floor"
 # a process reads the mode at most a second late
 _UNTIL_SEEN_SECONDS = 1.2
 _WARM_UP = 400
@@ -22,11 +23,13 @@ def main(words: list[str] | None = None) -> None:
     options = _options(words)
     with own_stack() as stack, stack.workers():
         stack.web()
+        floor_url = stack.floor()
         stack.provider.configure(latency_ms=options.latency_ms)
         rounds: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for number in range(-options.warm_up, options.rounds):
-            for mode in _MODES:
-                found = _round(stack, options, mode, number)
+            for mode in [_FLOOR, *_MODES]:
+                url = floor_url if mode == _FLOOR else stack.web_url
+                found = _round(stack, options, mode, number, url)
                 if number >= 0:
                     rounds[mode].append(found)
                     say(f"round {number + 1}, {mode}: {found}")
@@ -45,17 +48,18 @@ def _options(words: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def _round(stack: Stack, options: argparse.Namespace, mode: str, number: int) -> dict[str, Any]:
-    """One load; rounds below zero warm up and do not count."""
+def _round(stack: Stack, options: argparse.Namespace, mode: str, number: int, url: str) -> dict[str, Any]:
+    """One load; rounds below zero warm up and do not count. Nobody is woken for what the floor writes."""
     stack.empty()
-    stack.database.execute("UPDATE queue_state SET mode = %s", [mode])
+    stack.database.execute("UPDATE queue_state SET mode = %s", [mode if mode != _FLOOR else "disabled"])
     stack.settle_down()
     stack.pause(_UNTIL_SEEN_SECONDS)
     count = _WARM_UP if number < 0 else options.n if mode != "synchronous" else options.n // 5
     bodies = _bodies(stack.data_dir / "bodies.jsonl", min(count, options.n))
-    load = http_load.run(f"{stack.web_url}/api/articles", TOKEN, options.connections, bodies)
+    load = http_load.run(f"{url}/api/articles", TOKEN, options.connections, bodies)
     assert set(load.statuses) == {"201"}, (load.statuses, stack.web_lines())
-    wait_until(lambda: stack.value(_NOTHING_LEFT), "the workers to finish")
+    if mode != _FLOOR:
+        wait_until(lambda: stack.value(_NOTHING_LEFT), "the workers to finish")
     return {"requests_per_second": round(len(load.latencies) / load.seconds), **latencies(load.latencies)}
 
 
@@ -74,6 +78,10 @@ def _summary(rounds: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     pairs = zip(rounds["queued"], rounds["disabled"], strict=True)
     summary["queued_to_disabled_p50"] = spread(
         [queued["p50_ms"] / disabled["p50_ms"] for queued, disabled in pairs], 3
+    )
+    shares = zip(rounds["queued"], rounds[_FLOOR], strict=True)
+    summary["queued_share_of_floor"] = spread(
+        [queued["requests_per_second"] / floor["requests_per_second"] for queued, floor in shares], 3
     )
     return summary
 

@@ -20,6 +20,7 @@ from django.core.management import call_command
 from django.test.utils import override_settings
 from django.utils.module_loading import import_string
 
+from benchmarks.tools import floor
 from benchmarks.tools.report import say
 from config.stack import members, paths
 from config.stack.postgres import PostgresServer
@@ -60,6 +61,15 @@ class Stack:
     def web(self) -> None:
         """Starts the web processes."""
         self._web = self.run(members.web())
+
+    def floor(self) -> str:
+        """Starts the hand-written floor of saving under the same server; answers its address."""
+        port = free_port()
+        service = members.web(floor.APPLICATION, port)
+        assert service.process.env is not None
+        service.process.env = {**service.process.env, floor.DATABASE_VARIABLE: self.postgres.url}
+        self.run(service)
+        return f"http://127.0.0.1:{port}"
 
     def web_lines(self) -> str:
         """What the web processes said last, to explain a failure."""

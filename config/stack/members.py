@@ -75,28 +75,21 @@ def workers() -> Service:
     return service
 
 
-def web() -> Service:
-    """Granian with the WSGI application."""
+def web(application: str = "config.wsgi:application", port: int | None = None) -> Service:
+    """Granian with a WSGI application, on PORT unless told otherwise."""
+    port = port or settings.PORT
     process = Process(
         "web",
         [
-            *[
-                sys.executable,
-                "-m",
-                "granian",
-                "config.wsgi:application",
-                "--interface=wsgi",
-                "--http=1",
-                "--no-ws",
-            ],
-            *[f"--host={settings.HOST}", f"--port={settings.PORT}", f"--working-dir={settings.BASE_DIR}"],
+            *[sys.executable, "-m", "granian", application, "--interface=wsgi", "--http=1", "--no-ws"],
+            *[f"--host={settings.HOST}", f"--port={port}", f"--working-dir={settings.BASE_DIR}"],
             *[f"--workers={settings.WEB_PROCESSES}", f"--blocking-threads={settings.WEB_THREADS}"],
             *["--workers-kill-timeout=1", "--respawn-failed-workers", "--respawn-interval=0.5"],
             "--log-level=warning",
         ],
         env=child_environment(),
     )
-    service = HttpService(process, settings.HOST, settings.PORT, grace=2.0)
+    service = HttpService(process, settings.HOST, port, grace=2.0)
     service.serves_others = False
     service.noise = ["quite high compared to the number of CPU cores"]
     return service
