@@ -17,7 +17,7 @@ BUILD_INDEXES = "build_indexes"
 # Under a flood of saves one ring in this time is enough; the last one of a burst is never left out. As long as the
 # flood lasts the time doubles with each ring, up to the most: bigger batches cost the saves beside them less.
 _QUIET_SECONDS = 0.05
-_QUIET_AT_MOST = 0.4
+_QUIET_AT_MOST = 1.0
 
 log = structlog.get_logger(__name__)
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 
 from embeddings import annindex
 from embeddings.models import Space
@@ -100,18 +100,27 @@ def _ask(
         "chunks": chunks,
         "k": k,
     }
-    with transaction.atomic(), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         if path.startswith("approximate"):
-            cursor.execute(_TUNE, [min(max(EF_SEARCH, chunks), _EF_SEARCH_MOST), _SCAN_TUPLES_MOST])
-        cursor.execute(sql(space, path), arguments)
+            # two statements sent as one are one transaction, which is how far the tuning reaches
+            cursor.execute(_TUNE + sql(space, path), arguments | {"ef_search": _ef_search(chunks)})
+            cursor.nextset()
+        else:
+            cursor.execute(sql(space, path), arguments)
         rows = cursor.fetchall()
     return [_hit(row) for row in rows], rows[0][-1] if rows else 0
 
 
-_TUNE = """
-SELECT set_config('hnsw.ef_search', %s::text, true), set_config('hnsw.iterative_scan', 'relaxed_order', true),
-       set_config('hnsw.max_scan_tuples', %s::text, true)
+_TUNE = f"""
+SELECT set_config('hnsw.ef_search', %(ef_search)s::text, true),
+       set_config('hnsw.iterative_scan', 'relaxed_order', true),
+       set_config('hnsw.max_scan_tuples', '{_SCAN_TUPLES_MOST}', true);
 """
+
+
+def _ef_search(chunks: int) -> int:
+    """As many candidates as chunks are wanted, within what pgvector allows."""
+    return min(max(EF_SEARCH, chunks), _EF_SEARCH_MOST)
 
 
 def sql(space: Space, path: str) -> str:
