@@ -35,6 +35,11 @@ def secret(name: str, default: str = "") -> str:
     return text(name, default)
 
 
+def drill(name: str) -> str:
+    """Like `text`, for what only drills set: no user needs to know of it, so the README does not list it."""
+    return text(name)
+
+
 def flag(name: str, default: bool) -> bool:
     """true/1/yes/on or false/0/no/off, in any case."""
     value = text(name)

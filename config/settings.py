@@ -86,7 +86,8 @@ LOCAL_EMBEDDER_URL = f"http://127.0.0.1:{LOCAL_EMBEDDER_PORT}/v1"
 # --- the queue: what happens next (milliseconds where the name's documents say so) ------------------------
 EMBEDDING_QUEUE_ENABLED = env.flag("EMBEDDING_QUEUE_ENABLED", True)
 EMBEDDING_WORKER_INTERVAL = env.integer("EMBEDDING_WORKER_INTERVAL", 5_000, 100, 3_600_000, "milliseconds")
-EMBEDDING_WORKER_TIMEOUT = env.integer("EMBEDDING_WORKER_TIMEOUT", 300_000, 5_000, 86_400_000, "milliseconds")
+EMBEDDING_WORKER_TIMEOUT = env.integer("EMBEDDING_WORKER_TIMEOUT", 60_000, 5_000, 86_400_000, "milliseconds")
+FAILPOINT = env.drill("VECTORPRESS_FAILPOINT")  # read and explained by queueops/failpoints.py
 EMBEDDING_MAX_RETRIES = env.integer("EMBEDDING_MAX_RETRIES", 3, 1, 100)
 EMBEDDING_RETRY_BACKOFF_BASE = env.integer(
     "EMBEDDING_RETRY_BACKOFF_BASE", 1_000, 1, 3_600_000, "milliseconds"

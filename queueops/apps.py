@@ -13,6 +13,7 @@ class QueueopsConfig(AppConfig):
         from articles.models import Article
         from articles.signals import articles_written
         from queueops import doorbell, receivers, signals
+        from queueops.leases import heartbeat
         from queueops.models import QueueState
         from queueops.pulse import pulse
 
@@ -21,5 +22,7 @@ class QueueopsConfig(AppConfig):
         articles_written.connect(receivers.articles_written)
         signals.tasks_ready.connect(doorbell.ring_after_commit)
         signals.worker_booted.connect(pulse.start)
+        signals.worker_booted.connect(heartbeat.start)
         signals.worker_stopping.connect(pulse.stop)
+        signals.worker_stopped.connect(heartbeat.stop)
         signals.worker_stopped.connect(pulse.leave)

@@ -12,7 +12,7 @@ from django.db import connection
 
 from embeddings.indexing import Source
 from embeddings.models import Space
-from queueops import ageing
+from queueops import ageing, failpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +126,6 @@ def _take(sql: str, space: Space, claimed_by: str, arguments: dict[str, Any]) ->
     with connection.cursor() as cursor:
         cursor.execute(sql, arguments)
         rows = cursor.fetchall()
+    if rows:
+        failpoints.reach("claimed")
     return Claim(space, token, [Claimed(row[0], row[1], row[2], Source(*row[3:])) for row in rows])

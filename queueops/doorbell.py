@@ -11,6 +11,8 @@ from django.db import transaction
 from dramatiq.errors import DramatiqError
 from redis.exceptions import RedisError
 
+from queueops import failpoints
+
 QUEUE = "embed"
 EMBED_DUE = "embed_due"
 BUILD_INDEXES = "build_indexes"
@@ -76,4 +78,9 @@ _doorbell = Doorbell(ring)
 
 def ring_after_commit(**_: Any) -> None:
     """Listens to tasks_ready."""
-    transaction.on_commit(_doorbell.ring, robust=True)
+    transaction.on_commit(_ring_committed, robust=True)
+
+
+def _ring_committed() -> None:
+    failpoints.reach("enqueue_committed")
+    _doorbell.ring()

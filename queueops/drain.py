@@ -10,7 +10,7 @@ from django.db import DatabaseError, InterfaceError
 
 from embeddings.models import Space
 from embeddings.providers.registry import provider_of
-from queueops import claims, execution, modes, workers
+from queueops import claims, execution, leases, modes, workers
 from queueops.models import Mode
 
 log = structlog.get_logger(__name__)
@@ -64,7 +64,8 @@ def _execute(claim: claims.Claim, worker_id: int) -> int:
     if not claim.tasks:
         return 0
     try:
-        settled = execution.execute(claim)
+        with leases.in_execution.holding(claim.token):
+            settled = execution.execute(claim)
         workers.note_batch(worker_id, len(claim.tasks), settled.failed)
     except (DatabaseError, InterfaceError) as error:  # the lease brings the tasks back
         log.error("batch not settled", tasks=len(claim.tasks), error=type(error).__name__)

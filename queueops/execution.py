@@ -12,14 +12,13 @@ from embeddings import indexing
 from embeddings.indexing import Rendered, Vectors
 from embeddings.providers.errors import ErrorClass, ProviderError
 from embeddings.vectors import WireVector
-from queueops import retries, settling
+from queueops import failpoints, retries, settling
 from queueops.claims import Claim, Claimed
 from queueops.models import Outcome
 from queueops.settling import Failure, Settled, Success
 
-# The provider must answer well before the lease ends, so that the answer can still be written under it.
-_DEADLINE_SHARE = 0.6
-_DEADLINE_MOST = 120.0
+# The lease is renewed while a batch runs (leases.py), so the provider's time does not depend on its length.
+_DEADLINE_SECONDS = 120.0
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +38,7 @@ class _Run:
 
 def deadline_seconds() -> float:
     """How long all provider calls of one batch may take together."""
-    return min(settings.EMBEDDING_WORKER_TIMEOUT / 1000 * _DEADLINE_SHARE, _DEADLINE_MOST)
+    return _DEADLINE_SECONDS
 
 
 def execute(claim: Claim, deadline: float | None = None) -> Settled:
@@ -49,7 +48,9 @@ def execute(claim: Claim, deadline: float | None = None) -> Settled:
     """
     run = _Run(claim)
     _render(run)
+    failpoints.reach("rendered")
     _embed(run, deadline or deadline_seconds())
+    failpoints.reach("after_provider")
     settled = settling.settle(
         claim,
         [_result(run, task, rendered) for task, rendered in run.rendered],
@@ -61,6 +62,7 @@ def execute(claim: Claim, deadline: float | None = None) -> Settled:
             texts=run.vectors.texts,
         ),
     )
+    failpoints.reach("after_commit")
     log.info("batch settled", space=claim.space.pk, **settled.as_log())
     return settled
 
@@ -72,6 +74,7 @@ def _render(run: _Run) -> None:
 
 def _embed(run: _Run, deadline: float) -> None:
     release_connection()
+    failpoints.reach("before_provider")
     before = time.perf_counter()
     try:
         run.vectors = indexing.embed(

@@ -1,13 +1,17 @@
 """Turns a Dramatiq worker's life into signals. Dramatiq loads this before Django's models exist."""
 
 from dramatiq import Broker, Middleware, Worker
+from dramatiq.broker import MessageProxy
 
-from queueops import signals
+from queueops import failpoints, signals
 
 
 class WorkerLife(Middleware):
     def after_worker_boot(self, broker: Broker, worker: Worker) -> None:
         signals.worker_booted.send(type(self))
+
+    def before_ack(self, broker: Broker, message: MessageProxy) -> None:
+        failpoints.reach("before_ack")
 
     def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
         signals.worker_stopping.send(type(self))

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from embeddings import annindex
 from embeddings.models import Space
-from queueops import doorbell, modes, workers
+from queueops import doorbell, failpoints, modes, workers
 from queueops.enqueue import Reason, enqueue
 from queueops.models import AuditLog, Level, Mode, Task
 
@@ -100,6 +100,7 @@ def sweep_if_leader(interval: timedelta) -> Swept | None:
 def sweep() -> Swept:
     """Returns expired leases, forgets silent workers, enqueues drift, and rings when work is due."""
     returned, parked = return_expired()
+    failpoints.reach("sweep_returned")
     workers.forget_silent()
     is_due = Task.objects.due().exists()
     drifted = enqueue_drift() if _is_time_for_drift(is_due) else 0

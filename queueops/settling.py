@@ -11,6 +11,7 @@ from embeddings import arrays, indexing
 from embeddings.indexing import Rendered
 from embeddings.providers.errors import ProviderError
 from embeddings.vectors import WireVector
+from queueops import failpoints
 from queueops.claims import Claim, Claimed
 from queueops.models import AuditLog, Level, Metric, Outcome, Status
 from queueops.retries import Decision, Verdict
@@ -111,19 +112,23 @@ def settle(
     `by_hash` holds the vector of each chunk of the successes.
     """
     is_newest = _still_ours(claim, results)
+    failpoints.reach("settle_locked")
     ours = [result for result in results if result.task.task_id in is_newest]
     successes = [result for result in ours if isinstance(result, Success)]
     failures = [result for result in ours if isinstance(result, Failure)]
     current = [result.rendered for result in successes if is_newest[result.task.task_id]]
     indexing.store(claim.space, current, by_hash)
+    failpoints.reach("stored")
     outcomes = Counter[str](
         result.outcome if is_newest[result.task.task_id] else Outcome.SUPERSEDED for result in successes
     )
     _complete(successes, is_newest)
     ended = _fail(failures)
+    failpoints.reach("completed")
     outcomes += Counter({Outcome.FAILED: ended[Status.FAILED], Outcome.SUPERSEDED: ended[Status.COMPLETED]})
     settled = Settled(outcomes, ended[Status.PENDING], len(results) - len(ours), effort)
     _write_history(claim, settled, failures)
+    failpoints.reach("before_commit")
     return settled
 
 
@@ -183,6 +188,7 @@ def _write_history(claim: Claim, settled: Settled, failures: Sequence[Failure]) 
         "provider_requests": float(settled.effort.requests),
         "provider_texts": float(settled.effort.texts),
         "batch_failed": float(settled.failed),
+        "batch_lost": float(settled.lost),
     }
     Metric.objects.bulk_create([Metric(name=k, value=v, labels=labels) for k, v in numbers.items()])
 

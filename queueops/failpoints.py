@@ -1,0 +1,91 @@
+"""Named steps at which a drill lets a process die, hang or fail; without a drill, reaching one does nothing."""
+
+import itertools
+import os
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+VARIABLE = "VECTORPRESS_FAILPOINT"
+Name = Literal[
+    "enqueue_committed",  # tasks are committed, nobody was rung for
+    "claimed",  # the attempt is counted, the lease runs
+    "rendered",  # chunks are made, known vectors found
+    "before_provider",
+    "after_provider",  # paid for, nothing written
+    "settle_locked",  # articles and tasks are locked, the token is checked
+    "stored",  # vectors written, not committed
+    "completed",  # tasks ended, not committed
+    "before_commit",  # audit and metrics written too
+    "after_commit",
+    "before_ack",  # the work is done, the broker does not know
+    "sweep_returned",  # expired leases are given back, nobody was rung for
+]
+Action = Literal["kill", "hang", "raise", "exit"]
+NAMES: tuple[Name, ...] = get_args(Name)
+ACTIONS: tuple[Action, ...] = get_args(Action)
+_EXIT_CODE = 70
+_STDERR = 2
+
+
+class FailpointError(RuntimeError):
+    """What the action `raise` raises."""
+
+
+@dataclass(frozen=True)
+class Failpoint:
+    """Which step, at which of its passes (from 1 on), and what happens there."""
+
+    name: Name
+    hit: int
+    action: Action
+
+
+def parse(text: str) -> Failpoint:
+    """Reads `name[:hit]=action`; an ImproperlyConfigured says what it may be."""
+    step, _, action = text.partition("=")
+    name, _, hit = step.partition(":")
+    hit = hit or "1"
+    if name not in NAMES or action not in ACTIONS or not hit.isdecimal() or int(hit) < 1:
+        raise ImproperlyConfigured(
+            f"{VARIABLE} holds {text!r}; it may hold name[:hit]=action, where the name is one of "
+            f"{', '.join(NAMES)}, the hit a number from 1 on, and the action one of {', '.join(ACTIONS)}."
+        )
+    return Failpoint(name, int(hit), action)
+
+
+def armed(point: Failpoint) -> Callable[[Name], None]:
+    """A `reach` that acts at the right pass, whichever thread makes it."""
+    hits = itertools.count(1)
+
+    def reach(name: Name) -> None:
+        if name == point.name and next(hits) == point.hit:
+            _act(point)
+
+    return reach
+
+
+def _act(point: Failpoint) -> None:
+    # past every buffer and logger, which a killed process does not flush
+    os.write(_STDERR, f"failpoint {point.name} reached\n".encode())
+    match point.action:
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "exit":
+            os._exit(_EXIT_CODE)
+        case "hang":
+            threading.Event().wait()
+        case "raise":
+            raise FailpointError(f"failpoint {point.name} was told to fail here")
+
+
+def _nothing(name: Name) -> None:
+    """What `reach` is without a drill."""
+
+
+reach: Callable[[Name], None] = armed(parse(settings.FAILPOINT)) if settings.FAILPOINT else _nothing

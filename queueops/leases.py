@@ -1,0 +1,171 @@
+"""The claims this process works on, and the heartbeat that keeps their leases from ending while it does."""
+
+import contextlib
+import threading
+import time
+import uuid
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+
+from queueops.execution import deadline_seconds
+from queueops.models import Metric
+
+# A batch ends within the provider's deadline plus its own work in the database, which may have to wait for locks or
+# for a server that restarts. What has run for longer hangs, and must lose its tasks to others.
+_SLACK_SECONDS = 60.0
+_BEATS_A_LEASE = 3  # one may be missed
+
+log = structlog.get_logger(__name__)
+
+
+def longest_seconds() -> float:
+    """For how long after its claim a batch's lease is renewed."""
+    return deadline_seconds() + _SLACK_SECONDS
+
+
+@dataclass(slots=True)
+class _Held:
+    since: float
+    is_missing: bool = False
+
+
+@dataclass(frozen=True)
+class Beat:
+    """What one heartbeat found: claims renewed, claims whose tasks were no longer theirs, claims given up."""
+
+    renewed: int = 0
+    lost: int = 0
+    given_up: int = 0
+
+
+class Register:
+    """The claims in execution, by token; any thread may ask and change it."""
+
+    def __init__(self) -> None:
+        self._claims: dict[uuid.UUID, _Held] = {}
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def holding(self, token: uuid.UUID) -> Iterator[None]:
+        """The claim's lease is renewed as long as this context lasts."""
+        with self._lock:
+            self._claims[token] = _Held(time.monotonic())
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._claims.pop(token, None)
+
+    def tokens(self) -> list[uuid.UUID]:
+        """The claims whose leases are to be renewed."""
+        with self._lock:
+            return list(self._claims)
+
+    def give_up(self, longest: float) -> int:
+        """Forgets claims that were taken more than `longest` seconds ago; answers how many."""
+        oldest = time.monotonic() - longest
+        with self._lock:
+            hung = [token for token, held in self._claims.items() if held.since < oldest]
+            for token in hung:
+                del self._claims[token]
+        return len(hung)
+
+    def note_missing(self, asked: Collection[uuid.UUID], found: Collection[uuid.UUID]) -> int:
+        """Forgets claims that had no task left at two beats in a row; answers how many.
+
+        At one beat it may be that the batch has just been settled, and its thread is about to say so here.
+        """
+        lost = 0
+        with self._lock:
+            for token in asked:
+                if token in found or (held := self._claims.get(token)) is None:
+                    continue
+                if held.is_missing:
+                    del self._claims[token]
+                    lost += 1
+                held.is_missing = True
+        return lost
+
+
+# Locked in the order in which a settle locks, and never waited for: a batch that is being settled needs no lease.
+# The token fences: what was returned, cancelled or changed by hand since the claim is not touched. A lease that has
+# ended but was not returned yet is renewed, since the token still holds.
+_RENEW = """
+WITH held AS (
+    SELECT id FROM embedding_tasks
+    WHERE status = 'processing' AND claim_token = ANY(%(tokens)s)
+    ORDER BY id
+    FOR UPDATE SKIP LOCKED
+), renewed AS (
+    UPDATE embedding_tasks t SET lease_expires_at = statement_timestamp() + %(lease)s
+    FROM held WHERE t.id = held.id
+)
+SELECT DISTINCT claim_token FROM embedding_tasks WHERE status = 'processing' AND claim_token = ANY(%(tokens)s)
+"""
+
+
+def renew(tokens: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Gives the tasks of these claims a full lease from now; answers which claims still hold a task."""
+    arguments: dict[str, Any] = {
+        "tokens": list(tokens),
+        "lease": timedelta(milliseconds=settings.EMBEDDING_WORKER_TIMEOUT),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_RENEW, arguments)
+        return {token for (token,) in cursor.fetchall()}
+
+
+class Heartbeat:
+    """A thread of its own, since neither a long sweep nor a long batch may cost a lease."""
+
+    def __init__(self, register: Register) -> None:
+        self._register = register
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, **_: Any) -> None:
+        """Listens to worker_booted."""
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self._thread.start()
+
+    def stop(self, **_: Any) -> None:
+        """Listens to worker_stopped: until then batches may still be running."""
+        self._stop.set()
+        if self._thread:
+            self._thread.join(timeout=1)
+
+    def beat(self) -> Beat:
+        """Renews what is held; what hangs or was lost is logged, counted, and renewed no more."""
+        given_up = self._register.give_up(longest_seconds())
+        tokens = self._register.tokens()
+        found = renew(tokens) if tokens else set()
+        beat = Beat(len(found), self._register.note_missing(tokens, found), given_up)
+        if beat.given_up:
+            log.error("a batch hangs; its tasks go to others when the lease ends", batches=beat.given_up)
+        if beat.lost:
+            log.warning("a batch lost its tasks; what it finishes is dropped", batches=beat.lost)
+        numbers = {"leases_lost": beat.lost, "leases_given_up": beat.given_up}
+        Metric.objects.bulk_create(Metric(name=k, value=float(v)) for k, v in numbers.items() if v)
+        return beat
+
+    def _run(self) -> None:
+        while not self._stop.wait(settings.EMBEDDING_WORKER_TIMEOUT / 1000 / _BEATS_A_LEASE):
+            try:
+                self.beat()
+            except (DatabaseError, InterfaceError) as error:
+                log.warning("leases not renewed; trying again", error=type(error).__name__)
+            except Exception:  # a heartbeat that ends would cost every long batch its tasks
+                log.exception("leases not renewed")
+            finally:
+                connection.close()
+
+
+in_execution = Register()
+heartbeat = Heartbeat(in_execution)
