@@ -17,7 +17,8 @@ class OllamaProvider:
     def embed(self, texts: list[str], deadline: float) -> Matrix:
         # truncate: the server would cut long texts silently; we would rather hear that one does not fit
         payload = {"model": self._model, "input": texts, "truncate": False, "keep_alive": "30m"}
-        reply = transport.post(self._url, payload, deadline=deadline)
+        most_bytes = replies.most_bytes(len(texts), self._dimensions)
+        reply = transport.post(self._url, payload, deadline=deadline, most_bytes=most_bytes)
         vectors = reply.get("embeddings") if isinstance(reply, dict) else None
         if not isinstance(vectors, list) or len(vectors) != len(texts):
             raise ProviderError(

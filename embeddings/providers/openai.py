@@ -1,5 +1,6 @@
 """Any server that speaks OpenAI's embeddings protocol: OpenAI itself, the local embedder, and many others."""
 
+import time
 from typing import Any
 
 from embeddings.providers import replies, transport
@@ -11,6 +12,7 @@ from embeddings.providers.errors import ErrorClass, ProviderError
 OPENAI_LIMITS = Limits(max_inputs=2_048, max_tokens=270_000, batch=256)
 # One process computes a few texts a second on an old machine: with small batches every waiting one still ends in time.
 LOCAL_LIMITS = Limits(max_inputs=8, max_tokens=4_096, batch=8)
+_HARMLESS = "text"
 
 
 class OpenAIProvider:
@@ -36,24 +38,48 @@ class OpenAIProvider:
         self._is_understood = False
 
     def embed(self, texts: list[str], deadline: float) -> Matrix:
-        reply = self._ask(texts, deadline)
+        reply = self._ask(texts, time.monotonic() + deadline)
         items = reply.get("data") if isinstance(reply, dict) else None
         return replies.matrix_of(replies.in_order(items, len(texts)), self._dimensions)
 
-    def _ask(self, texts: list[str], deadline: float) -> Any:
+    def _ask(self, texts: list[str], ends: float) -> Any:
+        asked = self._request
         try:
-            reply = self._post(self._request, texts, deadline)
+            reply = self._post(asked, texts, ends)
         except ProviderError as error:
             if error.kind is not ErrorClass.INVALID_INPUT or self._is_understood:
                 raise
-            # some servers refuse the word base64 itself: one that never took it is asked once more without
-            floats = {key: value for key, value in self._request.items() if key != "encoding_format"}
-            reply = self._post(floats, texts, deadline)
-            self._request = floats
+            self._learn(ends)
+            if self._request is asked:  # then it is the texts that it refuses
+                raise
+            return self._post(self._request, texts, ends)
         self._is_understood = True
         return reply
 
-    def _post(self, request: dict[str, Any], texts: list[str], deadline: float) -> Any:
+    def _learn(self, ends: float) -> None:
+        """Finds out with a harmless text how to ask: some servers refuse the word base64 itself. One that refuses even
+        that is not set up for us, and no text is at fault."""
+        floats = {key: value for key, value in self._request.items() if key != "encoding_format"}
+        for request in (self._request, floats):
+            try:
+                self._post(request, [_HARMLESS], ends)
+            except ProviderError as error:
+                if error.kind is not ErrorClass.INVALID_INPUT:
+                    raise
+                refusal = error
+            else:
+                self._request, self._is_understood = request, True
+                return
+        raise ProviderError(
+            ErrorClass.PROVIDER_DOWN,
+            f"{refusal}, even a harmless one: check the model's name and its dimensions",
+        )
+
+    def _post(self, request: dict[str, Any], texts: list[str], ends: float) -> Any:
         return transport.post(
-            self._url, {**request, "input": texts}, deadline=deadline, headers=self._headers
+            self._url,
+            {**request, "input": texts},
+            deadline=ends - time.monotonic(),
+            headers=self._headers,
+            most_bytes=replies.most_bytes(len(texts), self._dimensions),
         )

@@ -13,6 +13,15 @@ def _refuse(why: str) -> ProviderError:
     return ProviderError(ErrorClass.TRANSIENT, f"the provider's answer is unusable: {why}")
 
 
+# A float written out in full, its comma and some white space; what surrounds a vector; what surrounds all of them.
+_NUMBER_BYTES, _ITEM_BYTES, _FRAME_BYTES = 32, 512, 64 * 1024
+
+
+def most_bytes(count: int, dimensions: int) -> int:
+    """How long a reply with so many vectors may be, whatever way it writes them."""
+    return count * (dimensions * _NUMBER_BYTES + _ITEM_BYTES) + _FRAME_BYTES
+
+
 def in_order(items: Any, count: int) -> list[Any]:
     """The embeddings of an OpenAI reply's `data`, by their `index`. Raises ProviderError unless each of 0..count-1
     is there exactly once."""

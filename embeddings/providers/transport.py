@@ -1,7 +1,9 @@
 """One HTTP client a process, with a deadline for the whole exchange and a bound on the reply's size."""
 
 import atexit
+import contextlib
 import email.utils
+import math
 import os
 import time
 from datetime import UTC, datetime
@@ -13,7 +15,7 @@ import orjson
 from embeddings.providers.errors import ErrorClass, ProviderError
 
 CONNECT_SECONDS = 3.0
-# the widest legal reply is 2,048 vectors of 3,072 floats written out as text
+# however many vectors were asked for, this much is never read
 MAX_REPLY_BYTES = 160 * 1024 * 1024
 _ERROR_BYTES = 64 * 1024
 
@@ -30,14 +32,22 @@ def client() -> httpx.Client:
     return _clients[pid]
 
 
-def post(url: str, payload: dict[str, Any], *, deadline: float, headers: dict[str, str] | None = None) -> Any:
-    """Posts JSON and answers the reply's JSON. `deadline`: seconds from now for connect, send and the whole reply.
+def post(
+    url: str,
+    payload: dict[str, Any],
+    *,
+    deadline: float,
+    headers: dict[str, str] | None = None,
+    most_bytes: int = MAX_REPLY_BYTES,
+) -> Any:
+    """Posts JSON and answers the reply's JSON. `deadline`: seconds from now for connect, send and the whole reply,
+    which is read up to `most_bytes`.
 
     Raises ProviderError, classed by what happened; its message never holds the payload or a header.
     """
     ends = time.monotonic() + deadline
     try:
-        return _exchange(url, orjson.dumps(payload), ends, headers or {})
+        return _exchange(url, orjson.dumps(payload), ends, headers or {}, min(most_bytes, MAX_REPLY_BYTES))
     except httpx.ConnectError as error:
         raise ProviderError(ErrorClass.PROVIDER_DOWN, f"{_where(url)} refuses connections") from error
     except httpx.ConnectTimeout as error:
@@ -52,13 +62,13 @@ def post(url: str, payload: dict[str, Any], *, deadline: float, headers: dict[st
         ) from error
 
 
-def _exchange(url: str, body: bytes, ends: float, headers: dict[str, str]) -> Any:
+def _exchange(url: str, body: bytes, ends: float, headers: dict[str, str], most_bytes: int) -> Any:
     left = max(ends - time.monotonic(), 0.001)
     timeout = httpx.Timeout(left, connect=min(CONNECT_SECONDS, left))
     headers = {"content-type": "application/json", **headers}
     with client().stream("POST", url, content=body, headers=headers, timeout=timeout) as reply:
         is_good = reply.status_code == httpx.codes.OK
-        raw = _read(reply, ends, MAX_REPLY_BYTES if is_good else _ERROR_BYTES, url)
+        raw = _read(reply, ends, most_bytes if is_good else _ERROR_BYTES, url)
         if not is_good:
             raise error_of(reply.status_code, reply.headers.get("retry-after"), raw, _where(url))
     try:
@@ -83,7 +93,7 @@ def _read(reply: httpx.Response, ends: float, limit: int, url: str) -> bytearray
 
 
 def _late(url: str, deadline: float) -> ProviderError:
-    within = f" within {deadline:g} s" if deadline else " within the deadline"
+    within = f" within {deadline:.3g} s" if deadline else " within the deadline"
     return ProviderError(ErrorClass.TRANSIENT, f"{_where(url)} did not finish its answer{within}")
 
 
@@ -125,10 +135,9 @@ def seconds_of(retry_after: str | None) -> float | None:
     """Retry-After as seconds, from a number or an HTTP date (RFC 9110 §10.2.3); None for what is neither."""
     if not retry_after:
         return None
-    try:
-        return max(float(retry_after), 0.0)
-    except ValueError:
-        pass
+    with contextlib.suppress(ValueError):
+        seconds = float(retry_after)
+        return None if math.isnan(seconds) else max(seconds, 0.0)
     try:
         moment = email.utils.parsedate_to_datetime(retry_after)
         return max((moment - datetime.now(UTC)).total_seconds(), 0.0)

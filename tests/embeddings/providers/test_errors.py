@@ -52,6 +52,8 @@ def test_what_the_server_quotes_is_not_repeated():
         ("-3", 0.0),
         ("1e9", 1e9),
         ("soon", None),
+        ("nan", None),
+        ("inf", float("inf")),
         ("Wed, 99", None),
     ],
 )

@@ -1,5 +1,6 @@
 """Vectors come back whatever dialect a server speaks, and nothing unusable gets in."""
 
+import resource
 import time
 
 import numpy as np
@@ -47,6 +48,7 @@ def test_lesser_servers_are_understood(openai, options):
     [
         ("short", ErrorClass.TRANSIENT),
         ("duplicated", ErrorClass.TRANSIENT),
+        ("scrambled_index", ErrorClass.TRANSIENT),
         ("wrong_width", ErrorClass.TRANSIENT),
         ("nan", ErrorClass.TRANSIENT),
         ("zero", ErrorClass.TRANSIENT),
@@ -57,6 +59,12 @@ def test_lesser_servers_are_understood(openai, options):
         ("401", ErrorClass.AUTH),
         ("402", ErrorClass.AUTH),
         ("403", ErrorClass.AUTH),
+        ("quota", ErrorClass.AUTH),
+        ("404", ErrorClass.PROVIDER_DOWN),
+        ("502", ErrorClass.PROVIDER_DOWN),
+        ("503", ErrorClass.PROVIDER_DOWN),
+        ("504", ErrorClass.PROVIDER_DOWN),
+        ("413", ErrorClass.TOO_LONG),
     ],
 )
 def test_a_faulty_answer_is_refused_and_classed(openai, provider, fault, kind):
@@ -82,6 +90,42 @@ def test_a_server_that_hangs_or_drips_is_left_at_the_deadline(openai, provider, 
         openai.embed(TEXTS, 0.3)
     assert caught.value.kind is ErrorClass.TRANSIENT
     assert time.monotonic() - started < 2
+
+
+def test_a_reply_far_larger_than_its_vectors_is_not_read_to_its_end(openai, ollama, provider):
+    provider.config(huge_mb=50)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for one in (openai, ollama):
+        provider.config(fail_next=["huge"])
+        with pytest.raises(ProviderError, match="answered with more than") as caught:
+            one.embed(TEXTS, 20)
+        assert caught.value.kind is ErrorClass.TRANSIENT
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20 * 1024  # KiB
+
+
+def test_a_refusal_of_base64_is_told_from_a_refusal_of_the_text(openai, provider):
+    provider.config(poison="POISON")
+    for asked in ("first", "later"):
+        with pytest.raises(ProviderError) as caught:
+            openai.embed(["POISON"], 5)
+        assert caught.value.kind is ErrorClass.INVALID_INPUT, asked
+    assert provider.stats()["requests"] == 3  # one more, to find out
+    assert openai.embed(TEXTS, 5).shape == (3, 64)
+    assert openai._request["encoding_format"] == "base64"
+
+
+def test_a_server_that_refuses_base64_is_asked_for_numbers_from_then_on(provider):
+    with FakeProvider(dimensions=64, refuse_base64=True) as lesser:
+        asking = OpenAIProvider(lesser.url + "/v1", "fake-embed", 64)
+        assert [asking.embed(TEXTS, 5).shape for _ in range(2)] == [(3, 64), (3, 64)]
+        assert lesser.stats()["status"] == {"200": 3, "400": 2}
+
+
+def test_a_server_that_refuses_even_a_harmless_text_is_not_set_up_and_no_text_is_to_blame(openai, provider):
+    provider.config(poison="e")
+    with pytest.raises(ProviderError, match="even a harmless one: check the model's name") as caught:
+        openai.embed(TEXTS, 5)
+    assert caught.value.kind is ErrorClass.PROVIDER_DOWN
 
 
 def test_retry_after_travels_with_the_error(openai, provider):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from embeddings.providers.errors import ProviderError
-from embeddings.providers.replies import in_order, matrix_of
+from embeddings.providers.replies import in_order, matrix_of, most_bytes
 
 
 def b64(*numbers: float) -> str:
@@ -68,3 +68,12 @@ def test_items_without_an_index_keep_their_order():
 def test_ambiguous_items_are_refused(items):
     with pytest.raises(ProviderError, match="unusable"):
         in_order(items, 2)
+
+
+def test_the_longest_legal_reply_is_within_its_bound():
+    number = "-1.7976931348623157e-308, "
+    vector = "[" + number * 384 + "]"
+    reply = (
+        '{"data": [' + ('{"object": "embedding", "index": 2047, "embedding": ' + vector + "}, ") * 100 + "]}"
+    )
+    assert len(reply) < most_bytes(100, 384) < 2 * len(reply)
