@@ -1,11 +1,13 @@
 """Writes the end of a claim in one transaction: vectors, tasks, audit and metrics, all behind the claim's token."""
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection, transaction
+import structlog
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from embeddings import arrays, indexing
 from embeddings.indexing import Rendered
@@ -17,6 +19,11 @@ from queueops.models import AuditLog, Level, Metric, Outcome, Status
 from queueops.retries import Decision, Verdict
 
 _MESSAGE_CHARACTERS = 500
+# a restart takes seconds; when it takes longer than this, leases have ended and others have the tasks
+_OUTAGE_SECONDS = 30.0
+_PAUSE_SECONDS = 0.5
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +110,30 @@ RETURNING t.status
 """
 
 
-@transaction.atomic
 def settle(
     claim: Claim, results: Sequence[Success | Failure], by_hash: dict[bytes, WireVector], effort: Effort
 ) -> Settled:
     """Writes every result whose task is still ours; a text that is no longer the newest ends as superseded.
 
-    `by_hash` holds the vector of each chunk of the successes.
+    `by_hash` holds the vector of each chunk of the successes. While the database is gone this is tried again: the
+    vectors are paid for. Where only the answer to a commit was lost, the token is gone and nothing is written twice.
     """
+    ends = time.monotonic() + _OUTAGE_SECONDS
+    while True:
+        try:
+            return _settle(claim, results, by_hash, effort)
+        except (OperationalError, InterfaceError) as error:
+            if connection.in_atomic_block or time.monotonic() > ends:
+                raise
+            log.warning("batch not settled yet; trying again", error=type(error).__name__)
+            connection.close()
+        time.sleep(_PAUSE_SECONDS)
+
+
+@transaction.atomic
+def _settle(
+    claim: Claim, results: Sequence[Success | Failure], by_hash: dict[bytes, WireVector], effort: Effort
+) -> Settled:
     is_newest = _still_ours(claim, results)
     failpoints.reach("settle_locked")
     ours = [result for result in results if result.task.task_id in is_newest]
