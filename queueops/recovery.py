@@ -36,15 +36,21 @@ ON CONFLICT (id) DO UPDATE SET swept_at = statement_timestamp()
 WHERE queue_state.swept_at IS NULL OR queue_state.swept_at <= statement_timestamp() - %s * interval '1 second'
 RETURNING id
 """
+# An article that was edited while a worker held it can have several tasks in work. Only one may wait: where none does
+# already, the one claimed last goes back, one with attempts left before one without.
 _RETURN_EXPIRED = """
 WITH expired AS (
-    SELECT t.id, t.attempts >= t.max_attempts AS is_spent, newer.id IS NOT NULL AS is_superseded
-    FROM embedding_tasks t
+    SELECT id, article_id, space_id, processed_at, attempts >= max_attempts AS is_spent FROM embedding_tasks
+    WHERE status = 'processing' AND lease_expires_at < statement_timestamp()
+    ORDER BY id LIMIT %s
+    FOR UPDATE SKIP LOCKED
+), judged AS (
+    SELECT e.id, e.is_spent, newer.id IS NOT NULL OR 1 < row_number() OVER (
+               PARTITION BY e.article_id, e.space_id ORDER BY e.is_spent, e.processed_at DESC, e.id DESC
+           ) AS is_superseded
+    FROM expired e
     LEFT JOIN embedding_tasks newer
-        ON newer.article_id = t.article_id AND newer.space_id = t.space_id AND newer.status = 'pending'
-    WHERE t.status = 'processing' AND t.lease_expires_at < statement_timestamp()
-    ORDER BY t.id LIMIT %s
-    FOR UPDATE OF t SKIP LOCKED
+        ON newer.article_id = e.article_id AND newer.space_id = e.space_id AND newer.status = 'pending'
 )
 UPDATE embedding_tasks t SET
     status = CASE WHEN is_superseded THEN 'completed' WHEN is_spent THEN 'failed' ELSE 'pending' END,
@@ -52,27 +58,31 @@ UPDATE embedding_tasks t SET
     completed_at = CASE WHEN is_superseded OR is_spent THEN statement_timestamp() END,
     scheduled_at = statement_timestamp(), lease_expires_at = NULL, claim_token = NULL, error_class = 'worker_lost',
     error_message = 'its worker died or hung: the lease ended before the work did'
-FROM expired WHERE t.id = expired.id
+FROM judged WHERE t.id = judged.id
 RETURNING t.id, t.status, t.claimed_by
 """
 # A worker that is told to stop gives its tasks back: due at once, no attempt charged, and the token gone, so that
 # a thread of it that still finishes writes nothing.
 _RELEASE_HELD = """
 WITH held AS (
-    SELECT t.id, newer.id IS NOT NULL AS is_superseded
-    FROM embedding_tasks t
+    SELECT id, article_id, space_id, processed_at FROM embedding_tasks
+    WHERE status = 'processing' AND claimed_by = %s
+    ORDER BY id
+    FOR UPDATE SKIP LOCKED
+), judged AS (
+    SELECT h.id, newer.id IS NOT NULL OR 1 < row_number() OVER (
+               PARTITION BY h.article_id, h.space_id ORDER BY h.processed_at DESC, h.id DESC
+           ) AS is_superseded
+    FROM held h
     LEFT JOIN embedding_tasks newer
-        ON newer.article_id = t.article_id AND newer.space_id = t.space_id AND newer.status = 'pending'
-    WHERE t.status = 'processing' AND t.claimed_by = %s
-    ORDER BY t.id
-    FOR UPDATE OF t SKIP LOCKED
+        ON newer.article_id = h.article_id AND newer.space_id = h.space_id AND newer.status = 'pending'
 )
 UPDATE embedding_tasks t SET
     status = CASE WHEN is_superseded THEN 'completed' ELSE 'pending' END,
     outcome = CASE WHEN is_superseded THEN 'superseded' ELSE '' END,
     completed_at = CASE WHEN is_superseded THEN statement_timestamp() END,
     attempts = t.attempts - 1, scheduled_at = statement_timestamp(), lease_expires_at = NULL, claim_token = NULL
-FROM held WHERE t.id = held.id
+FROM judged WHERE t.id = judged.id
 """
 # An article that is behind is enqueued unless a task already works for it, or one was parked or cancelled over just
 # this text: what an operator or the provider has ended is not begun again behind their back.

@@ -1,12 +1,17 @@
 """Rows that the queue's tests start from; plain functions."""
 
+import uuid
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection
+from django.db.models.functions import Now
 
 from articles.models import Article
 from embeddings.models import Space
 from queueops.models import Status, Task, Worker
+
+_LEASE = timedelta(minutes=1)
 
 
 def make_space(**fields: Any) -> Space:
@@ -35,17 +40,32 @@ def make_article(title: str = "A title", content: str = "Some content.", **field
 
 
 def make_tasks(count: int, space: Space, status: str = Status.PENDING, **fields: Any) -> list[Task]:
-    """Articles with one task each, written set by set, without signals."""
+    """Articles with one task each, as the queue leaves tasks of that status; written set by set, without signals."""
     articles = Article.objects.bulk_create(
         Article(
             slug=f"bulk-{status}-{fields.get('priority', '')}-{n}", title=f"Bulk {n}", content=f"Text {n}."
         )
         for n in range(count)
     )
+    fields = _usual(status) | fields
     return Task.objects.bulk_create(
         Task(article=a, slug=a.slug, space=space, status=status, content_hash=a.content_hash, **fields)
         for a in articles
     )
+
+
+def _usual(status: str) -> dict[str, Any]:
+    if status == Status.PENDING:
+        return {}
+    if status == Status.PROCESSING:
+        return {
+            "attempts": 1,
+            "claim_token": uuid.uuid4(),
+            "claimed_by": "test",
+            "lease_expires_at": Now() + _LEASE,
+        }
+    outcome = {Status.COMPLETED: "embedded", Status.FAILED: "failed"}.get(Status(status), "")
+    return {"attempts": 1, "outcome": outcome, "completed_at": Now()}
 
 
 def now() -> Any:

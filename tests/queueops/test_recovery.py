@@ -55,8 +55,7 @@ def test_a_task_that_lost_its_worker_too_often_is_parked(space):
 
 
 def test_a_lease_that_has_not_ended_is_left_alone(space):
-    make_tasks(1, space)
-    Task.objects.update(status=Status.PROCESSING, lease_expires_at=Now() + timedelta(minutes=1))
+    make_tasks(1, space, Status.PROCESSING)
     assert recovery.sweep().returned == 0
     assert Task.objects.get().status == "processing"
 
@@ -134,8 +133,7 @@ def test_silent_workers_are_forgotten_but_a_stopped_one_keeps_the_brake(space):
 
 def test_expired_leases_are_found_through_their_index(space):
     make_tasks(2000, space, status="completed")
-    make_tasks(50, space)
-    Task.objects.pending().update(status=Status.PROCESSING, lease_expires_at=Now())
+    make_tasks(50, space, Status.PROCESSING)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE embedding_tasks")
     plan = plan_of(recovery._RETURN_EXPIRED, [100])
@@ -189,3 +187,36 @@ def test_a_released_task_whose_article_has_a_newer_one_ends_as_superseded(space,
         ("completed", "superseded"),
         ("pending", ""),
     ]
+
+
+def claim_twice(space, worker):
+    """One article in work twice: it was edited while its first task was held."""
+    article = make_article()
+    claims.claim_due(space, 1, worker.pk, "worker 7")
+    article.content = "Newer."
+    article.save()
+    claims.claim_due(space, 1, worker.pk, "worker 7")
+    return list(Task.objects.order_by("pk"))
+
+
+def test_of_an_articles_expired_tasks_one_goes_back(space, worker):
+    older, newer = claim_twice(space, worker)
+    Task.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
+    recovery.sweep()
+    assert Task.objects.pending().get() == newer
+    assert Task.objects.get(outcome="superseded") == older
+
+
+def test_of_an_articles_expired_tasks_the_one_with_attempts_left_goes_back(space, worker):
+    older, newer = claim_twice(space, worker)
+    Task.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
+    Task.objects.filter(pk=newer.pk).update(attempts=3)
+    assert recovery.return_expired() == (2, 0)
+    assert Task.objects.pending().get() == older
+
+
+def test_of_an_articles_tasks_that_a_stopping_worker_holds_one_goes_back(space, worker):
+    older, newer = claim_twice(space, worker)
+    assert recovery.release_held("worker 7") == 2
+    assert Task.objects.pending().get() == newer
+    assert Task.objects.get(outcome="superseded") == older
