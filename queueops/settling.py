@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from embeddings import arrays, indexing
@@ -75,8 +76,12 @@ class Settled:
 
 
 # Articles are locked before tasks, as a delete does, and against a second settle of the same article; only then is it
-# asked whether the task is still ours and its text still the newest.
-_LOCK_ARTICLES = "SELECT id FROM articles WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
+# asked whether the task is still ours and its text still the newest. A worker that freezes with these locks in hand
+# would hold up saves: the server ends its session when the lease would have ended.
+_LOCK_ARTICLES = """
+SELECT a.id FROM articles a, (SELECT set_config('idle_in_transaction_session_timeout', %s, true)) AS guarded
+WHERE a.id = ANY(%s::bigint[]) ORDER BY a.id FOR NO KEY UPDATE OF a
+"""
 _STILL_OURS = """
 SELECT t.id, a.content_hash = t.content_hash AND a.version_number = t.source_version
 FROM embedding_tasks t JOIN articles a ON a.id = t.article_id
@@ -160,7 +165,7 @@ def _still_ours(claim: Claim, results: Sequence[Success | Failure]) -> dict[int,
     articles = arrays.of_integers(result.task.source.article_id for result in results)
     tasks = arrays.of_integers(result.task.task_id for result in results)
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK_ARTICLES, [articles])
+        cursor.execute(_LOCK_ARTICLES, [str(settings.EMBEDDING_WORKER_TIMEOUT), articles])
         cursor.execute(_STILL_OURS, [tasks, claim.token])
         return dict(cursor.fetchall())
 

@@ -26,6 +26,23 @@ def terminated() -> int:
         return int(cursor.fetchone()[0])
 
 
+def session_may_idle() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        return str(cursor.fetchone()[0])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_freezes_while_it_settles_loses_its_locks_with_its_lease(space, worker, settings):
+    settings.EMBEDDING_WORKER_TIMEOUT = 60_000
+    make_tasks(1, space)
+    claim = claims.claim_due(space, 1, worker.pk, worker.name)
+    with transaction.atomic():
+        execution.execute(claim)
+        assert session_may_idle() == "1min"
+    assert session_may_idle() == "0"
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_settle_whose_connection_was_cut_is_made_again(space, worker, provider):
     make_tasks(3, space)
