@@ -1,9 +1,23 @@
-"""The fault-injecting provider, one process for the whole run, clean for every test."""
+"""The fault-injecting provider, clean for every test, and a look at the invariants after every test."""
 
 import pytest
 
+from queueops import invariants
 from tests.providers import FakeProvider
 from tests.queueops.making import make_space, make_worker
+
+
+@pytest.fixture(autouse=True)
+def invariants_hold(request):
+    """What a test leaves in the tables must be possible, unless the test is marked with `impossible_rows`."""
+    names = {"db", "transactional_db"}
+    if not request.node.get_closest_marker("django_db") and names.isdisjoint(request.fixturenames):
+        yield
+        return
+    request.getfixturevalue("db")  # so that we look before it is rolled back
+    yield
+    if request.node.get_closest_marker("impossible_rows") is None:
+        assert not [str(breach) for breach in invariants.broken(at_rest=False)]
 
 
 @pytest.fixture(scope="session")

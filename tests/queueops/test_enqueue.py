@@ -59,9 +59,9 @@ def test_an_edit_gives_a_waiting_task_fresh_attempts_and_makes_it_due():
     assert (task.attempts, task.error_class) == (0, "")
 
 
-def test_an_edit_while_a_worker_holds_the_task_makes_a_second_one():
-    article = make_article()
-    Task.objects.update(status=Status.PROCESSING)
+def test_an_edit_while_a_worker_holds_the_task_makes_a_second_one(space):
+    [task] = make_tasks(1, space, Status.PROCESSING)
+    article = task.article
     article.content = "New."
     article.save()
     assert sorted(Task.objects.values_list("status", flat=True)) == ["pending", "processing"]

@@ -146,11 +146,11 @@ def embed(article: Article, space: Space, chunks: int = 1) -> None:
         source_hash=article.content_hash,
         embedding=[0.0] * 7 + [1.0] if chunks else None,
     )
-    TaskRow.objects.filter(article=article).update(status=Status.COMPLETED)
+    TaskRow.objects.filter(article=article).update(status=Status.COMPLETED, outcome="embedded")
 
 
 def test_states_of_many_articles_cost_one_query(space):
-    articles = [make_article(f"Title {number}") for number in range(5)]
+    articles = [make_article(f"Title {number}", " " if number == 1 else "Text.") for number in range(5)]
     embed(articles[0], space)
     embed(articles[1], space, chunks=0)
     modes.current()
@@ -194,7 +194,9 @@ def test_an_edited_article_is_still_found_by_its_earlier_text(space):
 def test_a_requeued_old_task_says_more_than_a_newer_one_that_ended(space):
     article = make_article()
     TaskRow.objects.filter(article=article).update(status=Status.FAILED)
-    TaskRow.objects.create(article=article, space=space, status=Status.COMPLETED)
+    TaskRow.objects.create(
+        article=article, space=space, status=Status.COMPLETED, outcome="embedded", completed_at=NOW
+    )
     assert embedding_states([article])[article.pk]["state"] == "behind"
     TaskRow.objects.filter(article=article, status=Status.FAILED).update(status=Status.PENDING)
     assert embedding_states([article])[article.pk]["state"] == "pending"

@@ -33,12 +33,13 @@ def make_current(article, space):
         text_hash=b"x" * 16,
         source_version=1,
         source_hash=article.content_hash,
+        embedding=[1.0] * 8,
     )
 
 
 def test_tasks_are_counted_by_status(space):
     for count, status in enumerate(Status.values, start=1):
-        make_tasks(count, space, status, completed_at=Now() if status == Status.COMPLETED else None)
+        make_tasks(count, space, status)
     assert snapshot.take().tasks == {
         "pending": 1,
         "processing": 2,

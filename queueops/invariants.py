@@ -1,0 +1,256 @@
+"""What must hold of the rows whatever happened, each a statement that returns the rows for which it does not."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+# How many broken rows of an invariant are fetched: enough to see what they have in common.
+MOST_ROWS = 100
+
+
+@dataclass(frozen=True)
+class Invariant:
+    """`meaning` says what a row found is, and what it leads to. One that is only `at_rest` may be broken for a while
+    as long as work is under way."""
+
+    name: str
+    meaning: str
+    sql: str
+    at_rest: bool = False
+
+
+@dataclass(frozen=True)
+class Breach:
+    """Rows that break an invariant; `is_cut` says that there are more."""
+
+    invariant: Invariant
+    rows: list[dict[str, Any]]
+    is_cut: bool = False
+
+    @property
+    def count(self) -> str:
+        """In words: "3", or "100 or more"."""
+        return f"{len(self.rows)} or more" if self.is_cut else str(len(self.rows))
+
+    def __str__(self) -> str:
+        return f"{self.invariant.name} ({self.count}): {self.invariant.meaning} First: {self.rows[0]}"
+
+
+# What Python's str.strip removes, and so what the chunker takes for nothing.
+_BLANK = "".join(filter(str.isspace, map(chr, range(0x3001))))
+
+INVARIANTS = (
+    Invariant(
+        "task_is_one",
+        "Several rows are the same task: the primary key is damaged, and two workers may hold the task at once.",
+        """
+        SELECT id AS task, count(*) AS rows, count(*) FILTER (WHERE lease_expires_at > statement_timestamp()) AS leases
+        FROM embedding_tasks GROUP BY id HAVING count(*) > 1
+        """,
+    ),
+    Invariant(
+        "processing_is_leased",
+        "A task is in work, but lacks the lease, the token or the name of who holds it: no sweep brings it back.",
+        """
+        SELECT id AS task, claimed_by, claim_token, lease_expires_at FROM embedding_tasks
+        WHERE status = 'processing' AND (lease_expires_at IS NULL OR claim_token IS NULL OR claimed_by = '')
+        """,
+    ),
+    Invariant(
+        "only_processing_is_leased",
+        "A task that nobody works on still has a lease or a token: whoever held it could still write.",
+        """
+        SELECT id AS task, status, claim_token, lease_expires_at FROM embedding_tasks
+        WHERE status <> 'processing' AND (lease_expires_at IS NOT NULL OR claim_token IS NOT NULL)
+        """,
+    ),
+    Invariant(
+        "one_pending",
+        "Several tasks wait for one article in one space: the unique index is missing or damaged, and the text is "
+        "paid for twice.",
+        """
+        SELECT article_id AS article, space_id AS space, array_agg(id ORDER BY id) AS tasks
+        FROM embedding_tasks WHERE status = 'pending' GROUP BY article_id, space_id HAVING count(*) > 1
+        """,
+    ),
+    Invariant(
+        "attempts_are_counted",
+        "A task has had more attempts than it may have, waits for one too many, or is in work without having been "
+        "charged: a text that kills its worker would never be parked.",
+        """
+        SELECT id AS task, status, attempts, max_attempts FROM embedding_tasks
+        WHERE attempts > max_attempts
+           OR status = 'pending' AND attempts >= max_attempts
+           OR status = 'processing' AND attempts < 1
+        """,
+    ),
+    Invariant(
+        "outcome_fits_status",
+        "A task's end does not fit its status: it has ended without a time or an outcome, or has one and goes on.",
+        """
+        SELECT id AS task, status, outcome, completed_at FROM embedding_tasks
+        WHERE CASE status
+            WHEN 'completed' THEN outcome NOT IN ('embedded', 'unchanged', 'empty', 'superseded')
+            WHEN 'failed' THEN outcome <> 'failed'
+            ELSE outcome <> ''
+        END OR (completed_at IS NULL) <> (status IN ('pending', 'processing'))
+        """,
+    ),
+    Invariant(
+        "parked_until_requeued",
+        "A task that was parked or cancelled went on, and the audit log does not say who requeued it.",
+        """
+        SELECT t.id AS task, t.status, told.parked AS parked_in_audit_row
+        FROM embedding_tasks t JOIN (
+            SELECT task_id,
+                max(id) FILTER (WHERE message LIKE 'task parked (%%' OR message LIKE '%%the task is failed now'
+                                   OR message = 'tasks cancelled') AS parked,
+                max(id) FILTER (WHERE message = 'tasks requeued') AS requeued
+            FROM embedding_audit_logs WHERE task_id IS NOT NULL GROUP BY task_id
+        ) told ON told.task_id = t.id
+        WHERE t.status NOT IN ('failed', 'cancelled') AND told.parked > coalesce(told.requeued, 0)
+        """,
+    ),
+    Invariant(
+        "audit_is_append_only",
+        "The trigger that keeps audit rows from being changed is missing or switched off: the history proves nothing.",
+        """
+        SELECT 'embedding_audit_logs_append_only' AS trigger
+        WHERE NOT EXISTS (
+            SELECT 1 FROM pg_trigger WHERE tgname = 'embedding_audit_logs_append_only' AND tgenabled IN ('O', 'A')
+              AND tgrelid = 'embedding_audit_logs'::regclass)
+        """,
+    ),
+    Invariant(
+        "task_has_its_article",
+        "A task is about an article or a space that is gone: it can never end.",
+        """
+        SELECT t.id AS task, t.status, t.article_id AS article, t.space_id AS space FROM embedding_tasks t
+        WHERE NOT EXISTS (SELECT 1 FROM articles a WHERE a.id = t.article_id)
+           OR NOT EXISTS (SELECT 1 FROM embedding_spaces s WHERE s.id = t.space_id)
+        """,
+    ),
+    Invariant(
+        "vector_has_its_article",
+        "A vector belongs to an article or a space that is gone: searches find what was deleted.",
+        """
+        SELECT e.id AS embedding, e.article_id AS article, e.space_id AS space FROM article_embeddings e
+        WHERE NOT EXISTS (SELECT 1 FROM articles a WHERE a.id = e.article_id)
+           OR NOT EXISTS (SELECT 1 FROM embedding_spaces s WHERE s.id = e.space_id)
+        """,
+    ),
+    Invariant(
+        "chunks_are_complete",
+        "An article's chunks in a space are not one whole set made from one text: some are missing, doubled or left "
+        "over from another version.",
+        """
+        SELECT article_id AS article, space_id AS space, count(*) AS chunks, max(chunk_count) AS of,
+               max(chunk_index) AS last, min(source_version) AS from_version, max(source_version) AS to_version
+        FROM article_embeddings GROUP BY article_id, space_id
+        HAVING count(*) <> greatest(max(chunk_count), 1) OR min(chunk_count) <> max(chunk_count)
+            OR max(chunk_index) <> count(*) - 1 OR sum(chunk_index) <> count(*) * (count(*) - 1) / 2
+            OR min(source_version) <> max(source_version)
+            OR min(source_hash::text) <> max(source_hash::text)
+        """,
+    ),
+    Invariant(
+        "vector_fits_its_space",
+        "A vector is not as wide as those of its space: it was made by another model.",
+        """
+        SELECT e.id AS embedding, e.article_id AS article, e.space_id AS space,
+               vector_dims(e.embedding) AS width, s.dimensions AS of
+        FROM article_embeddings e JOIN embedding_spaces s ON s.id = e.space_id
+        WHERE vector_dims(e.embedding) <> s.dimensions
+        """,
+    ),
+    Invariant(
+        "vector_means_something",
+        "A chunk has no vector, or one of zeros or of what is no number: no search can find it.",
+        """
+        SELECT id AS embedding, article_id AS article, space_id AS space, chunk_index AS chunk
+        FROM article_embeddings
+        WHERE (embedding IS NULL) <> (chunk_count = 0) OR vector_norm(embedding) IN (0, 'NaN', 'Infinity')
+        """,
+    ),
+    Invariant(
+        "empty_is_blank",
+        "An article is noted as having nothing to embed although its text, the same then and now, is not blank.",
+        """
+        SELECT a.id AS article, e.space_id AS space, a.version_number AS version
+        FROM article_embeddings e JOIN articles a ON a.id = e.article_id AND a.content_hash = e.source_hash
+        WHERE e.chunk_count = 0 AND btrim(a.content, %(blank)s) <> ''
+        """,
+    ),
+    Invariant(
+        "nothing_is_under_way",
+        "A task still waits or is in work, so this is no rest: wait for it, or ask without --at-rest.",
+        """
+        SELECT t.id AS task, t.status, t.scheduled_at, t.lease_expires_at, t.error_class FROM embedding_tasks t
+        JOIN embedding_spaces s ON s.id = t.space_id AND s.state <> 'retired'
+        WHERE t.status IN ('pending', 'processing')
+        """,
+        at_rest=True,
+    ),
+    Invariant(
+        "every_text_is_embedded_or_parked",
+        "An article's current text has no vectors in a space that receives it, and no task waits for it or says why "
+        "it was given up: the change is lost until the sweep finds it.",
+        """
+        SELECT a.id AS article, a.slug, a.version_number AS version, s.id AS space
+        FROM articles a CROSS JOIN embedding_spaces s
+        WHERE s.state <> 'retired'
+          AND NOT EXISTS (SELECT 1 FROM article_embeddings e WHERE e.article_id = a.id AND e.space_id = s.id
+                          AND e.chunk_index = 0 AND e.source_hash = a.content_hash)
+          AND NOT EXISTS (SELECT 1 FROM embedding_tasks t WHERE t.article_id = a.id AND t.space_id = s.id
+                          AND (t.status IN ('pending', 'processing')
+                               OR t.status IN ('failed', 'cancelled') AND t.content_hash = a.content_hash))
+        """,
+        at_rest=True,
+    ),
+)
+
+# An index may be what is broken, so the tables themselves are read; what a plan for so few statements costs to
+# compile would be more than what it saves.
+_READ_TABLES = """
+SELECT set_config(name, value, true) FROM (VALUES
+    ('enable_indexscan', 'off'), ('enable_indexonlyscan', 'off'), ('enable_bitmapscan', 'off'),
+    ('jit', 'off'), ('work_mem', '64MB')
+) AS chosen (name, value)
+"""
+
+
+def asked(at_rest: bool) -> list[Invariant]:
+    """Those that hold at any time, or with `at_rest` also those that hold once all work is done."""
+    return [invariant for invariant in INVARIANTS if at_rest or not invariant.at_rest]
+
+
+def broken(at_rest: bool) -> list[Breach]:
+    """The invariants that do not hold, with their first rows; all of them judge one snapshot, and nothing is locked.
+
+    Inside a transaction, it is that transaction's view that is judged.
+    """
+    with _snapshot() as cursor:
+        found = [_ask(cursor, invariant) for invariant in asked(at_rest)]
+    return [breach for breach in found if breach.rows]
+
+
+@contextmanager
+def _snapshot() -> Iterator[CursorWrapper]:
+    is_outermost = not connection.in_atomic_block
+    with transaction.atomic(), connection.cursor() as cursor:
+        if is_outermost:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        cursor.execute(_READ_TABLES)
+        yield cursor
+        transaction.set_rollback(True)  # the settings end here too
+
+
+def _ask(cursor: CursorWrapper, invariant: Invariant) -> Breach:
+    cursor.execute(f"{invariant.sql} LIMIT %(most)s", {"most": MOST_ROWS + 1, "blank": _BLANK})
+    columns = [column.name for column in cursor.description]
+    rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+    return Breach(invariant, rows[:MOST_ROWS], len(rows) > MOST_ROWS)
