@@ -40,9 +40,12 @@ _TABLES = "articles, embedding_audit_logs, performance_metrics"
 class Stack:
     """The running servers and provider; workers and web are started when a benchmark asks for them."""
 
-    def __init__(self, data_dir: Path, postgres: PostgresServer, provider: "Provider") -> None:
+    def __init__(
+        self, data_dir: Path, postgres: PostgresServer, valkey: ValkeyServer, provider: "Provider"
+    ) -> None:
         self.data_dir = data_dir
         self.postgres = postgres
+        self.valkey = valkey
         self.provider = provider
         self.web_url = ""
         self.database = psycopg.connect(postgres.url, autocommit=True)
@@ -153,13 +156,14 @@ def own_stack(vectors: str = "pool", **environment: str) -> Iterator[Stack]:
         say("starting Postgres, Valkey and the fake provider")
         postgres = PostgresServer(data_dir / "postgres", sockets)
         provider = Provider(free_port(), vectors=vectors, dimensions=str(DIMENSIONS))
-        for service in (postgres, ValkeyServer(data_dir / "valkey", sockets), provider):
+        valkey = ValkeyServer(data_dir / "valkey", sockets)
+        for service in (postgres, valkey, provider):
             service.start(_BOOT_SECONDS)
             closing.callback(service.stop)
         _set_environment(_settings(data_dir, provider) | environment)
         django.setup()
         call_command("migrate", verbosity=0)
-        stack = Stack(data_dir, postgres, provider)
+        stack = Stack(data_dir, postgres, valkey, provider)
         stack.web_url = f"http://127.0.0.1:{os.environ['PORT']}"
         closing.callback(stack.close)
         yield stack

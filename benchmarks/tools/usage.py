@@ -61,6 +61,11 @@ def rss_mib(pid: int) -> float | None:
     return read[1] / 2**20 if read else None
 
 
+def tree_mib(roots: list[int]) -> float:
+    """Resident memory of these processes and all below them."""
+    return sum(rss for rss, _ in _trees(roots).values()) / 2**20
+
+
 def _trees(roots: list[int]) -> dict[int, tuple[int, int]]:
     """Pid → (bytes resident, clock ticks) of the roots and all below them."""
     if not _PROC.is_dir():

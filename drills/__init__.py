@@ -1,0 +1,1 @@
+"""Faults between real processes, and what the queue makes of them: the proof behind docs/reliability.md."""

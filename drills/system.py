@@ -1,0 +1,202 @@
+"""A whole Vectorpress to do harm to: real servers, a fake provider, worker processes that are started again."""
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+import psycopg
+from django.db import connection
+
+from benchmarks.tools import writing
+from benchmarks.tools.stack import Stack, own_stack
+from config.stack import members
+from config.stack.processes import Process
+from config.stack.service import Service
+
+LEASE_SECONDS = 5.0
+SWEEP_SECONDS = 0.5
+BATCH = 20
+THREADS = 4
+# a task that a drill has not seen embedded after this long is counted as lost
+PATIENCE_SECONDS = 90.0
+_SETTINGS = {
+    "EMBEDDING_WORKER_TIMEOUT": f"{LEASE_SECONDS * 1000:.0f}",
+    "EMBEDDING_WORKER_INTERVAL": f"{SWEEP_SECONDS * 1000:.0f}",
+    "EMBEDDING_BATCH_SIZE": str(BATCH),
+    "EMBEDDING_WORKER_THREADS": str(THREADS),
+    "EMBEDDING_CONCURRENT_WORKERS": "1",
+}
+_LOOK_SECONDS = 0.05
+BEHIND = """
+SELECT count(*) FROM articles a WHERE 1 <> (
+    SELECT count(*) FROM article_embeddings e
+    WHERE e.article_id = a.id AND e.source_hash = a.content_hash AND e.embedding IS NOT NULL)
+"""
+LIVE = "SELECT count(*) FROM embedding_tasks WHERE status IN ('pending', 'processing')"
+_DONE = "SELECT count(*) FROM embedding_tasks WHERE status = 'completed'"
+_WORKERS = "SELECT count(*) FROM embedding_worker_status"
+# read here again, apart from the product's own checker, so that one mistake cannot hide in both
+_BROKEN = {
+    "articles without exactly one vector of their current text": BEHIND,
+    "tasks that neither run nor wait nor have ended well": (
+        "SELECT count(*) FROM embedding_tasks WHERE status <> 'completed'"
+    ),
+    "vectors of an older text": """
+        SELECT count(*) FROM article_embeddings e JOIN articles a ON a.id = e.article_id
+        WHERE e.source_hash <> a.content_hash""",
+    "tasks with more attempts than allowed": (
+        "SELECT count(*) FROM embedding_tasks WHERE attempts > max_attempts"
+    ),
+}
+
+
+class Victim:
+    """A process whose failpoint says when it is reached."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.reached_at: float | None = None
+        process.on_line = self._hear
+
+    def _hear(self, _process: Process, line: str) -> None:
+        if line.startswith("failpoint "):
+            self.reached_at = time.monotonic()
+
+
+class System:
+    """One stack, its workers, and the questions a drill asks."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.kept: list[Service] = []
+        self.restarts = 0
+
+    # --- processes -------------------------------------------------------------------------------------
+
+    def start_workers(self, failpoint: str = "", *, kept: bool = True) -> Service:
+        """A Dramatiq master with its processes; one that is kept is started again when it ends."""
+        service = members.workers()
+        _arm(service.process, failpoint)
+        service.process.start()
+        if kept:
+            self.kept.append(service)
+        return service
+
+    def start_saver(self, count: int, failpoint: str = "") -> Process:
+        """A process that saves `count` articles one by one, as the API does."""
+        process = Process(
+            "saver", [sys.executable, "-m", "drills.saver", str(count)], env=members.child_environment()
+        )
+        _arm(process, failpoint)
+        return process
+
+    def tend(self) -> None:
+        """Starts kept workers that have ended again, as a supervisor does."""
+        for service in self.kept:
+            if service.process.exited.is_set():
+                service.process.start()
+                self.restarts += 1
+
+    def end_workers(self) -> None:
+        """Kills all kept workers and forgets their rows; for between two trials, when nothing is under way."""
+        for service in self.kept:
+            service.process.kill()
+            service.process.exited.wait()
+        self.kept.clear()
+        self.execute("DELETE FROM embedding_worker_status")
+
+    def await_workers(self, count: int) -> None:
+        """Waits until so many worker processes have registered."""
+        self.wait(lambda: self.value(_WORKERS) >= count, "workers")
+
+    # --- load ------------------------------------------------------------------------------------------
+
+    def fill(self, count: int, latency_ms: float = 20, *, with_tasks: bool = True) -> None:
+        """`count` articles and nothing else, each with a task; the provider's counters begin anew."""
+        self.stack.empty()
+        self.stack.provider.configure(latency_ms=latency_ms)
+        if count:
+            writing.write_articles(self.stack, count, with_tasks=with_tasks)
+
+    # --- questions -------------------------------------------------------------------------------------
+
+    def value(self, query: str) -> Any:
+        """The first column of the first row, over a new connection when the old one broke."""
+        try:
+            return self.stack.value(query)
+        except (psycopg.OperationalError, psycopg.InterfaceError):
+            self.stack.database = psycopg.connect(self.stack.postgres.url, autocommit=True)
+            return self.stack.value(query)
+
+    def execute(self, query: str) -> None:
+        self.value("SELECT 1")  # reconnects
+        self.stack.database.execute(query.encode())
+
+    def done(self) -> int:
+        """Tasks that have ended well."""
+        return int(self.value(_DONE))
+
+    def is_at_rest(self) -> bool:
+        """Whether every article has its vector and no task is left."""
+        return not self.value(LIVE) and not self.value(BEHIND)
+
+    def wait(self, condition: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS) -> None:
+        """Looks until the condition holds, keeping workers alive; raises TimeoutError."""
+        ends = time.monotonic() + seconds
+        while not self._holds(condition):
+            if time.monotonic() > ends:
+                raise TimeoutError(f"waited {seconds:g} s for {what}")
+            self.tend()
+            time.sleep(_LOOK_SECONDS)
+
+    def _holds(self, condition: Callable[[], object]) -> bool:
+        try:
+            return bool(condition())
+        except psycopg.Error:  # the fault of the drill may be the database's
+            return False
+
+    def await_rest(self, seconds: float = PATIENCE_SECONDS) -> int:
+        """Waits until everything is embedded; answers how many articles are not when patience ends."""
+        try:
+            self.wait(self.is_at_rest, "everything to be embedded", seconds)
+        except TimeoutError:
+            return int(self.value(BEHIND)) or 1
+        return 0
+
+    def broken(self) -> list[str]:
+        """What should not be, at rest: sentences."""
+        found = {what: self.value(query) for what, query in _BROKEN.items()}
+        return [f"{count} {what}" for what, count in found.items() if count] + self.breaches(at_rest=True)
+
+    def breaches(self, *, at_rest: bool) -> list[str]:
+        """What the product's own checker finds."""
+        connection.close()  # it may be one that a restarted server ended
+        try:
+            return [str(breach) for breach in self.stack.load("queueops.invariants.broken")(at_rest=at_rest)]
+        finally:
+            connection.close()
+
+    def wasted(self) -> int:
+        """Texts the provider was sent beyond one for each article."""
+        return int(self.stack.provider.stats()["texts"]) - int(self.value("SELECT count(*) FROM articles"))
+
+    # --- life ------------------------------------------------------------------------------------------
+
+    @classmethod
+    @contextlib.contextmanager
+    def standing(cls, **settings: str) -> Iterator[Self]:
+        """Servers and provider with a short lease and sweep, and more settings; everything is gone at the end."""
+        with own_stack(**_SETTINGS | settings) as stack:
+            system = cls(stack)
+            try:
+                yield system
+            finally:
+                for service in system.kept:
+                    service.process.kill()
+
+
+def _arm(process: Process, failpoint: str) -> None:
+    process.env = {**(process.env or os.environ), "VECTORPRESS_FAILPOINT": failpoint}

@@ -1,0 +1,160 @@
+"""Real processes, really killed: at every named step of the work nothing is lost."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dramatiq
+import pytest
+from django.db import connection
+from django.db.models.functions import Now
+from dramatiq.brokers.redis import RedisBroker
+
+from drills.kills import plan
+from drills.trials import Trial, rows_of
+from queueops import drain, failpoints, recovery
+from queueops.models import Task
+from tests.providers import FakeProvider
+from tests.queueops.making import make_space, make_tasks, make_worker
+
+ROOT = Path(__file__).parent.parent
+SECONDS_TO_DIE = 60.0
+IN_A_BATCH = [
+    "claimed", "rendered", "before_provider", "after_provider", "settle_locked", "stored", "completed",
+    "before_commit", "after_commit",
+]  # fmt: skip
+AFTER_ALL_WORK = ["before_ack", "sweep_returned"]
+BEHIND = """
+SELECT count(*) FROM articles a WHERE 1 <> (
+    SELECT count(*) FROM article_embeddings e
+    WHERE e.article_id = a.id AND e.chunk_index = 0 AND e.source_hash = a.content_hash)
+"""
+
+
+@pytest.fixture
+def provider(settings):
+    with FakeProvider(dimensions=8) as process:
+        settings.OPENAI_BASE_URL = process.url + "/v1"
+        yield process
+
+
+@pytest.fixture
+def empty_broker():
+    broker = dramatiq.get_broker()
+    assert isinstance(broker, RedisBroker)
+    broker.client.flushdb()
+    yield
+    broker.client.flushdb()
+
+
+def environment(provider, failpoint: str) -> dict[str, str]:
+    """Processes of their own on this test's database."""
+    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
+    return os.environ | {
+        "DATABASE_URL": database.geturl(),
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "EMBEDDING_PROVIDER": "openai",
+        "EMBEDDING_MODEL": "fake-embed",
+        "EMBEDDING_DIMENSIONS": "8",
+        "OPENAI_BASE_URL": provider.url + "/v1",
+        "EMBEDDING_BATCH_SIZE": "5",
+        "EMBEDDING_WORKER_INTERVAL": "100",
+        "VECTORPRESS_FAILPOINT": failpoint,
+    }
+
+
+def start(provider, failpoint: str, module: str, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *words],
+        cwd=ROOT,
+        env=environment(provider, failpoint),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def end_of(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """What it wrote: (stdout, stderr)."""
+    try:
+        return process.communicate(timeout=SECONDS_TO_DIE)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def kill_workers_at(names: list[str], provider) -> None:
+    """A worker for each step, all at once; each dies there."""
+    victims = start(provider, "", "drills.lone_worker", *(f"{name}=kill" for name in names))
+    told, said = end_of(victims)
+    assert json.loads(told) == dict.fromkeys(names, -signal.SIGKILL), said
+    assert all(f"failpoint {name} reached" in said for name in names), said
+
+
+def kill_saver_at(failpoint: str, provider) -> None:
+    saver = start(provider, failpoint, "drills.saver", "9")
+    _, said = end_of(saver)
+    assert (saver.returncode, "failpoint enqueue_committed reached" in said) == (-signal.SIGKILL, True), said
+
+
+def return_what_they_held() -> None:
+    Task.objects.processing().update(lease_expires_at=Now())
+    recovery.sweep()
+
+
+def behind() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(BEHIND)
+        return int(cursor.fetchone()[0])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_kill_at_any_step_loses_nothing(provider, empty_broker):
+    space = make_space()
+    make_tasks(80, space)
+    kill_workers_at(IN_A_BATCH, provider)
+    assert Task.objects.processing().count() == 5 * (len(IN_A_BATCH) - 1)  # all but after_commit held theirs
+    return_what_they_held()
+    kill_workers_at(AFTER_ALL_WORK, provider)
+    kill_saver_at("enqueue_committed:2=kill", provider)
+    return_what_they_held()
+    assert Task.objects.pending().exists()
+    drain.drain(make_worker().pk, seconds=20)
+    assert Task.objects.filter(status="completed").count() == 82
+    assert behind() == 0
+
+
+def test_every_step_has_its_kill_here():
+    assert {*IN_A_BATCH, *AFTER_ALL_WORK, "enqueue_committed"} == set(failpoints.NAMES)
+
+
+def test_a_drill_with_the_whole_system_ends_well_and_tells_what_it_found():
+    ran = subprocess.run(
+        [sys.executable, "-m", "drills.kills", "--trials=1", "--seed=3", "--articles=60", "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stderr + ran.stdout
+    found = json.loads(ran.stdout)
+    (row,) = found["rows"]
+    assert (row["trials"], row["lost"], row["broken"]) == (1, 0, 0)
+    assert found["machine"]["cores"] > 0
+
+
+def test_a_plan_takes_every_step_before_it_takes_one_twice():
+    steps = [name for name, _ in plan(random.Random(1), 24, failpoints.NAMES)]
+    assert sorted(steps[:12]) == sorted(steps[12:]) == sorted(failpoints.NAMES)
+
+
+def test_trials_are_told_fault_by_fault():
+    rows = rows_of([Trial("b", 2.0, 0, 5), Trial("a", 1.0, 0, None), Trial("b", 4.0, 1, 0, ["one row"])])
+    assert [row.fault for row in rows] == ["a", "b"]
+    assert (rows[0].wasted, rows[0].trials) == (None, 1)
+    assert (rows[1].median_seconds, rows[1].worst_seconds, rows[1].lost, rows[1].broken) == (3.0, 4.0, 1, 1)
