@@ -93,6 +93,11 @@ EMBEDDING_RETRY_BACKOFF_BASE = env.integer(
     "EMBEDDING_RETRY_BACKOFF_BASE", 1_000, 1, 3_600_000, "milliseconds"
 )
 EMBEDDING_BATCH_SIZE = env.integer("EMBEDDING_BATCH_SIZE", 0, 0, 2_048, "texts, 0: what suits the provider")
+# shared by all processes, for each kind of provider; 0: no limit
+EMBEDDING_REQUESTS_PER_MINUTE = env.integer("EMBEDDING_REQUESTS_PER_MINUTE", 0, 0, 10_000_000, "0: no limit")
+EMBEDDING_TOKENS_PER_MINUTE = env.integer("EMBEDDING_TOKENS_PER_MINUTE", 0, 0, 10**12, "0: no limit")
+EMBEDDING_CALLS_IN_FLIGHT = env.integer("EMBEDDING_CALLS_IN_FLIGHT", 0, 0, 1_000, "0: no limit")
+EMBEDDING_DAILY_TOKEN_BUDGET = env.integer("EMBEDDING_DAILY_TOKEN_BUDGET", 0, 0, 10**15, "0: no limit")
 EMBEDDING_CLEANUP_INTERVAL = env.integer("EMBEDDING_CLEANUP_INTERVAL", 24, 1, 8_760, "hours")
 EMBEDDING_CLEANUP_RETENTION_DAYS = env.integer("EMBEDDING_CLEANUP_RETENTION_DAYS", 30, 1, 36_500, "days")
 EMBEDDING_CONCURRENT_WORKERS = env.integer("EMBEDDING_CONCURRENT_WORKERS", 2, 1, 64, "worker processes")

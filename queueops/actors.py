@@ -5,6 +5,7 @@ import dramatiq
 from embeddings import annindex
 from embeddings.models import Space
 from queueops import doorbell
+from queueops.alarm import alarm
 from queueops.drain import drain
 from queueops.pulse import pulse
 
@@ -23,6 +24,8 @@ def embed_due(v: int = 1) -> None:
     )
     if drained.is_more:
         doorbell.ring()
+    elif drained.wait is not None:
+        alarm.ring_in(drained.wait)
 
 
 @dramatiq.actor(queue_name=doorbell.QUEUE, actor_name=doorbell.BUILD_INDEXES)

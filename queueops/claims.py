@@ -88,6 +88,13 @@ due AS (  -- the bound tells the planner how few there are
 )
 {_TAKE}"""  # noqa: S608  the only text put in is our own
 
+# What remains when the lowest rank must wait: no share for the old, who are mostly of that rank.
+_CLAIM_FRESH = f"""
+WITH {_BRAKES},
+{_ranked("high", 1)}, {_ranked("normal", 2, "high")},
+due AS (SELECT id FROM (SELECT id FROM high UNION ALL SELECT id FROM normal) LIMIT %(size)s)
+{_TAKE}"""  # noqa: S608  the only text put in is our own
+
 _CLAIM_OF_ARTICLES = f"""
 WITH due AS (
     SELECT id FROM embedding_tasks
@@ -97,15 +104,16 @@ WITH due AS (
 {_TAKE}"""  # noqa: S608  the only text put in is our own
 
 
-def claim_due(space: Space, size: int, worker_id: int, worker_name: str) -> Claim:
-    """Up to `size` due tasks of a space, best rank first, with a share for those that have waited longest.
+def claim_due(space: Space, size: int, worker_id: int, worker_name: str, *, with_low: bool = True) -> Claim:
+    """Up to `size` due tasks of a space, best rank first, with a share for those that have waited longest; none of the
+    lowest rank unless `with_low`.
 
     Takes nothing while the queue is paused or this worker's row says it shall not run. The attempt is counted here,
     so that a task which kills its worker still reaches its limit.
     """
-    aged = ageing.slots_for_aged(size, random.random())
+    aged = ageing.slots_for_aged(size, random.random()) if with_low else 0
     found = _take(
-        _CLAIM_DUE,
+        _CLAIM_DUE if with_low else _CLAIM_FRESH,
         space,
         worker_name,
         {"size": size, "aged_slots": aged, "aged_after": ageing.AGED_AFTER, "worker": worker_id},

@@ -1,5 +1,6 @@
 """A worker's loop: claim and execute until nothing is due, the time slice ends, or the process must stop."""
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from django.db import DatabaseError, InterfaceError
 
 from embeddings.models import Space
 from embeddings.providers.registry import provider_of
-from queueops import claims, execution, leases, modes, workers
+from queueops import claims, execution, gate, leases, modes, workers
+from queueops.claims import Claim
+from queueops.gate import Passage
 from queueops.models import Mode
 
 log = structlog.get_logger(__name__)
@@ -18,10 +21,22 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Drained:
-    """`is_more` says that the slice ended before the work did."""
+    """`is_more` says that the slice ended before the work did. `wait`: a provider cannot be asked now, and in so many
+    seconds it is worth another look."""
 
     tasks: int
     is_more: bool
+    wait: float | None = None
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """One space's turn: tasks claimed, whether another look is worth while, and the wait for its provider, 0.0 for
+    none."""
+
+    tasks: int = 0
+    look_again: bool = False
+    wait: float = 0.0
 
 
 def drain(
@@ -36,23 +51,34 @@ def drain(
     A full claim means that more may be due, so others are woken; after one that is not, what comes in rings for
     itself, and waiting for the ring makes one batch of many saves.
     """
-    ends, tasks, has_woken = time.monotonic() + seconds, 0, False
+    ends, tasks, wake = time.monotonic() + seconds, 0, functools.cache(wake_another)  # once a slice
     if modes.current() is Mode.DISABLED:
         return Drained(0, False)
     while time.monotonic() < ends:
-        any_full = False
+        turns: list[_Turn] = []
         for space in Space.objects.receiving():
             if is_stopping():
                 return Drained(tasks, False)
-            claim = claims.claim_due(space, batch_size(space), worker_id, workers.claimant(worker_id))
-            if claim.is_full and not has_woken:
-                wake_another()
-                has_woken = True
-            any_full |= claim.is_full
-            tasks += _execute(claim, worker_id)
-        if not any_full:
-            return Drained(tasks, False)
+            turns.append(_turn(space, worker_id, wake))
+            tasks += turns[-1].tasks
+        if not any(turn.look_again for turn in turns):
+            return Drained(tasks, False, min((turn.wait for turn in turns if turn.wait), default=None))
     return Drained(tasks, True)
+
+
+def _turn(space: Space, worker_id: int, wake: Callable[[], None]) -> _Turn:
+    passage = gate.ask(space.provider)
+    if passage.wait:
+        return _Turn(wait=passage.wait)
+    size = 1 if passage.canary else batch_size(space)
+    claim = claims.claim_due(space, size, worker_id, workers.claimant(worker_id), with_low=passage.with_low)
+    if not claim.tasks:
+        gate.withdraw(passage)
+        return _Turn()
+    if claim.is_full and not passage.canary:  # what the canary finds out comes first
+        wake()
+    retried = _execute(claim, worker_id, passage)
+    return _Turn(len(claim.tasks), look_again=claim.is_full or retried > 0)
 
 
 def batch_size(space: Space) -> int:
@@ -60,13 +86,13 @@ def batch_size(space: Space) -> int:
     return settings.EMBEDDING_BATCH_SIZE or provider_of(space).limits.batch
 
 
-def _execute(claim: claims.Claim, worker_id: int) -> int:
-    if not claim.tasks:
-        return 0
+def _execute(claim: Claim, worker_id: int, passage: Passage) -> int:
+    """Answers how many tasks went back to the queue."""
     try:
         with leases.in_execution.holding(claim.token):
-            settled = execution.execute(claim)
+            settled = execution.execute(claim, passage=passage)
         workers.note_batch(worker_id, len(claim.tasks), settled.failed)
     except (DatabaseError, InterfaceError) as error:  # the lease brings the tasks back
         log.error("batch not settled", tasks=len(claim.tasks), error=type(error).__name__)
-    return len(claim.tasks)
+        return 0
+    return settled.retried

@@ -6,14 +6,16 @@ from dataclasses import dataclass, field
 
 import structlog
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, connection
 
 from embeddings import indexing
 from embeddings.indexing import Rendered, Vectors
 from embeddings.providers.errors import ErrorClass, ProviderError
 from embeddings.vectors import WireVector
-from queueops import failpoints, retries, settling
+from queueops import breaking, failpoints, gate, limiter, retries, settling, switches
 from queueops.claims import Claim, Claimed
+from queueops.gate import Passage
+from queueops.limiter import OverBudgetError
 from queueops.models import Outcome
 from queueops.settling import Failure, Settled, Success
 
@@ -25,15 +27,16 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class _Run:
-    """A claim on its way: what was rendered, what could be reused, what the provider gave."""
+    """A claim on its way: what was rendered, what could be reused, what the provider gave, and whether it is out."""
 
     claim: Claim
+    passage: Passage
     started: float = field(default_factory=time.perf_counter)
     rendered: list[tuple[Claimed, Rendered]] = field(default_factory=list)
     reused: dict[bytes, WireVector] = field(default_factory=dict)
     vectors: Vectors = field(default_factory=Vectors)
-    error: ProviderError | None = None
     provider_seconds: float = 0.0
+    is_out: bool = False
 
 
 def deadline_seconds() -> float:
@@ -41,16 +44,18 @@ def deadline_seconds() -> float:
     return _DEADLINE_SECONDS
 
 
-def execute(claim: Claim, deadline: float | None = None) -> Settled:
+def execute(claim: Claim, deadline: float | None = None, passage: Passage | None = None) -> Settled:
     """Brings the claimed articles up to date and settles their tasks; answers what was settled.
 
-    Provider errors end in the tasks' rows, never here. `deadline` is in seconds, for the provider's part.
+    Provider errors end in the tasks' and the provider's rows, never here. `deadline` is in seconds, for the provider's
+    part; `passage` is the leave with which the tasks were claimed, if it was asked for.
     """
-    run = _Run(claim)
+    run = _Run(claim, passage or Passage(claim.space.provider))
     _render(run)
     failpoints.reach("rendered")
     _embed(run, deadline or deadline_seconds())
     failpoints.reach("after_provider")
+    _tell(run)
     settled = settling.settle(
         claim,
         [_result(run, task, rendered) for task, rendered in run.rendered],
@@ -76,14 +81,28 @@ def _embed(run: _Run, deadline: float) -> None:
     release_connection()
     failpoints.reach("before_provider")
     before = time.perf_counter()
-    try:
-        run.vectors = indexing.embed(
-            run.claim.space, (rendered for _, rendered in run.rendered), run.reused, deadline
-        )
-    except ProviderError as error:
-        run.error = error
-        run.vectors = Vectors(run.reused, requests=1)
+    run.vectors = indexing.embed(
+        run.claim.space,
+        (rendered for _, rendered in run.rendered),
+        run.reused,
+        min(deadline, breaking.CANARY_SECONDS) if run.passage.canary else deadline,
+        limiter.meter(run.claim.space.provider),
+    )
     run.provider_seconds = time.perf_counter() - before
+
+
+def _tell(run: _Run) -> None:
+    """What the batch learned of its provider goes to all workers before its tasks go back to the queue."""
+    made, failure = run.vectors, run.vectors.failure
+    if isinstance(failure, OverBudgetError):
+        failure = None  # the provider said nothing
+    news = breaking.news_of(failure.kind if failure else None, requests=made.requests, texts=made.texts)
+    try:
+        run.is_out = gate.tell(run.passage, news, failure)
+        if failure and failure.kind is ErrorClass.AUTH:
+            switches.pause_itself(run.claim.space.provider, failure, time.perf_counter() - run.started)
+    except (DatabaseError, InterfaceError) as error:  # what was paid for is still to be settled
+        log.warning("provider's state not written", error=type(error).__name__)
 
 
 def release_connection() -> None:
@@ -97,7 +116,9 @@ def _result(run: _Run, task: Claimed, rendered: Rendered) -> Success | Failure:
     if error is None and all(text_hash in run.vectors.by_hash for text_hash in rendered.hashes):
         return Success(task, rendered, _outcome(run, rendered))
     error = (
-        error or run.error or ProviderError(ErrorClass.TRANSIENT, "the provider gave no vector for this text")
+        error
+        or run.vectors.failure
+        or ProviderError(ErrorClass.TRANSIENT, "the provider gave no vector for this text")
     )
     decision = retries.decide(
         error.kind,
@@ -106,6 +127,8 @@ def _result(run: _Run, task: Claimed, rendered: Rendered) -> Success | Failure:
         base_seconds=settings.EMBEDDING_RETRY_BACKOFF_BASE / 1000,
         retry_after=error.retry_after,
         draw=random.random(),
+        is_out=run.is_out,
+        is_canary=run.passage.canary is not None,
     )
     return Failure(task, error, decision)
 

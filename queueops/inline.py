@@ -6,7 +6,7 @@ import structlog
 from django.db import DatabaseError, InterfaceError
 
 from embeddings.models import Space
-from queueops import claims, execution
+from queueops import claims, execution, gate
 
 # A reader waits for this; what is not embedded by then stays pending, and workers or the sweep find it.
 DEADLINE_SECONDS = 5.0
@@ -20,8 +20,13 @@ def embed_now(article_ids: Sequence[int]) -> None:
     if space is None:
         return
     try:
+        passage = gate.ask(space.provider)
+        if passage.wait:  # the provider is out or limited: no reader waits for what will not come
+            return
         claim = claims.claim_of_articles(space, article_ids, "request")
         if claim.tasks:
-            execution.execute(claim, DEADLINE_SECONDS)
+            execution.execute(claim, DEADLINE_SECONDS, passage)
+        else:
+            gate.withdraw(passage)
     except (DatabaseError, InterfaceError) as error:
         log.error("article saved but not embedded; the sweep will find it", error=type(error).__name__)

@@ -6,22 +6,27 @@ from enum import StrEnum
 from embeddings.providers.errors import ErrorClass
 
 MAX_BACKOFF_SECONDS = 3_600.0
-# how long a provider may send us away, whatever it says
-MIN_RETRY_AFTER, MAX_RETRY_AFTER = 1.0, 3_600.0
-DOWN_SECONDS = 10.0
-AUTH_SECONDS = 60.0
+# A provider that does not answer but is not out yet: about as long as its breaker's first interval.
+DOWN_SECONDS, MAX_DOWN_SECONDS = 2.0, 60.0
+# The task that asked in vain for all others goes behind those of its rank, so that it is not always the same one.
+CANARY_BACK_SECONDS = 1.0
 
 
 class Verdict(StrEnum):
     AGAIN = "again"  # pending, later, the attempt counted
-    WAIT = "wait"  # pending, later, no attempt charged: the text is not at fault
+    WAIT = "wait"  # pending, no attempt charged: the text is not at fault
     PARK = "park"  # failed, until an operator requeues it
 
 
 @dataclass(frozen=True)
 class Decision:
+    """`delay_seconds` from now; 0.0 leaves the task its place in line, and the provider's row says when it goes on."""
+
     verdict: Verdict
     delay_seconds: float = 0.0
+
+
+_PLACE_IN_LINE = Decision(Verdict.WAIT)
 
 
 def decide(
@@ -32,18 +37,21 @@ def decide(
     base_seconds: float,
     retry_after: float | None,
     draw: float,
+    is_out: bool = False,
+    is_canary: bool = False,
 ) -> Decision:
-    """`attempts` includes the one that failed; `draw` in [0, 1) is the jitter."""
+    """`attempts` includes the one that failed; `draw` in [0, 1) is the jitter. `is_out`: the provider's breaker is not
+    closed, so that no text is at fault; `is_canary`: this task was the one that asked whether it is back."""
     match kind:
         case ErrorClass.INVALID_INPUT | ErrorClass.TOO_LONG:
             return Decision(Verdict.PARK)
-        case ErrorClass.RATE_LIMITED:
-            asked = backoff(attempts, base_seconds, draw) if retry_after is None else retry_after
-            return Decision(Verdict.WAIT, min(max(asked, MIN_RETRY_AFTER), MAX_RETRY_AFTER))
+        case ErrorClass.RATE_LIMITED | ErrorClass.AUTH:
+            return _PLACE_IN_LINE
+        case ErrorClass.PROVIDER_DOWN | ErrorClass.TRANSIENT if is_out:
+            return Decision(Verdict.WAIT, CANARY_BACK_SECONDS) if is_canary else _PLACE_IN_LINE
         case ErrorClass.PROVIDER_DOWN:
-            return Decision(Verdict.WAIT, _spread(min(retry_after or DOWN_SECONDS, MAX_RETRY_AFTER), draw))
-        case ErrorClass.AUTH:
-            return Decision(Verdict.WAIT, _spread(AUTH_SECONDS, draw))
+            asked = DOWN_SECONDS if retry_after is None else retry_after
+            return Decision(Verdict.WAIT, _spread(min(max(asked, DOWN_SECONDS), MAX_DOWN_SECONDS), draw))
         case ErrorClass.TRANSIENT:
             if attempts >= max_attempts:
                 return Decision(Verdict.PARK)

@@ -2,17 +2,20 @@
 
 from queueops.models.audit import AuditLog, Level
 from queueops.models.metric import Metric
+from queueops.models.provider import Breaker, ProviderState
 from queueops.models.state import Mode, QueueState
 from queueops.models.task import Outcome, Priority, Status, Task
 from queueops.models.worker import Worker
 
 __all__ = [
     "AuditLog",
+    "Breaker",
     "Level",
     "Metric",
     "Mode",
     "Outcome",
     "Priority",
+    "ProviderState",
     "QueueState",
     "Status",
     "Task",

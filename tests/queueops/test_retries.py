@@ -5,8 +5,10 @@ import pytest
 from embeddings.providers.errors import ErrorClass
 from queueops.retries import Decision, Verdict, backoff, decide
 
+IN_LINE = Decision(Verdict.WAIT, 0.0)
 
-def decision(kind, attempts=1, max_attempts=3, retry_after=None, draw=0.0) -> Decision:
+
+def decision(kind, attempts=1, max_attempts=3, retry_after=None, draw=0.0, **provider) -> Decision:
     return decide(
         kind,
         attempts=attempts,
@@ -14,6 +16,7 @@ def decision(kind, attempts=1, max_attempts=3, retry_after=None, draw=0.0) -> De
         base_seconds=1.0,
         retry_after=retry_after,
         draw=draw,
+        **provider,
     )
 
 
@@ -27,14 +30,21 @@ def decision(kind, attempts=1, max_attempts=3, retry_after=None, draw=0.0) -> De
         (ErrorClass.TRANSIENT, {"attempts": 4}, Decision(Verdict.PARK)),
         (ErrorClass.INVALID_INPUT, {}, Decision(Verdict.PARK)),
         (ErrorClass.TOO_LONG, {}, Decision(Verdict.PARK)),
-        (ErrorClass.RATE_LIMITED, {"retry_after": 7.0}, Decision(Verdict.WAIT, 7.0)),
-        (ErrorClass.RATE_LIMITED, {"retry_after": 7.0, "attempts": 99}, Decision(Verdict.WAIT, 7.0)),
-        (ErrorClass.RATE_LIMITED, {"retry_after": 0.0}, Decision(Verdict.WAIT, 1.0)),
-        (ErrorClass.RATE_LIMITED, {"retry_after": 1e9}, Decision(Verdict.WAIT, 3600.0)),
-        (ErrorClass.RATE_LIMITED, {"attempts": 3}, Decision(Verdict.WAIT, 2.0)),
-        (ErrorClass.PROVIDER_DOWN, {"attempts": 99}, Decision(Verdict.WAIT, 10.0)),
-        (ErrorClass.PROVIDER_DOWN, {"draw": 1.0}, Decision(Verdict.WAIT, 12.5)),
-        (ErrorClass.AUTH, {"attempts": 99}, Decision(Verdict.WAIT, 60.0)),
+        (ErrorClass.TRANSIENT, {"attempts": 9, "is_out": True}, IN_LINE),
+        (ErrorClass.TRANSIENT, {"is_out": True, "is_canary": True}, Decision(Verdict.WAIT, 1.0)),
+        (ErrorClass.TRANSIENT, {"is_canary": True}, Decision(Verdict.AGAIN, 0.5)),
+        (ErrorClass.INVALID_INPUT, {"is_out": True, "is_canary": True}, Decision(Verdict.PARK)),
+        (ErrorClass.RATE_LIMITED, {}, IN_LINE),
+        (ErrorClass.RATE_LIMITED, {"retry_after": 7.0, "attempts": 99}, IN_LINE),
+        (ErrorClass.RATE_LIMITED, {"retry_after": 1e9}, IN_LINE),
+        (ErrorClass.PROVIDER_DOWN, {"attempts": 99}, Decision(Verdict.WAIT, 2.0)),
+        (ErrorClass.PROVIDER_DOWN, {"draw": 1.0}, Decision(Verdict.WAIT, 2.5)),
+        (ErrorClass.PROVIDER_DOWN, {"retry_after": 7.0}, Decision(Verdict.WAIT, 7.0)),
+        (ErrorClass.PROVIDER_DOWN, {"retry_after": 0.0}, Decision(Verdict.WAIT, 2.0)),
+        (ErrorClass.PROVIDER_DOWN, {"retry_after": 1e9}, Decision(Verdict.WAIT, 60.0)),
+        (ErrorClass.PROVIDER_DOWN, {"attempts": 99, "is_out": True}, IN_LINE),
+        (ErrorClass.PROVIDER_DOWN, {"is_out": True, "is_canary": True}, Decision(Verdict.WAIT, 1.0)),
+        (ErrorClass.AUTH, {"attempts": 99}, IN_LINE),
     ],
 )
 def test_the_class_of_an_error_decides_what_follows(kind, arguments, expected):

@@ -1,0 +1,176 @@
+"""Whether a worker may claim for a provider right now, and what its batch then tells all others; in Postgres.
+
+A claim costs one read of the provider's row by its key; the row is written only when something changes.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import BooleanField, ExpressionWrapper, F, Q
+from django.db.models.functions import Greatest, Now
+
+from embeddings.providers.errors import ErrorClass, ProviderError
+from queueops import breaking
+from queueops.breaking import News, Standing, State
+from queueops.models import AuditLog, Breaker, Level, ProviderState
+
+_MESSAGE_CHARACTERS = 500
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Leave to claim, or not: `wait` is in seconds, 0.0 means go on. `canary` is the token of the one worker that may
+    ask a provider that was out, with one task. `is_marked` says that the row remembers trouble which an answer ends;
+    `with_low` that the lowest rank may be claimed too."""
+
+    provider: str
+    wait: float = 0.0
+    canary: uuid.UUID | None = None
+    is_marked: bool = False
+    with_low: bool = True
+
+
+_LOOK = """
+SELECT breaker, failures > 0 OR refusals > 0,
+       coalesce(extract(epoch FROM retry_at - statement_timestamp()), 0)::float8,
+       coalesce(extract(epoch FROM canary_until - statement_timestamp()), 0)::float8,
+       coalesce(extract(epoch FROM blocked_until - statement_timestamp()), 0)::float8,
+       (SELECT count(*) FROM jsonb_each_text(calls) WHERE value::float8 > extract(epoch FROM statement_timestamp())),
+       CASE WHEN day = (statement_timestamp() AT TIME ZONE 'UTC')::date THEN tokens_today ELSE 0 END
+FROM provider_states WHERE name = %s
+"""
+# Whoever changes the row first is the canary; a dead one's lease ends.
+_BECOME_CANARY = """
+UPDATE provider_states SET
+    breaker = 'half_open', canary = %(token)s,
+    canary_until = statement_timestamp() + %(lease)s * interval '1 second'
+WHERE name = %(name)s AND breaker <> 'closed' AND retry_at <= statement_timestamp()
+  AND (canary_until IS NULL OR canary_until <= statement_timestamp())
+RETURNING name
+"""
+
+
+def ask(provider: str) -> Passage:
+    """Whether to claim for a provider now. Where the answer is a canary, it must be told how it ended (`tell`), or
+    given back (`withdraw`); one that does neither holds the others up until its lease ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOOK, [provider])
+        row = cursor.fetchone()
+    if row is None:
+        return Passage(provider)
+    breaker, is_marked, retry_in, canary_for, blocked_for, calls, tokens_today = row
+    standing = Standing(Breaker(breaker), retry_in, canary_for, blocked_for, calls)
+    budget = settings.EMBEDDING_DAILY_TOKEN_BUDGET
+    with_low = not budget or tokens_today < budget
+    if wait := breaking.wait(standing, settings.EMBEDDING_CALLS_IN_FLIGHT):
+        return Passage(provider, wait)
+    if standing.breaker == Breaker.CLOSED:
+        return Passage(provider, is_marked=is_marked, with_low=with_low)
+    if canary := _become_canary(provider):
+        return Passage(provider, canary=canary, is_marked=True, with_low=with_low)
+    return Passage(provider, breaking.CANARY_LEASE_SECONDS)
+
+
+def withdraw(passage: Passage) -> None:
+    """Gives a canary's turn back unused: there was nothing to send."""
+    if passage.canary:
+        tell(passage, News.NONE)
+
+
+def tell(passage: Passage, news: News, error: ProviderError | None = None) -> bool:
+    """Writes down what a batch learned, for all workers; answers whether the provider is out.
+
+    `error` is what the provider's last answer was, if that was none. Writes nothing where nothing changes.
+    """
+    is_refusal = error is not None and error.kind is ErrorClass.RATE_LIMITED
+    if news is not News.FAILED and not is_refusal and not passage.is_marked:
+        return False
+    with transaction.atomic():
+        row = _locked(passage.provider)
+        is_canary = passage.canary is not None and row.canary == passage.canary
+        before = State(Breaker(row.breaker), row.failures, row.openings)
+        new = breaking.after(
+            before, news, is_canary=is_canary, retry_after=error.retry_after if error else None
+        )
+        _write(row, before, new, is_canary, error)
+    return new.breaker != Breaker.CLOSED
+
+
+def _become_canary(provider: str) -> uuid.UUID | None:
+    token = uuid.uuid4()
+    arguments: dict[str, Any] = {"name": provider, "token": token, "lease": breaking.CANARY_LEASE_SECONDS}
+    with connection.cursor() as cursor:
+        cursor.execute(_BECOME_CANARY, arguments)
+        return token if cursor.fetchone() else None
+
+
+def _locked(provider: str) -> Any:
+    """The provider's row, ours until the transaction ends, with `is_blocked`."""
+    ProviderState.objects.bulk_create([ProviderState(name=provider)], ignore_conflicts=True)
+    is_blocked = ExpressionWrapper(Q(blocked_until__gt=Now()), BooleanField())
+    return ProviderState.objects.select_for_update().annotate(is_blocked=is_blocked).get(name=provider)
+
+
+def _write(row: Any, before: State, new: State, is_canary: bool, error: ProviderError | None) -> None:
+    changes: dict[str, Any] = {}
+    if new != before:
+        changes |= {"breaker": new.breaker, "failures": new.failures, "openings": new.openings}
+    if is_canary:
+        changes |= {"canary": None, "canary_until": None}
+    if new.retry_in is not None:
+        changes["retry_at"] = _in(new.retry_in)
+    if error is not None:
+        changes |= {"last_error": str(error)[:_MESSAGE_CHARACTERS], "last_error_at": Now()}
+    changes |= _block(row, error)
+    changes |= _announce(row.name, before, new, error)
+    if changes:
+        ProviderState.objects.filter(pk=row.pk).update(**changes)
+
+
+def _block(row: Any, error: ProviderError | None) -> dict[str, Any]:
+    """A 429 blocks, and longer each time in a row; whatever else came ends the row. What several workers hear at
+    once counts as one."""
+    if error is None or error.kind is not ErrorClass.RATE_LIMITED:
+        return {"refusals": 0} if row.refusals and not row.is_blocked else {}
+    refusals = max(row.refusals, 1) if row.is_blocked else row.refusals + 1
+    seconds = breaking.block_seconds(error.retry_after, refusals)
+    log.warning("provider asks us to wait", provider=row.name, seconds=round(seconds, 1))
+    return {
+        "refusals": refusals,
+        "blocked_until": Greatest(F("blocked_until"), _in(seconds)),
+    }
+
+
+def _announce(name: str, before: State, new: State, error: ProviderError | None) -> dict[str, Any]:
+    """An outage that begins or ends is written down once, not at every canary."""
+    is_out, was_out = new.breaker != Breaker.CLOSED, before.breaker != Breaker.CLOSED
+    if is_out and not was_out:
+        said = f" ({error})" if error else ""
+        AuditLog.objects.create(
+            category="engine",
+            level=Level.ERROR,
+            message=f"provider {name} is out{said}: nothing is sent but a canary, its tasks wait"[
+                :_MESSAGE_CHARACTERS
+            ],
+            metadata={"provider": name, "failures": new.failures},
+        )
+        return {"opened_at": Now()}
+    if was_out and not is_out:
+        AuditLog.objects.create(
+            category="engine",
+            message=f"provider {name} answers again: its backlog flows",
+            metadata={"provider": name},
+        )
+        return {"opened_at": None, "retry_at": None}
+    return {}
+
+
+def _in(seconds: float) -> Any:
+    return Now() + timedelta(seconds=seconds)

@@ -1,0 +1,198 @@
+"""What all processes together may ask of a provider: requests and tokens a minute, calls in flight, tokens a day.
+
+The buckets are those of the Generic Cell Rate Algorithm (ITU-T I.371, annex A): the row says when each will be full
+again. One statement reserves before a call; without a limit in the settings nothing is asked.
+"""
+
+import contextlib
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+
+from embeddings.indexing import FREE, Meter
+from embeddings.providers.errors import ErrorClass, ProviderError
+from queueops.models import ProviderState
+
+log = structlog.get_logger(__name__)
+
+MINUTE = 60.0
+# A bucket holds a tenth of a minute's budget and refills with the other nine tenths in a minute, so that no minute,
+# wherever it begins, sees more than the whole.
+_BURST_SHARE = 0.1
+# A call's slot outlives the longest call there can be; only a worker that was killed leaves it to its end.
+_SLOT_SECONDS = 150.0
+
+
+class OverBudgetError(ProviderError):
+    """The provider was not asked, since our own limit is reached; `retry_after` says when it is not."""
+
+    def __init__(self, provider: str, seconds: float) -> None:
+        super().__init__(
+            ErrorClass.RATE_LIMITED,
+            f"the budget for {provider} is spent for {seconds:.1f} s: not asked",
+            seconds,
+        )
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A budget a minute as a bucket, in seconds: `unit` is the time one unit takes to refill, `depth` that of all."""
+
+    unit: float = 0.0
+    depth: float = 1e9
+
+    @classmethod
+    def of(cls, per_minute: int) -> "Bucket":
+        """The bucket for a budget; one that lets everything through for 0."""
+        if not per_minute:
+            return cls()
+        burst = max(per_minute * _BURST_SHARE, 1.0)
+        unit = MINUTE / (per_minute * (1 - _BURST_SHARE))
+        return cls(unit, burst * unit)
+
+    def cost(self, units: int) -> float:
+        """Seconds by which taking so many units puts off the time at which the bucket is full."""
+        return units * self.unit
+
+    def needs(self, units: int) -> float:
+        """How much must be in the bucket: all of it, for what is larger than it ever holds."""
+        return min(self.cost(units), self.depth)
+
+
+_NOW = "clock_timestamp()"
+_LIVE = f"""(
+    SELECT coalesce(jsonb_object_agg(key, value), '{{}}') FROM jsonb_each(calls)
+    WHERE value::float8 > extract(epoch FROM {_NOW})
+)"""  # noqa: S608  the only text put in is our own
+_TODAY = f"({_NOW} AT TIME ZONE 'UTC')::date"
+
+
+def _wait(column: str, name: str) -> str:
+    """SQL for the seconds until a bucket holds enough; negative: it does."""
+    return f"extract(epoch FROM GREATEST({column}, {_NOW}) - {_NOW})::float8 + %({name}_need)s - %({name}_depth)s"
+
+
+_WAIT = f"GREATEST({_wait('requests_full_at', 'request')}, {_wait('tokens_full_at', 'token')})"
+_RESERVE = f"""
+UPDATE provider_states SET
+    requests_full_at = GREATEST(requests_full_at, {_NOW}) + %(request_cost)s * interval '1 second',
+    tokens_full_at = GREATEST(tokens_full_at, {_NOW}) + %(token_cost)s * interval '1 second',
+    calls = {_LIVE} || CASE WHEN %(slots)s = 0 THEN '{{}}'::jsonb ELSE
+        jsonb_build_object(%(token)s::text, extract(epoch FROM {_NOW}) + %(lease)s) END,
+    tokens_today = %(tokens)s + CASE WHEN day = {_TODAY} THEN tokens_today ELSE 0 END,
+    day = {_TODAY}
+WHERE name = %(name)s AND {_WAIT} <= 0
+  AND (%(slots)s = 0 OR (SELECT count(*) FROM jsonb_object_keys({_LIVE})) < %(slots)s)
+"""  # noqa: S608  the only text put in is our own
+# What is refused to one is refused to all until then: they need not ask for themselves.
+_REFUSE = f"""
+UPDATE provider_states SET
+    blocked_until = GREATEST(blocked_until, {_NOW} + ({_WAIT}) * interval '1 second')
+WHERE name = %(name)s
+RETURNING ({_WAIT})::float8
+"""  # noqa: S608  the only text put in is our own
+_RELEASE = "UPDATE provider_states SET calls = calls - %s::text WHERE name = %s"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the settings allow; 0 means as much as wanted."""
+
+    requests: Bucket
+    tokens: Bucket
+    slots: int
+    most_tokens: int
+
+
+@dataclass(frozen=True)
+class Limiter:
+    """The meter of a provider that has limits."""
+
+    provider: str
+    limits: Limits
+
+    @property
+    def most_tokens(self) -> int:
+        """How many tokens one request may have."""
+        return self.limits.most_tokens
+
+    @contextlib.contextmanager
+    def call(self, tokens: int) -> Iterator[None]:
+        """Reserves one request with so many tokens for the length of the context. Raises OverBudgetError."""
+        token = uuid.uuid4()
+        self._reserve(token, tokens)
+        _let_go()
+        try:
+            yield
+        finally:
+            if self.limits.slots:
+                self._release(token)
+
+    def _reserve(self, token: uuid.UUID, tokens: int) -> None:
+        arguments = self._arguments(token, tokens)
+        with connection.cursor() as cursor:
+            cursor.execute(_RESERVE, arguments)
+            if cursor.rowcount:
+                return
+        ProviderState.objects.bulk_create([ProviderState(name=self.provider)], ignore_conflicts=True)
+        with connection.cursor() as cursor:
+            cursor.execute(_RESERVE, arguments)
+            if not cursor.rowcount:
+                cursor.execute(_REFUSE, arguments)
+                (seconds,) = cursor.fetchone() or (0.0,)
+                raise OverBudgetError(self.provider, max(seconds, 0.0))
+
+    def _release(self, token: uuid.UUID) -> None:
+        """A slot that cannot be given back ends with its lease, and costs nobody the vectors just paid for."""
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(_RELEASE, [token, self.provider])
+        except (DatabaseError, InterfaceError) as error:
+            log.warning("slot not given back; it ends by itself", error=type(error).__name__)
+        finally:
+            _let_go()
+
+    def _arguments(self, token: uuid.UUID, tokens: int) -> dict[str, Any]:
+        requests, per_token = self.limits.requests, self.limits.tokens
+        return {
+            "name": self.provider,
+            "token": str(token),
+            "tokens": tokens,
+            "slots": self.limits.slots,
+            "lease": _SLOT_SECONDS,
+            "request_cost": requests.cost(1),
+            "request_need": requests.needs(1),
+            "request_depth": requests.depth,
+            "token_cost": per_token.cost(tokens),
+            "token_need": per_token.needs(tokens),
+            "token_depth": per_token.depth,
+        }
+
+
+def meter(provider: str) -> Meter:
+    """What measures the calls to a provider: a limiter where the settings set a limit, else nothing at all."""
+    a_minute = settings.EMBEDDING_TOKENS_PER_MINUTE
+    slots = settings.EMBEDDING_CALLS_IN_FLIGHT
+    if not (
+        settings.EMBEDDING_REQUESTS_PER_MINUTE or a_minute or slots or settings.EMBEDDING_DAILY_TOKEN_BUDGET
+    ):
+        return FREE
+    limits = Limits(
+        requests=Bucket.of(settings.EMBEDDING_REQUESTS_PER_MINUTE),
+        tokens=Bucket.of(a_minute),
+        slots=slots,
+        # a request larger than the bucket would overdraw it
+        most_tokens=max(int(a_minute * _BURST_SHARE), 1) if a_minute else FREE.most_tokens,
+    )
+    return Limiter(provider, limits)
+
+
+def _let_go() -> None:
+    """No connection is held during a provider call."""
+    if not connection.in_atomic_block:
+        connection.close()

@@ -1,0 +1,109 @@
+"""What switches the queue as a whole: operators pause, resume and reset providers; it pauses itself when refused."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from embeddings.providers.errors import ProviderError
+from queueops.models import AuditLog, Breaker, Level, ProviderState, QueueState, Task
+from queueops.operations import MAX_REASON, ReasonMissing
+from queueops.signals import tasks_ready
+
+ITSELF = "vectorpress"  # who changed the state, where nobody did
+
+# An operator's pause keeps its reason; and one who has changed the state since the batch began knows better than it.
+_PAUSE_ITSELF = """
+UPDATE queue_state SET is_paused = true, reason = %(reason)s, changed_by = %(who)s, changed_at = clock_timestamp()
+WHERE NOT is_paused AND changed_at <= clock_timestamp() - %(elapsed)s * interval '1 second'
+"""
+
+
+def pause(*, actor: str, reason: str) -> uuid.UUID:
+    """Workers claim nothing more until `resume`; what is under way ends as usual. Answers the operation's id.
+
+    Raises ReasonMissing.
+    """
+    return _switch(is_paused=True, verb="paused", actor=actor, reason=_needed(reason), kept=_needed(reason))
+
+
+def resume(*, actor: str, reason: str = "") -> uuid.UUID:
+    """Lets workers claim again and rings for them. Answers the operation's id."""
+    return _switch(is_paused=False, verb="resumed", actor=actor, reason=_tidy(reason), kept="")
+
+
+def reset_providers(names: Sequence[str] | None = None, *, actor: str, reason: str) -> list[str]:
+    """Forgets outages, rate limits and calls in flight of these providers, or of all; they are asked at once.
+
+    What was spent of today's token budget stays spent. Answers the names that were reset. Raises ReasonMissing.
+    """
+    reason = _needed(reason)
+    with transaction.atomic():
+        rows = ProviderState.objects.all() if names is None else ProviderState.objects.filter(pk__in=names)
+        found = list(rows.order_by("pk").select_for_update().values_list("pk", flat=True))
+        ProviderState.objects.filter(pk__in=found).update(**_WELL)
+        AuditLog.write_operation("providers reset", actor=actor, reason=reason, scope={"providers": found})
+        tasks_ready.send(Task)
+    return found
+
+
+def pause_itself(provider: str, error: ProviderError, elapsed: float) -> bool:
+    """Pauses the queue because a provider refuses our key, quota or payment: only an operator can put that right.
+
+    `elapsed` is how long ago, in seconds, the batch began that was refused. Answers whether it is this call that
+    paused it.
+    """
+    reason = (
+        f"the provider {provider} refuses us ({error}). Put that right, then resume: manage.py queue_admin resume"
+    )[:MAX_REASON]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_PAUSE_ITSELF, {"reason": reason, "who": ITSELF, "elapsed": elapsed})
+        if not cursor.rowcount:
+            return False
+        AuditLog.objects.create(
+            category="engine",
+            level=Level.ERROR,
+            actor=ITSELF,
+            message=f"queue paused: {reason}",
+            metadata={"provider": provider, "reason": reason},
+        )
+    return True
+
+
+def _switch(*, is_paused: bool, verb: str, actor: str, reason: str, kept: str) -> uuid.UUID:
+    with transaction.atomic():
+        changes = {"is_paused": is_paused, "reason": kept, "changed_by": actor, "changed_at": Now()}
+        QueueState.objects.update_or_create(pk=1, defaults=changes)
+        if not is_paused:
+            tasks_ready.send(Task)
+        return AuditLog.write_operation(
+            f"queue {verb}", actor=actor, reason=reason, scope={"is_paused": is_paused}
+        )
+
+
+def _needed(reason: str) -> str:
+    if not (tidy := _tidy(reason)):
+        raise ReasonMissing
+    return tidy
+
+
+def _tidy(reason: str) -> str:
+    return " ".join(reason.split())[:MAX_REASON]
+
+
+_WELL: dict[str, Any] = {
+    "breaker": Breaker.CLOSED,
+    "failures": 0,
+    "openings": 0,
+    "opened_at": None,
+    "retry_at": None,
+    "canary": None,
+    "canary_until": None,
+    "refusals": 0,
+    "blocked_until": None,
+    "requests_full_at": None,
+    "tokens_full_at": None,
+    "calls": {},
+}

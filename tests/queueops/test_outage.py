@@ -1,0 +1,330 @@
+"""A provider that is out, busy, or refuses us: what all workers do about it, over real HTTP."""
+
+import math
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.db.models.functions import Now
+
+from articles.models import Article
+from embeddings.models import ArticleEmbedding
+from queueops import breaking, gate, switches
+from queueops.drain import Drained, drain
+from queueops.models import AuditLog, Metric, ProviderState, QueueState, Task
+from tests.queueops.conftest import NO_FAULTS
+from tests.queueops.making import make_article, make_tasks
+
+pytestmark = pytest.mark.django_db
+PAST = Now() - timedelta(seconds=1)
+
+
+@pytest.fixture(autouse=True)
+def small_batches(settings, provider):
+    settings.EMBEDDING_BATCH_SIZE = 50
+    provider.config(retry_after="1")
+    yield
+    provider.config(retry_after="1")
+
+
+@pytest.fixture
+def work(space, worker):
+    """Works off what may be worked off now."""
+    return lambda: drain(worker.pk, seconds=20)
+
+
+@pytest.fixture
+def fail(provider):
+    """From now on every request ends so; the counters begin anew."""
+    return lambda fault: provider.config(fail_next=[fault] * 500)
+
+
+def state() -> ProviderState:
+    return ProviderState.objects.get(name="openai")
+
+
+def let_the_interval_pass() -> None:
+    """For the breaker, and for the tasks of the batches that opened it."""
+    ProviderState.objects.update(retry_at=PAST, blocked_until=None)
+    Task.objects.pending().filter(scheduled_at__gt=Now()).update(scheduled_at=Now())
+
+
+def untouched() -> bool:
+    """Whether every task waits as if nobody had ever held it."""
+    return not Task.objects.exclude(status="pending", attempts=0, claim_token=None).exists()
+
+
+def batches() -> list[float]:
+    """How many tasks each batch had, in the order in which they were settled."""
+    return list(Metric.objects.filter(name="batch_tasks").order_by("id").values_list("value", flat=True))
+
+
+@pytest.mark.parametrize("fault", ["502", "503", "404"])
+def test_an_outage_costs_three_requests_and_no_task_an_attempt(work, space, provider, fail, fault):
+    before = {task.pk: task.scheduled_at for task in make_tasks(300, space)}
+    fail(fault)
+    drained = work()
+    assert drained.wait is not None
+    assert 0 < drained.wait <= breaking.FIRST_INTERVAL
+    for _ in range(20):
+        work()
+    assert provider.stats()["requests"] == breaking.FAILURES_TO_OPEN
+    assert untouched()
+    moved = [task.pk for task in Task.objects.all() if task.scheduled_at != before[task.pk]]
+    assert len(moved) == 100  # those of the two batches before it was known
+
+
+def test_a_provider_with_errors_of_its_own_is_left_alone_too_and_parks_nothing(work, space, provider, fail):
+    make_tasks(30, space)
+    fail("500")
+    for _ in range(10):
+        work()
+        let_the_interval_pass()
+    assert not Task.objects.exclude(status="pending").exists()
+    assert set(Task.objects.values_list("attempts", flat=True)) == {2}  # before it was known to be out
+    assert provider.stats()["max_batch"] == 30
+    assert provider.stats()["texts"] == 3 * 30 + 7  # three batches, then canaries
+
+
+def test_while_it_is_out_one_canary_an_interval_asks_and_the_interval_grows(work, space, provider, fail):
+    make_tasks(300, space)
+    fail("503")
+    work()
+    waits = []
+    for _ in range(4):
+        let_the_interval_pass()
+        provider.config()
+        waits.append(work().wait)
+        assert (provider.stats()["requests"], provider.stats()["texts"]) == (1, 1)
+    assert [round(wait) for wait in waits] == [4, 8, 16, 32]
+    assert untouched()
+
+
+def test_a_canary_that_failed_goes_behind_the_others_of_its_rank(work, space, fail):
+    make_tasks(10, space)
+    fail("503")
+    sent = []
+    ProviderState.objects.create(name="openai", breaker="open", failures=3, openings=1)
+    for _ in range(3):
+        let_the_interval_pass()
+        work()
+        sent.append(Task.objects.order_by("-processed_at").values_list("pk", flat=True)[0])
+    assert len(set(sent)) == 3
+
+
+def test_once_it_answers_one_text_goes_first_and_then_the_backlog(work, space, provider, fail):
+    make_tasks(300, space)
+    fail("503")
+    work()
+    provider.config(**NO_FAULTS)
+    let_the_interval_pass()
+    Metric.objects.all().delete()
+    assert work() == Drained(300, False, None)
+    assert batches() == [1, 50, 50, 50, 50, 50, 49]
+    assert provider.stats()["requests"] == 7
+    assert set(Task.objects.values_list("status", "attempts")) == {("completed", 1)}
+    assert ArticleEmbedding.objects.count() == 300
+    row = state()
+    assert (row.breaker, row.failures, row.openings, row.canary, row.retry_at) == ("closed", 0, 0, None, None)
+
+
+def test_an_outage_is_written_down_once_at_its_beginning_and_once_at_its_end(work, space, provider, fail):
+    make_tasks(10, space)
+    fail("503")
+    for _ in range(4):
+        work()
+        let_the_interval_pass()
+    provider.config(**NO_FAULTS)
+    work()
+    said = AuditLog.objects.filter(metadata__provider="openai").order_by("id").values_list("level", "message")
+    (begun, ended) = said
+    assert begun[0] == "error"
+    assert begun[1].startswith("provider openai is out (127.0.0.1 answered 503")
+    assert ended == ("info", "provider openai answers again: its backlog flows")
+
+
+def test_one_success_between_failures_keeps_the_breaker_closed(work, provider, settings):
+    settings.EMBEDDING_BATCH_SIZE = 1
+    for n in range(6):
+        make_article(f"Title {n}", f"Text {n}.")
+    provider.config(fail_next=["503", "503", "429"])
+    work()
+    let_the_interval_pass()
+    provider.config(fail_next=["503", "503"])
+    work()
+    assert state().breaker == "closed"
+
+
+def test_another_providers_tasks_go_on(work, space, provider, settings, fail):
+    settings.OLLAMA_BASE_URL = "http://127.0.0.1:9"
+    make_tasks(20, space)
+    other = type(space).objects.create(
+        version=101, provider="ollama", model="m", dimensions=8, chunk_tokens=200
+    )
+    for task in Task.objects.all():
+        Task.objects.create(article=task.article, space=other)
+    for _ in range(3):
+        work()
+        let_the_interval_pass()
+    assert set(Task.objects.filter(space=space).values_list("status", flat=True)) == {"completed"}
+    assert set(Task.objects.filter(space=other).values_list("status", "attempts")) == {("pending", 0)}
+    assert list(ProviderState.objects.values_list("name", flat=True)) == ["ollama"]
+
+
+def test_a_canary_with_nothing_to_send_gives_its_turn_back(work, space):
+    ProviderState.objects.create(name="openai", breaker="open", retry_at=PAST, failures=3, openings=1)
+    assert work() == Drained(0, False, None)
+    assert gate.ask("openai").canary is not None
+
+
+def test_a_canary_whose_text_is_known_already_says_nothing_and_the_next_one_asks(work, space, provider):
+    article = make_article("Same", "The same text.")
+    work()
+    make_article("Same", "The same text.")
+    make_article("Other", "Another text.")
+    ProviderState.objects.create(name="openai", breaker="open", retry_at=PAST, failures=3, openings=1)
+    Metric.objects.all().delete()
+    work()
+    assert batches() == [1, 1]
+    assert state().breaker == "closed"
+    assert article.pk
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_workers_one_is_the_canary(space):
+    ProviderState.objects.create(name="openai", breaker="open", retry_at=PAST, failures=3, openings=1)
+    passages: list[gate.Passage] = []
+    start = threading.Barrier(8)
+
+    def ask() -> None:
+        start.wait()
+        try:
+            passages.append(gate.ask("openai"))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(passage.canary is None for passage in passages) == [False] + 7 * [True]
+    assert all(passage.wait > 0 for passage in passages if passage.canary is None)
+
+
+def test_a_canary_that_died_holds_nobody_up_beyond_its_lease_and_is_not_heard_afterwards():
+    ProviderState.objects.create(name="openai", breaker="open", retry_at=PAST, failures=3, openings=1)
+    dead = gate.ask("openai")
+    assert 0 < gate.ask("openai").wait <= breaking.CANARY_LEASE_SECONDS
+    ProviderState.objects.update(canary_until=PAST)
+    heir = gate.ask("openai")
+    assert heir.canary not in (None, dead.canary)
+    assert gate.tell(dead, breaking.News.ANSWERED)  # still out
+    assert state().canary == heir.canary
+    assert not gate.tell(heir, breaking.News.ANSWERED)
+
+
+def test_a_storm_of_429_charges_no_attempt_and_asks_once_a_block(work, space, provider):
+    make_tasks(300, space)
+    scheduled = set(Task.objects.values_list("pk", "scheduled_at"))
+    provider.config(rate_429=1, retry_after=7)
+    drained = work()
+    assert drained.wait == pytest.approx(7, abs=1)
+    for _ in range(5):
+        work()
+    assert provider.stats()["requests"] == 1
+    assert untouched()
+    assert set(Task.objects.values_list("pk", "scheduled_at")) == scheduled
+    assert set(Task.objects.exclude(error_class="").values_list("error_class", flat=True)) == {"rate_limited"}
+
+
+def test_in_a_storm_that_lets_half_through_everything_gets_through_in_whole_batches(work, space, provider):
+    make_tasks(300, space)
+    provider.config(rate_429=0.5)
+    for _ in range(60):
+        let_the_interval_pass()
+        work()
+    provider.config(**NO_FAULTS)
+    assert set(Task.objects.values_list("status", "attempts")) == {("completed", 1)}
+    assert set(batches()) == {50}
+    assert state().refusals == 0
+
+
+FAR = "Fri, 31 Dec 2999 23:59:59 GMT"
+
+
+@pytest.mark.parametrize(
+    ("header", "low", "high"),
+    [
+        ("30", 28, 30),
+        ("-5", 0, 1),
+        ("0", 0, 1),
+        ("1e9", 3590, 3600),
+        ("9" * 400, 3590, 3600),
+        (FAR, 3590, 3600),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 1),
+        ("soon", 0, 1),
+        ("nan", 0, 1),
+        ("", 0, 1),
+    ],
+)
+def test_whatever_retry_after_says_is_survived(work, provider, header, low, high):
+    make_article()
+    provider.config(fail_next=["429"], retry_after=header)
+    wait = work().wait
+    assert wait is not None
+    assert low <= wait <= high
+    assert untouched()
+
+
+def test_without_retry_after_the_wait_doubles(work, provider):
+    make_article()
+    provider.config(rate_429=1, retry_after="")
+    waits = []
+    for _ in range(4):
+        ProviderState.objects.update(blocked_until=PAST)
+        waits.append(work().wait)
+    assert [math.ceil(wait) for wait in waits] == [1, 2, 4, 8]
+
+
+@pytest.mark.parametrize("fault", ["401", "402", "403", "quota"])
+def test_a_refused_key_pauses_the_queue_with_a_reason_and_its_tasks_wait_at_no_cost(
+    work, space, provider, fail, fault
+):
+    make_tasks(120, space)
+    scheduled = set(Task.objects.values_list("pk", "scheduled_at"))
+    fail(fault)
+    for _ in range(3):
+        work()
+    assert provider.stats()["requests"] == 1
+    assert untouched()
+    assert set(Task.objects.values_list("pk", "scheduled_at")) == scheduled
+    queue = QueueState.objects.get()
+    assert (queue.is_paused, queue.changed_by) == (True, "vectorpress")
+    status = "429" if fault == "quota" else fault
+    assert f"the provider openai refuses us (127.0.0.1 answered {status}" in queue.reason
+    assert "manage.py queue_admin resume" in queue.reason
+    (entry,) = AuditLog.objects.filter(level="error")
+    assert (entry.actor, entry.message) == ("vectorpress", f"queue paused: {queue.reason}")
+
+
+def test_after_resuming_what_was_given_back_is_due_at_once(work, space, provider):
+    make_tasks(60, space)
+    provider.config(fail_next=["401"])
+    work()
+    switches.resume(actor="ada", reason="new key")
+    assert work().tasks == 60
+    assert set(Task.objects.values_list("status", "attempts")) == {("completed", 1)}
+
+
+def test_a_text_refused_among_a_hundred_leaves_the_others_their_vectors(work, space, provider, settings):
+    settings.EMBEDDING_BATCH_SIZE = 100
+    for place in (0, 37, 99):
+        Article.objects.all().delete()
+        tasks = make_tasks(100, space)
+        Article.objects.filter(pk=tasks[place].article_id).update(content=f"POISON {place}")
+        provider.config(poison="POISON")
+        work()
+        assert sorted(Task.objects.values_list("status", flat=True)) == ["completed"] * 99 + ["failed"]
+        assert provider.stats()["requests"] - 1 <= 2 * math.log2(100) + 2

@@ -1,0 +1,100 @@
+"""What switches the whole queue, who may overrule whom, and what it leaves behind."""
+
+import pytest
+from django.db import transaction
+from django.db.models.functions import Now
+
+from embeddings.providers.errors import ErrorClass, ProviderError
+from queueops import gate, switches
+from queueops.models import AuditLog, ProviderState, QueueState
+from queueops.operations import ReasonMissing
+from queueops.signals import tasks_ready
+
+pytestmark = pytest.mark.django_db
+REFUSED = ProviderError(ErrorClass.AUTH, "api.example answered 401: check the key")
+
+
+@pytest.fixture
+def rings():
+    heard = []
+    tasks_ready.connect(
+        lambda **_: heard.append(transaction.get_connection().in_atomic_block),
+        weak=False,
+        dispatch_uid="rings",
+    )
+    yield heard
+    tasks_ready.disconnect(dispatch_uid="rings")
+
+
+def queue() -> tuple[bool, str, str]:
+    row = QueueState.objects.get()
+    return row.is_paused, row.changed_by, row.reason
+
+
+def test_a_pause_says_who_and_why(rings):
+    operation = switches.pause(actor="ada", reason="  an  upgrade ")
+    assert queue() == (True, "ada", "an upgrade")
+    entry = AuditLog.objects.get(operation_id=operation)
+    assert (entry.message, entry.actor, entry.metadata["reason"]) == ("queue paused", "ada", "an upgrade")
+    assert rings == []
+
+
+@pytest.mark.parametrize("reason", ["", " \n"])
+def test_a_pause_needs_a_reason(reason):
+    with pytest.raises(ReasonMissing):
+        switches.pause(actor="ada", reason=reason)
+    assert not queue()[0]
+
+
+def test_resuming_clears_the_reason_and_rings(rings):
+    switches.pause(actor="ada", reason="an upgrade")
+    switches.resume(actor="bob")
+    assert queue() == (False, "bob", "")
+    assert rings == [True]
+    assert list(AuditLog.objects.order_by("id").values_list("message", "actor")) == [
+        ("queue paused", "ada"),
+        ("queue resumed", "bob"),
+    ]
+
+
+def test_a_queue_that_an_operator_paused_keeps_the_operators_reason():
+    switches.pause(actor="ada", reason="an upgrade")
+    assert not switches.pause_itself("openai", REFUSED, 0.0)
+    assert queue() == (True, "ada", "an upgrade")
+    assert not AuditLog.objects.filter(level="error").exists()
+
+
+def test_of_several_workers_that_are_refused_one_pauses_and_writes_it_down():
+    assert [switches.pause_itself("openai", REFUSED, 0.0) for _ in range(3)] == [True, False, False]
+    assert AuditLog.objects.filter(level="error").count() == 1
+
+
+def test_a_batch_sent_before_an_operator_resumed_does_not_pause_again():
+    switches.pause_itself("openai", REFUSED, 0.0)
+    switches.resume(actor="ada")
+    assert not switches.pause_itself("openai", REFUSED, 30.0)
+    assert not queue()[0]
+    assert switches.pause_itself("openai", REFUSED, 0.0)
+
+
+def test_a_reset_forgets_outages_and_blocks_and_rings(rings):
+    ProviderState.objects.create(
+        name="openai", breaker="open", retry_at="2999-01-01T00:00Z", failures=3, openings=2, opened_at=Now()
+    )
+    ProviderState.objects.create(name="ollama", blocked_until="2999-01-01T00:00Z", tokens_today=5)
+    ProviderState.objects.create(name="local", blocked_until="2999-01-01T00:00Z")
+    assert switches.reset_providers(["openai", "ollama"], actor="ada", reason="it is back") == [
+        "ollama",
+        "openai",
+    ]
+    assert (gate.ask("openai").wait, gate.ask("ollama").wait) == (0, 0)
+    assert gate.ask("local").wait > 0
+    assert ProviderState.objects.get(name="ollama").tokens_today == 5
+    assert rings == [True]
+    entry = AuditLog.objects.get()
+    assert entry.metadata["scope"] == {"providers": ["ollama", "openai"]}
+
+
+def test_a_reset_needs_a_reason():
+    with pytest.raises(ReasonMissing):
+        switches.reset_providers(actor="ada", reason=" ")
