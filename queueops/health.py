@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from queueops.models import Mode
+from queueops.providers import ProviderView
 from queueops.snapshot import Snapshot
 
 # An idle system embeds within a second and the sweep repairs within seconds: work that has been due for this long
@@ -54,17 +55,24 @@ def age(seconds: float) -> str:
 
 
 def _down(snapshot: Snapshot) -> Iterator[str]:
+    waited = snapshot.oldest_due_age or 0.0
+    if snapshot.paused_itself and waited > STUCK_SECONDS:
+        yield f"The queue has paused itself, and work has waited for {age(waited)}."
     if snapshot.mode != Mode.QUEUED or snapshot.paused or not snapshot.due:
         return
-    waited = snapshot.oldest_due_age or 0.0
     if not snapshot.workers_alive and not snapshot.workers_stopped and waited > LATE_SECONDS:
         yield f"No worker is alive, and work has waited for {age(waited)}."
-    elif waited > STUCK_SECONDS and _claims_nothing(snapshot) and not snapshot.workers_stopped:
+    elif waited > STUCK_SECONDS and _claims_nothing(snapshot) and not _is_held(snapshot):
         yield f"Workers are alive but claim nothing; the oldest task has waited for {age(waited)}."
 
 
 def _claims_nothing(snapshot: Snapshot) -> bool:
     return snapshot.last_claim_age is None or snapshot.last_claim_age > STUCK_SECONDS
+
+
+def _is_held(snapshot: Snapshot) -> bool:
+    """Whether there is another sentence for why nothing is claimed."""
+    return bool(snapshot.workers_stopped) or any(provider.blocked_for for provider in snapshot.providers)
 
 
 def _degraded(snapshot: Snapshot) -> Iterator[str]:
@@ -74,8 +82,14 @@ def _degraded(snapshot: Snapshot) -> Iterator[str]:
         yield "Embedding is switched off; new texts are found by words only."
     elif snapshot.mode != snapshot.mode_in_settings:
         yield f"The mode was changed to {snapshot.mode}{_by(snapshot)}."
-    if snapshot.paused:
+    if snapshot.paused_itself:
+        yield f"The queue has paused itself: {snapshot.reason.rstrip('.')}."
+    elif snapshot.paused:
         yield f"The queue is paused{_by(snapshot)}."
+    for provider in snapshot.providers:
+        yield from _of_provider(provider)
+    if snapshot.broker_trouble:
+        yield f"The broker {snapshot.broker_trouble}; the sweep finds new work, some seconds later."
     if snapshot.workers_stopped:
         yield f"{_count(snapshot.workers_stopped, 'worker')} told to stop claiming."
     if snapshot.mode == Mode.QUEUED and not snapshot.workers_alive and not snapshot.workers_stopped:
@@ -87,6 +101,19 @@ def _degraded(snapshot: Snapshot) -> Iterator[str]:
     ended = snapshot.completed_5m + snapshot.failed_5m
     if snapshot.failed_5m >= FAILING_FROM and snapshot.failed_5m >= FAILING_SHARE * ended:
         yield f"{snapshot.failed_5m:,} of {ended:,} tasks failed in the last five minutes."
+
+
+def _of_provider(provider: ProviderView) -> Iterator[str]:
+    if provider.is_out:
+        said = f" ({provider.last_error.rstrip('.')})" if provider.last_error else ""
+        yield (
+            f"The provider {provider.name} has not answered for {age(provider.out_for or 0.0)}{said}; "
+            f"next try in {age(provider.retry_in or 0.0)}."
+        )
+    if provider.blocked_for:
+        yield f"The provider {provider.name} is at its rate limit; next request in {age(provider.blocked_for)}."
+    if provider.is_spent:
+        yield f"Today's token budget for {provider.name} is spent; the backfill waits until midnight UTC."
 
 
 def _by(snapshot: Snapshot) -> str:

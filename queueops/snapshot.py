@@ -7,8 +7,10 @@ from django.db import connection
 
 from embeddings import glance
 from embeddings.models import Space
-from queueops import modes
+from queueops import broker, modes, providers
 from queueops.models import QueueState, Status
+from queueops.providers import ProviderView
+from queueops.switches import ITSELF
 
 # Counting stops here, so that a snapshot of ten million rows costs what one of ten thousand does.
 COUNT_LIMIT = 10_000
@@ -18,7 +20,8 @@ ALIVE_WITHIN_SECONDS = 30
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Counts stop at COUNT_LIMIT, which then means "at least". Ages and spans of time are in seconds."""
+    """Counts stop at COUNT_LIMIT, which then means "at least". Ages and spans of time are in seconds.
+    `broker_trouble` follows the words "the broker"; empty when it is well."""
 
     mode: str
     mode_in_settings: str
@@ -40,6 +43,9 @@ class Snapshot:
     space: str | None
     articles: int
     embedded: int
+    paused_itself: bool = False
+    providers: tuple[ProviderView, ...] = ()
+    broker_trouble: str = ""
 
     @property
     def coverage(self) -> float:
@@ -106,6 +112,9 @@ def take() -> Snapshot:
         paused=state.is_paused,
         reason=state.reason,
         changed_by=state.changed_by,
+        paused_itself=state.is_paused and state.changed_by == ITSELF,
+        providers=providers.views(),
+        broker_trouble=broker.trouble(),
         tasks={status: numbers.pop(status) for status in Status.values},
         space=str(space) if space else None,
         articles=covered.articles,

@@ -7,6 +7,7 @@ import pytest
 
 from queueops.health import Condition, age, judge
 from queueops.models import Status
+from queueops.providers import ProviderView
 from queueops.snapshot import Snapshot
 
 WELL = Snapshot(
@@ -33,6 +34,14 @@ WELL = Snapshot(
 )
 LATE: Any = {"due": 3, "oldest_due_age": 120.0}
 STUCK: Any = {"due": 3, "oldest_due_age": 1800.0}
+OUT = ProviderView(
+    "openai",
+    breaker="open",
+    out_for=300.0,
+    retry_in=12.0,
+    last_error="api.example answered 503: it is not ready",
+)
+SELF_PAUSED: Any = {"paused": True, "paused_itself": True, "changed_by": "vectorpress", "reason": "no money."}
 
 CASES = [
     ({}, "ok", ""),
@@ -57,6 +66,32 @@ CASES = [
         {"mode": "synchronous", "changed_by": "ada", "reason": "no Redis"},
         "degraded",
         "synchronous by ada: no Redis",
+    ),
+    (SELF_PAUSED, "degraded", "The queue has paused itself: no money."),
+    (LATE | SELF_PAUSED, "degraded", "The queue has paused itself: no money."),
+    (STUCK | SELF_PAUSED, "down", "The queue has paused itself, and work has waited for 30 min."),
+    ({"providers": (ProviderView("openai"),)}, "ok", ""),
+    (
+        {"providers": (OUT,)},
+        "degraded",
+        "The provider openai has not answered for 5 min (api.example answered 503: it is not ready); next try in 12 s.",
+    ),
+    (STUCK | {"providers": (OUT,)}, "degraded", "has not answered"),
+    (
+        {"providers": (ProviderView("openai", blocked_for=40.0),)},
+        "degraded",
+        "rate limit; next request in 40 s",
+    ),
+    (
+        STUCK | {"last_claim_age": 1800.0, "providers": (ProviderView("openai", blocked_for=40.0),)},
+        "degraded",
+        "rate limit",
+    ),
+    ({"providers": (ProviderView("openai", is_spent=True),)}, "degraded", "token budget for openai is spent"),
+    (
+        {"broker_trouble": "does not answer"},
+        "degraded",
+        "The broker does not answer; the sweep finds new work",
     ),
     (STUCK | {"mode": "synchronous", "workers_alive": 0}, "degraded", "The mode was changed"),
 ]

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.models.functions import Now
+from django.db.models.functions import Now, TruncDate
 
 from embeddings.models import ArticleEmbedding
 from queueops import snapshot
-from queueops.models import QueueState, Status, Task, Worker
+from queueops.models import ProviderState, QueueState, Status, Task, Worker
 from tests.queueops.making import make_space, make_tasks, make_worker
 
 pytestmark = pytest.mark.django_db
@@ -145,6 +145,40 @@ def test_the_snapshot_goes_into_json_with_its_limit_and_share(space):
     assert found["count_limit"] == snapshot.COUNT_LIMIT
     assert found["coverage"] == 1.0
     assert found["tasks"]["pending"] == 0
+
+
+def test_a_pause_that_nobody_asked_for_is_told_from_an_operators():
+    QueueState.objects.update(is_paused=True, changed_by="vectorpress", reason="the provider refuses us")
+    assert snapshot.take().paused_itself
+    QueueState.objects.update(changed_by="ada")
+    assert not snapshot.take().paused_itself
+
+
+def test_each_provider_in_use_is_shown_as_it_stands(space, settings):
+    settings.EMBEDDING_DAILY_TOKEN_BUDGET = 100
+    (well,) = snapshot.take().providers
+    assert (well.name, well.breaker, well.is_out, well.blocked_for) == ("openai", "closed", False, None)
+    ProviderState.objects.create(
+        name="openai",
+        breaker="open",
+        opened_at=Now() - timedelta(minutes=5),
+        retry_at=Now() + timedelta(seconds=30),
+        blocked_until=Now() + timedelta(seconds=60),
+        last_error="api.example answered 503",
+        day=TruncDate(Now()),
+        tokens_today=100,
+    )
+    (out,) = snapshot.take().providers
+    assert (out.is_out, out.is_spent, out.last_error) == (True, True, "api.example answered 503")
+    assert out.out_for == pytest.approx(300, abs=5)
+    assert out.retry_in == pytest.approx(30, abs=5)
+    assert out.blocked_for == pytest.approx(60, abs=5)
+
+
+def test_a_broker_that_is_away_is_told_and_fails_nothing(space, settings):
+    assert snapshot.take().broker_trouble == ""
+    settings.REDIS_URL = "redis://127.0.0.1:9/0"
+    assert snapshot.take().broker_trouble == "does not answer"
 
 
 def test_a_snapshot_takes_a_handful_of_statements(space, django_assert_max_num_queries):

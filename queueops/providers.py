@@ -1,0 +1,86 @@
+"""How each provider stands right now, for the people and pages that ask."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db import connection
+
+from queueops.models import Breaker
+
+
+@dataclass(frozen=True)
+class ProviderView:
+    """Spans are in seconds, None where there is none. `calls` and `tokens_today` are counted only under a limit;
+    `is_spent` says that today's token budget is, so that the lowest rank waits until tomorrow (UTC)."""
+
+    name: str
+    breaker: str = Breaker.CLOSED.value
+    failures: int = 0
+    out_for: float | None = None
+    retry_in: float | None = None
+    blocked_for: float | None = None
+    last_error: str = ""
+    last_error_at: datetime | None = None
+    calls: int = 0
+    tokens_today: int = 0
+    is_spent: bool = False
+
+    @property
+    def is_out(self) -> bool:
+        """Whether nothing but a canary is sent to it."""
+        return self.breaker != Breaker.CLOSED
+
+
+# Every provider that a living space names, and every other that something is remembered of.
+_ALL = """
+SELECT n.name, coalesce(p.breaker, 'closed'), coalesce(p.failures, 0),
+       extract(epoch FROM statement_timestamp() - p.opened_at)::float8,
+       GREATEST(extract(epoch FROM GREATEST(p.retry_at, p.canary_until) - statement_timestamp()), 0)::float8,
+       CASE WHEN p.blocked_until > statement_timestamp()
+            THEN extract(epoch FROM p.blocked_until - statement_timestamp())::float8 END,
+       coalesce(p.last_error, ''), p.last_error_at,
+       (SELECT count(*) FROM jsonb_each_text(p.calls) c
+        WHERE c.value::float8 > extract(epoch FROM statement_timestamp())),
+       CASE WHEN p.day = (statement_timestamp() AT TIME ZONE 'UTC')::date THEN p.tokens_today ELSE 0 END
+FROM (SELECT provider AS name FROM embedding_spaces WHERE state <> 'retired'
+      UNION SELECT name FROM provider_states) n
+LEFT JOIN provider_states p ON p.name = n.name
+ORDER BY n.name
+"""
+
+
+def views() -> tuple[ProviderView, ...]:
+    """Every provider in use or remembered, by name."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ALL)
+        return tuple(_view(*row) for row in cursor.fetchall())
+
+
+def _view(
+    name: str,
+    breaker: str,
+    failures: int,
+    out_for: float | None,
+    retry_in: float,
+    blocked_for: float | None,
+    last_error: str,
+    last_error_at: datetime | None,
+    calls: int,
+    tokens_today: int,
+) -> ProviderView:
+    is_out = breaker != Breaker.CLOSED
+    budget = settings.EMBEDDING_DAILY_TOKEN_BUDGET
+    return ProviderView(
+        name=name,
+        breaker=breaker,
+        failures=failures,
+        out_for=out_for if is_out else None,
+        retry_in=retry_in if is_out else None,
+        blocked_for=blocked_for,
+        last_error=last_error,
+        last_error_at=last_error_at,
+        calls=calls,
+        tokens_today=tokens_today,
+        is_spent=bool(budget) and tokens_today >= budget,
+    )
