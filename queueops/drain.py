@@ -16,6 +16,9 @@ from queueops.claims import Claim
 from queueops.gate import Passage
 from queueops.models import Mode
 
+# A slice sees a new or retired space this much later: reading them for each batch cost more than the claim.
+_SPACES_SECONDS = 0.5
+
 log = structlog.get_logger(__name__)
 
 
@@ -52,11 +55,14 @@ def drain(
     itself, and waiting for the ring makes one batch of many saves.
     """
     ends, tasks, wake = time.monotonic() + seconds, 0, functools.cache(wake_another)  # once a slice
+    spaces, known_until = list[Space](), 0.0
     if modes.current() is Mode.DISABLED:
         return Drained(0, False)
-    while time.monotonic() < ends:
+    while (now := time.monotonic()) < ends:
+        if now >= known_until:
+            spaces, known_until = list(Space.objects.receiving()), now + _SPACES_SECONDS
         turns: list[_Turn] = []
-        for space in Space.objects.receiving():
+        for space in spaces:
             if is_stopping():
                 return Drained(tasks, False)
             turns.append(_turn(space, worker_id, wake))

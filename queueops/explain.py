@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.db import connection
 from articles.models import Article
 from articles.schemas import EmbeddingState, State
 from embeddings.models import Space
-from queueops import modes
+from queueops import health, modes, providers
 from queueops.models import Mode, Status
 
 # A worker says that it lives every five seconds.
@@ -52,6 +52,11 @@ class Standing:
     task: Task | None = None
 
     @property
+    def provider(self) -> str:
+        """The provider of its space."""
+        return self.space.partition("/")[0]
+
+    @property
     def can_be_found(self) -> bool:
         """Whether searches of this space reach the article, by its current text or an earlier one."""
         return self.chunks > 0
@@ -65,6 +70,7 @@ class Brakes:
     is_paused: bool
     reason: str
     workers: int
+    held: Mapping[str, str] = field(default_factory=dict)  # why a provider is not asked now, by its name
 
 
 _NOWHERE = EmbeddingState(state="disabled", space=None, source_version=None, chunks=0)
@@ -184,7 +190,7 @@ def _why_behind(standing: Standing, brakes: Brakes) -> str:
         case "processing" if task:
             return f"a worker is embedding it right now (attempt {task.attempts} of {task.max_attempts})."
         case "pending" if task:
-            return _why_pending(task, brakes)
+            return _why_pending(task, standing.provider, brakes)
         case "failed" if task:
             return f"embedding failed after {_times(task.attempts)}{_error(task)}. Requeue task {task.id} to try again."
         case "cancelled" if task:
@@ -194,10 +200,12 @@ def _why_behind(standing: Standing, brakes: Brakes) -> str:
             return f"no task asks for its current text; the sweep, every {seconds:g} s, will make one."
 
 
-def _why_pending(task: Task, brakes: Brakes) -> str:
+def _why_pending(task: Task, provider: str, brakes: Brakes) -> str:
     said = f" ({brakes.reason})" if brakes.reason else ""
     if brakes.is_paused:
         return f"task {task.id} waits, because the queue is paused{said}."
+    if held := brakes.held.get(provider):
+        return f"task {task.id} waits. {held}"
     if task.error_class and task.seconds_to_try > 0:
         tries = (
             f"attempt {task.attempts} of {task.max_attempts} failed"
@@ -277,4 +285,5 @@ def _brakes() -> Brakes:
             f"WHERE {_ALIVE}) FROM queue_state"
         )
         is_paused, reason, workers = cursor.fetchone() or (False, "", 0)
-    return Brakes(modes.current(), is_paused, reason, workers)
+    held = {view.name: next(health.of_provider(view)) for view in providers.views() if view.is_held}
+    return Brakes(modes.current(), is_paused, reason, workers, held)

@@ -42,10 +42,13 @@ SELECT breaker, failures > 0 OR refusals > 0,
        coalesce(extract(epoch FROM retry_at - statement_timestamp()), 0)::float8,
        coalesce(extract(epoch FROM canary_until - statement_timestamp()), 0)::float8,
        coalesce(extract(epoch FROM blocked_until - statement_timestamp()), 0)::float8,
-       (SELECT count(*) FROM jsonb_each_text(calls) WHERE value::float8 > extract(epoch FROM statement_timestamp())),
+       {calls},
        CASE WHEN day = (statement_timestamp() AT TIME ZONE 'UTC')::date THEN tokens_today ELSE 0 END
 FROM provider_states WHERE name = %s
 """
+_CALLS = "(SELECT count(*) FROM jsonb_each_text(calls) WHERE value::float8 > extract(epoch FROM statement_timestamp()))"
+# what no limit asks for is not counted
+_LOOK_AT_CALLS, _LOOK = _LOOK.format(calls=_CALLS), _LOOK.format(calls="0")
 # Whoever changes the row first is the canary; a dead one's lease ends.
 _BECOME_CANARY = """
 UPDATE provider_states SET
@@ -61,7 +64,7 @@ def ask(provider: str) -> Passage:
     """Whether to claim for a provider now. Where the answer is a canary, it must be told how it ended (`tell`), or
     given back (`withdraw`); one that does neither holds the others up until its lease ends."""
     with connection.cursor() as cursor:
-        cursor.execute(_LOOK, [provider])
+        cursor.execute(_LOOK_AT_CALLS if settings.EMBEDDING_CALLS_IN_FLIGHT else _LOOK, [provider])
         row = cursor.fetchone()
     if row is None:
         return Passage(provider)

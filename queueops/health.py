@@ -87,7 +87,7 @@ def _degraded(snapshot: Snapshot) -> Iterator[str]:
     elif snapshot.paused:
         yield f"The queue is paused{_by(snapshot)}."
     for provider in snapshot.providers:
-        yield from _of_provider(provider)
+        yield from of_provider(provider)
     if snapshot.broker_trouble:
         yield f"The broker {snapshot.broker_trouble}; the sweep finds new work, some seconds later."
     if snapshot.workers_stopped:
@@ -103,7 +103,8 @@ def _degraded(snapshot: Snapshot) -> Iterator[str]:
         yield f"{snapshot.failed_5m:,} of {ended:,} tasks failed in the last five minutes."
 
 
-def _of_provider(provider: ProviderView) -> Iterator[str]:
+def of_provider(provider: ProviderView) -> Iterator[str]:
+    """What keeps work from a provider, a sentence each; none when it is well."""
     if provider.is_out:
         said = f" ({provider.last_error.rstrip('.')})" if provider.last_error else ""
         yield (

@@ -31,6 +31,11 @@ class ProviderView:
         """Whether nothing but a canary is sent to it."""
         return self.breaker != Breaker.CLOSED
 
+    @property
+    def is_held(self) -> bool:
+        """Whether nobody may ask it as usual right now."""
+        return self.is_out or bool(self.blocked_for)
+
 
 # Every provider that a living space names, and every other that something is remembered of.
 _ALL = """

@@ -1,18 +1,20 @@
 """Where an article stands with its embedding, in a word and in sentences."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from articles.models import Article
 from embeddings.models import ArticleEmbedding, Space
 from queueops import modes
 from queueops.explain import Brakes, Standing, Task, embedding_states, explain, state_of, state_of_new, why
-from queueops.models import Mode, QueueState, Status
+from queueops.models import Mode, ProviderState, QueueState, Status
 from queueops.models import Task as TaskRow
 from tests.factories import Api, body
 from tests.queueops.making import make_article, make_space, make_worker
@@ -91,6 +93,16 @@ SENTENCES = [
         standing(task=task("pending")),
         PAUSED,
         "Not found by meaning: task 7 waits, because the queue is paused (key is being changed).",
+    ),
+    (
+        standing(task=task("pending", error_class="provider_down", error_message="h answered 503")),
+        replace(RUNNING, held={"a": "The provider a has not answered for 5 min; next try in 12 s."}),
+        "Not found by meaning: task 7 waits. The provider a has not answered for 5 min; next try in 12 s.",
+    ),
+    (
+        standing(task=task("pending")),
+        replace(RUNNING, held={"b": "The provider b has not answered for 5 min; next try in 12 s."}),
+        "Not found by meaning: task 7 waits for a worker.",
     ),
     (
         standing(**OLD, task=task("processing", attempts=1)),
@@ -253,3 +265,10 @@ def test_a_pause_and_the_mode_are_told(space):
     answer = body(Api().get(f"/articles/{article.slug}/embedding"))
     assert (answer["paused"], answer["mode"]) == (True, "disabled")
     assert answer["spaces"][0]["state"] == "disabled"
+
+
+def test_an_outage_of_its_provider_explains_why_it_waits(space, worker):
+    article = make_article()
+    ProviderState.objects.create(name="openai", breaker="open", opened_at=Now(), last_error="h answered 503")
+    said = explain(article)["why"]
+    assert "has not answered for 0 s (h answered 503)" in said
