@@ -14,6 +14,7 @@ from embeddings.providers.registry import provider_of
 from queueops import claims, execution, gate, leases, modes, workers
 from queueops.claims import Claim
 from queueops.gate import Passage
+from queueops.lanes import Lanes
 from queueops.models import Mode
 
 # A slice sees a new or retired space this much later: reading them for each batch cost more than the claim.
@@ -77,14 +78,22 @@ def _turn(space: Space, worker_id: int, wake: Callable[[], None]) -> _Turn:
     if passage.wait:
         return _Turn(wait=passage.wait)
     size = 1 if passage.canary else batch_size(space)
-    claim = claims.claim_due(space, size, worker_id, workers.claimant(worker_id), with_low=passage.with_low)
-    if not claim.tasks:
-        gate.withdraw(passage)
-        return _Turn()
-    if claim.is_full and not passage.canary:  # what the canary finds out comes first
-        wake()
-    retried = _execute(claim, worker_id, passage)
+    with _lanes().enter() as may_backfill:
+        with_low = passage.with_low and may_backfill
+        claim = claims.claim_due(space, size, worker_id, workers.claimant(worker_id), with_low=with_low)
+        if not claim.tasks:
+            gate.withdraw(passage)
+            return _Turn()
+        if claim.is_full and not passage.canary:  # what the canary finds out comes first
+            wake()
+        retried = _execute(claim, worker_id, passage)
     return _Turn(len(claim.tasks), look_again=claim.is_full or retried > 0)
+
+
+@functools.cache
+def _lanes() -> Lanes:
+    """Those of this process."""
+    return Lanes(settings.EMBEDDING_WORKER_THREADS)
 
 
 def batch_size(space: Space) -> int:

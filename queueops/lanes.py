@@ -1,0 +1,22 @@
+"""Keeps a worker process from giving all its threads to a backfill: a fresh edit finds one free."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Lanes:
+    """Of a process's threads, one takes no task of the lowest rank; a process of one thread takes all there is."""
+
+    def __init__(self, threads: int) -> None:
+        self._for_backfill = threading.BoundedSemaphore(max(threads - 1, 1))
+
+    @contextmanager
+    def enter(self) -> Iterator[bool]:
+        """For the length of a claim and its execution; yields whether the lowest rank may be claimed too."""
+        may_backfill = self._for_backfill.acquire(blocking=False)
+        try:
+            yield may_backfill
+        finally:
+            if may_backfill:
+                self._for_backfill.release()
