@@ -1,7 +1,5 @@
 """What must hold of the rows whatever happened, each a statement that returns the rows for which it does not."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -213,12 +211,12 @@ INVARIANTS = (
     ),
 )
 
-# An index may be what is broken, so the tables themselves are read; what a plan for so few statements costs to
-# compile would be more than what it saves.
+# An index may be what is broken, so the tables themselves are read, each once: without an index a nested loop, which
+# stale statistics can bring about, would read one again and again.
 _READ_TABLES = """
 SELECT set_config(name, value, true) FROM (VALUES
     ('enable_indexscan', 'off'), ('enable_indexonlyscan', 'off'), ('enable_bitmapscan', 'off'),
-    ('jit', 'off'), ('work_mem', '64MB')
+    ('enable_nestloop', 'off'), ('jit', 'off'), ('work_mem', '64MB')
 ) AS chosen (name, value)
 """
 
@@ -233,24 +231,21 @@ def broken(at_rest: bool) -> list[Breach]:
 
     Inside a transaction, it is that transaction's view that is judged.
     """
-    with _snapshot() as cursor:
-        found = [_ask(cursor, invariant) for invariant in asked(at_rest)]
-    return [breach for breach in found if breach.rows]
-
-
-@contextmanager
-def _snapshot() -> Iterator[CursorWrapper]:
+    invariants = asked(at_rest)
     is_outermost = not connection.in_atomic_block
     with transaction.atomic(), connection.cursor() as cursor:
         if is_outermost:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        cursor.execute(_READ_TABLES)
-        yield cursor
+        statements = [_READ_TABLES, *(f"{invariant.sql} LIMIT %(most)s" for invariant in invariants)]
+        # all in one message: what so small questions cost is mostly the way there and back
+        cursor.execute(";".join(statements), {"most": MOST_ROWS + 1, "blank": _BLANK})
+        found = [_next_breach(cursor, invariant) for invariant in invariants]
         transaction.set_rollback(True)  # the settings end here too
+    return [breach for breach in found if breach.rows]
 
 
-def _ask(cursor: CursorWrapper, invariant: Invariant) -> Breach:
-    cursor.execute(f"{invariant.sql} LIMIT %(most)s", {"most": MOST_ROWS + 1, "blank": _BLANK})
+def _next_breach(cursor: CursorWrapper, invariant: Invariant) -> Breach:
+    cursor.nextset()
     columns = [column.name for column in cursor.description]
     rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
     return Breach(invariant, rows[:MOST_ROWS], len(rows) > MOST_ROWS)

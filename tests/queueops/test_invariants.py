@@ -136,7 +136,9 @@ def test_rows_whose_article_or_space_is_gone_are_reported(at_rest, table, name, 
         )
         for (constraint,) in cursor.fetchall():
             cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}")
-    sql(f"UPDATE {table} SET {gone}_id = 0 WHERE id = (SELECT min(id) FROM {table})")
+    sql(
+        f"UPDATE {table} SET {gone}_id = 0 WHERE article_id = (SELECT id FROM articles WHERE title = 'Short')"
+    )
     assert found() == [name]
 
 
