@@ -38,6 +38,7 @@ NAVIGATION = [
             _entry("Tasks", "checklist", "queueops.task"),
             _entry("Workers", "memory", "queueops.worker"),
             _entry("State", "toggle_on", "queueops.queuestate"),
+            _entry("Providers", "cloud", "queueops.providerstate"),
             _entry("Audit log", "receipt_long", "queueops.auditlog"),
             _entry("Metrics", "show_chart", "queueops.metric"),
         ],

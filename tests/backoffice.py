@@ -12,7 +12,7 @@ from django.urls import reverse
 from access.models import ApiToken
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
-from queueops.models import AuditLog, Metric, QueueState, Task, Worker
+from queueops.models import AuditLog, Metric, ProviderState, QueueState, Task, Worker
 from tests.queueops.making import make_space
 
 NASTY = "<script>alert('x')</script>\"'&"
@@ -51,6 +51,7 @@ def make_everything(text: str = "Some words.") -> None:
         fields = written | (held if status == "processing" else {})
         Task.objects.create(**fields, status=status, error_class=text[:32], error_message=text)
     Worker.objects.create(name=text)
+    ProviderState.objects.create(name="openai", breaker="open", opened_at=Now(), last_error=text)
     QueueState.objects.update(reason=text, changed_by=text)
     AuditLog.write_operation(text, actor=text, reason=text, scope={text: text}, task_ids=[1])
     Metric.objects.create(name=text, value=1.5, labels={text: text})

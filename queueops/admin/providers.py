@@ -1,0 +1,46 @@
+"""What all workers together know of each provider, in the admin: to look at (`queue_admin breaker` resets)."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.db.models.functions import Now
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from articles.backoffice import ReadOnly
+from queueops.models import Breaker, ProviderState
+
+
+@admin.register(ProviderState)
+class ProviderStateAdmin(ReadOnly, ModelAdmin):
+    list_display = (
+        "name",
+        "stands",
+        "failures",
+        "opened_at",
+        "retry_at",
+        "blocked_until",
+        "tokens_today",
+        "last_error",
+        "last_error_at",
+    )
+    ordering = ("name",)
+    sortable_by = ()
+    list_fullwidth = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ProviderState]:
+        rows: QuerySet[ProviderState] = super().get_queryset(request)
+        return rows.annotate(is_blocked=ExpressionWrapper(Q(blocked_until__gt=Now()), BooleanField()))
+
+    @display(
+        description="stands",
+        label={"well": "success", "rate limited": "warning", "asked by a canary": "warning", "out": "danger"},
+    )
+    def stands(self, row: Any) -> str:
+        if row.breaker == Breaker.HALF_OPEN:
+            return "asked by a canary"
+        if row.breaker == Breaker.OPEN:
+            return "out"
+        return "rate limited" if row.is_blocked else "well"
