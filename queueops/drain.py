@@ -11,10 +11,9 @@ from django.db import DatabaseError, InterfaceError
 
 from embeddings.models import Space
 from embeddings.providers.registry import provider_of
-from queueops import claims, execution, gate, leases, modes, workers
+from queueops import claims, execution, gate, lanes, leases, modes, workers
 from queueops.claims import Claim
 from queueops.gate import Passage
-from queueops.lanes import Lanes
 from queueops.models import Mode
 
 # A slice sees a new or retired space this much later: reading them for each batch cost more than the claim.
@@ -78,8 +77,8 @@ def _turn(space: Space, worker_id: int, wake: Callable[[], None]) -> _Turn:
     if passage.wait:
         return _Turn(wait=passage.wait)
     size = 1 if passage.canary else batch_size(space)
-    with _lanes().enter() as may_backfill:
-        with_low = passage.with_low and may_backfill
+    with lanes.of_this_process().enter() as may_backfill:
+        with_low = passage.with_low and (may_backfill or passage.canary is not None)
         claim = claims.claim_due(space, size, worker_id, workers.claimant(worker_id), with_low=with_low)
         if not claim.tasks:
             gate.withdraw(passage)
@@ -88,12 +87,6 @@ def _turn(space: Space, worker_id: int, wake: Callable[[], None]) -> _Turn:
             wake()
         retried = _execute(claim, worker_id, passage)
     return _Turn(len(claim.tasks), look_again=claim.is_full or retried > 0)
-
-
-@functools.cache
-def _lanes() -> Lanes:
-    """Those of this process."""
-    return Lanes(settings.EMBEDDING_WORKER_THREADS)
 
 
 def batch_size(space: Space) -> int:

@@ -1,8 +1,11 @@
 """Keeps a worker process from giving all its threads to a backfill: a fresh edit finds one free."""
 
+import functools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from django.conf import settings
 
 
 class Lanes:
@@ -20,3 +23,9 @@ class Lanes:
         finally:
             if may_backfill:
                 self._for_backfill.release()
+
+
+@functools.cache
+def of_this_process() -> Lanes:
+    """Those that its threads share."""
+    return Lanes(settings.EMBEDDING_WORKER_THREADS)

@@ -3,8 +3,13 @@
 import contextlib
 
 import pytest
+from django.db.models.functions import Now
 
+from queueops import gate, lanes
+from queueops.drain import drain
 from queueops.lanes import Lanes
+from queueops.models import ProviderState, Task
+from tests.queueops.making import make_article, make_tasks
 
 
 @pytest.mark.parametrize(("threads", "backfilling"), [(1, 1), (2, 1), (4, 3)])
@@ -21,3 +26,31 @@ def test_a_lane_is_free_again_after_its_batch_whatever_happened():
         _ = 1 / 0
     with lanes.enter() as may_backfill:
         assert may_backfill
+
+
+@pytest.fixture
+def last_free_thread(settings):
+    """All other threads of this process work off a backfill."""
+    with contextlib.ExitStack() as held:
+        for _ in range(settings.EMBEDDING_WORKER_THREADS - 1):
+            held.enter_context(lanes.of_this_process().enter())
+        yield
+
+
+@pytest.mark.django_db
+def test_the_last_free_thread_takes_edits_and_leaves_the_backfill(space, worker, provider, last_free_thread):
+    make_tasks(3, space, priority="low")
+    edited = make_article("An edit")
+    drain(worker.pk, seconds=20)
+    assert list(Task.objects.filter(status="completed").values_list("article", flat=True)) == [edited.pk]
+
+
+@pytest.mark.django_db
+def test_the_last_free_thread_asks_a_provider_that_was_out_whatever_waits(
+    space, worker, provider, last_free_thread
+):
+    make_tasks(1, space, priority="low")
+    ProviderState.objects.create(name="openai", breaker="open", retry_at=Now(), failures=3, openings=1)
+    drain(worker.pk, seconds=20)
+    assert gate.ask("openai").canary is None
+    assert Task.objects.get().status == "completed"
