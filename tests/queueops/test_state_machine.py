@@ -421,11 +421,28 @@ def execute(statement: str, *arguments: Any) -> None:
         cursor.execute(statement, arguments)
 
 
-@pytest.mark.django_db
-def test_whatever_happens_in_whatever_order_no_text_is_lost(settings):
+@pytest.fixture(autouse=True)
+def limits(settings):
     settings.EMBEDDING_WORKER_TIMEOUT = LEASE * 1000
     settings.EMBEDDING_WORKER_INTERVAL = 0  # drift is sought without grace
     settings.EMBEDDING_MAX_RETRIES = ATTEMPTS
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("end", ENDS)
+def test_a_walk_past_a_zombie(end):
+    """One that the random walk may miss."""
+    queue = Queue()
+    queue.write(0, TEXTS[1])
+    queue.claim(0, 4)
+    queue.advance_and(3, "claim_again")
+    queue.settle(1, [end])
+    queue.all_is_as_expected()
+    queue.teardown()
+
+
+@pytest.mark.django_db
+def test_whatever_happens_in_whatever_order_no_text_is_lost():
     run_state_machine_as_test(
         Queue,
         settings=hypothesis.settings(
