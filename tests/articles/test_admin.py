@@ -119,7 +119,7 @@ def test_articles_are_found_by_words_by_slug_and_by_id(editor, query):
 
 
 @pytest.mark.parametrize(
-    "query", ["\x00", "%", "_", "\\", "'", '"', "' OR 1=1 --", "9" * 40, "a" * 5000, "& | !", "٣"]
+    "query", ["%", "_", "\\", "'", '"', "' OR 1=1 --", "9" * 40, "a" * 5000, "& | !", "٣"]
 )
 def test_a_strange_search_finds_nothing_and_breaks_nothing(editor, query):
     make_article()

@@ -446,7 +446,7 @@ def test_whatever_happens_in_whatever_order_no_text_is_lost():
     run_state_machine_as_test(
         Queue,
         settings=hypothesis.settings(
-            max_examples=30,
+            max_examples=15,
             stateful_step_count=30,
             deadline=None,
             print_blob=True,
