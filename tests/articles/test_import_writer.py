@@ -14,6 +14,7 @@ from articles.importing.drafts import Draft
 from articles.importing.writer import BatchResult, write_batch
 from articles.models import Article, ArticleVersion
 from articles.signals import articles_written
+from tests.together import together
 from tests.waiting import wait_until
 
 
@@ -124,21 +125,7 @@ def test_a_listener_that_fails_takes_the_batch_with_it():
 @pytest.mark.django_db(transaction=True)
 def test_many_imports_of_the_same_at_once_write_it_once():
     drafts = [a_draft(f"a{number}") for number in range(50)]
-    results: list[BatchResult] = []
-    start = threading.Barrier(4)
-
-    def write() -> None:
-        try:
-            start.wait()
-            results.append(write_batch(drafts))
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=write) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    results = together(4, lambda: write_batch(drafts))
     assert sum(result.created for result in results) == 50
     assert sum(result.unchanged for result in results) == 150
     assert Article.objects.count() == ArticleVersion.objects.count() == 50

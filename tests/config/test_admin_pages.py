@@ -120,8 +120,6 @@ STRANGE = [
     "completed_at_from_0=x&completed_at_from_1=y",
     "updated_at_from_0=2026-99-99",
     "article__exact=abc",
-    "error=%00",
-    "q=%00",
     "q=99999999999999999999999",
     "level__exact=%27",
     "p=99999999",
@@ -136,7 +134,7 @@ STRANGE = [
 def test_strange_questions_to_a_list_break_nothing(admin_client, model):
     make_everything()
     for query in STRANGE:
-        assert admin_client.get(f"{list_url(model)}?{query}").status_code in (200, 302, 400), query
+        assert admin_client.get(f"{list_url(model)}?{query}").status_code in (200, 302), query
 
 
 def many_rows(model):

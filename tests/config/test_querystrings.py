@@ -6,7 +6,19 @@ from django.contrib.auth.models import User
 from tests.backoffice import MODELS, list_url, make_everything
 
 pytestmark = pytest.mark.django_db
-PARAMETERS = ["q", "o", "p", "id", "name", "slug", "title", "category", "status__exact", "space__id__exact"]
+PARAMETERS = [
+    "q",
+    "o",
+    "p",
+    "id",
+    "name",
+    "error",
+    "slug",
+    "title",
+    "category",
+    "status__exact",
+    "space__id__exact",
+]
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)

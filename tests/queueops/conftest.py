@@ -1,8 +1,10 @@
-"""The fault-injecting provider, clean for every test, and a look at the invariants after every test."""
+"""The fault-injecting provider, clean for every test, a look at the invariants after it, and an ear for rings."""
 
 import pytest
+from django.db import transaction
 
 from queueops import invariants
+from queueops.signals import tasks_ready
 from tests.providers import FakeProvider
 from tests.queueops.making import make_space, make_worker
 
@@ -53,3 +55,16 @@ def space(provider):
 @pytest.fixture
 def worker():
     return make_worker()
+
+
+@pytest.fixture
+def rings():
+    """For each time that tasks were announced: whether that was inside a transaction."""
+    heard: list[bool] = []
+    tasks_ready.connect(
+        lambda **_: heard.append(transaction.get_connection().in_atomic_block),
+        weak=False,
+        dispatch_uid="rings",
+    )
+    yield heard
+    tasks_ready.disconnect(dispatch_uid="rings")

@@ -4,14 +4,12 @@ import uuid
 from typing import Any
 
 import pytest
-from django.db import transaction
 from django.db.models.functions import Now
 
 from articles.models import Article
 from queueops import operations
 from queueops.models import AuditLog, Status, Task
 from queueops.operations import ReasonMissing, cancel, requeue
-from queueops.signals import tasks_ready
 from tests.queueops.making import make_space, make_tasks
 
 pytestmark = pytest.mark.django_db
@@ -21,18 +19,6 @@ WHO: Any = {"actor": "ada", "reason": "the provider is back"}
 @pytest.fixture
 def space():
     return make_space()
-
-
-@pytest.fixture
-def rings():
-    heard = []
-    tasks_ready.connect(
-        lambda **_: heard.append(transaction.get_connection().in_atomic_block),
-        weak=False,
-        dispatch_uid="rings",
-    )
-    yield heard
-    tasks_ready.disconnect(dispatch_uid="rings")
 
 
 def test_a_requeued_task_waits_again_with_all_its_attempts(space, rings):

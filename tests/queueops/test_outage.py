@@ -1,11 +1,9 @@
 """A provider that is out, busy, or refuses us: what all workers do about it, over real HTTP."""
 
 import math
-import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.db.models.functions import Now
 
 from articles.models import Article
@@ -15,6 +13,7 @@ from queueops.drain import Drained, drain
 from queueops.models import AuditLog, Metric, ProviderState, QueueState, Task
 from tests.queueops.conftest import NO_FAULTS
 from tests.queueops.making import make_article, make_tasks
+from tests.together import together
 
 pytestmark = pytest.mark.django_db
 PAST = Now() - timedelta(seconds=1)
@@ -194,21 +193,7 @@ def test_a_canary_whose_text_is_known_already_says_nothing_and_the_next_one_asks
 @pytest.mark.django_db(transaction=True)
 def test_of_many_workers_one_is_the_canary(space):
     ProviderState.objects.create(name="openai", breaker="open", retry_at=PAST, failures=3, openings=1)
-    passages: list[gate.Passage] = []
-    start = threading.Barrier(8)
-
-    def ask() -> None:
-        start.wait()
-        try:
-            passages.append(gate.ask("openai"))
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=ask) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    passages = together(8, lambda: gate.ask("openai"))
     assert sorted(passage.canary is None for passage in passages) == [False] + 7 * [True]
     assert all(passage.wait > 0 for passage in passages if passage.canary is None)
 

@@ -1,29 +1,15 @@
 """What switches the whole queue, who may overrule whom, and what it leaves behind."""
 
 import pytest
-from django.db import transaction
 from django.db.models.functions import Now
 
 from embeddings.providers.errors import ErrorClass, ProviderError
 from queueops import gate, switches
 from queueops.models import AuditLog, ProviderState, QueueState
 from queueops.operations import ReasonMissing
-from queueops.signals import tasks_ready
 
 pytestmark = pytest.mark.django_db
 REFUSED = ProviderError(ErrorClass.AUTH, "api.example answered 401: check the key")
-
-
-@pytest.fixture
-def rings():
-    heard = []
-    tasks_ready.connect(
-        lambda **_: heard.append(transaction.get_connection().in_atomic_block),
-        weak=False,
-        dispatch_uid="rings",
-    )
-    yield heard
-    tasks_ready.disconnect(dispatch_uid="rings")
 
 
 def queue() -> tuple[bool, str, str]:
