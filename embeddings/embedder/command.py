@@ -14,8 +14,8 @@ def add_options(parser: argparse.ArgumentParser, port: int | None) -> None:
     parser.add_argument("--threads", type=int, help="runs at a time (default: the cores, at most 8)")
 
 
-def run(port: int, threads: int | None, announce: Callable[[str], object]) -> str | None:
-    """Serves until a signal ends it; the sentence that says why it could not start, if it could not."""
+def run(port: int, threads: int | None, announce: Callable[[str], object]) -> str:
+    """Serves until a signal ends the process; returns only when it could not start: the sentence that says why."""
     try:
         server.serve(port, threads, announce)
     except ModelMissing as error:
@@ -24,4 +24,3 @@ def run(port: int, threads: int | None, announce: Callable[[str], object]) -> st
         return f"--port is {port}; it may be 0 to 65535."
     except OSError as error:
         return f"The embedder cannot listen on {server.LOOPBACK}:{port}: {os.strerror(error.errno or 0)}."
-    return None

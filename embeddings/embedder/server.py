@@ -7,13 +7,16 @@ There is no access control, so there is no way to listen on another address.
 import contextlib
 import ctypes
 import logging
+import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import wait
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,14 +33,22 @@ _LOOK_SECONDS = 0.1
 _log = logging.getLogger(__name__)
 
 
-def serve(port: int, threads: int | None, announce: Callable[[str], object]) -> None:
-    """Loads the model and answers until SIGTERM or SIGINT, then stops within a second. Port 0: a free one."""
+def serve(port: int, threads: int | None, announce: Callable[[str], object]) -> NoReturn:
+    """Loads the model and answers until SIGTERM or SIGINT, then ends the process in a second. Port 0: a free one."""
     _share_one_heap()
     with EmbedderServer(port, model.Model(threads)) as server:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: server.stop())
         announce(f"listening on http://{LOOPBACK}:{server.server_port}")
         server.serve_forever(poll_interval=0.1)
+    _leave()
+
+
+def _leave() -> NoReturn:
+    """Ends the process at once: an interpreter that ends under a run of the model aborts in its native code."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _share_one_heap() -> None:

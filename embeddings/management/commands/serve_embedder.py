@@ -16,8 +16,7 @@ class Command(BaseCommand):
         command.add_options(parser, settings.LOCAL_EMBEDDER_PORT)
 
     def handle(self, *, port: int, threads: int | None, **_: Any) -> None:
-        if reason := command.run(port, threads, self._say):
-            raise CommandError(reason)
+        raise CommandError(command.run(port, threads, self._say))
 
     def _say(self, line: str) -> None:
         self.stdout.write(line)
