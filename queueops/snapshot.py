@@ -1,6 +1,6 @@
 """The queue's health in one read: every face (admin, pages, commands, metrics) renders this one dataclass."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from django.db import connection
@@ -56,6 +56,8 @@ class Snapshot:
         """Everything, ready for JSON."""
         return asdict(self) | {"coverage": round(self.coverage, 4), "count_limit": COUNT_LIMIT}
 
+
+KEYS = (*(field.name for field in fields(Snapshot)), "coverage", "count_limit")  # of as_dict
 
 _NOW = "statement_timestamp()"
 # One statement reads one moment. Each bounded count is served by a partial index of embedding_tasks.

@@ -1,0 +1,24 @@
+"""The verb that judges the queue: its exit code is for monitors, its sentences for people."""
+
+from queueops import health, snapshot
+from queueops.desk.exits import Exit
+from queueops.desk.frame import Desk
+from queueops.desk.tables import line
+from queueops.desk.verbs import Family
+from queueops.health import Condition
+
+family = Family("Judging")
+
+_EXITS = {Condition.OK: Exit.OK, Condition.DEGRADED: Exit.PARTLY, Condition.DOWN: Exit.TROUBLE}
+COLOURS = {Condition.OK: "green", Condition.DEGRADED: "yellow", Condition.DOWN: "bold red"}
+KEYS = ("status", "reasons", *snapshot.KEYS)
+
+
+@family.verb("health", "exits with 0 when all is well, 1 degraded, 2 down", keys=KEYS)
+def judge(desk: Desk) -> Exit:
+    now = snapshot.take()
+    judged = health.judge(now)
+    fields = {"status": judged.condition, "reasons": judged.reasons, **now.as_dict()}
+    sentences = judged.reasons or (judged.sentence,)
+    desk.answer(fields, line(judged.condition, COLOURS[judged.condition]), *map(line, sentences))
+    return _EXITS[judged.condition]

@@ -1,0 +1,75 @@
+"""Verbs that switch the queue as a whole: pause and resume, and the breakers of its providers."""
+
+from argparse import ArgumentParser
+
+from queueops import health, providers, switches
+from queueops.desk import arguments
+from queueops.desk.exits import Refused
+from queueops.desk.frame import Desk
+from queueops.desk.tables import line
+from queueops.desk.verbs import Family
+from queueops.providers import ProviderView
+
+family = Family("Switching")
+
+
+def _pause_arguments(parser: ArgumentParser) -> None:
+    arguments.add_reason(parser, required=True)
+
+
+@family.verb("pause", "claim nothing more until resumed", arguments=_pause_arguments, keys=("operation",))
+def pause(desk: Desk, *, reason: str) -> None:
+    operation = switches.pause(actor=desk.actor, reason=reason)
+    desk.answer({"operation": operation}, f"paused; what is under way ends as usual (operation {operation})")
+
+
+@family.verb("resume", "claim again, at once", arguments=arguments.add_reason, keys=("operation",))
+def resume(desk: Desk, *, reason: str) -> None:
+    operation = switches.resume(actor=desk.actor, reason=reason)
+    desk.answer({"operation": operation}, f"resumed (operation {operation})")
+
+
+def _breaker_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--reset", action="store_true", help="forget outages and limits; ask at once")
+    parser.add_argument("--provider", action="append", metavar="NAME", help="only this one; may be repeated")
+    arguments.add_reason(parser, help="kept in the audit log; needed with --reset")
+
+
+@family.verb(
+    "breaker",
+    "how each provider stands: outage, rate limit, budgets",
+    arguments=_breaker_arguments,
+    keys=("providers",),
+)
+def breaker(desk: Desk, *, reset: bool, provider: list[str] | None, reason: str) -> None:
+    _refuse_unknown(provider or [])
+    if reset:
+        names = switches.reset_providers(provider, actor=desk.actor, reason=reason)
+        desk.show(f"reset: {', '.join(names) or 'nothing was remembered'}")
+    views = [view for view in providers.views() if not provider or view.name in provider]
+    desk.answer({"providers": views}, *(line(standing(view)) for view in views))
+
+
+def _refuse_unknown(wanted: list[str]) -> None:
+    known = [view.name for view in providers.views()]
+    if unknown := sorted(set(wanted) - set(known)):
+        raise Refused(f"there is no provider {unknown[0]!r}; there are {', '.join(known)}")
+
+
+def standing(view: ProviderView) -> str:
+    """How a provider stands, on one line."""
+    parts = [f"{view.name}: {view.breaker.replace('_', ' ')}"]
+    if view.is_out:
+        parts.append(f"out for {health.age(view.out_for or 0)}, next try in {health.age(view.retry_in or 0)}")
+    elif view.failures:
+        parts.append(f"{view.failures} batches in a row failed")
+    if view.blocked_for:
+        parts.append(f"at its rate limit for {health.age(view.blocked_for)} more")
+    if view.calls:
+        parts.append(f"{view.calls} calls in flight")
+    if view.tokens_today:
+        spent = ", the budget is spent" if view.is_spent else ""
+        parts.append(f"{view.tokens_today:,} tokens today{spent}")
+    if view.last_error:
+        parts.append(f"last error: {view.last_error}")
+    return "; ".join(parts)

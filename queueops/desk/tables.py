@@ -1,0 +1,39 @@
+"""What people see of rows: tables and lines in which nothing that users wrote can move the cursor or set colours."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+
+
+def plain(value: object) -> str:
+    """A value on one line and without control characters; empty for None."""
+    return "" if value is None else _CONTROLS.sub(" ", str(value))
+
+
+def line(value: object, style: str = "") -> Text:
+    """A line of text, in a style where there are colours."""
+    return Text(plain(value), style=style)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[str] = ()) -> Table:
+    """A table without a frame; a cell is any value, or a Text that has its style. `right` are columns of numbers."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for head in heads:
+        made.add_column(head, justify="right" if head in right else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(cell if isinstance(cell, Text) else line(cell) for cell in row))
+    return made
+
+
+def facts(pairs: Iterable[tuple[str, object]]) -> Table:
+    """Names with their values, one pair a line."""
+    made = Table(box=None, pad_edge=False, show_header=False)
+    made.add_column(style="bold")
+    made.add_column(overflow="fold")
+    for name, value in pairs:
+        made.add_row(name, value if isinstance(value, Text) else line(value))
+    return made

@@ -1,0 +1,56 @@
+"""What a verb is, and the family that it belongs to."""
+
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from queueops.desk.exits import Exit
+
+type Run = Callable[..., Exit | None]
+type Arguments = Callable[[ArgumentParser], None]
+
+
+def no_arguments(_: ArgumentParser) -> None:
+    """For a verb that takes no options of its own."""
+
+
+@dataclass(frozen=True)
+class Verb:
+    """`run(desk, **options)` answers how it ended, None for OK. `keys` are those of each JSON object it prints."""
+
+    name: str
+    help: str
+    run: Run
+    arguments: Arguments
+    keys: tuple[str, ...]
+
+
+class Family:
+    """Verbs about one thing, in the order they were written."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self._verbs: list[Verb] = []
+
+    def __iter__(self) -> Iterator[Verb]:
+        return iter(self._verbs)
+
+    def verb[F: Run](
+        self, name: str, help: str, *, keys: tuple[str, ...], arguments: Arguments = no_arguments
+    ) -> Callable[[F], F]:
+        """Makes a verb of the function below it."""
+
+        def add(run: F) -> F:
+            self._verbs.append(Verb(name, help, run, arguments, keys))
+            return run
+
+        return add
+
+
+def own_options(parser: ArgumentParser, arguments: Arguments) -> tuple[str, ...]:
+    """Lets a verb add its options to the parser; answers the names under which it will be given them."""
+    before = len(parser._actions)
+    arguments(parser)
+    added: list[Any] = parser._actions[before:]
+    return tuple(dict.fromkeys(action.dest for action in added))
