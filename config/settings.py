@@ -7,7 +7,7 @@ from typing import Any
 
 import django_stubs_ext
 
-from config import env, logs
+from config import env, lending, logs
 from config.instance import kept_secret
 from config.stack import paths
 from config.unfold import UNFOLD as UNFOLD
@@ -43,10 +43,17 @@ REDIS_URL = env.redis_url("REDIS_URL", paths.redis_url(DATA_DIR))
 _database = env.database("DATABASE_URL", paths.database_url(DATA_DIR))
 if env.flag("DATABASE_POOL", True):
     _pool_max = 1 + max(WEB_THREADS, env.integer("EMBEDDING_WORKER_THREADS", 4, 1, 64)) + 2
-    _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": _pool_max, "timeout": 3}
+    _database["OPTIONS"]["pool"] = {
+        "min_size": 1,
+        "max_size": _pool_max,
+        "timeout": 3,
+        "check": lending.check,
+    }
 _database["OPTIONS"] |= {"application_name": f"vectorpress@{socket.gethostname()}"[:63]}
+_database["OPTIONS"] |= {
+    "prepare_threshold": 5
+}  # for the cursors of articles/prepared.py; Django's never prepare
 _database["CONN_MAX_AGE"] = 0
-_database["CONN_HEALTH_CHECKS"] = True  # the pool must not hand out what a restarted server closed
 DATABASES: dict[str, dict[str, Any]] = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {
