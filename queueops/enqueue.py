@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import TextChoices
 
+from articles import prepared
 from embeddings import coverage
 from queueops import signals
 from queueops.models import Priority, Task
@@ -25,10 +25,10 @@ _LANES = {Reason.EDIT: Priority.NORMAL, Reason.IMPORT: Priority.LOW, Reason.DRIF
 # An article whose current text has its vectors needs no task; one whose task is held does, since its text is new.
 _ENQUEUE = f"""
 INSERT INTO embedding_tasks (article_id, slug, space_id, priority, max_attempts, source_version, content_hash, metadata)
-SELECT a.id, a.slug, s.id, %(priority)s, %(max_attempts)s, a.version_number, a.content_hash,
+SELECT a.id, a.slug, s.id, %(priority)s::text, %(max_attempts)s::int, a.version_number, a.content_hash,
        jsonb_build_object('reason', %(reason)s::text)
 FROM articles a CROSS JOIN embedding_spaces s
-WHERE a.id = ANY(%(articles)s) AND s.state <> 'retired' AND NOT {coverage.IS_CURRENT_SQL}
+WHERE a.id = ANY(%(articles)s::bigint[]) AND s.state <> 'retired' AND NOT {coverage.IS_CURRENT_SQL}
 ORDER BY a.id, s.id
 ON CONFLICT (article_id, space_id) WHERE status = 'pending' DO UPDATE SET
     slug = EXCLUDED.slug, source_version = EXCLUDED.source_version, content_hash = EXCLUDED.content_hash,
@@ -47,7 +47,7 @@ def enqueue(
     Call it inside the transaction that changed the articles. The lane follows from the reason unless given;
     `announce=False` wakes no worker.
     """
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(
             _ENQUEUE,
             {

@@ -1,6 +1,7 @@
 """Saving articles: their versions, their slugs, and several people at once."""
 
 import threading
+from datetime import UTC, datetime
 
 import pytest
 from django.db import connection
@@ -54,6 +55,32 @@ def test_a_new_article_knows_what_the_database_filled_in():
         assert article.updated_at
         assert article.content_hash
     assert len(queries) == 0
+
+
+def test_a_new_article_holds_what_its_row_holds():
+    article = Article(title="A title", content="Text.", metadata={"lang": "en"})
+    article.save()
+    row = Article.objects.get()
+    fields = [field.attname for field in Article._meta.concrete_fields]
+    assert {name: getattr(article, name) for name in fields} == {name: getattr(row, name) for name in fields}
+
+
+def test_an_id_and_a_time_that_were_given_are_kept():
+    given = datetime(2001, 2, 3, tzinfo=UTC)
+    Article(pk=12_345, title="Old", created_at=given).save()
+    row = Article.objects.get()
+    assert (row.pk, row.created_at) == (12_345, given)
+    assert row.versions.count() == 1
+
+
+def test_an_article_and_its_version_are_one_statement_that_the_server_plans_once():
+    for number in range(8):
+        Article(title=f"Title {number}").save()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%article_versions%'"
+        )
+        assert cursor.fetchone() == (1,)
 
 
 def test_new_text_makes_a_version_and_new_metadata_does_not():

@@ -1,0 +1,22 @@
+"""Cursors for the few statements that every save runs: the server parses and plans them once a connection.
+
+Django's own cursors put the values into the text, so that each statement is new to the server; planning the one that
+makes a task costs it more than running it.
+"""
+
+from typing import Any
+
+import psycopg
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+
+
+def cursor() -> CursorWrapper:
+    """A cursor as `connection.cursor()` gives, with its errors and its log, whose values travel beside the statement.
+
+    A statement that repeats is prepared (after `prepare_threshold` times, config/settings.py). Its parameters need
+    casts wherever the server could not tell their types.
+    """
+    connection.ensure_connection()
+    plain: Any = psycopg.Cursor(connection.connection)
+    return connection.make_debug_cursor(plain) if connection.queries_logged else connection.make_cursor(plain)
