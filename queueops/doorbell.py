@@ -35,7 +35,11 @@ def ring(actor: str = EMBED_DUE) -> None:
 
 
 class Doorbell:
-    """Lets the first ring of a burst through at once and the last one a moment later; in between, ever fewer."""
+    """Lets the first ring of a burst through at once and the last one a moment later; in between, ever fewer.
+
+    They are sent from a thread that lives as long as the burst: who saves never waits for the broker, which may take
+    its time to answer or never do so.
+    """
 
     def __init__(
         self,
@@ -48,29 +52,38 @@ class Doorbell:
         self.quiet_seconds = quiet_seconds
         self._lock = threading.Lock()
         self._rung_at = float("-inf")
-        self._timer: threading.Timer | None = None
+        self._is_wanted = False
+        self._ringer: threading.Thread | None = None
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a ring is held back until the quiet time is over."""
-        return self._timer is not None
+        """Whether a ring is on its way, or held back until the quiet time is over."""
+        return self._ringer is not None and self._ringer.is_alive()
 
     def ring(self) -> None:
         with self._lock:
+            self._is_wanted = True
+            if not self.is_waiting:  # in a fork the parent's thread does not run
+                self._ringer = threading.Thread(target=self._ring_wanted, name="doorbell")
+                self._ringer.start()
+
+    def _ring_wanted(self) -> None:
+        while self._is_wanted_still():
             wait = self._rung_at + self.quiet_seconds - time.monotonic()
             if wait > 0:
-                if self._timer is None:
-                    self._timer = threading.Timer(wait, self._ring_late)
-                    self._timer.start()
-                return
-            self._rung_at, self.quiet_seconds = time.monotonic(), self._least
-        self._send()
+                time.sleep(wait)
+            self.quiet_seconds = min(2 * self.quiet_seconds, self._most) if wait > 0 else self._least
+            self._rung_at, self._is_wanted = (
+                time.monotonic(),
+                False,
+            )  # who asks from here on is not served by this one
+            self._send()
 
-    def _ring_late(self) -> None:
+    def _is_wanted_still(self) -> bool:
         with self._lock:
-            self._timer, self.quiet_seconds = None, min(2 * self.quiet_seconds, self._most)
-            self._rung_at = time.monotonic()
-        self._send()
+            if not self._is_wanted:
+                self._ringer = None
+            return self._is_wanted
 
 
 _doorbell = Doorbell(ring)

@@ -1,4 +1,7 @@
-"""The one thread beside a worker's actors: it keeps the process's row fresh and takes its turn at the sweep."""
+"""The one thread beside a worker's actors: it keeps the process's row fresh and takes its turn at the sweep.
+
+Where the broker takes no ring, so that no actor would run, it has the work done that the sweep found due.
+"""
 
 import threading
 from datetime import timedelta
@@ -8,7 +11,8 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from queueops import recovery, retention, workers
+from queueops import broker, recovery, retention, workers
+from queueops.standin import StandIn
 
 _BEAT_SECONDS = 5.0
 
@@ -23,6 +27,7 @@ class Pulse:
         self._registered = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._stand_in = StandIn(lambda: self.is_stopping)
 
     @property
     def is_stopping(self) -> bool:
@@ -71,7 +76,10 @@ class Pulse:
             if not workers.beat(self.registered()):
                 self.worker_id = None
             swept = recovery.sweep_if_leader(timedelta(seconds=interval))
+            if swept and swept.is_due and broker.trouble():
+                self._stand_in.work(self.registered())
             retention.clean_if_leader()
+            sampling.sample_if_due()
             if swept and (swept.returned or swept.parked or swept.drifted):
                 log.warning("sweep", returned=swept.returned, parked=swept.parked, drifted=swept.drifted)
         except (DatabaseError, InterfaceError) as error:
