@@ -10,6 +10,9 @@ _BLOCK_END = re.compile(r"\n\s*\n|\n(?=#{1,6} )")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+|(?<=[。！？])|\n")
 _WORD_END = re.compile(r"\s+")
 _HEADING = re.compile(r"\s*#{1,6} ")
+# A model takes 128 tokens at least, and finds at most three where we count one (`tokens.estimate`): what is refused
+# below twice this is refused for something else.
+FLOOR_TOKENS = 16
 
 
 class Chunk(NamedTuple):
@@ -48,6 +51,27 @@ def chunks_of(
         list(_pieces(content, 0, len(content), budget - count(front), count)), budget - count(front), overlap
     )
     return [*own, *(Chunk(start, end, front + content[start:end]) for start, end in pieces)]
+
+
+def smaller(chunk: Chunk, *, count: TokenCounter, prefix: str = "") -> list[Chunk]:
+    """A chunk that a model did not take, in chunks of half its text: together they have its text and its span, and what
+    stood in front of it stands in front of each, unless that was more than a quarter of it. None, where half its tokens
+    are fewer than FLOOR_TOKENS.
+
+    Our count is a guess where we lack the tokenizer: a model may find three times as many tokens in a text as we do.
+    """
+    tokens = count(chunk.text)
+    if tokens < 2 * FLOOR_TOKENS:
+        return []
+    front = chunk.text[: len(chunk.text) - (chunk.end - chunk.start)]
+    if count(front) > tokens // 4:
+        front = prefix  # then the title is cut like the text behind it
+    room, shift = -(-(tokens - count(front)) // 2), chunk.end - len(chunk.text)
+    pieces = _pack(list(_pieces(chunk.text, len(front), len(chunk.text), room, count)), room, 0)
+    return [
+        Chunk(max(start + shift, chunk.start), max(end + shift, chunk.start), front + chunk.text[start:end])
+        for start, end in pieces
+    ]
 
 
 def _long_title(title: str, prefix: str, budget: int, count: TokenCounter) -> tuple[list[Chunk], str]:

@@ -4,16 +4,17 @@ import contextlib
 import hashlib
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
+from django.db import DatabaseError, InterfaceError, connection
+
 from embeddings import vectors
-from embeddings.chunking import Chunk, chunks_of
+from embeddings.chunking import Chunk, chunks_of, smaller
 from embeddings.models import Space
 from embeddings.packing import packs
-from embeddings.providers.base import Matrix
 from embeddings.providers.errors import ErrorClass, ProviderError
 from embeddings.providers.registry import provider_of
 from embeddings.spaces import spec_and_counter
@@ -21,6 +22,8 @@ from embeddings.tokens import estimate
 from embeddings.vectors import StoredChunk, WireVector
 
 _NOTHING_HASH = b"\0" * 16
+# What smaller requests may get past: the request was too long, or one of its texts is at fault.
+_REFUSALS = (ErrorClass.INVALID_INPUT, ErrorClass.TOO_LONG)
 
 
 class Source(NamedTuple):
@@ -41,11 +44,13 @@ class Rendered(NamedTuple):
 
 @dataclass
 class Vectors:
-    """What embedding gave, by text hash: a vector, or the error that this text alone met. `failure` is the error that
-    ended it before every text was asked for."""
+    """What embedding gave, by text hash: a vector, or the error that this text alone met. `instead` holds, by article,
+    the smaller chunks that stand for one whose chunks were too long for the model. `failure` is the error that ended
+    it before every text was asked for."""
 
     by_hash: dict[bytes, WireVector] = field(default_factory=dict)
     errors: dict[bytes, ProviderError] = field(default_factory=dict)
+    instead: dict[int, Rendered] = field(default_factory=dict)
     failure: ProviderError | None = None
     requests: int = 0
     texts: int = 0
@@ -88,6 +93,10 @@ def text_hash(text: str) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
+def _hash_of(chunk: Chunk) -> bytes:
+    return text_hash(chunk.text)
+
+
 def render(space: Space, source: Source) -> Rendered:
     """The chunks that stand for an article in a space, with their hashes."""
     spec, count = spec_and_counter(space)
@@ -99,7 +108,7 @@ def render(space: Space, source: Source) -> Rendered:
         count=count,
         prefix=spec.document_prefix,
     )
-    return Rendered(source, chunks, [text_hash(chunk.text) for chunk in chunks])
+    return Rendered(source, chunks, [_hash_of(chunk) for chunk in chunks])
 
 
 def reusable(space: Space, articles: Iterable[Rendered]) -> dict[bytes, WireVector]:
@@ -115,65 +124,142 @@ def embed(
     deadline: float,
     meter: Meter = FREE,
 ) -> Vectors:
-    """Asks the provider for every chunk that has no vector yet, each text once. Holds no database connection.
+    """Asks the provider for every chunk that has no vector yet, each text once. Holds no database connection meanwhile.
 
-    `deadline` is in seconds for all requests together. A text that the provider refuses gets an error of its own; any
-    other error ends the asking and is the answer's `failure`, beside the vectors that were paid for until then.
+    `deadline` is in seconds for all requests together. A chunk that is too long for the model is asked for in smaller
+    ones; a text that the provider refuses all the same gets an error of its own. Any other error ends the asking and is
+    the answer's `failure`, beside the vectors that were paid for until then.
     """
+    articles = list(articles)
     missing = {
-        text_hash: chunk.text
+        text_hash: chunk
         for article in articles
         for text_hash, chunk in zip(article.hashes, article.chunks, strict=True)
         if text_hash not in reused
     }
-    asking = _Asking(space, time.monotonic() + deadline, meter, Vectors(dict(reused)))
-    hashes, texts = list(missing), list(missing.values())
+    asking = _Asking(space, time.monotonic() + deadline, meter, missing, Vectors(dict(reused)))
+    hashes, tokens = list(missing), [estimate(chunk.text) for chunk in missing.values()]
     limits = provider_of(space).limits
-    most_tokens = min(limits.max_tokens, meter.most_tokens)
     try:
-        for part in packs([estimate(text) for text in texts], limits.max_inputs, most_tokens):
-            asking.isolating(hashes[part], texts[part])
+        for part in packs(tokens, limits.max_inputs, min(limits.max_tokens, meter.most_tokens)):
+            asking.isolating(hashes[part])
     except ProviderError as error:
         asking.result.failure = error
+    if asking.too_long:
+        asking.result.instead = {
+            article.source.article_id: _in_smaller_chunks(space, article, asking.too_long)
+            for article in articles
+            if not asking.too_long.isdisjoint(article.hashes)
+        }
     return asking.result
 
 
 @dataclass
 class _Asking:
-    """The requests of one batch, up to the moment `ends`."""
+    """The requests of one batch, up to the moment `ends`. `chunks` has those asked for, by text hash; `too_long` the
+    ones that got vectors in smaller chunks only; `refused` every request that is not to be made again."""
 
     space: Space
     ends: float
     meter: Meter
+    chunks: dict[bytes, Chunk]
     result: Vectors
+    too_long: set[bytes] = field(default_factory=set)
+    refused: dict[tuple[bytes, ...], ProviderError] = field(default_factory=dict)
 
-    def isolating(self, hashes: list[bytes], texts: list[str]) -> None:
-        """One request; where one text spoils it, halves are asked until that text stands alone."""
-        try:
-            matrix = self._once(texts)
-        except ProviderError as error:
-            if error.kind not in (ErrorClass.INVALID_INPUT, ErrorClass.TOO_LONG):
-                raise
-            if len(texts) == 1:
-                self.result.errors[hashes[0]] = error
-                return
-            middle = len(texts) // 2
-            self.isolating(hashes[:middle], texts[:middle])
-            self.isolating(hashes[middle:], texts[middle:])
+    def isolating(self, hashes: list[bytes]) -> None:
+        """One request; where that is too long or one text spoils it, halves are asked until that text stands alone."""
+        refusal = self._refusal(hashes)
+        if refusal is None:
             return
-        self.result.texts += len(texts)
-        self.result.by_hash.update(zip(hashes, vectors.to_wire(matrix), strict=True))
+        if len(hashes) == 1:
+            error = self._refusal_in_pieces(hashes[0], refusal)
+            if error:
+                self.result.errors[hashes[0]] = error
+            return
+        middle = len(hashes) // 2
+        self.isolating(hashes[:middle])
+        self.isolating(hashes[middle:])
 
-    def _once(self, texts: list[str]) -> Matrix:
+    def _refusal_in_pieces(self, text_hash: bytes, refusal: ProviderError) -> ProviderError | None:
+        """Asks for a text that was refused alone in smaller chunks, if it was for its length; answers why it cannot
+        be had even so. One piece that cannot be had ends it: the others would be paid for in vain."""
+        if refusal.kind is not ErrorClass.TOO_LONG:
+            return refusal
+        pieces = {_hash_of(chunk): chunk for chunk in _smaller(self.space, self.chunks[text_hash])}
+        if not pieces:
+            return ProviderError(
+                ErrorClass.TOO_LONG,
+                f"{refusal}, even cut down to {len(self.chunks[text_hash].text)} characters: check how much text "
+                "the model takes, then requeue the task",
+            )
+        self.chunks |= pieces
+        self.result.by_hash |= _stored(self.space, list(pieces))
+        missing = [piece for piece in pieces if piece not in self.result.by_hash]
+        if missing and self._refusal(missing):
+            for piece in missing:
+                alone = self._refusal([piece])
+                if alone and (error := self._refusal_in_pieces(piece, alone)):
+                    return error
+        self.too_long.add(text_hash)
+        return None
+
+    def _refusal(self, hashes: list[bytes]) -> ProviderError | None:
+        """One request, its vectors to the result; or why the provider will never take just these texts together.
+        Raises ProviderError for everything else."""
+        request = tuple(hashes)
+        if known := self.refused.get(request):
+            return known
         left = self.ends - time.monotonic()
         if left <= 0:
             raise ProviderError(
                 ErrorClass.TRANSIENT, "the deadline passed before every text of the batch was embedded"
             )
+        texts = [self.chunks[text_hash].text for text_hash in hashes]
         tokens = 0 if self.meter is FREE else sum(map(estimate, texts))
-        with self.meter.call(tokens):
-            self.result.requests += 1
-            return provider_of(self.space).embed(texts, left)
+        try:
+            with self.meter.call(tokens):
+                self.result.requests += 1
+                matrix = provider_of(self.space).embed(texts, left)
+        except ProviderError as error:
+            if error.kind not in _REFUSALS:
+                raise
+            self.refused[request] = error
+            return error
+        self.result.texts += len(texts)
+        self.result.by_hash.update(zip(hashes, vectors.to_wire(matrix), strict=True))
+        return None
+
+
+def _smaller(space: Space, chunk: Chunk) -> list[Chunk]:
+    """The chunks that a provider is asked for instead of one that was too long; none where it is small already."""
+    spec, count = spec_and_counter(space)
+    return smaller(chunk, count=count, prefix=spec.document_prefix)
+
+
+def _in_smaller_chunks(space: Space, article: Rendered, too_long: set[bytes]) -> Rendered:
+    """The article with the chunks that the provider took in place of those that were too long."""
+
+    def taken(chunk: Chunk) -> Iterator[Chunk]:
+        if _hash_of(chunk) not in too_long:
+            yield chunk
+            return
+        for piece in _smaller(space, chunk):
+            yield from taken(piece)
+
+    chunks = [piece for chunk in article.chunks for piece in taken(chunk)]
+    return Rendered(article.source, chunks, [_hash_of(chunk) for chunk in chunks])
+
+
+def _stored(space: Space, hashes: list[bytes]) -> dict[bytes, WireVector]:
+    """The vectors of texts that turned up between two requests; none where the database does not say."""
+    try:
+        return vectors.known(space.pk, hashes)
+    except (DatabaseError, InterfaceError):  # what was paid for until now matters more
+        return {}
+    finally:
+        if not connection.in_atomic_block:
+            connection.close()
 
 
 def store(space: Space, articles: Sequence[Rendered], by_hash: dict[bytes, WireVector]) -> None:

@@ -112,6 +112,7 @@ def release_connection() -> None:
 
 
 def _result(run: _Run, task: Claimed, rendered: Rendered) -> Success | Failure:
+    rendered = run.vectors.instead.get(task.source.article_id, rendered)
     error = run.vectors.error_of(rendered)
     if error is None and all(text_hash in run.vectors.by_hash for text_hash in rendered.hashes):
         return Success(task, rendered, _outcome(run, rendered))

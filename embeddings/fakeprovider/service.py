@@ -85,6 +85,7 @@ class Service:
             return Reply(504, b"", self._settings.hang_s)
         wants_base64 = shape == OPENAI and asked.get("encoding_format") == "base64"
         if refused := self._refused(shape, texts, wants_base64):
+            self.stats.refused(texts)
             return refused
         model = str(asked.get("model", "fake"))
         return self._embedded(shape, model, texts, dimensions, wants_base64, fault)
@@ -111,8 +112,11 @@ class Service:
         if not texts or not all(texts):
             return refusal(shape, 400, "invalid_request", "input cannot be an empty string or an empty list.")
         if len(texts) > limits.max_inputs:
-            message = f"input has {len(texts)} items, the maximum is {limits.max_inputs}."
-            return refusal(shape, 400, "invalid_request", message)
+            message = (
+                f"'input' is too long: an array with maximum length {limits.max_inputs} is expected, "
+                f"not one with length {len(texts)}."
+            )
+            return refusal(shape, 400, "array_above_max_length", message)
         longest = max(map(len, texts)) // _CHARACTERS_A_TOKEN
         if longest > limits.max_tokens_per_text:
             message = (

@@ -1,9 +1,10 @@
 """Counts what the fake provider was asked and what it gave."""
 
-from collections import Counter
+from collections import Counter, deque
 from typing import Any
 
 _MAX_DISTINCT = 100_000
+_MAX_SIZES = 1_000
 
 
 class Stats:
@@ -19,14 +20,25 @@ class Stats:
         self.max_in_flight = self.in_flight
         self.status: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
+        self.refused_again = 0
         self._seen: set[int] = set()
+        self._refused: set[int] = set()
+        self._sizes: deque[int] = deque(maxlen=_MAX_SIZES)
 
     def arrived(self, texts: list[str]) -> None:
         """A readable request came in."""
         self.texts += len(texts)
         self.max_batch = max(self.max_batch, len(texts))
+        self._sizes.append(len(texts))
         if len(self._seen) < _MAX_DISTINCT:
             self._seen.update(map(hash, texts))
+
+    def refused(self, texts: list[str]) -> None:
+        """A request was refused for its texts, as it will be each time it comes."""
+        request = hash(tuple(texts))
+        self.refused_again += request in self._refused
+        if len(self._refused) < _MAX_DISTINCT:
+            self._refused.add(request)
 
     def started(self) -> None:
         """A request is being worked on."""
@@ -35,6 +47,7 @@ class Stats:
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
 
     def as_dict(self) -> dict[str, Any]:
-        """`distinct_texts` stops near 100,000, to bound the memory."""
+        """`distinct_texts` stops near 100,000, to bound the memory; `sizes` has the texts of each of the last requests,
+        `refused_again` counts requests that had been refused before and were made again unchanged."""
         shown = {name: value for name, value in vars(self).items() if not name.startswith("_")}
-        return {**shown, "distinct_texts": len(self._seen)}
+        return {**shown, "distinct_texts": len(self._seen), "sizes": list(self._sizes)}

@@ -8,7 +8,7 @@ class ErrorClass(StrEnum):
     RATE_LIMITED = "rate_limited"  # asked us to come back later
     PROVIDER_DOWN = "provider_down"  # nobody answers, or a gateway says so
     AUTH = "auth"  # key, quota or payment: an operator must act
-    TOO_LONG = "too_long"  # the same body will never be taken
+    TOO_LONG = "too_long"  # the same body will never be taken, a smaller one may be
     INVALID_INPUT = "invalid_input"  # this text will never be taken
 
 

@@ -101,14 +101,26 @@ def _where(url: str) -> str:
     return httpx.URL(url).host
 
 
+# As OpenAI, Ollama, vLLM, Text Embeddings Inference, Mistral, Voyage and Cohere put it: of one text or of all together.
 _TOO_LONG_SIGNS = (
     "context_length",
     "context length",
     "maximum context",
-    "too long",
-    "too many tokens",
+    "maximum length",
     "max_tokens",
+    "too long",
+    "input is too large",
+    "request too large",
+    "too many tokens",
+    "too many inputs",
+    "too_many_inputs",
+    "batch size",
+    "max allowed tokens",
+    "must have less than",
+    "total number of texts",
 )
+# llama.cpp refuses a text that does not fit with a 500
+_TOO_LONG_FOR_A_500 = "too large to process"
 
 
 def error_of(status: int, retry_after: str | None, body: bytes | bytearray, where: str) -> ProviderError:
@@ -124,11 +136,21 @@ def error_of(status: int, retry_after: str | None, body: bytes | bytearray, wher
         return ProviderError(ErrorClass.PROVIDER_DOWN, f"{said}: check the address and the model's name")
     if status in (502, 503, 504):
         return ProviderError(ErrorClass.PROVIDER_DOWN, f"{said}: it is not ready", seconds_of(retry_after))
-    if status == 413 or (400 <= status < 500 and any(sign in text for sign in _TOO_LONG_SIGNS)):
+    if _is_too_long(status, text):
         return ProviderError(ErrorClass.TOO_LONG, f"{said}: the text or the request is too long")
-    if 400 <= status < 500 and status != 408:
+    if _is_refusal(status):
         return ProviderError(ErrorClass.INVALID_INPUT, f"{said}: it refuses the text")
     return ProviderError(ErrorClass.TRANSIENT, f"{said}: an error of its own")
+
+
+def _is_too_long(status: int, text: str) -> bool:
+    if status == 500:
+        return _TOO_LONG_FOR_A_500 in text
+    return status == 413 or (_is_refusal(status) and any(sign in text for sign in _TOO_LONG_SIGNS))
+
+
+def _is_refusal(status: int) -> bool:
+    return 400 <= status < 500 and status != 408  # request timeout: it never saw the whole of it
 
 
 def seconds_of(retry_after: str | None) -> float | None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embeddings.chunking import chunks_of
+from embeddings.chunking import FLOOR_TOKENS, Chunk, chunks_of, smaller
 from embeddings.tokens import estimate
 
 
@@ -95,3 +95,46 @@ def test_whatever_the_text_every_chunk_fits_and_nothing_is_lost(content, title, 
     assert all(n in covered or content[n].isspace() for n in range(len(content)))
     starts = [c.start for c in chunks]
     assert starts == sorted(starts)
+
+
+def numbered(count: int) -> str:
+    return " ".join(f"w{n}" for n in range(count))
+
+
+@pytest.mark.parametrize(
+    ("title", "content", "sizes"),
+    [
+        ("T", numbered(99), [51, 50]),  # the title stands in front of each
+        ("T", numbered(2 * FLOOR_TOKENS - 1), [17, 16]),
+        ("T", numbered(2 * FLOOR_TOKENS - 2), []),  # half of it would be below the floor
+        (numbered(20), numbered(80), [60, 60]),  # the title takes 20 of each
+        (numbered(40), numbered(60), [50, 50]),  # a title that would fill most of each is cut like the rest
+        (numbered(100), "", [50, 50]),  # a chunk of a title's own
+    ],
+)
+def test_a_chunk_that_was_not_taken_is_cut_into_some_of_half_its_size(title, content, sizes):
+    chunk = Chunk(7, 7 + len(content), f"{title}\n\n{content}")
+    pieces = smaller(chunk, count=words)
+    assert [words(piece.text) for piece in pieces] == sizes
+    assert all(7 <= piece.start <= piece.end <= 7 + len(content) for piece in pieces)
+    assert not pieces or set(chunk.text.split()) == {word for piece in pieces for word in piece.text.split()}
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    content=st.text(alphabet="ab .\n#!?。é漢\t", max_size=600),
+    title=st.text(alphabet="ab ", min_size=1, max_size=90),
+    prefix=st.sampled_from(["", "passage: "]),
+)
+def test_whatever_the_chunk_its_pieces_are_smaller_and_nothing_is_lost(content, title, prefix):
+    for chunk in chunks_of(title, content, budget=120, overlap=0, count=estimate, prefix=prefix):
+        for piece in smaller(chunk, count=estimate, prefix=prefix):
+            assert estimate(piece.text) < estimate(chunk.text)
+            assert piece.text.startswith(prefix)
+            assert chunk.start <= piece.start <= piece.end <= chunk.end
+        covered = {
+            n
+            for piece in smaller(chunk, count=estimate, prefix=prefix) or [chunk]
+            for n in range(piece.start, piece.end)
+        }
+        assert all(n in covered or content[n].isspace() for n in range(chunk.start, chunk.end))

@@ -168,7 +168,7 @@ def test_the_same_seed_draws_the_same_faults(fake: FakeProvider):
     [
         ({}, [], "empty"),
         ({}, ["text", ""], "empty"),
-        ({"max_inputs": 2}, ["a", "b", "c"], "the maximum is 2"),
+        ({"max_inputs": 2}, ["a", "b", "c"], "maximum length 2 is expected"),
         ({"max_tokens_per_text": 10}, ["x" * 44], "maximum context length is 10 tokens"),
         ({"max_tokens_per_request": 10}, ["x" * 22, "x" * 22], "max 10 tokens per request"),
         ({"poison": "POISON"}, ["fine", "some POISON here"], "refused"),

@@ -44,6 +44,9 @@ NO_FAULTS = {
     "rate_hang": 0,
     "poison": "",
     "fail_next": [],
+    "max_inputs": 2_048,
+    "max_tokens_per_request": 300_000,
+    "max_tokens_per_text": 8_192,
 }
 
 
