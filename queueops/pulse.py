@@ -79,7 +79,6 @@ class Pulse:
             if swept and swept.is_due and broker.trouble():
                 self._stand_in.work(self.registered())
             retention.clean_if_leader()
-            sampling.sample_if_due()
             if swept and (swept.returned or swept.parked or swept.drifted):
                 log.warning("sweep", returned=swept.returned, parked=swept.parked, drifted=swept.drifted)
         except (DatabaseError, InterfaceError) as error:
