@@ -11,7 +11,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from queueops import broker, recovery, retention, workers
+from queueops import broker, recovery, retention, sampling, workers
 from queueops.standin import StandIn
 
 _BEAT_SECONDS = 5.0
@@ -79,6 +79,7 @@ class Pulse:
             if swept and swept.is_due and broker.trouble():
                 self._stand_in.work(self.registered())
             retention.clean_if_leader()
+            sampling.sample_if_due()
             if swept and (swept.returned or swept.parked or swept.drifted):
                 log.warning("sweep", returned=swept.returned, parked=swept.parked, drifted=swept.drifted)
         except (DatabaseError, InterfaceError) as error:

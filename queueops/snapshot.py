@@ -1,13 +1,13 @@
 """The queue's health in one read: every face (admin, pages, commands, metrics) renders this one dataclass."""
 
-from dataclasses import asdict, dataclass, fields
+import json
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from django.db import connection
 
-from embeddings import glance
 from embeddings.models import Space
-from queueops import broker, modes, providers
+from queueops import broker, modes, providers, reach
 from queueops.models import QueueState, Status
 from queueops.providers import ProviderView
 from queueops.switches import ITSELF
@@ -20,7 +20,9 @@ ALIVE_WITHIN_SECONDS = 30
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Counts stop at COUNT_LIMIT, which then means "at least". Ages and spans of time are in seconds.
+    """Counts stop at COUNT_LIMIT, which then means "at least"; `estimated` has the planner's estimate instead where
+    counting stopped. Ages and spans of time are in seconds; `per_second` is how many tasks ended a second since the
+    first of those that ended in the last five minutes, and `coverage_age` how long ago the articles were counted.
     `broker_trouble` follows the words "the broker"; empty when it is well."""
 
     mode: str
@@ -46,24 +48,34 @@ class Snapshot:
     paused_itself: bool = False
     providers: tuple[ProviderView, ...] = ()
     broker_trouble: str = ""
+    estimated: dict[str, int] = field(default_factory=dict)
+    per_second: float = 0.0
+    coverage_age: float = 0.0
 
     @property
     def coverage(self) -> float:
         """Share of articles whose present text is embedded in the serving space, 0.0 to 1.0."""
         return self.embedded / self.articles if self.articles else 1.0
 
+    @property
+    def eta(self) -> float | None:
+        """Seconds until what waits is done, at the present rate; None while nothing is being done."""
+        left = self.estimated.get(Status.PENDING, 0) + self.estimated.get(Status.PROCESSING, 0)
+        return left / self.per_second if self.per_second else None
+
     def as_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
-        return asdict(self) | {"coverage": round(self.coverage, 4), "count_limit": COUNT_LIMIT}
+        derived = {"coverage": round(self.coverage, 4), "count_limit": COUNT_LIMIT, "eta": self.eta}
+        return asdict(self) | derived
 
 
-KEYS = (*(field.name for field in fields(Snapshot)), "coverage", "count_limit")  # of as_dict
+KEYS = (*(each.name for each in fields(Snapshot)), "coverage", "count_limit", "eta")  # of as_dict
 
 _NOW = "statement_timestamp()"
 # One statement reads one moment. Each bounded count is served by a partial index of embedding_tasks.
 _SQL = """
 WITH ended AS MATERIALIZED (
-    SELECT status, completed_at > {now} - interval '5 minutes' AS lately FROM embedding_tasks
+    SELECT status, completed_at, completed_at > {now} - interval '5 minutes' AS lately FROM embedding_tasks
     WHERE completed_at > {now} - interval '1 hour' ORDER BY completed_at DESC LIMIT %(limit)s
 ), workers AS (
     SELECT count(*) FILTER (WHERE is_running AND {alive}) AS alive,
@@ -85,6 +97,10 @@ SELECT {counts},
     (SELECT count(*) FROM ended WHERE status = 'failed' AND lately) AS failed_5m,
     (SELECT count(*) FROM ended WHERE status = 'completed') AS completed_1h,
     (SELECT count(*) FROM ended WHERE status = 'failed') AS failed_1h,
+    (SELECT coalesce(count(*) / GREATEST(extract(epoch FROM {now} - min(completed_at)), 1), 0)::float
+     FROM ended WHERE lately) AS per_second,
+    {estimates},
+    ({articles}) AS about_articles,
     (SELECT alive FROM workers) AS workers_alive,
     (SELECT stopped FROM workers) AS workers_stopped,
     (SELECT claim_age FROM workers) AS last_claim_age,
@@ -95,7 +111,14 @@ _WHERE = {status: f"status = '{status}'" for status in Status.values} | {
     # only ended tasks have an index by time, and completed ones have no other
     Status.COMPLETED: "status = 'completed' AND completed_at IS NOT NULL"
 }
+# What the newest ANALYZE has seen: the share of each status, times the rows of the table.
+_ESTIMATES = """(SELECT jsonb_object_agg(known.status, round(known.share * c.reltuples))
+     FROM pg_class c, pg_stats s, unnest(s.most_common_vals::text::text[], s.most_common_freqs) known (status, share)
+     WHERE c.oid = 'embedding_tasks'::regclass AND s.schemaname = current_schema()
+       AND s.tablename = 'embedding_tasks' AND s.attname = 'status') AS analyzed"""
 _STATEMENT = _SQL.format(
+    estimates=_ESTIMATES,
+    articles=reach.ABOUT_SQL,
     counts=", ".join(_COUNT.format(where=where, status=status) for status, where in _WHERE.items()),
     now=_NOW,
     alive=f"last_seen_at > {_NOW} - interval '{ALIVE_WITHIN_SECONDS} seconds'",
@@ -106,8 +129,9 @@ def take() -> Snapshot:
     """Reads the queue as it is now, in a handful of cheap statements."""
     state = QueueState.objects.first() or QueueState()
     space = Space.objects.serving()
-    covered = glance.coverage(space)
     numbers = _numbers()
+    covered = reach.of(space, numbers.pop("about_articles"))
+    tasks = {status: numbers.pop(status) for status in Status.values}
     return Snapshot(
         mode=state.mode or modes.of_settings(),
         mode_in_settings=modes.of_settings(),
@@ -117,12 +141,22 @@ def take() -> Snapshot:
         paused_itself=state.is_paused and state.changed_by == ITSELF,
         providers=providers.views(),
         broker_trouble=broker.trouble(),
-        tasks={status: numbers.pop(status) for status in Status.values},
+        tasks=tasks,
+        estimated=_estimated(tasks, json.loads(numbers.pop("analyzed") or "{}")),
         space=str(space) if space else None,
         articles=covered.articles,
-        embedded=covered.current,
+        embedded=covered.embedded,
+        coverage_age=covered.age,
         **numbers,
     )
+
+
+def _estimated(counted: dict[str, int], analyzed: dict[str, float]) -> dict[str, int]:
+    """The counts where counting did not stop, and else what was seen at the newest ANALYZE, at least the limit."""
+    return {
+        status: count if count < COUNT_LIMIT else max(count, int(analyzed.get(status, 0)))
+        for status, count in counted.items()
+    }
 
 
 def _numbers() -> dict[str, Any]:

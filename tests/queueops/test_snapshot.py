@@ -194,3 +194,23 @@ def test_no_count_reads_the_whole_table(space):
         cursor.execute("EXPLAIN (COSTS OFF) " + snapshot._STATEMENT, {"limit": 10})
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "Seq Scan on embedding_tasks" not in plan, plan
+
+
+def test_where_counting_stops_the_newest_analyze_tells_about_how_many(space, monkeypatch):
+    make_tasks(40, space)
+    make_tasks(10, space, Status.FAILED)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE embedding_tasks")
+    monkeypatch.setattr(snapshot, "COUNT_LIMIT", 20)
+    now = snapshot.take()
+    assert now.tasks["pending"] == 20
+    assert (now.estimated["pending"], now.estimated["failed"]) == (40, 10)
+
+
+def test_the_rate_is_of_what_ended_lately_and_gives_the_time_that_is_left(space):
+    assert (snapshot.take().per_second, snapshot.take().eta) == (0.0, None)
+    make_tasks(30, space)
+    make_tasks(60, space, Status.COMPLETED, completed_at=Now() - timedelta(minutes=1))
+    now = snapshot.take()
+    assert now.per_second == pytest.approx(1.0, rel=0.1)
+    assert now.eta == pytest.approx(30, rel=0.1)

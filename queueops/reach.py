@@ -1,0 +1,49 @@
+"""How many articles searches find by their present text: counted while that is cheap, else as last sampled."""
+
+from dataclasses import dataclass
+
+from django.db import connection
+
+from embeddings import glance
+from embeddings.models import Space
+
+# Up to so many articles are counted whenever somebody asks; of more, the newest sample is told.
+COUNTED_AT_ONCE = 20_000
+# The names of the samples, which queueops/sampling.py writes.
+ARTICLES, EMBEDDED = "articles", "articles_embedded"
+# The planner's count, kept by vacuum and analyze; below zero before the first of them.
+ABOUT_SQL = "SELECT reltuples::bigint FROM pg_class WHERE oid = 'articles'::regclass"
+_NEWEST = """
+SELECT value, extract(epoch FROM statement_timestamp() - timestamp)::float8 FROM performance_metrics
+WHERE name = %s AND labels @> jsonb_build_object('space', %s::bigint) ORDER BY timestamp DESC LIMIT 1
+"""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """`age` is how many seconds ago this was counted, 0.0 for just now."""
+
+    articles: int
+    embedded: int
+    age: float = 0.0
+
+
+def of(space: Space | None, about: int) -> Reach:
+    """The reach of a space, where `about` is what ABOUT_SQL says; without any sample of a large corpus it is counted,
+    however long that takes."""
+    if space is not None and about > COUNTED_AT_ONCE and (sampled := _newest(space)):
+        return sampled
+    counted = glance.coverage(space)
+    return Reach(counted.articles, counted.current)
+
+
+def _newest(space: Space) -> Reach | None:
+    with connection.cursor() as cursor:
+        found = []
+        for name in (ARTICLES, EMBEDDED):
+            cursor.execute(_NEWEST, [name, space.pk])
+            found.append(cursor.fetchone())
+    if None in found:
+        return None
+    (articles, age), (embedded, _) = found
+    return Reach(int(articles), int(embedded), age)
