@@ -6,6 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import django_stubs_ext
+from redis import ConnectionError as RedisConnectionError
+from redis import ConnectionPool
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from config import env, lending, logs
 from config.instance import kept_secret
@@ -44,6 +48,9 @@ _database = env.database("DATABASE_URL", paths.database_url(DATA_DIR))
 if env.flag("DATABASE_POOL", True):
     _pool_max = 1 + max(WEB_THREADS, env.integer("EMBEDDING_WORKER_THREADS", 4, 1, 64)) + 2
     _database["OPTIONS"]["pool"] = {
+    # After an outage the next who asks gets a connection: with its own growing pauses the pool would be away for as
+    # long again, up to five minutes.
+    _database["OPTIONS"]["pool"]["reconnect_timeout"] = 2
         "min_size": 1,
         "max_size": _pool_max,
         "timeout": 3,
@@ -113,9 +120,14 @@ EMBEDDING_WORKER_THREADS = env.integer("EMBEDDING_WORKER_THREADS", 4, 1, 64, "th
 DRAMATIQ_BROKER = {
     "BROKER": "dramatiq.brokers.redis.RedisBroker",
     "OPTIONS": {
-        "url": REDIS_URL,
-        "socket_timeout": 5,
-        "socket_connect_timeout": 0.5,
+        # A pool, since Dramatiq drops all other options where it is given an address. A connection that a restarted
+        # server ended is made anew at once; a reply that does not come is not waited for a second time.
+        "connection_pool": ConnectionPool.from_url(
+            REDIS_URL,
+            socket_timeout=2,
+            socket_connect_timeout=0.5,
+            retry=Retry(NoBackoff(), 1, (RedisConnectionError,)),
+        ),
         "heartbeat_timeout": 20_000,
         "maintenance_chance": 100_000,
     },
@@ -126,6 +138,7 @@ DRAMATIQ_BROKER = {
         "queueops.middleware.WorkerLife",
     ],
 }
+DRAMATIQ_ENCODER = "queueops.messages.PatientEncoder"
 DRAMATIQ_AUTODISCOVER_MODULES = ["actors"]
 DRAMATIQ_IGNORED_MODULES = ["django_structlog.tasks", "django_structlog.*", "django_dramatiq.tasks"]
 
@@ -156,11 +169,11 @@ MIDDLEWARE = [
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "config.csp.admin_policy",
     "config.querystrings.without_nul",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "config.pages.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "config.pages.CsrfViewMiddleware",
+    "config.pages.AuthenticationMiddleware",
+    "config.pages.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
 ]

@@ -113,12 +113,14 @@ def embedding_states(articles: Sequence[Article]) -> Mapping[int, EmbeddingState
 
 
 def state_of_new(article: Article) -> EmbeddingState:
-    """The state of an article that was made a moment ago: where a queue runs, its task waits, and nothing need be
-    asked."""
-    if modes.current() is not Mode.QUEUED:
+    """The state of an article that was made a moment ago. Only where saving embeds need its row be asked: elsewhere its
+    task waits, or nothing is embedded."""
+    mode = modes.current()
+    if mode is Mode.SYNCHRONOUS:
         return embedding_states([article])[article.pk]
     space = _first_space()
-    return {**_NOWHERE, "state": "pending", "space": space} if space else _NOWHERE
+    state: State = "pending" if mode is Mode.QUEUED else "disabled"
+    return {**_NOWHERE, "state": state, "space": space} if space else _NOWHERE
 
 
 def forget() -> None:

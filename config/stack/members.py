@@ -67,6 +67,8 @@ def workers() -> Service:
             "dramatiq_queue_prefetch": threads,
             # Idle workers look for a wake-up this often; Dramatiq's own second would be most of an article's way.
             "dramatiq_worker_timeout": f"{MILLISECONDS_BETWEEN_LOOKS}",
+            # A broker that is back is heard of within a second, not three.
+            "dramatiq_restart_delay": "1000",
         },
     )
     service = Service(process, grace=SECONDS_FOR_RUNNING_TASKS + 1.8)

@@ -1,0 +1,38 @@
+"""Middleware that only pages with a person before them need: session, login, messages and the protection of forms.
+
+Callers of the API bring a token; what these would look up for them, nothing reads.
+"""
+
+from typing import Any
+
+from django.contrib.auth import middleware as auth
+from django.contrib.messages import middleware as messages
+from django.contrib.sessions import middleware as sessions
+from django.http import HttpRequest
+from django.middleware import csrf
+from django.utils.deprecation import MiddlewareMixin
+
+_API = "/api/"
+
+
+class _OnPages(MiddlewareMixin):
+    def __call__(self, request: HttpRequest) -> Any:
+        if request.path_info.startswith(_API):
+            return self.get_response(request)
+        return super().__call__(request)
+
+
+class SessionMiddleware(_OnPages, sessions.SessionMiddleware):
+    pass
+
+
+class CsrfViewMiddleware(_OnPages, csrf.CsrfViewMiddleware):
+    pass
+
+
+class AuthenticationMiddleware(_OnPages, auth.AuthenticationMiddleware):
+    pass
+
+
+class MessageMiddleware(_OnPages, messages.MessageMiddleware):
+    pass

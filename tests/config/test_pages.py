@@ -1,0 +1,32 @@
+"""The middleware that only pages with a person before them go through."""
+
+import pytest
+from django.test import Client
+
+from access.models import Scope
+from tests.factories import make_token
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_call_of_the_api_carries_no_session_and_no_user():
+    _, token = make_token(Scope.READ)
+    request = Client().get("/api/articles", headers={"Authorization": f"Bearer {token}"}).wsgi_request
+    assert not hasattr(request, "session")
+    assert not hasattr(request, "user")
+
+
+def test_a_login_is_of_no_use_to_the_api(admin_client):
+    assert admin_client.get("/api/articles").status_code == 401
+
+
+def test_a_page_of_the_admin_knows_its_user(admin_client):
+    response = admin_client.get("/admin/")
+    assert response.status_code == 200
+    assert response.wsgi_request.user.is_superuser
+
+
+def test_a_form_of_the_admin_without_its_token_is_refused(admin_user):
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(admin_user)
+    assert strict.post("/admin/logout/").status_code == 403
