@@ -48,12 +48,11 @@ _database = env.database("DATABASE_URL", paths.database_url(DATA_DIR))
 if env.flag("DATABASE_POOL", True):
     _pool_max = 1 + max(WEB_THREADS, env.integer("EMBEDDING_WORKER_THREADS", 4, 1, 64)) + 2
     _database["OPTIONS"]["pool"] = {
-    # After an outage the next who asks gets a connection: with its own growing pauses the pool would be away for as
-    # long again, up to five minutes.
-    _database["OPTIONS"]["pool"]["reconnect_timeout"] = 2
         "min_size": 1,
         "max_size": _pool_max,
         "timeout": 3,
+        # Whoever asks after an outage gets a connection: left to its growing pauses, the pool stays away as long again.
+        "reconnect_timeout": 2,
         "check": lending.check,
     }
 _database["OPTIONS"] |= {"application_name": f"vectorpress@{socket.gethostname()}"[:63]}

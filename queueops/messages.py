@@ -1,0 +1,54 @@
+"""Reads what lies in the queue with patience: whatever it is, it says no more than that there may be work."""
+
+import dataclasses
+import json
+from typing import Any
+
+from dramatiq import Message
+from dramatiq.encoder import JSONEncoder, MessageData
+
+from queueops.doorbell import EMBED_DUE, QUEUE
+
+_FIELDS = {field.name for field in dataclasses.fields(Message)}
+
+
+class PatientEncoder(JSONEncoder):
+    """Dramatiq's own encoding; what we cannot have sent is read as a plain wake-up.
+
+    As it stands it would end the thread that works on it, or keep the one that fetches from fetching for a while, and
+    lose what was fetched beside it.
+    """
+
+    def decode(self, data: bytes) -> MessageData:
+        """The message, or a wake-up in its place; no error whatever the bytes are."""
+        try:
+            found = json.loads(data)
+        except (ValueError, RecursionError):
+            return _wake_up(None)
+        return found if _is_ours(found) else _wake_up(found)
+
+
+def _is_ours(found: Any) -> bool:
+    return (
+        isinstance(found, dict)
+        and found.keys() == _FIELDS
+        and found["queue_name"] == QUEUE  # a worker's thread ends when it acknowledges to another
+        and isinstance(found["actor_name"], str)
+        and isinstance(found["message_id"], str)
+        and isinstance(found["args"], list)
+        and isinstance(found["kwargs"], dict)
+        and bool(_number_of(found))
+        and "eta" not in found["options"]  # a task's row says when it is due; its message is never put off
+    )
+
+
+def _wake_up(found: Any) -> MessageData:
+    """Under the number of what was found, if it tells one: nothing else can be acknowledged."""
+    options = {"redis_message_id": _number_of(found)}
+    return Message[Any](QUEUE, EMBED_DUE, (), {}, options).asdict()
+
+
+def _number_of(found: Any) -> str:
+    options = found.get("options") if isinstance(found, dict) else None
+    number = options.get("redis_message_id") if isinstance(options, dict) else None
+    return number if isinstance(number, str) else ""

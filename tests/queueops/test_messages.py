@@ -1,0 +1,67 @@
+"""Whatever lies in the queue is read as a message: ours as it is, anything else as a plain wake-up."""
+
+import json
+from typing import Any
+
+import dramatiq
+import pytest
+
+from queueops import doorbell
+from queueops.messages import PatientEncoder
+
+OURS: dict[str, Any] = {
+    "queue_name": "embed",
+    "actor_name": "embed_due",
+    "args": [],
+    "kwargs": {"v": 1},
+    "options": {"redis_message_id": "7"},
+    "message_id": "a",
+    "message_timestamp": 1,
+}
+ALTERED: list[dict[str, Any]] = [
+    {"queue_name": "elsewhere"},
+    {"queue_name": []},
+    {"actor_name": 7},
+    {"message_id": None},
+    {"args": 7},
+    {"kwargs": []},
+    {"options": None},
+    {"options": {}},
+    {"options": {"redis_message_id": "7", "eta": 2**60}},
+    {"unknown": 1},
+]
+FOREIGN = [
+    b"",
+    b"not JSON",
+    b"\xff\xfe",
+    b"null",
+    b"[]",
+    b"{}",
+    b"[" * 100_000,
+    *(json.dumps(OURS | changes).encode() for changes in ALTERED),
+]
+
+
+def test_the_queue_is_read_by_it():
+    assert isinstance(dramatiq.get_encoder(), PatientEncoder)
+
+
+def test_what_we_send_is_read_as_it_was_sent():
+    assert PatientEncoder().decode(json.dumps(OURS).encode()) == OURS
+
+
+def test_a_message_for_an_actor_of_another_version_stays_what_it_is():
+    newer = OURS | {"actor_name": "of_tomorrow", "kwargs": {"v": 2, "more": True}}
+    assert PatientEncoder().decode(json.dumps(newer).encode()) == newer
+
+
+@pytest.mark.parametrize("data", FOREIGN, ids=lambda data: data[:40])
+def test_anything_else_is_a_wake_up(data):
+    message = dramatiq.Message[Any].decode(data)
+    assert (message.queue_name, message.actor_name) == (doorbell.QUEUE, doorbell.EMBED_DUE)
+    assert (message.args, message.kwargs) == ((), {})
+
+
+def test_a_wake_up_in_place_of_another_message_can_be_acknowledged_under_its_number():
+    data = json.dumps(OURS | {"queue_name": "elsewhere"}).encode()
+    assert dramatiq.Message[Any].decode(data).options == {"redis_message_id": "7"}
