@@ -13,6 +13,7 @@ from django.db import connection
 from embeddings.indexing import Source
 from embeddings.models import Space
 from queueops import ageing, failpoints
+from queueops.patience import AWAY, patiently
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,13 @@ WITH due AS (
 )
 {_TAKE}"""  # noqa: S608  the only text put in is our own
 
+# What a claim took whose answer was lost: what _TAKE would have answered.
+_TAKEN = """
+SELECT t.id, t.attempts, t.max_attempts, a.id, a.version_number, a.content_hash, a.title, a.content
+FROM embedding_tasks t JOIN articles a ON a.id = t.article_id
+WHERE t.status = 'processing' AND t.claim_token = %(token)s
+"""
+
 
 def claim_due(space: Space, size: int, worker_id: int, worker_name: str, *, with_low: bool = True) -> Claim:
     """Up to `size` due tasks of a space, best rank first, with a share for those that have waited longest; none of the
@@ -131,9 +139,16 @@ def _take(sql: str, space: Space, claimed_by: str, arguments: dict[str, Any]) ->
     token = uuid.uuid4()
     lease = timedelta(milliseconds=settings.EMBEDDING_WORKER_TIMEOUT)
     arguments |= {"space": space.pk, "token": token, "claimed_by": claimed_by, "lease": lease}
-    with connection.cursor() as cursor:
-        cursor.execute(sql, arguments)
-        rows = cursor.fetchall()
+    try:
+        rows = _rows(sql, arguments)
+    except AWAY:  # it may be that only the answer was lost
+        rows = patiently(lambda: _rows(_TAKEN, arguments) or _rows(sql, arguments), "nothing claimed yet")
     if rows:
         failpoints.reach("claimed")
     return Claim(space, token, [Claimed(row[0], row[1], row[2], Source(*row[3:])) for row in rows])
+
+
+def _rows(sql: str, arguments: dict[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, arguments)
+        return list(cursor.fetchall())

@@ -99,8 +99,8 @@ def _execute(claim: Claim, worker_id: int, passage: Passage) -> int:
     try:
         with leases.in_execution.holding(claim.token):
             settled = execution.execute(claim, passage=passage)
-        workers.note_batch(worker_id, len(claim.tasks), settled.failed)
     except (DatabaseError, InterfaceError) as error:  # the lease brings the tasks back
         log.error("batch not settled", tasks=len(claim.tasks), error=type(error).__name__)
         return 0
+    workers.note_batch(worker_id, len(claim.tasks), settled.failed)
     return settled.retried

@@ -15,8 +15,9 @@ from embeddings.vectors import WireVector
 from queueops import breaking, failpoints, gate, limiter, retries, settling, switches
 from queueops.claims import Claim, Claimed
 from queueops.gate import Passage
-from queueops.limiter import OverBudgetError
+from queueops.limiter import NotAskedError
 from queueops.models import Outcome
+from queueops.patience import patiently
 from queueops.settling import Failure, Settled, Success
 
 # The lease is renewed while a batch runs (leases.py), so the provider's time does not depend on its length.
@@ -55,7 +56,7 @@ def execute(claim: Claim, deadline: float | None = None, passage: Passage | None
     failpoints.reach("rendered")
     _embed(run, deadline or deadline_seconds())
     failpoints.reach("after_provider")
-    _tell(run)
+    is_told = _tell(run)  # first, so that others leave a provider alone that is out
     settled = settling.settle(
         claim,
         [_result(run, task, rendered) for task, rendered in run.rendered],
@@ -68,13 +69,18 @@ def execute(claim: Claim, deadline: float | None = None, passage: Passage | None
         ),
     )
     failpoints.reach("after_commit")
+    if not is_told:
+        _tell(run)
     log.info("batch settled", space=claim.space.pk, **settled.as_log())
     return settled
 
 
 def _render(run: _Run) -> None:
     run.rendered = [(task, indexing.render(run.claim.space, task.source)) for task in run.claim.tasks]
-    run.reused = indexing.reusable(run.claim.space, (rendered for _, rendered in run.rendered))
+    run.reused = patiently(
+        lambda: indexing.reusable(run.claim.space, (rendered for _, rendered in run.rendered)),
+        "batch not begun yet",
+    )
 
 
 def _embed(run: _Run, deadline: float) -> None:
@@ -91,18 +97,21 @@ def _embed(run: _Run, deadline: float) -> None:
     run.provider_seconds = time.perf_counter() - before
 
 
-def _tell(run: _Run) -> None:
-    """What the batch learned of its provider goes to all workers before its tasks go back to the queue."""
+def _tell(run: _Run) -> bool:
+    """Tells all workers what the batch learned of its provider; False where that cannot be written now, which must
+    not keep what was paid for from being settled."""
     made, failure = run.vectors, run.vectors.failure
-    if isinstance(failure, OverBudgetError):
+    if isinstance(failure, NotAskedError):
         failure = None  # the provider said nothing
     news = breaking.news_of(failure.kind if failure else None, requests=made.requests, texts=made.texts)
     try:
         run.is_out = gate.tell(run.passage, news, failure)
         if failure and failure.kind is ErrorClass.AUTH:
             switches.pause_itself(run.claim.space.provider, failure, time.perf_counter() - run.started)
-    except (DatabaseError, InterfaceError) as error:  # what was paid for is still to be settled
+    except (DatabaseError, InterfaceError) as error:
         log.warning("provider's state not written", error=type(error).__name__)
+        return False
+    return True
 
 
 def release_connection() -> None:

@@ -28,15 +28,18 @@ _BURST_SHARE = 0.1
 _SLOT_SECONDS = 150.0
 
 
-class OverBudgetError(ProviderError):
-    """The provider was not asked, since our own limit is reached; `retry_after` says when it is not."""
+class NotAskedError(ProviderError):
+    """The provider was not asked, so nothing is known of it; the text is not at fault."""
+
+    def __init__(self, message: str, seconds: float | None = None) -> None:
+        super().__init__(ErrorClass.RATE_LIMITED, f"{message}: not asked", seconds)
+
+
+class OverBudgetError(NotAskedError):
+    """Our own limit is reached; `retry_after` says when it is not."""
 
     def __init__(self, provider: str, seconds: float) -> None:
-        super().__init__(
-            ErrorClass.RATE_LIMITED,
-            f"the budget for {provider} is spent for {seconds:.1f} s: not asked",
-            seconds,
-        )
+        super().__init__(f"the budget for {provider} is spent for {seconds:.1f} s", seconds)
 
 
 @dataclass(frozen=True)
@@ -123,10 +126,20 @@ class Limiter:
 
     @contextlib.contextmanager
     def call(self, tokens: int) -> Iterator[None]:
-        """Reserves one request with so many tokens for the length of the context. Raises OverBudgetError."""
+        """Reserves one request with so many tokens for the length of the context.
+
+        Raises OverBudgetError, or NotAskedError where the database does not answer: both leave the batch the vectors
+        that it has until then.
+        """
         token = uuid.uuid4()
-        self._reserve(token, tokens)
-        _let_go()
+        try:
+            self._reserve(token, tokens)
+        except (DatabaseError, InterfaceError) as error:
+            raise NotAskedError(
+                f"the budget for {self.provider} is unknown while the database is away"
+            ) from error
+        finally:
+            _let_go()
         try:
             yield
         finally:

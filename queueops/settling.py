@@ -1,14 +1,12 @@
 """Writes the end of a claim in one transaction: vectors, tasks, audit and metrics, all behind the claim's token."""
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
 
 from embeddings import arrays, indexing
 from embeddings.indexing import Rendered
@@ -17,14 +15,10 @@ from embeddings.vectors import WireVector
 from queueops import failpoints
 from queueops.claims import Claim, Claimed
 from queueops.models import AuditLog, Level, Metric, Outcome, Status
+from queueops.patience import patiently
 from queueops.retries import Decision, Verdict
 
 _MESSAGE_CHARACTERS = 500
-# a restart takes seconds; when it takes longer than this, leases have ended and others have the tasks
-_OUTAGE_SECONDS = 30.0
-_PAUSE_SECONDS = 0.5
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +117,7 @@ def settle(
     `by_hash` holds the vector of each chunk of the successes. While the database is gone this is tried again: the
     vectors are paid for. Where only the answer to a commit was lost, the token is gone and nothing is written twice.
     """
-    ends = time.monotonic() + _OUTAGE_SECONDS
-    while True:
-        try:
-            return _settle(claim, results, by_hash, effort)
-        except (OperationalError, InterfaceError) as error:
-            if connection.in_atomic_block or time.monotonic() > ends:
-                raise
-            log.warning("batch not settled yet; trying again", error=type(error).__name__)
-            connection.close()
-        time.sleep(_PAUSE_SECONDS)
+    return patiently(lambda: _settle(claim, results, by_hash, effort), "batch not settled yet")
 
 
 @transaction.atomic

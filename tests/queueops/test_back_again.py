@@ -6,6 +6,7 @@ from dramatiq.brokers.redis import RedisBroker
 
 from queueops import actors, breaking, doorbell
 from queueops.models import Metric, ProviderState, Task
+from tests.queueops.cutting import cut_off
 from tests.queueops.making import make_tasks
 from tests.waiting import wait_until
 
@@ -42,3 +43,9 @@ def test_within_one_interval_of_the_providers_return_its_backlog_flows(workers, 
     assert sizes[0] == 1
     assert set(Task.objects.filter(status="completed").values_list("attempts", flat=True)) == {1}
     assert not Task.objects.filter(status="failed").exists()
+
+
+def test_a_worker_that_finds_no_database_looks_again_by_itself(workers, space):
+    make_tasks(20, space)
+    cut_off(doorbell.ring, "LOCK TABLE embedding_spaces")
+    wait_until(lambda: Task.objects.filter(status="completed").count() == 20, what="the tasks")

@@ -1,0 +1,33 @@
+"""Carries on when the database comes back: a restart takes seconds, and costs a batch neither lease nor vectors."""
+
+import time
+from collections.abc import Callable
+
+import structlog
+from django.db import InterfaceError, OperationalError, connection
+
+# What is raised while the database is gone, does not take connections yet, or has ended ours.
+AWAY = (OperationalError, InterfaceError)
+# When it stays away for longer than this, leases have ended and others have the tasks.
+_SECONDS = 30.0
+_PAUSE_SECONDS = 0.5
+
+log = structlog.get_logger(__name__)
+
+
+def patiently[T](work: Callable[[], T], what: str) -> T:
+    """What `work` answers, tried again for up to 30 s while the database is gone; `what` tells the log what waits.
+
+    `work` must bear being done twice: where only the answer was lost, it has been done before. Inside a transaction,
+    which is over then, and after that time, the database's error is raised.
+    """
+    ends = time.monotonic() + _SECONDS
+    while True:
+        try:
+            return work()
+        except AWAY as error:
+            if connection.in_atomic_block or time.monotonic() > ends:
+                raise
+            log.warning(f"{what}: the database is away; trying again", error=type(error).__name__)
+            connection.close()
+        time.sleep(_PAUSE_SECONDS)
