@@ -46,6 +46,24 @@ def judge(snapshot: Snapshot) -> Health:
     return Health(Condition.OK)
 
 
+def workers(snapshot: Snapshot) -> tuple[str, str]:
+    """Whether work is being claimed, in one word for scripts ("running" or "stopped"), and a note that says why."""
+    alive = f"{snapshot.workers_alive} alive"
+    if snapshot.mode == Mode.DISABLED:
+        return "stopped", "system disabled: nothing is embedded"
+    if snapshot.paused:
+        return "stopped", f"the queue is paused{_by(snapshot)}"
+    if snapshot.mode == Mode.SYNCHRONOUS:
+        return (
+            "stopped",
+            f"synchronous: a save embeds in its request; {alive} to repair what it leaves behind",
+        )
+    told = f"{snapshot.workers_stopped} told to stop" if snapshot.workers_stopped else ""
+    if snapshot.workers_alive:
+        return "running", f"{alive}, {told}" if told else alive
+    return "stopped", told or "no worker is alive"
+
+
 def age(seconds: float) -> str:
     """A span of time in the unit a person would use: 42 s, 5 min, 3 h, 2 days."""
     for unit, length in (("days", 172_800), ("h", 7_200), ("min", 120)):

@@ -1,11 +1,14 @@
 """The verb that judges the queue: its exit code is for monitors, its sentences for people."""
 
+from typing import Any
+
 from queueops import health, snapshot
 from queueops.desk.exits import Exit
 from queueops.desk.frame import Desk
 from queueops.desk.tables import line
 from queueops.desk.verbs import Family
-from queueops.health import Condition
+from queueops.health import Condition, Health
+from queueops.snapshot import Snapshot
 
 family = Family("Judging")
 
@@ -18,7 +21,11 @@ KEYS = ("status", "reasons", *snapshot.KEYS)
 def judge(desk: Desk) -> Exit:
     now = snapshot.take()
     judged = health.judge(now)
-    fields = {"status": judged.condition, "reasons": judged.reasons, **now.as_dict()}
     sentences = judged.reasons or (judged.sentence,)
-    desk.answer(fields, line(judged.condition, COLOURS[judged.condition]), *map(line, sentences))
+    desk.answer(fields(now, judged), line(judged.condition, COLOURS[judged.condition]), *map(line, sentences))
     return _EXITS[judged.condition]
+
+
+def fields(now: Snapshot, judged: Health) -> dict[str, Any]:
+    """A snapshot with its verdict, as /stats has it."""
+    return {"status": judged.condition, "reasons": judged.reasons, **now.as_dict()}

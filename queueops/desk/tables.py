@@ -20,10 +20,14 @@ def line(value: object, style: str = "") -> Text:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[str] = ()) -> Table:
-    """A table without a frame; a cell is any value, or a Text that has its style. `right` are columns of numbers."""
+    """A table without a frame; a cell is any value, or a Text that has its style. `right` are columns of numbers; where
+    the terminal is narrow, the last two columns fold."""
     made = Table(box=None, pad_edge=False, header_style="bold")
     for head in heads:
-        made.add_column(head, justify="right" if head in right else "left", overflow="fold")
+        folds = head in heads[-2:]
+        made.add_column(
+            head, justify="right" if head in right else "left", overflow="fold", no_wrap=not folds
+        )
     for row in rows:
         made.add_row(*(cell if isinstance(cell, Text) else line(cell) for cell in row))
     return made

@@ -1,0 +1,147 @@
+"""Verbs that list tasks: what ended last, what failed and why, and every status page by page."""
+
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Sequence
+from datetime import datetime
+
+from rich.table import Table
+from rich.text import Text
+
+from queueops import tasklists
+from queueops.desk import arguments
+from queueops.desk.frame import Desk
+from queueops.desk.tables import line, plain, table
+from queueops.desk.verbs import Family
+from queueops.models import Priority, Status
+from queueops.tasklists import Page, TaskRow
+
+family = Family("Listing")
+
+COLOURS = {
+    Status.PROCESSING.value: "cyan",
+    Status.COMPLETED.value: "green",
+    Status.FAILED.value: "red",
+    Status.CANCELLED.value: "yellow",
+}
+_ERROR_CHARACTERS = 100
+
+
+def _recent_arguments(parser: ArgumentParser) -> None:
+    arguments.add_limit(parser, 20)
+
+
+@family.verb("recent", "the tasks that ended last", arguments=_recent_arguments, keys=("tasks",))
+def recent(desk: Desk, *, limit: int) -> None:
+    rows = tasklists.recent(limit)
+    desk.answer({"tasks": rows}, tasks_table(rows) if rows else "No task has ended yet.")
+
+
+def _add_paging(parser: ArgumentParser, default: int) -> None:
+    parser.add_argument(
+        "--after", type=task_id, metavar="ID", help="the page after this task, as the one before names it"
+    )
+    arguments.add_limit(parser, default)
+
+
+def _failed_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--details", action="store_true", help="each task with its whole message")
+    parser.add_argument("--error", default="", metavar="CLASS", help="only this class of error")
+    _add_paging(parser, 20)
+
+
+@family.verb(
+    "failed",
+    "the kinds of error among what failed, and the newest failures",
+    arguments=_failed_arguments,
+    keys=("kinds", "tasks", "next"),
+)
+def failed(desk: Desk, *, details: bool, error: str, after: int | None, limit: int) -> None:
+    page = tasklists.page(Status.FAILED, after=after, limit=limit, error_class=error)
+    kinds = tasklists.failure_kinds()
+    desk.answer({"kinds": kinds, **vars(page)})
+    if not page.tasks:
+        desk.show("No task has failed." if after is None and not error else "No more failed tasks.")
+        return
+    rows = [[kind.error_class or "unknown", kind.tasks, kind.newest, _cut(kind.message)] for kind in kinds]
+    desk.show(table(["error", "tasks", "newest task", "its message"], rows, ["tasks", "newest task"]), "")
+    if details:
+        for row in page.tasks:
+            desk.show(*_details(row))
+    else:
+        desk.show(tasks_table(page.tasks))
+    desk.show(*_more(page))
+
+
+def _list_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "status", choices=[str(status) for status in Status], metavar="STATUS", help="of: %(choices)s"
+    )
+    parser.add_argument("--priority", choices=[str(each) for each in Priority], help="only this priority")
+    parser.add_argument("--error", default="", metavar="CLASS", help="only this class of error")
+    _add_paging(parser, 50)
+
+
+@family.verb("list", "the tasks of a status, newest first", arguments=_list_arguments, keys=("tasks", "next"))
+def tasks(
+    desk: Desk, *, status: str, priority: str | None, error: str, after: int | None, limit: int
+) -> None:
+    page = tasklists.page(
+        Status(status),
+        after=after,
+        limit=limit,
+        error_class=error,
+        priority=Priority(priority) if priority else None,
+    )
+    desk.answer(vars(page), tasks_table(page.tasks) if page.tasks else f"No {status} tasks.", *_more(page))
+
+
+def task_id(text: str) -> int:
+    """The type of an option that is a task's id."""
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 2**63:
+        raise ArgumentTypeError(f"{text!r} is no task's id")
+    return int(text)
+
+
+def tasks_table(rows: Sequence[TaskRow]) -> Table:
+    """Tasks, one a line."""
+    heads = ("id", "status", "since (UTC)", "seconds", "tries", "priority", "article", "error or outcome")
+    return table(heads, map(_cells, rows), ("id", "seconds"))
+
+
+def _cells(row: TaskRow) -> list[object]:
+    error = f"{row.error_class} {row.error_message}".strip()
+    return [
+        row.id,
+        line(row.status, COLOURS.get(row.status, "")),
+        moment(row.since),
+        "" if row.seconds is None else f"{row.seconds:.2f}",
+        f"{row.attempts} of {row.max_attempts}",
+        row.priority,
+        row.slug,
+        _cut(error or row.outcome),
+    ]
+
+
+def _details(row: TaskRow) -> list[Text]:
+    error = f"{row.error_class}: {row.error_message}".strip(": ")
+    return [
+        line(f"task {row.id}  {row.slug}", "bold"),
+        line(
+            f"  {row.attempts} of {row.max_attempts} attempts; {row.reason or 'unknown reason'}; {row.space}"
+        ),
+        line(f"  failed {moment(row.completed_at)}  {error or 'without a message'}"),
+    ]
+
+
+def moment(time: datetime | None) -> str:
+    """A time as lists show it, to the second; empty for none."""
+    return f"{time:%Y-%m-%d %H:%M:%S}" if time else ""
+
+
+def _more(page: Page) -> list[Text]:
+    return [line(f"More: --after {page.next}", "dim")] if page.next else []
+
+
+def _cut(message: str) -> str:
+    text = plain(message)
+    return text if len(text) <= _ERROR_CHARACTERS else text[: _ERROR_CHARACTERS - 1] + "…"

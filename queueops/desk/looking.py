@@ -1,0 +1,176 @@
+"""Verbs that show the queue as a whole: status, statistics, and what was measured."""
+
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+from rich.console import RenderableType
+
+from queueops import figures, health, snapshot
+from queueops.desk import arguments, judging
+from queueops.desk.frame import Desk
+from queueops.desk.judging import COLOURS
+from queueops.desk.tables import facts, line, table
+from queueops.desk.verbs import Family
+from queueops.figures import Breakdown, Course
+from queueops.health import Health
+from queueops.models import Status
+from queueops.snapshot import COUNT_LIMIT, Snapshot
+
+family = Family("Looking")
+
+_MOST_MINUTES = 60 * 24 * 365
+
+
+@family.verb(
+    "status",
+    "who works, what waits, and whether all is well",
+    keys=("worker_status", "worker_note", *judging.KEYS),
+)
+def status(desk: Desk) -> None:
+    now = snapshot.take()
+    judged = health.judge(now)
+    word, note = health.workers(now)
+    fields = {"worker_status": word, "worker_note": note, **judging.fields(now, judged)}
+    desk.answer(
+        fields,
+        line(f"Worker Status: {word.capitalize()} ({note})", "green" if word == "running" else "yellow"),
+        line(f"Mode: {now.mode}"),
+        "Queue Statistics:",
+        *(line(f"  {each.label}: {number(now, each)}") for each in Status),
+        *verdict(judged),
+    )
+
+
+@family.verb(
+    "stats",
+    "the queue's figures: rates, ages, priorities, errors, coverage",
+    keys=(*judging.KEYS, *Breakdown.__dataclass_fields__),
+)
+def stats(desk: Desk) -> None:
+    now = snapshot.take()
+    judged = health.judge(now)
+    more = figures.breakdown()
+    desk.answer(judging.fields(now, judged) | vars(more), facts(_facts(now, more)), *verdict(judged))
+
+
+def _metrics_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--minutes",
+        type=arguments.whole(1, _MOST_MINUTES),
+        default=60,
+        metavar="N",
+        help="how far back (default: 60)",
+    )
+
+
+@family.verb(
+    "metrics",
+    "the figures by name, and what was measured lately",
+    arguments=_metrics_arguments,
+    keys=("minutes", "now", "measured"),
+)
+def metrics(desk: Desk, *, minutes: int) -> None:
+    present = gauges(snapshot.take())
+    measured = figures.courses(timedelta(minutes=minutes))
+    fields = {"minutes": minutes, "now": present, "measured": measured}
+    heads = ("name", "samples", "average", "least", "most", "sum", "last", "measured at")
+    desk.answer(
+        fields,
+        table(["now", "value"], [[name, _short(value)] for name, value in present.items()], ["value"]),
+        "",
+        line(f"In the last {minutes} minutes:"),
+        table(heads, map(_cells, measured), heads[1:7]),
+    )
+
+
+def gauges(now: Snapshot) -> dict[str, float]:
+    """The snapshot's numbers by flat names; what does not apply at present is left out."""
+    flat: dict[str, Any] = {}
+    for name, value in now.as_dict().items():
+        parts = value.items() if isinstance(value, dict) else [("", value)]
+        flat |= {f"{name}_{part}".rstrip("_"): each for part, each in parts}
+    return {
+        name: value
+        for name, value in flat.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
+def number(now: Snapshot, status: Status) -> str:
+    """How many tasks have a status: exactly, or about, where counting stopped."""
+    if now.tasks[status] < COUNT_LIMIT:
+        return f"{now.tasks[status]:,}"
+    about = now.estimated[status]
+    return f"about {about:,}" if about > COUNT_LIMIT else f"{COUNT_LIMIT:,} or more"
+
+
+def verdict(judged: Health) -> list[RenderableType]:
+    """The condition and its sentences."""
+    colour = COLOURS[judged.condition]
+    sentences = judged.reasons or (judged.sentence,)
+    return [line(f"Health: {judged.condition}", colour), *(line(f"  {sentence}") for sentence in sentences)]
+
+
+def _facts(now: Snapshot, more: Breakdown) -> list[tuple[str, object]]:
+    took = more.seconds_per_task
+    return [
+        *((each.label, number(now, each)) for each in Status),
+        ("Due", _bounded(now.due)),
+        ("Oldest due for", _span(now.oldest_due_age)),
+        ("Pending by priority", _list(more.pending_by_priority)),
+        ("Failed by error", _list(more.failed_by_error)),
+        ("Ended in 5 minutes", f"{_bounded(now.completed_5m)} completed, {_bounded(now.failed_5m)} failed"),
+        ("Ended in an hour", f"{_bounded(now.completed_1h)} completed, {_bounded(now.failed_1h)} failed"),
+        ("Tasks a second", f"{now.per_second:.1f}"),
+        ("Time left", _span(now.eta)),
+        ("Seconds a task", _durations(took.average, took.p50, took.p95)),
+        ("Workers", "{}: {}".format(*health.workers(now))),
+        ("Last claim", _ago(now.last_claim_age)),
+        ("Last sweep", _ago(now.sweep_age)),
+        ("Expired leases", _bounded(now.expired_leases)),
+        ("Mode", now.mode),
+        ("Space", now.space or "none serves yet"),
+        ("Articles", f"{now.articles:,}"),
+        ("Found by their text", _coverage(now)),
+    ]
+
+
+def _coverage(now: Snapshot) -> str:
+    percent = int(now.coverage * 1000) / 10  # rounded down: 100 means all
+    counted = f", counted {health.age(now.coverage_age)} ago" if now.coverage_age else ""
+    return f"{now.embedded:,} ({percent:g}%{counted})"
+
+
+def _bounded(count: int) -> str:
+    return f"{COUNT_LIMIT:,}+" if count >= COUNT_LIMIT else f"{count:,}"
+
+
+def _list(numbers: dict[str, int]) -> str:
+    return (
+        ", ".join(f"{name or 'unknown'} {_bounded(count)}" for name, count in numbers.items() if count)
+        or "none"
+    )
+
+
+def _span(seconds: float | None) -> str:
+    return "-" if seconds is None else health.age(seconds)
+
+
+def _ago(seconds: float | None) -> str:
+    return "never" if seconds is None else f"{health.age(seconds)} ago"
+
+
+def _durations(average: float | None, p50: float | None, p95: float | None) -> str:
+    if average is None or p50 is None or p95 is None:
+        return "-"
+    return f"average {average:.3f}, median {p50:.3f}, 95% below {p95:.3f}"
+
+
+def _cells(course: Course) -> list[object]:
+    numbers = [course.average, course.least, course.most, course.sum, course.last]
+    return [course.name, f"{course.samples:,}", *map(_short, numbers), f"{course.last_at:%Y-%m-%d %H:%M:%S}"]
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.3f}".rstrip("0").rstrip(".")

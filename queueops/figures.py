@@ -1,0 +1,101 @@
+"""Figures beyond the snapshot, each read in bounded time: how pending and failed tasks divide, how long tasks take, and
+what was measured over a span of time."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+from queueops import tasklists
+from queueops.models import Priority
+from queueops.snapshot import COUNT_LIMIT
+
+
+@dataclass(frozen=True)
+class Durations:
+    """Of the attempts that completed in the last hour, COUNT_LIMIT at most; in seconds, None where there is none."""
+
+    tasks: int
+    average: float | None
+    p50: float | None
+    p95: float | None
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """Counts of pending tasks stop at COUNT_LIMIT a priority; errors are those of the newest failures."""
+
+    pending_by_priority: dict[str, int]
+    failed_by_error: dict[str, int]
+    seconds_per_task: Durations
+
+
+@dataclass(frozen=True)
+class Course:
+    """One number over a span of time: COUNT_LIMIT of its newest samples at most, and the very newest even when it is
+    older."""
+
+    name: str
+    samples: int
+    average: float | None
+    least: float | None
+    most: float | None
+    sum: float | None
+    last: float
+    last_at: datetime
+
+
+# Each rank is a stretch of embedding_tasks_due in each space.
+_BY_PRIORITY = """
+SELECT p.priority, sum(waiting.tasks)::bigint
+FROM unnest(%(priorities)s::text[], %(ranks)s::smallint[]) AS p (priority, rank), embedding_spaces s,
+     LATERAL (SELECT count(*) AS tasks FROM (
+        SELECT FROM embedding_tasks
+        WHERE status = 'pending' AND space_id = s.id AND priority_rank = p.rank LIMIT %(limit)s) t) waiting
+GROUP BY p.priority, p.rank ORDER BY p.rank
+"""
+_DURATIONS = """
+SELECT count(*), avg(seconds), percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds),
+       percentile_cont(0.95) WITHIN GROUP (ORDER BY seconds)
+FROM (SELECT extract(epoch FROM completed_at - processed_at)::float8 AS seconds FROM embedding_tasks
+      WHERE completed_at > statement_timestamp() - interval '1 hour' AND status = 'completed'
+      ORDER BY completed_at DESC LIMIT %s) ended
+"""
+# The names are found one after another in the index, whose first column they are.
+_COURSES = """
+WITH RECURSIVE names AS (
+    SELECT min(name) AS name FROM performance_metrics
+    UNION ALL
+    SELECT (SELECT min(name) FROM performance_metrics WHERE name > names.name) FROM names
+    WHERE names.name IS NOT NULL
+)
+SELECT names.name, span.samples, span.average, span.least, span.most, span.sum, newest.value, newest.timestamp
+FROM names,
+LATERAL (SELECT count(*) AS samples, avg(value) AS average, min(value) AS least, max(value) AS most, sum(value) AS sum
+         FROM (SELECT value FROM performance_metrics
+               WHERE name = names.name AND timestamp > statement_timestamp() - %s * interval '1 second'
+               ORDER BY timestamp DESC LIMIT %s) t) span,
+LATERAL (SELECT value, timestamp FROM performance_metrics WHERE name = names.name
+         ORDER BY timestamp DESC LIMIT 1) newest
+WHERE names.name IS NOT NULL ORDER BY names.name
+"""
+
+
+def breakdown() -> Breakdown:
+    """How pending and failed tasks divide, and how long tasks take."""
+    with connection.cursor() as cursor:
+        ranks = list(range(1, len(Priority) + 1))
+        priorities = [Priority.HIGH.value, Priority.NORMAL.value, Priority.LOW.value]
+        cursor.execute(_BY_PRIORITY, {"priorities": priorities, "ranks": ranks, "limit": COUNT_LIMIT})
+        by_priority = dict.fromkeys(priorities, 0) | dict(cursor.fetchall())
+        cursor.execute(_DURATIONS, [COUNT_LIMIT])
+        durations = Durations(*cursor.fetchone())
+    by_error = {kind.error_class: kind.tasks for kind in tasklists.failure_kinds()}
+    return Breakdown(by_priority, by_error, durations)
+
+
+def courses(span: timedelta) -> list[Course]:
+    """Every number that was ever measured, with its course over the last `span`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COURSES, [span.total_seconds(), COUNT_LIMIT])
+        return [Course(*row) for row in cursor.fetchall()]

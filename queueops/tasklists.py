@@ -1,0 +1,124 @@
+"""Lists of tasks for every face: pages by key, what ended last, and the kinds of error among what failed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Max, Q
+
+from embeddings.models import Space
+from queueops.models import Priority, Status, Task
+from queueops.models.task import TaskQuerySet
+
+# The kinds of error are told of so many of the newest failures.
+NEWEST = 1_000
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """A task as lists show it. `space` is the space's name, `reason` why the task was made."""
+
+    id: int
+    slug: str
+    status: str
+    priority: str
+    attempts: int
+    max_attempts: int
+    created_at: datetime
+    scheduled_at: datetime
+    processed_at: datetime | None
+    completed_at: datetime | None
+    lease_expires_at: datetime | None
+    claimed_by: str
+    outcome: str
+    error_class: str
+    error_message: str
+    reason: str
+    space: str
+
+    @property
+    def since(self) -> datetime:
+        """Since when it is what it is: ended, held by a worker, or due."""
+        if self.status == Status.PROCESSING:
+            return self.processed_at or self.scheduled_at
+        return self.completed_at or self.scheduled_at
+
+    @property
+    def seconds(self) -> float | None:
+        """How long its last attempt took, where both ends are known."""
+        if self.processed_at is None or self.completed_at is None:
+            return None
+        return (self.completed_at - self.processed_at).total_seconds()
+
+
+@dataclass(frozen=True)
+class Page:
+    """Tasks, the newest first; `next` is the id to ask on from, None on the last page."""
+
+    tasks: list[TaskRow]
+    next: int | None
+
+
+@dataclass(frozen=True)
+class FailureKind:
+    """One class of error among the newest failures. `newest` is the id of the newest such task, `message` what it
+    says."""
+
+    error_class: str
+    tasks: int
+    newest: int
+    message: str
+
+
+def page(
+    status: Status,
+    *,
+    after: int | None = None,
+    limit: int = 50,
+    error_class: str = "",
+    priority: Priority | None = None,
+) -> Page:
+    """Tasks of a status, newest first, those with an id below `after` where it is given."""
+    wanted = Q(status=status)
+    if after is not None:
+        wanted &= Q(pk__lt=after)
+    if error_class:
+        wanted &= Q(error_class=error_class)
+    if priority:
+        wanted &= Q(priority=priority)
+    rows = _rows(Task.objects.filter(wanted).newest_first()[: limit + 1])
+    is_more = len(rows) > limit
+    return Page(rows[:limit], rows[limit - 1].id if is_more else None)
+
+
+def recent(limit: int) -> list[TaskRow]:
+    """The tasks that ended last, however they ended."""
+    return _rows(Task.objects.filter(completed_at__isnull=False).order_by("-completed_at")[:limit])
+
+
+def failure_kinds() -> list[FailureKind]:
+    """The classes of error among the newest failures, the most frequent first."""
+    newest = Task.objects.failed().newest_first().values("pk")[:NEWEST]
+    counted = (
+        Task.objects.filter(pk__in=newest)
+        .values("error_class")
+        .annotate(tasks=Count("pk"), newest=Max("pk"))
+        .order_by("-tasks", "error_class")
+    )
+    kinds = list(counted)
+    said = dict(Task.objects.filter(pk__in=[k["newest"] for k in kinds]).values_list("pk", "error_message"))
+    return [FailureKind(**kind, message=said.get(kind["newest"], "")) for kind in kinds]
+
+
+_FIELDS = [name for name in TaskRow.__dataclass_fields__ if name not in {"reason", "space"}]
+
+
+def _rows(tasks: TaskQuerySet) -> list[TaskRow]:
+    spaces = {space.pk: str(space) for space in Space.objects.all()}
+    return [_row(row, spaces) for row in tasks.values(*_FIELDS, "metadata", "space_id")]
+
+
+def _row(row: dict[str, Any], spaces: dict[int, str]) -> TaskRow:
+    metadata, space_id = row.pop("metadata"), row.pop("space_id")
+    reason = str(metadata.get("reason", "")) if isinstance(metadata, dict) else ""
+    return TaskRow(**row, reason=reason, space=spaces.get(space_id, str(space_id)))
