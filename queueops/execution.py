@@ -12,7 +12,7 @@ from embeddings import indexing
 from embeddings.indexing import Rendered, Vectors
 from embeddings.providers.errors import ErrorClass, ProviderError
 from embeddings.vectors import WireVector
-from queueops import breaking, failpoints, gate, limiter, retries, settling, switches
+from queueops import breaking, failpoints, gate, limiter, retries, settling, suspects, switches
 from queueops.claims import Claim, Claimed
 from queueops.gate import Passage
 from queueops.limiter import NotAskedError
@@ -87,9 +87,9 @@ def _embed(run: _Run, deadline: float) -> None:
     release_connection()
     failpoints.reach("before_provider")
     before = time.perf_counter()
-    run.vectors = indexing.embed(
+    run.vectors = suspects.embed(
         run.claim.space,
-        (rendered for _, rendered in run.rendered),
+        [rendered for _, rendered in run.rendered],
         run.reused,
         min(deadline, breaking.CANARY_SECONDS) if run.passage.canary else deadline,
         limiter.meter(run.claim.space.provider),

@@ -130,7 +130,9 @@ class Service:
             )
             return refusal(shape, 400, "max_tokens_per_request", message)
         if limits.poison and any(limits.poison in text for text in texts):
-            return refusal(shape, 400, "invalid_input", "One of the inputs is refused.")
+            return refusal(
+                shape, self._settings.poison_status, "invalid_input", "One of the inputs is refused."
+            )
         return None
 
     def _embedded(

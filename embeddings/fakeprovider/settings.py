@@ -71,7 +71,8 @@ class Settings(BaseModel):
         default="1", description="the Retry-After of 429 and 503: seconds, a date, '' for none"
     )
     hang_s: float = Field(default=120, ge=0, description="how long a hang lasts, and a dripping answer takes")
-    poison: str = Field(default="", description="a request with a text that contains this gets 400")
+    poison: str = Field(default="", description="a request with a text that contains this gets poison_status")
+    poison_status: int = Field(default=400, ge=400, le=599, description="the status of a poisoned request")
     fail_next: tuple[str, ...] = Field(
         default=(), description=f"faults for the next requests in turn: {', '.join(FAULTS)}"
     )

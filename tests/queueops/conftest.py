@@ -43,6 +43,7 @@ NO_FAULTS = {
     "rate_500": 0,
     "rate_hang": 0,
     "poison": "",
+    "poison_status": 400,
     "fail_next": [],
     "max_inputs": 2_048,
     "max_tokens_per_request": 300_000,

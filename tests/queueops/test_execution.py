@@ -206,7 +206,7 @@ def test_an_answer_in_another_order_is_put_right(run, provider):
 def test_a_task_is_parked_with_its_reason_once_its_attempts_are_spent(run, provider, settings):
     settings.EMBEDDING_MAX_RETRIES = 2
     make_article()
-    provider.config(fail_next=["500"] * 2)
+    provider.config(fail_next=["500"] * 4)  # the text's, and those of a harmless one
     assert run().retried == 1
     Task.objects.update(scheduled_at="2000-01-01T00:00Z")
     assert run().failed == 1

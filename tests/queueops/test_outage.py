@@ -83,7 +83,9 @@ def test_a_provider_with_errors_of_its_own_is_left_alone_too_and_parks_nothing(w
     assert not Task.objects.exclude(status="pending").exists()
     assert set(Task.objects.values_list("attempts", flat=True)) == {2}  # before it was known to be out
     assert provider.stats()["max_batch"] == 30
-    assert provider.stats()["texts"] == 3 * 30 + 7  # three batches, then canaries
+    assert (
+        provider.stats()["texts"] == 3 * 30 + 7 + 10
+    )  # three batches, then canaries, and a harmless one each time
 
 
 def test_while_it_is_out_one_canary_an_interval_asks_and_the_interval_grows(work, space, provider, fail):
@@ -313,3 +315,68 @@ def test_a_text_refused_among_a_hundred_leaves_the_others_their_vectors(work, sp
         work()
         assert sorted(Task.objects.values_list("status", flat=True)) == ["completed"] * 99 + ["failed"]
         assert provider.stats()["requests"] - 1 <= 2 * math.log2(100) + 2
+
+
+@pytest.fixture
+def fail_over(provider):
+    """From now on every request that has a text with this in it gets a 500."""
+    return lambda text: provider.config(poison=text, poison_status=500)
+
+
+def test_a_text_its_provider_fails_over_is_parked_and_costs_no_other_text_a_thing(
+    work, space, provider, settings, fail_over
+):
+    settings.EMBEDDING_BATCH_SIZE = 100
+    poisoned = make_tasks(100, space)[61]
+    Article.objects.filter(pk=poisoned.article_id).update(content="POISON")
+    fail_over("POISON")
+    work()
+    assert Task.objects.filter(status="completed", attempts=1).count() == 99
+    assert provider.stats()["requests"] <= 2 * math.log2(100) + 3
+    asked = provider.stats()["requests"]
+    for _ in range(2):
+        assert Task.objects.get(pk=poisoned.pk).status == "pending"
+        let_the_interval_pass()
+        work()
+    parked = Task.objects.get(pk=poisoned.pk)
+    assert (parked.status, parked.attempts, parked.error_class) == ("failed", 3, "transient")
+    assert provider.stats()["requests"] == asked + 2 * 2  # it, and a harmless one
+    assert gate.ask("openai").wait == 0
+
+
+def test_a_canary_that_its_provider_fails_over_does_not_keep_it_out(work, space, provider, fail_over):
+    make_article("Poisoned", "POISON")
+    fail_over("POISON")
+    ProviderState.objects.create(name="openai", breaker="open", retry_at=PAST, failures=3, openings=1)
+    other = make_article("Other", "Another text.")
+    assert work().tasks == 2
+    assert other.embeddings.exists()
+    assert state().breaker == "closed"
+
+
+def test_two_texts_its_provider_fails_over_are_both_found(work, space, provider, fail_over):
+    tasks = make_tasks(40, space)
+    Article.objects.filter(pk__in=[tasks[3].article_id, tasks[30].article_id]).update(content="POISON")
+    fail_over("POISON")
+    work()
+    assert Task.objects.filter(status="completed", attempts=1).count() == 38
+    assert set(Task.objects.pending().values_list("pk", flat=True)) == {tasks[3].pk, tasks[30].pk}
+
+
+def test_a_provider_that_fails_over_every_text_but_a_harmless_one_is_out(work, space, provider, fail_over):
+    make_tasks(30, space)
+    fail_over("Text")
+    for _ in range(3):
+        work()
+        let_the_interval_pass()
+    assert state().breaker == "open"
+    assert provider.stats()["requests"] <= 3 * (math.log2(30) + 4)
+    assert not Task.objects.exclude(status="pending").exists()
+
+
+def test_a_search_for_the_text_at_fault_ends_when_the_provider_wants_a_pause(work, space, provider):
+    make_tasks(8, space)
+    provider.config(fail_next=["500", "reordered", "429"], retry_after=7)
+    assert work().wait == pytest.approx(7, abs=1)
+    assert provider.stats()["requests"] == 3
+    assert set(Task.objects.values_list("status", "attempts")) == {("pending", 0)}
