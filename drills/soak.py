@@ -17,7 +17,7 @@ from benchmarks.tools.report import say
 from benchmarks.tools.usage import tree_mib
 from config.stack import members
 from config.stack.processes import Process
-from drills import faults
+from drills import faults_broker, faults_database, faults_workers
 from drills.system import LEASE_SECONDS, System
 
 _LATENCY_MS = 40.0
@@ -31,9 +31,9 @@ _GROWTH_ALLOWED = 1.35
 def freeze(system: System) -> None:
     """Past the lease, then on."""
     frozen = system.kept[0].process
-    faults.signal_group(frozen, signal.SIGSTOP)
+    faults_workers.signal_group(frozen, signal.SIGSTOP)
     system.stack.pause(LEASE_SECONDS * 1.5)
-    faults.signal_group(frozen, signal.SIGCONT)
+    faults_workers.signal_group(frozen, signal.SIGCONT)
 
 
 def stumble(system: System) -> None:
@@ -44,14 +44,14 @@ def stumble(system: System) -> None:
 
 
 STROKES: dict[str, Callable[[System], object]] = {
-    "kill worker": faults.kill_worker,
+    "kill worker": faults_workers.kill_worker,
     "freeze worker": freeze,
     "stop worker": lambda system: system.kept[0].stop(),
-    "empty broker": faults.flush_broker,
-    "kill broker": faults.restart_broker,
-    "restart database": faults.restart_database,
-    "crash database": faults.crash_database,
-    "end connections": faults.end_connections,
+    "empty broker": faults_broker.flush_broker,
+    "kill broker": faults_broker.restart_broker,
+    "restart database": faults_database.restart_database,
+    "crash database": faults_database.crash_database,
+    "end connections": faults_database.end_connections,
     "provider stumbles": stumble,
 }
 

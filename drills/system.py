@@ -9,12 +9,14 @@ from typing import Any, Self
 
 import psycopg
 from django.db import connection
+from django.test.utils import override_settings
 
 from benchmarks.tools import writing
 from benchmarks.tools.stack import Stack, own_stack
-from config.stack import members
+from config.stack import members, paths
 from config.stack.processes import Process
 from config.stack.service import Service
+from drills.proxy import PASS, Proxy
 
 LEASE_SECONDS = 5.0
 SWEEP_SECONDS = 0.5
@@ -67,19 +69,27 @@ class Victim:
 
 
 class System:
-    """One stack, its workers, and the questions a drill asks."""
+    """One stack, its workers, and the questions a drill asks.
+
+    The drill itself is connected directly; processes that it starts go through the proxies while `is_proxied`, and
+    with `environment` on top of the stack's own.
+    """
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.kept: list[Service] = []
         self.restarts = 0
+        self.is_proxied = False
+        self.environment: dict[str, str] = {}
+        self.to_database = Proxy(str(stack.postgres.socket_dir / ".s.PGSQL.5432"))
+        self.to_broker = Proxy(str(paths.valkey_socket(stack.valkey.socket_dir)))
 
     # --- processes -------------------------------------------------------------------------------------
 
     def start_workers(self, failpoint: str = "", *, kept: bool = True) -> Service:
         """A Dramatiq master with its processes; one that is kept is started again when it ends."""
         service = members.workers()
-        _arm(service.process, failpoint)
+        self._arm(service.process, failpoint)
         service.process.start()
         if kept:
             self.kept.append(service)
@@ -90,7 +100,7 @@ class System:
         process = Process(
             "saver", [sys.executable, "-m", "drills.saver", str(count)], env=members.child_environment()
         )
-        _arm(process, failpoint)
+        self._arm(process, failpoint)
         return process
 
     def tend(self) -> None:
@@ -101,16 +111,30 @@ class System:
                 self.restarts += 1
 
     def end_workers(self) -> None:
-        """Kills all kept workers and forgets their rows; for between two trials, when nothing is under way."""
+        """Kills all kept workers and forgets their rows; for between two trials, when nothing is under way.
+
+        Those that are started next have straight ways to the servers again."""
         for service in self.kept:
             service.process.kill()
             service.process.exited.wait()
         self.kept.clear()
         self.execute("DELETE FROM embedding_worker_status")
+        self.is_proxied, self.environment = False, {}
+        self.to_database.rules = self.to_broker.rules = PASS
 
     def await_workers(self, count: int) -> None:
         """Waits until so many worker processes have registered."""
         self.wait(lambda: self.value(_WORKERS) >= count, "workers")
+
+    def _arm(self, process: Process, failpoint: str) -> None:
+        routes = {
+            "DATABASE_URL": f"postgresql://{paths.DATABASE_USER}@127.0.0.1:{self.to_database.port}/{paths.DATABASE}",
+            "REDIS_URL": self.broker_url,
+        }
+        ways = routes if self.is_proxied else {}
+        process.env = {
+            **(process.env or os.environ), **ways, **self.environment, "VECTORPRESS_FAILPOINT": failpoint,
+        }  # fmt: skip
 
     # --- load ------------------------------------------------------------------------------------------
 
@@ -119,7 +143,11 @@ class System:
         self.stack.empty()
         self.stack.provider.configure(latency_ms=latency_ms)
         if count:
-            writing.write_articles(self.stack, count, with_tasks=with_tasks)
+            self.add(count, with_tasks=with_tasks)
+
+    def add(self, count: int, *, with_tasks: bool = True) -> None:
+        """`count` articles more; the tables may be in use, which an emptying would deadlock with."""
+        writing.write_articles(self.stack, count, with_tasks=with_tasks)
 
     # --- questions -------------------------------------------------------------------------------------
 
@@ -179,6 +207,21 @@ class System:
         finally:
             connection.close()
 
+    @property
+    def broker_url(self) -> str:
+        """Where the broker is for those who must go through the proxy."""
+        return f"redis://127.0.0.1:{self.to_broker.port}/0"
+
+    def health(self) -> tuple[str, list[str]]:
+        """(condition, reasons) as a process would give them that reaches the broker through the proxy."""
+        connection.close()
+        try:
+            with override_settings(REDIS_URL=self.broker_url):
+                found = self.stack.load("queueops.health.judge")(self.stack.load("queueops.snapshot.take")())
+            return str(found.condition), list(found.reasons)
+        finally:
+            connection.close()
+
     def wasted(self) -> int:
         """Texts the provider was sent beyond one for each article."""
         return int(self.stack.provider.stats()["texts"]) - int(self.value("SELECT count(*) FROM articles"))
@@ -196,7 +239,5 @@ class System:
             finally:
                 for service in system.kept:
                     service.process.kill()
-
-
-def _arm(process: Process, failpoint: str) -> None:
-    process.env = {**(process.env or os.environ), "VECTORPRESS_FAILPOINT": failpoint}
+                system.to_database.close()
+                system.to_broker.close()

@@ -5,12 +5,19 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.tools.report import machine, versions
 
 _COLUMNS = ("fault", "trials", "median s", "worst s", "lost", "texts wasted", "broken")
-_ROW = "{:<28} {:>6} {:>9} {:>8} {:>5} {:>13} {:>7}"
+_ROW = "{:<36} {:>6} {:>9} {:>8} {:>5} {:>13} {:>7}"
+
+
+class Struck(NamedTuple):
+    """What a fault leaves behind: when recovery began to count, and what is wrong already."""
+
+    since: float
+    broken: list[str]
 
 
 @dataclass(frozen=True)

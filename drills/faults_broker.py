@@ -1,0 +1,204 @@
+"""What can happen to the broker: it may forget, vanish, fall silent or refuse writes, and say what nobody sent."""
+
+import json
+import random
+import shutil
+import signal
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from redis import Redis
+
+from config.stack.processes import Process
+from drills.proxy import PASS, Rules
+from drills.servers import restart
+from drills.system import System
+from drills.trials import Struck
+
+_QUEUE = "dramatiq:embed"
+_SAVES = 30
+# A save takes some milliseconds; this is far from both that and any time-out, on a busy machine too.
+_SLOW_SAVE_SECONDS = 1.0
+_SECONDS_TO_WORK = 40.0
+_SECONDS_TO_HEAR = 30.0
+_NOBODY = ("127.0.0.1", "1")
+_HUGE = 5_000_000
+
+
+def flush_broker(system: System) -> Struck:
+    """Every wake-up is gone."""
+    with _client(system) as client:
+        client.flushall()
+    return Struck(time.monotonic(), [])
+
+
+def restart_broker(system: System) -> Struck:
+    """Killed, and started with what it had on disk."""
+    return restart(system.stack.valkey, signal.SIGKILL)
+
+
+def restart_empty_broker(system: System) -> Struck:
+    """Killed, and started with nothing, as one without persistence is."""
+    folder = system.stack.valkey.data_dir / "appendonlydir"
+    found = restart(system.stack.valkey, signal.SIGKILL, meanwhile=lambda: shutil.rmtree(folder))
+    return Struck(found.since, _deaf(system))
+
+
+def refuse_broker(system: System) -> Struck:
+    """It cannot be reached for a while."""
+
+    @contextmanager
+    def outage() -> Iterator[None]:
+        system.to_broker.rules = Rules(refuse=True)
+        system.to_broker.cut()
+        yield
+        system.to_broker.rules = PASS
+
+    return _without(system, outage(), "does not answer")
+
+
+def silence_broker(system: System) -> Struck:
+    """It hears everything, and its replies are lost."""
+
+    @contextmanager
+    def outage() -> Iterator[None]:
+        system.to_broker.rules = Rules(swallow=True)
+        yield
+        system.to_broker.rules = PASS
+
+    return _without(system, outage(), "does not answer in time")
+
+
+def make_broker_a_replica(system: System) -> Struck:
+    """Of a server that is not there, as after a failover: it answers READONLY to every write."""
+
+    @contextmanager
+    def outage() -> Iterator[None]:
+        with _client(system) as client:
+            client.replicaof(*_NOBODY)
+            yield
+            client.replicaof("NO", "ONE")
+
+    return _without(system, outage(), "it is a replica")
+
+
+def fill_broker(system: System) -> Struck:
+    """It answers OOM to every write."""
+
+    @contextmanager
+    def outage() -> Iterator[None]:
+        with _client(system) as client:
+            client.config_set("maxmemory", 1)
+            yield
+            client.config_set("maxmemory", 0)
+
+    return _without(system, outage(), "it is out of memory")
+
+
+def send_foreign_messages(system: System) -> Struck:
+    """What no Vectorpress ever sent: no JSON, no message, of other queues and actors, huge."""
+    messages: list[bytes] = [
+        b"not JSON at all", b"\xff\xfe\x00", b"", b"[]", b"null", b"{}", b"7",
+        _message(queue_name="elsewhere"),
+        _message(actor_name="nobody_knows_me"),
+        _message(args=[1, 2, 3], kwargs={"v": {}, "other": None}),
+        _message(options=None),
+        _message(options={"eta": "tomorrow"}),
+        _message(options={"eta": 2**60}),
+        _message(kwargs={"v": "x" * _HUGE}),
+        b"x" * _HUGE,
+    ]  # fmt: skip
+    _push(system, messages)
+    return Struck(time.monotonic(), _deaf(system))
+
+
+def double_messages(system: System) -> Struck:
+    """Each wake-up five times, in any order, those of older and newer versions among them."""
+    messages = [_message(kwargs={"v": version}) for version in (0, 1, 1, 1, 2) for _ in range(40)]
+    random.Random(7).shuffle(messages)
+    _push(system, messages)
+    return Struck(time.monotonic(), _deaf(system))
+
+
+def _without(system: System, outage: Any, says: str) -> Struck:
+    """Saves while the broker is of no use: they are quick, their articles are embedded, and health says why it is
+    degraded. Recovery counts from when it is of use again, and lasts until workers hear a ring."""
+    with outage:
+        broken = _slow_saves(system)
+        broken += _health_without(system, says)
+        broken += _unless(
+            system, system.is_at_rest, "the backlog to be worked off without it", _SECONDS_TO_WORK
+        )
+        if says.startswith("does not answer in"):
+            broken += [] if system.to_broker.swallowed else ["no reply was lost"]
+    since = time.monotonic()
+    return Struck(since, broken + _deaf(system))
+
+
+def _slow_saves(system: System) -> list[str]:
+    told: list[str] = []
+    saver = system.start_saver(_SAVES)
+    saver.on_line = lambda _, line: told.extend(line.split()[1:] if line.startswith("slowest ") else ())
+    saver.start()
+    if not saver.exited.wait(_SECONDS_TO_WORK) or saver.returncode:
+        saver.kill()
+        return [f"saves without the broker {_ended(saver)}"]
+    slowest = float(told[-1])
+    return [f"a save without the broker took {slowest:g} s"] if slowest > _SLOW_SAVE_SECONDS else []
+
+
+def _ended(saver: Process) -> str:
+    return f"{saver.describe_end() if saver.returncode is not None else 'hang'}{saver.last_words()}"
+
+
+def _health_without(system: System, says: str) -> list[str]:
+    condition, reasons = system.health()
+    if condition == "degraded" and any("The broker" in reason and says in reason for reason in reasons):
+        return []
+    return [f"health says {condition}: {reasons}"]
+
+
+def _deaf(system: System) -> list[str]:
+    """Sends a ring, and says so when nobody takes it."""
+    _push(system, [_message()])
+    with _client(system) as client:
+        return _unless(
+            system, lambda: not client.llen(_QUEUE), "the workers to hear a ring", _SECONDS_TO_HEAR
+        )
+
+
+def _unless(system: System, condition: Callable[[], object], what: str, seconds: float) -> list[str]:
+    try:
+        system.wait(condition, what, seconds)
+    except TimeoutError as error:
+        return [str(error)]
+    return []
+
+
+def _push(system: System, messages: list[bytes]) -> None:
+    """Lays messages on the queue as Dramatiq does: the body in a hash, its id in a list."""
+    with _client(system) as client:
+        for body in messages:
+            number = str(uuid.uuid4())
+            client.hset(f"{_QUEUE}.msgs", number, body)
+            client.rpush(_QUEUE, number)
+
+
+def _message(**fields: Any) -> bytes:
+    usual = {
+        "queue_name": "embed",
+        "actor_name": "embed_due",
+        "args": [],
+        "kwargs": {"v": 1},
+        "options": {"redis_message_id": str(uuid.uuid4())},
+        "message_id": str(uuid.uuid4()),
+        "message_timestamp": 1_700_000_000_000,
+    }
+    return json.dumps(usual | fields).encode()
+
+
+def _client(system: System) -> Any:
+    return Redis.from_url(system.stack.valkey.url)

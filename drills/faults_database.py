@@ -1,0 +1,95 @@
+"""What can happen to the database and to the connections that lead to it."""
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator
+
+import psycopg
+
+from drills.proxy import PASS, Rules
+from drills.servers import restart
+from drills.system import System
+from drills.trials import Struck
+
+_TIMES = 3
+_BETWEEN_SECONDS = 0.4
+_SLOW_SECONDS = 5.0
+_DELAY_SECONDS = 0.05
+_FULL_SECONDS = 8.0
+_TERMINATE = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
+
+
+def restart_database(system: System) -> Struck:
+    """A fast shutdown: sessions end, transactions roll back."""
+    return restart(system.stack.postgres, signal.SIGINT)
+
+
+def crash_database(system: System) -> Struck:
+    """An immediate shutdown: the server recovers from its log."""
+    return restart(system.stack.postgres, signal.SIGQUIT)
+
+
+def end_connections(system: System) -> Struck:
+    """All of them at once, as a failover does."""
+    system.value(_TERMINATE)
+    return Struck(time.monotonic(), [])
+
+
+def cut_connections(system: System) -> Struck:
+    """On the way, so that neither side said goodbye; again and again."""
+    for _ in range(_TIMES):
+        system.to_database.cut()
+        time.sleep(_BETWEEN_SECONDS)
+    return Struck(time.monotonic(), [])
+
+
+def cut_replies(system: System) -> Struck:
+    """In the middle of an answer, each connection for itself."""
+    system.to_database.rules = Rules(cut_after=2_000)
+    time.sleep(_BETWEEN_SECONDS * _TIMES)
+    system.to_database.rules = PASS
+    return Struck(time.monotonic(), [])
+
+
+def lose_answers(system: System) -> Struck:
+    """The server does what it was asked, commits among it, and nobody hears that it did."""
+    for _ in range(_TIMES):
+        system.to_database.rules = Rules(swallow=True)
+        time.sleep(_BETWEEN_SECONDS)
+        system.to_database.rules = PASS
+        system.to_database.cut()
+        time.sleep(_BETWEEN_SECONDS)
+    swallowed = system.to_database.swallowed
+    return Struck(time.monotonic(), [] if swallowed else ["no answer was lost"])
+
+
+def slow_database(system: System) -> Struck:
+    """Every answer is late for a while."""
+    system.to_database.rules = Rules(delay_seconds=_DELAY_SECONDS)
+    time.sleep(_SLOW_SECONDS)
+    system.to_database.rules = PASS
+    return Struck(time.monotonic(), [])
+
+
+def fill_connections(system: System) -> Struck:
+    """Others hold every connection the server has, and give them back."""
+    with _all_connections(system):
+        time.sleep(_FULL_SECONDS)
+    return Struck(time.monotonic(), [])
+
+
+@contextlib.contextmanager
+def _all_connections(system: System) -> Iterator[None]:
+    """Takes what is free, then ends those of the workers and takes these too, until nothing is left."""
+    with contextlib.ExitStack() as held:
+        for cut in (False, True, True):
+            if cut:
+                system.to_database.cut()
+            with contextlib.suppress(psycopg.OperationalError):  # too many clients
+                while True:
+                    held.enter_context(psycopg.connect(system.stack.postgres.url))
+        yield

@@ -1,0 +1,68 @@
+"""What can happen to worker processes and to the provider they ask."""
+
+import os
+import signal
+import time
+
+from config.stack.processes import Process
+from drills.system import System
+from drills.trials import Struck
+
+LATENCY_MS = 150.0  # most workers wait for the provider when the fault strikes
+_OUTAGE_SECONDS = 15.0
+_BOOT_SECONDS = 60.0
+_LOST = "SELECT coalesce(sum(value), 0)::int FROM performance_metrics WHERE name = 'batch_lost'"
+_CHARGED = """
+SELECT count(*) FROM embedding_tasks WHERE status = 'processing' OR status = 'pending' AND attempts > 0
+"""
+
+
+def kill_worker(system: System) -> Struck:
+    """The whole group at once, as the end of a machine or a container does."""
+    since = time.monotonic()
+    system.kept[0].process.kill()
+    return Struck(since, [])
+
+
+def freeze_worker(system: System) -> Struck:
+    """Past its lease, while another finishes its work; what it then writes must change nothing."""
+    frozen = system.kept[0].process
+    signal_group(frozen, signal.SIGSTOP)
+    since = time.monotonic()
+    system.start_workers()
+    system.wait(system.is_at_rest, "the other worker to finish")
+    finished = time.monotonic() - since
+    refused = system.value(_LOST)
+    signal_group(frozen, signal.SIGCONT)
+    try:
+        system.wait(lambda: system.value(_LOST) > refused, "the thawed worker to be refused", 30)
+    except TimeoutError as error:
+        return Struck(time.monotonic() - finished, [str(error)])
+    return Struck(time.monotonic() - finished, [])
+
+
+def stop_worker(system: System) -> Struck:
+    """In good order: what is not finished goes back uncharged."""
+    worker = system.kept[0]
+    since = time.monotonic()
+    in_order = worker.process.stop(worker.grace)
+    charged = system.value(_CHARGED)
+    broken = [] if in_order else ["the worker did not stop within its grace"]
+    return Struck(since, broken + ([f"{charged} tasks were kept or charged"] if charged else []))
+
+
+def stop_provider(system: System) -> Struck:
+    """Nothing listens for a while; the backlog waits, and nothing is parked."""
+    provider = system.stack.provider
+    provider.process.kill()
+    provider.process.exited.wait()
+    time.sleep(_OUTAGE_SECONDS)
+    provider.start(_BOOT_SECONDS)
+    provider.configure(latency_ms=LATENCY_MS)
+    return Struck(time.monotonic(), [])
+
+
+def signal_group(process: Process, number: signal.Signals) -> None:
+    """Sends a signal to a process and everything it started."""
+    assert process.pid
+    os.killpg(process.pid, number)

@@ -1,0 +1,26 @@
+"""Ends a server of the stack as a crash or an operator does, and starts it again."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from config.stack.processes import kill_group
+from config.stack.service import Service
+from drills.trials import Struck
+
+_BOOT_SECONDS = 60.0
+
+
+def restart(
+    service: Service, number: signal.Signals, meanwhile: Callable[[], object] = lambda: None
+) -> Struck:
+    """Ends a server by this signal and starts it again; recovery counts from when it answers."""
+    assert service.process.pid
+    os.kill(service.process.pid, number)
+    if not service.process.exited.wait(_BOOT_SECONDS):
+        kill_group(service.process.pid)
+        service.process.exited.wait()
+    meanwhile()
+    service.start(_BOOT_SECONDS)
+    return Struck(time.monotonic(), [])
