@@ -22,13 +22,18 @@ class Reason(TextChoices):
 _LANES = {Reason.EDIT: Priority.NORMAL, Reason.IMPORT: Priority.LOW, Reason.DRIFT: Priority.LOW}
 
 # A change joins the task that waits for its article: fresh text gets fresh attempts, and the better rank wins.
-# An article whose current text has its vectors needs no task; one whose task is held does, since its text is new.
+# An article whose current text has its vectors needs no task, nor does one for whose current text and version a worker
+# holds a task: that brings them, or goes back to waiting by itself. Asked as IS_CURRENT_SQL is, and for its reason.
+_IS_HELD = """(SELECT true FROM embedding_tasks held WHERE held.article_id = a.id AND held.space_id = s.id
+               AND held.status = 'processing' AND held.lease_expires_at > statement_timestamp()
+               AND held.content_hash = a.content_hash AND held.source_version = a.version_number LIMIT 1)"""
 _ENQUEUE = f"""
 INSERT INTO embedding_tasks (article_id, slug, space_id, priority, max_attempts, source_version, content_hash, metadata)
 SELECT a.id, a.slug, s.id, %(priority)s::text, %(max_attempts)s::int, a.version_number, a.content_hash,
        jsonb_build_object('reason', %(reason)s::text)
 FROM articles a CROSS JOIN embedding_spaces s
-WHERE a.id = ANY(%(articles)s::bigint[]) AND s.state <> 'retired' AND NOT {coverage.IS_CURRENT_SQL}
+WHERE a.id = ANY(%(articles)s::bigint[]) AND s.state <> 'retired'
+  AND NOT {coverage.IS_CURRENT_SQL} AND {_IS_HELD} IS NULL
 ORDER BY a.id, s.id
 ON CONFLICT (article_id, space_id) WHERE status = 'pending' DO UPDATE SET
     slug = EXCLUDED.slug, source_version = EXCLUDED.source_version, content_hash = EXCLUDED.content_hash,

@@ -1,14 +1,18 @@
 """A change of text becomes one pending task for each space that is behind on it."""
 
+from datetime import timedelta
+
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from articles.models import Article
 from articles.signals import articles_written
 from embeddings.models import Space
-from queueops.enqueue import Reason, enqueue
+from queueops import claims
+from queueops.enqueue import _ENQUEUE, Reason, enqueue
 from queueops.models import Priority, Status, Task
-from tests.queueops.making import make_article, make_space, make_tasks
+from tests.queueops.making import make_article, make_space, make_tasks, make_worker, plan_of
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +69,52 @@ def test_an_edit_while_a_worker_holds_the_task_makes_a_second_one(space):
     article.content = "New."
     article.save()
     assert sorted(Task.objects.values_list("status", flat=True)) == ["pending", "processing"]
+
+
+def statuses() -> list[str]:
+    return sorted(Task.objects.values_list("status", flat=True))
+
+
+@pytest.fixture
+def held(space):
+    """An article whose task a worker has just claimed."""
+    article, worker = make_article(content="First."), make_worker()
+    claims.claim_due(space, 1, worker.pk, worker.name)
+    return article
+
+
+def test_a_change_of_metadata_alone_while_a_worker_holds_the_task_makes_no_second_one(held, rings):
+    held.metadata = {"section": "news"}
+    held.save()
+    assert statuses() == ["processing"]
+    assert rings == []
+
+
+def test_a_held_task_whose_lease_has_ended_does_not_count(held):
+    Task.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
+    held.save()
+    assert statuses() == ["pending", "processing"]
+
+
+def test_a_held_task_about_an_earlier_version_of_the_same_text_does_not_count(held):
+    """Its worker would find that its version is no longer the newest."""
+    for content in ("Second.", "First."):
+        held.content = content
+        held.save()
+    assert statuses() == ["pending", "processing"]
+
+
+def test_whether_an_article_is_in_work_is_one_probe_of_its_tasks(space):
+    make_tasks(800, space, Status.COMPLETED)
+    make_tasks(200, space, Status.PROCESSING)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    articles = list(Article.objects.values_list("pk", flat=True)[:100])
+    for some in (articles[:1], articles):
+        arguments = {"articles": some, "priority": "low", "max_attempts": 3, "reason": "edit"}
+        plan = plan_of(_ENQUEUE, arguments)
+        assert "Index Scan using embedding_tasks_article on embedding_tasks held" in plan, plan
+        assert "Seq Scan on embedding_tasks" not in plan, plan
 
 
 def test_joining_keeps_the_better_priority():

@@ -290,9 +290,17 @@ class Queue(RuleBasedStateMachine):
     def is_held(self, key: int, token: uuid.UUID) -> bool:
         return key in self.tasks and self.tasks[key].token == token
 
+    def is_in_work(self, pk: int) -> bool:
+        """Whether a worker whose lease runs holds a task about just this text and version."""
+        text = self.texts[pk]
+        held = [self.tasks[key] for key in self.of_article(pk, {"processing"})]
+        return any(
+            (task.text, task.version) == (text.content, text.version) and task.lease_left > 0 for task in held
+        )
+
     def expect_enqueued(self, pk: int) -> None:
         text = self.texts[pk]
-        if text.embedded == text.content:
+        if text.embedded == text.content or self.is_in_work(pk):
             return
         key = Task.objects.pending().get(article=pk).pk
         task = self.tasks.setdefault(key, Expected(pk, text.content, text.version))
