@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -68,11 +69,11 @@ def environment(provider, failpoint: str) -> dict[str, str]:
     }
 
 
-def start(provider, failpoint: str, module: str, *words: str) -> subprocess.Popen[str]:
+def start(provider, failpoint: str, module: str, *words: str, **more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", module, *words],
         cwd=ROOT,
-        env=environment(provider, failpoint),
+        env=environment(provider, failpoint) | more,
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -127,6 +128,32 @@ def test_a_kill_at_any_step_loses_nothing(provider, empty_broker):
     drain.drain(make_worker().pk, seconds=20)
     assert Task.objects.filter(status="completed").count() == 82
     assert behind() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_five_minutes_off_go_by_the_databases_clock(provider, empty_broker):
+    space = make_space()
+    make_tasks(40, space)
+    make_tasks(10, space, priority="high", scheduled_at=Now() + timedelta(seconds=200))
+    wrong = [
+        start(
+            provider, "", "drills.lone_worker", "rendered=kill", "after_commit=kill",
+            PYTHONPATH=str(ROOT / "drills/wrong_clock"), DRILL_CLOCK_SECONDS=str(seconds),
+        )
+        for seconds in (-300, 300)
+    ]  # fmt: skip
+    for process in wrong:
+        told, said = end_of(process)
+        assert set(json.loads(told).values()) == {-signal.SIGKILL}, said
+    assert not Task.objects.filter(priority="high").exclude(attempts=0).exists()
+    held = Task.objects.processing()
+    assert (
+        held.filter(lease_expires_at__range=(Now(), Now() + timedelta(seconds=60))).count()
+        == held.count()
+        == 10
+    )
+    done = Task.objects.filter(status="completed", completed_at__gt=Now() - timedelta(seconds=60))
+    assert done.filter(completed_at__lte=Now()).count() == 10
 
 
 def test_every_step_has_its_kill_here():
