@@ -2,8 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -12,30 +11,12 @@ from django.db import connection
 from articles.models import Article
 from articles.schemas import EmbeddingState, State
 from embeddings.models import Space
-from queueops import health, modes, providers
+from queueops import health, modes, providers, standstill
 from queueops.models import Mode, Status
+from queueops.standstill import Brakes, Task
 
 # A worker says that it lives every five seconds.
 _ALIVE = "is_running AND last_seen_at > now() - interval '30 seconds'"
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """The task that says most about an article in a space: the live one, else the newest."""
-
-    id: int
-    status: str
-    attempts: int
-    max_attempts: int
-    created_at: datetime
-    scheduled_at: datetime
-    seconds_to_try: float  # negative: due for that long
-    error_class: str
-    error_message: str
-
-    @property
-    def is_live(self) -> bool:
-        return self.status in {Status.PENDING, Status.PROCESSING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +43,6 @@ class Standing:
         return self.chunks > 0
 
 
-@dataclass(frozen=True, slots=True)
-class Brakes:
-    """What keeps work from being done, whatever the article."""
-
-    mode: Mode
-    is_paused: bool
-    reason: str
-    workers: int
-    held: Mapping[str, str] = field(default_factory=dict)  # why a provider is not asked now, by its name
-
-
 _NOWHERE = EmbeddingState(state="disabled", space=None, source_version=None, chunks=0)
 _SECONDS = 1.0
 _remembered: tuple[str, float] | None = None  # the name of a space, and until when to believe it
@@ -81,12 +51,12 @@ _STANDINGS = """
 SELECT a.id, a.version_number, s.provider || '/' || s.model || ' v' || s.version, s.state = 'serving',
        e.source_version, coalesce(e.chunk_count, 0), coalesce(e.source_hash = a.content_hash, false),
        t.id, t.status, t.attempts, t.max_attempts, t.created_at, t.scheduled_at,
-       extract(epoch FROM t.scheduled_at - now())::float, t.error_class, t.error_message
+       extract(epoch FROM t.scheduled_at - now())::float, t.error_class, t.error_message, t.priority
 FROM articles a
 CROSS JOIN ({spaces}) s
 LEFT JOIN article_embeddings e ON e.article_id = a.id AND e.space_id = s.id AND e.chunk_index = 0
 LEFT JOIN LATERAL (
-    SELECT id, status, attempts, max_attempts, created_at, scheduled_at, error_class, error_message
+    SELECT id, status, attempts, max_attempts, created_at, scheduled_at, error_class, error_message, priority
     FROM embedding_tasks WHERE article_id = a.id AND space_id = s.id
     ORDER BY status IN ('pending', 'processing') DESC, id DESC LIMIT 1
 ) t ON true
@@ -131,16 +101,16 @@ def forget() -> None:
 
 def explain(article: Article) -> dict[str, Any]:
     """One article in every space that receives it, and `why` a search by meaning does (not) find it."""
-    brakes = _brakes()
+    now = brakes()
     standings = list(_read(_ALL, [article.pk]))
     served = next((standing for standing in standings if standing.is_serving), None)
     return {
         "slug": article.slug,
         "version_number": article.version_number,
-        "mode": brakes.mode.value,
-        "paused": brakes.is_paused,
-        "why": why(served, brakes),
-        "spaces": [_long(standing, brakes) for standing in standings],
+        "mode": now.mode.value,
+        "paused": now.is_paused,
+        "why": why(served, now),
+        "spaces": [_long(standing, now) for standing in standings],
     }
 
 
@@ -192,41 +162,15 @@ def _why_behind(standing: Standing, brakes: Brakes) -> str:
         case "processing" if task:
             return f"a worker is embedding it right now (attempt {task.attempts} of {task.max_attempts})."
         case "pending" if task:
-            return _why_pending(task, standing.provider, brakes)
+            return standstill.why_pending(task, standing.provider, brakes)
         case "failed" if task:
-            return f"embedding failed after {_times(task.attempts)}{_error(task)}. Requeue task {task.id} to try again."
+            failed = f"embedding failed after {standstill.times(task.attempts)}{standstill.error(task)}"
+            return f"{failed}. Requeue task {task.id} to try again."
         case "cancelled" if task:
             return f"task {task.id} was cancelled. Requeue it to embed the article."
         case _:
             seconds = settings.EMBEDDING_WORKER_INTERVAL / 1000
             return f"no task asks for its current text; the sweep, every {seconds:g} s, will make one."
-
-
-def _why_pending(task: Task, provider: str, brakes: Brakes) -> str:
-    said = f" ({brakes.reason})" if brakes.reason else ""
-    if brakes.is_paused:
-        return f"task {task.id} waits, because the queue is paused{said}."
-    if held := brakes.held.get(provider):
-        return f"task {task.id} waits. {held}"
-    if task.error_class and task.seconds_to_try > 0:
-        tries = (
-            f"attempt {task.attempts} of {task.max_attempts} failed"
-            if task.attempts
-            else "the last try failed"
-        )
-        return f"{tries}{_error(task)}; the next try is in {task.seconds_to_try:.0f} s."
-    if brakes.mode is Mode.QUEUED and not brakes.workers:
-        return f"task {task.id} waits for a worker, and none is running."
-    return f"task {task.id} waits for a worker."
-
-
-def _times(number: int) -> str:
-    return "1 attempt" if number == 1 else f"{number} attempts"
-
-
-def _error(task: Task) -> str:
-    said = f": {task.error_message.strip().rstrip('.')}" if task.error_message.strip() else ""
-    return f" ({task.error_class.replace('_', ' ')}{said})" if task.error_class else ""
 
 
 def _short(standing: Standing, mode: Mode) -> EmbeddingState:
@@ -280,12 +224,15 @@ def _first_space() -> str | None:
     return _remembered[0]
 
 
-def _brakes() -> Brakes:
+def brakes() -> Brakes:
+    """What keeps work from being done right now."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT is_paused, reason, (SELECT count(*) FROM embedding_worker_status "  # noqa: S608  our own text
-            f"WHERE {_ALIVE}) FROM queue_state"
+            f"WHERE {_ALIVE}), (SELECT count(*) FROM embedding_worker_status WHERE NOT is_running) FROM queue_state"
         )
-        is_paused, reason, workers = cursor.fetchone() or (False, "", 0)
-    held = {view.name: next(health.of_provider(view)) for view in providers.views() if view.is_held}
-    return Brakes(modes.current(), is_paused, reason, workers, held)
+        is_paused, reason, workers, stopped = cursor.fetchone() or (False, "", 0, 0)
+    views = providers.views()
+    held = {view.name: next(health.of_provider(view)) for view in views if view.is_held}
+    spent = {view.name: health.of_budget(view) for view in views if view.is_spent}
+    return Brakes(modes.current(), is_paused, reason, workers, held, stopped, spent)

@@ -132,7 +132,12 @@ def of_provider(provider: ProviderView) -> Iterator[str]:
     if provider.blocked_for:
         yield f"The provider {provider.name} is at its rate limit; next request in {age(provider.blocked_for)}."
     if provider.is_spent:
-        yield f"Today's token budget for {provider.name} is spent; the backfill waits until midnight UTC."
+        yield of_budget(provider)
+
+
+def of_budget(provider: ProviderView) -> str:
+    """What a spent budget means."""
+    return f"Today's token budget for {provider.name} is spent; the backfill waits until midnight UTC."
 
 
 def _by(snapshot: Snapshot) -> str:

@@ -13,9 +13,10 @@ from django.test.utils import CaptureQueriesContext
 from articles.models import Article
 from embeddings.models import ArticleEmbedding, Space
 from queueops import modes
-from queueops.explain import Brakes, Standing, Task, embedding_states, explain, state_of, state_of_new, why
+from queueops.explain import Standing, embedding_states, explain, state_of, state_of_new, why
 from queueops.models import Mode, ProviderState, QueueState, Status
 from queueops.models import Task as TaskRow
+from queueops.standstill import Brakes, Task
 from tests.factories import Api, body
 from tests.queueops.making import make_article, make_space, make_worker
 
