@@ -17,6 +17,8 @@ from config.stack import paths
 from config.stack.postgres import FAST_AND_FORGETFUL, PostgresServer
 from config.stack.valkey import ValkeyServer
 
+DATABASE_VARIABLE = "VECTORPRESS_TEST_DATABASE_URL"
+REDIS_VARIABLE = "VECTORPRESS_TEST_REDIS_URL"
 AUTH_TOKEN = "test-token-with-all-three-scopes"
 OWN_SETTINGS = {
     "DEBUG",
@@ -42,8 +44,8 @@ def pytest_load_initial_conftests() -> None:
     data_dir = temporary_data_dir()
     os.environ |= {
         "DATA_DIR": str(data_dir),
-        "DATABASE_URL": os.environ.get("VECTORPRESS_TEST_DATABASE_URL") or started_postgres(data_dir),
-        "REDIS_URL": os.environ.get("VECTORPRESS_TEST_REDIS_URL") or started_valkey(data_dir),
+        "DATABASE_URL": os.environ.get(DATABASE_VARIABLE) or started_postgres(data_dir),
+        "REDIS_URL": os.environ.get(REDIS_VARIABLE) or started_valkey(data_dir),
         "DATABASE_POOL": "0",  # pooled sessions of worker threads would block dropping the test database
         "AUTH_TOKEN": AUTH_TOKEN,
         "SECRET_KEY": "only-for-tests",

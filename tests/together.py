@@ -1,8 +1,10 @@
-"""Work done by several threads at once, each with a database connection of its own."""
+"""Work done by several threads or sessions at once, each with a database connection of its own."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+import psycopg
 from django.db import connection
 
 
@@ -25,3 +27,22 @@ def together[T](number: int, work: Callable[[], T]) -> list[T]:
         thread.join()
     assert len(answers) == number
     return answers
+
+
+@contextmanager
+def another_session() -> Iterator[psycopg.Connection]:
+    """A second connection to the test's database; its transaction is rolled back at the end if it is still open."""
+    parameters = connection.get_connection_params()
+    names = ("dbname", "host", "port", "user", "password")
+    session = psycopg.connect(**{name: parameters[name] for name in names if name in parameters})
+    try:
+        yield session
+    finally:
+        session.close()
+
+
+def waiting_sessions() -> int:
+    """How many sessions wait for a lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return int(cursor.fetchone()[0])

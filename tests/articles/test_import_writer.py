@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import psycopg
 import pytest
 from django.db import connection, transaction
 
@@ -14,7 +13,7 @@ from articles.importing.drafts import Draft
 from articles.importing.writer import BatchResult, write_batch
 from articles.models import Article, ArticleVersion
 from articles.signals import articles_written
-from tests.together import together
+from tests.together import another_session, together, waiting_sessions
 from tests.waiting import wait_until
 
 
@@ -175,17 +174,3 @@ def test_a_deadlock_with_another_writer_is_tried_again():
         other.commit()
     thread.join()
     assert done == [BatchResult(updated=2)]
-
-
-@contextmanager
-def another_session() -> Iterator[psycopg.Connection]:
-    parameters = connection.get_connection_params()
-    names = ("dbname", "host", "port", "user", "password")
-    with psycopg.connect(**{name: parameters[name] for name in names if name in parameters}) as session:
-        yield session
-
-
-def waiting_sessions() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return int(cursor.fetchone()[0])

@@ -1,0 +1,165 @@
+"""Takes each guard away, one at a time and in a copy of the tree, and looks whether a test notices."""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks.tools.report import machine, say, versions
+from drills.guards import MUTATIONS, Mutation
+from tests import servers
+
+ROOT = Path(__file__).resolve().parent.parent
+_SECONDS_TO_FAIL = 300.0
+_PASSED, _FAILED = 0, 1  # pytest's exit codes; others say that it could not do its work
+_NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "var")
+_FALLEN = re.compile(r"^(FAILED|ERROR) \S*?::(\S+)", re.MULTILINE)
+_WORKING = re.compile(r"\d+ passed")
+
+
+class StaleError(Exception):
+    """A mutation does not fit the source any more."""
+
+
+class UselessError(Exception):
+    """Tests that could not run prove nothing."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What came of a guard's absence: the tests that noticed, none if it survived."""
+
+    guard: str
+    caught_by: list[str]
+    seconds: float
+
+    def as_text(self) -> str:
+        return f"{self.guard:<58} {', '.join(self.caught_by) or 'SURVIVED'}"
+
+
+def main(words: list[str] | None = None) -> int:
+    options = _options(words)
+    chosen = [each for each in MUTATIONS if options.only in each.guard]
+    if not chosen:
+        print(f"No guard has {options.only!r} in its name.", file=sys.stderr)
+        return 2
+    try:
+        found = check(chosen)
+    except (StaleError, UselessError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(_as_json(found) if options.json else "\n".join(each.as_text() for each in found))
+    survivors = [each.guard for each in found if not each.caught_by]
+    say(f"{len(found)} guards, {len(survivors)} without a test that notices")
+    return 1 if survivors else 0
+
+
+def check(chosen: Sequence[Mutation]) -> list[Found]:
+    """Each of these mutations in turn, after a run of their tests without any. Raises StaleError and UselessError."""
+    found: list[Found] = []
+    with copy_of_the_tree() as tree:
+        addresses = own_servers()
+        _assert_green(tree, chosen, addresses)
+        for mutation in chosen:
+            began = time.monotonic()
+            with mutated(tree, mutation):
+                caught_by = falling(tree, mutation.tests, addresses)
+            found.append(Found(mutation.guard, caught_by, round(time.monotonic() - began, 1)))
+            say(f"{len(found)}/{len(chosen)} {found[-1].as_text()}")
+    return found
+
+
+@contextmanager
+def copy_of_the_tree() -> Iterator[Path]:
+    """The source as it is now, without what is made from it; the checkout itself is never touched."""
+    with tempfile.TemporaryDirectory(prefix="vectorpress-mutants-") as folder:
+        yield Path(shutil.copytree(ROOT, Path(folder) / "tree", ignore=_NOT_COPIED))
+
+
+@contextmanager
+def mutated(tree: Path, mutation: Mutation) -> Iterator[None]:
+    """The file without its guard as long as this lasts."""
+    path = tree / mutation.path
+    sound = path.read_text()
+    path.write_text(without_guard(sound, mutation))
+    try:
+        yield
+    finally:
+        path.write_text(sound)
+
+
+def without_guard(source: str, mutation: Mutation) -> str:
+    """The source with the mutation in it. Raises StaleError unless its place is there exactly once."""
+    if (count := source.count(mutation.old)) != 1:
+        raise StaleError(
+            f"{mutation.path} has the guard {mutation.guard!r} {count} times, not once: drills/guards.py looks for "
+            f"{mutation.old!r}. Where the guard is written differently now, write it so there too."
+        )
+    return source.replace(mutation.old, mutation.new)
+
+
+def falling(tree: Path, tests: Sequence[str], addresses: Mapping[str, str]) -> list[str]:
+    """The names of the tests in these files that fail or leave impossible rows, on servers that run already.
+    Raises UselessError."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n", "0", "-q", "--no-header", "--tb=no", "-rfE", *tests],
+        cwd=tree,
+        # bytecode could outlive the source it was made from
+        env={**ours, **addresses, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS_TO_FAIL,
+    )
+    return fallen_in(ended.returncode, ended.stdout + ended.stderr)
+
+
+def fallen_in(code: int, told: str) -> list[str]:
+    """The names of the tests that pytest told of as fallen. Raises UselessError where it could not run them: a
+    mutation that breaks the schema or the syntax shows nothing."""
+    fallen = _FALLEN.findall(told)
+    ran = any(kind == "FAILED" for kind, _ in fallen) or _WORKING.search(told)
+    if code not in (_PASSED, _FAILED) or not ran:
+        raise UselessError(f"pytest could not run the tests:\n{told[-2000:]}")
+    return sorted({name.partition("[")[0] for _, name in fallen})
+
+
+def own_servers() -> dict[str, str]:
+    """A Postgres and a Valkey until this process ends, as the settings that lead the tests to them."""
+    folder = servers.temporary_data_dir()
+    return {
+        servers.DATABASE_VARIABLE: servers.started_postgres(folder),
+        servers.REDIS_VARIABLE: servers.started_valkey(folder),
+    }
+
+
+def _assert_green(tree: Path, chosen: Sequence[Mutation], addresses: Mapping[str, str]) -> None:
+    files = sorted({name for mutation in chosen for name in mutation.tests})
+    say(f"all guards in place: {len(files)} test files")
+    if fallen := falling(tree, files, addresses):
+        raise UselessError(f"These fail with every guard in place: {', '.join(fallen)}. Mend them first.")
+
+
+def _as_json(found: Sequence[Found]) -> str:
+    told = {"machine": machine(), "versions": versions(), "guards": [asdict(each) for each in found]}
+    return json.dumps({"drill": "mutations", **told}, indent=2)
+
+
+def _options(words: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./dev drill mutations", description=__doc__)
+    parser.add_argument("--only", default="", help="guards with this in their name")
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args(words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
