@@ -27,6 +27,7 @@ def embed_due(v: int = 1) -> None:
             pulse.registered(),
             seconds=_SLICE_SECONDS,
             wake_another=doorbell.ring,
+            wake_in=alarm.ring_in,
             is_stopping=lambda: pulse.is_stopping,
         )
     except AWAY as error:

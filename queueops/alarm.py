@@ -1,38 +1,52 @@
-"""Rings once at a time known beforehand, so that a provider is asked again when it may be, not at the next sweep."""
+"""Rings at times known beforehand, so that what waits for a time need not wait for the next sweep too."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
 
 from queueops import doorbell
 
+# Times are rounded up to this, in seconds: many who wait for about the same moment are rung for once.
+_TICK = 0.1
+
 
 class Alarm:
-    """One timer a process, set to the earliest time anybody asked for."""
+    """One timer a process, for all the times that anybody asked for."""
 
     def __init__(self, ring: Callable[[], object]) -> None:
         self._ring = ring
         self._lock = threading.Lock()
+        self._ticks: set[int] = set()
+        self._next: int | None = None
         self._timer: threading.Timer | None = None
-        self._at = float("inf")
 
     def ring_in(self, seconds: float) -> None:
-        """Rings in so many seconds, unless a ring is to come before that."""
+        """Rings in so many seconds, or up to a tenth of one later."""
         with self._lock:
-            at = time.monotonic() + seconds
-            if at >= self._at:
-                return
-            if self._timer:
-                self._timer.cancel()
-            self._at = at
-            self._timer = threading.Timer(seconds, self._go_off, [at])
+            self._ticks.add(math.ceil((time.monotonic() + seconds) / _TICK))
+            self._wind()
+
+    def _wind(self) -> None:
+        """Sets the timer to the earliest time."""
+        earliest = min(self._ticks, default=None)
+        if earliest == self._next:
+            return
+        if self._timer:
+            self._timer.cancel()
+        self._next, self._timer = earliest, None
+        if earliest is not None:
+            left = max(earliest * _TICK - time.monotonic(), 0.0)
+            self._timer = threading.Timer(left, self._go_off, [earliest])
             self._timer.daemon = True
             self._timer.start()
 
-    def _go_off(self, at: float) -> None:
+    def _go_off(self, tick: int) -> None:
         with self._lock:
-            if at == self._at:
-                self._timer, self._at = None, float("inf")
+            if tick != self._next:  # an earlier time was asked for just now; this one is still to come
+                return
+            self._ticks.remove(tick)
+            self._wind()
         self._ring()
 
 

@@ -15,6 +15,7 @@ from queueops import claims, execution, gate, lanes, leases, modes, workers
 from queueops.claims import Claim
 from queueops.gate import Passage
 from queueops.models import Mode
+from queueops.settling import Settled
 
 # A slice sees a new or retired space this much later: reading them for each batch cost more than the claim.
 _SPACES_SECONDS = 0.5
@@ -47,12 +48,14 @@ def drain(
     *,
     seconds: float,
     wake_another: Callable[[], None] = lambda: None,
+    wake_in: Callable[[float], None] = lambda seconds: None,
     is_stopping: Callable[[], bool] = lambda: False,
 ) -> Drained:
     """Works off due tasks, a batch of each space in turn, as long as claims come back full.
 
     A full claim means that more may be due, so others are woken; after one that is not, what comes in rings for
-    itself, and waiting for the ring makes one batch of many saves.
+    itself, and waiting for the ring makes one batch of many saves. What failed and is to be tried again is rung for
+    once all of its batch is due: `wake_in` so many seconds.
     """
     ends, tasks, wake = time.monotonic() + seconds, 0, functools.cache(wake_another)  # once a slice
     spaces, known_until = list[Space](), 0.0
@@ -65,14 +68,14 @@ def drain(
         for space in spaces:
             if is_stopping():
                 return Drained(tasks, False)
-            turns.append(_turn(space, worker_id, wake))
+            turns.append(_turn(space, worker_id, wake, wake_in))
             tasks += turns[-1].tasks
         if not any(turn.look_again for turn in turns):
             return Drained(tasks, False, min((turn.wait for turn in turns if turn.wait), default=None))
     return Drained(tasks, True)
 
 
-def _turn(space: Space, worker_id: int, wake: Callable[[], None]) -> _Turn:
+def _turn(space: Space, worker_id: int, wake: Callable[[], None], wake_in: Callable[[float], None]) -> _Turn:
     passage = gate.ask(space.provider)
     if passage.wait:
         return _Turn(wait=passage.wait)
@@ -85,8 +88,10 @@ def _turn(space: Space, worker_id: int, wake: Callable[[], None]) -> _Turn:
             return _Turn()
         if claim.is_full and not passage.canary:  # what the canary finds out comes first
             wake()
-        retried = _execute(claim, worker_id, passage)
-    return _Turn(len(claim.tasks), look_again=claim.is_full or retried > 0)
+        settled = _execute(claim, worker_id, passage)
+    if settled and settled.retry_in:
+        wake_in(settled.retry_in)
+    return _Turn(len(claim.tasks), look_again=claim.is_full or bool(settled and settled.retried))
 
 
 def batch_size(space: Space) -> int:
@@ -94,13 +99,13 @@ def batch_size(space: Space) -> int:
     return settings.EMBEDDING_BATCH_SIZE or provider_of(space).limits.batch
 
 
-def _execute(claim: Claim, worker_id: int, passage: Passage) -> int:
-    """Answers how many tasks went back to the queue."""
+def _execute(claim: Claim, worker_id: int, passage: Passage) -> Settled | None:
+    """What was settled; None where the database did not take it, so that the lease brings the tasks back."""
     try:
         with leases.in_execution.holding(claim.token):
             settled = execution.execute(claim, passage=passage)
-    except (DatabaseError, InterfaceError) as error:  # the lease brings the tasks back
+    except (DatabaseError, InterfaceError) as error:
         log.error("batch not settled", tasks=len(claim.tasks), error=type(error).__name__)
-        return 0
+        return None
     workers.note_batch(worker_id, len(claim.tasks), settled.failed)
-    return settled.retried
+    return settled

@@ -48,12 +48,14 @@ class Effort:
 @dataclass(frozen=True)
 class Settled:
     """What came of a claim. `lost` counts tasks that were no longer ours: their lease had ended, they were cancelled
-    or deleted, or an operator changed them; nothing was written for them."""
+    or deleted, or an operator changed them; nothing was written for them. `retry_in`: after so many seconds all that
+    are to be tried again are due; None where none waits for a time of its own."""
 
     outcomes: Counter[str]
     retried: int
     lost: int
     effort: Effort
+    retry_in: float | None = None
 
     @property
     def failed(self) -> int:
@@ -139,7 +141,9 @@ def _settle(
     ended = _fail(failures)
     failpoints.reach("completed")
     outcomes += Counter({Outcome.FAILED: ended[Status.FAILED], Outcome.SUPERSEDED: ended[Status.COMPLETED]})
-    settled = Settled(outcomes, ended[Status.PENDING], len(results) - len(ours), effort)
+    settled = Settled(
+        outcomes, ended[Status.PENDING], len(results) - len(ours), effort, _longest_delay(failures)
+    )
     _write_history(claim, settled, failures)
     failpoints.reach("before_commit")
     return settled
@@ -172,6 +176,11 @@ def _fail(failures: Sequence[Failure]) -> Counter[str]:
     with connection.cursor() as cursor:
         cursor.execute(_FAIL, [list(column) for column in columns])
         return Counter(status for (status,) in cursor.fetchall())
+
+
+def _longest_delay(failures: Sequence[Failure]) -> float | None:
+    again = (f.decision.delay_seconds for f in failures if f.decision.verdict is not Verdict.PARK)
+    return max(again, default=0.0) or None
 
 
 def _failure_row(failure: Failure) -> tuple[int, bool, float, int, str, str]:

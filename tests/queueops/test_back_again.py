@@ -49,3 +49,11 @@ def test_a_worker_that_finds_no_database_looks_again_by_itself(workers, space):
     make_tasks(20, space)
     cut_off(doorbell.ring, "LOCK TABLE embedding_spaces")
     wait_until(lambda: Task.objects.filter(status="completed").count() == 20, what="the tasks")
+
+
+def test_what_is_to_be_tried_again_is_tried_at_its_time(workers, space, provider, settings):
+    settings.EMBEDDING_RETRY_BACKOFF_BASE = 200
+    make_tasks(5, space)
+    provider.config(fail_next=["500"] * 4)  # two batches, and a harmless text after each
+    doorbell.ring()
+    wait_until(lambda: Task.objects.filter(status="completed", attempts=3).count() == 5, what="the third try")
