@@ -102,23 +102,24 @@ def test_answers_of_the_database_that_are_lost_lose_nothing_and_double_nothing(w
     end()
 
 
-def test_foreign_messages_end_no_thread_and_hold_up_no_work(workers):
+def test_foreign_messages_end_no_thread_and_hold_up_no_work(workers, caplog):
     threads = [*workers.workers, *workers.consumers.values()]
     for body in [
-        b"not JSON",
-        b"{}",
         foreign("elsewhere"),
         foreign("elsewhere"),
         foreign("embed", "of_tomorrow"),
+        b"not JSON",
+        b"{}",
     ]:
         number = str(uuid.uuid4())
         workers.broker.client.hset("dramatiq:embed.msgs", number, body)
         workers.broker.client.rpush("dramatiq:embed", number)
+        wait_until(lambda: workers.broker.client.llen("dramatiq:embed") == 0)
     make_article()
     wait_until(lambda: completed() == 1)
-    wait_until(lambda: workers.broker.client.llen("dramatiq:embed") == 0)
-    wait_until(workers.work_queue.empty)
+    wait_until(lambda: workers.work_queue.unfinished_tasks == 0, what="each message to be worked on")
     assert all(thread.is_alive() for thread in threads)
+    assert "unexpected error" not in caplog.text
 
 
 def foreign(queue: str, actor: str = actors.embed_due.actor_name) -> bytes:
