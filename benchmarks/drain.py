@@ -11,15 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.tools import writing
-from benchmarks.tools.report import percentile, say, spread, tell
+from benchmarks.tools import draining
+from benchmarks.tools.report import say, spread, tell
 from benchmarks.tools.stack import Stack, own_stack, wait_until
 from benchmarks.tools.usage import Usage
 from config.stack import paths
 from config.stack.service import Service
 
-# the first of them are claimed while only one worker has heard the bell
-FROM_SHARE = 0.05
 # not counted: every thread has its connection before anything is measured
 _WARM_UP = 4_000
 # the approximate index is built after a load; here, where load follows load, never
@@ -82,39 +80,26 @@ def _measure(
 
 
 def _run(stack: Stack, workers: Service, count: int, latency: float) -> dict[str, Any]:
-    stack.empty()
+    draining.fill(stack, count)
     stack.provider.configure(latency_ms=latency)
-    stack.database.execute("UPDATE queue_state SET is_paused = true")
-    writing.write_articles(stack, count, with_tasks=True)
-    stack.settle_down()
     before = stack.value(_DONE)
     members = {"workers": workers, "postgres": stack.postgres, "provider": stack.provider}
     with contextlib.ExitStack() as entered:
         used = {name: entered.enter_context(Usage(it.process.pid)) for name, it in members.items()}
         started = time.monotonic()
-        stack.database.execute("UPDATE queue_state SET is_paused = false")
-        stack.load("queueops.doorbell.ring")()
+        draining.let_go(stack)
         wait_until(lambda: stack.value(_DONE) - before >= count, f"{count} tasks")
         seconds = time.monotonic() - started
     assert stack.value(_EXACT) == count, "an article lacks its vector, or has more than one"
     stats = stack.provider.stats()
     return {
-        "docs_per_second": round(_speed(stack)),
+        "docs_per_second": round(draining.speed(stack)),
         "seconds": round(seconds, 3),
         "requests": stats["requests"],
         "most_in_flight": stats["max_in_flight"],
         "workers_peak_rss_mib": used["workers"].peak_mib,
         "cpu_seconds": {name: each.seconds for name, each in used.items()},
     }
-
-
-def _speed(stack: Stack) -> float:
-    """Documents a second between 5% and 100% of them."""
-    rows = stack.database.execute(
-        "SELECT extract(epoch FROM completed_at)::float8 FROM embedding_tasks WHERE status = 'completed'"
-    ).fetchall()
-    ended: list[float] = [moment for (moment,) in rows]
-    return len(ended) * (1 - FROM_SHARE) / max(max(ended) - percentile(ended, FROM_SHARE), 0.001)
 
 
 def _beside(stack: Stack, options: argparse.Namespace, latency: float, ours: float) -> dict[str, Any]:

@@ -16,6 +16,7 @@ TINY = {
     "freshness": ["--rounds=2", "--warm-up=1", "--corpus=20"],
     "search": ["--n=300", "--queries=5"],
     "import": ["--n=200"],
+    "faults": ["--n=300", "--rounds=1", "--latency-ms=0", "--faults", "1% poison"],
     "backfill": ["--n=300", "--edits=2", "--latency-ms=20"],
 }
 FIGURES: dict[str, Callable[[Any], float]] = {
@@ -24,6 +25,7 @@ FIGURES: dict[str, Callable[[Any], float]] = {
     "freshness": lambda found: found["saved_to_found"]["p50_ms"],
     "search": lambda found: found["all"]["recall_at_10"],
     "import": lambda found: found["first"]["articles_per_second"],
+    "faults": lambda found: found[1]["parked"],
     "backfill": lambda found: found["saved_to_embedded"]["p50_ms"],
 }
 
