@@ -8,6 +8,7 @@ from django.db import connection
 
 from queueops import tasklists
 from queueops.models import Priority
+from queueops.models.metric import NAMES_SQL
 from queueops.snapshot import COUNT_LIMIT
 
 
@@ -61,14 +62,8 @@ FROM (SELECT extract(epoch FROM completed_at - processed_at)::float8 AS seconds 
       WHERE completed_at > statement_timestamp() - interval '1 hour' AND status = 'completed'
       ORDER BY completed_at DESC LIMIT %s) ended
 """
-# The names are found one after another in the index, whose first column they are.
-_COURSES = """
-WITH RECURSIVE names AS (
-    SELECT min(name) AS name FROM performance_metrics
-    UNION ALL
-    SELECT (SELECT min(name) FROM performance_metrics WHERE name > names.name) FROM names
-    WHERE names.name IS NOT NULL
-)
+_COURSES = f"""
+{NAMES_SQL}
 SELECT names.name, span.samples, span.average, span.least, span.most, span.sum, newest.value, newest.timestamp
 FROM names,
 LATERAL (SELECT count(*) AS samples, avg(value) AS average, min(value) AS least, max(value) AS most, sum(value) AS sum
@@ -78,7 +73,7 @@ LATERAL (SELECT count(*) AS samples, avg(value) AS average, min(value) AS least,
 LATERAL (SELECT value, timestamp FROM performance_metrics WHERE name = names.name
          ORDER BY timestamp DESC LIMIT 1) newest
 WHERE names.name IS NOT NULL ORDER BY names.name
-"""
+"""  # noqa: S608  the only text put in is our own
 
 
 def breakdown() -> Breakdown:

@@ -1,13 +1,41 @@
 """What has ended long ago is removed, in small batches: completed tasks, audit rows and metrics."""
 
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
 from django.db import connection
 
-_BATCH = 2_000
+from queueops.models.metric import NAMES_SQL
+
+# A statement holds the locks of its rows until it ends: it may take so long, on whatever machine.
+_LEAST, _MOST = 100, 2_000
+_SECONDS_A_STATEMENT = 0.1
 _SECONDS_MOST = 5.0
+
+
+@dataclass(frozen=True)
+class Removed:
+    """Rows of each kind; their names are those of the tables' contents."""
+
+    tasks: int = 0
+    audit_rows: int = 0
+    metrics: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.tasks + self.audit_rows + self.metrics
+
+    def __add__(self, other: "Removed") -> "Removed":
+        return Removed(
+            self.tasks + other.tasks, self.audit_rows + other.audit_rows, self.metrics + other.metrics
+        )
+
+    def __str__(self) -> str:
+        return f"{self.tasks:,} completed tasks, {self.audit_rows:,} audit rows and {self.metrics:,} metrics"
+
 
 # One process an interval, by a row that whoever is first takes.
 _LEAD = """
@@ -18,26 +46,35 @@ WHERE queue_state.cleaned_at IS NULL
 RETURNING id
 """
 # Failed and cancelled tasks stay: they keep the sweep from beginning again what was ended on purpose.
-_DELETES = (
-    """
+_OLD_TASKS = "completed_at < statement_timestamp() - %(age)s * interval '1 second' AND status = 'completed'"
+_OLD = "timestamp < statement_timestamp() - %(age)s * interval '1 second'"
+# Metrics are indexed by name first.
+_COUNT = f"""
+{NAMES_SQL}
+SELECT (SELECT count(*) FROM embedding_tasks WHERE {_OLD_TASKS}),
+       (SELECT count(*) FROM embedding_audit_logs WHERE {_OLD}),
+       (SELECT coalesce(sum(old.count), 0)::bigint FROM names, LATERAL (
+            SELECT count(*) FROM performance_metrics WHERE name = names.name AND {_OLD}) old)
+"""  # noqa: S608  the only text put in is our own
+_DELETES = {
+    "tasks": f"""
     DELETE FROM embedding_tasks WHERE id IN (
-        SELECT id FROM embedding_tasks
-        WHERE completed_at < statement_timestamp() - %(age)s * interval '1 second' AND status = 'completed'
+        SELECT id FROM embedding_tasks WHERE {_OLD_TASKS}
         ORDER BY completed_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
-    """,
-    """
+    """,  # noqa: S608  the only text put in is our own
+    "audit_rows": f"""
     DELETE FROM embedding_audit_logs WHERE id IN (
-        SELECT id FROM embedding_audit_logs
-        WHERE timestamp < statement_timestamp() - %(age)s * interval '1 second'
-        ORDER BY timestamp LIMIT %(batch)s)
-    """,
-    """
+        SELECT id FROM embedding_audit_logs WHERE {_OLD} ORDER BY timestamp LIMIT %(batch)s)
+    """,  # noqa: S608
+    "metrics": f"""
+    {NAMES_SQL}
     DELETE FROM performance_metrics WHERE id IN (
-        SELECT id FROM performance_metrics
-        WHERE timestamp < statement_timestamp() - %(age)s * interval '1 second'
-        ORDER BY timestamp LIMIT %(batch)s)
+        SELECT old.id FROM names, LATERAL (
+            SELECT id FROM performance_metrics WHERE name = names.name AND {_OLD}
+            ORDER BY timestamp LIMIT %(batch)s) old
+        LIMIT %(batch)s)
     """,
-)
+}
 
 
 def clean_if_leader() -> int:
@@ -46,20 +83,46 @@ def clean_if_leader() -> int:
         cursor.execute(_LEAD, [settings.EMBEDDING_CLEANUP_INTERVAL])
         if cursor.fetchone() is None:
             return 0
-    return clean(timedelta(days=settings.EMBEDDING_CLEANUP_RETENTION_DAYS))
+    return clean(kept_for()).total
 
 
-def clean(age: timedelta) -> int:
-    """Removes what ended longer ago than `age`, a batch a statement, for a few seconds at most; answers how many rows.
+def kept_for() -> timedelta:
+    """How long the settings keep what has ended."""
+    return timedelta(days=settings.EMBEDDING_CLEANUP_RETENTION_DAYS)
 
-    What is left then goes the next time.
-    """
-    ends, removed = time.monotonic() + _SECONDS_MOST, 0
-    for delete in _DELETES:
-        count = _BATCH
-        while count == _BATCH and time.monotonic() < ends:
-            with connection.cursor() as cursor:
-                cursor.execute(delete, {"age": age.total_seconds(), "batch": _BATCH})
-                count = cursor.rowcount
-            removed += count
+
+def clean(age: timedelta) -> Removed:
+    """Removes what ended longer ago than `age`, for a few seconds at most. What is left then goes the next time."""
+    ends, removed = time.monotonic() + _SECONDS_MOST, Removed()
+    for batch in batches(age):
+        removed += batch
+        if time.monotonic() >= ends:
+            break
     return removed
+
+
+def past(age: timedelta) -> Removed:
+    """How many rows there are that ended longer ago than `age`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, {"age": age.total_seconds()})
+        return Removed(*cursor.fetchone())
+
+
+def batches(age: timedelta) -> Iterator[Removed]:
+    """Removes all that ended longer ago than `age`, a bounded statement a step; each commits by itself, so it may be
+    left at any step."""
+    for kind, delete in _DELETES.items():
+        size, count = _MOST, _MOST
+        while count == size:
+            began = time.monotonic()
+            with connection.cursor() as cursor:
+                cursor.execute(delete, {"age": age.total_seconds(), "batch": size})
+                count = cursor.rowcount
+            yield Removed(**{kind: count})
+            if count == size:
+                size = count = next_size(size, time.monotonic() - began)
+
+
+def next_size(size: int, seconds: float) -> int:
+    """How many rows the next statement takes, when one of `size` took so long."""
+    return min(max(int(size * _SECONDS_A_STATEMENT / max(seconds, 0.001)), _LEAST), _MOST)

@@ -95,7 +95,7 @@ QUERIES = {
     "embedding_tasks_article": lambda space: plan_of(explain._ALL, {"articles": [first_article().pk]}),
     "embedding_tasks_ended_badly": lambda space: plan_of_rows(Task.objects.failed().newest_first()[:20]),
     "embedding_tasks_completed": lambda space: plan_of(
-        retention._DELETES[0], {"age": 2_400_000, "batch": 10}
+        retention._DELETES["tasks"], {"age": 2_400_000, "batch": 10}
     ),
     "embedding_audit_newest": lambda space: plan_of_rows(AuditLog.objects.order_by("-timestamp", "-id")[:20]),
     "embedding_audit_task": lambda space: plan_of_rows(some(AuditLog, task_id=7)),

@@ -82,9 +82,14 @@ class Desk:
             raise Refused("nothing was changed")
         return True
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person sits at the terminal."""
+        return sys.stdin.isatty() and sys.stderr.isatty()
+
     def ask(self, question: str) -> bool:
         """A person's answer at the terminal, no unless they say yes. Raises Refused where there is nobody to ask."""
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if not self.can_ask:
             raise Refused(f"{question} There is nobody to ask here: nothing was changed; add --yes to go on")
         sys.stderr.write(f"{question} [y/N] ")
         sys.stderr.flush()

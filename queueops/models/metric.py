@@ -4,6 +4,15 @@ from django.db import models
 from django.db.models import Value
 from django.db.models.functions import Now
 
+# Each name once, found one after another in the index, whose first column it is; to begin a statement with.
+NAMES_SQL = """
+WITH RECURSIVE names AS (
+    SELECT min(name) AS name FROM performance_metrics
+    UNION ALL
+    SELECT (SELECT min(name) FROM performance_metrics WHERE name > names.name) FROM names
+    WHERE names.name IS NOT NULL
+)"""
+
 
 class Metric(models.Model):
     timestamp = models.DateTimeField(db_default=Now())

@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
 
 from queueops import retention
 from queueops.models import AuditLog, Metric, QueueState, Task
-from tests.queueops.making import make_space, make_tasks
+from queueops.retention import Removed
+from tests.queueops.making import make_space, make_tasks, plan_of
 
 pytestmark = pytest.mark.django_db
 LONG_AGO = timedelta(days=40)
@@ -25,7 +27,7 @@ def rows():
 
 
 def test_old_completed_tasks_audit_rows_and_metrics_are_removed():
-    assert retention.clean(timedelta(days=30)) == 4
+    assert retention.clean(timedelta(days=30)) == Removed(tasks=2, audit_rows=1, metrics=1)
     assert (AuditLog.objects.count(), Metric.objects.count()) == (1, 1)
     assert Task.objects.filter(status="completed").get().priority == "high"
 
@@ -42,3 +44,32 @@ def test_it_is_done_once_in_an_interval(settings):
     assert retention.clean_if_leader() == 0
     QueueState.objects.update(cleaned_at=Now() - timedelta(hours=25))
     assert retention.clean_if_leader() == 1
+
+
+def test_what_is_past_its_time_is_counted_without_being_touched():
+    assert retention.past(timedelta(days=30)) == Removed(tasks=2, audit_rows=1, metrics=1)
+    assert retention.past(timedelta(days=50)) == Removed()
+    assert Task.objects.filter(status="completed").count() == 3
+
+
+def test_it_goes_on_batch_by_batch_until_nothing_is_left(monkeypatch):
+    monkeypatch.setattr(retention, "_MOST", 1)
+    monkeypatch.setattr(retention, "_LEAST", 1)
+    for number in range(3):
+        Metric.objects.create(timestamp=Now() - LONG_AGO, name=f"n{number}", value=1)
+    assert sum(retention.batches(timedelta(days=30)), Removed()) == Removed(tasks=2, audit_rows=1, metrics=4)
+
+
+@pytest.mark.parametrize(
+    ("size", "seconds", "next_size"),
+    [(2_000, 0.05, 2_000), (2_000, 0.2, 1_000), (2_000, 10.0, 100), (100, 0.01, 1_000), (100, 0.0, 2_000)],
+)
+def test_a_statement_that_took_long_makes_the_next_one_smaller(size, seconds, next_size):
+    assert retention.next_size(size, seconds) == next_size
+
+
+def test_old_metrics_are_found_by_their_index():
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    plan = plan_of(retention._DELETES["metrics"], {"age": 60, "batch": 10})
+    assert "Seq Scan on performance_metrics" not in plan, plan

@@ -8,13 +8,20 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError, ProgrammingError
 
-from queueops.desk import explaining, judging, listing, looking, switching
+from queueops.desk import explaining, judging, listing, looking, switching, upkeep
 from queueops.desk.exits import Exit, Refused
 from queueops.desk.frame import Desk
 from queueops.desk.verbs import Family, Verb, own_options
 from queueops.operations import ReasonMissing
 
-FAMILIES: tuple[Family, ...] = (looking.family, judging.family, listing.family, explaining.family, switching.family)
+FAMILIES: tuple[Family, ...] = (
+    looking.family,
+    judging.family,
+    listing.family,
+    explaining.family,
+    upkeep.family,
+    switching.family,
+)
 _NO_TABLE = "42P01"  # undefined_table, in the standard's list of states
 
 

@@ -1,0 +1,99 @@
+"""Verbs that do by hand what the schedule does: maintenance as a whole, and the removal of what is old."""
+
+import time
+from argparse import ArgumentParser
+from dataclasses import asdict
+from datetime import timedelta
+
+from django.conf import settings
+
+from queueops import retention, upkeep
+from queueops.desk import arguments
+from queueops.desk.frame import Desk
+from queueops.desk.verbs import Family
+from queueops.models import AuditLog
+from queueops.retention import Removed
+from queueops.upkeep import Kept
+
+family = Family("Upkeep")
+
+_MOST_DAYS = 36_500
+
+
+def _maintenance_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--once", action="store_true", help="do all of it now, then end: for cron")
+
+
+@family.verb(
+    "maintenance",
+    "the sweep, the cleanup and the samples, until stopped or once",
+    arguments=_maintenance_arguments,
+    keys=tuple(Kept.__dataclass_fields__),
+)
+def maintenance(desk: Desk, *, once: bool) -> None:
+    if once:
+        _tell(desk, upkeep.once())
+        return
+    desk.show("Doing what is due until stopped; workers do the same.")
+    while True:
+        if kept := upkeep.if_due():
+            _tell(desk, kept)
+        desk.stdout.flush()
+        time.sleep(settings.EMBEDDING_WORKER_INTERVAL / 1000)
+
+
+def _tell(desk: Desk, kept: Kept) -> None:
+    desk.answer(vars(kept), str(kept))
+
+
+def _cleanup_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--days",
+        type=arguments.whole(0, _MOST_DAYS),
+        metavar="N",
+        help="keep what ended within so many days (default: EMBEDDING_CLEANUP_RETENTION_DAYS)",
+    )
+    arguments.add_agreement(parser)
+    arguments.add_reason(parser)
+
+
+@family.verb(
+    "cleanup",
+    "remove completed tasks, audit rows and metrics that are old",
+    arguments=_cleanup_arguments,
+    keys=("days", "dry_run", *Removed.__dataclass_fields__, "operation"),
+)
+def cleanup(desk: Desk, *, days: int | None, yes: bool, dry_run: bool, reason: str) -> None:
+    age = retention.kept_for() if days is None else timedelta(days=days)
+    fields = {"days": age.days, "dry_run": dry_run, "operation": None}
+    there = retention.past(age)
+    # It removes what the schedule removes: a cron line need not say yes, a person is asked.
+    agreed = yes or not desk.can_ask
+    if not there.total:
+        desk.answer(fields | asdict(there), f"Nothing is older than {age.days} days.")
+    elif not desk.agree(f"remove {there}, older than {age.days} days", yes=agreed, dry_run=dry_run):
+        desk.answer(fields | asdict(there))
+    else:
+        removed, operation = _clean(desk, age, there.total, reason)
+        desk.answer(
+            fields | asdict(removed) | {"operation": operation}, f"Removed {removed} (operation {operation})."
+        )
+
+
+def _clean(desk: Desk, age: timedelta, total: int, reason: str) -> tuple[Removed, object]:
+    """Removes batch after batch; what was removed is written down even when it is stopped half-way."""
+    removed = Removed()
+    operation: object = None
+    try:
+        with desk.progress("Removing", total) as steps:
+            for batch in retention.batches(age):
+                removed += batch
+                steps.advance(batch.total)
+    finally:
+        operation = AuditLog.write_operation(
+            "old rows removed",
+            actor=desk.actor,
+            reason=reason or "cleanup",
+            scope={"verb": "cleanup", "days": age.days, **asdict(removed)},
+        )
+    return removed, operation

@@ -1,0 +1,51 @@
+"""What the schedule does, for those who would rather do it themselves: the sweep, the cleanup and the samples."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+
+from queueops import recovery, retention, sampling
+from queueops.recovery import Swept
+from queueops.retention import Removed
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What one turn did: leases `returned` and tasks `parked` by the sweep, articles it found behind (`drifted`), rows
+    `removed` by the cleanup, and figures `sampled`."""
+
+    returned: int = 0
+    parked: int = 0
+    drifted: int = 0
+    removed: int = 0
+    sampled: int = 0
+
+    def __bool__(self) -> bool:
+        return any(vars(self).values())
+
+    def __str__(self) -> str:
+        return (
+            f"{self.returned:,} leases returned, {self.parked:,} tasks parked, {self.drifted:,} articles enqueued; "
+            f"{self.removed:,} old rows removed; {self.sampled:,} figures sampled"
+        )
+
+
+def once() -> Kept:
+    """Does everything now, whoever did it last and however long it takes."""
+    swept = recovery.sweep()
+    removed = sum(retention.batches(retention.kept_for()), Removed())
+    return _kept(swept, removed.total, sampling.sample())
+
+
+def if_due() -> Kept:
+    """Does what is due and nobody else has done, as each worker does it."""
+    interval = timedelta(milliseconds=settings.EMBEDDING_WORKER_INTERVAL)
+    swept = recovery.sweep_if_leader(interval)
+    return _kept(swept, retention.clean_if_leader(), sampling.sample_if_due())
+
+
+def _kept(swept: Swept | None, removed: int, sampled: int) -> Kept:
+    if swept is None:
+        return Kept(removed=removed, sampled=sampled)
+    return Kept(swept.returned, swept.parked, swept.drifted, removed, sampled)
