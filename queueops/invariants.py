@@ -106,9 +106,13 @@ INVARIANTS = (
         FROM embedding_tasks t JOIN (
             SELECT task_id,
                 max(id) FILTER (WHERE message LIKE 'task parked (%%' OR message LIKE '%%the task is failed now'
-                                   OR message = 'tasks cancelled') AS parked,
-                max(id) FILTER (WHERE message = 'tasks requeued') AS requeued
-            FROM embedding_audit_logs WHERE task_id IS NOT NULL GROUP BY task_id
+                                   OR message IN ('tasks cancelled', 'tasks cleared')
+                                   OR message = 'tasks put back' AND is_parked) AS parked,
+                max(id) FILTER (WHERE message = 'tasks requeued'
+                                   OR message = 'tasks put back' AND NOT is_parked) AS requeued
+            FROM embedding_audit_logs,
+                coalesce(metadata->'after'->>'status' IN ('failed', 'cancelled'), false) AS is_parked
+            WHERE task_id IS NOT NULL GROUP BY task_id
         ) told ON told.task_id = t.id
         WHERE t.status NOT IN ('failed', 'cancelled') AND told.parked > coalesce(told.requeued, 0)
         """,

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from embeddings.providers.errors import ProviderError
 from queueops.models import AuditLog, Breaker, Level, ProviderState, QueueState, Task
-from queueops.operations import MAX_REASON, ReasonMissing
+from queueops.models.audit import MAX_REASON, needed_reason, tidy_reason
 from queueops.signals import tasks_ready
 
 ITSELF = "vectorpress"  # who changed the state, where nobody did
@@ -26,12 +26,14 @@ def pause(*, actor: str, reason: str) -> uuid.UUID:
 
     Raises ReasonMissing.
     """
-    return _switch(is_paused=True, verb="paused", actor=actor, reason=_needed(reason), kept=_needed(reason))
+    return _switch(
+        is_paused=True, verb="paused", actor=actor, reason=needed_reason(reason), kept=needed_reason(reason)
+    )
 
 
 def resume(*, actor: str, reason: str = "") -> uuid.UUID:
     """Lets workers claim again and rings for them. Answers the operation's id."""
-    return _switch(is_paused=False, verb="resumed", actor=actor, reason=_tidy(reason), kept="")
+    return _switch(is_paused=False, verb="resumed", actor=actor, reason=tidy_reason(reason), kept="")
 
 
 def reset_providers(names: Sequence[str] | None = None, *, actor: str, reason: str) -> list[str]:
@@ -39,7 +41,7 @@ def reset_providers(names: Sequence[str] | None = None, *, actor: str, reason: s
 
     What was spent of today's token budget stays spent. Answers the names that were reset. Raises ReasonMissing.
     """
-    reason = _needed(reason)
+    reason = needed_reason(reason)
     with transaction.atomic():
         rows = ProviderState.objects.all() if names is None else ProviderState.objects.filter(pk__in=names)
         found = list(rows.order_by("pk").select_for_update().values_list("pk", flat=True))
@@ -81,16 +83,6 @@ def _switch(*, is_paused: bool, verb: str, actor: str, reason: str, kept: str) -
         return AuditLog.write_operation(
             f"queue {verb}", actor=actor, reason=reason, scope={"is_paused": is_paused}
         )
-
-
-def _needed(reason: str) -> str:
-    if not (tidy := _tidy(reason)):
-        raise ReasonMissing
-    return tidy
-
-
-def _tidy(reason: str) -> str:
-    return " ".join(reason.split())[:MAX_REASON]
 
 
 _WELL: dict[str, Any] = {

@@ -13,13 +13,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from queueops.models import Status, Task
-from queueops.operations import MAX_REASON, MAX_TASKS, Operation
+from queueops.models import Operation, Status, Task
+from queueops.models.audit import MAX_REASON
+from queueops.selection import Selection
+
+# An act from a page is over before the page is answered: enough for an afternoon's failures, done in seconds.
+MAX_TASKS = 10_000
 
 
 @dataclass(frozen=True)
 class Act:
-    """`name` is the admin action's; `run` takes tasks, actor and reason."""
+    """`name` is the admin action's; `run` takes a selection, actor and reason."""
 
     name: str
     permission: str
@@ -47,10 +51,12 @@ def confirm(admin: Any, request: HttpRequest, tasks: QuerySet[Task], act: Act) -
         raise PermissionDenied
     form = ReasonForm(request.POST if "confirmed" in request.POST else None)
     if form.is_valid():
-        done = act.run(tasks, actor=request.user.get_username(), reason=form.cleaned_data["reason"])
-        messages.add_message(
-            request, messages.SUCCESS if done.changed else messages.WARNING, _told(act, done)
-        )
+        ids = tasks.filter(status__in=act.statuses).order_by("pk").values_list("pk", flat=True)
+        possible = tuple(ids[: MAX_TASKS + 1])
+        first = Selection(ids=possible[:MAX_TASKS])
+        done = act.run(first, actor=request.user.get_username(), reason=form.cleaned_data["reason"])
+        told = _told(act, done, is_more=len(possible) > MAX_TASKS)
+        messages.add_message(request, messages.SUCCESS if done.changed else messages.WARNING, told)
         return None
     return TemplateResponse(
         request, "admin/queueops/confirm.html", _context(admin, request, tasks, act, form)
@@ -82,11 +88,11 @@ def _context(
     }
 
 
-def _told(act: Act, done: Operation) -> str:
+def _told(act: Act, done: Operation, *, is_more: bool) -> str:
     noun = "task" if done.changed == 1 else "tasks"
     told = f"{done.changed:,} {noun} {act.acted}."
     if done.skipped:
         told += f" {done.skipped:,} skipped: they changed meanwhile, or their article already waits."
-    if done.left:
+    if is_more:
         told += " More tasks match; do it again for the next ones."
     return f"{told} Audit log: operation {done.id}."

@@ -16,14 +16,14 @@ from articles.backoffice import BigTableAdmin, ReadOnly, row_id
 from queueops import operations
 from queueops.admin.confirmation import Act, confirm
 from queueops.health import age
-from queueops.models import Status, Task
+from queueops.models import Status, Task, Verb
 
 REQUEUE = Act(
     name="requeue_tasks",
     permission="queueops.requeue_task",
     verb="Requeue",
     acted="requeued",
-    statuses=tuple(operations.REQUEUEABLE),
+    statuses=operations.ACTS[Verb.REQUEUE].statuses,
     explanation=(
         "Failed and cancelled tasks wait again, with all their attempts. "
         "One whose article already has a waiting task is skipped."
@@ -35,7 +35,7 @@ CANCEL = Act(
     permission="queueops.cancel_task",
     verb="Cancel",
     acted="cancelled",
-    statuses=tuple(operations.CANCELLABLE),
+    statuses=operations.ACTS[Verb.CANCEL].statuses,
     explanation=(
         "Waiting tasks will not be done, and what a worker still holds is thrown away when it comes back. "
         "Articles stay as they are; the search finds their last embedded text."

@@ -2,6 +2,7 @@
 
 from queueops.models.audit import AuditLog, Level
 from queueops.models.metric import Metric
+from queueops.models.operation import Operation, OperationStatus, Verb
 from queueops.models.provider import Breaker, ProviderState
 from queueops.models.state import Mode, QueueState
 from queueops.models.task import Outcome, Priority, Status, Task
@@ -13,11 +14,14 @@ __all__ = [
     "Level",
     "Metric",
     "Mode",
+    "Operation",
+    "OperationStatus",
     "Outcome",
     "Priority",
     "ProviderState",
     "QueueState",
     "Status",
     "Task",
+    "Verb",
     "Worker",
 ]

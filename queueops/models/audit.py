@@ -7,6 +7,15 @@ from django.db import models
 from django.db.models import Value
 from django.db.models.functions import Now
 
+MAX_REASON = 500
+
+
+class ReasonMissing(ValueError):
+    """An act without a reason."""
+
+    def __init__(self) -> None:
+        super().__init__("give a reason: whoever reads the audit log later will ask for it")
+
 
 class Level(models.TextChoices):
     INFO = "info"
@@ -37,9 +46,9 @@ class AuditLog(models.Model):
             models.Index(
                 fields=["task_id"], condition=models.Q(task_id__isnull=False), name="embedding_audit_task"
             ),
-            # everything one operation did
+            # everything one operation did; undo walks it task by task
             models.Index(
-                fields=["operation_id"],
+                fields=["operation_id", "task_id"],
                 condition=models.Q(operation_id__isnull=False),
                 name="embedding_audit_operation",
             ),
@@ -69,3 +78,15 @@ class AuditLog(models.Model):
         rows += [AuditLog(**shared, metadata=details, task_id=task_id) for task_id in task_ids or []]
         AuditLog.objects.bulk_create(rows, batch_size=1000)
         return operation
+
+
+def tidy_reason(reason: str) -> str:
+    """The reason on one line of bounded length; empty when there is none."""
+    return " ".join(reason.split())[:MAX_REASON]
+
+
+def needed_reason(reason: str) -> str:
+    """The same for an act that must have one. Raises ReasonMissing."""
+    if not (tidy := tidy_reason(reason)):
+        raise ReasonMissing
+    return tidy

@@ -4,6 +4,7 @@ import pytest
 
 from queueops import operations
 from queueops.models import AuditLog, QueueState, Status, Task
+from queueops.selection import Selection
 from tests.queueops.calling import queue_admin
 from tests.queueops.making import make_article, make_space, make_tasks, make_worker
 from tests.queueops.test_snapshot import make_current
@@ -21,8 +22,8 @@ def test_the_story_of_a_task_has_its_article_vectors_and_audit_rows(space):
     article = make_article("How to bake", "Flour and water.")
     make_current(article, space)
     (task,) = Task.objects.all()
-    operations.cancel(Task.objects.all(), actor="ada", reason="not needed")
-    operations.requeue(Task.objects.all(), actor="ada", reason="needed after all")
+    operations.cancel(Selection(), actor="ada", reason="not needed")
+    operations.requeue(Selection(), actor="ada", reason="needed after all")
     told = queue_admin("debug", str(task.pk), "--json").json
     assert told["why"] == f"Task {task.pk} waits for a worker."
     assert (told["task"]["status"], told["task"]["reason"]) == ("pending", "edit")

@@ -14,6 +14,7 @@ from articles.models import Article
 from embeddings.models import ArticleEmbedding
 from queueops import claims, execution, invariants, operations, recovery
 from queueops.models import AuditLog, Status, Task
+from queueops.selection import Selection
 from tests.queueops.making import make_article, make_tasks
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +51,7 @@ def at_rest(drain):
     make_article("Long", LONG)
     make_article("Empty", "  ")
     drain()
-    operations.cancel(Task.objects.filter(article=make_article("Parked")), **WHO)
+    operations.cancel(Selection(article=make_article("Parked").pk), **WHO)
 
 
 SET = "UPDATE embedding_tasks SET"
@@ -177,7 +178,7 @@ def test_however_a_task_was_parked_its_going_on_is_noticed(space, worker, provid
         Task.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
         recovery.return_expired()
     else:
-        operations.cancel(Task.objects.all(), **WHO)
+        operations.cancel(Selection(), **WHO)
     assert found() == []
     sql(f"{SET} status = 'pending', completed_at = NULL, outcome = '', attempts = 0")
     assert found() == ["parked_until_requeued"]
@@ -193,14 +194,14 @@ def live(drain, provider) -> None:
     edited.content, poisoned.content, cancelled.content = " ", "Holds POISON.", "Not to be embedded."
     for article in (edited, poisoned, cancelled):
         article.save()
-    operations.cancel(Task.objects.filter(article=cancelled), **WHO)
+    operations.cancel(Selection(article=cancelled.pk), **WHO)
     deleted.delete()
     provider.config(poison="POISON")
     drain()
     assert Task.objects.failed().count() == 1
     assert found(at_rest=True) == []
     provider.config(poison="")
-    operations.requeue(Task.objects.all(), **WHO)
+    operations.requeue(Selection(), **WHO)
     assert found() == []
     drain()
     assert found(at_rest=True) == []
@@ -242,7 +243,7 @@ def test_a_status_set_by_plain_sql_leaves_a_whole_row(space, status, statement, 
 
 def test_plain_sql_that_begins_an_ended_task_again_is_written_down(space):
     (task,) = make_tasks(1, space, Status.PENDING)
-    operations.cancel(Task.objects.all(), **WHO)
+    operations.cancel(Selection(), **WHO)
     sql("UPDATE embedding_tasks SET status = 'pending'")
     row = AuditLog.objects.order_by("-id")[0]
     assert (row.task_id, row.message, row.metadata["reason"]) == (task.pk, "tasks requeued", "by plain SQL")

@@ -31,6 +31,7 @@ from queueops import claims, invariants, leases, operations, recovery, retention
 from queueops.claims import Claim, Claimed
 from queueops.models import Outcome, QueueState, Task, Worker
 from queueops.retries import Decision, Verdict
+from queueops.selection import Selection
 from queueops.settling import Effort, Failure, Success, settle
 from tests.queueops.making import make_article, make_space, make_worker
 
@@ -250,12 +251,12 @@ class Queue(RuleBasedStateMachine):
         Worker.objects.update(is_running=True)
 
     def cancel(self, pk: int) -> None:
-        operations.cancel(Task.objects.filter(article=pk), actor="ada", reason="a drill")
+        operations.cancel(Selection(article=pk), actor="ada", reason="a drill")
         for key in self.of_article(pk, LIVE):
             self.tasks[key].end("cancelled")
 
     def requeue(self, pk: int) -> None:
-        operations.requeue(Task.objects.filter(article=pk), actor="ada", reason="a drill")
+        operations.requeue(Selection(article=pk), actor="ada", reason="a drill")
         parked = self.of_article(pk, PARKED)
         if parked and not self.of_article(pk, {"pending"}):
             task, text = self.tasks[max(parked)], self.texts[pk]

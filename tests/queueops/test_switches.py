@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 from embeddings.providers.errors import ErrorClass, ProviderError
 from queueops import gate, switches
 from queueops.models import AuditLog, ProviderState, QueueState
-from queueops.operations import ReasonMissing
+from queueops.models.audit import ReasonMissing
 
 pytestmark = pytest.mark.django_db
 REFUSED = ProviderError(ErrorClass.AUTH, "api.example answered 401: check the key")

@@ -1,0 +1,198 @@
+"""What an operator does to many tasks at once: the row is its progress, by which it goes on after a kill."""
+
+import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import connection, models
+from django.db.models import Value
+from django.db.models.functions import Now
+
+from queueops.models.audit import AuditLog
+from queueops.models.task import Priority
+
+# An act's answer for a task that somebody else has locked: it is tried again later.
+BUSY = "busy"
+# and for one that it changed
+TAKEN = ""
+MOVED_ON = "moved on before its turn came"
+
+
+class Verb(models.TextChoices):
+    REQUEUE = "requeue"
+    CANCEL = "cancel"
+    PRIORITIZE = "prioritize"
+    CLEAR = "clear"
+    RELEASE = "release"
+    UNDO = "undo"
+
+    @property
+    def acted(self) -> str:
+        """Of tasks, once it is done: the audit log says "tasks requeued"."""
+        return _ACTED[self]
+
+
+_ACTED = {
+    Verb.REQUEUE: "requeued",
+    Verb.CANCEL: "cancelled",
+    Verb.PRIORITIZE: "prioritized",
+    Verb.CLEAR: "cleared",
+    Verb.RELEASE: "released",
+    Verb.UNDO: "put back",
+}
+
+
+class OperationStatus(models.TextChoices):
+    RUNNING = "running"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+class OperationQuerySet(models.QuerySet["Operation"]):
+    def newest_first(self) -> Self:
+        return self.order_by("-started_at", "-id")
+
+    def running(self) -> Self:
+        return self.filter(status=OperationStatus.RUNNING)
+
+
+# Held by the session that carries the operation out, so it is gone the moment that process is.
+_LOCK = "hashtext('queueops.operations'), hashtext(%s)"
+_IS_ATTENDED = """
+SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND classid = hashtext('queueops.operations')::oid AND objid = hashtext(%s)::oid)
+"""
+
+
+class Operation(models.Model):
+    """`total` tasks were counted before it began, up to `last_id`; those up to `cursor` have been handled, except
+    `passed_over`, which somebody else had locked when their turn came. At its end `total` is `changed` + `skipped`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    verb = models.CharField(max_length=16, choices=Verb)
+    actor = models.CharField(max_length=150)
+    reason = models.TextField()
+    scope = models.JSONField(default=dict, blank=True, help_text="the filter as it was given")
+    priority = models.CharField(
+        max_length=8, choices=Priority, blank=True, default="", help_text="what prioritize sets"
+    )
+    undoes = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="undone_by"
+    )
+    status = models.CharField(
+        max_length=16, choices=OperationStatus, default=OperationStatus.RUNNING, db_default="running"
+    )
+    total = models.PositiveBigIntegerField(default=0, db_default=0)
+    changed = models.PositiveBigIntegerField(default=0, db_default=0)
+    skipped = models.PositiveBigIntegerField(default=0, db_default=0)
+    skips = models.JSONField(
+        default=dict, blank=True, db_default=Value({}, models.JSONField()), help_text="why, and how many"
+    )
+    cursor = models.BigIntegerField(default=0, db_default=0)
+    last_id = models.BigIntegerField(default=0, db_default=0)
+    passed_over = ArrayField(models.BigIntegerField(), default=list, blank=True)
+    started_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = OperationQuerySet.as_manager()
+
+    class Meta:
+        db_table = "embedding_operations"
+        indexes = [
+            # the newest operations
+            models.Index(fields=["-started_at", "-id"], name="embedding_operations_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.id} ({self.status})"
+
+    @property
+    def is_running(self) -> bool:
+        """Not ended; whether anybody works on it, `state` says."""
+        return self.status == OperationStatus.RUNNING
+
+    @property
+    def is_through(self) -> bool:
+        """Every task has had its turn; some may have been passed over."""
+        return self.cursor >= self.last_id
+
+    @property
+    def standing(self) -> tuple[int, int, int]:
+        """Differs after each batch."""
+        return self.cursor, self.changed + self.skipped, len(self.passed_over)
+
+    @property
+    def state(self) -> str:
+        """running, done or cancelled; or interrupted: it has not ended, and nobody works on it any more."""
+        return "interrupted" if self.is_running and not self.is_attended() else self.status
+
+    def is_attended(self) -> bool:
+        """Whether a process carries it out right now."""
+        with connection.cursor() as cursor:
+            cursor.execute(_IS_ATTENDED, [str(self.pk)])
+            return bool(cursor.fetchone()[0])
+
+    def attend(self) -> bool:
+        """Takes it for this database session, until `leave`; False when another session has it."""
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT pg_try_advisory_lock({_LOCK})", [str(self.pk)])
+            return bool(cursor.fetchone()[0])
+
+    def leave(self) -> None:
+        """Lets another session go on with it."""
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT pg_advisory_unlock({_LOCK})", [str(self.pk)])
+
+    def advance(self, ids: Sequence[int], answers: Mapping[int, str], *, is_last: bool) -> None:
+        """Notes a batch: what the act answered for each of `ids`, a reason, TAKEN or BUSY; silence is BUSY.
+
+        `is_last` says that no task is left behind these.
+        """
+        given = [answers.get(task_id, BUSY) for task_id in ids]
+        busy = [task_id for task_id, answer in zip(ids, given, strict=True) if answer == BUSY]
+        if not self.is_through:
+            self.cursor = self.last_id if is_last else ids[-1]
+            self.passed_over += busy
+        else:
+            turn = set(ids)
+            self.passed_over = [task_id for task_id in self.passed_over if task_id not in turn] + busy
+        why = Counter(answer for answer in given if answer not in {TAKEN, BUSY})
+        self.skips = dict(Counter(self.skips) + why)
+        self.changed += given.count(TAKEN)
+        self.skipped += why.total()
+        self.updated_at = Now()
+
+    def finish(self, status: OperationStatus, *, by: str) -> None:
+        """Ends it, and writes into the audit log who did what to how many; `by` is who ended it."""
+        if status == OperationStatus.DONE:
+            if (moved_on := self.total - self.changed - self.skipped) > 0:
+                self.skips[MOVED_ON] = self.skips.get(MOVED_ON, 0) + moved_on
+                self.skipped += moved_on
+            self.total = self.changed + self.skipped
+        self.status, self.finished_at = status, Now()
+        self.save()
+        AuditLog.objects.create(
+            category="operator",
+            actor=by,
+            operation_id=self.pk,
+            message=self.message if status == OperationStatus.DONE else f"{self.message}, stopped midway",
+            metadata={
+                "reason": self.reason,
+                "scope": self._audited_scope(),
+                "tasks": self.changed,
+                "skipped": self.skipped,
+            },
+        )
+
+    @property
+    def message(self) -> str:
+        """How the audit log says it, of the operation and of each of its tasks."""
+        return f"tasks {Verb(self.verb).acted}"
+
+    def _audited_scope(self) -> dict[str, Any]:
+        more = {"priority_to": self.priority, "undoes": str(self.undoes_id or "")}
+        return {"verb": self.verb, **self.scope, **{name: value for name, value in more.items() if value}}

@@ -1,0 +1,35 @@
+"""What operators do to many tasks, from the shell, over REST or in the admin: each act is an operation, a durable row
+that is counted before it starts, works in short batches, can be stopped, resumed after a kill, and mostly undone."""
+
+from queueops.models.audit import ReasonMissing
+from queueops.operations.acts import ACTS
+from queueops.operations.running import (
+    OperationError,
+    Preview,
+    begin,
+    carry_out,
+    find,
+    preview,
+    resume,
+    stop,
+)
+from queueops.operations.verbs import cancel, clear, prioritize, release, requeue, undo
+
+__all__ = [
+    "ACTS",
+    "OperationError",
+    "Preview",
+    "ReasonMissing",
+    "begin",
+    "cancel",
+    "carry_out",
+    "clear",
+    "find",
+    "preview",
+    "prioritize",
+    "release",
+    "requeue",
+    "resume",
+    "stop",
+    "undo",
+]

@@ -1,0 +1,203 @@
+"""What each verb does to a batch of tasks: one statement that locks, judges, changes and writes the audit rows.
+
+A row that somebody else has locked is passed over and tried later (SKIP LOCKED), so a bulk act waits for nobody: not
+for a worker that settles, and not for an editor's save. Whoever else waits, waits for one batch. What they answer is
+told in models/operation.py.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+from django.db.models import Q, QuerySet
+
+from embeddings import arrays
+from queueops.models import AuditLog, Operation, Status, Task, Verb
+from queueops.models.operation import BUSY, TAKEN
+from queueops.models.task import TaskQuerySet
+from queueops.operations.fragments import GUARD, LOCKED, RETIRED, UNHELD, WAITS_ALREADY, from_to, told
+from queueops.operations.undoing import UNDO
+from queueops.selection import Selection
+from queueops.signals import tasks_ready
+
+LIVE = (Status.PENDING, Status.PROCESSING)
+
+_CANCELLED = f"status = 'cancelled', completed_at = statement_timestamp(), error_message = %(why)s, {UNHELD}"
+_WHOLE_ROW = "to_jsonb(l) - 'priority_rank'"
+
+# The articles are locked too: one that is being saved or settled right now is passed over, since its save may be about
+# to make the very task that would be in our way.
+_REQUEUE = f"""
+WITH free AS MATERIALIZED (
+    SELECT a.id, a.version_number, a.content_hash FROM articles a
+    WHERE a.id IN (SELECT article_id FROM embedding_tasks WHERE id = ANY(%(ids)s::bigint[]))
+    ORDER BY a.id FOR NO KEY UPDATE SKIP LOCKED
+), {LOCKED},
+judged AS MATERIALIZED (
+    SELECT l.id, a.version_number, a.content_hash, CASE
+        WHEN a.id IS NULL THEN '{BUSY}'
+        WHEN s.state = 'retired' THEN '{RETIRED}'
+        WHEN EXISTS (SELECT 1 FROM embedding_tasks o
+                     WHERE o.article_id = l.article_id AND o.space_id = l.space_id AND o.status = 'pending')
+          OR 1 < row_number() OVER (PARTITION BY l.article_id, l.space_id ORDER BY l.id DESC) THEN '{
+    WAITS_ALREADY
+}'
+        ELSE '' END AS answer
+    FROM locked l JOIN embedding_spaces s ON s.id = l.space_id LEFT JOIN free a ON a.id = l.article_id
+), changed AS (
+    UPDATE embedding_tasks t SET
+        status = 'pending', attempts = 0,
+        scheduled_at = statement_timestamp(), processed_at = NULL, completed_at = NULL,
+        source_version = j.version_number, content_hash = j.content_hash,
+        outcome = '', error_class = '', error_message = '', {UNHELD}
+    FROM judged j WHERE t.id = j.id AND j.answer = ''
+    RETURNING t.*
+), {
+    told(
+        from_to(
+            "status attempts scheduled_at processed_at completed_at source_version content_hash"
+            " outcome error_class error_message"
+        )
+    )
+}
+SELECT id, answer FROM judged
+"""  # noqa: S608
+_CANCEL_COLUMNS = "status attempts completed_at error_message"
+_CANCEL = f"""
+WITH {LOCKED}, changed AS (
+    UPDATE embedding_tasks t SET {_CANCELLED} FROM locked l WHERE t.id = l.id RETURNING t.*
+), {told(from_to(_CANCEL_COLUMNS))}
+SELECT id, '' FROM locked
+"""  # noqa: S608
+_PRIORITIZE = f"""
+WITH {LOCKED}, changed AS (
+    UPDATE embedding_tasks t SET priority = %(priority)s FROM locked l
+    WHERE t.id = l.id AND l.priority <> %(priority)s RETURNING t.*
+), {told(from_to("priority"))}
+SELECT id, CASE WHEN priority = %(priority)s THEN 'it had that priority' ELSE '' END FROM locked
+"""  # noqa: S608
+# What has not ended is cancelled, so that the sweep does not begin it again; what has ended goes.
+_CLEAR = f"""
+WITH {LOCKED}, changed AS (
+    UPDATE embedding_tasks t SET {_CANCELLED} FROM locked l
+    WHERE t.id = l.id AND l.status IN ('pending', 'processing') RETURNING t.*
+), removed AS (
+    DELETE FROM embedding_tasks t USING locked l
+    WHERE t.id = l.id AND l.status NOT IN ('pending', 'processing') RETURNING t.id
+), {
+    told(
+        from_to(_CANCEL_COLUMNS),
+        f"SELECT id, {_WHOLE_ROW}, NULL::jsonb FROM removed JOIN locked l USING (id)",
+    )
+}
+SELECT id, '' FROM locked
+"""  # noqa: S608
+# As the sweep does it (recovery.py): one of an article's tasks waits, and one whose attempts are spent is parked. Who
+# loses a task before its lease has ended is not charged for the attempt.
+_RELEASE = f"""
+WITH {LOCKED}, judged AS MATERIALIZED (
+    SELECT l.id, l.lease_expires_at < statement_timestamp() AS has_expired,
+        l.lease_expires_at < statement_timestamp() AND l.attempts >= l.max_attempts AS is_spent,
+        EXISTS (SELECT 1 FROM embedding_tasks o
+                WHERE o.article_id = l.article_id AND o.space_id = l.space_id AND o.status = 'pending')
+        OR 1 < row_number() OVER (
+            PARTITION BY l.article_id, l.space_id
+            ORDER BY l.lease_expires_at < statement_timestamp() AND l.attempts >= l.max_attempts,
+                     l.processed_at DESC, l.id DESC
+        ) AS is_superseded
+    FROM locked l WHERE NOT %(stuck)s OR l.lease_expires_at < statement_timestamp()
+), changed AS (
+    UPDATE embedding_tasks t SET
+        status = CASE WHEN is_superseded THEN 'completed' WHEN is_spent THEN 'failed' ELSE 'pending' END,
+        outcome = CASE WHEN is_superseded THEN 'superseded' WHEN is_spent THEN 'failed' ELSE '' END,
+        completed_at = CASE WHEN is_superseded OR is_spent THEN statement_timestamp() END,
+        attempts = t.attempts - CASE WHEN has_expired THEN 0 ELSE 1 END, scheduled_at = statement_timestamp(),
+        error_class = CASE WHEN has_expired THEN 'worker_lost' ELSE t.error_class END,
+        error_message = CASE WHEN has_expired THEN %(why)s ELSE t.error_message END, {UNHELD}
+    FROM judged j WHERE t.id = j.id RETURNING t.*
+), {told(from_to("status attempts scheduled_at completed_at outcome error_class error_message"))}
+SELECT id, '' FROM judged
+"""  # noqa: S608
+
+
+@dataclass(frozen=True)
+class Act:
+    """`statuses` are those of tasks it can be done to; `rings` says that workers have something to do afterwards."""
+
+    statuses: tuple[Status, ...]
+    sql: str
+    rings: bool = False
+    can_be_undone: bool = True
+
+
+ACTS = {
+    Verb.REQUEUE: Act((Status.FAILED, Status.CANCELLED), _REQUEUE, rings=True),
+    Verb.CANCEL: Act(LIVE, _CANCEL),
+    Verb.PRIORITIZE: Act(LIVE, _PRIORITIZE),
+    Verb.CLEAR: Act(tuple(Status), _CLEAR),
+    Verb.RELEASE: Act((Status.PROCESSING,), _RELEASE, rings=True, can_be_undone=False),
+    Verb.UNDO: Act(tuple(Status), UNDO, rings=True),
+}
+
+
+def candidates(operation: Operation) -> TaskQuerySet:
+    """The tasks that an operation is about and can be done to, but for an undo, as they are now."""
+    selection = Selection.from_json(operation.scope)
+    tasks = selection.tasks(operation.started_at).filter(status__in=_statuses(operation, selection))
+    match operation.verb:
+        case Verb.REQUEUE:  # not what fails again meanwhile
+            ended = Q(completed_at__isnull=True) | Q(completed_at__lte=operation.started_at)
+            return tasks.filter(ended)
+        case Verb.PRIORITIZE:
+            return tasks.exclude(priority=operation.priority)
+        case _:
+            return tasks
+
+
+def ids(operation: Operation, *, after: int = 0, among: Sequence[int] | None = None) -> "QuerySet[Any, int]":
+    """The ids of the tasks that are to be handled, in their order, up to the operation's last."""
+    rows: QuerySet[Any] = candidates(operation)
+    name = "pk"
+    if operation.verb == Verb.UNDO:
+        rows, name = AuditLog.objects.filter(operation_id=operation.undoes_id), "task_id"
+    rows = rows.filter(**{f"{name}__gt": after})
+    if operation.last_id:
+        rows = rows.filter(**{f"{name}__lte": operation.last_id})
+    if among is not None:
+        rows = rows.filter(**{f"{name}__in": among})
+    return rows.order_by(name).values_list(name, flat=True)
+
+
+def perform(operation: Operation, task_ids: Sequence[int]) -> dict[int, str]:
+    """Does it to these tasks, in the caller's transaction; answers for each why not, or TAKEN, or BUSY."""
+    act, selection = ACTS[Verb(operation.verb)], Selection.from_json(operation.scope)
+    arguments: dict[str, Any] = {
+        "ids": arrays.of_integers(task_ids),
+        "statuses": _statuses(operation, selection),
+        "stuck": selection.stuck,
+        "priority": operation.priority,
+        "actor": operation.actor,
+        "reason": operation.reason,
+        "why": f"{Verb(operation.verb).acted} by {operation.actor}: {operation.reason}",
+        "message": operation.message,
+        "operation": operation.pk,
+        "undone": operation.undoes_id,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(act.sql, arguments)
+        answers = dict(cursor.fetchall())
+    if act.rings and TAKEN in answers.values():
+        tasks_ready.send(Task)
+    return answers
+
+
+def guard() -> None:
+    """Settings of the caller's transaction under which an act is done."""
+    with connection.cursor() as cursor:
+        cursor.execute(GUARD)
+
+
+def _statuses(operation: Operation, selection: Selection) -> list[str]:
+    possible = ACTS[Verb(operation.verb)].statuses
+    return [status.value for status in possible if not selection.statuses or status in selection.statuses]

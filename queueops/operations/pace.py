@@ -1,0 +1,20 @@
+"""How many rows a batch of a bulk act takes, so that nobody waits long for its locks; pure."""
+
+# A batch is one transaction: this long are its rows locked.
+_AIM_SECONDS = 0.08
+FIRST = 250
+MOST = 2_000
+_LEAST = 20
+# After a batch that somebody was in the way of, a smaller one is likelier to get by.
+_SHRINK = 4
+
+
+def next_size(size: int, seconds: float, most: int = MOST) -> int:
+    """The size of the next batch after one of `size` rows took so long: at most doubled, and never above `most`."""
+    fitting = size * _AIM_SECONDS / max(seconds, 0.001)
+    return min(max(int(min(fitting, 2 * size)), _LEAST), most)
+
+
+def after_collision(size: int) -> int:
+    """The size to try when a batch of `size` could not get what it needed."""
+    return max(size // _SHRINK, 1)

@@ -1,0 +1,199 @@
+"""Carries an operation out: in batches, each a transaction that also moves the cursor, so that a kill loses nothing."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, transaction
+from django.db.models import Count, Max
+from psycopg.errors import DeadlockDetected, ForeignKeyViolation, LockNotAvailable, UniqueViolation
+
+from queueops.models import Operation, OperationStatus, Task, Verb
+from queueops.models.audit import needed_reason
+from queueops.models.operation import BUSY, MOVED_ON
+from queueops.operations import acts, pace
+from queueops.selection import Selection
+
+type Progress = Callable[[int, int], object]
+type Act = Callable[[Operation, Sequence[int]], dict[int, str]]
+
+# Between batches others get what they have waited for.
+_BREATH_SECONDS = 0.02
+# Once all others are done, tasks that somebody else has locked are tried again every so often, for so long.
+_WAIT_SECONDS = 0.1
+_PATIENCE_SECONDS = 10.0
+LOCKED_TOO_LONG = "somebody else had it locked for too long"
+# Somebody was quicker, or is in the way; a moment later it may be otherwise.
+_COLLISIONS = (LockNotAvailable, DeadlockDetected, UniqueViolation, ForeignKeyViolation)
+_SAMPLE = 5
+
+
+class OperationError(Exception):
+    """Why an operation cannot be begun, resumed, stopped or undone, in a sentence."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an act would be about: how many tasks, and the first of them."""
+
+    verb: Verb
+    total: int
+    sample: list[Task]
+
+
+def begin(
+    verb: Verb,
+    selection: Selection,
+    *,
+    actor: str,
+    reason: str,
+    priority: str = "",
+    undoes: Operation | None = None,
+) -> Operation:
+    """The row of an operation, with its tasks counted and nothing done yet. Raises ReasonMissing."""
+    with transaction.atomic():
+        operation = Operation.objects.create(
+            verb=verb,
+            actor=actor,
+            reason=needed_reason(reason),
+            scope=selection.as_json(),
+            priority=priority,
+            undoes=undoes,
+        )
+        found = acts.ids(operation).aggregate(total=Count("*"), last=Max(_id_name(verb)))
+        operation.total, operation.last_id = found["total"], found["last"] or 0
+        operation.save(update_fields=["total", "last_id"])
+    return operation
+
+
+def preview(
+    verb: Verb, selection: Selection, *, priority: str = "", undoes: Operation | None = None
+) -> Preview:
+    """What `begin` would count; nothing is written."""
+    with transaction.atomic():
+        operation = begin(verb, selection, actor="", reason="a look", priority=priority, undoes=undoes)
+        sample = Task.objects.filter(pk__in=list(acts.ids(operation)[:_SAMPLE])).order_by("pk")
+        found = Preview(verb, operation.total, list(sample))
+        transaction.set_rollback(True)
+    return found
+
+
+def carry_out(
+    operation: Operation, *, progress: Progress | None = None, batch_size: int = pace.MOST
+) -> Operation:
+    """Works until the operation is done or somebody stops it; answers the row as it is then.
+
+    `progress` is told (tasks handled, of how many) after each batch; a batch never has more than `batch_size` tasks.
+    Whatever interrupts it leaves an operation that `resume` goes on with. Raises OperationError when another process
+    is at it.
+    """
+    with _attended(operation):
+        size, ends = min(pace.FIRST, batch_size), float("inf")
+        operation.refresh_from_db()
+        while operation.is_running:
+            began = time.monotonic()
+            if operation.is_through and ends == float("inf"):
+                ends = began + _PATIENCE_SECONDS
+            before = operation.standing
+            operation, size = _batch(operation, size, batch_size, is_patient=began < ends)
+            if progress and operation.standing != before:
+                progress(operation.changed + operation.skipped, operation.total)
+            if operation.is_running:
+                time.sleep(_WAIT_SECONDS if operation.is_through else _BREATH_SECONDS)
+    return operation
+
+
+def resume(operation_id: UUID, *, progress: Progress | None = None, batch_size: int = pace.MOST) -> Operation:
+    """Goes on with an operation that was interrupted. Raises OperationError when there is nothing to go on with."""
+    operation = find(operation_id)
+    if not operation.is_running:
+        raise OperationError(
+            f"operation {operation_id} is {operation.status} already: nothing is left to resume"
+        )
+    return carry_out(operation, progress=progress, batch_size=batch_size)
+
+
+def stop(operation_id: UUID, *, actor: str) -> Operation:
+    """Ends an operation after its present batch, wherever it runs. Raises OperationError when it has ended already."""
+    with transaction.atomic():
+        operation = Operation.objects.select_for_update().filter(pk=operation_id).first() or find(
+            operation_id
+        )
+        if not operation.is_running:
+            raise OperationError(f"operation {operation_id} is {operation.status} already")
+        operation.finish(OperationStatus.CANCELLED, by=actor)
+    return operation
+
+
+def find(operation_id: UUID) -> Operation:
+    """The operation with this id. Raises OperationError when there is none."""
+    if (operation := Operation.objects.filter(pk=operation_id).first()) is None:
+        raise OperationError(f"there is no operation {operation_id}; `queue_admin operations` lists them")
+    return operation
+
+
+@contextlib.contextmanager
+def _attended(operation: Operation) -> Iterator[None]:
+    if not operation.attend():
+        raise OperationError(f"operation {operation.pk} is being carried out by another process")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(DatabaseError, InterfaceError):  # without its session the lock is gone too
+            operation.leave()
+
+
+def _batch(operation: Operation, size: int, most: int, *, is_patient: bool) -> tuple[Operation, int]:
+    """Does the next tasks; answers the row after that, and the size of the next batch."""
+    if operation.is_through:
+        task_ids, is_last, act = operation.passed_over[:size], True, _again if is_patient else _give_up
+    else:
+        task_ids = list(acts.ids(operation, after=operation.cursor)[:size])
+        is_last, act = len(task_ids) < size, acts.perform
+    began = time.monotonic()
+    try:
+        after = _commit(operation, task_ids, act, is_last=is_last)
+    except (OperationalError, IntegrityError) as error:
+        if not isinstance(error.__cause__, _COLLISIONS):
+            raise
+        if len(task_ids) > 1:
+            return operation, pace.after_collision(len(task_ids))
+        after = _commit(operation, task_ids, _pass_over, is_last=is_last)
+    return after, pace.next_size(size, time.monotonic() - began, most)
+
+
+def _commit(known: Operation, task_ids: list[int], act: Act, *, is_last: bool) -> Operation:
+    """One transaction: the act, its audit rows and how far the operation is. Does nothing when the operation has been
+    stopped, or somebody else has carried it further than we know."""
+    with transaction.atomic():
+        acts.guard()
+        operation = Operation.objects.select_for_update().get(pk=known.pk)
+        if not operation.is_running or operation.standing != known.standing:
+            return operation
+        operation.advance(task_ids, act(operation, task_ids) if task_ids else {}, is_last=is_last)
+        if operation.is_through and not operation.passed_over:
+            operation.finish(OperationStatus.DONE, by=operation.actor)
+        else:
+            operation.save()
+    return operation
+
+
+def _again(operation: Operation, task_ids: Sequence[int]) -> dict[int, str]:
+    """The act, for tasks that were passed over and may have changed since."""
+    still = list(acts.ids(operation, among=task_ids))
+    answers = dict.fromkeys(task_ids, MOVED_ON) | dict.fromkeys(still, BUSY)
+    return answers | acts.perform(operation, still)
+
+
+def _give_up(_: Operation, task_ids: Sequence[int]) -> dict[int, str]:
+    return dict.fromkeys(task_ids, LOCKED_TOO_LONG)
+
+
+def _pass_over(_: Operation, task_ids: Sequence[int]) -> dict[int, str]:
+    return dict.fromkeys(task_ids, BUSY)
+
+
+def _id_name(verb: Verb) -> str:
+    return "task_id" if verb == Verb.UNDO else "pk"

@@ -1,0 +1,115 @@
+"""Which tasks an operator means: a filter that shell, REST and admin give alike, and that an operation keeps."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from django.db.models import Q
+
+from queueops.health import age
+from queueops.models import Priority, Status, Task
+from queueops.models.task import TaskQuerySet
+
+
+class SelectionError(ValueError):
+    """A filter that means nothing: what is wrong with it, in a sentence."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Tasks that fit everything that is given; without anything, all.
+
+    `ids` are tasks, `article` and `space` are ids of theirs; `reason` is why the task was made; `older_than` and
+    `newer_than` are its age since then; `stuck` are those in work whose lease has ended.
+    """
+
+    ids: tuple[int, ...] | None = None
+    statuses: tuple[str, ...] = ()
+    error_class: str = ""
+    reason: str = ""
+    priority: str = ""
+    older_than: timedelta | None = None
+    newer_than: timedelta | None = None
+    space: int | None = None
+    article: int | None = None
+    slug: str = ""
+    stuck: bool = False
+
+    def __post_init__(self) -> None:
+        for status in self.statuses:
+            _refuse_unknown("status", status, Status.values)
+        if self.priority:
+            _refuse_unknown("priority", self.priority, Priority.values)
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether nothing was given."""
+        return self == Selection()
+
+    def tasks(self, now: datetime) -> TaskQuerySet:
+        """The tasks as of `now`: ages and leases are judged by this moment, however often it is asked."""
+        rows: TaskQuerySet = Task.objects.filter(*self._conditions(now))
+        return rows
+
+    def as_json(self) -> dict[str, Any]:
+        """What was given, for a JSON column; ages in seconds."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: _plain(value) for name, value in given.items() if value != _DEFAULTS[name]}
+
+    @classmethod
+    def from_json(cls, given: Mapping[str, Any]) -> Self:
+        """The filter that `as_json` wrote. Raises SelectionError for what is none."""
+        if unknown := sorted(given.keys() - {field.name for field in fields(cls)}):
+            raise SelectionError(f"there is no filter {unknown[0]!r}")
+        values = dict(given)
+        for name in {"ids", "statuses"} & values.keys():
+            values[name] = tuple(values[name])
+        for name in {"older_than", "newer_than"} & values.keys():
+            values[name] = timedelta(seconds=values[name])
+        return cls(**values)
+
+    def __str__(self) -> str:
+        """In words, for instance "status failed, error class auth"; empty for everything."""
+        given = {name: getattr(self, name) for name in self.as_json()}
+        return ", ".join(f"{name.replace('_', ' ')} {_told(value)}".strip() for name, value in given.items())
+
+    def _conditions(self, now: datetime) -> list[Q]:
+        given: list[tuple[Any, Q]] = [
+            (self.ids is not None, Q(pk__in=self.ids or ())),
+            (self.statuses, Q(status__in=self.statuses)),
+            (self.error_class, Q(error_class=self.error_class)),
+            (self.reason, Q(metadata__reason=self.reason)),
+            (self.priority, Q(priority=self.priority)),
+            (self.older_than, Q(created_at__lt=now - (self.older_than or timedelta()))),
+            (self.newer_than, Q(created_at__gte=now - (self.newer_than or timedelta()))),
+            (self.space, Q(space=self.space)),
+            (self.article, Q(article=self.article)),
+            (self.slug, Q(article__slug=self.slug)),
+            (self.stuck, Q(status=Status.PROCESSING, lease_expires_at__lt=now)),
+        ]
+        return [condition for is_given, condition in given if is_given]
+
+
+def _refuse_unknown(what: str, value: str, known: list[str]) -> None:
+    if value not in known:
+        raise SelectionError(f"there is no {what} {value!r}; there are {', '.join(known)}")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, tuple):
+        shown = ", ".join(map(str, value[:_SHOWN]))
+        return f"{shown} and {len(value) - _SHOWN:,} more" if len(value) > _SHOWN else shown
+    if isinstance(value, timedelta):
+        return age(value.total_seconds())
+    return "" if value is True else str(value)
+
+
+_SHOWN = 5
+_DEFAULTS = {field.name: field.default for field in fields(Selection)}

@@ -1,0 +1,27 @@
+"""Batches grow and shrink so that each holds its locks for about the same short time."""
+
+import pytest
+
+from queueops.operations import pace
+
+
+@pytest.mark.parametrize(
+    ("size", "seconds", "most", "then"),
+    [
+        (250, 0.01, 2_000, 500),  # quick: doubled
+        (250, 0.08, 2_000, 250),  # as wanted
+        (2_000, 0.01, 2_000, 2_000),
+        (1_000, 0.16, 2_000, 500),  # twice too long: half
+        (1_000, 10.0, 2_000, 20),  # however slow, it goes on
+        (250, 0.0, 2_000, 500),
+        (5, 0.001, 5, 5),  # as few as the operator says
+        (1, 1.0, 1, 1),
+    ],
+)
+def test_the_next_size_follows_from_the_time_the_last_one_took(size, seconds, most, then):
+    assert pace.next_size(size, seconds, most) == then
+
+
+@pytest.mark.parametrize(("size", "then"), [(1_000, 250), (4, 1), (3, 1), (1, 1)])
+def test_a_collision_makes_the_next_batch_much_smaller(size, then):
+    assert pace.after_collision(size) == then
