@@ -191,9 +191,8 @@ INVARIANTS = (
         "nothing_is_under_way",
         "A task still waits or is in work, so this is no rest: wait for it, or ask without --at-rest.",
         """
-        SELECT t.id AS task, t.status, t.scheduled_at, t.lease_expires_at, t.error_class FROM embedding_tasks t
-        JOIN embedding_spaces s ON s.id = t.space_id AND s.state <> 'retired'
-        WHERE t.status IN ('pending', 'processing')
+        SELECT id AS task, status, scheduled_at, lease_expires_at, error_class FROM embedding_tasks
+        WHERE status IN ('pending', 'processing')
         """,
         at_rest=True,
     ),

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from embeddings import annindex
-from embeddings.models import Space
+from embeddings.models import Space, SpaceState
 from queueops import doorbell, failpoints, modes, workers
 from queueops.enqueue import Reason, enqueue
 from queueops.models import AuditLog, Level, Mode, Task
@@ -84,6 +84,19 @@ UPDATE embedding_tasks t SET
     attempts = t.attempts - 1, scheduled_at = statement_timestamp(), lease_expires_at = NULL, claim_token = NULL
 FROM judged WHERE t.id = judged.id
 """
+# What waits in a space that was retired will never be claimed. It ends as superseded rather than cancelled, which is an
+# operator's word about a text: should the space come back, the search for drift finds the article again.
+_END_RETIRED = """
+WITH waiting AS (
+    SELECT id FROM embedding_tasks WHERE status = 'pending' AND space_id = ANY(%s)
+    LIMIT %s
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE embedding_tasks t SET
+    status = 'completed', outcome = 'superseded', completed_at = statement_timestamp(), error_class = '',
+    error_message = 'its space was retired'
+FROM waiting WHERE t.id = waiting.id
+"""
 # An article that is behind is enqueued unless a task already works for it, or one was parked or cancelled over just
 # this text: what an operator or the provider has ended is not begun again behind their back.
 _DRIFTED = """
@@ -108,10 +121,12 @@ def sweep_if_leader(interval: timedelta) -> Swept | None:
 
 
 def sweep() -> Swept:
-    """Returns expired leases, forgets silent workers, enqueues drift, and rings when work is due."""
+    """Returns expired leases, forgets silent workers, ends what waits in retired spaces, enqueues drift, and rings when
+    work is due."""
     returned, parked = return_expired()
     failpoints.reach("sweep_returned")
     workers.forget_silent()
+    end_retired()
     is_due = Task.objects.due().exists()
     drifted = enqueue_drift() if _is_time_for_drift(is_due) else 0
     if is_due or drifted:
@@ -159,6 +174,24 @@ def release_held(claimed_by: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_RELEASE_HELD, [claimed_by])
         return int(cursor.rowcount)
+
+
+@transaction.atomic
+def end_retired() -> int:
+    """Ends tasks that wait in a retired space, up to a thousand, with one audit row; answers how many."""
+    retired = list(Space.objects.filter(state=SpaceState.RETIRED).values_list("pk", flat=True))
+    if not retired:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(_END_RETIRED, [retired, _BATCH])
+        count = int(cursor.rowcount)
+    if count:
+        AuditLog.objects.create(
+            category="sweep",
+            message="waiting tasks ended: their space is retired",
+            metadata={"superseded": count},
+        )
+    return count
 
 
 def enqueue_drift() -> int:

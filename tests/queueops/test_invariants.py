@@ -157,6 +157,14 @@ def test_a_text_that_waits_is_no_rest(space):
     assert found(at_rest=True) == ["nothing_is_under_way"]
 
 
+def test_a_task_that_waits_in_a_retired_space_is_no_rest(space):
+    make_article()
+    type(space).objects.filter(pk=space.pk).update(state="retired")
+    assert found(at_rest=True) == ["nothing_is_under_way"]
+    recovery.sweep()
+    assert found(at_rest=True) == []
+
+
 @breaks
 def test_only_the_first_rows_are_fetched(space, monkeypatch):
     monkeypatch.setattr(invariants, "MOST_ROWS", 3)

@@ -220,3 +220,40 @@ def test_of_an_articles_tasks_that_a_stopping_worker_holds_one_goes_back(space, 
     assert recovery.release_held("worker 7") == 2
     assert Task.objects.pending().get() == newer
     assert Task.objects.get(outcome="superseded") == older
+
+
+def retire(space) -> None:
+    type(space).objects.filter(pk=space.pk).update(state="retired")
+
+
+def test_what_waits_in_a_retired_space_ends_and_is_written_down(space, worker):
+    make_tasks(3, space)
+    claims.claim_due(space, 1, worker.pk, "worker 7")
+    retire(space)
+    recovery.sweep()
+    assert sorted(Task.objects.values_list("status", "outcome")) == [
+        ("completed", "superseded"),
+        ("completed", "superseded"),
+        ("processing", ""),
+    ]
+    entry = AuditLog.objects.get()
+    assert (entry.category, entry.metadata) == ("sweep", {"superseded": 2})
+    recovery.release_held("worker 7")
+    recovery.sweep()
+    assert not Task.objects.live().exists()
+
+
+def test_should_a_retired_space_come_back_its_articles_are_found_again(space):
+    make_tasks(3, space)
+    retire(space)
+    recovery.sweep()
+    type(space).objects.update(state="serving")
+    assert recovery.sweep().drifted == 3
+
+
+def test_what_waits_in_retired_spaces_is_found_through_an_index(space):
+    make_tasks(1000, space)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE embedding_tasks")
+    plan = plan_of(recovery._END_RETIRED, [[space.pk + 1], 1000])
+    assert "Index Scan using embedding_tasks_waiting" in plan or "embedding_tasks_due" in plan, plan
