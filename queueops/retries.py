@@ -43,7 +43,7 @@ def decide(
     """`attempts` includes the one that failed; `draw` in [0, 1) is the jitter. `is_out`: the provider's breaker is not
     closed, so that no text is at fault; `is_canary`: this task was the one that asked whether it is back."""
     match kind:
-        case ErrorClass.INVALID_INPUT | ErrorClass.TOO_LONG:
+        case ErrorClass.INVALID_INPUT | ErrorClass.TOO_LONG:  # alone, and in small pieces: nothing is left to try
             return Decision(Verdict.PARK)
         case ErrorClass.RATE_LIMITED | ErrorClass.AUTH:
             return _PLACE_IN_LINE
