@@ -90,8 +90,20 @@ def http_url(name: str, default: str) -> str:
     return value.rstrip("/")
 
 
+# How soon libpq notices that a server is gone without a goodbye (cable, power, failover): half a minute. By itself it
+# would wait for an answer for hours. https://www.postgresql.org/docs/current/libpq-connect.html
+_NOTICED = {
+    "connect_timeout": 5,  # seconds, as the next two
+    "keepalives_idle": 20,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # milliseconds
+}
+
+
 def database(name: str, default: str) -> dict[str, Any]:
-    """Django's settings of a postgresql:// address; `?host=/folder` names a socket folder."""
+    """Django's settings of a postgresql:// address; `?host=/folder` names a socket folder. What the address says of
+    time-outs comes before ours."""
     parse = cast(Callable[[str], dict[str, Any]], environ.Env.db_url_config)
     try:
         parsed = parse(text(name, default))
@@ -102,7 +114,7 @@ def database(name: str, default: str) -> dict[str, Any]:
             f"{name} cannot be read; it may hold postgresql://user:password@host:port/database "
             "or postgresql://user@/database?host=/socket/folder."
         )
-    parsed.setdefault("OPTIONS", {})
+    parsed["OPTIONS"] = _NOTICED | parsed.get("OPTIONS", {})
     return parsed
 
 

@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.db import connection
+
+from config import env
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,3 +57,15 @@ def test_the_secrets_of_an_installation_are_made_once_and_for_its_owner_alone(tm
     kept = {path.name: path for path in tmp_path.iterdir()}
     assert set(kept) == {"secret_key", "auth_token"}
     assert {path.stat().st_mode & 0o777 for path in kept.values()} == {0o600}
+
+
+def test_a_database_that_is_gone_without_a_goodbye_is_noticed(monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u@db.example/d?connect_timeout=9")
+    options = env.database("DATABASE_URL", "")["OPTIONS"]
+    assert (options["tcp_user_timeout"], options["keepalives_idle"]) == (30_000, 20)
+    assert str(options["connect_timeout"]) == "9"  # the address has the last word
+
+
+@pytest.mark.django_db
+def test_each_connection_is_watched_over():
+    assert connection.connection.info.get_parameters()["tcp_user_timeout"] == "30000"
