@@ -29,6 +29,8 @@ class Fault(NamedTuple):
 
 FAULTS = {
     "worker killed": Fault(faults_workers.kill_worker),
+    "worker's child killed": Fault(faults_workers.kill_child),
+    "worker's master killed": Fault(faults_workers.kill_master),
     "worker frozen past its lease": Fault(faults_workers.freeze_worker),
     "worker told to stop": Fault(faults_workers.stop_worker),
     "worker's clock 5 min ahead": Fault(faults_clock.postpone, join=faults_clock.join_ahead),

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 
 from config.stack.processes import Process
@@ -22,6 +23,28 @@ def kill_worker(system: System) -> Struck:
     since = time.monotonic()
     system.kept[0].process.kill()
     return Struck(since, [])
+
+
+def kill_child(system: System) -> Struck:
+    """One process of a master's, as the end of memory does: the master ends the others and itself."""
+    master = system.kept[0].process
+    children = subprocess.run(["pgrep", "-P", str(master.pid)], capture_output=True, text=True, check=True)
+    since = time.monotonic()
+    os.kill(int(children.stdout.split()[-1]), signal.SIGKILL)
+    return Struck(
+        since, [] if master.exited.wait(_BOOT_SECONDS) else ["the master lives on without its child"]
+    )
+
+
+def kill_master(system: System) -> Struck:
+    """Alone: nothing of what it started may live on without it."""
+    master = system.kept[0].process
+    assert master.pid
+    since = time.monotonic()
+    os.kill(master.pid, signal.SIGKILL)
+    master.exited.wait()
+    left = subprocess.run(["pgrep", "-g", str(master.pid)], capture_output=True, check=False)
+    return Struck(since, ["its children live on"] if left.stdout else [])
 
 
 def freeze_worker(system: System) -> Struck:
