@@ -43,8 +43,8 @@ def decide(
     """`attempts` includes the one that failed; `draw` in [0, 1) is the jitter. `is_out`: the provider's breaker is not
     closed, so that no text is at fault; `is_canary`: this task was the one that asked whether it is back."""
     match kind:
-        case ErrorClass.INVALID_INPUT | ErrorClass.TOO_LONG:  # alone, and in small pieces: nothing is left to try
-            return Decision(Verdict.PARK)
+        case ErrorClass.INVALID_INPUT | ErrorClass.TOO_LONG:
+            return Decision(Verdict.PARK)  # it was refused alone, and in small pieces: nothing is left to try
         case ErrorClass.RATE_LIMITED | ErrorClass.AUTH:
             return _PLACE_IN_LINE
         case ErrorClass.PROVIDER_DOWN | ErrorClass.TRANSIENT if is_out:
