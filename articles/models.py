@@ -1,5 +1,6 @@
 """Articles and their versions: the text people see, and every text it has been."""
 
+from collections.abc import Iterator
 from typing import Any, Self
 
 from django.contrib.postgres.indexes import GinIndex
@@ -68,8 +69,8 @@ class Article(models.Model):
 
     objects = ArticleQuerySet.as_manager()
 
-    # while it is being made: the slugs to choose from, and whose the first version is
-    _birth: tuple[list[str], str] | None = None
+    # while it is being made: whose the first version is
+    _creator: str | None = None
 
     class Meta:
         db_table = "articles"
@@ -111,34 +112,40 @@ class Article(models.Model):
         self.save(author=author)
 
     def _create(self, author: str, *args: Any, **kwargs: Any) -> None:
-        given = self.slug
-        for last_try in [False] * (_SLUG_TRIES - 1) + [True]:
-            wanted = [given] if given else slugs.candidates(self.title)
-            self._birth = (wanted, author)
-            try:
-                with transaction.atomic():
-                    super().save(*args, **kwargs)
-                return
-            except IntegrityError as error:
-                self._state.adding, self.pk, self.slug = True, None, given
-                if not _is_slug_conflict(error):
-                    raise
-                if given or last_try:
-                    raise SlugTaken(wanted[0]) from error
-            finally:
-                self._birth = None
+        self._creator = author
+        try:
+            with transaction.atomic():
+                super().save(*args, **kwargs)
+        finally:
+            self._creator = None
 
     def _do_insert(
         self, manager: Any, using: Any, fields: Any, returning_fields: Any, raw: bool
     ) -> list[Any]:
         """Django's place for the INSERT itself: ours writes the first version too. Fixtures (`raw`) bring theirs."""
-        if not self._birth:
+        if self._creator is None:
             inserted: list[Any] = super()._do_insert(manager, using, fields, returning_fields, raw)  # type: ignore[misc]
             return inserted
-        given = {name: _or_default(getattr(self, name)) for name in _GIVEN}
-        row = given | inserting.insert(given, *self._birth)
+        row = self._insert(self._creator)
         self.slug = row["slug"]
         return [[row[field.attname] for field in returning_fields]]
+
+    def _insert(self, author: str) -> dict[str, Any]:
+        """The row as it was written, under the first slug that could be had. Raises SlugTaken."""
+        columns = {name: _or_default(getattr(self, name)) for name in _GIVEN}
+        for slug in self._slugs_to_try():
+            if made := inserting.insert({**columns, "slug": slug}, author):
+                return columns | made
+        raise SlugTaken(slug)
+
+    def _slugs_to_try(self) -> Iterator[str]:
+        """The slug that was given, and no other; or the title's own, and then what seems free."""
+        if self.slug:
+            yield self.slug
+            return
+        yield slugs.slug_from(self.title)
+        for _ in range(_SLUG_TRIES):
+            yield inserting.first_free(slugs.candidates(self.title))
 
     def _update(self, author: str, *args: Any, **kwargs: Any) -> None:
         try:

@@ -1,7 +1,8 @@
 """Cursors for the few statements that every save runs: the server parses and plans them once a connection.
 
-Django's own cursors put the values into the text, so that each statement is new to the server; planning the one that
-makes a task costs it more than running it.
+Django's own cursors put the values into the text, so that each statement is new to the server, which then plans longer
+than it works. A plan that is kept is one for the tables as they were: a statement that reads a table which may grow
+does not belong here, since a scan that was right for a page is kept while the table grows to a million rows.
 """
 
 from typing import Any

@@ -43,7 +43,7 @@ def known(space_id: int, hashes: Sequence[bytes]) -> dict[bytes, WireVector]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT ON (text_hash) text_hash, vector_send(embedding) FROM article_embeddings"
-            " WHERE space_id = %s AND text_hash = ANY(%s::bytea[]) AND embedding IS NOT NULL",
+            " WHERE space_id = %s::bigint AND text_hash = ANY(%s::bytea[]) AND embedding IS NOT NULL",
             [space_id, arrays.of_bytes(hashes)],
         )
         return {bytes(text_hash): bytes(vector) for text_hash, vector in cursor.fetchall()}
@@ -54,7 +54,7 @@ def replace(space_id: int, article_ids: Sequence[int], chunks: Iterable[StoredCh
     rows = b"".join([_HEADER, *(_row(space_id, chunk) for chunk in chunks), _TRAILER])
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM article_embeddings WHERE article_id = ANY(%s::bigint[]) AND space_id = %s",
+            "DELETE FROM article_embeddings WHERE article_id = ANY(%s::bigint[]) AND space_id = %s::bigint",
             [arrays.of_integers(article_ids), space_id],
         )
         with cursor.copy(_COPY) as copy:
@@ -68,28 +68,23 @@ COPY article_embeddings (article_id, space_id, chunk_index, chunk_count, span, t
 # the binary COPY format: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format"
 _HEADER = b"PGCOPY\n\xff\r\n\0" + b"\0" * 8
 _TRAILER = b"\xff\xff"
-_EMPTY_RANGE = b"\x01"
-_ROW = struct.Struct("!hiqiqiiii")
-_TAIL = struct.Struct("!i16siii16s")
-_RANGE = struct.Struct("!Biiii")
-_LENGTH = struct.Struct("!i")
-_FILLED_RANGE = 0x02  # range flags: lower bound inclusive, upper exclusive
+# each field with its length before it; a vector follows with its own
+_ROW = struct.Struct("!hiqiqiiiiiBiiiii16siii16si")
+_ROW_OF_NO_TEXT = struct.Struct("!hiqiqiiiiiBi16siii16si")
+# range flags: lower bound inclusive, upper exclusive; or no bounds, since nothing is in it
+_FILLED, _EMPTY = 0x02, 0x01
+_NULL = -1
 
 
 def _row(space_id: int, chunk: StoredChunk) -> bytes:
-    span = _EMPTY_RANGE
-    if chunk.end > chunk.start:
-        span = _RANGE.pack(_FILLED_RANGE, 4, chunk.start, 4, chunk.end)
-    vector = _LENGTH.pack(-1) if chunk.vector is None else _LENGTH.pack(len(chunk.vector)) + chunk.vector
-    return b"".join(
-        (
-            _ROW.pack(9, 8, chunk.article_id, 8, space_id, 4, chunk.chunk_index, 4, chunk.chunk_count),
-            _LENGTH.pack(len(span)),
-            span,
-            _TAIL.pack(16, chunk.text_hash, 4, chunk.source_version, 16, chunk.source_hash.bytes),
-            vector,
-        )
-    )
+    article_id, index, count, start, end, text_hash, version, source_hash, vector = chunk
+    place = (9, 8, article_id, 8, space_id, 4, index, 4, count)
+    source = (16, text_hash, 4, version, 16, source_hash.bytes, _NULL if vector is None else len(vector))
+    if end > start:
+        head = _ROW.pack(*place, 17, _FILLED, 4, start, 4, end, *source)
+    else:
+        head = _ROW_OF_NO_TEXT.pack(*place, 1, _EMPTY, *source)
+    return head if vector is None else head + vector
 
 
 def as_text(vector: WireVector) -> str:

@@ -12,13 +12,11 @@ from embeddings import arrays, indexing
 from embeddings.indexing import Rendered
 from embeddings.providers.errors import ProviderError
 from embeddings.vectors import WireVector
-from queueops import failpoints
+from queueops import failpoints, history
 from queueops.claims import Claim, Claimed
-from queueops.models import AuditLog, Level, Metric, Outcome, Status
+from queueops.models import AuditLog, Outcome, Status
 from queueops.patience import patiently
 from queueops.retries import Decision, Verdict
-
-_MESSAGE_CHARACTERS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,35 +189,28 @@ def _failure_row(failure: Failure) -> tuple[int, bool, float, int, str, str]:
         decision.delay_seconds,
         int(decision.verdict is Verdict.WAIT),
         failure.error.kind.value,
-        str(failure.error)[:_MESSAGE_CHARACTERS],
+        str(failure.error)[: history.MESSAGE_CHARACTERS],
     )
 
 
 def _write_history(claim: Claim, settled: Settled, failures: Sequence[Failure]) -> None:
-    """One audit row a batch and one a parked task; one metric row for each number of the batch."""
-    counts = {**settled.outcomes, "retried": settled.retried, "lost": settled.lost}
-    details = {key: value for key, value in counts.items() if value} | {"space": claim.space.pk}
-    rows = [AuditLog(category="engine", message="batch settled", metadata=details)]
-    rows += [_parked_row(failure) for failure in failures if failure.decision.verdict is Verdict.PARK]
-    AuditLog.objects.bulk_create(rows)
-    labels = {"space": claim.space.pk, "provider": claim.space.provider}
-    numbers = {
-        "batch_tasks": float(len(claim.tasks)),
-        "batch_seconds": settled.effort.seconds,
-        "provider_seconds": settled.effort.provider_seconds,
-        "provider_requests": float(settled.effort.requests),
-        "provider_texts": float(settled.effort.texts),
-        "batch_failed": float(settled.failed),
-        "batch_lost": float(settled.lost),
-    }
-    Metric.objects.bulk_create([Metric(name=k, value=v, labels=labels) for k, v in numbers.items()])
-
-
-def _parked_row(failure: Failure) -> AuditLog:
-    return AuditLog(
-        category="engine",
-        level=Level.ERROR,
-        task_id=failure.task.task_id,
-        message=f"task parked ({failure.error.kind.value}): {failure.error}"[:_MESSAGE_CHARACTERS],
-        metadata={"attempts": failure.task.attempts, "article_id": failure.task.source.article_id},
+    effort = settled.effort
+    history.write(
+        {**settled.outcomes, "retried": settled.retried, "lost": settled.lost},
+        {
+            "batch_tasks": float(len(claim.tasks)),
+            "batch_seconds": effort.seconds,
+            "provider_seconds": effort.provider_seconds,
+            "provider_requests": float(effort.requests),
+            "provider_texts": float(effort.texts),
+            "batch_failed": float(settled.failed),
+            "batch_lost": float(settled.lost),
+        },
+        {"space": claim.space.pk, "provider": claim.space.provider},
+        [_parked(failure) for failure in failures if failure.decision.verdict is Verdict.PARK],
     )
+
+
+def _parked(failure: Failure) -> AuditLog:
+    task, error = failure.task, f"({failure.error.kind.value}): {failure.error}"
+    return history.parked(task.task_id, task.source.article_id, task.attempts, error)

@@ -5,14 +5,18 @@ import socket
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.db.models.functions import Now
 
+from articles import prepared
 from queueops.models import Worker
 
 # a process that has not been seen for this long is gone
 SILENT_AFTER = timedelta(minutes=2)
 _TRIES = 100
+_NOTE = """
+UPDATE embedding_worker_status SET last_seen_at = statement_timestamp(), last_claim_at = statement_timestamp(),
+    tasks_done = tasks_done + %s::int, tasks_failed = tasks_failed + %s::int WHERE id = %s::bigint
+"""
 
 
 def register() -> Worker:
@@ -40,12 +44,8 @@ def beat(worker_id: int) -> bool:
 
 def note_batch(worker_id: int, done: int, failed: int) -> None:
     """Adds a batch to the worker's counts."""
-    Worker.objects.filter(pk=worker_id).update(
-        last_seen_at=Now(),
-        last_claim_at=Now(),
-        tasks_done=F("tasks_done") + done,
-        tasks_failed=F("tasks_failed") + failed,
-    )
+    with prepared.cursor() as cursor:
+        cursor.execute(_NOTE, [done, failed, worker_id])
 
 
 def unregister(worker_id: int) -> None:

@@ -1,0 +1,45 @@
+"""What a settled batch leaves behind: an audit row, one more for each task it parked, and its numbers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from articles import prepared
+from queueops.models import AuditLog, Level
+
+MESSAGE_CHARACTERS = 500
+# one statement and one round trip: the rows of a small batch cost more to send than to write
+_WRITE = """
+WITH told AS (
+    INSERT INTO embedding_audit_logs (category, message, metadata) VALUES ('engine', 'batch settled', %s::jsonb)
+)
+INSERT INTO performance_metrics (name, value, labels)
+SELECT name, value, %s::jsonb FROM unnest(%s::text[], %s::float8[]) AS numbers (name, value)
+"""
+
+
+def write(
+    outcomes: Mapping[str, int],
+    numbers: Mapping[str, float],
+    labels: dict[str, Any],
+    parked: Sequence[AuditLog],
+) -> None:
+    """Writes all rows of one batch in the caller's transaction: counts by outcome, numbers by metric name."""
+    details = {name: count for name, count in outcomes.items() if count} | {"space": labels["space"]}
+    with prepared.cursor() as cursor:
+        values: list[Any] = [Jsonb(details), Jsonb(labels), list(numbers), list(numbers.values())]
+        cursor.execute(_WRITE, values)
+    if parked:
+        AuditLog.objects.bulk_create(parked)
+
+
+def parked(task_id: int, article_id: int, attempts: int, error: str) -> AuditLog:
+    """The row of a task that is not tried again; `error` names class and cause."""
+    return AuditLog(
+        category="engine",
+        level=Level.ERROR,
+        task_id=task_id,
+        message=f"task parked {error}"[:MESSAGE_CHARACTERS],
+        metadata={"attempts": attempts, "article_id": article_id},
+    )
