@@ -18,6 +18,7 @@ from benchmarks.tools.usage import tree_mib
 from config.stack import members
 from config.stack.processes import Process
 from drills import faults_broker, faults_database, faults_workers
+from drills.proxy import PASS, Rules
 from drills.system import LEASE_SECONDS, System
 
 _LATENCY_MS = 40.0
@@ -43,15 +44,25 @@ def stumble(system: System) -> None:
     system.stack.provider.configure(rate_500=0, rate_429=0)
 
 
+def silence(system: System) -> None:
+    """The broker's replies are lost for a moment, and the sweep does its work."""
+    system.to_broker.rules = Rules(swallow=True)
+    system.stack.pause(_STUMBLE_SECONDS)
+    system.to_broker.rules = PASS
+
+
 STROKES: dict[str, Callable[[System], object]] = {
     "kill worker": faults_workers.kill_worker,
     "freeze worker": freeze,
     "stop worker": lambda system: system.kept[0].stop(),
     "empty broker": faults_broker.flush_broker,
     "kill broker": faults_broker.restart_broker,
+    "silence broker": silence,
     "restart database": faults_database.restart_database,
     "crash database": faults_database.crash_database,
     "end connections": faults_database.end_connections,
+    "cut connections": faults_database.cut_connections,
+    "lose answers": faults_database.lose_answers,
     "provider stumbles": stumble,
 }
 
@@ -121,6 +132,7 @@ def _options(words: list[str] | None) -> argparse.Namespace:
 
 def _start_load(system: System, seed: int, watch: Watch) -> Process:
     system.fill(0, _LATENCY_MS)
+    system.is_proxied = True
     system.start_workers()
     system.start_workers()
     system.await_workers(2)
