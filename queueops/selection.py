@@ -7,7 +7,6 @@ from typing import Any, Self
 
 from django.db.models import Q
 
-from queueops.health import age
 from queueops.models import Priority, Status, Task
 from queueops.models.task import TaskQuerySet
 
@@ -106,8 +105,6 @@ def _told(value: Any) -> str:
     if isinstance(value, tuple):
         shown = ", ".join(map(str, value[:_SHOWN]))
         return f"{shown} and {len(value) - _SHOWN:,} more" if len(value) > _SHOWN else shown
-    if isinstance(value, timedelta):
-        return age(value.total_seconds())
     return "" if value is True else str(value)
 
 

@@ -2,17 +2,23 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from embeddings.providers.errors import ProviderError
-from queueops.models import AuditLog, Breaker, Level, ProviderState, QueueState, Task
+from queueops import operations
+from queueops.models import AuditLog, Breaker, Level, ProviderState, QueueState, Task, Worker
 from queueops.models.audit import MAX_REASON, needed_reason, tidy_reason
+from queueops.selection import Selection
 from queueops.signals import tasks_ready
 
 ITSELF = "vectorpress"  # who changed the state, where nobody did
+
+# A claim that was on its way when the brakes were set is taken back in the next round.
+_ROUNDS = 2
 
 # An operator's pause keeps its reason; and one who has changed the state since the batch began knows better than it.
 _PAUSE_ITSELF = """
@@ -34,6 +40,43 @@ def pause(*, actor: str, reason: str) -> uuid.UUID:
 def resume(*, actor: str, reason: str = "") -> uuid.UUID:
     """Lets workers claim again and rings for them. Answers the operation's id."""
     return _switch(is_paused=False, verb="resumed", actor=actor, reason=tidy_reason(reason), kept="")
+
+
+def stop(*, actor: str, reason: str) -> uuid.UUID:
+    """Pauses, and tells every worker process to claim nothing more, so that one that starts anew stays stopped as well.
+
+    What is under way ends as usual. Answers the operation's id. Raises ReasonMissing.
+    """
+    reason = needed_reason(reason)
+    return _switch(is_paused=True, is_running=False, verb="stopped", actor=actor, reason=reason, kept=reason)
+
+
+def start(*, actor: str, reason: str = "") -> uuid.UUID:
+    """Takes back every brake: workers claim again, at once. Answers the operation's id."""
+    reason = tidy_reason(reason)
+    return _switch(is_paused=False, is_running=True, verb="started", actor=actor, reason=reason, kept="")
+
+
+@dataclass(frozen=True)
+class EmergencyStop:
+    """What it did: the operation's id, how many worker processes were told, and how many tasks were taken from them."""
+
+    operation: uuid.UUID
+    workers: int
+    released: int
+
+
+def emergency_stop(*, actor: str, reason: str) -> EmergencyStop:
+    """Stops, and takes from the workers what they hold: it waits again, and what they still finish is thrown away.
+
+    Raises ReasonMissing.
+    """
+    operation = stop(actor=actor, reason=reason)
+    released = 0
+    for _ in range(_ROUNDS):
+        if Task.objects.processing().exists():
+            released += operations.release(Selection(), actor=actor, reason=reason).changed
+    return EmergencyStop(operation, Worker.objects.stopped().count(), released)
 
 
 def reset_providers(names: Sequence[str] | None = None, *, actor: str, reason: str) -> list[str]:
@@ -74,15 +117,19 @@ def pause_itself(provider: str, error: ProviderError, elapsed: float) -> bool:
     return True
 
 
-def _switch(*, is_paused: bool, verb: str, actor: str, reason: str, kept: str) -> uuid.UUID:
+def _switch(
+    *, is_paused: bool, is_running: bool | None = None, verb: str, actor: str, reason: str, kept: str
+) -> uuid.UUID:
+    """`is_running`, where it is given, is said to every worker process too."""
     with transaction.atomic():
         changes = {"is_paused": is_paused, "reason": kept, "changed_by": actor, "changed_at": Now()}
         QueueState.objects.update_or_create(pk=1, defaults=changes)
+        scope: dict[str, Any] = {"is_paused": is_paused}
+        if is_running is not None:
+            scope["workers"] = Worker.objects.update(is_running=is_running)
         if not is_paused:
             tasks_ready.send(Task)
-        return AuditLog.write_operation(
-            f"queue {verb}", actor=actor, reason=reason, scope={"is_paused": is_paused}
-        )
+        return AuditLog.write_operation(f"queue {verb}", actor=actor, reason=reason, scope=scope)
 
 
 _WELL: dict[str, Any] = {

@@ -130,6 +130,11 @@ class Operation(models.Model):
         """running, done or cancelled; or interrupted: it has not ended, and nobody works on it any more."""
         return "interrupted" if self.is_running and not self.is_attended() else self.status
 
+    def as_dict(self) -> dict[str, Any]:
+        """What the shell and REST tell of it."""
+        told = {name: getattr(self, name) for name in _TOLD}
+        return told | {"state": self.state, "undoes": self.undoes_id}
+
     def is_attended(self) -> bool:
         """Whether a process carries it out right now."""
         with connection.cursor() as cursor:
@@ -196,3 +201,9 @@ class Operation(models.Model):
     def _audited_scope(self) -> dict[str, Any]:
         more = {"priority_to": self.priority, "undoes": str(self.undoes_id or "")}
         return {"verb": self.verb, **self.scope, **{name: value for name, value in more.items() if value}}
+
+
+_TOLD = (
+    "id", "verb", "actor", "reason", "scope", "priority", "total", "changed", "skipped", "skips",
+    "started_at", "updated_at", "finished_at",
+)  # fmt: skip

@@ -10,10 +10,11 @@ from queueops.operations.running import (
     carry_out,
     find,
     preview,
+    resumable,
     resume,
     stop,
 )
-from queueops.operations.verbs import cancel, clear, prioritize, release, requeue, undo
+from queueops.operations.verbs import cancel, clear, prioritize, release, requeue, undo, undoable
 
 __all__ = [
     "ACTS",
@@ -29,7 +30,9 @@ __all__ = [
     "prioritize",
     "release",
     "requeue",
+    "resumable",
     "resume",
     "stop",
     "undo",
+    "undoable",
 ]

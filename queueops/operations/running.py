@@ -10,7 +10,7 @@ from django.db import DatabaseError, IntegrityError, InterfaceError, Operational
 from django.db.models import Count, Max
 from psycopg.errors import DeadlockDetected, ForeignKeyViolation, LockNotAvailable, UniqueViolation
 
-from queueops.models import Operation, OperationStatus, Task, Verb
+from queueops.models import AuditLog, Operation, OperationStatus, Task, Verb
 from queueops.models.audit import needed_reason
 from queueops.models.operation import BUSY, MOVED_ON
 from queueops.operations import acts, pace
@@ -107,12 +107,17 @@ def carry_out(
 
 def resume(operation_id: UUID, *, progress: Progress | None = None, batch_size: int = pace.MOST) -> Operation:
     """Goes on with an operation that was interrupted. Raises OperationError when there is nothing to go on with."""
+    return carry_out(resumable(operation_id), progress=progress, batch_size=batch_size)
+
+
+def resumable(operation_id: UUID) -> Operation:
+    """The operation, if it has not ended. Raises OperationError."""
     operation = find(operation_id)
     if not operation.is_running:
         raise OperationError(
             f"operation {operation_id} is {operation.status} already: nothing is left to resume"
         )
-    return carry_out(operation, progress=progress, batch_size=batch_size)
+    return operation
 
 
 def stop(operation_id: UUID, *, actor: str) -> Operation:
@@ -129,9 +134,11 @@ def stop(operation_id: UUID, *, actor: str) -> Operation:
 
 def find(operation_id: UUID) -> Operation:
     """The operation with this id. Raises OperationError when there is none."""
-    if (operation := Operation.objects.filter(pk=operation_id).first()) is None:
-        raise OperationError(f"there is no operation {operation_id}; `queue_admin operations` lists them")
-    return operation
+    if operation := Operation.objects.filter(pk=operation_id).first():
+        return operation
+    if told := AuditLog.objects.filter(operation_id=operation_id).order_by("id").first():
+        raise OperationError(f"operation {operation_id} ({told.message}) was no act on many tasks")
+    raise OperationError(f"there is no operation {operation_id}; `queue_admin operations` lists them")
 
 
 @contextlib.contextmanager

@@ -87,4 +87,6 @@ def test_a_filter_says_itself_in_words():
     told = str(
         Selection(statuses=("failed",), error_class="auth", older_than=HOUR, ids=tuple(range(8)), stuck=True)
     )
-    assert told == "ids 0, 1, 2, 3, 4 and 3 more, statuses failed, error class auth, older than 60 min, stuck"
+    assert (
+        told == "ids 0, 1, 2, 3, 4 and 3 more, statuses failed, error class auth, older than 1:00:00, stuck"
+    )

@@ -4,9 +4,10 @@ import pytest
 from django.db.models.functions import Now
 
 from embeddings.providers.errors import ErrorClass, ProviderError
-from queueops import gate, switches
-from queueops.models import AuditLog, ProviderState, QueueState
+from queueops import gate, switches, workers
+from queueops.models import AuditLog, ProviderState, QueueState, Status, Task, Worker
 from queueops.models.audit import ReasonMissing
+from tests.queueops.making import make_space, make_tasks, make_worker
 
 pytestmark = pytest.mark.django_db
 REFUSED = ProviderError(ErrorClass.AUTH, "api.example answered 401: check the key")
@@ -84,3 +85,44 @@ def test_a_reset_forgets_outages_and_blocks_and_rings(rings):
 def test_a_reset_needs_a_reason():
     with pytest.raises(ReasonMissing):
         switches.reset_providers(actor="ada", reason=" ")
+
+
+def running() -> set[bool]:
+    return set(Worker.objects.values_list("is_running", flat=True))
+
+
+def test_a_stop_pauses_and_brakes_every_worker_and_a_start_takes_both_back(rings):
+    make_worker(name="a")
+    make_worker(name="b")
+    stopped = switches.stop(actor="ada", reason="an upgrade")
+    assert (queue(), running()) == ((True, "ada", "an upgrade"), {False})
+    entry = AuditLog.objects.get(operation_id=stopped)
+    assert (entry.message, entry.metadata["scope"]) == ("queue stopped", {"is_paused": True, "workers": 2})
+    assert rings == []
+    switches.start(actor="bob")
+    assert (queue(), running(), rings) == ((False, "bob", ""), {True}, [True])
+
+
+def test_a_worker_that_starts_after_a_stop_stays_stopped():
+    make_worker()
+    switches.stop(actor="ada", reason="an upgrade")
+    assert not workers.register().is_running
+
+
+def test_an_emergency_stop_leaves_nothing_in_work_and_loses_nothing():
+    space = make_space()
+    make_worker()
+    make_tasks(3, space, Status.PROCESSING)
+    make_tasks(2, space)
+    stopped = switches.emergency_stop(actor="ada", reason="it writes nonsense")
+    assert (stopped.workers, stopped.released, queue()[0], running()) == (1, 3, True, {False})
+    assert set(Task.objects.values_list("status", "attempts")) == {("pending", 0)}
+    assert AuditLog.objects.filter(message="tasks released", task_id__isnull=False).count() == 3
+
+
+@pytest.mark.parametrize("act", [switches.stop, switches.emergency_stop])
+def test_a_stop_needs_a_reason(act):
+    make_worker()
+    with pytest.raises(ReasonMissing):
+        act(actor="ada", reason=" ")
+    assert (queue()[0], running()) == (False, {True})
