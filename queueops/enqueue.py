@@ -1,11 +1,14 @@
 """Makes tasks, set by set, joining those that already wait; the only place where tasks come from."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import TextChoices
 
 from articles import prepared
+from articles.models import Article
 from embeddings import coverage
 from queueops import signals
 from queueops.models import Priority, Task
@@ -44,6 +47,29 @@ ON CONFLICT (article_id, space_id) WHERE status = 'pending' DO UPDATE SET
 """  # noqa: S608  the only text put in is our own
 
 
+# Nobody else has seen an article that this transaction made: it has no vectors and no task, and nothing need be read.
+_ENQUEUE_NEW = """
+INSERT INTO embedding_tasks (article_id, slug, space_id, priority, max_attempts, source_version, content_hash, metadata)
+SELECT %(article)s::bigint, %(slug)s::text, s.id, %(priority)s::text, %(max_attempts)s::int, %(version)s::int,
+       %(hash)s::uuid, jsonb_build_object('reason', %(reason)s::text)
+FROM embedding_spaces s WHERE s.state <> 'retired' ORDER BY s.id
+"""
+
+
+def enqueue_new(article: Article, announce: bool = True) -> int:
+    """What `enqueue` does for an edit, for an article that was made in the same transaction; at half the price."""
+    values = {
+        "article": article.pk,
+        "slug": article.slug,
+        "version": article.version_number,
+        "hash": article.content_hash,
+        **_common(Reason.EDIT, None),
+    }
+    with prepared.cursor() as cursor:
+        cursor.execute(_ENQUEUE_NEW, values)
+        return _announced(cursor.rowcount, announce)
+
+
 def enqueue(
     article_ids: Sequence[int], reason: Reason, priority: Priority | None = None, announce: bool = True
 ) -> int:
@@ -52,17 +78,21 @@ def enqueue(
     Call it inside the transaction that changed the articles. The lane follows from the reason unless given;
     `announce=False` wakes no worker.
     """
-    with prepared.cursor() as cursor:
-        cursor.execute(
-            _ENQUEUE,
-            {
-                "articles": list(article_ids),
-                "priority": (priority or _LANES[reason]).value,
-                "max_attempts": settings.EMBEDDING_MAX_RETRIES,
-                "reason": reason.value,
-            },
-        )
-        count: int = cursor.rowcount
+    values = {"articles": list(article_ids), **_common(reason, priority)}
+    with connection.cursor() as cursor:
+        cursor.execute(_ENQUEUE, values)
+        return _announced(cursor.rowcount, announce)
+
+
+def _common(reason: Reason, priority: Priority | None) -> dict[str, Any]:
+    return {
+        "priority": (priority or _LANES[reason]).value,
+        "max_attempts": settings.EMBEDDING_MAX_RETRIES,
+        "reason": reason.value,
+    }
+
+
+def _announced(count: int, announce: bool) -> int:
     if count and announce:
         signals.tasks_ready.send(Task)
     return count
