@@ -120,7 +120,7 @@ MUTATIONS = (
         "queueops/claims.py",
         "AND status = 'pending' AND space_id = %(space)s AND priority_rank = {rank}",
         "AND space_id = %(space)s AND priority_rank = {rank}",
-        (_CLAIMS,),
+        (_GUARDS,),  # elsewhere workers claim until nothing is left
     ),
     Mutation(
         "claim: the time of the next try",

@@ -48,9 +48,9 @@ class Found:
 
 def main(words: list[str] | None = None) -> int:
     options = _options(words)
-    chosen = [each for each in MUTATIONS if options.only in each.guard]
+    chosen = [each for each in MUTATIONS if any(word in each.guard for word in options.only)]
     if not chosen:
-        print(f"No guard has {options.only!r} in its name.", file=sys.stderr)
+        print(f"No guard has {' or '.join(options.only)} in its name.", file=sys.stderr)
         return 2
     try:
         found = check(chosen)
@@ -111,15 +111,18 @@ def falling(tree: Path, tests: Sequence[str], addresses: Mapping[str, str]) -> l
     """The names of the tests in these files that fail or leave impossible rows, on servers that run already.
     Raises UselessError."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    ended = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n", "0", "-q", "--no-header", "--tb=no", "-rfE", *tests],
-        cwd=tree,
-        # bytecode could outlive the source it was made from
-        env={**ours, **addresses, "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=_SECONDS_TO_FAIL,
-    )
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", "pytest", "-n", "0", "-q", "--no-header", "--tb=no", "-rfE", *tests],
+            cwd=tree,
+            # bytecode could outlive the source it was made from
+            env={**ours, **addresses, "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS_TO_FAIL,
+        )
+    except subprocess.TimeoutExpired:
+        raise UselessError(f"{', '.join(tests)} did not end within {_SECONDS_TO_FAIL:g} s.") from None
     return fallen_in(ended.returncode, ended.stdout + ended.stderr)
 
 
@@ -156,7 +159,7 @@ def _as_json(found: Sequence[Found]) -> str:
 
 def _options(words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./dev drill mutations", description=__doc__)
-    parser.add_argument("--only", default="", help="guards with this in their name")
+    parser.add_argument("--only", nargs="+", default=[""], help="guards with one of these in their name")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args(words)
 

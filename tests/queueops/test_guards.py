@@ -116,6 +116,12 @@ def test_articles_are_locked_in_the_order_of_their_ids_wherever_they_lie(claim, 
 # --- claim, renewal and recovery beside rows that others hold
 
 
+@pytest.mark.parametrize("status", [status for status in Status if status != Status.PENDING])
+def test_only_tasks_that_wait_are_claimed(claim, space, status):
+    make_tasks(1, space, status)
+    assert claim().tasks == []
+
+
 @beside_others
 @pytest.mark.parametrize("age", [0, 10])
 def test_a_claim_passes_over_tasks_that_others_are_taking(claim, space, age):
