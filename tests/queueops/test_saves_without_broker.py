@@ -20,7 +20,7 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # A save takes some milliseconds; a broker's time-out would be seconds, one for each save.
-SAVES, SECONDS = 5, 3.0
+SAVES, SECONDS = 10, 8.0
 
 
 @pytest.fixture(scope="module")
