@@ -48,7 +48,8 @@ def _options(words: list[str] | None) -> argparse.Namespace:
 
 
 def _run(stack: Stack, options: argparse.Namespace, count: int, name: str, seed: int) -> dict[str, Any]:
-    """One backlog to its end. `wanted` is what there would be without any fault: full requests, each text once."""
+    """One backlog to its end. Wanted are full requests; sent again is a text that was in another request before; paid
+    extra are vectors beyond one for each article, among them those of harmless texts that tell what is at fault."""
     draining.fill(stack, count)
     stack.database.execute("DELETE FROM provider_states")  # no breaker that another run has opened
     fixed = {"latency_ms": options.latency_ms, "retry_after": options.retry_after, "seed": seed}
@@ -64,7 +65,7 @@ def _run(stack: Stack, options: argparse.Namespace, count: int, name: str, seed:
         "requests_wanted": -(-count // stack.load("embeddings.providers.openai.OPENAI_LIMITS").batch),
         "faults": sum(stats["status"].values()) - stats["status"].get("200", 0),
         "texts_sent_again": stats["texts"] - stats["distinct_texts"],
-        "texts_paid_again": stats["embedded"] - completed,
+        "texts_paid_extra": stats["embedded"] - completed,
         "parked": parked,
     }
 
@@ -73,7 +74,7 @@ def _row(name: str, runs: Sequence[dict[str, Any]], sound: Sequence[dict[str, An
     """A fault's runs, each beside the run without faults of its own round."""
     pairs = list(zip(runs, sound, strict=True))
     ratios = [run["docs_per_second"] / other["docs_per_second"] for run, other in pairs]
-    counted = ("requests", "requests_wanted", "faults", "texts_sent_again", "texts_paid_again", "parked")
+    counted = ("requests", "requests_wanted", "faults", "texts_sent_again", "texts_paid_extra", "parked")
     return {
         "fault": name,
         "docs_per_second": spread([run["docs_per_second"] for run in runs]),

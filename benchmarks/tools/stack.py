@@ -102,7 +102,10 @@ class Stack:
 
     def empty(self) -> None:
         """Removes all articles, and with them their tasks and vectors."""
-        self.database.execute(f"TRUNCATE {_TABLES} CASCADE".encode())
+        while True:  # a worker's sweep reads the same tables in another order
+            with contextlib.suppress(psycopg.errors.DeadlockDetected):
+                self.database.execute(f"TRUNCATE {_TABLES} CASCADE".encode())
+                return
 
     def settle_down(self) -> None:
         """Takes upkeep that would happen some time soon out of what is measured."""
