@@ -118,6 +118,18 @@ INVARIANTS = (
         """,
     ),
     Invariant(
+        "operation_is_counted",
+        "An operator's act says that it changed more or fewer tasks than it wrote down: a kill has lost some, or they "
+        "were done twice.",
+        """
+        SELECT o.id AS operation, o.status, o.total, o.changed, o.skipped, count(a.id) AS audit_rows
+        FROM embedding_operations o
+        LEFT JOIN embedding_audit_logs a ON a.operation_id = o.id AND a.task_id IS NOT NULL
+        WHERE o.started_at >= (SELECT min(timestamp) FROM embedding_audit_logs)  -- none is past its retention
+        GROUP BY o.id HAVING count(a.id) <> o.changed OR o.status = 'done' AND o.changed + o.skipped <> o.total
+        """,
+    ),
+    Invariant(
         "audit_is_append_only",
         "The trigger that keeps audit rows from being changed is missing or switched off: the history proves nothing.",
         """

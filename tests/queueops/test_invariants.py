@@ -93,6 +93,8 @@ BREAKS = [
     ("outcome_fits_status", f"{SET} status = 'failed' WHERE outcome = 'embedded'"),
     ("outcome_fits_status", f"{SET} status = 'pending', outcome = '' WHERE status = 'completed'"),
     ("parked_until_requeued", f"{SET} status = 'completed', outcome = 'embedded' WHERE status = 'cancelled'"),
+    ("operation_is_counted", "UPDATE embedding_operations SET changed = changed + 1, total = total + 1"),
+    ("operation_is_counted", "UPDATE embedding_operations SET skipped = skipped + 1"),
     ("audit_is_append_only", "ALTER TABLE embedding_audit_logs DISABLE TRIGGER embedding_audit_logs_append_only"),
     ("audit_is_append_only", "DROP TRIGGER embedding_audit_logs_append_only ON embedding_audit_logs"),
     ("chunks_are_complete", f"DELETE FROM article_embeddings WHERE {FIRST_CHUNK}"),
