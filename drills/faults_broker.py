@@ -6,7 +6,7 @@ import shutil
 import signal
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -129,8 +129,8 @@ def _without(system: System, outage: Any, says: str) -> Struck:
     with outage:
         broken = _slow_saves(system)
         broken += _health_without(system, says)
-        broken += _unless(
-            system, system.is_at_rest, "the backlog to be worked off without it", _SECONDS_TO_WORK
+        broken += system.unless(
+            system.is_at_rest, "the backlog to be worked off without it", _SECONDS_TO_WORK
         )
         if says.startswith("does not answer in"):
             broken += [] if system.to_broker.swallowed else ["no reply was lost"]
@@ -165,17 +165,7 @@ def _deaf(system: System) -> list[str]:
     """Sends a ring, and says so when nobody takes it."""
     _push(system, [_message()])
     with _client(system) as client:
-        return _unless(
-            system, lambda: not client.llen(_QUEUE), "the workers to hear a ring", _SECONDS_TO_HEAR
-        )
-
-
-def _unless(system: System, condition: Callable[[], object], what: str, seconds: float) -> list[str]:
-    try:
-        system.wait(condition, what, seconds)
-    except TimeoutError as error:
-        return [str(error)]
-    return []
+        return system.unless(lambda: not client.llen(_QUEUE), "the workers to hear a ring", _SECONDS_TO_HEAR)
 
 
 def _push(system: System, messages: list[bytes]) -> None:

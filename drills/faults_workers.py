@@ -43,8 +43,15 @@ def kill_master(system: System) -> Struck:
     since = time.monotonic()
     os.kill(master.pid, signal.SIGKILL)
     master.exited.wait()
-    left = subprocess.run(["pgrep", "-g", str(master.pid)], capture_output=True, check=False)
-    return Struck(since, ["its children live on"] if left.stdout else [])
+    broken = system.unless(lambda: not _living(group), "the master's children to end with it", _BOOT_SECONDS)
+    return Struck(since, broken)
+
+
+def _living(group: int) -> list[str]:
+    """The states of the processes of a group, those left out that are dead and wait for their parent to notice."""
+    listed = subprocess.run(["ps", "-eo", "pgid=,stat="], capture_output=True, text=True, check=True)
+    pairs = [line.split() for line in listed.stdout.splitlines()]
+    return [state for found, state in pairs if found == str(group) and not state.startswith("Z")]
 
 
 def freeze_worker(system: System) -> Struck:
@@ -57,11 +64,8 @@ def freeze_worker(system: System) -> Struck:
     finished = time.monotonic() - since
     refused = system.value(_LOST)
     signal_group(frozen, signal.SIGCONT)
-    try:
-        system.wait(lambda: system.value(_LOST) > refused, "the thawed worker to be refused", 30)
-    except TimeoutError as error:
-        return Struck(time.monotonic() - finished, [str(error)])
-    return Struck(time.monotonic() - finished, [])
+    broken = system.unless(lambda: system.value(_LOST) > refused, "the thawed worker to be refused", 30)
+    return Struck(time.monotonic() - finished, broken)
 
 
 def stop_worker(system: System) -> Struck:

@@ -180,6 +180,14 @@ class System:
             self.tend()
             time.sleep(_LOOK_SECONDS)
 
+    def unless(self, condition: Callable[[], object], what: str, seconds: float) -> list[str]:
+        """Waits like `wait`; what was waited for in vain is a sentence in the list, which is empty otherwise."""
+        try:
+            self.wait(condition, what, seconds)
+        except TimeoutError as error:
+            return [str(error)]
+        return []
+
     def _holds(self, condition: Callable[[], object]) -> bool:
         try:
             return bool(condition())
