@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError, ProgrammingError
 
-from queueops.desk import explaining, judging, listing, looking, switching, upkeep
+from queueops.desk import acts, braking, explaining, judging, listing, looking, running, switching, upkeep
 from queueops.desk.exits import Exit, Refused
 from queueops.desk.frame import Desk
 from queueops.desk.verbs import Family, Verb, own_options
@@ -21,6 +21,9 @@ FAMILIES: tuple[Family, ...] = (
     explaining.family,
     upkeep.family,
     switching.family,
+    braking.family,
+    acts.family,
+    running.family,
 )
 _NO_TABLE = "42P01"  # undefined_table, in the standard's list of states
 

@@ -1,0 +1,166 @@
+"""Verbs that do something to many tasks: retry, cancel, prioritize, clear, reset-stuck, and undo."""
+
+from argparse import ArgumentParser
+from typing import Any
+from uuid import UUID
+
+from queueops import operations
+from queueops.desk import choosing
+from queueops.desk.exits import Exit, Refused
+from queueops.desk.frame import Desk
+from queueops.desk.tables import line, table
+from queueops.desk.verbs import Family
+from queueops.models import Operation, Priority, Status, Verb
+from queueops.operations import OperationError, Preview, pace
+from queueops.selection import Selection
+
+family = Family("Acting on many tasks")
+
+KEYS = ("operation", "verb", "state", "dry_run", "total", "changed", "skipped", "skips", "sample")
+
+
+def _retry_arguments(parser: ArgumentParser) -> None:
+    choosing.add_tasks(parser)
+    choosing.add_manner(parser, "--reason")
+
+
+@family.verb("retry", "let failed and cancelled tasks wait again", arguments=_retry_arguments, keys=KEYS)
+def retry(desk: Desk, **options: Any) -> Exit:
+    return act(desk, Verb.REQUEUE, choosing.chosen(options), options)
+
+
+@family.verb("cancel", "cancel tasks that wait or are in work", arguments=_retry_arguments, keys=KEYS)
+def cancel(desk: Desk, **options: Any) -> Exit:
+    return act(desk, Verb.CANCEL, choosing.chosen(options), options)
+
+
+def _prioritize_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "to", choices=[str(each) for each in Priority], metavar="PRIORITY", help="one of %(choices)s"
+    )
+    _retry_arguments(parser)
+
+
+@family.verb(
+    "prioritize", "put tasks that have not ended into a lane", arguments=_prioritize_arguments, keys=KEYS
+)
+def prioritize(desk: Desk, *, to: str, **options: Any) -> Exit:
+    return act(desk, Verb.PRIORITIZE, choosing.chosen(options), options, priority=to)
+
+
+def _clear_arguments(parser: ArgumentParser) -> None:
+    choosing.add_tasks(parser, "--reason")
+    choosing.add_manner(parser)
+
+
+@family.verb(
+    "clear",
+    "cancel what waits; with --status or --all also remove what has ended",
+    arguments=_clear_arguments,
+    keys=KEYS,
+)
+def clear(desk: Desk, **options: Any) -> Exit:
+    if not options["everything"] and not options["ids"]:
+        options["status"] = options["status"] or [Status.PENDING.value]
+    options["why"] = options["why"] or "cleared from the command line"
+    return act(desk, Verb.CLEAR, choosing.chosen(options), options)
+
+
+def _reset_arguments(parser: ArgumentParser) -> None:
+    choosing.add_manner(parser, "--reason", is_asked=False)
+
+
+@family.verb(
+    "reset-stuck",
+    "give tasks whose worker died or hangs to others, now",
+    arguments=_reset_arguments,
+    keys=KEYS,
+)
+def reset_stuck(desk: Desk, **options: Any) -> Exit:
+    options["why"] = options["why"] or "reset from the command line"
+    return act(desk, Verb.RELEASE, Selection(stuck=True), options | {"yes": True})
+
+
+def _undo_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("operation", type=UUID, metavar="OPERATION", help="the id that an act has told")
+    choosing.add_manner(parser, "--reason")
+
+
+@family.verb(
+    "undo", "take back an operation, where tasks have not moved on", arguments=_undo_arguments, keys=KEYS
+)
+def undo(desk: Desk, *, operation: UUID, **options: Any) -> Exit:
+    try:
+        undone = operations.undoable(operation)
+    except OperationError as error:
+        raise Refused(str(error)) from error
+    return act(desk, Verb.UNDO, Selection(), options, undoes=undone)
+
+
+def act(desk: Desk, verb: Verb, selection: Selection, options: dict[str, Any], **deed: Any) -> Exit:
+    """Counts, asks, begins, carries out and tells."""
+    found = operations.preview(verb, selection, **deed)
+    if not found.total or not desk.agree(_deed(found, deed), yes=options["yes"], dry_run=options["dry_run"]):
+        _tell_look(desk, found, is_dry_run=options["dry_run"])
+        return Exit.OK
+    begun = operations.begin(verb, selection, actor=desk.actor, reason=options["why"], **deed)
+    return tell(desk, carry_out(desk, begun, options["batch_size"]))
+
+
+def carry_out(desk: Desk, operation: Operation, batch_size: int = pace.MOST) -> Operation:
+    """With a bar on a terminal. Raises Refused, with the words that resume it, on Ctrl-C."""
+    try:
+        with desk.progress(operation.message, operation.total) as bar:
+            return operations.carry_out(operation, progress=bar.reach, batch_size=batch_size)
+    except OperationError as error:
+        raise Refused(str(error)) from error
+    except KeyboardInterrupt as error:
+        operation.refresh_from_db()
+        done = operation.changed + operation.skipped
+        raise Refused(
+            f"interrupted after {done:,} of {operation.total:,} tasks; go on with: "
+            f"manage.py queue_admin operations resume {operation.pk}",
+            Exit.INTERRUPTED,
+        ) from error
+
+
+def tell(desk: Desk, done: Operation) -> Exit:
+    """What came of an operation, in words or as JSON."""
+    fields = {name: getattr(done, name) for name in ("verb", "state", "total", "changed", "skipped", "skips")}
+    stopped = "" if done.state == "done" else f" ({done.state} after that)"
+    noun = "task" if done.changed == 1 else "tasks"
+    sentence = f"{done.changed:,} {noun} {Verb(done.verb).acted}{stopped}; operation {done.pk}"
+    why = [line(f"{count:,} not: {reason}") for reason, count in done.skips.items()]
+    undo = [line(f"To take it back: manage.py queue_admin undo {done.pk}", "dim")]
+    can_be_undone = done.changed and operations.ACTS[Verb(done.verb)].can_be_undone
+    desk.answer(
+        {"operation": done.pk, "dry_run": False, "sample": [], **fields},
+        line(sentence),
+        *why,
+        *(undo if can_be_undone else []),
+    )
+    return Exit.OK if done.state == "done" and not done.skipped else Exit.PARTLY
+
+
+def _tell_look(desk: Desk, found: Preview, *, is_dry_run: bool) -> None:
+    sample = [{"id": task.pk, "slug": task.slug, "status": task.status} for task in found.sample]
+    nothing: dict[str, Any] = {"operation": None, "state": None, "changed": 0, "skipped": 0, "skips": {}}
+    fields = nothing | {"verb": found.verb, "dry_run": is_dry_run, "total": found.total, "sample": sample}
+    rows = table(["id", "status", "article"], [[row["id"], row["status"], row["slug"]] for row in sample])
+    desk.answer(fields, rows if sample else f"No task to {_WORDS[found.verb]}.")
+
+
+def _deed(found: Preview, deed: dict[str, Any]) -> str:
+    noun = "task" if found.total == 1 else "tasks"
+    to = f" to {deed['priority']}" if "priority" in deed else ""
+    return f"{_WORDS[found.verb]} {found.total:,} {noun}{to}"
+
+
+_WORDS = {
+    Verb.REQUEUE: "requeue",
+    Verb.CANCEL: "cancel",
+    Verb.PRIORITIZE: "move",
+    Verb.CLEAR: "clear",
+    Verb.RELEASE: "release",
+    Verb.UNDO: "put back",
+}
