@@ -38,11 +38,10 @@ judged AS MATERIALIZED (
     SELECT l.id, a.version_number, a.content_hash, CASE
         WHEN a.id IS NULL THEN '{BUSY}'
         WHEN s.state = 'retired' THEN '{RETIRED}'
-        WHEN EXISTS (SELECT 1 FROM embedding_tasks o
+        WHEN 1 < row_number() OVER (PARTITION BY l.article_id, l.space_id ORDER BY l.id DESC)
+          OR EXISTS (SELECT 1 FROM embedding_tasks o
                      WHERE o.article_id = l.article_id AND o.space_id = l.space_id AND o.status = 'pending')
-          OR 1 < row_number() OVER (PARTITION BY l.article_id, l.space_id ORDER BY l.id DESC) THEN '{
-    WAITS_ALREADY
-}'
+            THEN '{WAITS_ALREADY}'
         ELSE '' END AS answer
     FROM locked l JOIN embedding_spaces s ON s.id = l.space_id LEFT JOIN free a ON a.id = l.article_id
 ), changed AS (

@@ -1,9 +1,14 @@
 """A bulk act beside everybody else: it waits for nobody, nobody waits for it long, and it can be resumed."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection, transaction
@@ -17,8 +22,10 @@ from queueops.operations import OperationError, fragments, running
 from queueops.selection import Selection
 from tests.queueops.making import make_tasks
 from tests.together import together
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
+ROOT = Path(__file__).parent.parent.parent
 WHO: Any = {"actor": "ada", "reason": "a drill"}
 
 
@@ -156,6 +163,38 @@ def test_what_is_interrupted_goes_on_from_where_it_was(space):
     assert (done.state, done.total, done.changed, audited(done)) == ("done", 10, 10, 10)
     with pytest.raises(OperationError, match="is done already: nothing is left to resume"):
         operations.resume(done.pk)
+
+
+def test_a_killed_process_leaves_exact_counts_and_another_goes_on(space):
+    make_tasks(400, space)
+    words = (
+        "cancel",
+        "--all",
+        "--yes",
+        "--why=a drill",
+        "--batch-size=4",
+    )  # a hundred batches, so some seconds
+    process = subprocess.Popen([sys.executable, ROOT / "manage.py", "queue_admin", *words], env=environment())
+    try:
+        wait_until(lambda: Operation.objects.filter(changed__gt=0).exists(), 60, "the first batch")
+    finally:
+        process.kill()
+        process.wait()
+    killed = Operation.objects.get()
+    wait_until(lambda: killed.state == "interrupted", what="its session to end")
+    killed.refresh_from_db()
+    cancelled = Task.objects.filter(status="cancelled")
+    assert 0 < killed.changed < 400
+    assert killed.changed == cancelled.count() == audited(killed)
+    done = operations.resume(killed.pk)
+    assert (done.state, done.changed, done.skipped) == ("done", 400, 0)
+    assert cancelled.count() == audited(done) == 400
+
+
+def environment() -> dict[str, str]:
+    """For a process of its own on this test's database."""
+    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
+    return os.environ | {"DATABASE_URL": database.geturl()}
 
 
 def test_another_process_can_stop_a_running_operation(space):
