@@ -39,9 +39,10 @@ def kill_child(system: System) -> Struck:
 def kill_master(system: System) -> Struck:
     """Alone: nothing of what it started may live on without it."""
     master = system.kept[0].process
-    assert master.pid
+    group = master.pid
+    assert group
     since = time.monotonic()
-    os.kill(master.pid, signal.SIGKILL)
+    os.kill(group, signal.SIGKILL)
     master.exited.wait()
     broken = system.unless(lambda: not _living(group), "the master's children to end with it", _BOOT_SECONDS)
     return Struck(since, broken)
