@@ -58,6 +58,7 @@ WHERE name = %(name)s AND breaker <> 'closed' AND retry_at <= statement_timestam
   AND (canary_until IS NULL OR canary_until <= statement_timestamp())
 RETURNING name
 """
+_GUARD = "SELECT set_config('idle_in_transaction_session_timeout', %s, true)"
 
 
 def ask(provider: str) -> Passage:
@@ -115,7 +116,13 @@ def _become_canary(provider: str) -> uuid.UUID | None:
 
 
 def _locked(provider: str) -> Any:
-    """The provider's row, ours until the transaction ends, with `is_blocked`."""
+    """The provider's row, ours until the transaction ends, with `is_blocked`.
+
+    A worker that freezes with it in hand would hold up others that have vectors to write: the server ends its session
+    when its lease would have ended.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_GUARD, [str(settings.EMBEDDING_WORKER_TIMEOUT)])
     ProviderState.objects.bulk_create([ProviderState(name=provider)], ignore_conflicts=True)
     is_blocked = ExpressionWrapper(Q(blocked_until__gt=Now()), BooleanField())
     return ProviderState.objects.select_for_update().annotate(is_blocked=is_blocked).get(name=provider)

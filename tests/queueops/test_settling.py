@@ -1,9 +1,10 @@
-"""A batch that is settled holds its locks no longer than its lease."""
+"""What a batch locks at its end it holds no longer than its lease."""
 
 import pytest
 from django.db import connection, transaction
 
-from queueops import claims, execution
+from queueops import claims, execution, gate
+from queueops.breaking import News
 from tests.queueops.making import make_tasks
 
 
@@ -20,5 +21,14 @@ def test_a_worker_that_freezes_while_it_settles_loses_its_locks_with_its_lease(s
     claim = claims.claim_due(space, 1, worker.pk, worker.name)
     with transaction.atomic():
         execution.execute(claim)
+        assert session_may_idle() == "1min"
+    assert session_may_idle() == "0"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_freezes_while_it_tells_of_its_provider_loses_the_row_with_its_lease(settings):
+    settings.EMBEDDING_WORKER_TIMEOUT = 60_000
+    with transaction.atomic():
+        gate.tell(gate.Passage("openai"), News.FAILED)
         assert session_may_idle() == "1min"
     assert session_may_idle() == "0"
