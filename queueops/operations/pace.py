@@ -1,10 +1,12 @@
 """How many rows a batch of a bulk act takes, so that nobody waits long for its locks; pure."""
 
 # A batch is one transaction: this long are its rows locked.
-_AIM_SECONDS = 0.08
+_AIM_SECONDS = 0.1
 FIRST = 250
 MOST = 2_000
-_LEAST = 20
+# Below this a batch costs what a statement and a commit cost: on a machine that is slow just now, fewer rows save
+# nothing.
+_LEAST = 200
 # After a batch that somebody was in the way of, a smaller one is likelier to get by.
 _SHRINK = 4
 

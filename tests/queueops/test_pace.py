@@ -9,10 +9,10 @@ from queueops.operations import pace
     ("size", "seconds", "most", "then"),
     [
         (250, 0.01, 2_000, 500),  # quick: doubled
-        (250, 0.08, 2_000, 250),  # as wanted
+        (250, 0.1, 2_000, 250),  # as wanted
         (2_000, 0.01, 2_000, 2_000),
-        (1_000, 0.16, 2_000, 500),  # twice too long: half
-        (1_000, 10.0, 2_000, 20),  # however slow, it goes on
+        (1_000, 0.2, 2_000, 500),  # twice too long: half
+        (1_000, 10.0, 2_000, 200),  # however slow, it goes on
         (250, 0.0, 2_000, 500),
         (5, 0.001, 5, 5),  # as few as the operator says
         (1, 1.0, 1, 1),
