@@ -1,6 +1,7 @@
 """Verbs that do something to many tasks: retry, cancel, prioritize, clear, reset-stuck, and undo."""
 
 from argparse import ArgumentParser
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -24,9 +25,17 @@ def _retry_arguments(parser: ArgumentParser) -> None:
     choosing.add_manner(parser, "--reason")
 
 
-@family.verb("retry", "let failed and cancelled tasks wait again", arguments=_retry_arguments, keys=KEYS)
+@family.verb(
+    "retry",
+    "let failed tasks wait again; cancelled ones by their ids or --status",
+    arguments=_retry_arguments,
+    keys=KEYS,
+)
 def retry(desk: Desk, **options: Any) -> Exit:
-    return act(desk, Verb.REQUEUE, choosing.chosen(options), options)
+    selection = choosing.chosen(options)
+    if not selection.statuses and selection.ids is None:  # what was cancelled, was meant to be
+        selection = replace(selection, statuses=(Status.FAILED.value,))
+    return act(desk, Verb.REQUEUE, selection, options)
 
 
 @family.verb("cancel", "cancel tasks that wait or are in work", arguments=_retry_arguments, keys=KEYS)

@@ -65,7 +65,19 @@ def test_filters_are_taken_together(space):
     make_tasks(1, space, Status.FAILED, created_at=Now() - timedelta(days=3))
     queue_admin("retry", "--error=auth", "--priority=low", "--newer-than=1d", *YES)
     assert statuses() == ["failed", "failed", "pending", "pending"]
-    assert Operation.objects.get().scope == {"error_class": "auth", "priority": "low", "newer_than": 86_400.0}
+    assert Operation.objects.get().scope == {
+        "statuses": ["failed"], "error_class": "auth", "priority": "low", "newer_than": 86_400.0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("named", [lambda task: str(task.pk), lambda task: "--status=cancelled"])
+def test_a_retry_takes_what_was_cancelled_only_when_that_is_named(space, named):
+    make_tasks(1, space, Status.FAILED)
+    [cancelled] = make_tasks(1, space, Status.CANCELLED)
+    assert queue_admin("retry", "--all", *YES, "--json").json["changed"] == 1
+    assert statuses() == ["cancelled", "pending"]
+    assert queue_admin("retry", named(cancelled), *YES, "--json").json["changed"] == 1
+    assert statuses() == ["pending", "pending"]
 
 
 def test_the_references_way_to_clear_what_a_migration_queued(space):
