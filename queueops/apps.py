@@ -12,11 +12,13 @@ class QueueopsConfig(AppConfig):
     def ready(self) -> None:
         from articles.models import Article
         from articles.signals import articles_written
-        from queueops import doorbell, receivers, signals
+        from embeddings import switch
+        from queueops import doorbell, modes, receivers, signals
         from queueops.leases import heartbeat
         from queueops.models import QueueState
         from queueops.pulse import pulse
 
+        switch.decided_by(modes.embeds)
         post_migrate.connect(QueueState.ensure_row, sender=self)
         post_save.connect(receivers.article_saved, sender=Article)
         articles_written.connect(receivers.articles_written)

@@ -59,9 +59,9 @@ def drain(
     """
     ends, tasks, wake = time.monotonic() + seconds, 0, functools.cache(wake_another)  # once a slice
     spaces, known_until = list[Space](), 0.0
-    if modes.current() is Mode.DISABLED:
-        return Drained(0, False)
     while (now := time.monotonic()) < ends:
+        if modes.current() is Mode.DISABLED:
+            return Drained(tasks, False)
         if now >= known_until:
             spaces, known_until = list(Space.objects.receiving()), now + _SPACES_SECONDS
         turns: list[_Turn] = []

@@ -97,9 +97,10 @@ def _degraded(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.space is None:
         yield "No embedding space serves searches yet; search falls back to words."
     if snapshot.mode == Mode.DISABLED:
-        yield "Embedding is switched off; new texts are found by words only."
+        who = "" if snapshot.mode == snapshot.mode_in_settings else _mode_by(snapshot)
+        yield f"Embedding is switched off{who}; new texts are found by words only."
     elif snapshot.mode != snapshot.mode_in_settings:
-        yield f"The mode was changed to {snapshot.mode}{_by(snapshot)}."
+        yield f"The mode was changed to {snapshot.mode}{_mode_by(snapshot)}."
     if snapshot.paused_itself:
         yield f"The queue has paused itself: {snapshot.reason.rstrip('.')}."
     elif snapshot.paused:
@@ -141,8 +142,16 @@ def of_budget(provider: ProviderView) -> str:
 
 
 def _by(snapshot: Snapshot) -> str:
-    who = f" by {snapshot.changed_by}" if snapshot.changed_by else ""
-    return f"{who}: {snapshot.reason.rstrip('.')}" if snapshot.reason else who
+    return _who_and_why(snapshot.changed_by, snapshot.reason)
+
+
+def _mode_by(snapshot: Snapshot) -> str:
+    return _who_and_why(snapshot.mode_changed_by, snapshot.mode_reason)
+
+
+def _who_and_why(who: str, reason: str) -> str:
+    by = f" by {who}" if who else ""
+    return f"{by}: {reason.rstrip('.')}" if reason else by
 
 
 def _count(number: int, noun: str) -> str:

@@ -6,11 +6,10 @@ from django.conf import settings
 
 from queueops.models import Mode, QueueState
 
-# "seen by every process within a second": a change in the row is read this much later at the latest
-_SECONDS = 1.0
+# every process sees a change in the row this much later at the latest
+SECONDS = 1.0
 
-
-_remembered: tuple[Mode, float] | None = None  # the mode, and until when to believe it
+_remembered: tuple[str, float] | None = None  # what the row says, and until when to believe it
 
 
 def of_settings() -> Mode:
@@ -22,13 +21,21 @@ def of_settings() -> Mode:
 
 def current() -> Mode:
     """The mode in force: what an operator has persisted, else what the settings say."""
+    persisted = _persisted()
+    return Mode(persisted) if persisted else of_settings()
+
+
+def _persisted() -> str:
     global _remembered
     if _remembered is None or time.monotonic() >= _remembered[1]:
-        persisted = QueueState.objects.filter(pk=1).values_list("mode", flat=True).first()
-        mode = Mode(persisted) if persisted else of_settings()
-        _remembered = (mode, time.monotonic() + _SECONDS)
-        return mode
+        row = QueueState.objects.filter(pk=1).values_list("mode", flat=True).first()
+        _remembered = (row or "", time.monotonic() + SECONDS)
     return _remembered[0]
+
+
+def embeds() -> bool:
+    """Whether texts and queries may be sent to a provider."""
+    return current() is not Mode.DISABLED
 
 
 def forget() -> None:

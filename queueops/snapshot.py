@@ -46,6 +46,8 @@ class Snapshot:
     articles: int
     embedded: int
     paused_itself: bool = False
+    mode_reason: str = ""
+    mode_changed_by: str = ""
     providers: tuple[ProviderView, ...] = ()
     broker_trouble: str = ""
     estimated: dict[str, int] = field(default_factory=dict)
@@ -135,6 +137,8 @@ def take() -> Snapshot:
     return Snapshot(
         mode=state.mode or modes.of_settings(),
         mode_in_settings=modes.of_settings(),
+        mode_reason=state.mode_reason,
+        mode_changed_by=state.mode_changed_by,
         paused=state.is_paused,
         reason=state.reason,
         changed_by=state.changed_by,

@@ -9,13 +9,14 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from embeddings.providers.errors import ProviderError
-from queueops import operations
-from queueops.models import AuditLog, Breaker, Level, ProviderState, QueueState, Task, Worker
+from queueops import modes, operations
+from queueops.models import AuditLog, Breaker, Level, Mode, ProviderState, QueueState, Task, Worker
 from queueops.models.audit import MAX_REASON, needed_reason, tidy_reason
 from queueops.selection import Selection
 from queueops.signals import tasks_ready
 
 ITSELF = "vectorpress"  # who changed the state, where nobody did
+_ENVIRONMENT = "environment"  # how the audit log calls the mode that the settings ask for
 
 # A claim that was on its way when the brakes were set is taken back in the next round.
 _ROUNDS = 2
@@ -77,6 +78,25 @@ def emergency_stop(*, actor: str, reason: str) -> EmergencyStop:
         if Task.objects.processing().exists():
             released += operations.release(Selection(), actor=actor, reason=reason).changed
     return EmergencyStop(operation, Worker.objects.stopped().count(), released)
+
+
+def set_mode(mode: Mode | None, *, actor: str, reason: str) -> uuid.UUID:
+    """Persists how the installation runs, whatever its settings say; None: as they say again. Rings, since what was
+    left behind may be worked off now. Every process sees it within modes.SECONDS. Answers the operation's id.
+
+    Raises ReasonMissing.
+    """
+    reason = needed_reason(reason)
+    with transaction.atomic():
+        QueueState.ensure_row()
+        state = QueueState.objects.select_for_update().get(pk=1)
+        scope = {"from": state.mode or _ENVIRONMENT, "to": mode or _ENVIRONMENT}
+        state.mode, state.mode_reason, state.mode_changed_by = mode or "", reason if mode else "", actor
+        state.mode_changed_at = Now()
+        state.save(update_fields=["mode", "mode_reason", "mode_changed_by", "mode_changed_at"])
+        transaction.on_commit(modes.forget)
+        tasks_ready.send(Task)
+        return AuditLog.write_operation(f"mode set: {scope['to']}", actor=actor, reason=reason, scope=scope)
 
 
 def reset_providers(names: Sequence[str] | None = None, *, actor: str, reason: str) -> list[str]:

@@ -3,8 +3,7 @@
 import time
 from typing import Any
 
-from django.conf import settings
-
+from embeddings import switch
 from embeddings.models import Space
 from embeddings.providers.errors import ProviderError
 from embeddings.search import fusion, keyword, semantic
@@ -61,7 +60,7 @@ def search(
 
 
 def _vector(space: Space | None, query: str) -> WireVector:
-    if not settings.SEMANTIC_SEARCH_ENABLED:
+    if not switch.is_on():
         raise _CannotEmbed("search by meaning is switched off")
     if space is None:
         raise _CannotEmbed("no embedding space serves yet")

@@ -1,16 +1,24 @@
-"""Verbs that switch the queue as a whole: pause and resume, and the breakers of its providers."""
+"""Verbs that switch the queue as a whole: pause and resume, its mode, and the breakers of its providers."""
 
 from argparse import ArgumentParser
 
-from queueops import health, providers, switches
+from queueops import health, modes, providers, switches
 from queueops.desk import arguments
 from queueops.desk.exits import Refused
 from queueops.desk.frame import Desk
 from queueops.desk.tables import line
 from queueops.desk.verbs import Family
+from queueops.models import Mode, QueueState
 from queueops.providers import ProviderView
 
 family = Family("Switching")
+
+_ENVIRONMENT = "environment"
+_MEANS = {
+    Mode.QUEUED: "a save makes a task, and workers embed it",
+    Mode.SYNCHRONOUS: "a save embeds in its request; workers work off what is left behind",
+    Mode.DISABLED: "nothing is embedded, no task is made, and searches answer by words",
+}
 
 
 def _pause_arguments(parser: ArgumentParser) -> None:
@@ -27,6 +35,52 @@ def pause(desk: Desk, *, reason: str) -> None:
 def resume(desk: Desk, *, reason: str) -> None:
     operation = switches.resume(actor=desk.actor, reason=reason)
     desk.answer({"operation": operation}, f"resumed (operation {operation})")
+
+
+def _mode_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "mode",
+        nargs="?",
+        choices=[*map(str, Mode), _ENVIRONMENT],
+        help=f"one of %(choices)s ({_ENVIRONMENT}: as the settings say); without one it is shown",
+    )
+    arguments.add_reason(parser, help="kept in the audit log; needed to set the mode")
+
+
+@family.verb(
+    "mode",
+    "how the installation runs: queued, synchronous or disabled",
+    arguments=_mode_arguments,
+    keys=("mode", "mode_in_settings", "is_persisted", "changed_by", "changed_at", "reason", "operation"),
+)
+def mode(desk: Desk, *, mode: str | None, reason: str) -> None:
+    operation = None
+    if mode is not None:
+        wanted = None if mode == _ENVIRONMENT else Mode(mode)
+        operation = switches.set_mode(wanted, actor=desk.actor, reason=reason)
+    state, in_settings = QueueState.objects.first() or QueueState(), modes.of_settings()
+    now = Mode(state.mode or in_settings)
+    lines = [f"{now}: {_MEANS[now]}", _mode_origin(state, in_settings)]
+    if operation:
+        lines.append(f"Every process follows within {modes.SECONDS:g} s (operation {operation}).")
+    fields = {
+        "mode": now,
+        "mode_in_settings": in_settings,
+        "is_persisted": bool(state.mode),
+        "changed_by": state.mode_changed_by,
+        "changed_at": state.mode_changed_at,
+        "reason": state.mode_reason,
+        "operation": operation,
+    }
+    desk.answer(fields, *map(line, lines))
+
+
+def _mode_origin(state: QueueState, in_settings: Mode) -> str:
+    if not state.mode:
+        return "The settings ask for this."
+    who = f" by {state.mode_changed_by}" if state.mode_changed_by else ""
+    why = f": {state.mode_reason.rstrip('.')}" if state.mode_reason else ""
+    return f"Set{who}{why}. The settings ask for {in_settings}: mode {_ENVIRONMENT} goes back to that."
 
 
 def _breaker_arguments(parser: ArgumentParser) -> None:

@@ -27,6 +27,10 @@ class QueueState(models.Model):
     reason = models.TextField(blank=True, default="", db_default="")
     changed_by = models.CharField(max_length=150, blank=True, default="", db_default="")
     changed_at = models.DateTimeField(db_default=Now())
+    # apart from those of the pause, which say why the queue stands still: both can be true at once
+    mode_reason = models.TextField(blank=True, default="", db_default="")
+    mode_changed_by = models.CharField(max_length=150, blank=True, default="", db_default="")
+    mode_changed_at = models.DateTimeField(null=True, blank=True)
     swept_at = models.DateTimeField(null=True, blank=True, editable=False)
     cleaned_at = models.DateTimeField(null=True, blank=True, editable=False)
 

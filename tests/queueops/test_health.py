@@ -63,9 +63,25 @@ CASES = [
     ({"mode": "disabled", "mode_in_settings": "disabled"}, "degraded", "switched off"),
     ({"mode": "synchronous", "mode_in_settings": "synchronous", "workers_alive": 0}, "ok", ""),
     (
-        {"mode": "synchronous", "changed_by": "ada", "reason": "no Redis"},
+        {"mode": "synchronous", "mode_changed_by": "ada", "mode_reason": "no Redis"},
         "degraded",
         "synchronous by ada: no Redis",
+    ),
+    (
+        {"mode": "disabled", "mode_changed_by": "ada", "mode_reason": "a cost review"},
+        "degraded",
+        "Embedding is switched off by ada: a cost review; new texts",
+    ),
+    (
+        {
+            "mode": "synchronous",
+            "mode_changed_by": "ada",
+            "paused": True,
+            "changed_by": "bob",
+            "reason": "calm",
+        },
+        "degraded",
+        "The mode was changed to synchronous by ada. The queue is paused by bob: calm.",
     ),
     (SELF_PAUSED, "degraded", "The queue has paused itself: no money."),
     (LATE | SELF_PAUSED, "degraded", "The queue has paused itself: no money."),
