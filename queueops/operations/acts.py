@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 
 from embeddings import arrays
 from queueops.models import AuditLog, Operation, Status, Task, Verb
-from queueops.models.operation import BUSY, TAKEN
+from queueops.models.operation import BUSY, MOVED_ON, TAKEN
 from queueops.models.task import TaskQuerySet
 from queueops.operations.fragments import GUARD, LOCKED, RETIRED, UNHELD, WAITS_ALREADY, from_to, told
 from queueops.operations.undoing import UNDO
@@ -186,6 +186,9 @@ def perform(operation: Operation, task_ids: Sequence[int]) -> dict[int, str]:
     with connection.cursor() as cursor:
         cursor.execute(act.sql, arguments)
         answers = dict(cursor.fetchall())
+    if left := [task_id for task_id in task_ids if task_id not in answers]:
+        still = ids(operation, among=left)
+        answers |= dict.fromkeys(left, MOVED_ON) | dict.fromkeys(still, BUSY)
     if act.rings and TAKEN in answers.values():
         tasks_ready.send(Task)
     return answers

@@ -21,7 +21,7 @@ type Act = Callable[[Operation, Sequence[int]], dict[int, str]]
 
 # Between batches others get what they have waited for.
 _BREATH_SECONDS = 0.02
-# Once all others are done, tasks that somebody else has locked are tried again every so often, for so long.
+# While all that is left is locked by somebody else, it is tried again every so often, until for so long none came free.
 _WAIT_SECONDS = 0.1
 _PATIENCE_SECONDS = 10.0
 LOCKED_TOO_LONG = "somebody else had it locked for too long"
@@ -90,18 +90,19 @@ def carry_out(
     is at it.
     """
     with _attended(operation):
-        size, ends = min(pace.FIRST, batch_size), float("inf")
+        size, moved_at = min(pace.FIRST, batch_size), time.monotonic()
         operation.refresh_from_db()
         while operation.is_running:
-            began = time.monotonic()
-            if operation.is_through and ends == float("inf"):
-                ends = began + _PATIENCE_SECONDS
             before = operation.standing
-            operation, size = _batch(operation, size, batch_size, is_patient=began < ends)
-            if progress and operation.standing != before:
-                progress(operation.changed + operation.skipped, operation.total)
+            is_patient = time.monotonic() < moved_at + _PATIENCE_SECONDS
+            operation, size = _batch(operation, size, batch_size, is_patient=is_patient)
+            has_moved = operation.standing != before
+            if has_moved:
+                moved_at = time.monotonic()
+                if progress:
+                    progress(operation.changed + operation.skipped, operation.total)
             if operation.is_running:
-                time.sleep(_WAIT_SECONDS if operation.is_through else _BREATH_SECONDS)
+                time.sleep(_BREATH_SECONDS if has_moved else _WAIT_SECONDS)
     return operation
 
 
@@ -154,8 +155,11 @@ def _attended(operation: Operation) -> Iterator[None]:
 
 def _batch(operation: Operation, size: int, most: int, *, is_patient: bool) -> tuple[Operation, int]:
     """Does the next tasks; answers the row after that, and the size of the next batch."""
-    if operation.is_through:
-        task_ids, is_last, act = operation.passed_over[:size], True, _again if is_patient else _give_up
+    is_last, act = True, _again
+    if operation.is_through and not is_patient:
+        task_ids, act = list(operation.passed_over), _give_up
+    elif operation.is_through:
+        task_ids = operation.passed_over[:size]
     else:
         task_ids = list(acts.ids(operation, after=operation.cursor)[:size])
         is_last, act = len(task_ids) < size, acts.perform
@@ -190,12 +194,12 @@ def _commit(known: Operation, task_ids: list[int], act: Act, *, is_last: bool) -
 def _again(operation: Operation, task_ids: Sequence[int]) -> dict[int, str]:
     """The act, for tasks that were passed over and may have changed since."""
     still = list(acts.ids(operation, among=task_ids))
-    answers = dict.fromkeys(task_ids, MOVED_ON) | dict.fromkeys(still, BUSY)
-    return answers | acts.perform(operation, still)
+    return dict.fromkeys(task_ids, MOVED_ON) | (acts.perform(operation, still) if still else {})
 
 
-def _give_up(_: Operation, task_ids: Sequence[int]) -> dict[int, str]:
-    return dict.fromkeys(task_ids, LOCKED_TOO_LONG)
+def _give_up(operation: Operation, task_ids: Sequence[int]) -> dict[int, str]:
+    still = acts.ids(operation, among=task_ids)
+    return dict.fromkeys(task_ids, MOVED_ON) | dict.fromkeys(still, LOCKED_TOO_LONG)
 
 
 def _pass_over(_: Operation, task_ids: Sequence[int]) -> dict[int, str]:

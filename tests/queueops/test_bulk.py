@@ -18,7 +18,7 @@ from articles.models import Article
 from queueops import claims, execution, operations
 from queueops.models import AuditLog, Operation, Status, Task, Verb
 from queueops.models.operation import MOVED_ON
-from queueops.operations import OperationError, fragments, running
+from queueops.operations import OperationError, acts, fragments, running
 from queueops.selection import Selection
 from tests.queueops.making import make_tasks
 from tests.together import together
@@ -88,6 +88,17 @@ def test_a_task_that_moved_on_while_it_was_locked_is_left_as_it_is(space):
     assert (done.changed, done.skips) == (2, {MOVED_ON: 1})
     first.refresh_from_db()
     assert first.status == "completed"
+
+
+def test_a_task_that_a_worker_takes_before_its_turn_has_moved_on(space, worker):
+    """As many as there are: none of them is waited for."""
+    make_tasks(20, space)
+    operation = operations.begin(Verb.CANCEL, Selection(statuses=("pending",)), **WHO)
+    seen = list(acts.ids(operation)[:10])
+    claims.claim_due(space, 5, worker.pk, worker.name)
+    with transaction.atomic():
+        answers = acts.perform(operation, seen)
+    assert sorted(answers.values()) == [""] * 5 + [MOVED_ON] * 5
 
 
 def test_a_task_that_stays_locked_is_given_up_and_counted(space, monkeypatch):
