@@ -153,10 +153,10 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "queueops",  # before django_dramatiq, so that its rundramatiq is the one that runs
     "django_dramatiq",
     "ninja",
     "config",
-    "queueops",
     "embeddings",
     "articles",
     "access",

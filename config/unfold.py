@@ -5,15 +5,26 @@ from typing import Any
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
+from queueops import installed
+
 
 def _entry(title: str, icon: str, model: str) -> dict[str, Any]:
-    """A menu entry for a model's list, shown to those who may view it; `model` is app.model."""
+    """A menu entry for a model's list, shown to those who may view it; `model` is app.model.
+
+    The queue's entries are left out where the queue is not installed.
+    """
     app, name = model.split(".")
+
+    def may_view(request: Any) -> bool:
+        return (app != "queueops" or installed.is_there()) and bool(
+            request.user.has_perm(f"{app}.view_{name}")
+        )
+
     return {
         "title": title,
         "icon": icon,
         "link": reverse_lazy(f"admin:{app}_{name}_changelist"),
-        "permission": lambda request: request.user.has_perm(f"{app}.view_{name}"),
+        "permission": may_view,
     }
 
 

@@ -5,7 +5,7 @@ import structlog
 
 from embeddings import annindex
 from embeddings.models import Space
-from queueops import doorbell
+from queueops import doorbell, installed
 from queueops.alarm import alarm
 from queueops.drain import drain
 from queueops.patience import AWAY
@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 def embed_due(v: int = 1) -> None:
     """Works off what is due. `v` is the message's version; the rows, not the message, say what to do."""
     try:
+        if not installed.is_there():
+            return
         drained = drain(
             pulse.registered(),
             seconds=_SLICE_SECONDS,

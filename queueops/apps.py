@@ -1,7 +1,7 @@
 """Tells Django about this room, and connects who listens to whom."""
 
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate, post_save
+from django.db.models.signals import post_migrate, post_save, pre_migrate
 
 
 class QueueopsConfig(AppConfig):
@@ -13,12 +13,14 @@ class QueueopsConfig(AppConfig):
         from articles.models import Article
         from articles.signals import articles_written
         from embeddings import switch
-        from queueops import doorbell, modes, receivers, signals
+        from queueops import doorbell, installed, modes, receivers, signals
         from queueops.leases import heartbeat
         from queueops.models import QueueState
         from queueops.pulse import pulse
 
         switch.decided_by(modes.embeds)
+        pre_migrate.connect(installed.before_migrate, sender=self)
+        post_migrate.connect(installed.after_migrate, sender=self)
         post_migrate.connect(QueueState.ensure_row, sender=self)
         post_save.connect(receivers.article_saved, sender=Article)
         articles_written.connect(receivers.articles_written)

@@ -11,7 +11,7 @@ from django.db import DatabaseError, InterfaceError
 
 from embeddings.models import Space
 from embeddings.providers.registry import provider_of
-from queueops import claims, execution, gate, lanes, leases, modes, workers
+from queueops import claims, execution, gate, installed, lanes, leases, modes, workers
 from queueops.claims import Claim
 from queueops.gate import Passage
 from queueops.models import Mode
@@ -59,7 +59,7 @@ def drain(
     """
     ends, tasks, wake = time.monotonic() + seconds, 0, functools.cache(wake_another)  # once a slice
     spaces, known_until = list[Space](), 0.0
-    while (now := time.monotonic()) < ends:
+    while (now := time.monotonic()) < ends and installed.is_there():
         if modes.current() is Mode.DISABLED:
             return Drained(tasks, False)
         if now >= known_until:

@@ -11,7 +11,7 @@ from django.db import connection
 from articles.models import Article
 from articles.schemas import EmbeddingState, State
 from embeddings.models import Space
-from queueops import health, modes, providers, standstill
+from queueops import health, installed, modes, providers, standstill
 from queueops.models import Mode, Status
 from queueops.standstill import Brakes, Task
 
@@ -55,17 +55,27 @@ SELECT a.id, a.version_number, s.provider || '/' || s.model || ' v' || s.version
 FROM articles a
 CROSS JOIN ({spaces}) s
 LEFT JOIN article_embeddings e ON e.article_id = a.id AND e.space_id = s.id AND e.chunk_index = 0
-LEFT JOIN LATERAL (
-    SELECT id, status, attempts, max_attempts, created_at, scheduled_at, error_class, error_message, priority
-    FROM embedding_tasks WHERE article_id = a.id AND space_id = s.id
-    ORDER BY status IN ('pending', 'processing') DESC, id DESC LIMIT 1
-) t ON true
+LEFT JOIN LATERAL ({task}) t ON true
 WHERE a.id = ANY(%(articles)s)
 ORDER BY a.id, s.state = 'serving' DESC, s.id DESC
 """
+_TASK = """
+    SELECT id, status, attempts, max_attempts, created_at, scheduled_at, error_class, error_message, priority
+    FROM embedding_tasks WHERE article_id = a.id AND space_id = s.id
+    ORDER BY status IN ('pending', 'processing') DESC, id DESC LIMIT 1
+"""
+_NO_TASK = """
+    SELECT NULL::bigint AS id, NULL AS status, 0 AS attempts, 0 AS max_attempts, NULL AS created_at,
+           NULL::timestamptz AS scheduled_at, '' AS error_class, '' AS error_message, '' AS priority
+"""
 _RECEIVING = "SELECT id, provider, model, version, state FROM embedding_spaces WHERE state <> 'retired'"
-_ALL = _STANDINGS.format(spaces=_RECEIVING)
-_FIRST = _STANDINGS.format(spaces=f"{_RECEIVING} ORDER BY state = 'serving' DESC, id DESC LIMIT 1")
+_ONE = f"{_RECEIVING} ORDER BY state = 'serving' DESC, id DESC LIMIT 1"
+_ALL = _STANDINGS.format(spaces=_RECEIVING, task=_TASK)
+_FIRST = _STANDINGS.format(spaces=_ONE, task=_TASK)
+_WITHOUT_QUEUE = {
+    _ALL: _STANDINGS.format(spaces=_RECEIVING, task=_NO_TASK),
+    _FIRST: _STANDINGS.format(spaces=_ONE, task=_NO_TASK),
+}
 
 
 def embedding_states(articles: Sequence[Article]) -> Mapping[int, EmbeddingState]:
@@ -168,6 +178,8 @@ def _why_behind(standing: Standing, brakes: Brakes) -> str:
             return f"{failed}. Requeue task {task.id} to try again."
         case "cancelled" if task:
             return f"task {task.id} was cancelled. Requeue it to embed the article."
+        case _ if not brakes.installed:
+            return "it was not embedded when it was saved, and the queue is not installed. Save it again."
         case _:
             seconds = settings.EMBEDDING_WORKER_INTERVAL / 1000
             return f"no task asks for its current text; the sweep, every {seconds:g} s, will make one."
@@ -206,6 +218,8 @@ def _task(task: Task) -> dict[str, Any]:
 
 
 def _read(statement: str, article_ids: list[int]) -> Iterable[Standing]:
+    if not installed.is_there():
+        statement = _WITHOUT_QUEUE[statement]
     with connection.cursor() as cursor:
         cursor.execute(statement, {"articles": article_ids})
         for row in cursor.fetchall():
@@ -226,6 +240,8 @@ def _first_space() -> str | None:
 
 def brakes() -> Brakes:
     """What keeps work from being done right now."""
+    if not installed.is_there():
+        return Brakes(modes.current(), False, "", 0, installed=False)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT is_paused, reason, (SELECT count(*) FROM embedding_worker_status "  # noqa: S608  our own text

@@ -49,6 +49,8 @@ def judge(snapshot: Snapshot) -> Health:
 def workers(snapshot: Snapshot) -> tuple[str, str]:
     """Whether work is being claimed, in one word for scripts ("running" or "stopped"), and a note that says why."""
     alive = f"{snapshot.workers_alive} alive"
+    if not snapshot.installed:
+        return "stopped", "the queue is not installed: a save embeds in its request"
     if snapshot.mode == Mode.DISABLED:
         return "stopped", "system disabled: nothing is embedded"
     if snapshot.paused:
@@ -99,6 +101,8 @@ def _degraded(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.mode == Mode.DISABLED:
         who = "" if snapshot.mode == snapshot.mode_in_settings else _mode_by(snapshot)
         yield f"Embedding is switched off{who}; new texts are found by words only."
+    elif not snapshot.installed and snapshot.mode_in_settings == Mode.QUEUED:
+        yield "The queue is not installed, so a save embeds in its request: manage.py migrate brings the queue back."
     elif snapshot.mode != snapshot.mode_in_settings:
         yield f"The mode was changed to {snapshot.mode}{_mode_by(snapshot)}."
     if snapshot.paused_itself:

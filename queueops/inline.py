@@ -6,7 +6,10 @@ import structlog
 from django.db import DatabaseError, InterfaceError
 
 from embeddings.models import Space
+from embeddings.now import bring_up_to_date
+from embeddings.providers.errors import ProviderError
 from queueops import claims, execution, gate
+from queueops.enqueue import Reason
 
 # A reader waits for this; what is not embedded by then stays pending, and workers or the sweep find it.
 DEADLINE_SECONDS = 5.0
@@ -30,3 +33,17 @@ def embed_now(article_ids: Sequence[int]) -> None:
             gate.withdraw(passage)
     except (DatabaseError, InterfaceError) as error:
         log.error("article saved but not embedded; the sweep will find it", error=type(error).__name__)
+
+
+def embed_without_queue(article_ids: Sequence[int], reason: Reason) -> None:
+    """Embeds these articles where the queue is not installed; nobody waits for an import, so that takes its time."""
+    space = Space.objects.serving()
+    if space is None:
+        return
+    deadline = DEADLINE_SECONDS if reason is Reason.EDIT else execution.deadline_seconds()
+    try:
+        bring_up_to_date(space, article_ids, deadline)
+    except (DatabaseError, InterfaceError, ProviderError) as error:
+        log.error(
+            "article saved but not embedded; save it again, or install the queue", error=type(error).__name__
+        )

@@ -4,6 +4,7 @@ import time
 
 from django.conf import settings
 
+from queueops import installed
 from queueops.models import Mode, QueueState
 
 # every process sees a change in the row this much later at the latest
@@ -19,8 +20,15 @@ def of_settings() -> Mode:
     return Mode.QUEUED if settings.EMBEDDING_QUEUE_ENABLED else Mode.SYNCHRONOUS
 
 
+def without_queue() -> Mode:
+    """What the environment asks for, as far as it goes where the queue is not installed."""
+    return Mode.DISABLED if of_settings() is Mode.DISABLED else Mode.SYNCHRONOUS
+
+
 def current() -> Mode:
-    """The mode in force: what an operator has persisted, else what the settings say."""
+    """The mode in force: what an operator has persisted, else what the settings say and the database allows."""
+    if not installed.is_there():
+        return without_queue()
     persisted = _persisted()
     return Mode(persisted) if persisted else of_settings()
 

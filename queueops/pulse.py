@@ -11,7 +11,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from queueops import broker, recovery, retention, sampling, workers
+from queueops import broker, installed, recovery, retention, sampling, workers
 from queueops.standin import StandIn
 
 _BEAT_SECONDS = 5.0
@@ -27,6 +27,7 @@ class Pulse:
         self._registered = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._is_idle = False  # the queue's tables are not there
         self._stand_in = StandIn(lambda: self.is_stopping)
 
     @property
@@ -73,6 +74,8 @@ class Pulse:
 
     def _once(self, interval: float) -> None:
         try:
+            if not self._has_work_here():
+                return
             if not workers.beat(self.registered()):
                 self.worker_id = None
             swept = recovery.sweep_if_leader(timedelta(seconds=interval))
@@ -88,6 +91,16 @@ class Pulse:
             log.exception("pulse missed a beat")
         finally:
             connection.close()
+
+    def _has_work_here(self) -> bool:
+        """Whether the queue is installed; where it was removed meanwhile, the process waits for it to come back."""
+        is_there = installed.is_there()
+        if self._is_idle is is_there:
+            self._is_idle = not is_there
+            log.warning("the queue is back" if is_there else f"nothing is done: {installed.NOT_INSTALLED}")
+        if not is_there:
+            self.worker_id = None
+        return is_there
 
 
 pulse = Pulse()

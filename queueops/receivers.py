@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from articles.models import Article
-from queueops import inline, modes
+from queueops import inline, installed, modes
 from queueops.enqueue import Reason, enqueue, enqueue_new
 from queueops.models import Mode
 
@@ -31,6 +31,9 @@ def articles_written(article_ids: list[int], reason: str, **_: Any) -> None:
 def _act_on(article_ids: list[int], reason: Reason, enqueue_them: Callable[..., int]) -> None:
     mode = modes.current()
     if mode is Mode.DISABLED:
+        return
+    if not installed.is_there():
+        transaction.on_commit(functools.partial(inline.embed_without_queue, article_ids, reason), robust=True)
         return
     is_inline = mode is Mode.SYNCHRONOUS and reason is Reason.EDIT
     if enqueue_them(announce=not is_inline) and is_inline:

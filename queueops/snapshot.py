@@ -6,8 +6,9 @@ from typing import Any
 
 from django.db import connection
 
+from embeddings import glance
 from embeddings.models import Space
-from queueops import broker, modes, providers, reach
+from queueops import broker, installed, modes, providers, reach
 from queueops.models import QueueState, Status
 from queueops.providers import ProviderView
 from queueops.switches import ITSELF
@@ -23,7 +24,8 @@ class Snapshot:
     """Counts stop at COUNT_LIMIT, which then means "at least"; `estimated` has the planner's estimate instead where
     counting stopped. Ages and spans of time are in seconds; `per_second` is how many tasks ended a second since the
     first of those that ended in the last five minutes, and `coverage_age` how long ago the articles were counted.
-    `broker_trouble` follows the words "the broker"; empty when it is well."""
+    `broker_trouble` follows the words "the broker"; empty when it is well. Where the queue is not `installed` there is
+    nothing to count."""
 
     mode: str
     mode_in_settings: str
@@ -53,6 +55,7 @@ class Snapshot:
     estimated: dict[str, int] = field(default_factory=dict)
     per_second: float = 0.0
     coverage_age: float = 0.0
+    installed: bool = True
 
     @property
     def coverage(self) -> float:
@@ -129,6 +132,8 @@ _STATEMENT = _SQL.format(
 
 def take() -> Snapshot:
     """Reads the queue as it is now, in a handful of cheap statements."""
+    if not installed.is_there():
+        return _without_queue()
     state = QueueState.objects.first() or QueueState()
     space = Space.objects.serving()
     numbers = _numbers()
@@ -152,6 +157,36 @@ def take() -> Snapshot:
         embedded=covered.embedded,
         coverage_age=covered.age,
         **numbers,
+    )
+
+
+def _without_queue() -> Snapshot:
+    space = Space.objects.serving()
+    covered = glance.coverage(space)
+    none = dict.fromkeys(Status.values, 0)
+    return Snapshot(
+        mode=modes.without_queue(),
+        mode_in_settings=modes.of_settings(),
+        paused=False,
+        reason="",
+        changed_by="",
+        tasks=none,
+        due=0,
+        oldest_due_age=None,
+        expired_leases=0,
+        completed_5m=0,
+        failed_5m=0,
+        completed_1h=0,
+        failed_1h=0,
+        workers_alive=0,
+        workers_stopped=0,
+        last_claim_age=None,
+        sweep_age=None,
+        space=str(space) if space else None,
+        articles=covered.articles,
+        embedded=covered.current,
+        estimated=none,
+        installed=False,
     )
 
 

@@ -47,6 +47,7 @@ class Brakes:
     held: Mapping[str, str] = field(default_factory=dict)
     stopped: int = 0
     spent: Mapping[str, str] = field(default_factory=dict)
+    installed: bool = True  # the queue is
 
 
 def why(task: Task, provider: str, brakes: Brakes) -> str:

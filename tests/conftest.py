@@ -4,15 +4,17 @@ import pytest
 from django.core.cache import cache
 
 from embeddings.providers import registry
-from queueops import explain, modes
+from queueops import explain, installed, modes
 
 
 @pytest.fixture(autouse=True)
 def forgetful_process():
+    installed.forget()
     modes.forget()
     explain.forget()
     registry.forget()
     yield
+    installed.forget()
     modes.forget()
     explain.forget()
     registry.forget()

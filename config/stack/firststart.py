@@ -10,8 +10,12 @@ from django.contrib.auth import get_user_model
 from django.db import connection, connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.recorder import MigrationRecorder
+
+from queueops import installed
 
 ADMIN_NAME = "admin"
+_QUEUE = "queueops"
 
 
 class Login(NamedTuple):
@@ -21,10 +25,32 @@ class Login(NamedTuple):
     password: str | None
 
 
-def pending_migrations() -> bool:
-    """Whether the database is behind the code."""
+def pending_migrations() -> list[list[str]]:
+    """The arguments of each `migrate` that brings the database up to date with the code; none where it is.
+
+    A queue that was removed on purpose stays away.
+    """
     executor = MigrationExecutor(connection)
-    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    behind = dict.fromkeys(migration.app_label for migration, _ in plan)
+    if is_queue_removed():
+        return [[app] for app in behind if app != _QUEUE]
+    return [[]] if behind else []
+
+
+def is_queue_removed() -> bool:
+    """Whether `manage.py migrate queueops zero` was the last word on the queue: a first migration that was cut off
+    before the queue's turn has not come to the apps after it in the alphabet either."""
+    applied = {app for app, _ in MigrationRecorder(connection).applied_migrations()}
+    return _QUEUE not in applied and any(app > _QUEUE for app in applied)
+
+
+def has_queue() -> bool:
+    """Whether there is anything for workers to do, now or later."""
+    try:
+        return installed.look()
+    finally:
+        release_connections()
 
 
 def login_file() -> Path:

@@ -11,6 +11,7 @@ from config.stack.processes import StackError
 from config.stack.report import Report
 from config.stack.supervisor import Supervisor
 from embeddings import spaces
+from queueops import installed
 
 SECONDS_TO_START = 120.0
 
@@ -50,7 +51,12 @@ def start(supervisor: Supervisor) -> firststart.Login | None:
     login = prepare_database(supervisor)
     supervisor.launch(web)
     supervisor.await_ready([*embedder, web], SECONDS_TO_START)
-    supervisor.launch(members.workers())  # last: on a small machine they would slow down the others' start
+    if firststart.has_queue():
+        supervisor.launch(
+            members.workers()
+        )  # last: on a small machine they would slow down the others' start
+    else:
+        supervisor.report.say(f"no workers: {installed.NOT_INSTALLED}; then start this again")
     return login
 
 
@@ -61,8 +67,8 @@ def prepare_database(supervisor: Supervisor) -> firststart.Login | None:
     except OperationalError as error:
         raise StackError(f"The database that DATABASE_URL names cannot be used: {error}") from None
     try:
-        if firststart.pending_migrations():
-            supervisor.run(members.manage("migrate", "migrate", "--no-input"))
+        for words in firststart.pending_migrations():
+            supervisor.run(members.manage("migrate", "migrate", "--no-input", *words))
         spaces.ensure_first()
         return firststart.ensure_login()
     finally:

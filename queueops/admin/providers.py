@@ -10,11 +10,12 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from articles.backoffice import ReadOnly
+from queueops.admin.presence import OfTheQueue
 from queueops.models import Breaker, ProviderState
 
 
 @admin.register(ProviderState)
-class ProviderStateAdmin(ReadOnly, ModelAdmin):
+class ProviderStateAdmin(OfTheQueue, ReadOnly, ModelAdmin):
     list_display = (
         "name",
         "stands",

@@ -9,11 +9,12 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import display
 
 from articles.backoffice import BigTableAdmin, ReadOnly, row_id
+from queueops.admin.presence import OfTheQueue
 from queueops.models import AuditLog, Level, Metric
 
 
 @admin.register(AuditLog)
-class AuditLogAdmin(ReadOnly, BigTableAdmin):
+class AuditLogAdmin(OfTheQueue, ReadOnly, BigTableAdmin):
     list_display = (
         "timestamp",
         "shown_level",
@@ -50,7 +51,7 @@ class AuditLogAdmin(ReadOnly, BigTableAdmin):
 
 
 @admin.register(Metric)
-class MetricAdmin(ReadOnly, BigTableAdmin):
+class MetricAdmin(OfTheQueue, ReadOnly, BigTableAdmin):
     list_display = ("timestamp", "name", "value", "labels")
     list_filter = (("timestamp", RangeDateTimeFilter),)
     list_filter_submit = True

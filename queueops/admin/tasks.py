@@ -15,6 +15,7 @@ from articles.admin import articles_like
 from articles.backoffice import BigTableAdmin, ReadOnly, row_id
 from queueops import operations
 from queueops.admin.confirmation import Act, confirm
+from queueops.admin.presence import OfTheQueue
 from queueops.health import age
 from queueops.models import Status, Task, Verb
 
@@ -68,7 +69,7 @@ class ErrorClassFilter(DropdownFilter):
 
 
 @admin.register(Task)
-class TaskAdmin(ReadOnly, BigTableAdmin):
+class TaskAdmin(OfTheQueue, ReadOnly, BigTableAdmin):
     list_display = (
         "id",
         "shown_slug",

@@ -10,13 +10,14 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from articles.backoffice import ReadOnly
+from queueops.admin.presence import OfTheQueue
 from queueops.health import age
 from queueops.models import QueueState, Worker
 from queueops.snapshot import ALIVE_WITHIN_SECONDS
 
 
 @admin.register(Worker)
-class WorkerAdmin(ReadOnly, ModelAdmin):
+class WorkerAdmin(OfTheQueue, ReadOnly, ModelAdmin):
     list_display = (
         "shown_name",
         "state",
@@ -51,7 +52,7 @@ class WorkerAdmin(ReadOnly, ModelAdmin):
 
 
 @admin.register(QueueState)
-class QueueStateAdmin(ReadOnly, ModelAdmin):
+class QueueStateAdmin(OfTheQueue, ReadOnly, ModelAdmin):
     list_display = ("__str__", "shown_mode", "reason", "changed_by", "changed_at", "swept_at")
     sortable_by = ()
     list_fullwidth = True

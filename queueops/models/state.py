@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from queueops import installed
+
 
 class Mode(models.TextChoices):
     QUEUED = "queued"
@@ -48,4 +50,5 @@ class QueueState(models.Model):
     @staticmethod
     def ensure_row(**_: Any) -> None:
         """Makes the one row where it is missing; listens to post_migrate."""
-        QueueState.objects.bulk_create([QueueState()], ignore_conflicts=True)
+        if installed.look():
+            QueueState.objects.bulk_create([QueueState()], ignore_conflicts=True)

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError, ProgrammingError
 
+from queueops import installed
 from queueops.desk import acts, braking, explaining, judging, listing, looking, running, switching, upkeep
 from queueops.desk.exits import Exit, Refused
 from queueops.desk.frame import Desk
@@ -57,6 +58,8 @@ class Command(BaseCommand):
 
     def _run(self, verb: Verb, desk: Desk, options: dict[str, Any]) -> Exit | None:
         try:
+            if not installed.look():
+                raise Refused(installed.NOT_INSTALLED, Exit.TROUBLE)
             return verb.run(desk, **options)
         except ReasonMissing as error:
             raise CommandError(f"{error}: --reason", returncode=Exit.REFUSED) from error

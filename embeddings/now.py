@@ -1,0 +1,72 @@
+"""Brings articles up to date at once, in the process that asks: what a save does where there is no queue."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from embeddings import arrays, indexing
+from embeddings.indexing import Rendered, Source, Vectors
+from embeddings.models import Space
+from embeddings.providers.errors import ErrorClass, ProviderError
+
+_READ = "SELECT id, version_number, content_hash, title, content FROM articles WHERE id = ANY(%s::bigint[]) ORDER BY id"
+_LOCK = """
+SELECT id, content_hash, version_number FROM articles WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE
+"""
+
+
+def bring_up_to_date(space: Space, article_ids: Sequence[int], deadline: float) -> int:
+    """Renders, embeds and stores these articles in a space; answers how many have the vectors of their current text.
+
+    `deadline` is in seconds, for the provider's part. Raises the ProviderError that kept an article from its vectors,
+    once those of the others are stored. Holds no database connection during a provider call.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_READ, [arrays.of_integers(article_ids)])
+        rendered = [indexing.render(space, Source(*row)) for row in cursor.fetchall()]
+    reused = indexing.reusable(space, rendered)
+    if not connection.in_atomic_block:
+        connection.close()
+    made = indexing.embed(space, rendered, reused, deadline)
+    whole = [
+        article
+        for article in (made.instead.get(r.source.article_id, r) for r in rendered)
+        if _has_all(made, article)
+    ]
+    stored = _store(space, whole, made)
+    if len(whole) < len(rendered):
+        raise _failure(made, rendered)
+    return stored
+
+
+def _has_all(made: Vectors, article: Rendered) -> bool:
+    return all(text_hash in made.by_hash for text_hash in article.hashes)
+
+
+def _failure(made: Vectors, rendered: Sequence[Rendered]) -> ProviderError:
+    errors = (made.error_of(article) for article in rendered)
+    nothing = ProviderError(ErrorClass.TRANSIENT, "the provider gave no vector for a text")
+    return made.failure or next((error for error in errors if error), nothing)
+
+
+@transaction.atomic
+def _store(space: Space, articles: Sequence[Rendered], made: Vectors) -> int:
+    """Stores what is still its article's newest text; whoever saved a newer one embeds that."""
+    newest = _newest([article.source.article_id for article in articles])
+    current = [
+        article
+        for article in articles
+        if newest.get(article.source.article_id)
+        == (article.source.content_hash, article.source.version_number)
+    ]
+    indexing.store(space, current, made.by_hash)
+    return len(current)
+
+
+def _newest(article_ids: Sequence[int]) -> dict[int, tuple[UUID, int]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [arrays.of_integers(article_ids)])
+        return {
+            article_id: (content_hash, version) for article_id, content_hash, version in cursor.fetchall()
+        }

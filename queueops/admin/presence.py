@@ -1,0 +1,17 @@
+"""Where the queue is not installed the admin has no pages for its tables, rather than pages that fail."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from queueops import installed
+
+
+class OfTheQueue:
+    """Mixed in before an admin class of the queue's: nobody may view rows of tables that are not there."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return installed.is_there() and bool(super().has_module_permission(request))  # type: ignore[misc]
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return installed.is_there() and bool(super().has_view_permission(request, obj))  # type: ignore[misc]
