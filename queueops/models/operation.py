@@ -26,6 +26,7 @@ class Verb(models.TextChoices):
     PRIORITIZE = "prioritize"
     CLEAR = "clear"
     RELEASE = "release"
+    MIGRATE = "migrate"
     UNDO = "undo"
 
     @property
@@ -40,6 +41,7 @@ _ACTED = {
     Verb.PRIORITIZE: "prioritized",
     Verb.CLEAR: "cleared",
     Verb.RELEASE: "released",
+    Verb.MIGRATE: "queued",
     Verb.UNDO: "put back",
 }
 
@@ -60,16 +62,19 @@ class OperationQuerySet(models.QuerySet["Operation"]):
 
 # Held by the session that carries the operation out, so it is gone the moment that process is.
 _LOCK = "hashtext('queueops.operations'), hashtext(%s)"
-_IS_ATTENDED = """
-SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND classid = hashtext('queueops.operations')::oid AND objid = hashtext(%s)::oid)
+_ATTENDANT = """
+SELECT coalesce(nullif(application_name, ''), 'a session of another program')
+FROM pg_locks l LEFT JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'advisory' AND granted AND objsubid = 2
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND classid = hashtext('queueops.operations')::oid AND objid = hashtext(%s)::oid
 """
 
 
 class Operation(models.Model):
-    """`total` tasks were counted before it began, up to `last_id`; those up to `cursor` have been handled, except
-    `passed_over`, which somebody else had locked when their turn came. At its end `total` is `changed` + `skipped`."""
+    """`total` tasks (articles, of a migration) were counted before it began, up to `last_id`; those up to `cursor` have
+    been handled, except `passed_over`, which somebody else had locked when their turn came. At its end `total` is
+    `changed` + `skipped`."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     verb = models.CharField(max_length=16, choices=Verb)
@@ -77,7 +82,11 @@ class Operation(models.Model):
     reason = models.TextField()
     scope = models.JSONField(default=dict, blank=True, help_text="the filter as it was given")
     priority = models.CharField(
-        max_length=8, choices=Priority, blank=True, default="", help_text="what prioritize sets"
+        max_length=8,
+        choices=Priority,
+        blank=True,
+        default="",
+        help_text="what prioritize sets, and migrate gives",
     )
     undoes = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="undone_by"
@@ -137,9 +146,14 @@ class Operation(models.Model):
 
     def is_attended(self) -> bool:
         """Whether a process carries it out right now."""
+        return self.attendant() is not None
+
+    def attendant(self) -> str | None:
+        """The name that the session which carries it out has given itself; None where there is none."""
         with connection.cursor() as cursor:
-            cursor.execute(_IS_ATTENDED, [str(self.pk)])
-            return bool(cursor.fetchone()[0])
+            cursor.execute(_ATTENDANT, [str(self.pk)])
+            found = cursor.fetchone()
+            return str(found[0]) if found else None
 
     def attend(self) -> bool:
         """Takes it for this database session, until `leave`; False when another session has it."""
