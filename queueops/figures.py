@@ -94,3 +94,31 @@ def courses(span: timedelta) -> list[Course]:
     with connection.cursor() as cursor:
         cursor.execute(_COURSES, [span.total_seconds(), COUNT_LIMIT])
         return [Course(*row) for row in cursor.fetchall()]
+
+
+@dataclass(frozen=True)
+class WorkerView:
+    """A worker process; spans are in seconds, None for one that has claimed nothing yet."""
+
+    id: int
+    name: str
+    is_running: bool
+    seen_ago: float
+    claimed_ago: float | None
+    tasks_done: int
+    tasks_failed: int
+
+
+_WORKERS = """
+SELECT id, CASE WHEN name = '' THEN 'worker ' || id ELSE name END, is_running,
+       extract(epoch FROM statement_timestamp() - last_seen_at)::float8,
+       extract(epoch FROM statement_timestamp() - last_claim_at)::float8, tasks_done, tasks_failed
+FROM embedding_worker_status ORDER BY last_seen_at DESC, id LIMIT %s
+"""
+
+
+def workers(most: int) -> list[WorkerView]:
+    """The worker processes, those seen last first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WORKERS, [most])
+        return [WorkerView(*row) for row in cursor.fetchall()]

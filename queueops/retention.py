@@ -73,7 +73,7 @@ _DELETES = {
             SELECT id FROM performance_metrics WHERE name = names.name AND {_OLD}
             ORDER BY timestamp LIMIT %(batch)s) old
         LIMIT %(batch)s)
-    """,
+    """,  # noqa: S608
 }
 
 

@@ -9,7 +9,20 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError, ProgrammingError
 
 from queueops import installed
-from queueops.desk import acts, braking, explaining, judging, listing, looking, running, switching, upkeep
+from queueops.desk import (
+    acts,
+    braking,
+    explaining,
+    judging,
+    listing,
+    looking,
+    monitor,
+    running,
+    switching,
+    transferring,
+    upkeep,
+    waiting,
+)
 from queueops.desk.exits import Exit, Refused
 from queueops.desk.frame import Desk
 from queueops.desk.verbs import Family, Verb, own_options
@@ -20,6 +33,9 @@ FAMILIES: tuple[Family, ...] = (
     judging.family,
     listing.family,
     explaining.family,
+    monitor.family,
+    waiting.family,
+    transferring.family,
     upkeep.family,
     switching.family,
     braking.family,
@@ -32,16 +48,16 @@ _NO_TABLE = "42P01"  # undefined_table, in the standard's list of states
 class Command(BaseCommand):
     help = "Shows, judges and steers the queue. docs/commands.md has each verb's JSON keys and exit codes."
     requires_system_checks: list[str] = []
+    families = FAMILIES
+    needs_queue = True  # False: it also runs where the queue's tables are not
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--actor", default="", help="who does it; you, by default")
         verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-        for verb in (verb for family in FAMILIES for verb in family):
-            added: Any = verbs.add_parser(verb.name, help=verb.help, description=verb.help)
-            names = own_options(added, verb.arguments)
-            added.add_argument("--json", action="store_true", help="print JSON, one object a line")
+        for verb in (verb for family in self.families for verb in family):
+            added = verbs.add_parser(verb.name, help=verb.help, description=verb.help)
+            give_options(added, verb)
             added.add_argument("--actor", default=SUPPRESS, help=SUPPRESS)
-            added.set_defaults(act=verb, names=names)
 
     def handle(self, **options: Any) -> None:
         verb: Verb = options["act"]
@@ -58,7 +74,7 @@ class Command(BaseCommand):
 
     def _run(self, verb: Verb, desk: Desk, options: dict[str, Any]) -> Exit | None:
         try:
-            if not installed.look():
+            if self.needs_queue and not installed.look():
                 raise Refused(installed.NOT_INSTALLED, Exit.TROUBLE)
             return verb.run(desk, **options)
         except ReasonMissing as error:
@@ -72,6 +88,13 @@ class Command(BaseCommand):
         except BrokenPipeError:  # whoever read our output has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return None
+
+
+def give_options(parser: Any, verb: Verb) -> None:
+    """Gives a parser a verb's own options and --json, and makes it the verb to run."""
+    names = own_options(parser, verb.arguments)
+    parser.add_argument("--json", action="store_true", help="print JSON, one object a line")
+    parser.set_defaults(act=verb, names=names)
 
 
 def _said(error: Exception) -> str:

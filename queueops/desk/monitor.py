@@ -1,0 +1,185 @@
+"""The verb that watches: a live screen on a terminal, a line each interval elsewhere."""
+
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, connection
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from queueops import figures, health, snapshot, switches, tasklists
+from queueops.desk import arguments, judging
+from queueops.desk.frame import Desk
+from queueops.desk.keyboard import QUIT, ending_in_order, keys
+from queueops.desk.looking import number, verdict
+from queueops.desk.switching import standing
+from queueops.desk.tables import facts, line, table
+from queueops.desk.verbs import Family
+from queueops.figures import WorkerView
+from queueops.models import Status
+from queueops.snapshot import Snapshot
+from queueops.tasklists import FailureKind
+
+family = Family("Watching")
+
+PAUSE = "p"
+_REASON = "from the monitor"
+_MOST_WORKERS = 8
+
+
+@dataclass(frozen=True)
+class Look:
+    """All that one screen shows."""
+
+    now: Snapshot
+    workers: list[WorkerView]
+    failures: list[FailureKind]
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--interval",
+        type=arguments.whole(1, 3_600),
+        default=2,
+        metavar="SECONDS",
+        help="between looks (default: 2)",
+    )
+    parser.add_argument(
+        "--count",
+        type=arguments.whole(1, 10**9),
+        metavar="N",
+        help="end after so many looks (default: never)",
+    )
+
+
+@family.verb(
+    "monitor",
+    "depth, rate, workers and errors as they change; p pauses, q quits",
+    arguments=_arguments,
+    keys=judging.KEYS,
+)
+def monitor(desk: Desk, *, interval: int, count: int | None) -> None:
+    with ending_in_order():
+        if desk.is_terminal and desk.can_ask and not (desk.as_json or desk.console.is_dumb_terminal):
+            _on_screen(desk, interval, count)
+        else:
+            _by_lines(desk, interval, count)
+
+
+def _by_lines(desk: Desk, interval: int, count: int | None) -> None:
+    for place in _places(count):
+        if place:
+            time.sleep(interval)
+        now = snapshot.take()
+        judged = health.judge(now)
+        desk.answer(
+            judging.fields(now, judged),
+            line(f"{time.strftime('%H:%M:%S')}  {summary(now)}  {judged.condition}"),
+        )
+        desk.stdout.flush()
+
+
+def _on_screen(desk: Desk, interval: int, count: int | None) -> None:
+    with keys() as wait, Live(console=desk.console, screen=True, auto_refresh=False) as live:
+        for _ in _places(count):
+            live.update(_screen(), refresh=True)
+            match wait(interval):
+                case key if key == QUIT:
+                    return
+                case key if key == PAUSE:
+                    _toggle(desk.actor)
+
+
+def _places(count: int | None) -> Iterator[int]:
+    place = 0
+    while count is None or place < count:
+        yield place
+        place += 1
+
+
+def _toggle(actor: str) -> None:
+    if snapshot.take().paused:
+        switches.resume(actor=actor, reason=_REASON)
+    else:
+        switches.pause(actor=actor, reason=_REASON)
+
+
+def _screen() -> RenderableType:
+    """The whole screen; while the database is away, that it is."""
+    try:
+        now = snapshot.take()
+        return rendered(Look(now, figures.workers(_MOST_WORKERS), tasklists.failure_kinds()))
+    except (DatabaseError, InterfaceError) as error:
+        connection.close()
+        reason = str(error).strip().partition("\n")[0]
+        return Group(line(f"The database does not answer: {reason}", "bold red"), _keys())
+
+
+def summary(now: Snapshot) -> str:
+    """The queue on one line."""
+    eta = "-" if now.eta is None else health.age(now.eta)
+    return (
+        f"pending {number(now, Status.PENDING)}  processing {number(now, Status.PROCESSING)}  "
+        f"failed {number(now, Status.FAILED)}  {now.per_second:,.1f} a second  left {eta}  "
+        f"workers {now.workers_alive}"
+    )
+
+
+def rendered(look: Look) -> RenderableType:
+    """One look as the screen shows it."""
+    now = look.now
+    head = f"Vectorpress queue   {time.strftime('%H:%M:%S')}   {now.mode}{', paused' if now.paused else ''}"
+    return Group(  # what matters most comes first: a low terminal cuts off the end
+        line(head, "bold"),
+        _keys(is_paused=now.paused),
+        "",
+        facts(_depths(now)),
+        "",
+        *verdict(health.judge(now)),
+        "",
+        line("Providers", "bold"),
+        *(line(f"  {standing(view)}") for view in now.providers),
+        "",
+        *_workers(look.workers),
+        "",
+        *_failures(look.failures),
+    )
+
+
+def _depths(now: Snapshot) -> list[tuple[str, Any]]:
+    return [
+        *((each.label, number(now, each)) for each in Status),
+        ("Oldest due for", "-" if now.oldest_due_age is None else health.age(now.oldest_due_age)),
+        ("Tasks a second", f"{now.per_second:,.1f}"),
+        ("Time left", "-" if now.eta is None else health.age(now.eta)),
+        ("Found by their text", f"{now.embedded:,} of {now.articles:,} articles"),
+    ]
+
+
+def _workers(workers: list[WorkerView]) -> list[RenderableType]:
+    if not workers:
+        return [line("No worker is known.", "yellow")]
+    heads = ("worker", "seen", "claimed", "done", "failed", "state")
+    return [table(heads, [_worker(worker) for worker in workers], heads[1:5])]
+
+
+def _worker(worker: WorkerView) -> list[object]:
+    state = line("claims") if worker.is_running else line("told to stop", "yellow")
+    claimed = "never" if worker.claimed_ago is None else f"{health.age(worker.claimed_ago)} ago"
+    seen = f"{health.age(worker.seen_ago)} ago"
+    return [worker.name, seen, claimed, f"{worker.tasks_done:,}", f"{worker.tasks_failed:,}", state]
+
+
+def _failures(kinds: list[FailureKind]) -> list[RenderableType]:
+    if not kinds:
+        return [line("No task has failed.", "green")]
+    rows = [[kind.error_class or "unknown", f"{kind.tasks:,}", kind.message] for kind in kinds]
+    return [table(("error", "tasks", "says"), rows, ("tasks",))]
+
+
+def _keys(*, is_paused: bool = False) -> Text:
+    return line(f"{PAUSE} {'resume' if is_paused else 'pause'}   {QUIT} quit", "dim")

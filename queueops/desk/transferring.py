@@ -1,0 +1,125 @@
+"""Verbs that carry tasks out and in: export to JSON lines, and import of such a file."""
+
+import shutil
+import sys
+import tempfile
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, cast
+
+from queueops import transfer
+from queueops.desk import arguments
+from queueops.desk.exits import Exit, Refused
+from queueops.desk.frame import Desk
+from queueops.desk.verbs import Family
+from queueops.transfer import Export, FileRefused, Imported, Verified
+
+family = Family("Carrying")
+
+
+def _export_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--output", metavar="FILE", help="where to write; standard output by default")
+
+
+@family.verb(
+    "export",
+    "write every task as a line of JSON, with a checksum at the end",
+    arguments=_export_arguments,
+    keys=("file", "tasks", "sha256"),
+)
+def export(desk: Desk, *, output: str | None) -> None:
+    made = Export()
+    if output is None or output == "-":
+        for line in made:
+            desk.stdout.write(line.decode())
+        return
+    try:
+        _write(Path(output), made, desk)
+    except OSError as error:
+        raise Refused(f"cannot write {output}: {error.strerror}") from error
+    desk.answer(
+        {"file": output, "tasks": made.tasks, "sha256": made.sha256}, f"{output}: {made.tasks:,} tasks"
+    )
+
+
+def _write(path: Path, made: Export, desk: Desk) -> None:
+    """Writes beside the file and then takes its place, so that a half export is never taken for a whole one."""
+    unfinished = path.with_name(path.name + ".part")
+    try:
+        with unfinished.open("wb") as file, desk.progress("Exporting tasks") as steps:
+            for line in made:
+                file.write(line)
+                steps.advance()
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _import_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="what export wrote; - reads standard input")
+    arguments.add_agreement(parser)
+    arguments.add_reason(parser)
+
+
+@family.verb(
+    "import",
+    "take tasks back from an export; a damaged file is refused whole",
+    arguments=_import_arguments,
+    keys=("file", "dry_run", *Imported.__dataclass_fields__, "operation"),
+)
+def import_tasks(desk: Desk, *, file: str, yes: bool, dry_run: bool, reason: str) -> Exit | None:
+    fields = {"file": file, "dry_run": dry_run, "operation": None}
+    with _opened(file) as opened:
+        try:
+            verified = transfer.verify(opened)
+        except FileRefused as error:
+            raise Refused(f"{file} is refused: {error}. Nothing was imported") from error
+        what = f"import {verified.tasks:,} tasks as they were on {verified.exported_at:%Y-%m-%d %H:%M} UTC"
+        if not desk.agree(what, yes=yes, dry_run=dry_run):
+            desk.answer(fields | asdict(Imported(read=verified.tasks)))
+            return None
+        imported, operation = _load(desk, opened, verified, reason or f"import of {file}")
+    desk.answer(fields | asdict(imported) | {"operation": operation}, *_told(imported, operation))
+    return Exit.PARTLY if imported.left_out else None
+
+
+def _load(desk: Desk, file: IO[bytes], verified: Verified, reason: str) -> tuple[Imported, object]:
+    """Imports batch after batch; what was imported is written down even when it is stopped half-way."""
+    imported, operation = Imported(), None
+    try:
+        with desk.progress("Importing tasks", verified.tasks) as steps:
+            for batch in transfer.load(file, verified):
+                imported += batch
+                steps.advance(batch.read)
+    finally:
+        operation = transfer.note(imported, verified, actor=desk.actor, reason=reason)
+    return imported, operation
+
+
+def _told(imported: Imported, operation: object) -> Iterator[str]:
+    yield f"{imported.added:,} tasks added, {imported.present:,} were there already (operation {operation})."
+    if imported.waiting:
+        yield f"{imported.waiting:,} left out: another task of their article waits already."
+    if imported.without_article:
+        yield f"{imported.without_article:,} left out: their article is not here."
+    if imported.without_space:
+        yield f"{imported.without_space:,} left out: their embedding space is not here."
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[IO[bytes]]:
+    """The file, or a copy of standard input, which can be read only once."""
+    try:
+        if name != "-":
+            with Path(name).open("rb") as file:
+                yield file
+            return
+        with tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+            copy.seek(0)
+            yield cast(IO[bytes], copy)
+    except OSError as error:
+        raise Refused(f"cannot read {name}: {error.strerror}") from error

@@ -1,0 +1,71 @@
+"""The verb that waits until the work is done, or until it is clear that it will not be."""
+
+import time
+from argparse import ArgumentParser
+
+from queueops import remaining
+from queueops.desk import arguments
+from queueops.desk.exits import Exit
+from queueops.desk.frame import Desk
+from queueops.desk.verbs import Family
+from queueops.health import age
+from queueops.remaining import Remaining, State
+
+family = Family("Waiting")
+
+_EVERY_SECONDS = 1.0
+# A restart of the workers, seen in the moment between the old and the new, is no standstill.
+_LOOKS = 3
+_MOST_SECONDS = 7 * 86_400
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--timeout",
+        type=arguments.whole(0, _MOST_SECONDS),
+        metavar="SECONDS",
+        help="wait no longer than this (default: as long as it takes)",
+    )
+
+
+@family.verb(
+    "wait-for-completion",
+    "exits with 0 when nothing is left, 1 after the timeout, 2 when paused or stuck",
+    arguments=_arguments,
+    keys=("state", "left", "reason", "seconds"),
+)
+def wait_for_completion(desk: Desk, *, timeout: int | None) -> Exit:
+    began = time.monotonic()
+    ends = None if timeout is None else began + timeout
+    found = _wait(desk, ends)
+    took = time.monotonic() - began
+    state = "timed out" if found.state is State.WORKING else found.state.value
+    fields = {"state": state.replace(" ", "_"), "left": found.left, "reason": found.reason}
+    desk.answer(fields | {"seconds": round(took, 1)}, _sentence(found, took))
+    return _EXITS[found.state]
+
+
+_EXITS = {State.DRAINED: Exit.OK, State.WORKING: Exit.PARTLY, State.STUCK: Exit.TROUBLE}
+
+
+def _wait(desk: Desk, ends: float | None) -> Remaining:
+    """The last look: drained, stuck for some looks in a row, or whatever it was at the end of the time."""
+    stuck, most = 0, 0
+    with desk.progress("Tasks ended") as steps:
+        while True:
+            found = remaining.look()
+            most = max(most, found.left)
+            steps.reach(most - found.left, most)
+            stuck = stuck + 1 if found.state is State.STUCK else 0
+            if found.state is State.DRAINED or stuck >= _LOOKS or (ends and time.monotonic() >= ends):
+                return found
+            time.sleep(_EVERY_SECONDS)
+
+
+def _sentence(found: Remaining, took: float) -> str:
+    if found.state is State.DRAINED:
+        return f"Drained: nothing is left to do (after {age(took)})."
+    left = "about 1 task is left" if found.left == 1 else f"about {found.left:,} tasks are left"
+    if found.state is State.STUCK:
+        return f"Stuck: {left}. {found.reason}"
+    return f"Timed out after {age(took)}: {left}."

@@ -1,0 +1,53 @@
+"""Whether what is left to do will be done: drained, going on, or stuck and why."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.db.models import Q
+
+from embeddings.models import SpaceState
+from queueops import health, snapshot
+from queueops.health import Condition
+from queueops.models import Mode, Status, Task
+from queueops.snapshot import Snapshot
+
+
+class State(StrEnum):
+    DRAINED = "drained"
+    WORKING = "working"
+    STUCK = "stuck"
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """`left` is about how many tasks have not ended; `reason` is a sentence where work is stuck."""
+
+    state: State
+    left: int
+    reason: str = ""
+
+
+def look() -> Remaining:
+    """How it stands now. Tasks of retired spaces count for nothing: no worker claims them."""
+    is_left = Task.objects.live().exclude(Q(space__state=SpaceState.RETIRED)).exists()
+    return judge(snapshot.take(), is_left=is_left)
+
+
+def judge(now: Snapshot, *, is_left: bool) -> Remaining:
+    """What a worker holds is given time to end, whatever else; what nobody will claim is stuck. Pure."""
+    if not is_left:
+        return Remaining(State.DRAINED, 0)
+    left = now.estimated.get(Status.PENDING, 0) + now.estimated.get(Status.PROCESSING, 0)
+    is_held = now.tasks[Status.PROCESSING] > now.expired_leases
+    if is_held or not (reason := _obstacle(now)):
+        return Remaining(State.WORKING, left)
+    return Remaining(State.STUCK, left, reason)
+
+
+def _obstacle(now: Snapshot) -> str:
+    """Why nobody will go on; empty where somebody will."""
+    if now.paused or now.mode == Mode.DISABLED or not now.workers_alive:
+        _, note = health.workers(now)
+        return f"{note[:1].upper()}{note[1:].rstrip('.')}."
+    judged = health.judge(now)
+    return judged.sentence if judged.condition is Condition.DOWN else ""

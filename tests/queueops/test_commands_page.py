@@ -1,0 +1,59 @@
+"""docs/commands.md has each verb of queue_admin with the options and JSON keys that it really has."""
+
+import re
+from argparse import ArgumentParser
+from pathlib import Path
+
+import pytest
+
+from queueops.desk import judging
+from queueops.desk.exits import Exit
+from queueops.desk.verbs import Verb
+from queueops.management.commands.queue_admin import FAMILIES
+
+PAGE = (Path(__file__).parent.parent.parent / "docs/commands.md").read_text()
+VERBS = [verb for family in FAMILIES for verb in family]
+SECTIONS = dict(re.findall(r"^### `([\w-]+)`\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))
+
+
+def lines_of(verb: Verb) -> list[str]:
+    """What the page must say of a verb: what it does, its options, its keys."""
+    parser = ArgumentParser(add_help=False)
+    verb.arguments(parser)
+    return [_sentence(verb.help), *map(_option, parser._actions), _keys(verb)]
+
+
+def _sentence(help: str) -> str:
+    return f"{help[:1].upper()}{help[1:]}."
+
+
+def _option(action) -> str:
+    value = "" if action.nargs == 0 else action.metavar or (action.choices and "|".join(action.choices)) or ""
+    names = " ".join(["|".join(action.option_strings), str(value)]).strip() or action.dest
+    expanded = (action.help or "") % {"choices": ", ".join(action.choices or ()), "default": action.default}
+    return f"- `{names}`: {expanded}"
+
+
+def _keys(verb: Verb) -> str:
+    more = [key for key in verb.keys if key not in judging.KEYS]
+    if verb.name == "health" or not set(judging.KEYS) <= set(verb.keys):
+        return "JSON: " + ", ".join(f"`{key}`" for key in verb.keys)
+    return "JSON: the keys of `health`" + "".join(f", `{key}`" for key in more)
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
+def test_the_page_has_the_verb_with_its_options_and_keys(verb):
+    lines = SECTIONS.get(verb.name, "").splitlines()
+    missing = [line for line in lines_of(verb) if line not in lines]
+    assert not missing, f"### `{verb.name}` must say:\n" + "\n".join(lines_of(verb))
+    options = [line for line in lines if line.startswith("- `")]
+    assert len(options) == len([line for line in lines_of(verb) if line.startswith("- `")])
+
+
+def test_the_page_has_no_verb_that_there_is_not():
+    assert SECTIONS.keys() == {verb.name for verb in VERBS}
+
+
+def test_the_page_has_every_exit_code():
+    told = {int(code) for code in re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)}
+    assert told == {code.value for code in Exit}
