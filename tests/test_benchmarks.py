@@ -18,6 +18,7 @@ TINY = {
     "import": ["--n=200"],
     "faults": ["--n=300", "--rounds=1", "--latency-ms=0", "--faults", "1% poison"],
     "backfill": ["--n=300", "--edits=2", "--latency-ms=20"],
+    "bulk": ["--n=300", "--latency-ms=20", "--alone-seconds=0.3"],
 }
 FIGURES: dict[str, Callable[[Any], float]] = {
     "drain": lambda found: found[0]["docs_per_second"]["median"],
@@ -27,6 +28,7 @@ FIGURES: dict[str, Callable[[Any], float]] = {
     "import": lambda found: found["first"]["articles_per_second"],
     "faults": lambda found: found[1]["parked"],
     "backfill": lambda found: found["saved_to_embedded"]["p50_ms"],
+    "bulk": lambda found: found["acts"][0]["tasks_per_second"],
 }
 
 
