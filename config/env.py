@@ -1,5 +1,6 @@
 """Typed readers of environment variables that refuse a bad value in one sentence."""
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, cast
@@ -126,3 +127,18 @@ def redis_url(name: str, default: str) -> str:
             f"{name} cannot be read; it may hold redis://[:password@]host:port/number, rediss://… or unix:///socket."
         )
     return value
+
+
+def prices(name: str) -> dict[str, float]:
+    """Pairs of MODEL=PRICE, parted by commas; none by default."""
+    value = text(name)
+    found = {}
+    for pair in value.split(",") if value else []:
+        model, _, price = pair.partition("=")
+        try:
+            found[model.strip()] = float(price)
+        except ValueError:
+            found[model.strip()] = -1.0
+        if not model.strip() or not 0 <= found[model.strip()] < math.inf:
+            raise refuse(name, value, "MODEL=DOLLARS for a million tokens, several parted by commas")
+    return found

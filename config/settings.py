@@ -81,6 +81,7 @@ _default_model = {
 }
 EMBEDDING_MODEL = env.text("EMBEDDING_MODEL", _default_model[EMBEDDING_PROVIDER])
 EMBEDDING_DIMENSIONS = env.integer("EMBEDDING_DIMENSIONS", 0, 0, 16_000, "0: what the model gives")
+EMBEDDING_PRICES = env.prices("EMBEDDING_PRICES")  # dollars for a million tokens, by model
 spec_of(EMBEDDING_MODEL, EMBEDDING_DIMENSIONS)  # refuses a model whose width nobody knows
 if EMBEDDING_PROVIDER == "local" and _default_model["local"] != EMBEDDING_MODEL:
     raise env.refuse(

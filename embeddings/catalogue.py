@@ -1,5 +1,6 @@
 """What is known of embedding models: width, how much text they take, and what goes in front of a text."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.core.exceptions import ImproperlyConfigured
@@ -54,3 +55,20 @@ def spec_of(model: str, dimensions: int = 0) -> ModelSpec:
     return ModelSpec(
         dimensions, known.max_tokens, known.chunk_tokens, known.query_prefix, known.document_prefix
     )
+
+
+# Dollars for a million tokens. Source: the provider's public price list, standard tier, May 2026.
+PRICES: dict[str, float] = {
+    "text-embedding-3-small": 0.02,
+    "text-embedding-3-large": 0.13,
+    "text-embedding-ada-002": 0.10,
+}
+_OWN_MACHINE = ("local", "ollama")
+
+
+def price_of(provider: str, model: str, own: Mapping[str, float]) -> float | None:
+    """What a million tokens cost, in dollars: as `own` says, 0 on a machine of one's own, else by the price list; None
+    where nobody knows."""
+    if model in own:
+        return own[model]
+    return 0.0 if provider in _OWN_MACHINE else PRICES.get(model)

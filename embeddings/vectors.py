@@ -38,6 +38,11 @@ def to_wire(matrix: Matrix) -> list[WireVector]:
     return [head + raw[at : at + 4 * width] for at in range(0, len(raw), 4 * width)]
 
 
+def from_wire(vector: WireVector) -> Matrix:
+    """The numbers of one vector."""
+    return np.frombuffer(vector, dtype=">f4", offset=4).astype(np.float32)
+
+
 def known(space_id: int, hashes: Sequence[bytes]) -> dict[bytes, WireVector]:
     """The vectors that these texts have in a space already, by text hash."""
     with connection.cursor() as cursor:
@@ -89,5 +94,4 @@ def _row(space_id: int, chunk: StoredChunk) -> bytes:
 
 def as_text(vector: WireVector) -> str:
     """A vector as a statement's text names it: "[0.5,-1.0]"."""
-    numbers = np.frombuffer(vector, dtype=">f4", offset=4).astype(np.float32)
-    return orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+    return orjson.dumps(from_wire(vector), option=orjson.OPT_SERIALIZE_NUMPY).decode()

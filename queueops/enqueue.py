@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
@@ -20,20 +21,27 @@ class Reason(TextChoices):
     EDIT = "edit"
     IMPORT = "import"
     DRIFT = "drift"
+    MIGRATION = "migration"
 
 
-_LANES = {Reason.EDIT: Priority.NORMAL, Reason.IMPORT: Priority.LOW, Reason.DRIFT: Priority.LOW}
+_LANES = {
+    Reason.EDIT: Priority.NORMAL,
+    Reason.IMPORT: Priority.LOW,
+    Reason.DRIFT: Priority.LOW,
+    Reason.MIGRATION: Priority.LOW,
+}
 
 # A change joins the task that waits for its article: fresh text gets fresh attempts, and the better rank wins.
 # An article whose current text has its vectors needs no task, nor does one for whose current text and version a worker
 # holds a task: that brings them, or goes back to waiting by itself. Asked as IS_CURRENT_SQL is, and for its reason.
+# Who joins what a migration has queued takes it over: a migration that is rolled back must not take an edit with it.
 _IS_HELD = """(SELECT true FROM embedding_tasks held WHERE held.article_id = a.id AND held.space_id = s.id
                AND held.status = 'processing' AND held.lease_expires_at > statement_timestamp()
                AND held.content_hash = a.content_hash AND held.source_version = a.version_number LIMIT 1)"""
 _ENQUEUE = f"""
 INSERT INTO embedding_tasks (article_id, slug, space_id, priority, max_attempts, source_version, content_hash, metadata)
 SELECT a.id, a.slug, s.id, %(priority)s::text, %(max_attempts)s::int, a.version_number, a.content_hash,
-       jsonb_build_object('reason', %(reason)s::text)
+       jsonb_strip_nulls(jsonb_build_object('reason', %(reason)s::text, 'operation', %(operation)s::text))
 FROM articles a CROSS JOIN embedding_spaces s
 WHERE a.id = ANY(%(articles)s::bigint[]) AND s.state <> 'retired'
   AND NOT {coverage.IS_CURRENT_SQL} AND {_IS_HELD} IS NULL
@@ -43,7 +51,9 @@ ON CONFLICT (article_id, space_id) WHERE status = 'pending' DO UPDATE SET
     scheduled_at = LEAST(embedding_tasks.scheduled_at, EXCLUDED.scheduled_at),
     priority = CASE WHEN EXCLUDED.priority_rank < embedding_tasks.priority_rank
                     THEN EXCLUDED.priority ELSE embedding_tasks.priority END,
-    attempts = 0, error_class = '', error_message = ''
+    attempts = 0, error_class = '', error_message = '',
+    metadata = CASE WHEN embedding_tasks.metadata->>'reason' = 'migration'
+                    THEN EXCLUDED.metadata ELSE embedding_tasks.metadata END
 """  # noqa: S608  the only text put in is our own
 
 
@@ -71,14 +81,22 @@ def enqueue_new(article: Article, announce: bool = True) -> int:
 
 
 def enqueue(
-    article_ids: Sequence[int], reason: Reason, priority: Priority | None = None, announce: bool = True
+    article_ids: Sequence[int],
+    reason: Reason,
+    priority: Priority | None = None,
+    announce: bool = True,
+    operation: UUID | None = None,
 ) -> int:
     """One pending task for each of these articles and each space that is behind on it; answers how many.
 
     Call it inside the transaction that changed the articles. The lane follows from the reason unless given;
-    `announce=False` wakes no worker.
+    `announce=False` wakes no worker; `operation` is the operator's act that the tasks belong to.
     """
-    values = {"articles": list(article_ids), **_common(reason, priority)}
+    values = {
+        "articles": list(article_ids),
+        "operation": operation and str(operation),
+        **_common(reason, priority),
+    }
     with connection.cursor() as cursor:
         cursor.execute(_ENQUEUE, values)
         return _announced(cursor.rowcount, announce)

@@ -171,5 +171,6 @@ _WORDS = {
     Verb.PRIORITIZE: "move",
     Verb.CLEAR: "clear",
     Verb.RELEASE: "release",
+    Verb.MIGRATE: "queue",
     Verb.UNDO: "put back",
 }

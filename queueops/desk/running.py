@@ -14,7 +14,8 @@ from queueops.desk.frame import Desk
 from queueops.desk.listing import moment
 from queueops.desk.tables import line, plain, table
 from queueops.desk.verbs import Family
-from queueops.models import Operation
+from queueops.migration.scope import Scope
+from queueops.models import Operation, Verb
 from queueops.operations import OperationError
 from queueops.selection import Selection
 
@@ -78,7 +79,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
 
 def _cells(row: dict[str, Any]) -> list[object]:
     handled = f"{row['changed'] + row['skipped']:,} of {row['total']:,}"
-    which = f"of {row['undoes']}" if row["undoes"] else str(Selection.from_json(row["scope"])) or "all"
+    which = f"of {row['undoes']}" if row["undoes"] else str(_filter(row)) or "all"
     return [
         row["id"],
         f"{row['verb']} {row['priority']}".strip(),
@@ -91,3 +92,7 @@ def _cells(row: dict[str, Any]) -> list[object]:
         which,
         plain(row["reason"]),
     ]
+
+
+def _filter(row: dict[str, Any]) -> Selection | Scope:
+    return (Scope if row["verb"] == Verb.MIGRATE else Selection).from_json(row["scope"])

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from embeddings import arrays
-from queueops.models import AuditLog, Operation, Status, Task, Verb
+from queueops.enqueue import Reason, enqueue
+from queueops.migration.scope import Scope
+from queueops.models import AuditLog, Operation, Priority, Status, Task, Verb
 from queueops.models.operation import BUSY, MOVED_ON, TAKEN
 from queueops.models.task import TaskQuerySet
 from queueops.operations.fragments import GUARD, LOCKED, RETIRED, UNHELD, WAITS_ALREADY, from_to, told
@@ -136,6 +138,7 @@ ACTS = {
     Verb.PRIORITIZE: Act(LIVE, _PRIORITIZE),
     Verb.CLEAR: Act(tuple(Status), _CLEAR),
     Verb.RELEASE: Act((Status.PROCESSING,), _RELEASE, rings=True, can_be_undone=False),
+    Verb.MIGRATE: Act((), "", rings=True),  # enqueue has its statement
     Verb.UNDO: Act(tuple(Status), UNDO, rings=True),
 }
 
@@ -143,7 +146,9 @@ ACTS = {
 def candidates(operation: Operation) -> TaskQuerySet:
     """The tasks that an operation is about and can be done to, but for an undo, as they are now."""
     selection = Selection.from_json(operation.scope)
-    tasks = selection.tasks(operation.started_at).filter(status__in=_statuses(operation, selection))
+    tasks = selection.tasks(operation.started_at).filter(
+        status__in=_statuses(Verb(operation.verb), selection)
+    )
     match operation.verb:
         case Verb.REQUEUE:  # not what fails again meanwhile
             ended = Q(completed_at__isnull=True) | Q(completed_at__lte=operation.started_at)
@@ -155,11 +160,9 @@ def candidates(operation: Operation) -> TaskQuerySet:
 
 
 def ids(operation: Operation, *, after: int = 0, among: Sequence[int] | None = None) -> "QuerySet[Any, int]":
-    """The ids of the tasks that are to be handled, in their order, up to the operation's last."""
-    rows: QuerySet[Any] = candidates(operation)
-    name = "pk"
-    if operation.verb == Verb.UNDO:
-        rows, name = AuditLog.objects.filter(operation_id=operation.undoes_id), "task_id"
+    """The ids of the tasks (articles, for a migration) that are to be handled, in their order, up to the operation's
+    last."""
+    rows, name = _rows(operation)
     rows = rows.filter(**{f"{name}__gt": after})
     if operation.last_id:
         rows = rows.filter(**{f"{name}__lte": operation.last_id})
@@ -168,17 +171,37 @@ def ids(operation: Operation, *, after: int = 0, among: Sequence[int] | None = N
     return rows.order_by(name).values_list(name, flat=True)
 
 
+def _rows(operation: Operation) -> tuple[QuerySet[Any], str]:
+    """What the operation goes through, and the name of what it is handled by."""
+    if operation.verb == Verb.MIGRATE:
+        return Scope.from_json(operation.scope).missing(), "pk"
+    if operation.verb != Verb.UNDO:
+        return candidates(operation), "pk"
+    if _is_migration_undone(operation):
+        queued = Task.objects.live().filter(metadata__operation=str(operation.undoes_id))
+        return queued.annotate(task_id=F("pk")), "task_id"
+    return AuditLog.objects.filter(operation_id=operation.undoes_id), "task_id"
+
+
+def _is_migration_undone(operation: Operation) -> bool:
+    """What a migration has queued is cancelled, since the sweep would only bring back what is removed."""
+    return bool(operation.undoes and operation.undoes.verb == Verb.MIGRATE)
+
+
 def perform(operation: Operation, task_ids: Sequence[int]) -> dict[int, str]:
     """Does it to these tasks, in the caller's transaction; answers for each why not, or TAKEN, or BUSY."""
-    act, selection = ACTS[Verb(operation.verb)], Selection.from_json(operation.scope)
+    if operation.verb == Verb.MIGRATE:
+        return _migrate(operation, task_ids)
+    verb = Verb.CANCEL if _is_migration_undone(operation) else Verb(operation.verb)
+    act, selection = ACTS[verb], Selection.from_json(operation.scope)
     arguments: dict[str, Any] = {
         "ids": arrays.of_integers(task_ids),
-        "statuses": _statuses(operation, selection),
+        "statuses": _statuses(verb, selection),
         "stuck": selection.stuck,
         "priority": operation.priority,
         "actor": operation.actor,
         "reason": operation.reason,
-        "why": f"{Verb(operation.verb).acted} by {operation.actor}: {operation.reason}",
+        "why": f"{verb.acted} by {operation.actor}: {operation.reason}",
         "message": operation.message,
         "operation": operation.pk,
         "undone": operation.undoes_id,
@@ -200,6 +223,12 @@ def guard() -> None:
         cursor.execute(GUARD)
 
 
-def _statuses(operation: Operation, selection: Selection) -> list[str]:
-    possible = ACTS[Verb(operation.verb)].statuses
+def _migrate(operation: Operation, article_ids: Sequence[int]) -> dict[int, str]:
+    priority = Priority(operation.priority) if operation.priority else None
+    enqueue(article_ids, Reason.MIGRATION, priority, operation=operation.pk)
+    return dict.fromkeys(article_ids, TAKEN)
+
+
+def _statuses(verb: Verb, selection: Selection) -> list[str]:
+    possible = ACTS[verb].statuses
     return [status.value for status in possible if not selection.statuses or status in selection.statuses]

@@ -1,4 +1,4 @@
-"""The operator's command as the tests call it: in this process, with what it printed and how it ended."""
+"""The operator's commands as the tests call them: in this process, with what it printed and how it ended."""
 
 import io
 import json
@@ -24,9 +24,19 @@ class Called:
 
 def queue_admin(*words: str, out: io.StringIO | None = None) -> Called:
     """Runs one verb; errors become their exit code and sentence."""
+    return called("queue_admin", *words, out=out)
+
+
+def embed_migrate(*words: str, out: io.StringIO | None = None) -> Called:
+    """The same for the command that brings a corpus into the queue."""
+    return called("embed_migrate", *words, out=out)
+
+
+def called(command: str, *words: str, out: io.StringIO | None = None) -> Called:
+    """Runs a command; errors become their exit code and sentence."""
     out = out or io.StringIO()
     try:
-        call_command("queue_admin", *words, stdout=out)
+        call_command(command, *words, stdout=out)
     except SystemExit as ended:
         return Called(int(str(ended.code)), out.getvalue())
     except CommandError as error:
