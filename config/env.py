@@ -1,9 +1,9 @@
 """Typed readers of environment variables that refuse a bad value in one sentence."""
 
-import math
 import os
-from collections.abc import Callable, Sequence
-from typing import Any, cast
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import environ
@@ -21,6 +21,43 @@ _FLAGS = {
 }
 
 
+class Reading(NamedTuple):
+    """What a variable gave: its value in words, without passwords, and whether it was set at all."""
+
+    value: str
+    is_set: bool
+
+
+_readings: dict[str, Reading] = {}
+_MASK = "****"
+
+
+def readings() -> Mapping[str, Reading]:
+    """Every variable that was read until now, by name, for people to look at."""
+    return dict(_readings)
+
+
+def _raw(name: str) -> str:
+    return os.environ.get(name, "").strip()
+
+
+def _noted[T](name: str, value: T, words: str | None = None) -> T:
+    said = str(value).lower() if isinstance(value, bool) else str(value)
+    _readings[name] = Reading(said if words is None else words, bool(_raw(name)))
+    return value
+
+
+def _masked(url: str) -> str:
+    """A URL without its password, wherever that stands."""
+    try:
+        password = urlsplit(url).password
+    except ValueError:
+        return _MASK
+    if password:
+        url = url.replace(f":{password}@", f":{_MASK}@", 1)
+    return re.sub(r"(password=)[^&]*", rf"\1{_MASK}", url, flags=re.IGNORECASE)
+
+
 def refuse(name: str, value: str, may_hold: str) -> ImproperlyConfigured:
     """The one sentence about a value that cannot be used; for the caller to raise."""
     return ImproperlyConfigured(f"{name} holds {value!r}; it may hold {may_hold}.")
@@ -28,34 +65,33 @@ def refuse(name: str, value: str, may_hold: str) -> ImproperlyConfigured:
 
 def text(name: str, default: str = "") -> str:
     """The variable as it stands; an empty one counts as unset."""
-    return os.environ.get(name, "").strip() or default
+    return _noted(name, _raw(name) or default)
 
 
 def secret(name: str, default: str = "") -> str:
     """Like `text`; named apart so that no reader prints what it returns."""
-    return text(name, default)
+    value = _raw(name) or default
+    return _noted(name, value, _MASK if value else "")
 
 
 def drill(name: str) -> str:
     """Like `text`, for what only drills set: no user needs to know of it, so the README does not list it."""
-    return text(name)
+    return _noted(name, _raw(name))
 
 
 def flag(name: str, default: bool) -> bool:
     """true/1/yes/on or false/0/no/off, in any case."""
-    value = text(name)
-    if not value:
-        return default
-    if value.lower() not in _FLAGS:
+    value = _raw(name)
+    if value and value.lower() not in _FLAGS:
         raise refuse(name, value, "true or false")
-    return _FLAGS[value.lower()]
+    return _noted(name, _FLAGS[value.lower()] if value else default)
 
 
 def integer(name: str, default: int, low: int, high: int, unit: str = "") -> int:
     """A whole number within `low`..`high` (both allowed)."""
-    value = text(name)
+    value = _raw(name)
     if not value:
-        return default
+        return _noted(name, default)
     may_hold = f"a whole number from {low:,} to {high:,}{f' ({unit})' if unit else ''}"
     try:
         number = int(value)
@@ -63,20 +99,20 @@ def integer(name: str, default: int, low: int, high: int, unit: str = "") -> int
         raise refuse(name, value, may_hold) from None
     if not low <= number <= high:
         raise refuse(name, value, may_hold)
-    return number
+    return _noted(name, number)
 
 
 def choice(name: str, default: str, allowed: Sequence[str]) -> str:
     """One of a closed set of words, in any case."""
-    value = text(name, default).lower()
+    value = (_raw(name) or default).lower()
     if value not in allowed:
         raise refuse(name, value, " or ".join([", ".join(allowed[:-1]), allowed[-1]]))
-    return value
+    return _noted(name, value)
 
 
 def http_url(name: str, default: str) -> str:
     """An http(s) address without user, query or fragment; a trailing slash is dropped."""
-    value = text(name, default)
+    value = _raw(name) or default
     try:
         parts = urlsplit(value)
         sound = parts.scheme in {"http", "https"} and parts.hostname and not (parts.query or parts.fragment)
@@ -88,7 +124,7 @@ def http_url(name: str, default: str) -> str:
             f"{name} is not an address we can use; it may hold http://host[:port][/path] or https://…, "
             "without a user, a query or a fragment."
         )
-    return value.rstrip("/")
+    return _noted(name, value.rstrip("/"))
 
 
 # How soon libpq notices that a server is gone without a goodbye (cable, power, failover): half a minute. By itself it
@@ -106,8 +142,9 @@ def database(name: str, default: str) -> dict[str, Any]:
     """Django's settings of a postgresql:// address; `?host=/folder` names a socket folder. What the address says of
     time-outs comes before ours."""
     parse = cast(Callable[[str], dict[str, Any]], environ.Env.db_url_config)
+    value = _raw(name) or default
     try:
-        parsed = parse(text(name, default))
+        parsed = parse(value)
     except Exception:
         parsed = {}
     if parsed.get("ENGINE") != "django.db.backends.postgresql" or not parsed.get("NAME"):
@@ -116,17 +153,18 @@ def database(name: str, default: str) -> dict[str, Any]:
             "or postgresql://user@/database?host=/socket/folder."
         )
     parsed["OPTIONS"] = _NOTICED | parsed.get("OPTIONS", {})
+    _noted(name, value, _masked(value))
     return parsed
 
 
 def redis_url(name: str, default: str) -> str:
     """A redis://, rediss:// or unix:// address."""
-    value = text(name, default)
+    value = _raw(name) or default
     if not value.startswith(("redis://", "rediss://", "unix://")):
         raise ImproperlyConfigured(
             f"{name} cannot be read; it may hold redis://[:password@]host:port/number, rediss://… or unix:///socket."
         )
-    return value
+    return _noted(name, value, _masked(value))
 
 
 def prices(name: str) -> dict[str, float]:

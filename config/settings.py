@@ -229,3 +229,6 @@ DJANGO_STRUCTLOG_STATUS_2XX_LOG_LEVEL = logging.DEBUG
 DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO
 LOGGING_CONFIG = None
 logs.configure(level=env.choice("LOG_LEVEL", "info", ["debug", "info", "warning", "error"]).upper())
+
+# What was read above, for those who check an installation: values without passwords, by name.
+ENVIRONMENT = env.readings()

@@ -1,0 +1,72 @@
+"""The broker: whether it answers, keeps wake-ups over a restart, and what waits in it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from redis import Redis
+from redis.exceptions import RedisError
+
+from queueops import broker, doorbell
+from queueops.checks.finding import Finding, fail, ok, warn
+
+_SECONDS = 2.0
+# Wake-ups are rung ever more rarely in a burst, and each is taken at once: this many mean that nobody takes them.
+_MANY = 1_000
+
+
+def check() -> Iterator[Finding]:
+    if trouble := broker.trouble():
+        yield fail(
+            "broker",
+            f"The broker {trouble}.",
+            "Start it, or correct REDIS_URL; until then the sweep finds new work some seconds later.",
+        )
+        return
+    try:
+        with Redis.from_url(
+            settings.REDIS_URL, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS
+        ) as client:
+            facts: dict[str, Any] = client.info()
+            waiting = int(client.llen(f"dramatiq:{doorbell.QUEUE}"))
+    except (RedisError, OSError) as error:
+        yield warn(
+            "broker",
+            f"takes writes, but does not tell of itself ({type(error).__name__})",
+            "Let this user run INFO and LLEN.",
+        )
+        return
+    yield ok("broker", f"{facts.get('server_name', 'redis')} {facts.get('redis_version', '?')} answers")
+    yield _persistence(facts)
+    yield from _memory(facts)
+    yield _depth(waiting)
+
+
+def _persistence(facts: dict[str, Any]) -> Finding:
+    if facts.get("aof_enabled"):
+        return ok("broker persistence", "on (append-only file)")
+    return warn(
+        "broker persistence",
+        "no append-only file: a restart loses wake-ups, and what they were for waits for the next sweep",
+        "Start the broker with --appendonly yes.",
+    )
+
+
+def _memory(facts: dict[str, Any]) -> Iterator[Finding]:
+    policy = facts.get("maxmemory_policy", "noeviction")
+    if facts.get("maxmemory") and policy != "noeviction":
+        yield warn(
+            "broker memory",
+            f"maxmemory-policy is {policy}: a full broker throws wake-ups away",
+            "Set maxmemory-policy noeviction.",
+        )
+
+
+def _depth(waiting: int) -> Finding:
+    if waiting <= _MANY:
+        return ok("broker queue", f"{waiting:,} wake-ups wait")
+    return warn(
+        "broker queue",
+        f"{waiting:,} wake-ups wait, so no worker takes them",
+        "Start workers: manage.py rundramatiq. Surplus wake-ups are harmless.",
+    )

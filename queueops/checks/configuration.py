@@ -1,0 +1,149 @@
+"""The settings: every value and where it comes from, and what of them does not fit together. Asks no server."""
+
+import difflib
+import os
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from embeddings.catalogue import spec_of
+from embeddings.models import Space
+from embeddings.providers.registry import provider_of
+from queueops import inline, modes
+from queueops.checks.finding import Finding, ok, warn
+from queueops.models import Mode
+
+# A variable that begins like ours and that nobody reads is a slip of the pen.
+_OURS = ("EMBEDDING_", "OPENAI_", "OLLAMA_", "SEMANTIC_")
+_ALIKE = 0.6
+_LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
+_SLOW_SWEEP_SECONDS = 60
+
+
+def check() -> Iterator[Finding]:
+    """One finding for each setting, then one for each contradiction."""
+    for name, reading in sorted(settings.ENVIRONMENT.items()):
+        origin = "environment" if reading.is_set else "default"
+        # a secret that was not set may have been made at the first start
+        value = reading.value or ("****" if getattr(settings, name, "") else "(empty)")
+        yield ok(f"setting {name}", f"{value} ({origin})")
+    contradictions = list(_contradictions())
+    yield from contradictions
+    if not contradictions:
+        yield ok("settings", "fit together")
+
+
+def _contradictions() -> Iterator[Finding]:
+    yield from _unread(os.environ)
+    yield from _of_mode()
+    yield from _of_times()
+    yield from _of_sizes()
+    yield from _of_faces()
+
+
+def _unread(environment: Any) -> Iterator[Finding]:
+    """Variables that look like ours and are not."""
+    known = settings.ENVIRONMENT
+    for name in sorted(environment):
+        if name.startswith(_OURS) and name not in known:
+            near = difflib.get_close_matches(name, known, 1, _ALIKE)
+            meant = f"rename it to {near[0]}, if that was meant" if near else "remove it"
+            yield warn(f"setting {name}", "is set, but nothing reads it", f"Check its name: {meant}.")
+    if settings.FAILPOINT:
+        yield warn(
+            "setting VECTORPRESS_FAILPOINT",
+            "is set: the code breaks down on purpose, for drills",
+            "Unset VECTORPRESS_FAILPOINT and restart.",
+        )
+
+
+def _of_mode() -> Iterator[Finding]:
+    if not settings.SEMANTIC_SEARCH_ENABLED and settings.ENVIRONMENT["EMBEDDING_QUEUE_ENABLED"].is_set:
+        yield warn(
+            "queue without search",
+            "EMBEDDING_QUEUE_ENABLED has no effect while SEMANTIC_SEARCH_ENABLED is false",
+            "Set SEMANTIC_SEARCH_ENABLED=true, or unset EMBEDDING_QUEUE_ENABLED.",
+        )
+
+
+def _of_times() -> Iterator[Finding]:
+    lease = settings.EMBEDDING_WORKER_TIMEOUT / 1000
+    # workers renew their leases; a save in synchronous mode does not
+    if modes.of_settings() is Mode.SYNCHRONOUS and lease <= 2 * inline.DEADLINE_SECONDS:
+        yield warn(
+            "lease",
+            f"EMBEDDING_WORKER_TIMEOUT is {lease:g} s, and a save may take {inline.DEADLINE_SECONDS:g} s to embed: "
+            "a worker could take the text from it and pay for it again",
+            f"Set EMBEDDING_WORKER_TIMEOUT above {2_000 * inline.DEADLINE_SECONDS:.0f}.",
+        )
+    if settings.EMBEDDING_WORKER_INTERVAL > 1_000 * _SLOW_SWEEP_SECONDS:
+        yield warn(
+            "sweep",
+            f"EMBEDDING_WORKER_INTERVAL is {settings.EMBEDDING_WORKER_INTERVAL / 1000:g} s: so late comes back what a "
+            "lost wake-up or a dead worker left",
+            f"Set EMBEDDING_WORKER_INTERVAL to {1_000 * _SLOW_SWEEP_SECONDS} or less.",
+        )
+    if settings.EMBEDDING_CLEANUP_INTERVAL > 24 * settings.EMBEDDING_CLEANUP_RETENTION_DAYS:
+        yield warn(
+            "cleanup",
+            "EMBEDDING_CLEANUP_INTERVAL is longer than EMBEDDING_CLEANUP_RETENTION_DAYS: rows stay twice as long as "
+            "they are meant to",
+            f"Set EMBEDDING_CLEANUP_INTERVAL to {24 * settings.EMBEDDING_CLEANUP_RETENTION_DAYS} hours or less.",
+        )
+
+
+def _of_sizes() -> Iterator[Finding]:
+    spec = spec_of(settings.EMBEDDING_MODEL, settings.EMBEDDING_DIMENSIONS)
+    most = provider_of(in_settings()).limits.max_inputs
+    if most < settings.EMBEDDING_BATCH_SIZE:
+        yield warn(
+            "batch",
+            f"EMBEDDING_BATCH_SIZE is {settings.EMBEDDING_BATCH_SIZE}, and the provider takes {most} texts a request: "
+            "each batch becomes several requests",
+            f"Set EMBEDDING_BATCH_SIZE to {most} or less, or to 0.",
+        )
+    if 0 < settings.EMBEDDING_TOKENS_PER_MINUTE < 10 * spec.chunk_tokens:
+        yield warn(
+            "token limit",
+            f"EMBEDDING_TOKENS_PER_MINUTE is {settings.EMBEDDING_TOKENS_PER_MINUTE}, and one passage has up to "
+            f"{spec.chunk_tokens} tokens, of which a tenth of a minute's budget must hold one",
+            f"Set EMBEDDING_TOKENS_PER_MINUTE to {10 * spec.chunk_tokens} or more, or to 0.",
+        )
+    pool = settings.DATABASES["default"]["OPTIONS"].get("pool")
+    threads = max(settings.WEB_THREADS, settings.EMBEDDING_WORKER_THREADS)
+    if pool and pool["max_size"] < threads:
+        yield warn(
+            "pool",
+            f"a process has {threads} threads and {pool['max_size']} database connections",
+            f"Let DATABASES' pool have {threads + 3} connections.",
+        )
+
+
+def _of_faces() -> Iterator[Finding]:
+    if settings.DEBUG and settings.HOST not in _LOCAL_HOSTS:
+        yield warn(
+            "debug",
+            f"DEBUG is on, and the site listens on {settings.HOST}: error pages show its inner life to anybody",
+            "Set DEBUG=false.",
+        )
+    url = urlsplit(settings.OPENAI_BASE_URL)
+    if settings.OPENAI_API_KEY and url.scheme == "http" and url.hostname not in _LOCAL_HOSTS:
+        yield warn(
+            "key in the clear",
+            f"OPENAI_BASE_URL is http://: the key travels to {url.hostname} unencrypted",
+            "Use an https:// address.",
+        )
+
+
+def in_settings() -> Space:
+    """The space that the settings name, as no row knows it."""
+    spec = spec_of(settings.EMBEDDING_MODEL, settings.EMBEDDING_DIMENSIONS)
+    return Space(
+        provider=settings.EMBEDDING_PROVIDER,
+        model=settings.EMBEDDING_MODEL,
+        dimensions=spec.dimensions,
+        chunk_tokens=spec.chunk_tokens,
+        version=0,
+    )

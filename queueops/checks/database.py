@@ -1,0 +1,134 @@
+"""The database: its server, what the migrations made of it, its sequences and connections, and which space serves."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.migrations.loader import MigrationLoader
+
+from embeddings.models import Space
+from queueops.checks import configuration, schema
+from queueops.checks.finding import Finding, Verdict, fail, ok, warn, worst
+
+# iterative scans, which filtered searches need; and fixes of the index's vacuum since
+_PGVECTOR_LEAST, _PGVECTOR_GOOD = (0, 8, 0), (0, 8, 4)
+_NAMES_SHOWN = 5
+
+_SERVER = """
+SELECT current_setting('server_version'), current_setting('server_version_num')::int, pg_is_in_recovery(),
+       current_setting('transaction_read_only') = 'on', current_setting('max_connections')::int,
+       current_setting('superuser_reserved_connections')::int,
+       (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+       (SELECT extversion FROM pg_extension WHERE extname = 'vector')
+"""
+
+
+def check() -> Iterator[Finding]:
+    """Findings in the order in which one would put things right; a database that does not answer ends it."""
+    try:
+        facts = _server()
+    except (DatabaseError, InterfaceError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        yield fail("database", f"does not answer: {reason}", "Start it, or correct DATABASE_URL.")
+        return
+    version, number, is_replica, is_read_only, most, reserved, open_now, vector = facts
+    yield from _version(version, number)
+    yield from _writable(is_replica, is_read_only)
+    yield _pgvector(vector)
+    yield _connections(most - reserved, open_now)
+    for step in (_migrations, schema.check, _space):
+        found = list(step())
+        yield from found
+        if worst(found) is Verdict.FAIL:  # what comes next would only say the same in other words
+            return
+
+
+def _server() -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(_SERVER)
+        return cursor.fetchone()
+
+
+def _version(version: str, number: int) -> Iterator[Finding]:
+    least = connection.features.minimum_database_version or (0,)
+    if number // 10_000 < least[0]:
+        yield fail("database", f"Postgres {version} is too old", f"Use Postgres {least[0]} or newer.")
+    else:
+        yield ok("database", f"Postgres {version} answers")
+
+
+def _writable(is_replica: bool, is_read_only: bool) -> Iterator[Finding]:
+    if is_replica:
+        yield fail(
+            "writes", "this server is a replica, which takes none", "Let DATABASE_URL name the primary."
+        )
+    elif is_read_only:
+        yield fail(
+            "writes",
+            "transactions are read-only here",
+            "Set default_transaction_read_only to off for this user.",
+        )
+
+
+def _pgvector(version: str | None) -> Finding:
+    if version is None:
+        return fail("pgvector", "is not installed in this database", "Run: CREATE EXTENSION vector;")
+    numbers = tuple(int(part) for part in version.split(".") if part.isdigit())
+    newest = ".".join(map(str, _PGVECTOR_GOOD))
+    fix = f"Install pgvector {newest} or newer on the server, then run: ALTER EXTENSION vector UPDATE;"
+    if numbers < _PGVECTOR_LEAST:
+        return fail("pgvector", f"{version} cannot search with a filter", fix)
+    if numbers < _PGVECTOR_GOOD:
+        return warn("pgvector", f"{version} has known faults in its index", fix)
+    return ok("pgvector", version)
+
+
+def _connections(most: int, open_now: int) -> Finding:
+    free = most - open_now
+    pool = settings.DATABASES["default"]["OPTIONS"].get("pool")
+    # a heartbeat, a pulse and a command or two on top of each process's pool
+    each = pool["max_size"] if pool else max(settings.WEB_THREADS, settings.EMBEDDING_WORKER_THREADS) + 3
+    wanted = each * (settings.WEB_PROCESSES + settings.EMBEDDING_CONCURRENT_WORKERS)
+    says = f"{free} of {most} are free; this machine's processes may open {wanted}"
+    if free < 1 or wanted > most:
+        fix = f"Set max_connections to {wanted + open_now + 10} or more, or use fewer processes and threads."
+        return warn("connections", says, fix) if free > 0 else fail("connections", says, fix)
+    return ok("connections", says)
+
+
+def _migrations() -> Iterator[Finding]:
+    loader = MigrationLoader(connection)
+    applied, known = set(loader.applied_migrations), set(loader.graph.nodes)
+    replaced = {each for migration in loader.disk_migrations.values() for each in migration.replaces}
+    ours = {app for app, _ in known}
+    if missing := sorted(known - applied):
+        yield fail("migrations", f"{len(missing)} not applied: {_listed(missing)}", "Run: manage.py migrate")
+    elif newer := sorted(each for each in applied - known - replaced if each[0] in ours):
+        yield warn(
+            "migrations",
+            f"the database has some that this code does not know: {_listed(newer)}",
+            "Deploy the newer code, or take them back with the code that knows them.",
+        )
+    else:
+        yield ok("migrations", "all applied")
+
+
+def _space() -> Iterator[Finding]:
+    space, named = Space.objects.serving(), configuration.in_settings()
+    if space is None:
+        yield warn("space", "none serves: searches answer by words", "Run: manage.py migrate")
+    elif (space.provider, space.model, space.dimensions) != (named.provider, named.model, named.dimensions):
+        yield warn(
+            "space",
+            f"{space} serves, and the settings name {named.provider}/{named.model} ({named.dimensions} numbers): "
+            "settings do not exchange a space that has vectors",
+            f"Set EMBEDDING_PROVIDER={space.provider} and EMBEDDING_MODEL={space.model}, or roll the new space out.",
+        )
+    else:
+        yield ok("space", f"{space} serves, as the settings say")
+
+
+def _listed(migrations: Sequence[tuple[str, str]]) -> str:
+    more = f" and {len(migrations) - _NAMES_SHOWN} more" if len(migrations) > _NAMES_SHOWN else ""
+    return ", ".join(f"{app}.{name}" for app, name in migrations[:_NAMES_SHOWN]) + more

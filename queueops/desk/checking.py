@@ -1,0 +1,117 @@
+"""The verbs of `manage.py embed_check`: whether this installation is as it should be, and what to do where not."""
+
+import json
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterable, Iterator
+
+from rich.text import Text
+
+from queueops import invariants
+from queueops.checks import broker, configuration, database, provider
+from queueops.checks.finding import Finding, Verdict, worst
+from queueops.desk.exits import Exit
+from queueops.desk.frame import Desk, Encoder
+from queueops.desk.tables import line
+from queueops.desk.verbs import Family
+from queueops.invariants import Breach, Invariant
+
+family = Family("Checking")
+
+type Check = Callable[[], Iterable[Finding]]
+
+# in the order in which one would put things right
+CHECKS: dict[str, Check] = {
+    "config": configuration.check,
+    "database": database.check,
+    "broker": broker.check,
+    "provider": provider.check,
+}
+COLOURS = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red"}
+KEYS = ("verdict", "findings")
+_ROWS_SHOWN = 3
+
+
+def _gate_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--strict", action="store_true", help="exit with 1 where there are warnings")
+
+
+@family.verb("config", "every setting, and what does not fit together", arguments=_gate_arguments, keys=KEYS)
+def config(desk: Desk, *, strict: bool) -> Exit:
+    return tell(desk, configuration.check(), strict=strict)
+
+
+@family.verb("database", "server, schema, sequences, connections", arguments=_gate_arguments, keys=KEYS)
+def check_database(desk: Desk, *, strict: bool) -> Exit:
+    return tell(desk, database.check(), strict=strict)
+
+
+@family.verb("broker", "whether it answers, and keeps what it is told", arguments=_gate_arguments, keys=KEYS)
+def check_broker(desk: Desk, *, strict: bool) -> Exit:
+    return tell(desk, broker.check(), strict=strict)
+
+
+@family.verb("provider", "one text embedded, as a worker would", arguments=_gate_arguments, keys=KEYS)
+def check_provider(desk: Desk, *, strict: bool) -> Exit:
+    return tell(desk, provider.check(), strict=strict)
+
+
+@family.verb("all", "all of these, for a deploy gate", arguments=_gate_arguments, keys=KEYS)
+def check_all(desk: Desk, *, strict: bool) -> Exit:
+    return tell(desk, (finding for check in CHECKS.values() for finding in check()), strict=strict)
+
+
+def tell(desk: Desk, findings: Iterable[Finding], *, strict: bool = False) -> Exit:
+    """Prints each finding as it comes, with --json all of them at the end; answers how the command exits."""
+    found = []
+    for finding in findings:
+        found.append(finding)
+        desk.show(_line(finding))
+    verdict = worst(found)
+    desk.answer({"verdict": verdict, "findings": found})
+    if verdict is Verdict.FAIL:
+        return Exit.TROUBLE
+    return Exit.PARTLY if strict and verdict is Verdict.WARN else Exit.OK
+
+
+def _line(finding: Finding) -> Text:
+    said = f"{finding.verdict:<6}{finding.check}: {finding.says}"
+    return line(f"{said}. {finding.fix}" if finding.fix else said, COLOURS[finding.verdict])
+
+
+def _invariants_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--at-rest", action="store_true", help="no work is under way: every text must be embedded or parked"
+    )
+
+
+@family.verb(
+    "invariants",
+    "what must hold of the rows of tasks, vectors and audit log",
+    arguments=_invariants_arguments,
+    keys=("ok", "invariants"),
+)
+def check_invariants(desk: Desk, *, at_rest: bool) -> Exit:
+    found = {breach.invariant.name: breach for breach in invariants.broken(at_rest)}
+    asked = invariants.asked(at_rest)
+    told = [_as_dict(each, found.get(each.name)) for each in asked]
+    desk.answer({"ok": not found, "invariants": told}, *_lines(asked, found))
+    return Exit.PARTLY if found else Exit.OK
+
+
+def _lines(asked: list[Invariant], found: dict[str, Breach]) -> Iterator[Text]:
+    for invariant in asked:
+        if breach := found.get(invariant.name):
+            rows = " ".join(json.dumps(row, cls=Encoder) for row in breach.rows[:_ROWS_SHOWN])
+            yield line(f"broken  {invariant.name}: {breach.count}. {invariant.meaning} {rows}", "bold red")
+        else:
+            yield line(f"ok      {invariant.name}", "green")
+
+
+def _as_dict(invariant: Invariant, breach: Breach | None) -> dict[str, object]:
+    return {
+        "name": invariant.name,
+        "ok": breach is None,
+        "meaning": invariant.meaning,
+        "rows": breach.rows if breach else [],
+        "more": bool(breach and breach.is_cut),
+    }
