@@ -1,5 +1,6 @@
 """Typed readers of environment variables that refuse a bad value in one sentence."""
 
+import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
