@@ -14,6 +14,7 @@ from config import problems
 from config.jsonio import JsonParser, JsonRenderer
 from embeddings import api as search_api
 from queueops import api as queue_api
+from queueops import rest as queue_rest
 from queueops.explain import embedding_states, state_of_new
 
 DESCRIPTION = """Articles are saved at once and become searchable by meaning moments later.
@@ -50,6 +51,8 @@ _ALWAYS = {
     503: "The database does not answer",
 }
 _WITH_SLUG = {404: "No such article or version"}
+_WITH_ID = {404: "No such task or operation"}
+_ON_ACT = {409: "It cannot be done to it as it is now"}
 _WITH_BODY = {413: "The body is too large", 415: "The body is not JSON"}
 _WITH_CONDITION = {412: "The article has changed since"}
 _ON_CREATE = {409: "Another article has the slug"}
@@ -82,6 +85,9 @@ def _problems(path: str, method: str, operation: dict[str, Any]) -> dict[int, An
     found = dict(_ALWAYS)
     if "{slug}" in path:
         found |= _WITH_SLUG
+    if "_id}" in path:
+        found |= _WITH_ID
+        found |= _ON_ACT if method == "post" else {}
     if "requestBody" in operation:
         found |= _WITH_BODY
     if any(parameter["name"] == "If-Match" for parameter in operation["parameters"]):
@@ -94,7 +100,7 @@ def _problems(path: str, method: str, operation: dict[str, Any]) -> dict[int, An
 
 def build_api() -> Api:
     """The API with every route; `.urls` goes into the site's URLs."""
-    read, write = Bearer(Scope.READ), Bearer(Scope.WRITE)
+    read, write, ops = Bearer(Scope.READ), Bearer(Scope.WRITE), Bearer(Scope.OPS)
     api = Api(
         title="Vectorpress",
         version="1",
@@ -109,6 +115,7 @@ def build_api() -> Api:
         "/articles", articles_api.build_router(embedding_states, state_of_new, read=read, write=write)
     )
     api.add_router("/articles", queue_api.build_router(read=read))
+    api.add_router("/queue", queue_rest.build_router(ops=ops))
     api.add_router("/search", search_api.build_router(read=read))
     return api
 

@@ -18,6 +18,7 @@ from config.wording import errors_in_words
 CONTENT_TYPE = "application/problem+json"
 PREFIX = "/api/"
 RETRY_WHEN_DOWN_SECONDS = 5
+_NO_TABLE = "42P01"  # undefined_table, in the standard's list of states
 
 log = structlog.get_logger(__name__)
 
@@ -133,6 +134,8 @@ def _database(request: HttpRequest, error: DatabaseError | InterfaceError) -> Ht
     if isinstance(error, DataError) or state.startswith("54"):  # 54: a limit of the database itself
         log.warning("the database refused a value", error=type(error).__name__, sqlstate=state)
         return problem(422, "the database cannot store a value of this request")
+    if state == _NO_TABLE:
+        return problem(503, "tables of this part are not in the database; manage.py migrate makes them")
     if isinstance(error, OperationalError | InterfaceError):
         log.error("the database does not answer", error=type(error).__name__, sqlstate=state)
         headers = {"Retry-After": str(RETRY_WHEN_DOWN_SECONDS)}

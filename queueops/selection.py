@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from queueops.models import Priority, Status, Task
 from queueops.models.task import TaskQuerySet
@@ -46,7 +47,7 @@ class Selection:
         """Whether nothing was given."""
         return self == Selection()
 
-    def tasks(self, now: datetime) -> TaskQuerySet:
+    def tasks(self, now: datetime | Now) -> TaskQuerySet:
         """The tasks as of `now`: ages and leases are judged by this moment, however often it is asked."""
         rows: TaskQuerySet = Task.objects.filter(*self._conditions(now))
         return rows
@@ -73,7 +74,7 @@ class Selection:
         given = {name: getattr(self, name) for name in self.as_json()}
         return ", ".join(f"{name.replace('_', ' ')} {_told(value)}".strip() for name, value in given.items())
 
-    def _conditions(self, now: datetime) -> list[Q]:
+    def _conditions(self, now: datetime | Now) -> list[Q]:
         given: list[tuple[Any, Q]] = [
             (self.ids is not None, Q(pk__in=self.ids or ())),
             (self.statuses, Q(status__in=self.statuses)),

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max
+from django.db.models.functions import Now
 
 from embeddings.models import Space
 from queueops.models import Priority, Status, Task
 from queueops.models.task import TaskQuerySet
+from queueops.selection import Selection
 
 # The kinds of error are told of so many of the newest failures.
 NEWEST = 1_000
@@ -79,14 +81,16 @@ def page(
     priority: Priority | None = None,
 ) -> Page:
     """Tasks of a status, newest first, those with an id below `after` where it is given."""
-    wanted = Q(status=status)
+    wanted = Selection(statuses=(status,), error_class=error_class, priority=priority or "")
+    return selected(wanted, after=after, limit=limit)
+
+
+def selected(selection: Selection, *, after: int | None = None, limit: int = 50) -> Page:
+    """The tasks that a filter means, in pages of the same kind."""
+    tasks = selection.tasks(Now())
     if after is not None:
-        wanted &= Q(pk__lt=after)
-    if error_class:
-        wanted &= Q(error_class=error_class)
-    if priority:
-        wanted &= Q(priority=priority)
-    rows = _rows(Task.objects.filter(wanted).newest_first()[: limit + 1])
+        tasks = tasks.filter(pk__lt=after)
+    rows = _rows(tasks.newest_first()[: limit + 1])
     is_more = len(rows) > limit
     return Page(rows[:limit], rows[limit - 1].id if is_more else None)
 

@@ -81,16 +81,22 @@ def preview(
 
 
 def carry_out(
-    operation: Operation, *, progress: Progress | None = None, batch_size: int = pace.MOST
+    operation: Operation,
+    *,
+    progress: Progress | None = None,
+    batch_size: int = pace.MOST,
+    seconds: float = float("inf"),
 ) -> Operation:
     """Works until the operation is done or somebody stops it; answers the row as it is then.
 
     `progress` is told (tasks handled, of how many) after each batch; a batch never has more than `batch_size` tasks.
+    After `seconds` no further batch is begun.
     Whatever interrupts it leaves an operation that `resume` goes on with. Raises OperationError when another process
     is at it.
     """
     with _attended(operation):
         size, moved_at = min(pace.FIRST, batch_size), time.monotonic()
+        until = moved_at + seconds
         operation.refresh_from_db()
         while operation.is_running:
             before = operation.standing
@@ -101,6 +107,8 @@ def carry_out(
                 moved_at = time.monotonic()
                 if progress:
                     progress(operation.changed + operation.skipped, operation.total)
+            if time.monotonic() >= until:
+                break
             if operation.is_running:
                 time.sleep(_BREATH_SECONDS if has_moved else _WAIT_SECONDS)
     return operation

@@ -28,6 +28,8 @@ CONFIG = {
         # 412: a made-up If-Match never is the article's tag
         "positive_data_acceptance": {"expected-statuses": ["2xx", "304", "404", "409", "412"]},
     },
+    # many and alike
+    "operations": [{"include-path-regex": "^/api/queue", "generation": {"max-examples": 8}}],
 }
 # The generator knows few of the classes of characters that the document names; these are the same ones, as far as
 # its examples go.

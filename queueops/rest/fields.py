@@ -1,0 +1,191 @@
+"""What requests about the queue may hold: which tasks are meant, and why something is done to them."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self, cast
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from ninja import Path
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from articles import bounds
+from articles.schemas import VISIBLE, WITHOUT_NUL, Request, WholeNumber, checked
+from queueops.models.audit import MAX_REASON
+from queueops.selection import Selection
+
+MAX_ID = 2**63 - 1
+MAX_IDS = 1_000
+MAX_WORD = 100
+MAX_PAGE = 200
+MAX_AGE_SECONDS = 100 * 365 * 86_400
+_MAX_ACTOR = 150
+
+type StatusName = Literal["pending", "processing", "completed", "failed", "cancelled"]
+type PriorityName = Literal["low", "normal", "high"]
+
+
+def check_reason(reason: str) -> None:
+    """Raises ValidationError with a sentence when it says nothing, or too much."""
+    if not reason.strip():
+        raise ValidationError("reason is empty; whoever reads the audit log later will ask for it")
+    _check_text("reason", reason, MAX_REASON)
+
+
+def _check_text(name: str, text: str, most: int) -> None:
+    if not text or len(text) > most:
+        raise ValidationError(f"{name} must have 1 to {most:,} characters (it has {len(text):,})")
+    if "\x00" in text:
+        raise ValidationError(f"{name} holds the character '\\x00', which no text contains")
+
+
+def _bounded(name: str, most: int) -> AfterValidator:
+    def check(text: str) -> None:
+        _check_text(name, text, most)
+
+    return checked(check)
+
+
+def _check_slug(slug: str) -> None:
+    _check_text("slug", slug, bounds.MAX_SLUG)
+
+
+def _said(most: int, description: str) -> Any:
+    """The same for readers of JSON Schema."""
+    schema: dict[str, Any] = {"minLength": 1, "maxLength": most, "pattern": WITHOUT_NUL}
+    return Field(description=description, json_schema_extra=schema)
+
+
+_ErrorClass = Annotated[str, _bounded("error_class", MAX_WORD), _said(MAX_WORD, "the class of error")]
+_MadeFor = Annotated[
+    str, _bounded("reason", MAX_WORD), _said(MAX_WORD, "why the task was made: edit, import, migration, …")
+]
+_Slug = Annotated[str, checked(_check_slug), _said(bounds.MAX_SLUG, "its article's slug")]
+
+
+def _check_id(number: int) -> None:
+    if not 1 <= number <= MAX_ID:
+        raise ValidationError(f"an id is a whole number from 1 to {MAX_ID:,} (this is {number:,})")
+
+
+_Id = Annotated[WholeNumber, checked(_check_id), Field(json_schema_extra={"minimum": 1, "maximum": MAX_ID})]
+_Limit = Annotated[int, Field(ge=1, le=MAX_PAGE)]
+TaskInPath = Annotated[int, Path(ge=1, le=MAX_ID, description="the task's id")]
+Reason = Annotated[
+    str,
+    checked(check_reason),
+    Field(
+        description="why it is done; the audit log keeps it",
+        json_schema_extra={"minLength": 1, "maxLength": MAX_REASON, "pattern": VISIBLE},
+    ),
+]
+
+
+def _nothing() -> Any:
+    """A default that the description does not tell: it may be left out, but not be null."""
+    return ""
+
+
+class _Narrowing(BaseModel):
+    """Tasks that fit everything that is given."""
+
+    status: list[StatusName] = Field(default_factory=list, max_length=5)
+    error_class: _ErrorClass = Field(default_factory=str)
+    reason: _MadeFor = Field(default_factory=str)
+    priority: PriorityName = Field(default_factory=_nothing)
+    older_than_seconds: WholeNumber = Field(
+        default_factory=int, ge=1, le=MAX_AGE_SECONDS, description="made longer ago than this"
+    )
+    newer_than_seconds: WholeNumber = Field(
+        default_factory=int, ge=1, le=MAX_AGE_SECONDS, description="made less long ago than this"
+    )
+    space: _Id = Field(default_factory=int, description="the id of its embedding space")
+    slug: _Slug = Field(default_factory=str)
+
+    def selection(self, ids: tuple[int, ...] | None = None) -> Selection:
+        """The same as the shell, the admin and operations know it."""
+        return Selection(
+            ids=ids,
+            statuses=tuple(self.status),
+            error_class=self.error_class,
+            reason=self.reason,
+            priority=self.priority,
+            older_than=_age(self.older_than_seconds),
+            newer_than=_age(self.newer_than_seconds),
+            space=self.space or None,
+            slug=self.slug,
+        )
+
+
+def _age(seconds: int) -> timedelta | None:
+    return timedelta(seconds=seconds) if seconds else None
+
+
+class TasksAsked(_Narrowing):
+    """Which tasks are listed, and from where on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    after: _Id = Field(default_factory=int, description="the `next` of the page before")
+    limit: _Limit = 50
+
+
+class OperationsAsked(BaseModel):
+    """From where on operations are listed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    after: UUID = Field(default_factory=_nothing, description="the `next` of the page before")
+    limit: _Limit = 50
+
+
+class Filter(_Narrowing):
+    """Tasks that fit everything that is given; at least one field must be. `all` alone means every task that this can
+    be done to."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"minProperties": 1})
+
+    all: Literal[True] = Field(default_factory=_nothing)
+    ids: list[_Id] = Field(default_factory=list, min_length=1, max_length=MAX_IDS)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError('filter is empty; say which tasks, or {"all": true}')
+        return self
+
+
+class Why(Request):
+    """Why it is done."""
+
+    reason: Reason
+
+
+class Act(Why):
+    """What is done to which tasks. A `dry_run` counts and shows them, and changes nothing."""
+
+    filter: Filter
+    dry_run: bool = False
+
+
+class Prioritize(Act):
+    """The lane that the tasks are put into."""
+
+    priority: PriorityName
+
+
+class Undo(Why):
+    """Why an operation is taken back."""
+
+    dry_run: bool = False
+
+
+class NewMode(Why):
+    """How the installation is to run; `environment`: as its settings say."""
+
+    mode: Literal["queued", "synchronous", "disabled", "environment"]
+
+
+def actor(request: HttpRequest) -> str:
+    """Who asks, for the audit log: the token's name."""
+    return str(cast(Any, request).auth.name)[:_MAX_ACTOR]

@@ -1,0 +1,71 @@
+"""What operators read over HTTP: the queue as a whole, its tasks page by page, one task's story, and operations."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+from django.http import HttpRequest
+from ninja import Query, Router
+from ninja.errors import HttpError
+
+from queueops import operations, story, tasklists
+from queueops.models import Operation, Task
+from queueops.operations import OperationError
+from queueops.rest import answers
+from queueops.rest.fields import OperationsAsked, TaskInPath, TasksAsked
+from queueops.story import Story
+from queueops.tasklists import Page
+
+
+def add_routes(router: Router) -> None:
+    """GET /queue and below."""
+
+    @router.get("", response=answers.QueueSnapshot, summary="How the queue stands, and whether that is well")
+    def read_queue(request: HttpRequest) -> dict[str, Any]:
+        return answers.queue_now()
+
+    @router.get("/tasks", response=Page, summary="List tasks, the newest first")
+    def list_tasks(request: HttpRequest, asked: Query[TasksAsked]) -> Page:
+        return tasklists.selected(asked.selection(), after=asked.after or None, limit=asked.limit)
+
+    @router.get("/tasks/{task_id}", response=Story, summary="A task's whole story, and why it is not running")
+    def read_task(request: HttpRequest, task_id: TaskInPath) -> Story:
+        try:
+            return story.of(task_id)
+        except Task.DoesNotExist as error:
+            raise no_task(task_id) from error
+
+    @router.get("/operations", response=answers.OperationPage, summary="List acts on tasks, the newest first")
+    def list_operations(request: HttpRequest, asked: Query[OperationsAsked]) -> answers.OperationPage:
+        found = list(_after(asked.after or None)[: asked.limit + 1])
+        shown = found[: asked.limit]
+        following = shown[-1].pk if len(found) > asked.limit else None
+        return {"operations": [answers.told(each) for each in shown], "next": following}
+
+    @router.get("/operations/{operation_id}", response=answers.OperationView, summary="Read an operation")
+    def read_operation(request: HttpRequest, operation_id: UUID) -> answers.OperationView:
+        return answers.told(operation_or_404(operation_id))
+
+
+def _after(operation_id: UUID | None) -> Any:
+    """Operations in their order; behind one that is gone there is nothing."""
+    rows = Operation.objects.newest_first()
+    if operation_id is None:
+        return rows
+    if (last := Operation.objects.filter(pk=operation_id).first()) is None:
+        return rows.none()
+    earlier = Q(started_at__lt=last.started_at)
+    return rows.filter(earlier | Q(started_at=last.started_at, pk__lt=last.pk))
+
+
+def no_task(task_id: int) -> HttpError:
+    """A 404 in a sentence."""
+    return HttpError(404, f"there is no task {task_id}: it may have been removed, or its article deleted")
+
+
+def operation_or_404(operation_id: UUID) -> Operation:
+    """The operation. Raises a 404."""
+    try:
+        return operations.find(operation_id)
+    except OperationError as error:
+        raise HttpError(404, str(error)) from error
