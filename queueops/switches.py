@@ -16,7 +16,7 @@ from queueops.selection import Selection
 from queueops.signals import tasks_ready
 
 ITSELF = "vectorpress"  # who changed the state, where nobody did
-_ENVIRONMENT = "environment"  # how the audit log calls the mode that the settings ask for
+ENVIRONMENT = "environment"  # how the audit log calls the mode that the settings ask for
 
 # A claim that was on its way when the brakes were set is taken back in the next round.
 _ROUNDS = 2
@@ -90,7 +90,7 @@ def set_mode(mode: Mode | None, *, actor: str, reason: str) -> uuid.UUID:
     with transaction.atomic():
         QueueState.ensure_row()
         state = QueueState.objects.select_for_update().get(pk=1)
-        scope = {"from": state.mode or _ENVIRONMENT, "to": mode or _ENVIRONMENT}
+        scope = {"from": state.mode or ENVIRONMENT, "to": mode or ENVIRONMENT}
         state.mode, state.mode_reason, state.mode_changed_by = mode or "", reason if mode else "", actor
         state.mode_changed_at = Now()
         state.save(update_fields=["mode", "mode_reason", "mode_changed_by", "mode_changed_at"])

@@ -4,11 +4,13 @@ import json
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterable, Iterator
 
+from django.conf import settings
 from rich.text import Text
 
 from queueops import invariants
-from queueops.checks import broker, configuration, database, provider
+from queueops.checks import broker, compatibility, configuration, database, provider
 from queueops.checks.finding import Finding, Verdict, worst
+from queueops.desk import arguments, keyboard
 from queueops.desk.exits import Exit
 from queueops.desk.frame import Desk, Encoder
 from queueops.desk.tables import line
@@ -58,6 +60,37 @@ def check_provider(desk: Desk, *, strict: bool) -> Exit:
 @family.verb("all", "all of these, for a deploy gate", arguments=_gate_arguments, keys=KEYS)
 def check_all(desk: Desk, *, strict: bool) -> Exit:
     return tell(desk, (finding for check in CHECKS.values() for finding in check()), strict=strict)
+
+
+def _compatibility_arguments(parser: ArgumentParser) -> None:
+    _gate_arguments(parser)
+    parser.add_argument(
+        "--url", default="", help="a running site that uses this database (default: the API in this process)"
+    )
+    parser.add_argument("--token", default="", help="with the scopes read and write (default: AUTH_TOKEN)")
+    arguments.add_agreement(parser)
+
+
+@family.verb(
+    "compatibility",
+    "whether articles and searches work in each mode; changes the mode for some seconds",
+    arguments=_compatibility_arguments,
+    keys=KEYS,
+)
+def check_compatibility(desk: Desk, *, strict: bool, url: str, token: str, yes: bool, dry_run: bool) -> Exit:
+    deed = (
+        "make, change, find and delete a test article in each mode, so that every process runs in each for a moment, "
+        "and put the mode back"
+    )
+    if not desk.agree(deed, yes=yes, dry_run=dry_run):
+        return tell(desk, [])
+    with (
+        keyboard.ending_in_order(),
+        compatibility.as_it_was(desk.actor) as mark,
+        compatibility.client(url, token or settings.AUTH_TOKEN) as api,
+    ):
+        found = compatibility.check(api, mark, actor=desk.actor, is_remote=bool(url))
+        return tell(desk, found, strict=strict)
 
 
 def tell(desk: Desk, findings: Iterable[Finding], *, strict: bool = False) -> Exit:

@@ -13,7 +13,6 @@ from queueops.providers import ProviderView
 
 family = Family("Switching")
 
-_ENVIRONMENT = "environment"
 _MEANS = {
     Mode.QUEUED: "a save makes a task, and workers embed it",
     Mode.SYNCHRONOUS: "a save embeds in its request; workers work off what is left behind",
@@ -41,8 +40,8 @@ def _mode_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "mode",
         nargs="?",
-        choices=[*map(str, Mode), _ENVIRONMENT],
-        help=f"one of %(choices)s ({_ENVIRONMENT}: as the settings say); without one it is shown",
+        choices=[*map(str, Mode), switches.ENVIRONMENT],
+        help=f"one of %(choices)s ({switches.ENVIRONMENT}: as the settings say); without one it is shown",
     )
     arguments.add_reason(parser, help="kept in the audit log; needed to set the mode")
 
@@ -56,7 +55,7 @@ def _mode_arguments(parser: ArgumentParser) -> None:
 def mode(desk: Desk, *, mode: str | None, reason: str) -> None:
     operation = None
     if mode is not None:
-        wanted = None if mode == _ENVIRONMENT else Mode(mode)
+        wanted = None if mode == switches.ENVIRONMENT else Mode(mode)
         operation = switches.set_mode(wanted, actor=desk.actor, reason=reason)
     state, in_settings = QueueState.objects.first() or QueueState(), modes.of_settings()
     now = Mode(state.mode or in_settings)
@@ -80,7 +79,7 @@ def _mode_origin(state: QueueState, in_settings: Mode) -> str:
         return "The settings ask for this."
     who = f" by {state.mode_changed_by}" if state.mode_changed_by else ""
     why = f": {state.mode_reason.rstrip('.')}" if state.mode_reason else ""
-    return f"Set{who}{why}. The settings ask for {in_settings}: mode {_ENVIRONMENT} goes back to that."
+    return f"Set{who}{why}. The settings ask for {in_settings}: mode {switches.ENVIRONMENT} goes back to that."
 
 
 def _breaker_arguments(parser: ArgumentParser) -> None:
