@@ -79,7 +79,9 @@ def _mode_origin(state: QueueState, in_settings: Mode) -> str:
         return "The settings ask for this."
     who = f" by {state.mode_changed_by}" if state.mode_changed_by else ""
     why = f": {state.mode_reason.rstrip('.')}" if state.mode_reason else ""
-    return f"Set{who}{why}. The settings ask for {in_settings}: mode {switches.ENVIRONMENT} goes back to that."
+    return (
+        f"Set{who}{why}. The settings ask for {in_settings}: mode {switches.ENVIRONMENT} goes back to that."
+    )
 
 
 def _breaker_arguments(parser: ArgumentParser) -> None:
