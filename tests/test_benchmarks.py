@@ -17,6 +17,7 @@ TINY = {
     "search": ["--n=300", "--queries=5"],
     "import": ["--n=200"],
     "faults": ["--n=300", "--rounds=1", "--latency-ms=0", "--faults", "1% poison"],
+    "desk": ["--n=200", "--repeat=1", "--no-memory"],
     "backfill": ["--n=300", "--edits=2", "--latency-ms=20"],
     "bulk": ["--n=300", "--latency-ms=20", "--alone-seconds=0.3"],
 }
@@ -27,6 +28,7 @@ FIGURES: dict[str, Callable[[Any], float]] = {
     "search": lambda found: found["all"]["recall_at_10"],
     "import": lambda found: found["first"]["articles_per_second"],
     "faults": lambda found: found[1]["parked"],
+    "desk": lambda found: found["verbs"]["status"]["answer"]["p50_ms"],
     "backfill": lambda found: found["saved_to_embedded"]["p50_ms"],
     "bulk": lambda found: found["acts"][0]["tasks_per_second"],
 }
