@@ -44,4 +44,4 @@ def _statements_of(pooled) -> str:
         cursor.execute(
             "SELECT query || state_change FROM pg_stat_activity WHERE pid = %s", [pooled.info.backend_pid]
         )
-        return cursor.fetchone()[0]
+        return str(cursor.fetchone()[0])
