@@ -1,0 +1,1 @@
+DELETE FROM embedding_audit_logs;

@@ -1,0 +1,1 @@
+DELETE FROM performance_metrics;

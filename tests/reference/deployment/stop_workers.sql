@@ -1,0 +1,1 @@
+UPDATE embedding_worker_status SET is_running = false;

@@ -1,0 +1,3 @@
+SELECT status, COUNT(*) as count 
+FROM embedding_tasks 
+GROUP BY status;

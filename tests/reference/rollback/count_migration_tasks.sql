@@ -1,0 +1,3 @@
+SELECT COUNT(*) FROM embedding_tasks 
+WHERE metadata->>'reason' = 'migration' 
+  AND status IN ('pending', 'processing');

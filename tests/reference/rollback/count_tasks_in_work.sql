@@ -1,0 +1,1 @@
+SELECT COUNT(*) FROM embedding_tasks WHERE status = 'processing';
