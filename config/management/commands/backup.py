@@ -1,0 +1,59 @@
+"""`manage.py backup`: the whole database or the queue's tables in one file that has been read back."""
+
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from config.backups import making, manifest
+from config.backups.problems import BackupError
+from config.backups.server import Server
+from queueops.desk.exits import Exit
+from queueops.desk.frame import Desk
+from queueops.desk.verbs import Verb, no_arguments
+
+_KEYS = ("file", "kind", "bytes", "rows", "seconds")
+
+
+class Command(BaseCommand):
+    help = "Backs up the database. Exits with 0 when the backup is there and was read back, 2 when there is none."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--queue-only", action="store_true", help="the queue's tables alone")
+        parser.add_argument(
+            "--to", type=Path, metavar="FOLDER", help="where to (default: backups in DATA_DIR)"
+        )
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *, queue_only: bool, to: Path | None, json: bool, **options: Any) -> None:
+        verb = Verb("backup", self.help, lambda: None, no_arguments, _KEYS)
+        desk = Desk(verb, self.stdout, actor="", as_json=json, no_color=options["no_color"])
+        began = time.monotonic()
+        try:
+            with desk.progress("Backing up") as steps:
+                path = making.make(
+                    Server.of_settings(),
+                    to or settings.DATA_DIR / "backups",
+                    queue_only=queue_only,
+                    tell=lambda _: steps.advance(),
+                )
+            made = manifest.read(path)
+        except BackupError as error:
+            raise CommandError(str(error), returncode=Exit.TROUBLE) from error
+        except KeyboardInterrupt as error:
+            raise CommandError("stopped; no backup was made", returncode=Exit.INTERRUPTED) from error
+        seconds = time.monotonic() - began
+        desk.answer(
+            {
+                "file": str(path),
+                "kind": made.kind,
+                "bytes": made.bytes,
+                "rows": made.rows,
+                "seconds": round(seconds, 3),
+            },
+            f"Backed up {made.total:,} rows of {len(made.rows)} tables in {seconds:.1f} s, and read them back: {path}",
+        )

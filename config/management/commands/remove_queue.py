@@ -1,0 +1,84 @@
+"""`manage.py remove_queue`: backs the queue up, stops it and takes its tables away; all else goes on without it."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, InterfaceError
+
+from config.backups import making, server
+from config.backups.problems import BackupError
+from config.backups.server import Server
+from queueops import installed, switches
+from queueops.desk.exits import Exit, Refused
+from queueops.desk.frame import Desk
+from queueops.desk.verbs import Verb, no_arguments
+
+_KEYS = ("dry_run", "rows", "backup", "is_removed")
+
+
+class Command(BaseCommand):
+    help = (
+        "Removes the queue: backs it up, stops it, and drops its tables. Exits with 0 when it is gone, 2 when there is "
+        "trouble, 3 when it was refused and nothing was changed."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--to", type=Path, metavar="FOLDER", help="of the backup (default: backups in DATA_DIR)"
+        )
+        parser.add_argument("--no-backup", action="store_true", help="lose what is in the tables for good")
+        parser.add_argument("--yes", "--confirm", dest="yes", action="store_true", help="do not ask")
+        parser.add_argument("--dry-run", action="store_true", help="say what would be done; change nothing")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *, yes: bool, dry_run: bool, **options: Any) -> None:
+        verb = Verb("remove_queue", self.help, lambda: None, no_arguments, _KEYS)
+        desk = Desk(verb, self.stdout, actor="", as_json=options["json"], no_color=options["no_color"])
+        try:
+            self._remove(desk, yes=yes, dry_run=dry_run, options=options)
+        except Refused as error:
+            raise CommandError(str(error), returncode=Exit.REFUSED) from error
+        except BackupError as error:
+            raise CommandError(f"nothing was changed: {error}", returncode=Exit.TROUBLE) from error
+        except KeyboardInterrupt as error:
+            said = "stopped; manage.py migrate and manage.py queue_admin start put right what was begun"
+            raise CommandError(said, returncode=Exit.INTERRUPTED) from error
+        except (DatabaseError, InterfaceError) as error:
+            raise CommandError(
+                f"not removed: {str(error).strip()}; manage.py migrate puts right what was begun",
+                returncode=Exit.TROUBLE,
+            ) from error
+
+    def _remove(self, desk: Desk, *, yes: bool, dry_run: bool, options: dict[str, Any]) -> None:
+        fields: dict[str, Any] = {"dry_run": dry_run, "rows": {}, "backup": None, "is_removed": False}
+        if not installed.look():
+            desk.answer(fields | {"is_removed": True}, "There is no queue to remove.")
+            return
+        with Server.of_settings().connect() as session:
+            fields["rows"] = server.count(session, server.queue_tables())
+        rows = sum(fields["rows"].values())
+        lost = "are lost for good" if options["no_backup"] else "a backup keeps"
+        deed = f"stop the queue and drop its {len(fields['rows'])} tables with {rows:,} rows, which {lost}"
+        if not desk.agree(deed, yes=yes, dry_run=dry_run):
+            desk.answer(fields)
+            return
+        if not options["no_backup"]:
+            folder = options["to"] or settings.DATA_DIR / "backups"
+            fields["backup"] = str(making.make(Server.of_settings(), folder, queue_only=True))
+            desk.show(f"The queue is kept in {fields['backup']}")
+        switches.emergency_stop(actor=desk.actor, reason="the queue is being removed")
+        call_command("migrate", "queueops", "zero", interactive=False, verbosity=0)
+        desk.answer(fields | {"is_removed": True}, *_farewell(fields["backup"]))
+
+
+def _farewell(backup: str | None) -> list[str]:
+    back = f", and manage.py restore {backup} --yes its rows" if backup else ""
+    return [
+        "The queue is gone. Articles, search and pages go on; a save embeds in its request.",
+        f"manage.py migrate brings its tables back{back}; then start the workers.",
+    ]

@@ -1,0 +1,96 @@
+"""`manage.py restore FILE`: puts a backup back in one transaction, after a look at what it would replace."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from config.backups import making, restoring
+from config.backups.problems import BackupError
+from config.backups.restoring import Plan
+from config.backups.server import Server
+from queueops.desk.exits import Exit, Refused
+from queueops.desk.frame import Desk
+from queueops.desk.verbs import Verb, no_arguments
+
+_KEYS = ("file", "kind", "dry_run", "rows", "replaced", "backup")
+
+
+class Command(BaseCommand):
+    help = (
+        "Restores a backup. Exits with 0 when it is restored, 2 when the database does not answer, 3 when it was "
+        "refused and nothing was changed."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "file", type=Path, help="a file that manage.py backup made, its manifest beside it"
+        )
+        parser.add_argument(
+            "--queue-only", action="store_true", help="of a whole backup, the queue's tables alone"
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="say what would be replaced; change nothing"
+        )
+        parser.add_argument(
+            "--yes", "--confirm", dest="yes", action="store_true", help="replace what is there"
+        )
+        parser.add_argument(
+            "--no-backup", action="store_true", help="do not back up first what is going to be replaced"
+        )
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *, file: Path, queue_only: bool, dry_run: bool, yes: bool, **options: Any) -> None:
+        verb = Verb("restore", self.help, lambda: None, no_arguments, _KEYS)
+        desk = Desk(verb, self.stdout, actor="", as_json=options["json"], no_color=options["no_color"])
+        server = Server.of_settings()
+        try:
+            planned = restoring.plan(server, file, queue_only=queue_only)
+            fields = {
+                "file": str(file), "kind": "queue" if planned.queue_only else "whole", "dry_run": dry_run,
+                "rows": planned.rows, "replaced": planned.replaced, "backup": None,
+            }  # fmt: skip
+            if not self._is_agreed(desk, planned, server, yes=yes, dry_run=dry_run):
+                desk.answer(fields)
+                return
+            kept = self._keep(desk, planned, server, is_wanted=not options["no_backup"])
+            with desk.progress("Restoring", len(planned.rows)) as steps:
+                restoring.restore(server, planned, tell=lambda _: steps.advance())
+        except (BackupError, Refused) as error:
+            raise CommandError(str(error), returncode=Exit.REFUSED) from error
+        except psycopg.Error as error:
+            raise CommandError(f"the database does not answer: {error}", returncode=Exit.TROUBLE) from error
+        except KeyboardInterrupt as error:
+            raise CommandError("stopped; nothing was changed", returncode=Exit.INTERRUPTED) from error
+        then = "" if planned.queue_only else " Run manage.py migrate, in case it is older than this version."
+        desk.answer(
+            fields | {"backup": str(kept) if kept else None},
+            f"Restored {sum(planned.rows.values()):,} rows of {len(planned.rows)} tables.{then}",
+        )
+
+    def _is_agreed(self, desk: Desk, planned: Plan, server: Server, *, yes: bool, dry_run: bool) -> bool:
+        made_at = planned.manifest.made_at
+        deed = f"restore {sum(planned.rows.values()):,} rows of {made_at} into the database {server.database}"
+        if not planned.is_empty:
+            replaced = sum(planned.replaced.values())
+            deed += f" and replace the {replaced:,} rows that it has in {_named(planned.replaced)}"
+        return desk.agree(deed, yes=yes or planned.is_empty, dry_run=dry_run)
+
+    def _keep(self, desk: Desk, planned: Plan, server: Server, *, is_wanted: bool) -> Path | None:
+        """Backs up what is going to be replaced."""
+        if planned.is_empty or not is_wanted:
+            return None
+        path = making.make(server, settings.DATA_DIR / "backups", queue_only=planned.queue_only)
+        desk.show(f"What was there is kept in {path}")
+        return path
+
+
+def _named(rows: dict[str, int]) -> str:
+    """The tables that have rows, the fullest first."""
+    full = sorted((name for name, number in rows.items() if number), key=lambda name: -rows[name])
+    more = f" and {len(full) - 5} more" if len(full) > 5 else ""
+    return ", ".join(full[:5]) + more

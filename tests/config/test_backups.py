@@ -1,0 +1,263 @@
+"""Backups, with real programs and databases: what they hold, what they refuse, and what a restore leaves alone."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from articles.models import Article
+from config.backups import making, manifest, programs, restoring, script, server
+from config.backups.problems import BackupError
+from config.backups.server import Server
+from embeddings.models import Space
+from queueops.models import AuditLog, Task
+from tests.databases import empty_database
+
+pytestmark = pytest.mark.django_db
+TABLES = ("articles", "embedding_tasks", "embedding_audit_logs")
+
+
+@pytest.fixture(scope="module")
+def source(django_db_setup, django_db_blocker) -> Iterator[Server]:
+    """The tests' database with a few rows that other sessions see."""
+    with django_db_blocker.unblock():
+        space = Space.objects.first()
+        made = [
+            Article.objects.create(slug=f"backup-{n}", title=f"Ä {n}", content="a\tb\\.\n\\.\nc")
+            for n in range(3)
+        ]
+        Task.objects.filter(article__in=made).delete()
+        Task.objects.bulk_create(Task(article=article, space=space, slug=article.slug) for article in made)
+        AuditLog.objects.bulk_create([AuditLog(category="operator", message="before the backup")])
+        try:
+            yield Server.of_settings()
+        finally:
+            for article in made:
+                article.delete()
+            AuditLog.objects.all().delete()
+
+
+@pytest.fixture(scope="module")
+def whole(source: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return making.make(source, tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture(scope="module")
+def queue(source: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return making.make(source, tmp_path_factory.mktemp("queue"), queue_only=True)
+
+
+@pytest.fixture
+def target() -> Iterator[Server]:
+    """An empty database."""
+    with empty_database("restored") as url:
+        yield Server({name: str(value) for name, value in conninfo_to_dict(url).items()})
+
+
+@pytest.fixture
+def copy(whole: Path, tmp_path: Path) -> Path:
+    """A copy of the whole backup, to spoil."""
+    shutil.copy(manifest.beside(whole), tmp_path)
+    return Path(shutil.copy(whole, tmp_path))
+
+
+def counts(of: Server, *names: str) -> dict[str, int]:
+    with of.connect() as session:
+        return server.count(session, names)
+
+
+def execute(of: Server, *statements: str) -> None:
+    with of.connect() as session:
+        for statement in statements:
+            session.execute(statement.encode())
+
+
+def restored(of: Server, archive: Path, **options: bool) -> None:
+    restoring.restore(of, restoring.plan(of, archive, **options))
+
+
+def test_a_whole_backup_makes_an_empty_database_what_the_first_one_was(source, whole, target):
+    planned = restoring.plan(target, whole)
+    assert planned.is_empty
+    restoring.restore(target, planned)
+    with source.connect() as one, target.connect() as other:
+        names = server.tables(one)
+        assert server.tables(other) == names
+        assert server.count(other, names) == server.count(one, names) == planned.rows
+        text = "SELECT string_agg(title || content, '' ORDER BY id) FROM articles"
+        assert one.execute(text).fetchone() == other.execute(text).fetchone()
+        assert other.execute("SELECT to_regclass('queue_is_installed') IS NOT NULL").fetchone() == (True,)
+
+
+def test_a_backup_is_readable_by_its_owner_alone_and_says_what_is_in_it(whole, queue):
+    assert {path.stat().st_mode & 0o777 for path in (whole, queue, manifest.beside(whole))} == {0o600}
+    described = manifest.read(whole)
+    assert (described.kind, described.rows["articles"], described.bytes) == ("whole", 3, whole.stat().st_size)
+    assert set(manifest.read(queue).rows) == set(server.queue_tables())
+
+
+def test_what_is_there_is_replaced_and_what_the_backup_does_not_know_goes(whole, target):
+    restored(target, whole)
+    execute(
+        target,
+        "CREATE TABLE newer (id bigint REFERENCES articles (id))",
+        "CREATE VIEW seen AS SELECT * FROM newer",
+        "CREATE FUNCTION added() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "DELETE FROM articles",
+    )
+    planned = restoring.plan(target, whole)
+    assert not planned.is_empty
+    restoring.restore(target, planned)
+    assert counts(target, "articles") == {"articles": 3}
+    with target.connect() as session:
+        gone = session.execute(
+            "SELECT to_regclass('newer'), to_regclass('seen'), to_regproc('added')"
+        ).fetchone()
+    assert gone == (None, None, None)
+
+
+def test_a_restore_that_cannot_be_finished_changes_nothing(whole, target):
+    restored(target, whole)
+    execute(target, "UPDATE articles SET title = 'kept'")
+    planned = restoring.plan(target, whole)
+    with pytest.raises(BackupError, match=r"nothing was changed: not all rows of public.articles arrived"):
+        restoring.restore(target, replace(planned, rows=planned.rows | {"articles": 4}))
+    with target.connect() as session:
+        assert session.execute("SELECT DISTINCT title FROM articles").fetchall() == [("kept",)]
+
+
+def test_tables_in_use_are_not_waited_for_without_end(whole, target, monkeypatch):
+    restored(target, whole)
+    monkeypatch.setattr(restoring, "_ATTEMPTS", 1)
+    with target.connect() as session:
+        session.execute("SELECT FROM articles")
+        with pytest.raises(BackupError, match="the tables are in use; stop the workers"):
+            restored(target, whole)
+
+
+@pytest.mark.parametrize("only_from_whole", [False, True])
+def test_the_queue_comes_back_alone_without_the_tasks_of_articles_that_are_gone(
+    whole, queue, target, only_from_whole
+):
+    restored(target, whole)
+    execute(
+        target,
+        "DELETE FROM articles WHERE slug = 'backup-0'",
+        "UPDATE articles SET title = 'later'",
+        "DELETE FROM embedding_tasks",
+        "INSERT INTO embedding_audit_logs (category, message) VALUES ('operator', 'after the backup')",
+    )
+    restored(target, whole if only_from_whole else queue, queue_only=only_from_whole)
+    assert counts(target, *TABLES) == {"articles": 2, "embedding_tasks": 2, "embedding_audit_logs": 1}
+    with target.connect() as session:
+        assert session.execute("SELECT DISTINCT title FROM articles").fetchall() == [("later",)]
+        newest = session.execute("SELECT max(id) FROM embedding_tasks").fetchone()
+        assert newest
+        added = session.execute(
+            "INSERT INTO embedding_tasks (article_id, space_id, status)"
+            " SELECT article_id, space_id, 'failed' FROM embedding_tasks LIMIT 1 RETURNING id"
+        ).fetchone()
+        assert added
+        assert added[0] > newest[0]
+        with pytest.raises(psycopg.errors.ForeignKeyViolation):
+            session.execute("INSERT INTO embedding_tasks (article_id, space_id) VALUES (0, 0)")
+            session.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def test_a_queue_is_restored_only_into_tables_of_its_own_migration(whole, queue, target):
+    with pytest.raises(BackupError, match=r"the queue is not installed: run manage.py migrate"):
+        restoring.plan(target, queue)
+    restored(target, whole)
+    execute(target, "DELETE FROM django_migrations WHERE app = 'queueops' AND name > '0005'")
+    with pytest.raises(BackupError, match=r"run manage.py migrate queueops"):
+        restoring.plan(target, queue)
+
+
+def test_a_file_that_was_changed_is_refused(copy, target):
+    content = bytearray(copy.read_bytes())
+    content[len(content) // 2] ^= 1
+    copy.write_bytes(content)
+    with pytest.raises(BackupError, match="is not as it was written"):
+        restoring.plan(target, copy)
+
+
+def test_a_file_that_was_cut_is_refused(copy, target):
+    copy.write_bytes(copy.read_bytes()[:-100])
+    with pytest.raises(BackupError, match="is not as it was written"):
+        restoring.plan(target, copy)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (None, "has no manifest"),
+        ("{", "cannot be read as a manifest"),
+        ("[]", "cannot be read as a manifest"),
+        (json.dumps({"format": 2}), "is of format 2, and this version reads format 1"),
+    ],
+)
+def test_a_file_without_a_manifest_of_ours_is_refused(copy, target, text, sentence):
+    manifest.beside(copy).unlink()
+    if text is not None:
+        manifest.beside(copy).write_text(text)
+    with pytest.raises(BackupError, match=sentence):
+        restoring.plan(target, copy)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path, target):
+    with pytest.raises(BackupError, match="there is no file"):
+        restoring.plan(target, tmp_path / "none.dump")
+
+
+def test_a_backup_that_fails_leaves_no_file_behind(target, tmp_path):
+    with pytest.raises(BackupError, match="nothing to back up"):
+        making.make(target, tmp_path)
+    with pytest.raises(BackupError, match="the database does not answer"):
+        making.make(Server(dict(target.parameters) | {"dbname": "there_is_none"}), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_programs_older_than_the_server_are_refused_with_the_way_out(monkeypatch, tmp_path):
+    with pytest.raises(BackupError, match=r"Postgres 99, .* those found are of 1.* POSTGRES_BIN_DIR"):
+        programs.for_server(99)
+    monkeypatch.setenv("POSTGRES_BIN_DIR", str(tmp_path))
+    with pytest.raises(BackupError, match="but none were found"):
+        programs.for_server(16)
+
+
+def test_a_password_goes_through_the_environment():
+    environment = Server(
+        {"dbname": "d", "password": "geheim", "host": "h", "sslmode": "require"}
+    ).environment()
+    assert environment == {"PGDATABASE": "d", "PGPASSWORD": "geheim", "PGHOST": "h", "PGSSLMODE": "require"}
+
+
+SCRIPT = b"""SET x = 1;
+COPY public.articles (id, title) FROM stdin;
+1\tCOPY public.other (id) FROM stdin;
+2\t\\\\.
+\\.
+
+COPY public."Odd" (id) FROM stdin;
+\\.
+SELECT 1;
+"""
+
+
+def test_rows_are_told_from_the_script_around_them():
+    assert script.rows(SCRIPT.splitlines(keepends=True)) == {"articles": 2}
+    assert b"".join(line for _, line in script.scan(SCRIPT.splitlines(keepends=True))) == SCRIPT
+
+
+def test_what_an_older_server_does_not_know_is_left_out(whole, target):
+    planned = replace(restoring.plan(target, whole), major=16)
+    lines = list(
+        restoring._script(planned, [b"SET transaction_timeout = 0;\n", b"SELECT 1;\n"], lambda table: None)
+    )
+    assert b"SET transaction_timeout = 0;\n" not in lines
+    assert b"SELECT 1;\n" in lines

@@ -1,0 +1,85 @@
+"""The queue is removed and comes back while another process goes on saving articles."""
+
+import psycopg
+import pytest
+
+from queueops.installed import NOT_INSTALLED
+from tests.databases import empty_database
+from tests.obeying import Obeying, Saving
+from tests.providers import FakeProvider
+from tests.waiting import wait_until
+
+# The one of the reference, and what it answers here: spaces belong to the search, which goes on.
+_TABLES = "SELECT table_name FROM information_schema.tables WHERE table_name LIKE 'embedding_%'"
+
+
+def tables(url: str) -> set[str]:
+    with psycopg.connect(url) as session:
+        return {name for (name,) in session.execute(_TABLES)}
+
+
+def rows(url: str, table: str) -> int:
+    with psycopg.connect(url) as session:
+        found = session.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()
+        assert found
+        return int(found[0])
+
+
+@pytest.fixture(scope="module")
+def database():
+    with empty_database("removal") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def processes(database, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    with (
+        FakeProvider(dimensions=8) as provider,
+        Obeying(database, folder, provider.url) as shell,
+        Obeying(database, folder, provider.url) as web,
+    ):
+        assert shell.do("migrate").code == 0
+        with psycopg.connect(database) as session:
+            session.execute(
+                "UPDATE embedding_spaces SET provider = 'openai', model = 'fake-embed', dimensions = 8,"
+                " chunk_tokens = 200"
+            )
+        yield shell, web
+
+
+def test_the_queue_goes_and_comes_back_and_no_save_fails(processes, database):
+    shell, web = processes
+    with Saving(web) as saving:
+        wait_until(lambda: (201, "pending") in saving.told, what="a save that is queued")
+
+        dry = shell.do("remove_queue", "--dry-run", "--json").json
+        assert dry["rows"]["embedding_tasks"] > 0
+        refused = shell.do("remove_queue")
+        assert (refused.code, "nobody to ask" in refused.error) == (3, True)
+
+        removed = shell.do("remove_queue", "--yes", "--json").json
+        assert removed["is_removed"]
+        assert tables(database) == {"embedding_spaces"}
+        wait_until(lambda: saving.told[-1] == (201, "embedded"), what="a save that embeds in its request")
+        status = shell.do("queue_admin", "status")
+        assert (status.code, status.error) == (2, NOT_INSTALLED)
+        assert shell.do("remove_queue").out == "There is no queue to remove.\n"
+        assert "the queue is not installed" in shell.do("restore", removed["backup"], "--yes").error
+
+        assert shell.do("migrate").code == 0
+        wait_until(lambda: saving.told[-1] == (201, "pending"), what="a save that is queued again")
+    assert {status for status, _ in saving.told} == {201}
+
+    before = rows(database, "embedding_tasks")
+    replaced = shell.do("restore", removed["backup"], "--yes", "--json").json
+    assert rows(database, "embedding_tasks") == replaced["rows"]["embedding_tasks"]
+    assert replaced["replaced"]["embedding_tasks"] == before
+    assert not shell.do("queue_admin", "status", "--json").json["paused"]
+
+    whole = shell.do("backup", "--json").json
+    asked = shell.do("restore", whole["file"])
+    assert (asked.code, "and replace the" in asked.error) == (3, True)
+    assert shell.do("restore", whole["file"], "--dry-run").code == 0
+    kept = shell.do("restore", whole["file"], "--yes", "--json").json["backup"]
+    assert shell.do("restore", kept, "--yes", "--no-backup").code == 0
