@@ -90,6 +90,15 @@ class Command(BaseCommand):
             return None
 
 
+class OneVerb(Command):
+    """A command that is its one verb: no word for it is given."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        ((verb,),) = self.families
+        parser.add_argument("--actor", default="", help="who does it; you, by default")
+        give_options(parser, verb)
+
+
 def give_options(parser: Any, verb: Verb) -> None:
     """Gives a parser a verb's own options and --json, and makes it the verb to run."""
     names = own_options(parser, verb.arguments)

@@ -1,0 +1,72 @@
+"""The verbs `rollback_plan` and `rollback_drill`: the ways back written down, and walked on a scratch database."""
+
+import dataclasses
+import json
+from argparse import SUPPRESS, ArgumentParser
+
+from rich.text import Text
+
+from queueops.desk import keyboard
+from queueops.desk.exits import Exit
+from queueops.desk.frame import Desk, Encoder
+from queueops.desk.tables import line
+from queueops.desk.verbs import Family
+from queueops.rollback import drill, plan, scratch, walk
+from queueops.rollback.step import Result, Step
+
+planning = Family("Rollback plan")
+drilling = Family("Rollback drill")
+
+_COLOURS = {Result.PASS: "green", Result.SKIP: "yellow", Result.FAIL: "bold red"}
+
+
+@planning.verb("rollback_plan", "the ways back for this installation, as Markdown", keys=("plan",))
+def write_plan(desk: Desk) -> None:
+    written = plan.write()
+    if desk.as_json:
+        desk.answer({"plan": written})
+    else:
+        desk.stdout.write(written)
+
+
+def _drill_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="say what would be walked; make nothing")
+    parser.add_argument(drill.INSIDE, action="store_true", help=SUPPRESS)
+
+
+@drilling.verb(
+    "rollback_drill",
+    "walks the ways back on a scratch database",
+    arguments=_drill_arguments,
+    keys=("database", "dry_run", "passed", "steps"),
+)
+def walk_drill(desk: Desk, *, dry_run: bool, inside: bool) -> Exit:
+    if inside:
+        _tell_outside(desk)
+        return Exit.OK
+    if dry_run:
+        lines = [line(f"This would make the database {scratch.name()}, walk these steps in it, and drop it:")]
+        lines += [line(f"  {name}") for name in drill.names()]
+        desk.answer(
+            {"database": scratch.name(), "dry_run": True, "passed": None, "steps": drill.names()}, *lines
+        )
+        return Exit.OK
+    steps = []
+    with keyboard.ending_in_order():
+        for step in drill.run():
+            steps.append(step)
+            desk.show(_line(step))
+    passed = all(step.result is not Result.FAIL for step in steps)
+    desk.answer({"database": scratch.name(), "dry_run": False, "passed": passed, "steps": steps})
+    return Exit.OK if passed else Exit.TROUBLE
+
+
+def _tell_outside(desk: Desk) -> None:
+    """Each step as it ends, for the process that waits for them."""
+    for step in walk.walk():
+        desk.stdout.write(json.dumps(dataclasses.asdict(step), cls=Encoder) + "\n")
+        desk.stdout.flush()
+
+
+def _line(step: Step) -> Text:
+    return line(f"{step.result}  {step.name}: {step.says}", _COLOURS[step.result])

@@ -1,0 +1,60 @@
+"""A rollback drill as an operator starts it: a scratch database, a process that walks in it, and no trace of either."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import psycopg
+from django.conf import settings
+
+from queueops.rollback import scratch, walk
+from queueops.rollback.step import Result, Step
+
+INSIDE = "--inside"
+_PREPARE = "scratch database"
+
+
+def names() -> list[str]:
+    """The steps that would be walked."""
+    return [step.__name__.replace("_", " ") for step in walk.STEPS]
+
+
+def run() -> Iterator[Step]:
+    """Walks every step on a scratch database with a fake provider, and drops that database however it ends."""
+    try:
+        with scratch.database() as database, scratch.provider() as provider:
+            yield Step(_PREPARE, Result.PASS, f"{scratch.name()} was made, with a fake provider beside it")
+            yield from _walked(scratch.environment(database, provider))
+    except psycopg.Error as error:
+        said = str(error).strip().partition("\n")[0]
+        yield Step(_PREPARE, Result.FAIL, f"{said}; the database's user must be allowed to create databases")
+
+
+def _walked(environment: dict[str, str]) -> Iterator[Step]:
+    """The steps as the process inside tells them, a JSON object a line."""
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "rollback_drill", INSIDE, "--json"]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        cwd=settings.BASE_DIR,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    walked = 0
+    try:
+        for row in process.stdout:
+            told = json.loads(row)
+            yield Step(told["name"], Result(told["result"]), told["says"])
+            walked += 1
+        if walked < len(walk.STEPS):
+            said = process.stderr.read().strip().rpartition("\n")[2]
+            yield Step(names()[walked], Result.FAIL, f"the drill broke off: {said or process.wait()}")
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
