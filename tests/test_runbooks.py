@@ -25,14 +25,14 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.test import Client
 
+from articles.models import Article
 from embeddings.models import Space
 from embeddings.providers.errors import ErrorClass, ProviderError
 from queueops import modes, switches
-from queueops.models import Breaker, ProviderState, Status, Task, Worker
+from queueops.models import Breaker, Mode, ProviderState, Status, Task, Worker
 from tests.providers import FakeProvider
 from tests.queueops.calling import called
 from tests.queueops.making import make_article, make_space, make_tasks, make_worker
-from tests.test_docs import SETTINGS
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs/operations"
@@ -43,8 +43,8 @@ _BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 JUDGES = {"health", "wait-for-completion", "undo", "embed_check"}
 # What cannot be done inside a test's transaction is only parsed here; the tests of these commands do it.
 PARSED = {"migrate", "remove_queue", "restore", "rundramatiq", "rollback_drill", "reindex"}
-# What would go on until it is stopped.
-ENDLESS = {"monitor": ("--count", "1")}
+# What would go on for long.
+SHORTENED = {"monitor": ("--count", "1"), "wait-for-completion": ("--timeout", "0")}
 
 
 class Block(NamedTuple):
@@ -126,12 +126,53 @@ def refuse_key(_: Space) -> None:
     assert switches.pause_itself("openai", ProviderError(ErrorClass.AUTH, "it refused the key with 401"), 0)
 
 
+def bring_old_articles(_: Space) -> None:
+    """Articles that were written before there was a queue."""
+    Article.objects.bulk_create(
+        Article(slug=f"old-{n}", title=f"Old {n}", content=f"An old text, number {n}.") for n in range(10)
+    )
+
+
+def bring_an_import(space: Space) -> None:
+    make_tasks(2, space, priority="high", metadata={"reason": "import"})
+
+
+def lose_tasks(_: Space) -> None:
+    """After they were exported to where FILE stands for."""
+    assert called("queue_admin", "export", "--output", str(django_settings.DATA_DIR / "a-file")).code == 0
+    Task.objects.filter(status=Status.FAILED).delete()
+
+
+def leave_one_article(_: Space) -> None:
+    Article.objects.exclude(slug="a-title").delete()
+
+
+def embed_an_article(_: Space) -> None:
+    leave_one_article(_)
+    switches.set_mode(Mode.SYNCHRONOUS, actor="test", reason="a scene")
+    modes.forget()
+    article = Article.objects.get()
+    article.content = "Text with vectors."
+    article.save()
+    Article.objects.update(updated_at=Now() - timedelta(hours=1))
+    switches.set_mode(None, actor="test", reason="a scene")
+    modes.forget()
+
+
 SCENES: dict[str, Callable[[Space], None]] = {
     "stuck-tasks": strand_a_task,
     "workers-stopped": stop_by_hand,
     "no-worker-alive": lose_workers,
     "provider-outage": break_provider,
     "key-revoked": refuse_key,
+    "migrate-small": bring_old_articles,
+    "migrate-medium": bring_old_articles,
+    "migrate-large": bring_old_articles,
+    "slow": bring_an_import,
+    "recover-queue": lose_tasks,
+    "recover-articles": leave_one_article,
+    "recover-vectors": embed_an_article,
+    "rollback-migration": bring_old_articles,
 }
 
 
@@ -143,7 +184,6 @@ class Shell:
 
     def __init__(self, placeholders: dict[str, str], folder: Path) -> None:
         self.placeholders = placeholders | {"FILE": str(folder / "a-file")}
-        self.folder = folder
         self.client = Client()
 
     def run(self, words: list[str]) -> str:
@@ -155,17 +195,20 @@ class Shell:
             case ["curl", *options]:
                 return self._curl(options)
             case ["export" | "unset", *named]:
-                assert {each.partition("=")[0] for each in named} <= known_settings()
+                assert {each.partition("=")[0] for each in named} <= django_settings.ENVIRONMENT.keys()
             case _:
                 pytest.fail(f"no test for the command {shlex.join(words)}")
         return ""
 
     def query(self, statement: str) -> str:
-        """The rows, one a line."""
+        """The rows of every statement, one a line."""
+        rows: list[Any] = []
         with connection.cursor() as cursor:
             cursor.execute(statement)
-            rows = cursor.fetchall() if cursor.description else []
-        modes.forget()
+            while True:
+                rows += cursor.fetchall() if cursor.description else []
+                if not cursor.nextset():
+                    break
         return "\n".join(" | ".join(map(str, row)) for row in rows)
 
     def _filled(self, word: str) -> str:
@@ -175,14 +218,14 @@ class Shell:
 
     def _manage(self, command: str, options: list[str]) -> str:
         assert command in get_commands(), f"there is no command {command}"
-        if command in PARSED and "--dry-run" not in options:
+        if command in PARSED and not {"--dry-run", "--plan"} & set(options):
             parse(command, options)
             return ""
         verb = next((word for word in options if not word.startswith("-")), "")
-        answer = called(command, *options, *ENDLESS.get(verb, ()))
+        answer = called(command, *options, *SHORTENED.get(verb, ()))
         assert not answer.sentence, f"{command} {shlex.join(options)}: {answer.sentence}"
         assert answer.code == 0 or {command, verb} & JUDGES, f"{command} {shlex.join(options)}: {answer}"
-        if found := re.findall(r"operation ([0-9a-f-]{36})", answer.out):
+        if found := re.findall(r"; operation ([0-9a-f-]{36})", answer.out):
             self.placeholders["OPERATION"] = found[-1]
         return answer.out
 
@@ -215,10 +258,6 @@ def parse(command: str, options: list[str]) -> None:
     """Raises CommandError where the command does not take these options."""
     made: Any = load_command_class(str(get_commands()[command]), command)
     made.create_parser("manage.py", command).parse_args(options)
-
-
-def known_settings() -> set[str]:
-    return set(SETTINGS.findall((ROOT / "config/settings.py").read_text()))
 
 
 def pattern(line: str) -> re.Pattern[str]:
@@ -270,7 +309,7 @@ def test_every_settings_line_of_the_pages_is_one_that_the_settings_take(tmp_path
         for block in blocks(page)
         if block.language == "dotenv"
     ]
-    assert {name for each in tried for name in each} <= known_settings()
+    assert {name for each in tried for name in each} <= django_settings.ENVIRONMENT.keys()
     done = subprocess.run(
         [sys.executable, "-c", SETTINGS_TRIED], cwd=ROOT, input=json.dumps(tried), text=True,
         env=os.environ | {"DATA_DIR": str(tmp_path)}, capture_output=True, timeout=60, check=False,
