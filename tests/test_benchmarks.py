@@ -19,6 +19,7 @@ TINY = {
     "faults": ["--n=300", "--rounds=1", "--latency-ms=0", "--faults", "1% poison"],
     "desk": ["--n=200", "--repeat=1", "--no-memory"],
     "backfill": ["--n=300", "--edits=2", "--latency-ms=20"],
+    "migrate": ["--n=200"],
     "bulk": ["--n=300", "--latency-ms=20", "--alone-seconds=0.3"],
 }
 FIGURES: dict[str, Callable[[Any], float]] = {
@@ -30,6 +31,7 @@ FIGURES: dict[str, Callable[[Any], float]] = {
     "faults": lambda found: found[1]["parked"],
     "desk": lambda found: found["verbs"]["status"]["answer"]["p50_ms"],
     "backfill": lambda found: found["saved_to_embedded"]["p50_ms"],
+    "migrate": lambda found: found["run"]["enqueue_seconds"],
     "bulk": lambda found: found["acts"][0]["tasks_per_second"],
 }
 

@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 from django.db import connection, transaction
-from django.db.models import BooleanField
-from django.db.models.expressions import RawSQL
+from django.db.models import BooleanField, F, Func
 from psycopg import sql
 
 from articles.models import ArticleQuerySet
@@ -179,7 +178,7 @@ _TYPES = """
 SELECT attname, format_type(atttypid, NULL) FROM pg_attribute
 WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped
 """
-_HAS_VECTOR = "EXISTS (SELECT FROM {table} v WHERE v.{key} = articles.{by} AND v.{column} IS NOT NULL)"
+_HAS_VECTOR_AT = "EXISTS (SELECT FROM {table} v WHERE v.{column} IS NOT NULL AND v.{key} = "
 # the columns of indexing.Source, and the vector
 _READ = """
 SELECT a.id, a.version_number, a.content_hash, a.title, a.content, v.{column}::text
@@ -212,7 +211,9 @@ def _escaped(name: str) -> str:
 
 
 def _with_vectors(space: Space, where: Column, scope: Scope) -> ArticleQuerySet:
-    has_vector = RawSQL(_naming(_HAS_VECTOR, where), [], output_field=BooleanField())  # noqa: S611
+    template = f"{_escaped(_naming(_HAS_VECTOR_AT, where))}%(expressions)s)"
+    key = F("slug" if where.by_slug else "id")
+    has_vector = Func(key, template=template, output_field=BooleanField())
     found: ArticleQuerySet = scope.behind_in(space).filter(has_vector)
     return found
 

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from django.db.models import BooleanField, Count, Max
-from django.db.models.expressions import RawSQL
+from django.db.models import BooleanField, Count, F, Func, Max, Value
 
 from articles.models import Article, ArticleQuerySet
 from embeddings import coverage
@@ -16,15 +15,16 @@ from embeddings.models import Space
 _HAS = (
     """(SELECT true FROM embedding_tasks t WHERE t.article_id = a.id AND t.space_id = s.id AND {} LIMIT 1)"""
 )
+_IS_QUEUED = _HAS.format("t.status IN ('pending', 'processing')")
+_HAS_FAILED = _HAS.format("t.status = 'failed' AND t.content_hash = a.content_hash")
 _IS_MISSING = f"""
-(SELECT true FROM embedding_spaces s, LATERAL (SELECT articles.id, articles.content_hash) AS a
- WHERE s.state <> 'retired' AND NOT {coverage.IS_CURRENT_SQL}
-   AND {_HAS.format("t.status IN ('pending', 'processing')")} IS NULL
-   AND (NOT %s OR {_HAS.format("t.status = 'failed' AND t.content_hash = a.content_hash")})
+(SELECT true FROM embedding_spaces s, LATERAL (SELECT %(expressions)s) AS a (id, content_hash)
+ WHERE s.state <> 'retired' AND NOT {coverage.IS_CURRENT_SQL} AND {_IS_QUEUED} IS NULL
  LIMIT 1) IS NOT NULL"""  # noqa: S608  the only text put in is our own
+_IS_GIVEN_UP = _IS_MISSING.replace(" LIMIT 1) IS NOT NULL", f" AND {_HAS_FAILED} LIMIT 1) IS NOT NULL")
 _IS_BEHIND = f"""
-(SELECT true FROM embedding_spaces s, LATERAL (SELECT articles.id, articles.content_hash) AS a
- WHERE s.id = %s AND NOT {coverage.IS_CURRENT_SQL}) IS NOT NULL"""  # noqa: S608  the only text put in is our own
+(SELECT true FROM embedding_spaces s, LATERAL (SELECT %(expressions)s) AS a (id, content_hash, space_id)
+ WHERE s.id = a.space_id AND NOT {coverage.IS_CURRENT_SQL}) IS NOT NULL"""  # noqa: S608  the only text put in is our own
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,9 @@ class Scope:
 
     def missing(self) -> ArticleQuerySet:
         """Those whose present text has no vectors in some space that receives it, and that no task is for."""
-        is_missing = RawSQL(_IS_MISSING, [self.only_failed], output_field=BooleanField())  # noqa: S611
-        found: ArticleQuerySet = self.fitting().filter(is_missing)
+        found: ArticleQuerySet = self.fitting().filter(
+            _condition(_IS_GIVEN_UP if self.only_failed else _IS_MISSING)
+        )
         return found
 
     def behind_in(self, space: Space) -> ArticleQuerySet:
@@ -104,9 +105,13 @@ class Scope:
         return share if self.limit is None else min(share, self.limit)
 
 
-def is_behind(space: Space) -> RawSQL:
+def is_behind(space: Space) -> Func:
     """Of an article, as a condition of a query: its present text has no vectors in the space."""
-    return RawSQL(_IS_BEHIND, [space.pk], output_field=BooleanField())  # noqa: S611
+    return _condition(_IS_BEHIND, Value(space.pk))
+
+
+def _condition(template: str, *more: Value) -> Func:
+    return Func(F("id"), F("content_hash"), *more, template=template, output_field=BooleanField())
 
 
 _DEFAULTS = {field.name: field.default for field in fields(Scope)}
