@@ -37,14 +37,16 @@ class Removed:
         return f"{self.tasks:,} completed tasks, {self.audit_rows:,} audit rows and {self.metrics:,} metrics"
 
 
-# One process an interval, by a row that whoever is first takes.
+# One process an interval, by a row that whoever is first takes: for a minute, until all is done. What is left by one
+# that died or had too little time is then taken up by the next.
 _LEAD = """
-INSERT INTO queue_state (id, cleaned_at) VALUES (1, statement_timestamp())
-ON CONFLICT (id) DO UPDATE SET cleaned_at = statement_timestamp()
+INSERT INTO queue_state (id, cleaned_at) VALUES (1, {until})
+ON CONFLICT (id) DO UPDATE SET cleaned_at = {until}
 WHERE queue_state.cleaned_at IS NULL
-   OR queue_state.cleaned_at <= statement_timestamp() - %s * interval '1 hour'
+   OR queue_state.cleaned_at <= statement_timestamp() - %(hours)s * interval '1 hour'
 RETURNING id
-"""
+""".format(until="statement_timestamp() - %(hours)s * interval '1 hour' + interval '1 minute'")
+_IS_DONE = "UPDATE queue_state SET cleaned_at = statement_timestamp()"
 # Failed and cancelled tasks stay: they keep the sweep from beginning again what was ended on purpose.
 _OLD_TASKS = "completed_at < statement_timestamp() - %(age)s * interval '1 second' AND status = 'completed'"
 _OLD = "timestamp < statement_timestamp() - %(age)s * interval '1 second'"
@@ -78,12 +80,19 @@ _DELETES = {
 
 
 def clean_if_leader() -> int:
-    """Removes what is past its retention, unless that was done within the interval; answers how many rows."""
+    """Removes what is past its retention, unless that was done within the interval or somebody is at it; answers how
+    many rows. It takes a few seconds at most; what is left then goes a minute later."""
     with connection.cursor() as cursor:
-        cursor.execute(_LEAD, [settings.EMBEDDING_CLEANUP_INTERVAL])
+        cursor.execute(_LEAD, {"hours": settings.EMBEDDING_CLEANUP_INTERVAL})
         if cursor.fetchone() is None:
             return 0
-    return clean(kept_for()).total
+        ends, removed = time.monotonic() + _SECONDS_MOST, 0
+        for batch in batches(kept_for()):
+            removed += batch.total
+            if time.monotonic() >= ends:
+                return removed
+        cursor.execute(_IS_DONE)
+    return removed
 
 
 def kept_for() -> timedelta:
@@ -92,13 +101,8 @@ def kept_for() -> timedelta:
 
 
 def clean(age: timedelta) -> Removed:
-    """Removes what ended longer ago than `age`, for a few seconds at most. What is left then goes the next time."""
-    ends, removed = time.monotonic() + _SECONDS_MOST, Removed()
-    for batch in batches(age):
-        removed += batch
-        if time.monotonic() >= ends:
-            break
-    return removed
+    """Removes all that ended longer ago than `age`, however long it takes."""
+    return sum(batches(age), Removed())
 
 
 def past(age: timedelta) -> Removed:

@@ -7,7 +7,6 @@ from django.conf import settings
 
 from queueops import recovery, retention, sampling
 from queueops.recovery import Swept
-from queueops.retention import Removed
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Kept:
 def once() -> Kept:
     """Does everything now, whoever did it last and however long it takes."""
     swept = recovery.sweep()
-    removed = sum(retention.batches(retention.kept_for()), Removed())
+    removed = retention.clean(retention.kept_for())
     return _kept(swept, removed.total, sampling.sample())
 
 

@@ -18,10 +18,15 @@ def empty_database(name: str) -> Iterator[str]:
         _drop(session, own)
         session.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(own)))
     try:
-        yield urlunsplit(urlsplit(url)._replace(path=f"/{own}"))
+        yield address_of(own)
     finally:
         with psycopg.connect(url, autocommit=True) as session:
             _drop(session, own)
+
+
+def address_of(name: str) -> str:
+    """The address of a database on the tests' server."""
+    return urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))
 
 
 def _drop(session: psycopg.Connection, name: str) -> None:

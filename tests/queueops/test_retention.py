@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.db.models.functions import Now
 
 from queueops import retention
@@ -46,6 +47,24 @@ def test_it_is_done_once_in_an_interval(settings):
     assert retention.clean_if_leader() == 1
 
 
+def test_what_is_left_when_the_time_is_over_goes_a_minute_later(monkeypatch):
+    monkeypatch.setattr(retention, "_SECONDS_MOST", 0)
+    assert retention.clean_if_leader() == 2  # the first batch: the tasks
+    assert retention.clean_if_leader() == 0
+    QueueState.objects.update(cleaned_at=F("cleaned_at") - timedelta(minutes=1))
+    monkeypatch.undo()
+    assert retention.clean_if_leader() == 2
+    assert retention.clean_if_leader() == 0
+
+
+def test_what_a_leader_that_died_has_left_is_begun_again_a_minute_later():
+    with connection.cursor() as cursor:
+        cursor.execute(retention._LEAD, {"hours": 24})  # and there it ends
+    assert retention.clean_if_leader() == 0
+    QueueState.objects.update(cleaned_at=F("cleaned_at") - timedelta(minutes=1))
+    assert retention.clean_if_leader() == 4
+
+
 def test_what_is_past_its_time_is_counted_without_being_touched():
     assert retention.past(timedelta(days=30)) == Removed(tasks=2, audit_rows=1, metrics=1)
     assert retention.past(timedelta(days=50)) == Removed()
@@ -57,7 +76,7 @@ def test_it_goes_on_batch_by_batch_until_nothing_is_left(monkeypatch):
     monkeypatch.setattr(retention, "_LEAST", 1)
     for number in range(3):
         Metric.objects.create(timestamp=Now() - LONG_AGO, name=f"n{number}", value=1)
-    assert sum(retention.batches(timedelta(days=30)), Removed()) == Removed(tasks=2, audit_rows=1, metrics=4)
+    assert retention.clean(timedelta(days=30)) == Removed(tasks=2, audit_rows=1, metrics=4)
 
 
 @pytest.mark.parametrize(
