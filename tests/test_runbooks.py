@@ -26,6 +26,8 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from articles.models import Article
+from config.backups import making
+from config.backups.server import Server
 from embeddings.models import Space
 from embeddings.providers.errors import ErrorClass, ProviderError
 from queueops import modes, switches
@@ -42,7 +44,14 @@ _BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 # Verbs whose exit code is an answer; every other must do what it says.
 JUDGES = {"health", "wait-for-completion", "undo", "embed_check"}
 # What cannot be done inside a test's transaction is only parsed here; the tests of these commands do it.
-PARSED = {"migrate", "remove_queue", "restore", "rundramatiq", "rollback_drill", "reindex"}
+PARSED = {
+    "migrate",
+    "remove_queue",
+    "restore",
+    "rundramatiq",
+    "rollback_drill",
+    "embed_check compatibility",
+}
 # What would go on for long.
 SHORTENED = {"monitor": ("--count", "1"), "wait-for-completion": ("--timeout", "0")}
 
@@ -78,6 +87,13 @@ def space(provider_process, settings):
     """A serving space whose provider answers."""
     settings.OPENAI_BASE_URL = provider_process.url + "/v1"
     return make_space()
+
+
+@pytest.fixture(scope="module")
+def backup(django_db_setup, django_db_blocker, tmp_path_factory) -> Path:
+    """What BACKUP stands for."""
+    with django_db_blocker.unblock():
+        return making.make(Server.of_settings(), tmp_path_factory.mktemp("backup"))
 
 
 def prepare(space: Space) -> dict[str, str]:
@@ -183,7 +199,7 @@ class Shell:
     """Runs the commands of one page; remembers the newest operation, which OPERATION stands for."""
 
     def __init__(self, placeholders: dict[str, str], folder: Path) -> None:
-        self.placeholders = placeholders | {"FILE": str(folder / "a-file")}
+        self.placeholders = placeholders | {"FILE": str(folder / "a-file"), "FOLDER": str(folder)}
         self.client = Client()
 
     def run(self, words: list[str]) -> str:
@@ -218,10 +234,10 @@ class Shell:
 
     def _manage(self, command: str, options: list[str]) -> str:
         assert command in get_commands(), f"there is no command {command}"
-        if command in PARSED and not {"--dry-run", "--plan"} & set(options):
+        verb = next((word for word in options if not word.startswith("-")), "")
+        if {command, f"{command} {verb}"} & PARSED and not {"--dry-run", "--plan"} & set(options):
             parse(command, options)
             return ""
-        verb = next((word for word in options if not word.startswith("-")), "")
         answer = called(command, *options, *SHORTENED.get(verb, ()))
         assert not answer.sentence, f"{command} {shlex.join(options)}: {answer.sentence}"
         assert answer.code == 0 or {command, verb} & JUDGES, f"{command} {shlex.join(options)}: {answer}"
@@ -274,9 +290,9 @@ def demand_printed(wanted: str, printed: str) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_everything_on_a_page_works_and_prints_what_the_page_says(page, space, tmp_path, settings):
+def test_everything_on_a_page_works_and_prints_what_the_page_says(page, space, backup, tmp_path, settings):
     settings.DATA_DIR = tmp_path
-    shell = Shell(prepare(space), tmp_path)
+    shell = Shell(prepare(space) | {"BACKUP": str(backup)}, tmp_path)
     if scene := SCENES.get(page.stem):
         scene(space)
     printed = ""
@@ -322,7 +338,14 @@ def test_every_settings_line_of_the_pages_is_one_that_the_settings_take(tmp_path
 
 @pytest.mark.parametrize("page", [INDEX, *PAGES], ids=lambda page: page.stem)
 def test_commands_in_a_sentence_are_ones_that_there_are(page):
-    named = {"TASK_ID": "1", "SLUG": "a", "FILE": "a", "PROVIDER": "openai", "OPERATION": str(uuid.uuid4())}
+    named = {
+        "TASK_ID": "1",
+        "SLUG": "a",
+        "FILE": "a",
+        "BACKUP": "a",
+        "PROVIDER": "openai",
+        "OPERATION": str(uuid.uuid4()),
+    }
     for words in re.findall(r"`\./dev manage ([^`]+)`", page.read_text()):
         command, *options = [named.get(word, word) for word in shlex.split(words)]
         parse(command, options)
