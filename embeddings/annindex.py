@@ -1,8 +1,11 @@
 """The approximate index of one space: when it is wanted, how it is built, whether it can be used."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 from embeddings.models import Space
 
@@ -50,20 +53,57 @@ def build(space: Space) -> bool:
 
     What an interrupted build left behind is removed first. Call it outside a transaction.
     """
+    with _alone(space) as cursor:
+        if cursor and not _state(space):
+            cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name_of(space)}")
+            cursor.execute(_create_sql(space))
+        return cursor is not None
+
+
+def rebuild(space: Space) -> bool:
+    """Builds a valid index anew, while the old one goes on answering; False when another process is at it.
+
+    Call it outside a transaction.
+    """
+    with _alone(space) as cursor:
+        if cursor:
+            for left in _left_by_rebuilding(cursor, space):
+                cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {left}")
+            cursor.execute(f"REINDEX INDEX CONCURRENTLY {name_of(space)}")
+        return cursor is not None
+
+
+def stands(space: Space) -> bool:
+    """Whether a valid index is there right now."""
+    return _state(space) is True
+
+
+@contextmanager
+def _alone(space: Space) -> Iterator[CursorWrapper | None]:
+    """A cursor with memory for a build, for one process at a time; None for the others."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(hashtext('embeddings.annindex'), %s)", [space.pk])
         if not cursor.fetchone()[0]:
-            return False
+            yield None
+            return
         try:
-            if not _state(space):
-                cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name_of(space)}")
-                cursor.execute("SET maintenance_work_mem = '512MB'")
-                cursor.execute(_create_sql(space))
-                cursor.execute("RESET maintenance_work_mem")
+            cursor.execute("SET maintenance_work_mem = '512MB'")
+            yield cursor
+            cursor.execute("RESET maintenance_work_mem")
             _usable.pop(space.pk, None)
         finally:
             cursor.execute("SELECT pg_advisory_unlock(hashtext('embeddings.annindex'), %s)", [space.pk])
-    return True
+
+
+def _left_by_rebuilding(cursor: CursorWrapper, space: Space) -> list[str]:
+    """What an interrupted REINDEX CONCURRENTLY leaves behind
+    (https://www.postgresql.org/docs/current/sql-reindex.html)."""
+    cursor.execute(
+        "SELECT c.relname FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid "
+        "WHERE x.indrelid = 'article_embeddings'::regclass AND c.relname ~ %s",
+        [f"^{name_of(space)}_cc(new|old)[0-9]*$"],
+    )
+    return [name for (name,) in cursor.fetchall()]
 
 
 def drop(space: Space) -> None:

@@ -24,6 +24,7 @@ class Claimed:
     attempts: int
     max_attempts: int
     source: Source
+    is_anew: bool = False  # embed it even where its text has vectors: see reindexing.py
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ UPDATE embedding_tasks t SET
     source_version = a.version_number, content_hash = a.content_hash
 FROM due, articles a
 WHERE t.id = due.id AND a.id = t.article_id
-RETURNING t.id, t.attempts, t.max_attempts, a.id, a.version_number, a.content_hash, a.title, a.content
+RETURNING t.id, t.attempts, t.max_attempts, t.metadata ? 'anew', a.id, a.version_number, a.content_hash, a.title,
+          a.content
 """
 
 _CLAIM_DUE = f"""
@@ -106,7 +108,7 @@ WITH due AS (
 
 # What a claim took whose answer was lost: what _TAKE would have answered.
 _TAKEN = """
-SELECT t.id, t.attempts, t.max_attempts, a.id, a.version_number, a.content_hash, a.title, a.content
+SELECT t.id, t.attempts, t.max_attempts, t.metadata ? 'anew', a.id, a.version_number, a.content_hash, a.title, a.content
 FROM embedding_tasks t JOIN articles a ON a.id = t.article_id
 WHERE t.status = 'processing' AND t.claim_token = %(token)s
 """
@@ -145,7 +147,12 @@ def _take(sql: str, space: Space, claimed_by: str, arguments: dict[str, Any]) ->
         rows = patiently(lambda: _rows(_TAKEN, arguments) or _rows(sql, arguments), "nothing claimed yet")
     if rows:
         failpoints.reach("claimed")
-    return Claim(space, token, [Claimed(row[0], row[1], row[2], Source(*row[3:])) for row in rows])
+    return Claim(space, token, [_claimed(row) for row in rows])
+
+
+def _claimed(row: tuple[Any, ...]) -> Claimed:
+    task_id, attempts, max_attempts, is_anew, *source = row
+    return Claimed(task_id, attempts, max_attempts, Source(*source), is_anew)
 
 
 def _rows(sql: str, arguments: dict[str, Any]) -> list[tuple[Any, ...]]:

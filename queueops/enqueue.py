@@ -22,6 +22,7 @@ class Reason(TextChoices):
     IMPORT = "import"
     DRIFT = "drift"
     MIGRATION = "migration"
+    REINDEX = "reindex"
 
 
 _LANES = {
@@ -29,6 +30,7 @@ _LANES = {
     Reason.IMPORT: Priority.LOW,
     Reason.DRIFT: Priority.LOW,
     Reason.MIGRATION: Priority.LOW,
+    Reason.REINDEX: Priority.LOW,
 }
 
 # A change joins the task that waits for its article: fresh text gets fresh attempts, and the better rank wins.
@@ -100,6 +102,32 @@ def enqueue(
     with connection.cursor() as cursor:
         cursor.execute(_ENQUEUE, values)
         return _announced(cursor.rowcount, announce)
+
+
+# The article keeps its vectors until the new ones are there. What waits already, for whatever reason, is embedded anew.
+_ENQUEUE_ANEW = """
+INSERT INTO embedding_tasks (article_id, slug, space_id, priority, max_attempts, source_version, content_hash, metadata)
+SELECT a.id, a.slug, s.id, %(priority)s::text, %(max_attempts)s::int, a.version_number, a.content_hash,
+       jsonb_build_object('reason', %(reason)s::text, 'operation', %(operation)s::text, 'anew', true)
+FROM articles a CROSS JOIN embedding_spaces s
+WHERE a.id = ANY(%(articles)s::bigint[]) AND s.state <> 'retired'
+ORDER BY a.id, s.id
+ON CONFLICT (article_id, space_id) WHERE status = 'pending' DO UPDATE SET
+    metadata = embedding_tasks.metadata || '{"anew": true}'
+"""
+
+
+def enqueue_anew(article_ids: Sequence[int], operation: UUID) -> int:
+    """One pending task for each of these articles and each receiving space, which asks the provider for every passage
+    although it has a vector; answers how many. Call it inside a transaction."""
+    values = {
+        "articles": list(article_ids),
+        "operation": str(operation),
+        **_common(Reason.REINDEX, None),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_ENQUEUE_ANEW, values)
+        return _announced(cursor.rowcount, announce=True)
 
 
 def _common(reason: Reason, priority: Priority | None) -> dict[str, Any]:

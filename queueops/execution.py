@@ -77,10 +77,10 @@ def execute(claim: Claim, deadline: float | None = None, passage: Passage | None
 
 def _render(run: _Run) -> None:
     run.rendered = [(task, indexing.render(run.claim.space, task.source)) for task in run.claim.tasks]
-    run.reused = patiently(
-        lambda: indexing.reusable(run.claim.space, (rendered for _, rendered in run.rendered)),
-        "batch not begun yet",
-    )
+    reusing = [rendered for task, rendered in run.rendered if not task.is_anew]
+    found = patiently(lambda: indexing.reusable(run.claim.space, reusing), "batch not begun yet")
+    anew = {text_hash for task, rendered in run.rendered if task.is_anew for text_hash in rendered.hashes}
+    run.reused = {text_hash: vector for text_hash, vector in found.items() if text_hash not in anew}
 
 
 def _embed(run: _Run, deadline: float) -> None:

@@ -1,0 +1,116 @@
+"""The verb `reindex`: embeds articles anew, or builds the approximate index anew."""
+
+import uuid
+from argparse import ArgumentParser
+from typing import Any
+
+from embeddings import annindex
+from embeddings.models import Space
+from queueops import modes, reindexing
+from queueops.desk import arguments, estimating
+from queueops.desk.exits import Exit, Refused
+from queueops.desk.frame import Desk
+from queueops.desk.migrating import article_filter
+from queueops.desk.tables import line
+from queueops.desk.verbs import Family
+from queueops.migration import analysis
+from queueops.migration.scope import Scope
+from queueops.models import Mode
+from queueops.models.audit import tidy_reason
+
+family = Family("Reindexing")
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--filter",
+        dest="filters",
+        type=article_filter,
+        action="append",
+        default=[],
+        metavar="JSON|SLUG",
+        help="only articles whose metadata contains this JSON object, or whose slug begins so",
+    )
+    parser.add_argument(
+        "--index-only", action="store_true", help="build the approximate index anew; embed nothing"
+    )
+    arguments.add_agreement(parser)
+    arguments.add_reason(parser)
+
+
+@family.verb(
+    "reindex",
+    "embeds articles anew",
+    arguments=_arguments,
+    keys=("dry_run", "index_only", "articles", "tasks", "operation", "estimates", "indexes"),
+)
+def reindex(
+    desk: Desk, *, filters: list[Any], index_only: bool, yes: bool, dry_run: bool, reason: str
+) -> Exit:
+    if index_only:
+        if filters:
+            raise Refused("an index has all articles of its space: leave --filter out, or --index-only")
+        return _index(desk, yes=yes, dry_run=dry_run)
+    if modes.current() is Mode.DISABLED:
+        raise Refused("embedding is disabled: set the mode first, with manage.py queue_admin mode")
+    return _embed(desk, _scope(filters), yes=yes, dry_run=dry_run, reason=tidy_reason(reason) or "reindex")
+
+
+def _scope(filters: list[Any]) -> Scope:
+    objects, slugs = [f for f in filters if isinstance(f, dict)], [f for f in filters if isinstance(f, str)]
+    if len(objects) > 1 or len(slugs) > 1:
+        raise Refused("give --filter once for metadata and once for a slug, not more")
+    return Scope(metadata=objects[0] if objects else None, slug=slugs[0] if slugs else "")
+
+
+def _embed(desk: Desk, scope: Scope, *, yes: bool, dry_run: bool, reason: str) -> Exit:
+    articles = scope.fitting()
+    estimates = [analysis.estimate(space, articles) for space in Space.objects.receiving()]
+    for estimate in estimates:
+        desk.show(*estimating.estimate(estimate))
+    total, operation = articles.count(), uuid.uuid4()
+    fields = _fields(dry_run=dry_run, articles=total, estimates=estimates)
+    deed = f"embed {total:,} articles anew in {len(estimates)} space(s), in the low lane; searches find them meanwhile"
+    if not desk.agree(deed, yes=yes, dry_run=dry_run):
+        desk.answer(fields)
+        return Exit.OK
+    done = queued = 0
+    with desk.progress("Enqueueing", total) as steps:
+        for count, tasks in reindexing.batches(scope, actor=desk.actor, reason=reason, operation=operation):
+            done, queued = done + count, queued + tasks
+            steps.advance(count)
+    desk.answer(
+        fields | {"articles": done, "tasks": queued, "operation": operation},
+        line(f"{queued:,} tasks for {done:,} articles wait (operation {operation})."),
+        line(
+            "Watch them: manage.py queue_admin monitor. Stop it: manage.py queue_admin cancel --task-reason reindex"
+        ),
+    )
+    return Exit.OK
+
+
+def _index(desk: Desk, *, yes: bool, dry_run: bool) -> Exit:
+    spaces = [
+        space for space in Space.objects.receiving() if annindex.stands(space) or annindex.is_wanted(space)
+    ]
+    if not spaces:
+        reason = f"an exact search is quicker below {annindex.WANTED_FROM_ROWS:,} passages"
+        desk.answer(_fields(dry_run=dry_run, index_only=True), f"No space has or wants an index: {reason}.")
+        return Exit.OK
+    names = ", ".join(map(str, spaces))
+    deed = f"build the approximate index of {names} anew, while the present one goes on answering"
+    if not desk.agree(deed, yes=yes, dry_run=dry_run):
+        desk.answer(_fields(dry_run=dry_run, index_only=True))
+        return Exit.OK
+    built = []
+    for space in spaces:
+        if not (annindex.rebuild(space) if annindex.stands(space) else annindex.build(space)):
+            raise Refused(f"another process builds the index of {space} right now", Exit.PARTLY)
+        built.append(annindex.name_of(space))
+    desk.answer(_fields(index_only=True, indexes=built), line(f"Built: {', '.join(built)}"))
+    return Exit.OK
+
+
+def _fields(**given: Any) -> dict[str, Any]:
+    nothing = {"dry_run": False, "index_only": False, "articles": 0, "tasks": 0, "operation": None}
+    return nothing | {"estimates": [], "indexes": []} | given

@@ -1,0 +1,118 @@
+"""Embedding anew really asks the provider again, costs no search anything meanwhile, and says before what it takes."""
+
+import pytest
+from django.db import connection
+
+from articles.models import Article
+from embeddings import annindex
+from embeddings.models import ArticleEmbedding
+from embeddings.search import search
+from queueops import modes, switches
+from queueops.drain import drain
+from queueops.models import AuditLog, Mode, Task
+from tests.queueops.calling import called
+from tests.queueops.making import make_article, make_space
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def corpus(space, worker, provider):
+    """Three embedded articles, two with the same text."""
+    articles = [
+        make_article("Same", "One text."),
+        make_article("Same", "One text."),
+        make_article("B", "Another."),
+    ]
+    drain(worker.pk, seconds=10)
+    provider.config(reset=True)
+    return articles
+
+
+def stored() -> list[int]:
+    return list(ArticleEmbedding.objects.order_by("article_id").values_list("id", flat=True))
+
+
+def test_every_article_is_embedded_anew_and_found_all_the_while(corpus, worker, provider):
+    before = stored()
+    done = called("reindex", "--yes", "--json", "--reason=a new model file", "--actor=ada")
+    assert (done.code, done.json["articles"], done.json["tasks"]) == (0, 3, 3)
+    assert set(Task.objects.pending().values_list("priority", "metadata__reason")) == {("low", "reindex")}
+    assert stored() == before
+    assert not search("Another.").degraded
+    provider.config(reset=True)
+    assert drain(worker.pk, seconds=10).tasks == 3
+    assert provider.stats()["texts"] == 2  # the same text of a batch is sent once
+    assert not set(stored()) & set(before)
+    assert set(Task.objects.filter(metadata__reason="reindex").values_list("outcome", flat=True)) == {
+        "embedded"
+    }
+    row = AuditLog.objects.get(operation_id=done.json["operation"])
+    assert (row.actor, row.metadata["reason"], row.metadata["tasks"]) == ("ada", "a new model file", 3)
+
+
+def test_a_filter_names_some_of_them(corpus):
+    Article.objects.filter(pk=corpus[2].pk).update(metadata={"kind": "b"})
+    assert called("reindex", "--yes", "--json", '--filter={"kind": "b"}').json["articles"] == 1
+    assert called("reindex", "--yes", "--json", "--filter=same").json["articles"] == 2
+    assert Task.objects.pending().count() == 3
+
+
+def test_a_task_that_waits_already_is_joined_and_embeds_anew(corpus, worker, provider):
+    called("reindex", "--yes")
+    assert called("reindex", "--yes", "--json").json["tasks"] == 3
+    assert Task.objects.pending().count() == 3
+    article = corpus[2]
+    article.metadata = {"touched": True}
+    article.save()
+    drain(worker.pk, seconds=10)
+    assert provider.stats()["texts"] == 2
+    assert not Task.objects.pending().exists()
+
+
+def test_a_retry_embeds_anew_too(corpus, worker, provider, settings):
+    settings.EMBEDDING_RETRY_BACKOFF_BASE = 1
+    provider.config(fail_next=["500"])
+    called("reindex", "--yes", "--filter=b")
+    before = stored()
+    while Task.objects.pending().exists():
+        drain(worker.pk, seconds=1)
+    assert len(set(stored()) & set(before)) == 2
+
+
+def test_it_says_first_what_it_takes_and_asks(corpus):
+    said = called("reindex", "--dry-run").out
+    assert "To embed 3 articles in space" in said
+    assert "This would embed 3 articles anew in 1 space(s)" in said
+    assert called("reindex", "--dry-run", "--json").json["estimates"][0]["articles"] == 3
+    assert called("reindex").code == 3
+    assert not Task.objects.pending().exists()
+
+
+def test_it_is_refused_while_embedding_is_disabled(corpus):
+    switches.set_mode(Mode.DISABLED, actor="ada", reason="x")
+    modes.forget()
+    assert "embedding is disabled" in called("reindex", "--yes").sentence
+
+
+def file_of(space) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT relfilenode FROM pg_class WHERE relname = %s", [annindex.name_of(space)])
+        return int(cursor.fetchone()[0])
+
+
+def test_the_index_alone_is_built_anew_beside_the_one_that_answers(corpus, space, monkeypatch):
+    monkeypatch.setattr(annindex, "WANTED_FROM_ROWS", 2)
+    assert called("reindex", "--index-only", "--yes", "--json").json["indexes"] == [annindex.name_of(space)]
+    before = file_of(space)
+    assert "while the present one goes on answering" in called("reindex", "--index-only", "--dry-run").out
+    assert called("reindex", "--index-only", "--yes").code == 0
+    assert annindex.stands(space)
+    assert file_of(space) != before
+    assert not Task.objects.pending().exists()
+    annindex.drop(space)
+
+
+def test_a_small_space_wants_no_index():
+    make_space()
+    assert "No space has or wants an index" in called("reindex", "--index-only").out
