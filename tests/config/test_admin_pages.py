@@ -114,7 +114,7 @@ def test_a_list_takes_as_many_statements_for_forty_rows_as_for_one(admin_client,
 
 
 def statements_of(client, model) -> int:
-    """How many statements a list takes, but for those that a slow machine asks again: they are believed for a second."""
+    """How many statements a list takes, but for what is believed for a second: a slow machine asks it again."""
     with CaptureQueriesContext(connection) as queries:
         client.get(list_url(model))
     return sum(not re.search("queue_is_installed|FROM .?queue_state", query["sql"]) for query in queries)
