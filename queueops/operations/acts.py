@@ -18,6 +18,7 @@ from queueops.migration.scope import Scope
 from queueops.models import AuditLog, Operation, Priority, Status, Task, Verb
 from queueops.models.operation import BUSY, MOVED_ON, TAKEN
 from queueops.models.task import TaskQuerySet
+from queueops.operations import pace
 from queueops.operations.fragments import GUARD, LOCKED, RETIRED, UNHELD, WAITS_ALREADY, from_to, told
 from queueops.operations.undoing import UNDO
 from queueops.selection import Selection
@@ -124,12 +125,14 @@ SELECT id, '' FROM judged
 
 @dataclass(frozen=True)
 class Act:
-    """`statuses` are those of tasks it can be done to; `rings` says that workers have something to do afterwards."""
+    """`statuses` are those of tasks it can be done to; `rings` says that workers have something to do afterwards.
+    `seconds` is how long a batch should take: so long do others wait for its rows."""
 
     statuses: tuple[Status, ...]
     sql: str
     rings: bool = False
     can_be_undone: bool = True
+    seconds: float = pace.AIM_SECONDS
 
 
 ACTS = {
@@ -138,7 +141,8 @@ ACTS = {
     Verb.PRIORITIZE: Act(LIVE, _PRIORITIZE),
     Verb.CLEAR: Act(tuple(Status), _CLEAR),
     Verb.RELEASE: Act((Status.PROCESSING,), _RELEASE, rings=True, can_be_undone=False),
-    Verb.MIGRATE: Act((), "", rings=True),  # enqueue has its statement
+    # Its statement is that of enqueue. Nobody waits for a batch but who changes the very text of an article in it.
+    Verb.MIGRATE: Act((), "", rings=True, seconds=0.5),
     Verb.UNDO: Act(tuple(Status), UNDO, rings=True),
 }
 

@@ -1,7 +1,7 @@
 """How many rows a batch of a bulk act takes, so that nobody waits long for its locks; pure."""
 
 # A batch is one transaction: this long are its rows locked.
-_AIM_SECONDS = 0.1
+AIM_SECONDS = 0.1
 FIRST = 250
 MOST = 2_000
 # Below this a batch costs what a statement and a commit cost: on a machine that is slow just now, fewer rows save
@@ -11,9 +11,9 @@ _LEAST = 200
 _SHRINK = 4
 
 
-def next_size(size: int, seconds: float, most: int = MOST) -> int:
+def next_size(size: int, seconds: float, most: int = MOST, aim: float = AIM_SECONDS) -> int:
     """The size of the next batch after one of `size` rows took so long: at most doubled, and never above `most`."""
-    fitting = size * _AIM_SECONDS / max(seconds, 0.001)
+    fitting = size * aim / max(seconds, 0.001)
     return min(max(int(min(fitting, 2 * size)), _LEAST), most)
 
 

@@ -180,7 +180,8 @@ def _batch(operation: Operation, size: int, most: int, *, is_patient: bool) -> t
         if len(task_ids) > 1:
             return operation, pace.after_collision(len(task_ids))
         after = _commit(operation, task_ids, _pass_over, is_last=is_last)
-    return after, pace.next_size(size, time.monotonic() - began, most)
+    aim = acts.ACTS[Verb(operation.verb)].seconds
+    return after, pace.next_size(size, time.monotonic() - began, most, aim)
 
 
 def _commit(known: Operation, task_ids: list[int], act: Act, *, is_last: bool) -> Operation:
