@@ -26,14 +26,12 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from articles.models import Article
-from config.backups import making
-from config.backups.server import Server
 from embeddings.models import Space
 from embeddings.providers.errors import ErrorClass, ProviderError
 from queueops import modes, switches
 from queueops.models import Breaker, Mode, ProviderState, Status, Task, Worker
 from tests.providers import FakeProvider
-from tests.queueops.calling import called
+from tests.queueops.calling import Called, called
 from tests.queueops.making import make_article, make_space, make_tasks, make_worker
 
 ROOT = Path(__file__).parent.parent
@@ -83,17 +81,19 @@ def provider_process():
 
 
 @pytest.fixture
-def space(provider_process, settings):
+def space(db, provider_process, settings):
     """A serving space whose provider answers."""
     settings.OPENAI_BASE_URL = provider_process.url + "/v1"
     return make_space()
 
 
 @pytest.fixture(scope="module")
-def backup(django_db_setup, django_db_blocker, tmp_path_factory) -> Path:
-    """What BACKUP stands for."""
+def backed_up(django_db_setup, django_db_blocker, tmp_path_factory) -> Called:
+    """A backup, made once for all pages; what the command printed names its file."""
     with django_db_blocker.unblock():
-        return making.make(Server.of_settings(), tmp_path_factory.mktemp("backup"))
+        made = called("backup", "--to", str(tmp_path_factory.mktemp("backup")))
+    assert made.code == 0, made
+    return made
 
 
 def prepare(space: Space) -> dict[str, str]:
@@ -198,8 +198,13 @@ SCENES: dict[str, Callable[[Space], None]] = {
 class Shell:
     """Runs the commands of one page; remembers the newest operation, which OPERATION stands for."""
 
-    def __init__(self, placeholders: dict[str, str], folder: Path) -> None:
-        self.placeholders = placeholders | {"FILE": str(folder / "a-file"), "FOLDER": str(folder)}
+    def __init__(self, placeholders: dict[str, str], folder: Path, backed_up: Called) -> None:
+        self.backed_up = backed_up
+        self.placeholders = placeholders | {
+            "FILE": str(folder / "a-file"),
+            "FOLDER": str(folder),
+            "BACKUP": backed_up.out.rpartition(": ")[2].strip(),
+        }
         self.client = Client()
 
     def run(self, words: list[str]) -> str:
@@ -235,6 +240,9 @@ class Shell:
     def _manage(self, command: str, options: list[str]) -> str:
         assert command in get_commands(), f"there is no command {command}"
         verb = next((word for word in options if not word.startswith("-")), "")
+        if command == "backup":
+            parse(command, options)
+            return self.backed_up.out
         if {command, f"{command} {verb}"} & PARSED and not {"--dry-run", "--plan"} & set(options):
             parse(command, options)
             return ""
@@ -288,11 +296,10 @@ def demand_printed(wanted: str, printed: str) -> None:
         assert any(map(pattern(line).fullmatch, lines)), f"{line!r} is not among:\n{printed}"
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_everything_on_a_page_works_and_prints_what_the_page_says(page, space, backup, tmp_path, settings):
+def test_everything_on_a_page_works_and_prints_what_the_page_says(page, space, backed_up, tmp_path, settings):
     settings.DATA_DIR = tmp_path
-    shell = Shell(prepare(space) | {"BACKUP": str(backup)}, tmp_path)
+    shell = Shell(prepare(space), tmp_path, backed_up)
     if scene := SCENES.get(page.stem):
         scene(space)
     printed = ""
@@ -376,7 +383,8 @@ def test_an_option_that_a_command_does_not_take_is_noticed():
         parse("migrate", ["--no-such-option"])
 
 
-def test_a_command_that_is_refused_is_noticed(db, tmp_path):
-    make_space()
+def test_a_command_that_is_refused_is_noticed(space, tmp_path, backed_up):
     with pytest.raises(AssertionError, match="say which tasks"):
-        Shell({}, tmp_path).run(["./dev", "manage", "queue_admin", "cancel", "--yes", "--why", "a test"])
+        Shell({}, tmp_path, backed_up).run(
+            ["./dev", "manage", "queue_admin", "cancel", "--yes", "--why", "a test"]
+        )
