@@ -87,7 +87,8 @@ def _problems(path: str, method: str, operation: dict[str, Any]) -> dict[int, An
         found |= _WITH_SLUG
     if "_id}" in path:
         found |= _WITH_ID
-        found |= _ON_ACT if method == "post" else {}
+    if method == "post" and "/queue/" in path:
+        found |= _ON_ACT
     if "requestBody" in operation:
         found |= _WITH_BODY
     if any(parameter["name"] == "If-Match" for parameter in operation["parameters"]):

@@ -1,5 +1,7 @@
 """What operators do to tasks over HTTP: each act is an operation, worked off for a bounded time in its request."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -11,6 +13,7 @@ from ninja.errors import HttpError
 from queueops import operations
 from queueops.models import Operation, Task, Verb
 from queueops.models import Status as TaskStatus
+from queueops.models.operation import MOVED_ON
 from queueops.operations import OperationError
 from queueops.rest import answers
 from queueops.rest.answers import ActReply
@@ -70,10 +73,8 @@ def _add_operations(router: Router) -> None:
     )
     def undo(request: HttpRequest, operation_id: UUID, why: Undo) -> Status[ActReply]:
         operation_or_404(operation_id)
-        try:
+        with _refusals():
             undone = operations.undoable(operation_id)
-        except OperationError as error:
-            raise HttpError(409, str(error)) from error
         return _act(request, Verb.UNDO, why, Selection(), undoes=undone)
 
     @router.post(
@@ -81,20 +82,18 @@ def _add_operations(router: Router) -> None:
     )
     def resume(request: HttpRequest, operation_id: UUID) -> Status[ActReply]:
         operation_or_404(operation_id)
-        try:
-            return _carried_out(operations.resumable(operation_id))
-        except OperationError as error:
-            raise HttpError(409, str(error)) from error
+        with _refusals():
+            resumed = operations.resumable(operation_id)
+        return _carried_out(resumed)
 
     @router.post(
         "/operations/{operation_id}/stop", response=answers.OperationView, summary="End it where it stands"
     )
     def stop(request: HttpRequest, operation_id: UUID) -> answers.OperationView:
         operation_or_404(operation_id)
-        try:
-            return answers.told(operations.stop(operation_id, actor=actor(request)))
-        except OperationError as error:
-            raise HttpError(409, str(error)) from error
+        with _refusals():
+            stopped = operations.stop(operation_id, actor=actor(request))
+        return answers.told(stopped)
 
 
 def _selected(chosen: Filter) -> Selection:
@@ -127,9 +126,19 @@ def _act_on_one(request: HttpRequest, verb: Verb, task_id: int, why: Why) -> Sta
         )
     begun = operations.begin(verb, Selection(ids=(task_id,)), actor=actor(request), reason=why.reason)
     reply = _carried_out(begun)
-    if reply.value["operation"] and (skips := reply.value["operation"]["skips"]):
-        raise HttpError(409, f"task {task_id} was not {verb.acted}: {next(iter(skips))}")
+    done = reply.value["operation"]
+    if done and done["state"] == "done" and not done["changed"]:
+        raise HttpError(409, f"task {task_id} was not {verb.acted}: {next(iter(done['skips']), MOVED_ON)}")
     return reply
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What an operation does not allow as it stands is a conflict."""
+    try:
+        yield
+    except OperationError as error:
+        raise HttpError(409, str(error)) from error
 
 
 def _or(words: list[str]) -> str:
@@ -137,5 +146,6 @@ def _or(words: list[str]) -> str:
 
 
 def _carried_out(operation: Operation) -> Status[ActReply]:
-    done = operations.carry_out(operation, seconds=SECONDS)
+    with _refusals():
+        done = operations.carry_out(operation, seconds=SECONDS)
     return Status(202 if done.is_running else 200, answers.acted(done))

@@ -9,6 +9,7 @@ from queueops.rest import acting
 from queueops.selection import Selection
 from tests.factories import Api, body, make_token, problem
 from tests.queueops.making import make_space, make_tasks, make_worker
+from tests.together import another_session
 
 pytestmark = pytest.mark.django_db
 WHY = {"reason": "the key was renewed"}
@@ -176,6 +177,18 @@ def test_an_operation_that_was_interrupted_is_stopped(api, space):
     assert body(api.post(f"/queue/operations/{begun.pk}/stop"))["state"] == "cancelled"
     assert statuses() == ["pending"]
     problem(api.post(f"/queue/operations/{begun.pk}/stop"), 409)
+
+
+def test_an_operation_that_another_process_carries_out_is_a_conflict(api, space):
+    make_tasks(1, space)
+    begun = operations.begin(Verb.CANCEL, Selection(), actor="ada", reason="a test")
+    with another_session() as other:
+        other.execute(
+            "SELECT pg_advisory_lock(hashtext('queueops.operations'), hashtext(%s))", [str(begun.pk)]
+        )
+        document = problem(api.post(f"/queue/operations/{begun.pk}/resume"), 409)
+    assert "another process" in document["detail"]
+    assert statuses() == ["pending"]
 
 
 def test_what_was_no_act_on_tasks_cannot_be_undone(api):
