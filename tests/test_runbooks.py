@@ -296,7 +296,7 @@ def demand_printed(wanted: str, printed: str) -> None:
         assert any(map(pattern(line).fullmatch, lines)), f"{line!r} is not among:\n{printed}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [INDEX, *PAGES], ids=lambda page: page.stem)
 def test_everything_on_a_page_works_and_prints_what_the_page_says(page, space, backed_up, tmp_path, settings):
     settings.DATA_DIR = tmp_path
     shell = Shell(prepare(space), tmp_path, backed_up)
