@@ -19,7 +19,7 @@ from queueops import actors, drain, explain, health, installed, modes, receivers
 from queueops.health import Condition
 from queueops.models import Mode, QueueState
 from queueops.pulse import Pulse
-from tests.factories import Api, body
+from tests.factories import Api, body, problem
 from tests.queueops.calling import queue_admin
 from tests.queueops.conftest import provider, provider_process, space  # noqa: F401  fixtures
 from tests.queueops.making import make_article
@@ -108,6 +108,11 @@ def test_the_api_saves_reads_explains_and_searches(no_queue, django_capture_on_c
     assert body(api.get(f"/articles/{made['slug']}"))["embedding"]["state"] == "embedded"
     assert "embedded in 1 passage" in body(api.get(f"/articles/{made['slug']}/embedding"))["why"]
     assert body(api.post("/search", {"query": "tin"}))["results"]
+
+
+def test_the_api_of_the_queue_tells_how_it_stands_and_what_is_missing(no_queue, clean_cache):
+    assert body(Api().get("/queue"))["installed"] is False
+    assert "manage.py migrate" in problem(Api().get("/queue/tasks"), 503)["detail"]
 
 
 @pytest.mark.parametrize(("is_queue_wanted", "condition"), [(True, "degraded"), (False, "ok")])

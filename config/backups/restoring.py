@@ -192,6 +192,10 @@ def restore(of: Server, planned: Plan, tell: Tell = lambda step: None) -> None:
             reader.kill()
             with suppress(BrokenPipeError):
                 writer.stdin.close()
+        except BaseException:
+            reader.kill()
+            writer.kill()  # the server takes back what was not committed
+            raise
         said = writer.stderr.read().decode(errors="replace")
     if writer.returncode or reader.returncode:
         raise BackupError(f"nothing was changed: {_reason(said, reader.returncode)}")

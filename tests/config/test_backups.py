@@ -131,6 +131,20 @@ def test_a_restore_that_cannot_be_finished_changes_nothing(whole, target):
         assert session.execute("SELECT DISTINCT title FROM articles").fetchall() == [("kept",)]
 
 
+def test_a_restore_that_is_cut_off_changes_nothing(whole, target):
+    restored(target, whole)
+    execute(target, "UPDATE articles SET title = 'kept'")
+
+    def stop(table: str) -> None:
+        if table == "embedding_tasks":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        restoring.restore(target, restoring.plan(target, whole), tell=stop)
+    with target.connect() as session:
+        assert session.execute("SELECT DISTINCT title FROM articles").fetchall() == [("kept",)]
+
+
 def test_tables_in_use_are_not_waited_for_without_end(whole, target, monkeypatch):
     restored(target, whole)
     monkeypatch.setattr(restoring, "_ATTEMPTS", 1)
