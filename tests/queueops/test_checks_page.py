@@ -1,4 +1,4 @@
-"""docs/checks.md has each command that checks, drills and repairs, with its options and JSON keys as they really are."""
+"""docs/checks.md has each command that checks, drills and repairs, with its options and JSON keys as they are."""
 
 import re
 from argparse import SUPPRESS
