@@ -25,7 +25,7 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.test import Client
 
-from articles.models import Article
+from articles.models import Article, ArticleVersion
 from embeddings.models import Space
 from embeddings.providers.errors import ErrorClass, ProviderError
 from queueops import modes, switches
@@ -160,7 +160,9 @@ def lose_tasks(_: Space) -> None:
 
 
 def leave_one_article(_: Space) -> None:
+    """And that was written yesterday, and changed now."""
     Article.objects.exclude(slug="a-title").delete()
+    ArticleVersion.objects.filter(version_number=1).update(created_at=Now() - timedelta(days=1))
 
 
 def embed_an_article(_: Space) -> None:
