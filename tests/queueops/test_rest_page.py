@@ -1,0 +1,37 @@
+"""docs/queue-api.md has every route below /api/queue and no other, and what it names exists."""
+
+import re
+from pathlib import Path
+
+from config.api import api
+from queueops.management.commands.queue_admin import FAMILIES
+from queueops.rest import acting
+from queueops.rest.fields import MAX_IDS, Filter
+
+PAGE = (Path(__file__).parent.parent.parent / "docs/queue-api.md").read_text()
+
+
+def test_the_page_has_every_route_and_no_other():
+    described = {
+        f"{method.upper()} {path}"
+        for path, operations in api.get_openapi_schema()["paths"].items()
+        for method in operations
+        if path.startswith("/api/queue")
+    }
+    assert set(re.findall(r"^\| `([A-Z]+ /[^`]+)` \|", PAGE, re.MULTILINE)) == described
+
+
+def test_each_route_names_verbs_that_there_are():
+    verbs = {verb.name for family in FAMILIES for verb in family}
+    cells = re.findall(r"^\| `[A-Z]+ /.* \| ([^|]+) \|$", PAGE, re.MULTILINE)
+    named = {verb for cell in cells for verb in re.findall(r"`([^`]+)`", cell)}
+    assert named
+    assert named <= verbs
+
+
+def test_the_page_tells_the_filter_and_its_bounds():
+    acts = PAGE[PAGE.index("## Acts") :]
+    assert [name for name in Filter.model_fields if f"`{name}`" not in acts and f'"{name}"' not in acts] == []
+    assert f"{MAX_IDS:,} at most" in acts
+    assert acting.SECONDS == 5.0
+    assert "works for five seconds" in acts
