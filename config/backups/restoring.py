@@ -228,6 +228,8 @@ def _reason(said: str, reader: int | None) -> str:
     errors = [line.partition("ERROR:")[2].strip() for line in said.splitlines() if "ERROR:" in line]
     if any("lock timeout" in error or "deadlock" in error for error in errors):
         return "the tables are in use; stop the workers and the web server, then restore again"
+    if errors and "create extension" in errors[0]:
+        return f"{errors[0]}: let a superuser run CREATE EXTENSION in this database once"
     if errors:
         return errors[0]
     return said.strip() or f"pg_restore ended with {reader}"
