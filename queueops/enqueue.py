@@ -7,6 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 from django.db.models import TextChoices
+from psycopg.types.json import Jsonb
 
 from articles import prepared
 from articles.models import Article
@@ -43,7 +44,7 @@ _IS_HELD = """(SELECT true FROM embedding_tasks held WHERE held.article_id = a.i
 _ENQUEUE = f"""
 INSERT INTO embedding_tasks (article_id, slug, space_id, priority, max_attempts, source_version, content_hash, metadata)
 SELECT a.id, a.slug, s.id, %(priority)s::text, %(max_attempts)s::int, a.version_number, a.content_hash,
-       jsonb_strip_nulls(jsonb_build_object('reason', %(reason)s::text, 'operation', %(operation)s::text))
+       %(metadata)s::jsonb
 FROM articles a CROSS JOIN embedding_spaces s
 WHERE a.id = ANY(%(articles)s::bigint[]) AND s.state <> 'retired'
   AND NOT {coverage.IS_CURRENT_SQL} AND {_IS_HELD} IS NULL
@@ -55,7 +56,8 @@ ON CONFLICT (article_id, space_id) WHERE status = 'pending' DO UPDATE SET
                     THEN EXCLUDED.priority ELSE embedding_tasks.priority END,
     attempts = 0, error_class = '', error_message = '',
     metadata = CASE WHEN embedding_tasks.metadata->>'reason' = 'migration'
-                    THEN EXCLUDED.metadata ELSE embedding_tasks.metadata END
+                    THEN (embedding_tasks.metadata - 'operation') || EXCLUDED.metadata
+                    ELSE embedding_tasks.metadata END
 """  # noqa: S608  the only text put in is our own
 
 
@@ -96,7 +98,7 @@ def enqueue(
     """
     values = {
         "articles": list(article_ids),
-        "operation": operation and str(operation),
+        "metadata": Jsonb({"reason": reason.value} | ({"operation": str(operation)} if operation else {})),
         **_common(reason, priority),
     }
     with connection.cursor() as cursor:

@@ -21,10 +21,12 @@ from queueops.migration import adoption, analysis, rollback, run
 from queueops.migration.adoption import Adopted, AdoptionError, Column
 from queueops.migration.scope import Found, Scope
 from queueops.models import Mode, Operation, Priority, QueueState
-from queueops.operations import OperationError, pace
+from queueops.operations import OperationError
 
 family = Family("Migrating")
 
+# a batch of it only adds rows: see Verb.MIGRATE in operations/acts.py
+_MOST_A_BATCH = 5_000
 _FORWARD = "add --forward to go back to queued mode and let the workers go on"
 
 
@@ -76,10 +78,10 @@ def _run_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--batch-size",
-        type=arguments.whole(1, pace.MOST),
-        default=pace.MOST,
+        type=arguments.whole(1, _MOST_A_BATCH),
+        default=_MOST_A_BATCH,
         metavar="N",
-        help=f"articles a transaction at most, up to {pace.MOST:,}; it finds its own size below that",
+        help=f"articles a transaction at most, up to {_MOST_A_BATCH:,}; it finds its own size below that",
     )
     parser.add_argument(
         "--adopt",

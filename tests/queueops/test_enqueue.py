@@ -113,8 +113,7 @@ def test_whether_an_article_is_in_work_is_one_probe_of_its_tasks(space):
         cursor.execute("ANALYZE")
     articles = list(Article.objects.values_list("pk", flat=True)[:100])
     for some in (articles[:1], articles):
-        arguments = {"articles": some, "priority": "low", "max_attempts": 3, "reason": "edit"}
-        arguments["operation"] = None
+        arguments = {"articles": some, "priority": "low", "max_attempts": 3, "metadata": '{"reason": "edit"}'}
         plan = plan_of(_ENQUEUE, arguments)
         assert "Index Scan using embedding_tasks_article on embedding_tasks held" in plan, plan
         assert "Seq Scan on embedding_tasks" not in plan, plan

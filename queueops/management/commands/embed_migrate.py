@@ -21,7 +21,7 @@ _HELP = ("-h", "--help", "--version")
 class Command(queue_admin.Command):
     help = (
         "Queues the articles that have no vectors; says before what that takes, and can take it back. Without a verb "
-        "it runs. docs/commands.md has each verb's JSON keys and exit codes."
+        "it runs. docs/migrating.md has each verb's options and JSON keys."
     )
     families = (migrating.family,)
 
