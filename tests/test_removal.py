@@ -55,6 +55,7 @@ def test_the_queue_goes_and_comes_back_and_no_save_fails(processes, database):
 
         dry = shell.do("remove_queue", "--dry-run", "--json").json
         assert dry["rows"]["embedding_tasks"] > 0
+        assert dry["behind"] > 0
         refused = shell.do("remove_queue")
         assert (refused.code, "nobody to ask" in refused.error) == (3, True)
 

@@ -12,12 +12,14 @@ from django.db import DatabaseError, InterfaceError
 from config.backups import making, server
 from config.backups.problems import BackupError
 from config.backups.server import Server
+from embeddings import coverage
+from embeddings.models import Space
 from queueops import installed, switches
 from queueops.desk.exits import Exit, Refused
 from queueops.desk.frame import Desk
 from queueops.desk.verbs import Verb, no_arguments
 
-_KEYS = ("dry_run", "rows", "backup", "is_removed")
+_KEYS = ("dry_run", "rows", "behind", "backup", "is_removed")
 
 
 class Command(BaseCommand):
@@ -55,12 +57,20 @@ class Command(BaseCommand):
             ) from error
 
     def _remove(self, desk: Desk, *, yes: bool, dry_run: bool, options: dict[str, Any]) -> None:
-        fields: dict[str, Any] = {"dry_run": dry_run, "rows": {}, "backup": None, "is_removed": False}
+        fields: dict[str, Any] = {
+            "dry_run": dry_run,
+            "rows": {},
+            "behind": 0,
+            "backup": None,
+            "is_removed": False,
+        }
         if not installed.look():
             desk.answer(fields | {"is_removed": True}, "There is no queue to remove.")
             return
         with Server.of_settings().connect() as session:
             fields["rows"] = server.count(session, server.queue_tables())
+        space = Space.objects.serving()
+        fields["behind"] = coverage.behind(space).count() if space else 0
         rows = sum(fields["rows"].values())
         lost = "are lost for good" if options["no_backup"] else "a backup keeps"
         deed = f"stop the queue and drop its {len(fields['rows'])} tables with {rows:,} rows, which {lost}"
@@ -73,12 +83,13 @@ class Command(BaseCommand):
             desk.show(f"The queue is kept in {fields['backup']}")
         switches.emergency_stop(actor=desk.actor, reason="the queue is being removed")
         call_command("migrate", "queueops", "zero", interactive=False, verbosity=0)
-        desk.answer(fields | {"is_removed": True}, *_farewell(fields["backup"]))
+        desk.answer(fields | {"is_removed": True}, *_farewell(fields["backup"], fields["behind"]))
 
 
-def _farewell(backup: str | None) -> list[str]:
+def _farewell(backup: str | None, behind: int) -> list[str]:
     back = f", and manage.py restore {backup} --yes its rows" if backup else ""
+    left = f" {behind:,} articles are found by words until they are saved again." if behind else ""
     return [
-        "The queue is gone. Articles, search and pages go on; a save embeds in its request.",
+        f"The queue is gone. Articles, search and pages go on; a save embeds in its request.{left}",
         f"manage.py migrate brings its tables back{back}; then start the workers.",
     ]
