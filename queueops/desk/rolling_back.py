@@ -1,5 +1,6 @@
 """The verbs `rollback_plan` and `rollback_drill`: the ways back written down, and walked on a scratch database."""
 
+import contextlib
 import dataclasses
 import json
 from argparse import SUPPRESS, ArgumentParser
@@ -52,8 +53,8 @@ def walk_drill(desk: Desk, *, dry_run: bool, inside: bool) -> Exit:
         )
         return Exit.OK
     steps = []
-    with keyboard.ending_in_order():
-        for step in drill.run():
+    with keyboard.ending_in_order(), contextlib.closing(drill.run()) as walked:
+        for step in walked:
             steps.append(step)
             desk.show(_line(step))
     passed = all(step.result is not Result.FAIL for step in steps)

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import psycopg
 from django.conf import settings
@@ -20,7 +20,7 @@ def names() -> list[str]:
     return [step.__name__.replace("_", " ") for step in walk.STEPS]
 
 
-def run() -> Iterator[Step]:
+def run() -> Generator[Step]:
     """Walks every step on a scratch database with a fake provider, and drops that database however it ends."""
     try:
         with scratch.database() as database, scratch.provider() as provider:
@@ -31,7 +31,7 @@ def run() -> Iterator[Step]:
         yield Step(_PREPARE, Result.FAIL, f"{said}; the database's user must be allowed to create databases")
 
 
-def _walked(environment: dict[str, str]) -> Iterator[Step]:
+def _walked(environment: dict[str, str]) -> Generator[Step]:
     """The steps as the process inside tells them, a JSON object a line."""
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "rollback_drill", INSIDE, "--json"]
     process = subprocess.Popen(

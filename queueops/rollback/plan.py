@@ -51,16 +51,16 @@ def _disable(now: Snapshot) -> Way:
         "Background embedding slows the system down, or must stand still for a while.",
         [
             "# a save embeds in its own request, workers stand still:",
-            'manage.py queue_admin mode synchronous --reason "WHY"',
-            'manage.py queue_admin stop --reason "WHY"',
+            './dev manage queue_admin mode synchronous --reason "WHY"',
+            './dev manage queue_admin stop --reason "WHY"',
             "# or, in an emergency, take from the workers what they hold too:",
-            'manage.py queue_admin emergency-stop --reason "WHY"',
+            './dev manage queue_admin emergency-stop --reason "WHY"',
             "# or embed nothing at all; searches answer by words:",
-            'manage.py queue_admin mode disabled --reason "WHY"',
+            './dev manage queue_admin mode disabled --reason "WHY"',
         ],
-        ["manage.py queue_admin status", "manage.py embed_check compatibility --dry-run"],
+        ["./dev manage queue_admin status", "./dev manage queue_admin health"],
         "Nothing. What waits keeps waiting; what is saved while disabled is found by the sweep afterwards.",
-        [f'manage.py queue_admin mode {back} --reason "WHY"', "manage.py queue_admin start"],
+        [f'./dev manage queue_admin mode {back} --reason "WHY"', "./dev manage queue_admin start"],
     )
 
 
@@ -69,11 +69,11 @@ def _configuration() -> Way:
         "Configuration rollback",
         "New settings do harm.",
         [
-            "manage.py embed_check config",
+            "./dev manage embed_check config",
             "# put the former values back where the processes get their environment, and restart them",
-            "manage.py embed_check all",
+            "./dev manage embed_check all",
         ],
-        ["manage.py embed_check config", "manage.py queue_admin health"],
+        ["./dev manage embed_check config", "./dev manage queue_admin health"],
         "Nothing: tasks and vectors do not depend on settings, except for the provider (see below).",
         ["# set the new values again and restart"],
     )
@@ -84,11 +84,11 @@ def _migration() -> Way:
     return Way(
         "Migration rollback",
         "Bringing the existing corpus into the queue overloads something or fails in numbers.",
-        ["manage.py embed_migrate rollback --confirm"],
-        ["manage.py queue_admin status", "manage.py queue_admin operations"],
+        ["./dev manage embed_migrate rollback --confirm"],
+        ["./dev manage queue_admin status", "./dev manage queue_admin operations"],
         f"The place in the queue of what the migration queued and nobody has embedded yet ({_number(queued)} tasks). "
         "Vectors that it made stay.",
-        ["manage.py embed_migrate run --forward"],
+        ["./dev manage embed_migrate run --forward"],
     )
 
 
@@ -99,18 +99,21 @@ def _provider() -> Way:
         "Provider rollback",
         "The embedding service is unreliable, refuses the key, or gives poor vectors.",
         [
-            'manage.py queue_admin pause --reason "WHY"',
+            './dev manage queue_admin pause --reason "WHY"',
             f"# vectors of two models cannot be compared: go back to a server that has {same}",
             "# EMBEDDING_PROVIDER, OPENAI_BASE_URL, OPENAI_API_KEY, OLLAMA_BASE_URL: former values, then restart",
-            "manage.py embed_check provider",
-            'manage.py queue_admin breaker --reset --reason "WHY"',
+            "./dev manage embed_check provider",
+            './dev manage queue_admin breaker --reset --reason "WHY"',
             "# what failed while the provider was bad:",
-            'manage.py queue_admin retry --newer-than 1h --status failed --reason "WHY"',
-            "manage.py queue_admin resume",
+            './dev manage queue_admin retry --newer-than 1h --status failed --reason "WHY"',
+            "./dev manage queue_admin resume",
         ],
-        ["manage.py embed_check provider", "manage.py queue_admin breaker"],
-        "Nothing, with the same model. If its vectors were wrong, make them again: manage.py reindex",
-        ["# the newer values again, restart, and:", 'manage.py queue_admin breaker --reset --reason "WHY"'],
+        ["./dev manage embed_check provider", "./dev manage queue_admin breaker"],
+        "Nothing, with the same model. If its vectors were wrong, make them again: ./dev manage reindex",
+        [
+            "# the newer values again, restart, and:",
+            './dev manage queue_admin breaker --reset --reason "WHY"',
+        ],
     )
 
 
@@ -119,18 +122,18 @@ def _removal() -> Way:
         "Complete removal",
         "The queue is to go. Articles, search, and embedding in the request stay.",
         [
-            'manage.py queue_admin emergency-stop --reason "WHY"',
-            "manage.py queue_admin export --output queue-state.jsonl",
-            "manage.py backup",
-            'manage.py queue_admin clear --all --confirm --why "WHY"',
-            "# drops the tables, once they are backed up; manage.py migrate queueops zero drops them and asks nothing:",
-            "manage.py remove_queue --yes",
+            './dev manage queue_admin emergency-stop --reason "WHY"',
+            "./dev manage queue_admin export --output queue-state.jsonl",
+            "./dev manage backup",
+            './dev manage queue_admin clear --all --confirm --why "WHY"',
+            "# drops the tables, once they are backed up (migrate queueops zero drops them and asks nothing):",
+            "./dev manage remove_queue --yes",
             "# remove the EMBEDDING_QUEUE_…, EMBEDDING_WORKER_… and EMBEDDING_CLEANUP_… settings; stop the workers",
         ],
-        ["manage.py embed_check provider", "curl http://HOST:PORT/health"],
+        ["./dev manage embed_check provider", f"curl http://{settings.HOST}:{settings.PORT}/health"],
         "Every task, the audit log, the metrics, and the workers' brakes; the backup has them. "
         "SEMANTIC_SEARCH_ENABLED=false also ends search by meaning.",
-        ["manage.py migrate", "manage.py queue_admin import queue-state.jsonl", "# start the workers"],
+        ["./dev manage migrate", "./dev manage queue_admin import queue-state.jsonl", "# start the workers"],
     )
 
 
@@ -182,9 +185,9 @@ def _settings() -> str:
 
 def _before() -> str:
     commands = [
-        "manage.py backup",
-        "manage.py queue_admin export --output queue-state.jsonl",
-        "manage.py rollback_drill",
+        "./dev manage backup",
+        "./dev manage queue_admin export --output queue-state.jsonl",
+        "./dev manage rollback_drill",
         "# keep a copy of the environment's file, if there is one",
     ]
     return f"## Before anything else\n\n{_shell(commands)}\n"
@@ -213,10 +216,10 @@ _END = """## Afterwards
 
 - [ ] the application starts, and `/health` answers
 - [ ] articles can be made, read, changed and deleted
-- [ ] nothing is embedded that should not be: `manage.py queue_admin status`
+- [ ] nothing is embedded that should not be: `./dev manage queue_admin status`
 - [ ] saves answer as fast as before
 - [ ] no errors of the queue in the logs
-- [ ] the rows are whole: `manage.py embed_check invariants`
+- [ ] the rows are whole: `./dev manage embed_check invariants`
 - [ ] searches find what they should
 """
 

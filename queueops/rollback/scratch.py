@@ -30,10 +30,10 @@ def name() -> str:
 def database() -> Iterator[str]:
     """Makes the scratch database, in place of one that a killed drill left; it is dropped however this ends. Gives its
     address. Raises psycopg.Error where it cannot be made."""
-    with _server() as session:
-        _drop(session)
-        session.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name())))
     try:
+        with _server() as session:
+            _drop(session)
+            session.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name())))
         yield address(connection.settings_dict)
     finally:
         with _server() as session:

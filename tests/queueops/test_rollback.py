@@ -2,6 +2,9 @@
 
 import re
 import shlex
+import signal
+import subprocess
+import sys
 
 import psycopg
 import pytest
@@ -15,6 +18,9 @@ from queueops.rollback import drill, plan, scratch, walk
 from queueops.rollback.step import Broken, Result
 from tests.queueops.calling import called
 from tests.queueops.making import make_article, make_space
+from tests.waiting import wait_until
+
+GENEROUS = 60.0
 
 
 def databases() -> set[str]:
@@ -25,7 +31,7 @@ def databases() -> set[str]:
 
 def commands(text: str) -> list[str]:
     blocks = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
-    return [row for block in blocks for row in block.splitlines() if row.startswith("manage.py ")]
+    return [row for block in blocks for row in block.splitlines() if row.startswith("./dev manage ")]
 
 
 @pytest.mark.django_db
@@ -37,7 +43,7 @@ def test_the_plan_tells_of_this_installation_and_no_secret():
     assert "| mode | synchronous (the settings ask for queued); not paused |" in text
     assert "| articles | 1, of which 0 are found by their present text |" in text
     assert "openai/fake-embed v100 (serving)" in text
-    assert "manage.py queue_admin mode synchronous --reason" in text
+    assert "./dev manage queue_admin mode synchronous --reason" in text
     assert django_settings.AUTH_TOKEN not in text
     assert [f"## {n}. {way.title}" in text for n, way in enumerate(plan.ways(snapshot.take()), 1)] == [
         True
@@ -51,7 +57,7 @@ def test_every_command_of_the_plan_can_be_said():
     rows = commands(plan.write())
     assert len(rows) > 20
     for row in rows:
-        _, command, *words = shlex.split(row)
+        _, _, command, *words = shlex.split(row)
         app = known[command]
         instance = load_command_class(app, command) if isinstance(app, str) else app
         instance.create_parser("manage.py", command).parse_args(words)
@@ -84,6 +90,22 @@ def test_a_leftover_scratch_database_is_replaced_and_dropped_even_when_the_drill
         with pytest.raises(KeyboardInterrupt), scratch.database():
             assert scratch.name() in databases()
             boom()
+    assert scratch.name() not in databases()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_drill_that_is_killed_in_the_middle_drops_its_database():
+    here = scratch.address(connection.settings_dict).replace(scratch.name(), connection.settings_dict["NAME"])
+    drilling = subprocess.Popen(
+        [sys.executable, "manage.py", "rollback_drill"],
+        env=scratch.environment(here, "http://127.0.0.1:9/v1"),
+        cwd=django_settings.BASE_DIR,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(lambda: scratch.name() in databases(), GENEROUS, "the scratch database")
+    drilling.terminate()
+    assert drilling.wait(GENEROUS) == 128 + signal.SIGTERM
     assert scratch.name() not in databases()
 
 
