@@ -374,6 +374,15 @@ def test_the_index_has_every_page():
     assert sorted(set(re.findall(r"\]\(([\w-]+\.md)\)", INDEX.read_text()))) == [page.name for page in PAGES]
 
 
+def test_the_index_quotes_sentences_that_the_code_says():
+    code = (ROOT / "queueops/health.py").read_text()
+    rows = INDEX.read_text().partition("| you see |")[2].partition("\n\n")[0].splitlines()[2:]
+    quoted = [quote for row in rows for quote in re.findall(r"`([^`]+ [^`]+)`", row.split("|")[1])]
+    assert len(quoted) > 5
+    pieces = [piece.strip() for quote in quoted for piece in quote.split("…")]
+    assert not [piece for piece in pieces if piece not in code]
+
+
 def test_a_line_that_was_not_printed_is_noticed():
     with pytest.raises(AssertionError, match="3 tasks cleared"):
         demand_printed("3 tasks cleared", "4 tasks cancelled")
