@@ -1,7 +1,7 @@
 """Which tasks an operator means: a filter that shell, REST and admin give alike, and that an operation keeps."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -46,6 +46,11 @@ class Selection:
     def is_everything(self) -> bool:
         """Whether nothing was given."""
         return self == Selection()
+
+    def or_only(self, status: Status) -> Self:
+        """What is meant where neither tasks nor a status are named, by an act that is mostly done to this status."""
+        is_open = not self.statuses and self.ids is None
+        return replace(self, statuses=(status.value,)) if is_open else self
 
     def tasks(self, now: datetime | Now) -> TaskQuerySet:
         """The tasks as of `now`: ages and leases are judged by this moment, however often it is asked."""

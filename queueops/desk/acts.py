@@ -1,7 +1,6 @@
 """Verbs that do something to many tasks: retry, cancel, prioritize, clear, reset-stuck, and undo."""
 
 from argparse import ArgumentParser
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -32,9 +31,7 @@ def _retry_arguments(parser: ArgumentParser) -> None:
     keys=KEYS,
 )
 def retry(desk: Desk, **options: Any) -> Exit:
-    selection = choosing.chosen(options)
-    if not selection.statuses and selection.ids is None:  # what was cancelled, was meant to be
-        selection = replace(selection, statuses=(Status.FAILED.value,))
+    selection = choosing.chosen(options).or_only(Status.FAILED)  # what was cancelled, was meant to be
     return act(desk, Verb.REQUEUE, selection, options)
 
 

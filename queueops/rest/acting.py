@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -37,7 +36,7 @@ def add_routes(router: Router) -> None:
 def _add_bulk(router: Router) -> None:
     @router.post("/retry", response=_REPLIES, summary="Let failed tasks wait again; cancelled ones if named")
     def retry(request: HttpRequest, act: Act) -> Status[ActReply]:
-        return _act(request, Verb.REQUEUE, act, _usually(act.filter, TaskStatus.FAILED))
+        return _act(request, Verb.REQUEUE, act, _selected(act.filter).or_only(TaskStatus.FAILED))
 
     @router.post("/cancel", response=_REPLIES, summary="Cancel tasks that wait or are in work")
     def cancel(request: HttpRequest, act: Act) -> Status[ActReply]:
@@ -53,8 +52,10 @@ def _add_bulk(router: Router) -> None:
         summary="Cancel what waits; with `status` or `all`, remove what has ended",
     )
     def clear(request: HttpRequest, act: Act) -> Status[ActReply]:
-        chosen = _selected(act.filter) if act.filter.all else _usually(act.filter, TaskStatus.PENDING)
-        return _act(request, Verb.CLEAR, act, chosen)
+        chosen = _selected(act.filter)
+        return _act(
+            request, Verb.CLEAR, act, chosen if act.filter.all else chosen.or_only(TaskStatus.PENDING)
+        )
 
 
 def _add_single(router: Router) -> None:
@@ -98,13 +99,6 @@ def _add_operations(router: Router) -> None:
 
 def _selected(chosen: Filter) -> Selection:
     return chosen.selection(tuple(chosen.ids) or None)
-
-
-def _usually(chosen: Filter, status: TaskStatus) -> Selection:
-    """What is meant where neither a status nor tasks are named."""
-    selection = _selected(chosen)
-    is_open = not selection.statuses and selection.ids is None
-    return replace(selection, statuses=(status.value,)) if is_open else selection
 
 
 def _act(
