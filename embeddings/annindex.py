@@ -73,6 +73,13 @@ def rebuild(space: Space) -> bool:
         return cursor is not None
 
 
+def drop_of_empty(space: Space) -> None:
+    """Removes the index of a space that is empty, within the transaction that gives it another width."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP INDEX IF EXISTS {name_of(space)}")
+    _usable.pop(space.pk, None)
+
+
 def stands(space: Space) -> bool:
     """Whether a valid index is there right now."""
     return _state(space) is True

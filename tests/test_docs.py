@@ -7,7 +7,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-SETTINGS = re.compile(r'env\.(?:text|secret|flag|integer|choice|http_url|redis_url|database)\(\s*"([A-Z_]+)"')
+SETTINGS = re.compile(
+    r'env\.(?:text|secret|flag|integer|choice|http_url|redis_url|database|prices)\(\s*"([A-Z_]+)"'
+)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -2,10 +2,10 @@
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from articles.models import Article
-from embeddings import coverage, spaces
+from embeddings import annindex, coverage, spaces
 from embeddings.catalogue import spec_of
 from embeddings.models import Space
 from tests.queueops.making import make_article, make_space
@@ -32,6 +32,21 @@ def test_changed_settings_change_a_space_that_is_still_empty(settings):
     settings.EMBEDDING_PROVIDER, settings.EMBEDDING_MODEL = "openai", "text-embedding-3-small"
     spaces.ensure_first()
     assert (Space.objects.get().model, Space.objects.get().dimensions) == ("text-embedding-3-small", 1536)
+
+
+def test_changed_settings_take_the_old_index_from_a_space_that_was_emptied(settings):
+    Space.objects.all().delete()
+    spaces.ensure_first()
+    space = Space.objects.get()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"CREATE INDEX {annindex.name_of(space)} ON article_embeddings"
+            f" USING hnsw ((embedding::{annindex.column_type(space)}) vector_cosine_ops) WHERE space_id = {space.pk}"
+        )
+    assert annindex.stands(space)
+    settings.EMBEDDING_PROVIDER, settings.EMBEDDING_MODEL = "openai", "text-embedding-3-small"
+    spaces.ensure_first()
+    assert not annindex.stands(space)
 
 
 def test_changed_settings_leave_a_space_with_vectors_alone(settings):
