@@ -43,7 +43,7 @@ GIVE_WAY = """
 
 
 class Migration(migrations.Migration):
-    dependencies = [("queueops", "0007_sign")]
+    dependencies = [("queueops", "0008_sign")]
     operations = [
         migrations.RunSQL(TIDY.replace("{give_way}", GIVE_WAY), TIDY.replace("{give_way}", ""))
     ]
