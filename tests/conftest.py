@@ -1,6 +1,7 @@
 """What every test may count on: a clean cache, and a process that remembers nothing of the test before."""
 
 import pytest
+from _pytest.nodeid import coerce_node_id
 from django.core.cache import cache
 
 from embeddings.providers import registry
@@ -25,3 +26,13 @@ def clean_cache():
     cache.clear()
     yield
     cache.clear()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Gives each test that schemathesis makes of one function an id: of those with the same, only one would run."""
+    for item in items:
+        if hasattr(item, "operation_label") and item.parent:
+            item._id = coerce_node_id(f"{item.parent.nodeid}::{item.name}")
+    ids = [item.nodeid for item in items]
+    assert len(set(ids)) == len(ids), f"tests share an id: {sorted(i for i in set(ids) if ids.count(i) > 1)}"
