@@ -11,7 +11,7 @@ from redis import ConnectionPool
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from config import env, lending, logs
+from config import env, logs, pooling
 from config.instance import kept_secret
 from config.stack import paths
 from config.unfold import UNFOLD as UNFOLD
@@ -53,7 +53,7 @@ if env.flag("DATABASE_POOL", True):
         "timeout": 3,
         # Whoever asks after an outage gets a connection: left to its growing pauses, the pool stays away as long again.
         "reconnect_timeout": 2,
-        "check": lending.check,
+        "check": pooling.check,
     }
 _database["OPTIONS"] |= {"application_name": f"vectorpress@{socket.gethostname()}"[:63]}
 _database["OPTIONS"] |= {

@@ -1,7 +1,9 @@
 """Options that many verbs share, under the same names with the same meaning."""
 
+import json
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
+from typing import Any
 
 
 def add_reason(
@@ -26,6 +28,30 @@ def add_limit(parser: ArgumentParser, default: int, most: int = 1_000) -> None:
         metavar="N",
         help=f"how many, {most:,} at most (default: {default})",
     )
+
+
+def add_article_filter(parser: ArgumentParser) -> None:
+    """`--filter`, which may be repeated, given to the verb as `filters`."""
+    parser.add_argument(
+        "--filter",
+        dest="filters",
+        type=_article_filter,
+        action="append",
+        default=[],
+        metavar="JSON|SLUG",
+        help="only articles whose metadata contains this JSON object, or whose slug begins so; both may be given",
+    )
+
+
+def _article_filter(text: str) -> dict[str, Any] | str:
+    """A JSON object is metadata, anything else the beginning of a slug."""
+    if not text.startswith("{"):
+        return text
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is no JSON object: {error}") from error
+    return dict(found)
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:

@@ -48,7 +48,7 @@ def emergency_stop(desk: Desk, *, reason: str) -> None:
     done = switches.emergency_stop(actor=desk.actor, reason=reason or "emergency stop from the command line")
     desk.answer(
         vars(done),
-        f"stopped: {done.workers:,} workers, and {done.released:,} tasks were taken back and wait again "
+        f"stopped; workers: {done.workers:,}; tasks taken back, which wait again: {done.released:,} "
         f"(operation {done.operation})",
         "When all is well: manage.py queue_admin start",
     )

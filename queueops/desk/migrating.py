@@ -1,7 +1,6 @@
 """The verbs of `manage.py embed_migrate`: what a migration would take, the run, and the way back."""
 
 import dataclasses
-import json
 import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterable
@@ -31,15 +30,7 @@ _FORWARD = "add --forward to go back to queued mode and let the workers go on"
 
 
 def _scope_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--filter",
-        dest="filters",
-        type=article_filter,
-        action="append",
-        default=[],
-        metavar="JSON|SLUG",
-        help="only articles whose metadata contains this JSON object, or whose slug begins so; both may be given",
-    )
+    arguments.add_article_filter(parser)
     parser.add_argument("--only-failed", action="store_true", help="only articles that were given up")
     parser.add_argument(
         "--limit", type=arguments.whole(1, 10**9), metavar="N", help="so many articles at most"
@@ -295,17 +286,6 @@ def _said(now: rollback.Standing) -> str:
     paused = "the workers are paused" if now.is_paused else "the workers are not paused"
     left = f"{now.left:,} tasks of the migration are left" if now.left else "no task of the migration is left"
     return f"the mode is {now.mode}, {paused}, {left}"
-
-
-def article_filter(text: str) -> dict[str, Any] | str:
-    """The type of an option: a JSON object is metadata, anything else the beginning of a slug."""
-    if not text.startswith("{"):
-        return text
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise ArgumentTypeError(f"{text!r} is no JSON object: {error}") from error
-    return dict(found)
 
 
 def percent(text: str) -> float:

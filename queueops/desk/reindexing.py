@@ -10,7 +10,6 @@ from queueops import modes, reindexing
 from queueops.desk import arguments, estimating
 from queueops.desk.exits import Exit, Refused
 from queueops.desk.frame import Desk
-from queueops.desk.migrating import article_filter
 from queueops.desk.tables import line
 from queueops.desk.verbs import Family
 from queueops.migration import analysis
@@ -22,15 +21,7 @@ family = Family("Reindexing")
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--filter",
-        dest="filters",
-        type=article_filter,
-        action="append",
-        default=[],
-        metavar="JSON|SLUG",
-        help="only articles whose metadata contains this JSON object, or whose slug begins so",
-    )
+    arguments.add_article_filter(parser)
     parser.add_argument(
         "--index-only", action="store_true", help="build the approximate index anew; embed nothing"
     )
@@ -81,7 +72,7 @@ def _embed(desk: Desk, scope: Scope, *, yes: bool, dry_run: bool, reason: str) -
             steps.advance(count)
     desk.answer(
         fields | {"articles": done, "tasks": queued, "operation": operation},
-        line(f"{queued:,} tasks for {done:,} articles wait (operation {operation})."),
+        line(f"Articles: {done:,}; tasks that wait for them: {queued:,} (operation {operation})."),
         line(
             "Watch them: manage.py queue_admin monitor. Stop it: manage.py queue_admin cancel --task-reason reindex"
         ),
