@@ -28,11 +28,14 @@ def clean_cache():
     cache.clear()
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(trylast=True)  # after pytest-django, which puts tests without a database last
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Gives each test that schemathesis makes of one function an id: of those with the same, only one would run."""
+    """Tests that schemathesis makes of one function get an id each: of those with the same, only one would run.
+
+    Files marked as long come first, so that no process begins one when all others have ended."""
     for item in items:
         if hasattr(item, "operation_label") and item.parent:
             item._id = coerce_node_id(f"{item.parent.nodeid}::{item.name}")
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
     ids = [item.nodeid for item in items]
     assert len(set(ids)) == len(ids), f"tests share an id: {sorted(i for i in set(ids) if ids.count(i) > 1)}"

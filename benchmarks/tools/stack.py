@@ -30,6 +30,8 @@ from config.stack.valkey import ValkeyServer
 
 DIMENSIONS = 384
 TOKEN = "benchmark-token"
+PROCESSES = int(os.environ.get("BENCHMARK_PROCESSES", 2))
+"""Web processes, and worker processes where a benchmark does not say: as `./dev up` has them, fewer for a quick try."""
 _PREFIXES = ("EMBEDDING_", "OPENAI_", "OLLAMA_", "SEMANTIC_", "WEB_", "API_", "PUBLIC_", "LOCAL_EMBEDDER_")
 _BOOT_SECONDS = 60.0
 _WORKERS = "SELECT count(*) FROM embedding_worker_status"
@@ -79,7 +81,7 @@ class Stack:
         return self._web.process.last_words()
 
     @contextlib.contextmanager
-    def workers(self, processes: int = 2, threads: int = 4, batch: int = 0) -> Iterator[Service]:
+    def workers(self, processes: int = PROCESSES, threads: int = 4, batch: int = 0) -> Iterator[Service]:
         """Worker processes, started and idle; `batch` 0 leaves its size to the product."""
         with override_settings(EMBEDDING_CONCURRENT_WORKERS=processes, EMBEDDING_WORKER_THREADS=threads):
             service = members.workers()
@@ -202,6 +204,7 @@ def _settings(data_dir: Path, provider: Provider) -> dict[str, str]:
         "PORT": str(free_port()),
         "AUTH_TOKEN": TOKEN,
         "API_RATE_LIMIT": "0",
+        "WEB_PROCESSES": str(PROCESSES),
         "EMBEDDING_PROVIDER": "openai",
         "EMBEDDING_MODEL": "fake-embed",
         "EMBEDDING_DIMENSIONS": str(DIMENSIONS),

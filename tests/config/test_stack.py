@@ -16,6 +16,7 @@ from tests.config.living import free_port
 from tests.config.stacks import Stack
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.long
 SECONDS_TO_STOP = 5.0
 
 
