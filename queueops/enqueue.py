@@ -38,16 +38,20 @@ _LANES = {
 # An article whose current text has its vectors needs no task, nor does one for whose current text and version a worker
 # holds a task: that brings them, or goes back to waiting by itself. Asked as IS_CURRENT_SQL is, and for its reason.
 # Who joins what a migration has queued takes it over: a migration that is rolled back must not take an edit with it.
-_IS_HELD = """(SELECT true FROM embedding_tasks held WHERE held.article_id = a.id AND held.space_id = s.id
-               AND held.status = 'processing' AND held.lease_expires_at > statement_timestamp()
-               AND held.content_hash = a.content_hash AND held.source_version = a.version_number LIMIT 1)"""
+# An edit that overtakes a task which embeds anew goes on with that: the passages that stayed have old vectors still.
+# The status is asked of what was found: in the WHERE, it would have every held task read while there seem to be few.
+_HELD = """(SELECT bool_or(t.metadata ? 'anew') FILTER (WHERE t.status = 'processing') AS is_anew,
+                   bool_or(t.content_hash = a.content_hash AND t.source_version = a.version_number
+                           AND t.lease_expires_at > statement_timestamp())
+                       FILTER (WHERE t.status = 'processing') AS is_same
+            FROM embedding_tasks t WHERE t.article_id = a.id AND t.space_id = s.id)"""
 _ENQUEUE = f"""
 INSERT INTO embedding_tasks (article_id, slug, space_id, priority, max_attempts, source_version, content_hash, metadata)
 SELECT a.id, a.slug, s.id, %(priority)s::text, %(max_attempts)s::int, a.version_number, a.content_hash,
-       %(metadata)s::jsonb
-FROM articles a CROSS JOIN embedding_spaces s
+       CASE WHEN held.is_anew THEN %(metadata)s::jsonb || '{{"anew": true}}' ELSE %(metadata)s::jsonb END
+FROM articles a CROSS JOIN embedding_spaces s CROSS JOIN LATERAL {_HELD} AS held
 WHERE a.id = ANY(%(articles)s::bigint[]) AND s.state <> 'retired'
-  AND NOT {coverage.IS_CURRENT_SQL} AND {_IS_HELD} IS NULL
+  AND NOT {coverage.IS_CURRENT_SQL} AND held.is_same IS NOT TRUE
 ORDER BY a.id, s.id
 ON CONFLICT (article_id, space_id) WHERE status = 'pending' DO UPDATE SET
     slug = EXCLUDED.slug, source_version = EXCLUDED.source_version, content_hash = EXCLUDED.content_hash,

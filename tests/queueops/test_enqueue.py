@@ -106,16 +106,17 @@ def test_a_held_task_about_an_earlier_version_of_the_same_text_does_not_count(he
     assert statuses() == ["pending", "processing", "processing"]
 
 
-def test_whether_an_article_is_in_work_is_one_probe_of_its_tasks(space):
+@pytest.mark.parametrize("in_statistics", [0, 200])
+def test_whether_an_article_is_in_work_is_one_probe_of_its_tasks(space, in_statistics):
     make_tasks(800, space, Status.COMPLETED)
-    make_tasks(200, space, Status.PROCESSING)
+    make_tasks(in_statistics, space, Status.PROCESSING)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     articles = list(Article.objects.values_list("pk", flat=True)[:100])
     for some in (articles[:1], articles):
         arguments = {"articles": some, "priority": "low", "max_attempts": 3, "metadata": '{"reason": "edit"}'}
         plan = plan_of(_ENQUEUE, arguments)
-        assert "Index Scan using embedding_tasks_article on embedding_tasks held" in plan, plan
+        assert "Index Scan using embedding_tasks_article on embedding_tasks t" in plan, plan
         assert "Seq Scan on embedding_tasks" not in plan, plan
 
 

@@ -7,7 +7,7 @@ from articles.models import Article
 from embeddings import annindex
 from embeddings.models import ArticleEmbedding
 from embeddings.search import search
-from queueops import modes, switches
+from queueops import claims, modes, switches
 from queueops.drain import drain
 from queueops.models import AuditLog, Mode, Task
 from tests.queueops.calling import called
@@ -116,3 +116,17 @@ def test_the_index_alone_is_built_anew_beside_the_one_that_answers(corpus, space
 def test_a_small_space_wants_no_index():
     make_space()
     assert "No space has or wants an index" in called("reindex", "--index-only").out
+
+
+def test_an_edit_that_overtakes_it_embeds_the_passages_that_stayed_anew_too(space, worker, provider):
+    first, last = "The first passage stays. " * 30, "The last one stays, too. " * 30
+    article = make_article("Long", f"{first}\n\n{'In the middle. ' * 60}\n\n{last}")
+    drain(worker.pk, seconds=10)
+    called("reindex", "--yes")
+    provider.config(reset=True)
+    claims.claim_due(space, 1, worker.pk, worker.name)
+    article.content = f"{first}\n\n{'Another middle. ' * 60}\n\n{last}"
+    article.save()
+    drain(worker.pk, seconds=10)
+    assert article.embeddings.count() > 2
+    assert provider.stats()["texts"] == article.embeddings.count()
