@@ -11,7 +11,7 @@ from queueops.desk.frame import Desk
 from queueops.desk.tables import line, table
 from queueops.desk.verbs import Family
 from queueops.models import Operation, Priority, Status, Verb
-from queueops.operations import OperationError, Preview, pace
+from queueops.operations import OperationError, Preview
 from queueops.selection import Selection
 
 family = Family("Acting on many tasks")
@@ -113,7 +113,7 @@ def act(desk: Desk, verb: Verb, selection: Selection, options: dict[str, Any], *
     return tell(desk, carry_out(desk, begun, options["batch_size"]))
 
 
-def carry_out(desk: Desk, operation: Operation, batch_size: int = pace.MOST) -> Operation:
+def carry_out(desk: Desk, operation: Operation, batch_size: int | None = None) -> Operation:
     """With a bar on a terminal. Raises Refused, with the words that resume it, on Ctrl-C."""
     try:
         with desk.progress(operation.message, operation.total) as bar:

@@ -19,13 +19,13 @@ from queueops.desk.verbs import Family
 from queueops.migration import adoption, analysis, rollback, run
 from queueops.migration.adoption import Adopted, AdoptionError, Column
 from queueops.migration.scope import Found, Scope
-from queueops.models import Mode, Operation, Priority, QueueState
+from queueops.models import Mode, Operation, Priority, QueueState, Verb
 from queueops.operations import OperationError
+from queueops.operations.acts import ACTS
 
 family = Family("Migrating")
 
-# a batch of it only adds rows: see Verb.MIGRATE in operations/acts.py
-_MOST_A_BATCH = 5_000
+_MOST_A_BATCH = ACTS[Verb.MIGRATE].most
 _FORWARD = "add --forward to go back to queued mode and let the workers go on"
 
 

@@ -126,13 +126,16 @@ SELECT id, '' FROM judged
 @dataclass(frozen=True)
 class Act:
     """`statuses` are those of tasks it can be done to; `rings` says that workers have something to do afterwards.
-    `seconds` is how long a batch should take: so long do others wait for its rows."""
+    `seconds` is how long a batch should take: so long do others wait for its rows; `breath` is how long they get in
+    between. `most` is how many rows a batch has at most."""
 
     statuses: tuple[Status, ...]
     sql: str
     rings: bool = False
     can_be_undone: bool = True
     seconds: float = pace.AIM_SECONDS
+    breath: float = pace.BREATH_SECONDS
+    most: int = pace.MOST
 
 
 ACTS = {
@@ -142,7 +145,7 @@ ACTS = {
     Verb.CLEAR: Act(tuple(Status), _CLEAR),
     Verb.RELEASE: Act((Status.PROCESSING,), _RELEASE, rings=True, can_be_undone=False),
     # Its statement is that of enqueue. Nobody waits for a batch but who changes the very text of an article in it.
-    Verb.MIGRATE: Act((), "", rings=True, seconds=0.5),
+    Verb.MIGRATE: Act((), "", rings=True, seconds=0.5, breath=0.0, most=10_000),
     Verb.UNDO: Act(tuple(Status), UNDO, rings=True),
 }
 

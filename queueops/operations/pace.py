@@ -2,6 +2,8 @@
 
 # A batch is one transaction: this long are its rows locked.
 AIM_SECONDS = 0.1
+# Between batches others get what they have waited for.
+BREATH_SECONDS = 0.02
 FIRST = 250
 MOST = 2_000
 # Below this a batch costs what a statement and a commit cost: on a machine that is slow just now, fewer rows save

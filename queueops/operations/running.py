@@ -19,8 +19,6 @@ from queueops.selection import Selection
 type Progress = Callable[[int, int], object]
 type Act = Callable[[Operation, Sequence[int]], dict[int, str]]
 
-# Between batches others get what they have waited for.
-_BREATH_SECONDS = 0.02
 # While all that is left is locked by somebody else, it is tried again every so often, until for so long none came free.
 _WAIT_SECONDS = 0.1
 _PATIENCE_SECONDS = 10.0
@@ -84,24 +82,27 @@ def carry_out(
     operation: Operation,
     *,
     progress: Progress | None = None,
-    batch_size: int = pace.MOST,
+    batch_size: int | None = None,
     seconds: float = float("inf"),
 ) -> Operation:
     """Works until the operation is done or somebody stops it; answers the row as it is then.
 
-    `progress` is told (tasks handled, of how many) after each batch; a batch never has more than `batch_size` tasks.
+    `progress` is told (tasks handled, of how many) after each batch; a batch never has more than `batch_size` tasks,
+    nor more than are good for the act.
     After `seconds` no further batch is begun.
     Whatever interrupts it leaves an operation that `resume` goes on with. Raises OperationError when another process
     is at it.
     """
     with _attended(operation):
-        size, moved_at = min(pace.FIRST, batch_size), time.monotonic()
+        kind = acts.ACTS[Verb(operation.verb)]
+        most = min(batch_size or kind.most, kind.most)
+        size, moved_at = min(pace.FIRST, most), time.monotonic()
         until = moved_at + seconds
         operation.refresh_from_db()
         while operation.is_running:
             before = operation.standing
             is_patient = time.monotonic() < moved_at + _PATIENCE_SECONDS
-            operation, size = _batch(operation, size, batch_size, is_patient=is_patient)
+            operation, size = _batch(operation, size, most, is_patient=is_patient)
             has_moved = operation.standing != before
             if has_moved:
                 moved_at = time.monotonic()
@@ -110,11 +111,13 @@ def carry_out(
             if time.monotonic() >= until:
                 break
             if operation.is_running:
-                time.sleep(_BREATH_SECONDS if has_moved else _WAIT_SECONDS)
+                time.sleep(kind.breath if has_moved else _WAIT_SECONDS)
     return operation
 
 
-def resume(operation_id: UUID, *, progress: Progress | None = None, batch_size: int = pace.MOST) -> Operation:
+def resume(
+    operation_id: UUID, *, progress: Progress | None = None, batch_size: int | None = None
+) -> Operation:
     """Goes on with an operation that was interrupted. Raises OperationError when there is nothing to go on with."""
     return carry_out(resumable(operation_id), progress=progress, batch_size=batch_size)
 
