@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -12,7 +12,7 @@ from articles.models import Article
 from articles.schemas import EmbeddingState, State
 from embeddings.models import Space
 from queueops import health, installed, modes, providers, standstill
-from queueops.models import Mode, Status
+from queueops.models import Mode, Operation, Status
 from queueops.standstill import Brakes, Task
 
 # A worker says that it lives every five seconds.
@@ -111,8 +111,8 @@ def forget() -> None:
 
 def explain(article: Article) -> dict[str, Any]:
     """One article in every space that receives it, and `why` a search by meaning does (not) find it."""
-    now = brakes()
     standings = list(_read(_ALL, [article.pk]))
+    now = replace(brakes(), is_staged=_is_staged(article, standings))
     served = next((standing for standing in standings if standing.is_serving), None)
     return {
         "slug": article.slug,
@@ -180,9 +180,19 @@ def _why_behind(standing: Standing, brakes: Brakes) -> str:
             return f"task {task.id} was cancelled. Requeue it to embed the article."
         case _ if not brakes.installed:
             return "it was not embedded when it was saved, and the queue is not installed. Save it again."
+        case _ if brakes.is_staged:
+            return "a migration has left it for a later stage. To queue it: manage.py embed_migrate run"
         case _:
             seconds = settings.EMBEDDING_WORKER_INTERVAL / 1000
             return f"no task asks for its current text; the sweep, every {seconds:g} s, will make one."
+
+
+def _is_staged(article: Article, standings: Sequence[Standing]) -> bool:
+    """Whether the sweep leaves the article alone: see recovery.enqueue_drift."""
+    if not installed.is_there() or any(each.task or each.can_be_found for each in standings):
+        return False
+    began = Operation.objects.stage_began()
+    return began is not None and article.created_at <= began
 
 
 def _short(standing: Standing, mode: Mode) -> EmbeddingState:

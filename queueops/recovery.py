@@ -11,7 +11,7 @@ from embeddings import annindex
 from embeddings.models import Space, SpaceState
 from queueops import doorbell, failpoints, modes, workers
 from queueops.enqueue import Reason, enqueue
-from queueops.models import AuditLog, Level, Mode, Task
+from queueops.models import AuditLog, Level, Mode, Operation, Task
 
 _BATCH = 1_000
 _DRIFT_SECONDS = 60.0
@@ -98,7 +98,8 @@ UPDATE embedding_tasks t SET
 FROM waiting WHERE t.id = waiting.id
 """
 # An article that is behind is enqueued unless a task already works for it, or one was parked or cancelled over just
-# this text: what an operator or the provider has ended is not begun again behind their back.
+# this text: what an operator or the provider has ended is not begun again behind their back. Nor is what a migration in
+# stages has left for later, which nothing has touched yet.
 _DRIFTED = """
 SELECT a.id FROM articles a
 WHERE NOT EXISTS (SELECT 1 FROM article_embeddings e WHERE e.article_id = a.id AND e.space_id = %(space)s
@@ -107,6 +108,9 @@ WHERE NOT EXISTS (SELECT 1 FROM article_embeddings e WHERE e.article_id = a.id A
                   AND (t.status IN ('pending', 'processing')
                        OR (t.status IN ('failed', 'cancelled') AND t.content_hash = a.content_hash)))
   AND a.updated_at < statement_timestamp() - %(grace)s * interval '1 second'
+  AND (%(stage)s::timestamptz IS NULL OR a.created_at > %(stage)s
+       OR EXISTS (SELECT FROM article_embeddings e WHERE e.article_id = a.id)
+       OR EXISTS (SELECT FROM embedding_tasks t WHERE t.article_id = a.id))
 ORDER BY a.id LIMIT %(limit)s
 """
 
@@ -198,10 +202,12 @@ def enqueue_drift() -> int:
     """Enqueues articles whose text changed without anybody saying so (plain SQL, fixtures); answers how many."""
     # a save enqueues for itself, in its own transaction: only what is older than one can have been missed
     grace = settings.EMBEDDING_WORKER_INTERVAL / 1000
+    stage = Operation.objects.stage_began()
     count = 0
     for space in Space.objects.receiving():
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_DRIFTED, {"space": space.pk, "grace": grace, "limit": _BATCH})
+            wanted = {"space": space.pk, "grace": grace, "stage": stage, "limit": _BATCH}
+            cursor.execute(_DRIFTED, wanted)
             ids = [article_id for (article_id,) in cursor.fetchall()]
             count += enqueue(ids, Reason.DRIFT) if ids else 0
     return count

@@ -48,6 +48,7 @@ class Brakes:
     stopped: int = 0
     spent: Mapping[str, str] = field(default_factory=dict)
     installed: bool = True  # the queue is
+    is_staged: bool = False  # a migration has left the article for a later stage
 
 
 def why(task: Task, provider: str, brakes: Brakes) -> str:

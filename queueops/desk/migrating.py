@@ -219,6 +219,8 @@ def _tell(desk: Desk, plan: _Plan, done: Operation, adopted: Adopted | None, sec
     told += [line(f"{count:,} not: {why}") for why, count in done.skips.items()]
     if adopted:
         told.insert(0, line(_adopted(adopted)))
+    if done.is_stage:
+        told.append(line("The other articles wait for the next run; until then no sweep takes them up"))
     if done.state == "done":
         told.append(line("Workers do the rest: manage.py queue_admin monitor, or wait-for-completion", "dim"))
     else:

@@ -72,6 +72,7 @@ def _new(scope: Scope, actor: str, reason: str, priority: str) -> Operation:
         priority=priority,
         total=found.articles,
         last_id=found.last_id,
+        is_stage=scope != Scope() and Scope().find().articles > found.articles,
     )
     operation.attend()
     return operation

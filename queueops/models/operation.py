@@ -3,6 +3,7 @@
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Self
 
 from django.contrib.postgres.fields import ArrayField
@@ -59,6 +60,15 @@ class OperationQuerySet(models.QuerySet["Operation"]):
     def running(self) -> Self:
         return self.filter(status=OperationStatus.RUNNING)
 
+    def stage_began(self) -> datetime | None:
+        """When the newest migration began, if it was one of several stages or was stopped: of what was there then,
+        the sweep leaves alone what no task has ever been for."""
+        migrations = self.filter(verb=Verb.MIGRATE).exclude(scope__has_key="only_failed")
+        newest = migrations.newest_first().first()
+        if newest and (newest.is_stage or newest.status == OperationStatus.CANCELLED):
+            return newest.started_at
+        return None
+
 
 # Held by the session that carries the operation out, so it is gone the moment that process is.
 _LOCK = "hashtext('queueops.operations'), hashtext(%s)"
@@ -103,6 +113,9 @@ class Operation(models.Model):
     cursor = models.BigIntegerField(default=0, db_default=0)
     last_id = models.BigIntegerField(default=0, db_default=0)
     passed_over = ArrayField(models.BigIntegerField(), default=list, blank=True)
+    is_stage = models.BooleanField(
+        default=False, db_default=False, help_text="a migration that leaves articles to the next one"
+    )
     started_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True, blank=True)

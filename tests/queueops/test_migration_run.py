@@ -9,7 +9,7 @@ import pytest
 
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
-from queueops import modes, operations, switches
+from queueops import explain, modes, operations, recovery, switches
 from queueops.enqueue import Reason, enqueue
 from queueops.migration import run
 from queueops.migration.scope import Scope
@@ -104,6 +104,58 @@ def test_each_stage_queues_its_share_of_the_whole_until_all_is_queued():
     make_corpus(10)
     counts = [embed_migrate("--yes", "--stage=40%", "--json").json["changed"] for _ in range(4)]
     assert counts == [4, 4, 2, 0]
+
+
+@pytest.fixture
+def no_grace(settings):
+    """The search for drift waits for nobody's transaction."""
+    settings.EMBEDDING_WORKER_INTERVAL = 0
+
+
+@pytest.mark.parametrize(
+    "partly", [["--stage=40%"], ["--limit=4"], ["--filter=old-000"]], ids=["stage", "limit", "filter"]
+)
+def test_the_sweep_leaves_alone_what_a_stage_has_left(no_grace, partly):
+    articles = make_corpus(10)
+    said = embed_migrate("--yes", *partly).out
+    assert "wait for the next run; until then no sweep takes them up" in said
+    queued = Task.objects.count()
+    assert 0 < queued < 10
+    assert recovery.enqueue_drift() == 0
+    left = Article.objects.filter(tasks=None)[0]
+    assert explain.explain(left)["why"] == (
+        "Not found by meaning: a migration has left it for a later stage. To queue it: manage.py embed_migrate run"
+    )
+    assert embed_migrate("--yes").code == 0
+    assert Task.objects.count() == len(articles)
+    assert Operation.objects.stage_began() is None
+
+
+def test_what_comes_after_a_stage_and_what_changes_is_still_found_by_the_sweep(no_grace):
+    articles = make_corpus(4)
+    embed_migrate("--yes", "--stage=50%")
+    late = make_corpus(1, first=100)
+    Task.objects.update(status="completed", outcome="embedded")
+    assert recovery.enqueue_drift() == 3
+    drifted = Task.objects.filter(metadata__reason="drift").values_list("article_id", flat=True)
+    assert set(drifted) == {articles[0].pk, articles[1].pk, late[0].pk}
+
+
+def test_the_last_stage_leaves_nothing_to_wait(space):
+    make_corpus(4)
+    embed_migrate("--yes", "--stage=50%")
+    assert "no sweep" not in embed_migrate("--yes", "--stage=50%").out
+    assert Operation.objects.stage_began() is None
+
+
+def test_what_a_stopped_run_has_left_waits_for_the_next(space):
+    make_corpus(4)
+    with run.begun(Scope(), actor="ada", reason="all") as operation:
+        assert Operation.objects.stage_began() is None
+        operations.stop(operation.pk, actor="bob")
+    assert recovery.enqueue_drift() == 0
+    embed_migrate("--yes", "--only-failed")
+    assert recovery.enqueue_drift() == 0
 
 
 def test_a_limit_queues_the_first_and_the_next_run_the_others():
