@@ -5,19 +5,34 @@ than it works. A plan that is kept is one for the tables as they were: a stateme
 does not belong here, since a scan that was right for a page is kept while the table grows to a million rows.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
+_PREPARED_AFTER = 5  # times, as psycopg has it by default
 
-def cursor() -> CursorWrapper:
+
+@contextmanager
+def cursor() -> Iterator[CursorWrapper]:
     """A cursor as `connection.cursor()` gives, with its errors and its log, whose values travel beside the statement.
 
-    A statement that repeats is prepared (after `prepare_threshold` times, config/settings.py). Its parameters need
-    casts wherever the server could not tell their types.
+    A statement that repeats is prepared. Its parameters need casts wherever the server could not tell their types.
     """
     connection.ensure_connection()
-    plain: Any = psycopg.Cursor(connection.connection)
-    return connection.make_debug_cursor(plain) if connection.queries_logged else connection.make_cursor(plain)
+    session: Any = connection.connection
+    plain: Any = psycopg.Cursor(session)
+    # Only in here: else the driver would keep the text of the last hundred statements of Django's, contents included.
+    session.prepare_threshold = _PREPARED_AFTER
+    try:
+        with (
+            connection.make_debug_cursor(plain)
+            if connection.queries_logged
+            else connection.make_cursor(plain) as made
+        ):
+            yield made
+    finally:
+        session.prepare_threshold = None

@@ -56,9 +56,6 @@ if env.flag("DATABASE_POOL", True):
         "check": pooling.check,
     }
 _database["OPTIONS"] |= {"application_name": f"vectorpress@{socket.gethostname()}"[:63]}
-_database["OPTIONS"] |= {
-    "prepare_threshold": 5
-}  # for the cursors of articles/prepared.py; Django's never prepare
 _database["CONN_MAX_AGE"] = 0
 DATABASES: dict[str, dict[str, Any]] = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -1,6 +1,8 @@
 """Saving articles: their versions, their slugs, and several people at once."""
 
+import gc
 import threading
+import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
@@ -81,6 +83,21 @@ def test_an_article_and_its_version_are_one_statement_that_the_server_plans_once
             "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%article_versions%'"
         )
         assert cursor.fetchone() == (1,)
+
+
+def test_a_connection_keeps_no_text_that_was_saved_through_it():
+    article = saved()
+    tracemalloc.start()
+    try:
+        for number in range(30):
+            article.content = str(number) * 100_000
+            article.save()
+        article.content = ""
+        gc.collect()
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 1_000_000
 
 
 def test_new_text_makes_a_version_and_new_metadata_does_not():
