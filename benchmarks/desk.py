@@ -135,7 +135,9 @@ def _seconds(words: list[str]) -> float:
 def peak(words: list[str]) -> float:
     """Peak memory of a process in MiB."""
     # by way of a small process: what one is started from counts as its memory too
-    told = subprocess.run([sys.executable, "-I", "-S", "-c", _PEAK, *words], stdout=subprocess.PIPE, check=True)
+    told = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", _PEAK, *words], stdout=subprocess.PIPE, check=True
+    )
     code, size = map(int, told.stdout.split())
     if code not in {0, 1, 2}:
         raise RuntimeError(f"{' '.join(words)} exited with {code}")
