@@ -41,6 +41,7 @@ class Breach:
 # What Python's str.strip removes, and so what the chunker takes for nothing.
 _BLANK = "".join(filter(str.isspace, map(chr, range(0x3001))))
 
+# Times that plain SQL can set are told as text: Python has no infinity among its own.
 INVARIANTS = (
     Invariant(
         "task_is_one",
@@ -54,7 +55,7 @@ INVARIANTS = (
         "processing_is_leased",
         "A task is in work, but lacks the lease, the token or the name of who holds it: no sweep brings it back.",
         """
-        SELECT id AS task, claimed_by, claim_token, lease_expires_at FROM embedding_tasks
+        SELECT id AS task, claimed_by, claim_token, lease_expires_at::text FROM embedding_tasks
         WHERE status = 'processing' AND (lease_expires_at IS NULL OR claim_token IS NULL OR claimed_by = '')
         """,
     ),
@@ -62,8 +63,27 @@ INVARIANTS = (
         "only_processing_is_leased",
         "A task that nobody works on still has a lease or a token: whoever held it could still write.",
         """
-        SELECT id AS task, status, claim_token, lease_expires_at FROM embedding_tasks
+        SELECT id AS task, status, claim_token, lease_expires_at::text FROM embedding_tasks
         WHERE status <> 'processing' AND (lease_expires_at IS NOT NULL OR claim_token IS NOT NULL)
+        """,
+    ),
+    Invariant(
+        "turn_comes",
+        "A task waits for a time, or is held by a lease, that is over a year away: no worker and no sweep takes it up.",
+        """
+        SELECT id AS task, status, scheduled_at::text, lease_expires_at::text FROM embedding_tasks
+        WHERE CASE status WHEN 'pending' THEN scheduled_at WHEN 'processing' THEN lease_expires_at END
+              > statement_timestamp() + interval '1 year'
+        """,
+    ),
+    Invariant(
+        "retired_is_empty",
+        "A task has waited in a retired space for over an hour: no worker claims there, and no sweep has ended it.",
+        """
+        SELECT t.id AS task, s.id AS space, t.created_at::text, s.retired_at::text
+        FROM embedding_tasks t JOIN embedding_spaces s ON s.id = t.space_id
+        WHERE t.status = 'pending' AND s.state = 'retired'
+          AND GREATEST(t.created_at, s.retired_at) < statement_timestamp() - interval '1 hour'
         """,
     ),
     Invariant(
@@ -106,9 +126,9 @@ INVARIANTS = (
         FROM embedding_tasks t JOIN (
             SELECT task_id,
                 max(id) FILTER (WHERE message LIKE 'task parked (%%' OR message LIKE '%%the task is failed now'
-                                   OR message IN ('tasks cancelled', 'tasks cleared')
+                                   OR message IN ('tasks cancelled', 'tasks cleared', 'tasks failed')
                                    OR message = 'tasks put back' AND is_parked) AS parked,
-                max(id) FILTER (WHERE message = 'tasks requeued'
+                max(id) FILTER (WHERE message IN ('tasks requeued', 'tasks completed')
                                    OR message = 'tasks put back' AND NOT is_parked) AS requeued
             FROM embedding_audit_logs,
                 coalesce(metadata->'after'->>'status' IN ('failed', 'cancelled'), false) AS is_parked
@@ -205,7 +225,7 @@ INVARIANTS = (
         "nothing_is_under_way",
         "A task still waits or is in work, so this is no rest: wait for it, or ask without --at-rest.",
         """
-        SELECT id AS task, status, scheduled_at, lease_expires_at, error_class FROM embedding_tasks
+        SELECT id AS task, status, scheduled_at::text, lease_expires_at::text, error_class FROM embedding_tasks
         WHERE status IN ('pending', 'processing')
         """,
         at_rest=True,

@@ -19,7 +19,17 @@ from queueops.models import AuditLog, Operation, Priority, Status, Task, Verb
 from queueops.models.operation import BUSY, MOVED_ON, TAKEN
 from queueops.models.task import TaskQuerySet
 from queueops.operations import pace
-from queueops.operations.fragments import GUARD, LOCKED, RETIRED, UNHELD, WAITS_ALREADY, from_to, told
+from queueops.operations.fragments import (
+    GUARD,
+    LOCKED,
+    RETIRED,
+    TOLD_BY_TRIGGER,
+    TOLD_BY_US,
+    UNHELD,
+    WAITS_ALREADY,
+    from_to,
+    told,
+)
 from queueops.operations.undoing import UNDO
 from queueops.selection import Selection
 from queueops.signals import tasks_ready
@@ -214,7 +224,8 @@ def perform(operation: Operation, task_ids: Sequence[int]) -> dict[int, str]:
         "undone": operation.undoes_id,
     }
     with connection.cursor() as cursor:
-        cursor.execute(act.sql, arguments)
+        cursor.execute(f"{TOLD_BY_US}; {act.sql}; {TOLD_BY_TRIGGER}", arguments)
+        cursor.nextset()
         answers = dict(cursor.fetchall())
     if left := [task_id for task_id in task_ids if task_id not in answers]:
         still = ids(operation, among=left)

@@ -10,6 +10,9 @@ GUARD = """
 SELECT set_config('TimeZone', 'UTC', true), set_config('lock_timeout', '100ms', true),
        set_config('idle_in_transaction_session_timeout', '30s', true)
 """
+# An act writes its audit rows itself; for what others do to tasks that have ended, a trigger does (migrations/0011).
+TOLD_BY_US = "SELECT set_config('vectorpress.is_told', 'yes', true)"
+TOLD_BY_TRIGGER = "SELECT set_config('vectorpress.is_told', '', true)"
 LOCKED = """
 locked AS MATERIALIZED (
     SELECT t.* FROM embedding_tasks t

@@ -125,6 +125,10 @@ def test_a_migrated_database_passes(settings):
             "trigger embedding_tasks.embedding_tasks_tidy",
         ),
         (
+            "DROP TRIGGER embedding_tasks_tell ON embedding_tasks",
+            "trigger embedding_tasks.embedding_tasks_tell",
+        ),
+        (
             "ALTER TABLE embedding_audit_logs DISABLE TRIGGER embedding_audit_logs_append_only",
             "trigger embedding_audit_logs.embedding_audit_logs_append_only",
         ),

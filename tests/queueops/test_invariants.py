@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 
 from articles.models import Article
@@ -26,6 +26,11 @@ def sql(statement: str, *arguments: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute(statement, arguments or None)
+
+
+def switch_triggers_off() -> None:
+    for trigger in ("tidy", "tell"):
+        sql(f"ALTER TABLE embedding_tasks DISABLE TRIGGER embedding_tasks_{trigger}")
 
 
 def found(at_rest: bool = False) -> list[str]:
@@ -69,6 +74,16 @@ BREAKS = [
     ),
     ("only_processing_is_leased", f"{SET} claim_token = gen_random_uuid()"),
     ("only_processing_is_leased", f"{SET} lease_expires_at = now()"),
+    (
+        "turn_comes",
+        f"{SET} status = 'pending', outcome = '', completed_at = NULL, attempts = 0, scheduled_at = 'infinity'"
+        " WHERE status = 'completed'",
+    ),
+    (
+        "turn_comes",
+        f"{SET} status = 'processing', outcome = '', completed_at = NULL, attempts = 1, claimed_by = 'x',"
+        " claim_token = gen_random_uuid(), lease_expires_at = now() + interval '2 years' WHERE status = 'completed'",
+    ),
     (
         "one_pending",
         "DROP INDEX embedding_tasks_one_pending;"
@@ -118,7 +133,7 @@ BREAKS = [
 @breaks
 @pytest.mark.parametrize(("name", "statement"), BREAKS)
 def test_what_is_broken_is_reported_and_nothing_else(at_rest, name, statement):
-    sql("ALTER TABLE embedding_tasks DISABLE TRIGGER embedding_tasks_tidy")
+    switch_triggers_off()
     assert found() == []
     sql(statement)
     assert found() == [name]
@@ -167,6 +182,30 @@ def test_a_task_that_waits_in_a_retired_space_is_no_rest(space):
 
 
 @breaks
+@pytest.mark.parametrize(("hours", "names"), [(0, []), (2, ["retired_is_empty"])])
+def test_a_sweep_has_an_hour_to_end_what_waits_in_a_retired_space(space, hours, names):
+    make_tasks(1, space, created_at=Now() - timedelta(days=1))
+    type(space).objects.update(state="retired", retired_at=Now() - timedelta(hours=hours))
+    assert found() == names
+
+
+@breaks
+def test_when_a_space_was_retired_may_be_unknown(space):
+    make_tasks(1, space)
+    type(space).objects.update(state="retired")
+    assert found() == []
+    Task.objects.update(created_at=Now() - timedelta(hours=2))
+    assert found() == ["retired_is_empty"]
+
+
+@breaks
+def test_a_task_that_is_never_due_is_no_rest(space):
+    make_tasks(1, space)
+    sql(f"{SET} scheduled_at = 'infinity'")
+    assert found(at_rest=True) == ["turn_comes", "nothing_is_under_way"]
+
+
+@breaks
 def test_only_the_first_rows_are_fetched(space, monkeypatch):
     monkeypatch.setattr(invariants, "MOST_ROWS", 3)
     make_tasks(4, space, Status.COMPLETED, outcome="")
@@ -189,6 +228,7 @@ def test_however_a_task_was_parked_its_going_on_is_noticed(space, worker, provid
     else:
         operations.cancel(Selection(), **WHO)
     assert found() == []
+    switch_triggers_off()
     sql(f"{SET} status = 'pending', completed_at = NULL, outcome = '', attempts = 0")
     assert found() == ["parked_until_requeued"]
 
@@ -224,9 +264,14 @@ def test_a_healthy_run_is_clean_at_rest(drain, provider):
 
 
 def test_the_queues_own_acts_never_need_to_be_tidied(drain, provider):
-    """Their rows are whole without the trigger: it is for hands, and costs the engine nothing."""
-    sql("ALTER TABLE embedding_tasks DISABLE TRIGGER embedding_tasks_tidy")
+    """Their rows are whole, and told of, without the triggers: these are for hands, and cost the engine nothing."""
+    switch_triggers_off()
     live(drain, provider)
+
+
+def test_the_queues_own_acts_are_told_of_once(drain, provider):
+    live(drain, provider)
+    assert not AuditLog.objects.filter(metadata__reason="by plain SQL").exists()
 
 
 @pytest.mark.parametrize(
@@ -257,6 +302,54 @@ def test_plain_sql_that_begins_an_ended_task_again_is_written_down(space):
     row = AuditLog.objects.order_by("-id")[0]
     assert (row.task_id, row.message, row.metadata["reason"]) == (task.pk, "tasks requeued", "by plain SQL")
     assert row.actor
+
+
+# All that belongs to the status is said too: nothing is left to tidy.
+WHOLE = {
+    "pending": "completed_at = NULL, outcome = '', attempts = 0",
+    "completed": "outcome = 'superseded'",
+    "failed": "outcome = 'failed'",
+    "cancelled": "outcome = ''",
+}
+ENDED = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
+TO_OTHERS = [(before, after) for before in ENDED for after in WHOLE if after != before]
+
+
+@pytest.mark.parametrize(("before", "after"), TO_OTHERS)
+def test_plain_sql_on_an_ended_task_is_written_down_though_it_leaves_a_whole_row(space, before, after):
+    (task,) = make_tasks(1, space, before)
+    sql(f"UPDATE embedding_tasks SET status = %s, {WHOLE[after]}", after)
+    row = AuditLog.objects.get(task_id=task.pk)
+    assert row.message == f"tasks {'requeued' if after == 'pending' else after}"
+    assert (row.metadata["before"], row.metadata["after"]) == ({"status": before}, {"status": after})
+    assert row.actor
+
+
+@pytest.mark.parametrize("after", ["pending", "completed"])
+def test_a_parked_task_that_plain_sql_makes_go_on_breaks_nothing(space, after):
+    make_tasks(1, space)
+    operations.cancel(Selection(), **WHO)
+    sql(f"UPDATE embedding_tasks SET status = %s, {WHOLE[after]}", after)
+    assert found() == []
+
+
+@breaks
+def test_a_task_that_plain_sql_parked_again_is_not_to_go_on_unnoticed(space):
+    make_tasks(1, space, Status.COMPLETED)
+    sql(f"UPDATE embedding_tasks SET status = 'failed', {WHOLE['failed']}")
+    switch_triggers_off()
+    sql(f"UPDATE embedding_tasks SET status = 'completed', {WHOLE['completed']}")
+    assert found() == ["parked_until_requeued"]
+
+
+def test_what_plain_sql_does_in_the_transaction_of_an_act_is_written_down_too(space):
+    (task,) = make_tasks(1, space, Status.FAILED)
+    with transaction.atomic():
+        operations.requeue(Selection(), **WHO)
+        sql("UPDATE embedding_tasks SET status = 'cancelled'")
+        sql(f"UPDATE embedding_tasks SET status = 'pending', {WHOLE['pending']}")
+    told = AuditLog.objects.filter(task_id=task.pk, message="tasks requeued").order_by("id")
+    assert [row.metadata["reason"] for row in told] == ["a drill", "by plain SQL"]
 
 
 def test_the_snapshot_is_left_without_a_trace(space):
