@@ -2,27 +2,27 @@
 
 The first line says what the file is, each further one holds a task, and the last counts them and has the SHA-256 of all
 bytes before it. Tasks name their article by its slug and their space by its name, so that they find them again in
-another database. A task is known by article, space and time of creation: importing a file twice adds nothing.
+another database. A task is known by article, space and time of creation: importing a file twice adds nothing. Its id
+is kept where that leaves the ids to come room enough.
 """
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import batched
-from typing import IO, Any, Literal
+from typing import IO, Any
 
-from django.db import connection, transaction
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from django.db import DataError, connection, transaction
 
+from queueops import taskfile
 from queueops.models import AuditLog, Task
 from queueops.signals import tasks_ready
+from queueops.taskfile import FileRefused, Head, Tail
 
-FORMAT, VERSION = "vectorpress-tasks", 1
 _PAGE = 1_000
-# Far more than a task's row can hold; a file without line ends is refused before it fills the memory.
-_MAX_LINE = 1 << 20
+# A file's ids may run so far ahead of ours, and no higher than the middle of what there is: no file uses up the ids.
+_IDS_AHEAD, _HIGHEST_ID = 10**9, 2**62
 
 _PAGE_OF_TASKS = """
 SELECT t.id, (to_jsonb(t) - '{article_id,space_id,priority_rank,claim_token}'::text[] || jsonb_build_object(
@@ -30,38 +30,64 @@ SELECT t.id, (to_jsonb(t) - '{article_id,space_id,priority_rank,claim_token}'::t
 FROM embedding_tasks t JOIN articles a ON a.id = t.article_id JOIN embedding_spaces s ON s.id = t.space_id
 WHERE t.id > %s ORDER BY t.id LIMIT %s
 """
-# No worker holds what comes from a file: such a task waits again, and the attempt that was under way is not charged.
-# An id that is taken by another task is replaced by a new one.
-_INSERT = """
-WITH given AS (
-    SELECT g.*, a.id AS article_id, s.id AS space_id
-    FROM jsonb_to_recordset(%(tasks)s) AS g (
+# the columns as the database reads them from a line
+_GIVEN = """jsonb_to_recordset(%(tasks)s) AS g (
         id bigint, article text, space text, slug text, status text, priority text, attempts int, max_attempts int,
         created_at timestamptz, scheduled_at timestamptz, processed_at timestamptz, completed_at timestamptz,
-        source_version int, content_hash uuid, outcome text, error_class text, error_message text, metadata jsonb)
+        claimed_by text, source_version int, content_hash uuid, outcome text, error_class text, error_message text,
+        metadata jsonb)"""
+_IS_READ = f"SELECT count(*) FROM {_GIVEN}"  # noqa: S608  the only text put in is our own
+_FIT = f"""
+WITH given AS (
+    SELECT g.*, a.id AS article_id, s.id AS space_id
+    FROM {_GIVEN}
     LEFT JOIN articles a ON a.slug = g.article
     LEFT JOIN embedding_spaces s ON s.provider || '/' || s.model || ' v' || s.version = g.space
 ), fit AS (
     SELECT g.*, EXISTS (SELECT 1 FROM embedding_tasks t WHERE t.article_id = g.article_id AND t.space_id = g.space_id
                         AND t.created_at = g.created_at) AS is_present,
-           EXISTS (SELECT 1 FROM embedding_tasks t WHERE t.id = g.id) AS id_is_taken
+           status IN ('pending', 'processing') AS waits
     FROM given g WHERE g.article_id IS NOT NULL AND g.space_id IS NOT NULL
-), added AS (
-    INSERT INTO embedding_tasks (
-        id, article_id, slug, space_id, status, priority, attempts, max_attempts, created_at, scheduled_at,
-        processed_at, completed_at, source_version, content_hash, outcome, error_class, error_message, metadata)
-    SELECT CASE WHEN id_is_taken THEN nextval(pg_get_serial_sequence('embedding_tasks', 'id')) ELSE id END,
-        article_id, slug, space_id, CASE status WHEN 'processing' THEN 'pending' ELSE status END, priority,
-        CASE status WHEN 'processing' THEN GREATEST(attempts - 1, 0) ELSE attempts END, max_attempts, created_at,
-        scheduled_at, processed_at, completed_at, source_version, content_hash, outcome, error_class, error_message,
-        metadata
-    FROM fit WHERE NOT is_present
-    ON CONFLICT (article_id, space_id) WHERE status = 'pending' DO NOTHING
-    RETURNING 1
+), added AS ("""  # noqa: S608  the only text put in is our own
+_COUNTED = """
 )
 SELECT (SELECT count(*) FROM given), (SELECT count(*) FROM added), (SELECT count(*) FROM fit WHERE is_present),
        (SELECT count(*) FROM given WHERE article_id IS NULL),
        (SELECT count(*) FROM given WHERE article_id IS NOT NULL AND space_id IS NULL)
+"""
+# No worker holds what comes from a file: such a task waits again, and the attempt that was under way is not charged.
+_INSERT = f"""{_FIT}
+    INSERT INTO embedding_tasks (
+        id, article_id, slug, space_id, status, priority, attempts, max_attempts, created_at, scheduled_at,
+        processed_at, completed_at, claimed_by, source_version, content_hash, outcome, error_class, error_message,
+        metadata)
+    SELECT CASE WHEN id > %(ceiling)s OR EXISTS (SELECT 1 FROM embedding_tasks t WHERE t.id = fit.id)
+                THEN nextval(pg_get_serial_sequence('embedding_tasks', 'id')) ELSE id END,
+        article_id, slug, space_id, CASE status WHEN 'processing' THEN 'pending' ELSE status END, priority,
+        CASE status WHEN 'processing' THEN GREATEST(attempts - 1, 0) ELSE attempts END, max_attempts, created_at,
+        scheduled_at, processed_at, completed_at, CASE WHEN waits THEN '' ELSE claimed_by END, source_version,
+        content_hash, outcome, error_class, error_message, metadata
+    FROM fit WHERE NOT is_present
+    ON CONFLICT (article_id, space_id) WHERE status = 'pending' DO NOTHING
+    RETURNING 1
+{_COUNTED}"""  # noqa: S608  the only text put in is our own
+# A trial remembers what would wait in a table of its own: no save waits for it, and no id is used up.
+_TRIAL = """
+CREATE TEMPORARY TABLE trial (article_id bigint, space_id bigint) ON COMMIT DROP;
+CREATE UNIQUE INDEX trial_waiting ON trial (article_id, space_id);
+"""
+_TRY = f"""{_FIT}
+    INSERT INTO trial (article_id, space_id)
+    SELECT CASE WHEN waits THEN article_id END, space_id
+    FROM fit WHERE NOT is_present AND NOT (waits AND EXISTS (
+        SELECT 1 FROM embedding_tasks t
+        WHERE t.article_id = fit.article_id AND t.space_id = fit.space_id AND t.status = 'pending'))
+    ON CONFLICT (article_id, space_id) DO NOTHING
+    RETURNING 1
+{_COUNTED}"""  # noqa: S608  the only text put in is our own
+_CEILING = """
+SELECT LEAST(%s, %s + GREATEST(pg_sequence_last_value(pg_get_serial_sequence('embedding_tasks', 'id')::regclass),
+                               (SELECT max(id) FROM embedding_tasks), 0))
 """
 # Ids from the file must not meet those that the sequence will give.
 _MOVE_SEQUENCE = """
@@ -70,53 +96,13 @@ FROM pg_get_serial_sequence('embedding_tasks', 'id') AS sequence
 """
 
 
-class FileRefused(ValueError):
-    """Why a file is not taken, in a sentence; nothing of it was written."""
-
-
-class _Head(BaseModel):
-    format: str
-    version: int
-    exported_at: datetime
-
-
-class _Line(BaseModel):
-    """One task, with each of its columns."""
-
-    model_config = ConfigDict(extra="forbid")
-    id: int = Field(gt=0, lt=2**63)
-    article: str
-    space: str
-    slug: str
-    status: Literal["pending", "processing", "completed", "failed", "cancelled"]
-    priority: Literal["low", "normal", "high"]
-    attempts: int = Field(ge=0, lt=2**31)
-    max_attempts: int = Field(ge=0, lt=2**31)
-    created_at: datetime
-    scheduled_at: datetime
-    processed_at: datetime | None
-    completed_at: datetime | None
-    lease_expires_at: datetime | None
-    claimed_by: str
-    source_version: int | None
-    content_hash: str | None
-    outcome: str = Field(max_length=16)
-    error_class: str = Field(max_length=32)
-    error_message: str
-    metadata: Any
-
-
-class _Tail(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    tasks: int
-    sha256: str
-
-
 @dataclass(frozen=True)
 class Verified:
-    """What a file holds that may be imported. `size` is in bytes."""
+    """What a file holds that may be imported. Ids up to the `ceiling` are kept, and `highest_id` is the highest of
+    those, 0 for none. `size` is in bytes."""
 
     tasks: int
+    ceiling: int
     highest_id: int
     exported_at: datetime
     sha256: str
@@ -158,13 +144,13 @@ class Export:
             digest.update(line)
             yield line
         self.sha256 = digest.hexdigest()
-        yield _as_line({"tasks": self.tasks, "sha256": self.sha256})
+        yield taskfile.as_line({"tasks": self.tasks, "sha256": self.sha256})
 
     def _lines(self) -> Iterator[bytes]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT statement_timestamp()")
             now = cursor.fetchone()[0].isoformat()
-        yield _as_line({"format": FORMAT, "version": VERSION, "exported_at": now})
+        yield taskfile.as_line({"format": taskfile.FORMAT, "version": taskfile.VERSION, "exported_at": now})
         last = 0
         while page := _page(last):
             for last, text in page:  # noqa: B007  the last id of the page is where the next one begins
@@ -175,28 +161,38 @@ class Export:
 def verify(file: IO[bytes]) -> Verified:
     """Reads the whole of a file that can be read again, and leaves it at its beginning. Raises FileRefused."""
     digest = hashlib.sha256()
-    first = _next_line(file)
-    head = _head(first)
+    first = taskfile.next_line(file)
+    head = taskfile.head(first)
     digest.update(first)
-    count, highest = 0, 0
-    while line := _next_line(file):
+    reading = _Reading(_ceiling())
+    while line := taskfile.next_line(file):
         if line.startswith(b'{"tasks"'):
-            return _ended(file, _tail(line), count, highest, head, digest.hexdigest())
+            reading.end()
+            return _ended(file, taskfile.tail(line), reading, head, digest.hexdigest())
         digest.update(line)
-        count += 1
-        highest = max(highest, _task(line, count + 1).id)
+        reading.take(line)
     raise FileRefused("the file is cut off: its last line, with the checksum, is missing")
 
 
 def load(file: IO[bytes], verified: Verified) -> Iterator[Imported]:
     """Imports a verified file, a batch a step; each commits by itself, and the file can be imported again to go on."""
-    with connection.cursor() as cursor:
-        cursor.execute(_MOVE_SEQUENCE, [verified.highest_id])
-    file.seek(0)
-    file.readline()
-    lines = (file.readline() for _ in range(verified.tasks))
-    for batch in batched(lines, _PAGE):
-        yield _load(b"[" + b",".join(batch) + b"]")
+    if verified.highest_id:
+        with connection.cursor() as cursor:
+            cursor.execute(_MOVE_SEQUENCE, [verified.highest_id])
+    for batch in _batches(file, verified):
+        yield _counted(_INSERT, batch, verified.ceiling)
+
+
+def rehearse(file: IO[bytes], verified: Verified) -> Iterator[Imported]:
+    """What `load` would answer, batch for batch, of the database as it is now; nothing is changed or held."""
+    with transaction.atomic():
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(_TRIAL)
+            for batch in _batches(file, verified):
+                yield _counted(_TRY, batch, verified.ceiling)
+        finally:
+            transaction.set_rollback(True)
 
 
 def note(imported: Imported, verified: Verified, *, actor: str, reason: str) -> Any:
@@ -215,58 +211,75 @@ def _page(after: int) -> list[tuple[int, str]]:
         return rows
 
 
-def _load(tasks: bytes) -> Imported:
+def _ceiling() -> int:
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, {"tasks": tasks.decode()})
+        cursor.execute(_CEILING, [_HIGHEST_ID - 1, _IDS_AHEAD])
+        return int(cursor.fetchone()[0])
+
+
+def _batches(file: IO[bytes], verified: Verified) -> Iterator[list[bytes]]:
+    file.seek(0)
+    file.readline()
+    lines = (file.readline() for _ in range(verified.tasks))
+    yield from map(list, batched(lines, _PAGE))
+
+
+def _as_list(lines: list[bytes]) -> str:
+    return (b"[" + b",".join(lines) + b"]").decode()
+
+
+def _counted(statement: str, lines: list[bytes], ceiling: int) -> Imported:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"tasks": _as_list(lines), "ceiling": ceiling})
         read, added, present, without_article, without_space = cursor.fetchone()
     waiting = read - added - present - without_article - without_space
     return Imported(read, added, present, waiting, without_article, without_space)
 
 
-def _as_line(value: dict[str, Any]) -> bytes:
-    return json.dumps(value).encode() + b"\n"
+class _Reading:
+    """The lines of tasks as they are read: each by itself, and a page at a time by the database, which has the last
+    word on what it can store."""
+
+    def __init__(self, ceiling: int) -> None:
+        self.ceiling = ceiling
+        self.tasks, self.highest_kept = 0, 0
+        self._last_id = 0
+        self._page: list[bytes] = []
+
+    def take(self, line: bytes) -> None:
+        """Raises FileRefused."""
+        self.tasks += 1
+        number = self.tasks + 1
+        id = taskfile.task(line, number).id
+        if id <= self._last_id:
+            raise FileRefused(
+                f"line {number} holds no task: id: {id} comes after {self._last_id}, but ids ascend"
+            )
+        self._last_id = id
+        if id <= self.ceiling:
+            self.highest_kept = id
+        self._page.append(line)
+        if len(self._page) == _PAGE:
+            self.end()
+
+    def end(self) -> None:
+        """Has the database read what it has not read yet. Raises FileRefused."""
+        page, self._page = self._page, []
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(_IS_READ, {"tasks": _as_list(page)})
+        except DataError as error:
+            first, said = self.tasks + 2 - len(page), str(error).partition("\n")[0]
+            raise FileRefused(
+                f"the database cannot store a value of lines {first} to {self.tasks + 1}: {said}"
+            ) from error
 
 
-def _next_line(file: IO[bytes]) -> bytes:
-    line = file.readline(_MAX_LINE)
-    if line and not line.endswith(b"\n"):
-        raise FileRefused("the file is cut off, or is no file of tasks: a line has no end")
-    return line
-
-
-def _head(line: bytes) -> _Head:
-    try:
-        head = _Head.model_validate_json(line)
-    except ValidationError as error:
-        raise FileRefused("the first line does not say that this is a file of tasks") from error
-    if head.format != FORMAT:
-        raise FileRefused(f"the file is of the format {head.format!r}, not {FORMAT!r}")
-    if head.version != VERSION:
-        raise FileRefused(f"the file is of version {head.version}; this Vectorpress reads version {VERSION}")
-    return head
-
-
-def _task(line: bytes, number: int) -> _Line:
-    try:
-        return _Line.model_validate_json(line)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the line"
-        raise FileRefused(f"line {number} holds no task: {where}: {first['msg']}") from error
-
-
-def _tail(line: bytes) -> _Tail:
-    try:
-        return _Tail.model_validate_json(line)
-    except ValidationError as error:
-        raise FileRefused("the last line does not hold the count of tasks and the checksum") from error
-
-
-def _ended(file: IO[bytes], tail: _Tail, count: int, highest: int, head: _Head, sha256: str) -> Verified:
+def _ended(file: IO[bytes], tail: Tail, reading: _Reading, head: Head, sha256: str) -> Verified:
     if file.read(1):
         raise FileRefused("the file goes on after its last line")
-    if (tail.tasks, tail.sha256) != (count, sha256):
+    if (tail.tasks, tail.sha256) != (reading.tasks, sha256):
         raise FileRefused("the file was changed since it was exported: its checksum does not match")
     size = file.tell()
     file.seek(0)
-    return Verified(count, highest, head.exported_at, sha256, size)
+    return Verified(reading.tasks, reading.ceiling, reading.highest_kept, head.exported_at, sha256, size)

@@ -125,9 +125,12 @@ def _key(field: Any) -> str:
 _STAND = """
 SELECT pg_get_serial_sequence({name}, {column}),
        (SELECT coalesce(max({key}), 0) FROM {table}),
-       (SELECT coalesce(last_value, 0) FROM pg_sequences
-        WHERE format('%I.%I', schemaname, sequencename)::regclass = pg_get_serial_sequence({name}, {column})::regclass)
+       coalesce(s.last_value, 0), s.max_value
+FROM (VALUES (1)) one LEFT JOIN pg_sequences s
+    ON format('%I.%I', s.schemaname, s.sequencename)::regclass = pg_get_serial_sequence({name}, {column})::regclass
 """
+# past this share of its ids, somebody has given a row an id that no sequence would have reached
+_NEARLY_USED_UP = 0.9
 
 
 def _sequences() -> Iterator[Finding]:
@@ -146,10 +149,17 @@ def _sequences() -> Iterator[Finding]:
         )
         with connection.cursor() as cursor:
             cursor.execute(statement)
-            sequence, highest, stands = cursor.fetchone()
+            sequence, highest, stands, most = cursor.fetchone()
         if sequence is None:
             yield fail(f"sequence {name}.{column}", "is not there: no row can be added", _MEND)
-        elif stands is not None and stands < highest:
+        elif max(stands, highest) > most * _NEARLY_USED_UP:
+            yield fail(
+                f"sequence {name}.{column}",
+                f"is nearly used up: it stands at {stands} of {most}, and the highest id is {highest}; after the last "
+                "one no row can be added",
+                f"Give rows with such ids lower ones, then set {sequence} to the highest that is left: setval().",
+            )
+        elif stands < highest:
             yield fail(
                 f"sequence {name}.{column}",
                 f"stands at {stands}, and the highest id is {highest}: new rows meet taken ids",

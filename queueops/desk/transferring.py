@@ -1,5 +1,6 @@
 """Verbs that carry tasks out and in: export to JSON lines, and import of such a file."""
 
+import os
 import shutil
 import sys
 import tempfile
@@ -15,13 +16,17 @@ from queueops.desk import arguments
 from queueops.desk.exits import Exit, Refused
 from queueops.desk.frame import Desk
 from queueops.desk.verbs import Family
-from queueops.transfer import Export, FileRefused, Imported, Verified
+from queueops.taskfile import FileRefused
+from queueops.transfer import Export, Imported, Verified
 
 family = Family("Carrying")
 
 
 def _export_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--output", metavar="FILE", help="where to write; standard output by default")
+    parser.add_argument(
+        "--yes", "--force", dest="yes", action="store_true", help="replace FILE where it is there already"
+    )
 
 
 @family.verb(
@@ -30,12 +35,14 @@ def _export_arguments(parser: ArgumentParser) -> None:
     arguments=_export_arguments,
     keys=("file", "tasks", "sha256"),
 )
-def export(desk: Desk, *, output: str | None) -> None:
+def export(desk: Desk, *, output: str | None, yes: bool) -> None:
     made = Export()
     if output is None or output == "-":
         for line in made:
             desk.stdout.write(line.decode())
         return
+    if Path(output).exists():
+        desk.agree(f"replace {output}", yes=yes, dry_run=False)
     try:
         _write(Path(output), made, desk)
     except OSError as error:
@@ -46,10 +53,12 @@ def export(desk: Desk, *, output: str | None) -> None:
 
 
 def _write(path: Path, made: Export, desk: Desk) -> None:
-    """Writes beside the file and then takes its place, so that a half export is never taken for a whole one."""
-    unfinished = path.with_name(path.name + ".part")
+    """Writes beside the file and then takes its place, so that a half export is never taken for a whole one. Nobody but
+    its owner may read it: error messages may quote what people wrote."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    unfinished = Path(name)
     try:
-        with unfinished.open("wb") as file, desk.progress("Exporting tasks") as steps:
+        with os.fdopen(handle, "wb") as file, desk.progress("Exporting tasks") as steps:
             for line in made:
                 file.write(line)
                 steps.advance()
@@ -73,17 +82,35 @@ def _import_arguments(parser: ArgumentParser) -> None:
 def import_tasks(desk: Desk, *, file: str, yes: bool, dry_run: bool, reason: str) -> Exit | None:
     fields = {"file": file, "dry_run": dry_run, "operation": None}
     with _opened(file) as opened:
-        try:
-            verified = transfer.verify(opened)
-        except FileRefused as error:
-            raise Refused(f"{file} is refused: {error}. Nothing was imported") from error
+        verified = _verified(opened, file)
         what = f"import {verified.tasks:,} tasks as they were on {verified.exported_at:%Y-%m-%d %H:%M} UTC"
+        expected = Imported(read=verified.tasks)
+        if dry_run or (not yes and desk.can_ask):
+            expected = _rehearse(desk, opened, verified)
+            what += f": {expected.added:,} added, {expected.present:,} there already, {expected.left_out:,} left out"
         if not desk.agree(what, yes=yes, dry_run=dry_run):
-            desk.answer(fields | asdict(Imported(read=verified.tasks)))
+            desk.answer(fields | asdict(expected), *_left_out(expected))
             return None
         imported, operation = _load(desk, opened, verified, reason or f"import of {file}")
     desk.answer(fields | asdict(imported) | {"operation": operation}, *_told(imported, operation))
     return Exit.PARTLY if imported.left_out else None
+
+
+def _verified(opened: IO[bytes], name: str) -> Verified:
+    try:
+        return transfer.verify(opened)
+    except FileRefused as error:
+        raise Refused(f"{name} is refused: {error}. Nothing was imported") from error
+
+
+def _rehearse(desk: Desk, file: IO[bytes], verified: Verified) -> Imported:
+    """What the import would come to."""
+    expected = Imported()
+    with desk.progress("Comparing tasks", verified.tasks) as steps:
+        for batch in transfer.rehearse(file, verified):
+            expected += batch
+            steps.advance(batch.read)
+    return expected
 
 
 def _load(desk: Desk, file: IO[bytes], verified: Verified, reason: str) -> tuple[Imported, object]:
@@ -101,6 +128,10 @@ def _load(desk: Desk, file: IO[bytes], verified: Verified, reason: str) -> tuple
 
 def _told(imported: Imported, operation: object) -> Iterator[str]:
     yield f"{imported.added:,} tasks added, {imported.present:,} were there already (operation {operation})."
+    yield from _left_out(imported)
+
+
+def _left_out(imported: Imported) -> Iterator[str]:
     if imported.waiting:
         yield f"{imported.waiting:,} left out: another task of their article waits already."
     if imported.without_article:

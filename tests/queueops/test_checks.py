@@ -164,6 +164,15 @@ def test_what_is_missing_or_unusable_is_named(harm, check, settings):
 
 @pytest.mark.django_db
 @pytest.mark.impossible_rows("tables are harmed")
+def test_a_sequence_near_its_end_is_named_while_rows_can_still_be_added():
+    execute(f"ALTER TABLE embedding_tasks ALTER id RESTART WITH {2**63 - 1_000}")
+    execute("SELECT nextval(pg_get_serial_sequence('embedding_tasks', 'id'))")
+    says = {finding.check: finding.says for finding in schema.check()}
+    assert "nearly used up" in says["sequence embedding_tasks.id"]
+
+
+@pytest.mark.django_db
+@pytest.mark.impossible_rows("tables are harmed")
 def test_a_foreign_key_that_no_longer_cascades_is_named():
     execute(
         "DO $$ DECLARE name text; BEGIN SELECT conname INTO name FROM pg_constraint WHERE contype = 'f' AND "

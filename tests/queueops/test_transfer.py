@@ -5,24 +5,43 @@ import io
 import json
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
 
 from articles.models import Article
 from queueops import transfer
 from queueops.models import AuditLog, Status, Task
-from queueops.transfer import Export, FileRefused
+from queueops.taskfile import FileRefused
+from queueops.transfer import Export
 from tests.queueops.calling import queue_admin
 from tests.queueops.making import make_space, make_tasks
 
 pytestmark = pytest.mark.django_db
 COLUMNS = [
-    "id", "article_id", "slug", "space_id", "status", "priority", "attempts", "max_attempts", "created_at",
-    "scheduled_at", "processed_at", "completed_at", "source_version", "content_hash", "outcome", "error_class",
-    "error_message", "metadata",
-]  # fmt: skip
+    "id",
+    "article_id",
+    "slug",
+    "space_id",
+    "status",
+    "priority",
+    "attempts",
+    "max_attempts",
+    "created_at",
+    "scheduled_at",
+    "processed_at",
+    "completed_at",
+    "source_version",
+    "content_hash",
+    "outcome",
+    "error_class",
+    "error_message",
+    "metadata",
+]
+ENDED_BY = "worker-7"  # fmt: skip
 
 
 @pytest.fixture
@@ -35,7 +54,8 @@ def exported(space, tmp_path):
     """A file of one task of each status."""
     for status in Status.values:
         error = {"error_class": "transient", "error_message": "é\u2028\n"} if status == "failed" else {}
-        make_tasks(1, space, status, metadata={"reason": "import"}, **error)
+        by = {"claimed_by": ENDED_BY} if status == "completed" else {}
+        make_tasks(1, space, status, metadata={"reason": "import"}, **error | by)
     path = tmp_path / "tasks.jsonl"
     called = queue_admin("export", "--output", str(path), "--json")
     assert (called.code, called.json["tasks"], called.json["file"]) == (0, 5, str(path))
@@ -56,6 +76,7 @@ def test_what_was_exported_comes_back_as_it_was(exported):
     assert rows() == before
     kept.refresh_from_db()
     assert kept.claimed_by == "test"
+    assert Task.objects.get(status="completed").claimed_by == ENDED_BY
 
 
 def test_a_task_that_a_worker_held_waits_again_without_charge(exported):
@@ -113,12 +134,70 @@ def test_the_import_is_written_down_and_rings(exported, rings):
 
 def test_a_dry_run_and_a_missing_yes_import_nothing(exported):
     Task.objects.all().delete()
-    assert queue_admin("import", str(exported), "--dry-run").out.startswith(
-        "This would import 5 tasks as they were on"
-    )
+    said = queue_admin("import", str(exported), "--dry-run").out
+    assert said.startswith("This would import 5 tasks as they were on")
+    assert "5 added, 0 there already, 0 left out" in said
     assert queue_admin("import", str(exported), "--dry-run", "--json").json["read"] == 5
     assert queue_admin("import", str(exported)).code == 3
     assert not Task.objects.exists()
+
+
+def test_a_dry_run_says_what_the_import_then_does(exported, space, monkeypatch):
+    monkeypatch.setattr(transfer, "_PAGE", 1)
+    lines = lines_of(exported)
+    held = next(line for line in lines if '"processing"' in line)
+    waiting_beside_it = changed(held, id=10**6, status="pending", created_at="2026-01-01T00:00:00+00:00")
+    exported.write_bytes(signed([*lines[:-1], waiting_beside_it]))
+    Task.objects.filter(status__in=["pending", "processing", "completed"]).delete()
+    Article.objects.filter(slug__contains="failed").delete()
+    waits = Article.objects.get(slug__contains="pending")
+    Task.objects.create(article=waits, space=space, slug=waits.slug, created_at=Now() - timedelta(days=1))
+    told = queue_admin("import", str(exported), "--dry-run", "--json").json
+    assert told["operation"] is None
+    done = queue_admin("import", str(exported), "--yes", "--json").json
+    figures = {name: done[name] for name in ("read", "added", "present", "waiting", "without_article")}
+    assert figures == {"read": 6, "added": 2, "present": 1, "waiting": 2, "without_article": 1}
+    assert told | figures == told
+    again = queue_admin("import", str(exported), "--dry-run").out
+    assert "0 added, 3 there already, 3 left out" in again
+
+
+def test_a_dry_run_uses_no_id_up(exported, space):
+    before = next_id()
+    queue_admin("import", str(exported), "--dry-run")
+    assert next_id() == before + 1
+
+
+HIGHEST = 2**63 - 1
+
+
+@pytest.mark.parametrize("id", [HIGHEST, 2**62, 10**12])
+def test_an_id_far_past_ours_is_replaced_and_rows_can_still_be_added(exported, space, id):
+    lines = lines_of(exported)
+    last = changed(lines[-2], id=id)
+    exported.write_bytes(signed([*lines[:-2], last]))
+    Task.objects.all().delete()
+    assert queue_admin("import", str(exported), "--yes", "--json").json["added"] == 5
+    assert Task.objects.order_by("-id")[0].id < 10**9
+    assert next_id() < 10**9
+    make_tasks(1, space, priority="low")
+
+
+def next_id() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval(pg_get_serial_sequence('embedding_tasks', 'id'))")
+        return int(cursor.fetchone()[0])
+
+
+def test_an_export_is_its_owners_alone_and_replaces_nothing_unasked(exported):
+    assert exported.stat().st_mode & 0o777 == 0o600
+    exported.write_text("something of another kind")
+    refused = queue_admin("export", "--output", str(exported))
+    assert (refused.code, exported.read_text()) == (3, "something of another kind")
+    assert "--yes" in refused.sentence
+    assert queue_admin("export", "--output", str(exported), "--force").code == 0
+    assert exported.read_text().startswith('{"format"')
+    assert [each.name for each in exported.parent.iterdir()] == [exported.name]
 
 
 def test_standard_input_and_output_serve_too(exported, monkeypatch):
@@ -128,6 +207,10 @@ def test_standard_input_and_output_serve_too(exported, monkeypatch):
     Task.objects.all().delete()
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(said.encode())))
     assert queue_admin("import", "-", "--yes", "--json").json["added"] == 5
+
+
+def lines_of(file: Path) -> list[str]:
+    return file.read_text().rstrip("\n").split("\n")
 
 
 def signed(lines: list[str]) -> bytes:
@@ -158,6 +241,25 @@ DAMAGES = [
     (lambda lines: signed([lines[0], changed(lines[1], status="done")]), "line 2 holds no task: status"),
     (lambda lines: signed([lines[0], changed(lines[1], more=1)]), "line 2 holds no task: more"),
     (lambda lines: signed([lines[0], "[1]"]), "line 2 holds no task"),
+    *(
+        (lambda lines, name=name, value=value: signed([lines[0], changed(lines[1], **{name: value})]), says)
+        for name, value, says in [
+            ("content_hash", "nonsense", "line 2 holds no task: content_hash"),
+            ("content_hash", "{00000000-0000-0000-0000-000000000000}", "content_hash"),
+            ("error_message", "a\x00b", "line 2 holds no task: error_message: holds a NUL character"),
+            ("metadata", {"a": [{"b\x00": 1}]}, "line 2 holds no task: metadata: holds a NUL character"),
+            ("metadata", {"a": float("nan")}, "the database cannot store a value of lines 2 to 2"),
+            ("metadata", None, "line 2 holds no task: metadata"),
+            ("created_at", 1_700_000_000, "line 2 holds no task: created_at"),
+            ("created_at", "1700000000", "line 2 holds no task: created_at"),
+            ("created_at", "2026-01-01T00:00:00", "line 2 holds no task: created_at"),
+            ("created_at", "2026-02-30T00:00:00Z", "line 2 holds no task: created_at"),
+            ("attempts", 1.0, "line 2 holds no task: attempts"),
+            ("slug", "x" * 201, "line 2 holds no task: slug"),
+            ("id", 2**63, "line 2 holds no task: id"),
+        ]
+    ),
+    (lambda lines: signed([*lines[:-1], lines[1]]), "line 7 holds no task: id"),
     (lambda lines: b"", "does not say that this is a file of tasks"),
     (lambda lines: b"\x00\xff\n", "does not say that this is a file of tasks"),
     (lambda lines: b"x" * (1 << 21), "a line has no end"),
@@ -167,7 +269,7 @@ DAMAGES = [
 @pytest.mark.parametrize(("damage", "says"), DAMAGES)
 def test_a_damaged_file_is_refused_whole(exported, damage, says):
     Task.objects.all().delete()
-    exported.write_bytes(damage(exported.read_text().rstrip("\n").split("\n")))
+    exported.write_bytes(damage(lines_of(exported)))
     called = queue_admin("import", str(exported), "--yes")
     assert called.code == 3
     assert says in called.sentence

@@ -6,7 +6,7 @@ from argparse import SUPPRESS
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, InterfaceError, ProgrammingError
+from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError
 
 from queueops import installed
 from queueops.desk import (
@@ -111,4 +111,6 @@ def _said(error: Exception) -> str:
     reason = str(error).strip().partition("\n")[0]
     if isinstance(error, ProgrammingError) and getattr(error.__cause__, "sqlstate", "") == _NO_TABLE:
         return f"the queue's tables are not there ({reason}): run manage.py migrate"
-    return f"the database does not answer: {reason}"
+    if isinstance(error, OperationalError | InterfaceError):
+        return f"the database does not answer: {reason}"
+    return f"the database answers, but refuses what it was asked: {reason}"
