@@ -82,12 +82,19 @@ def _down(snapshot: Snapshot) -> Iterator[str]:
         return
     if not snapshot.workers_alive and not snapshot.workers_stopped and waited > LATE_SECONDS:
         yield f"No worker is alive, and work has waited for {age(waited)}."
-    elif waited > STUCK_SECONDS and _claims_nothing(snapshot) and not _is_held(snapshot):
-        yield f"Workers are alive but claim nothing; the oldest task has waited for {age(waited)}."
+    elif _claims_nothing(snapshot) and not _is_held(snapshot):
+        yield f"Workers are alive but claim nothing; the oldest task has waited for {age(_claimable_age(snapshot))}."
+
+
+def _claimable_age(snapshot: Snapshot) -> float:
+    """How long what may be claimed has waited: a spent budget leaves the lowest rank for tomorrow."""
+    is_spent = any(provider.is_spent for provider in snapshot.providers)
+    return (snapshot.oldest_fresh_age if is_spent else snapshot.oldest_due_age) or 0.0
 
 
 def _claims_nothing(snapshot: Snapshot) -> bool:
-    return snapshot.last_claim_age is None or snapshot.last_claim_age > STUCK_SECONDS
+    claims_lately = snapshot.last_claim_age is not None and snapshot.last_claim_age <= STUCK_SECONDS
+    return _claimable_age(snapshot) > STUCK_SECONDS and not claims_lately
 
 
 def _is_held(snapshot: Snapshot) -> bool:

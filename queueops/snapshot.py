@@ -24,6 +24,7 @@ class Snapshot:
     """Counts stop at COUNT_LIMIT, which then means "at least"; `estimated` has the planner's estimate instead where
     counting stopped. Ages and spans of time are in seconds; `per_second` is how many tasks ended a second since the
     first of those that ended in the last five minutes, and `coverage_age` how long ago the articles were counted.
+    `oldest_fresh_age` is that of the oldest due task that no spent budget holds: of any rank but the lowest.
     `broker_trouble` follows the words "the broker"; empty when it is well. Where the queue is not `installed` there is
     nothing to count."""
 
@@ -56,6 +57,7 @@ class Snapshot:
     per_second: float = 0.0
     coverage_age: float = 0.0
     installed: bool = True
+    oldest_fresh_age: float | None = None
 
     @property
     def coverage(self) -> float:
@@ -96,6 +98,12 @@ SELECT {counts},
          SELECT scheduled_at FROM embedding_tasks
          WHERE space_id = s.id AND status = 'pending' AND scheduled_at <= {now} ORDER BY scheduled_at LIMIT 1) head
      WHERE s.state <> 'retired') AS oldest_due_age,
+    (SELECT extract(epoch FROM {now} - min(head.scheduled_at))::float
+     FROM embedding_spaces s, (VALUES (1), (2)) fresh (rank), LATERAL (
+         SELECT scheduled_at FROM embedding_tasks
+         WHERE space_id = s.id AND status = 'pending' AND priority_rank = fresh.rank AND scheduled_at <= {now}
+         ORDER BY scheduled_at LIMIT 1) head
+     WHERE s.state <> 'retired') AS oldest_fresh_age,
     (SELECT count(*) FROM (SELECT FROM embedding_tasks WHERE status = 'processing' AND lease_expires_at < {now}
                            LIMIT %(limit)s) t) AS expired_leases,
     (SELECT count(*) FROM ended WHERE status = 'completed' AND lately) AS completed_5m,

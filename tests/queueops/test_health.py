@@ -1,14 +1,18 @@
 """Health is a pure judgement of a snapshot; a table of cases."""
 
 from dataclasses import replace
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now, TruncDate
 
+from queueops import snapshot
 from queueops.health import Condition, age, judge
-from queueops.models import Status
+from queueops.models import ProviderState, Status, Worker
 from queueops.providers import ProviderView
 from queueops.snapshot import Snapshot
+from tests.queueops.making import make_tasks
 
 WELL = Snapshot(
     mode="queued",
@@ -34,6 +38,7 @@ WELL = Snapshot(
 )
 LATE: Any = {"due": 3, "oldest_due_age": 120.0}
 STUCK: Any = {"due": 3, "oldest_due_age": 1800.0}
+SPENT: Any = STUCK | {"last_claim_age": 1800.0, "providers": (ProviderView("openai", is_spent=True),)}
 OUT = ProviderView(
     "openai",
     breaker="open",
@@ -104,6 +109,9 @@ CASES = [
         "rate limit",
     ),
     ({"providers": (ProviderView("openai", is_spent=True),)}, "degraded", "token budget for openai is spent"),
+    (SPENT, "degraded", "is spent; the backfill waits until midnight UTC. The oldest task"),
+    (SPENT | {"oldest_fresh_age": 5.0}, "degraded", "token budget for openai is spent"),
+    (SPENT | {"oldest_fresh_age": 1200.0}, "down", "claim nothing; the oldest task has waited for 20 min"),
     (
         {"broker_trouble": "does not answer"},
         "degraded",
@@ -120,6 +128,20 @@ def test_a_snapshot_is_judged(changes, condition, says):
     assert says in " ".join(judged.reasons)
     assert (judged.condition is Condition.OK) == (judged.reasons == ())
     assert all(reason.endswith(".") for reason in judged.reasons)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("priority", "condition"), [("low", "degraded"), ("normal", "down")])
+def test_a_spent_budget_says_why_the_backfill_waits_but_no_more(space, worker, settings, priority, condition):
+    settings.EMBEDDING_DAILY_TOKEN_BUDGET = 1_000
+    today = TruncDate(Now(), tzinfo=UTC)
+    ProviderState.objects.create(name="openai", day=today, tokens_today=5_000)
+    long_ago = Now() - timedelta(minutes=20)
+    make_tasks(1, space, priority=priority, scheduled_at=long_ago)
+    Worker.objects.update(last_seen_at=Now(), last_claim_at=long_ago)
+    judged = judge(snapshot.take())
+    assert judged.condition == condition
+    assert any(reason.startswith("Today's token budget for openai is spent") for reason in judged.reasons)
 
 
 def test_what_is_down_comes_before_what_is_degraded():
