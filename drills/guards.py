@@ -9,6 +9,8 @@ _CLAIMS, _EXECUTION, _LEASES, _RECOVERY, _SETTLING, _BREAKING = (
 _GUARDS = "tests/queueops/test_guards.py"
 _INVARIANTS = "tests/queueops/test_invariants.py"
 _OUTAGE = "tests/queueops/test_outage.py"
+_RETENTION = "tests/queueops/test_retention.py"
+_TOLD = "queueops/migrations/0011_told_by_hand.py"
 _FIRST_TABLES = "queueops/migrations/0001_initial.py"
 
 
@@ -57,6 +59,13 @@ MUTATIONS = (
         "queueops/settling.py",
         "a.content_hash = t.content_hash AND a.version_number = t.source_version",
         "a.content_hash = t.content_hash",
+        (_GUARDS,),
+    ),
+    Mutation(
+        "settle: tasks are locked",
+        "queueops/settling.py",
+        "\nORDER BY t.id FOR UPDATE OF t\n",
+        "\nORDER BY t.id\n",
         (_GUARDS,),
     ),
     Mutation(
@@ -116,6 +125,20 @@ MUTATIONS = (
         (_GUARDS,),
     ),
     Mutation(
+        "claim of articles: SKIP LOCKED",
+        "queueops/claims.py",
+        "AND article_id = ANY(%(articles)s)\n    FOR UPDATE SKIP LOCKED\n",
+        "AND article_id = ANY(%(articles)s)\n    FOR UPDATE\n",
+        (_GUARDS,),
+    ),
+    Mutation(
+        "claim whose answer was lost: the task's status",
+        "queueops/claims.py",
+        "WHERE t.status = 'processing' AND t.claim_token = %(token)s",
+        "WHERE t.claim_token = %(token)s",
+        (_GUARDS,),
+    ),
+    Mutation(
         "claim: the task's status",
         "queueops/claims.py",
         "AND status = 'pending' AND space_id = %(space)s AND priority_rank = {rank}",
@@ -141,6 +164,13 @@ MUTATIONS = (
         "queueops/claims.py",
         "WHERE id = %(worker)s AND is_running)",
         "WHERE id = %(worker)s)",
+        (_CLAIMS,),
+    ),
+    Mutation(
+        "claim: the brakes hold back the old too",
+        "queueops/claims.py",
+        "WHERE (SELECT are_off FROM brakes)\n      AND status = 'pending' AND space_id = %(space)s AND scheduled_at",
+        "WHERE status = 'pending' AND space_id = %(space)s AND scheduled_at",
         (_CLAIMS,),
     ),
     Mutation(
@@ -181,8 +211,8 @@ MUTATIONS = (
     Mutation(
         "recovery: the lease has ended",
         "queueops/recovery.py",
-        "WHERE status = 'processing' AND lease_expires_at < statement_timestamp()",
-        "WHERE status = 'processing'",
+        "lease_expires_at < statement_timestamp()",
+        "(lease_expires_at < statement_timestamp() OR true)",
         (_RECOVERY,),
     ),
     Mutation(
@@ -207,6 +237,34 @@ MUTATIONS = (
         (_RECOVERY,),
     ),
     Mutation(
+        "recovery: a task gives way to a newer one",
+        "queueops/recovery.py",
+        "    SELECT e.id, e.is_spent, newer.id IS NOT NULL OR 1 < row_number()",
+        "    SELECT e.id, e.is_spent, 1 < row_number()",
+        (_RECOVERY,),
+    ),
+    Mutation(
+        "recovery: one process sweeps",
+        "queueops/recovery.py",
+        "WHERE queue_state.swept_at IS NULL OR queue_state.swept_at <=",
+        "WHERE true OR queue_state.swept_at <=",
+        (_RECOVERY,),
+    ),
+    Mutation(
+        "recovery: what waits or is in work is not behind",
+        "queueops/recovery.py",
+        "AND (t.status IN ('pending', 'processing')\n                       OR (t.status IN",
+        "AND (false\n                       OR (t.status IN",
+        (_RECOVERY,),
+    ),
+    Mutation(
+        "recovery: a save under way is not behind",
+        "queueops/recovery.py",
+        "AND a.updated_at < statement_timestamp() - %(grace)s * interval '1 second'",
+        "AND a.updated_at < statement_timestamp() - %(grace)s * interval '0 seconds'",
+        (_GUARDS,),
+    ),
+    Mutation(
         "recovery: what was parked stays parked",
         "queueops/recovery.py",
         "OR (t.status IN ('failed', 'cancelled') AND t.content_hash = a.content_hash)",
@@ -221,6 +279,97 @@ MUTATIONS = (
         (_RECOVERY,),
     ),
     Mutation(
+        "stop: only what is in work",
+        "queueops/recovery.py",
+        "WHERE status = 'processing' AND claimed_by = %s",
+        "WHERE claimed_by = %s",
+        (_GUARDS,),
+    ),
+    Mutation(
+        "stop: only what the worker holds",
+        "queueops/recovery.py",
+        "WHERE status = 'processing' AND claimed_by = %s",
+        "WHERE status = 'processing' AND (claimed_by = %s OR true)",
+        (_RECOVERY,),
+    ),
+    Mutation(
+        "stop: SKIP LOCKED",
+        "queueops/recovery.py",
+        "claimed_by = %s\n    ORDER BY id\n    FOR UPDATE SKIP LOCKED\n",
+        "claimed_by = %s\n    ORDER BY id\n    FOR UPDATE\n",
+        (_GUARDS,),
+    ),
+    Mutation(
+        "stop: a task gives way to a newer one",
+        "queueops/recovery.py",
+        "    SELECT h.id, newer.id IS NOT NULL OR 1 < row_number()",
+        "    SELECT h.id, 1 < row_number()",
+        (_RECOVERY,),
+    ),
+    Mutation(
+        "retired space: only what waits ends",
+        "queueops/recovery.py",
+        "WHERE status = 'pending' AND space_id = ANY(%s)",
+        "WHERE space_id = ANY(%s)",
+        (_RECOVERY,),
+    ),
+    Mutation(
+        "retired space: SKIP LOCKED",
+        "queueops/recovery.py",
+        "    LIMIT %s\n    FOR UPDATE SKIP LOCKED\n)\nUPDATE",
+        "    LIMIT %s\n    FOR UPDATE\n)\nUPDATE",
+        (_GUARDS,),
+    ),
+    Mutation(
+        "workers: a stopped one keeps the brake",
+        "queueops/workers.py",
+        "Worker.objects.filter(is_running=True, last_seen_at__lt",
+        "Worker.objects.filter(last_seen_at__lt",
+        (_RECOVERY,),
+    ),
+    Mutation(
+        "retention: SKIP LOCKED",
+        "queueops/retention.py",
+        "LIMIT %(batch)s FOR UPDATE SKIP LOCKED)",
+        "LIMIT %(batch)s FOR UPDATE)",
+        (_RETENTION,),
+    ),
+    Mutation(
+        "retention: only what is completed",
+        "queueops/retention.py",
+        """interval '1 second' AND status = 'completed'\"""",
+        """interval '1 second'\"""",
+        (_RETENTION,),
+    ),
+    Mutation(
+        "stand-in: ends when the broker is back",
+        "queueops/standin.py",
+        "if not broker.trouble():",
+        "if False:",
+        ("tests/queueops/test_standin.py",),
+    ),
+    Mutation(
+        "enqueue: a worker holds the text, by hash",
+        "queueops/enqueue.py",
+        "t.content_hash = a.content_hash AND t.source_version = a.version_number",
+        "t.source_version = a.version_number",
+        (_GUARDS,),
+    ),
+    Mutation(
+        "enqueue: a worker holds the text, by version",
+        "queueops/enqueue.py",
+        "t.content_hash = a.content_hash AND t.source_version = a.version_number",
+        "t.content_hash = a.content_hash",
+        (_GUARDS,),
+    ),
+    Mutation(
+        "enqueue: a worker holds the text, by lease",
+        "queueops/enqueue.py",
+        "AND t.lease_expires_at > statement_timestamp()",
+        "",
+        (_GUARDS,),
+    ),
+    Mutation(
         "enqueue: current text needs no task",
         "queueops/enqueue.py",
         " AND NOT {coverage.IS_CURRENT_SQL}",
@@ -233,6 +382,41 @@ MUTATIONS = (
         "\n  AND (canary_until IS NULL OR canary_until <= statement_timestamp())",
         "",
         (_OUTAGE,),
+    ),
+    Mutation(
+        "breaker: no canary before its time",
+        "queueops/gate.py",
+        "breaker <> 'closed' AND retry_at <= statement_timestamp()",
+        "breaker <> 'closed'",
+        (_GUARDS,),
+    ),
+    Mutation(
+        "breaker: no canary once it is closed",
+        "queueops/gate.py",
+        "breaker <> 'closed' AND retry_at <= statement_timestamp()",
+        "retry_at <= statement_timestamp()",
+        (_GUARDS,),
+    ),
+    Mutation(
+        "breaker: a canary that lost its turn is not heard",
+        "queueops/gate.py",
+        "passage.canary is not None and row.canary == passage.canary",
+        "passage.canary is not None",
+        (_OUTAGE,),
+    ),
+    Mutation(
+        "breaker: the provider's row is locked",
+        "queueops/gate.py",
+        "ProviderState.objects.select_for_update().annotate",
+        "ProviderState.objects.annotate",
+        (_GUARDS,),
+    ),
+    Mutation(
+        "limiter: no request beyond the budget",
+        "queueops/limiter.py",
+        "WHERE name = %(name)s AND {_WAIT} <= 0",
+        "WHERE name = %(name)s AND ({_WAIT} <= 0 OR true)",
+        ("tests/queueops/test_limiter.py",),
     ),
     Mutation(
         "breaker: only the canary closes it",
@@ -293,9 +477,30 @@ MUTATIONS = (
     ),
     Mutation(
         "trigger: a status set by hand takes all along",
-        "queueops/migrations/0003_tidy_by_hand.py",
-        "BEGIN\n    IF OLD.status",
-        "BEGIN\n    RETURN NEW;\n    IF OLD.status",
+        _TOLD,
+        "BEGIN{told}\n",
+        "BEGIN{told}\n    RETURN NEW;\n",
+        (_INVARIANTS,),
+    ),
+    Mutation(
+        "trigger: what is put back gives way to a task that waits",
+        _TOLD,
+        "o.status = 'pending' AND o.id <> NEW.id",
+        "false",
+        ("tests/queueops/test_reference_acting.py",),
+    ),
+    Mutation(
+        "trigger: what plain SQL makes of an ended task is told",
+        _TOLD,
+        "AND NEW.status <> OLD.status\n",
+        "AND false\n",
+        (_INVARIANTS,),
+    ),
+    Mutation(
+        "trigger: what the queue tells itself is not told twice",
+        _TOLD,
+        "    AND coalesce(current_setting('vectorpress.is_told', true), '') = ''\n",
+        "",
         (_INVARIANTS,),
     ),
 )

@@ -69,8 +69,9 @@ def test_old_tasks_of_a_low_rank_get_their_share_before_fresh_ones(space):
     assert len(taken & {task.pk for task in old}) in (2, 3)  # a tenth of twenty, the fraction drawn
 
 
-def test_a_paused_queue_gives_nothing(space):
-    make_tasks(1, space)
+@pytest.mark.parametrize("minutes", [0, 10])
+def test_a_paused_queue_gives_nothing_however_long_it_has_waited(space, minutes):
+    make_tasks(1, space, scheduled_at=Now() - timedelta(minutes=minutes))
     QueueState.objects.update_or_create(pk=1, defaults={"is_paused": True})
     assert claim(space).tasks == []
 

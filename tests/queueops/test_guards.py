@@ -12,8 +12,11 @@ from django.db.models.functions import Now
 
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
-from queueops import claims, execution, leases, recovery
-from queueops.models import Status, Task
+from queueops import claims, execution, gate, leases, recovery
+from queueops.breaking import News
+from queueops.enqueue import Reason, enqueue
+from queueops.gate import Passage
+from queueops.models import ProviderState, Status, Task
 from tests.queueops.making import make_article, make_tasks
 from tests.together import another_session, waiting_sessions
 from tests.waiting import wait_until
@@ -113,6 +116,103 @@ def test_articles_are_locked_in_the_order_of_their_ids_wherever_they_lie(claim, 
     assert Task.objects.filter(status=Status.COMPLETED).count() == 2
 
 
+@beside_others
+def test_a_task_does_not_change_between_the_look_at_it_and_the_commit_of_its_vectors(claim):
+    article = make_article("A title", "The old text.")
+    execution.execute(claim())
+    article.content = "The new text."
+    article.save()
+    held = claim()
+
+    def settle() -> None:
+        try:
+            execution.execute(held)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=settle)
+    with another_session() as reader, another_session() as operator:
+        reader.execute("SELECT FROM article_embeddings FOR UPDATE")
+        thread.start()
+        wait_until(waiting_sessions, what="the settle to wait for the old vector")
+        operator.execute("SET lock_timeout = '100ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            operator.execute("UPDATE embedding_tasks SET status = 'cancelled' WHERE status = 'processing'")
+    thread.join()
+    assert article.embeddings.get().source_version == 2
+
+
+# --- enqueue: what a worker holds for the very text, and can still bring, needs no second task
+
+
+def test_a_text_that_plain_sql_changed_in_a_workers_hands_gets_a_task(claim):
+    article = make_article("A title", "The old text.")
+    claim()
+    assert enqueue([article.pk], Reason.EDIT) == 0
+    sql("UPDATE articles SET content = 'The new text.'")  # its version number stays
+    assert enqueue([article.pk], Reason.EDIT) == 1
+
+
+def test_a_text_that_came_back_in_a_workers_hands_gets_a_task_for_its_newest_version(claim):
+    article = make_article("A title", "The text.")
+    claim()
+    for content in ("Another text.", "The text."):
+        Task.objects.pending().delete()
+        article.content = content
+        article.save()
+    assert Task.objects.pending().get().source_version == 3
+
+
+def test_a_text_whose_worker_has_lost_its_lease_gets_a_task(claim):
+    article = make_article()
+    claim()
+    Task.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
+    assert enqueue([article.pk], Reason.EDIT) == 1
+
+
+def test_the_search_for_drift_leaves_alone_what_was_saved_just_now(space, settings):
+    """Its task may not be committed yet."""
+    settings.EMBEDDING_WORKER_INTERVAL = 60_000
+    Article.objects.bulk_create([Article(slug="raw", title="Raw", content="Raw text.")])
+    assert recovery.enqueue_drift() == 0
+    sql("UPDATE articles SET updated_at = now() - interval '2 minutes'")
+    assert recovery.enqueue_drift() == 1
+
+
+# --- the provider's row, between a look at it and the change
+
+
+@pytest.mark.parametrize(
+    ("breaker", "seconds", "becomes"), [("open", -1, True), ("open", 60, False), ("closed", -1, False)]
+)
+def test_nobody_is_the_canary_of_a_provider_that_is_not_to_be_tried_any_more(breaker, seconds, becomes):
+    """Another worker may have been it since, whether the provider answered or not."""
+    retry_at = Now() + timedelta(seconds=seconds)
+    ProviderState.objects.create(name="openai", breaker=breaker, retry_at=retry_at)
+    assert bool(gate._become_canary("openai")) is becomes
+
+
+@beside_others
+def test_two_batches_that_fail_at_once_count_as_two():
+    ProviderState.objects.create(name="openai")
+
+    def tell() -> None:
+        try:
+            gate.tell(Passage("openai"), News.FAILED)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=tell)
+    with another_session() as other:
+        other.execute("SELECT FROM provider_states FOR UPDATE")
+        thread.start()
+        wait_until(waiting_sessions, what="the second to wait for the row")
+        other.execute("UPDATE provider_states SET failures = failures + 1")
+        other.commit()
+    thread.join()
+    assert ProviderState.objects.get().failures == 2
+
+
 # --- claim, renewal and recovery beside rows that others hold
 
 
@@ -141,6 +241,56 @@ def test_a_sweep_passes_over_a_task_that_is_being_settled(space):
         assert recovery.return_expired() == (1, 0)
     free.refresh_from_db()
     assert free.status == "pending"
+
+
+@beside_others
+def test_a_claim_for_articles_passes_over_tasks_that_others_are_taking(space):
+    locked, free = make_tasks(2, space)
+    articles = [locked.article_id, free.article_id]
+    with another_session() as other, transaction.atomic():
+        other.execute("SELECT FROM embedding_tasks WHERE id = %s FOR UPDATE", [locked.pk])
+        wait_for_no_lock()
+        found = claims.claim_of_articles(space, articles, "a request")
+        assert [task.task_id for task in found.tasks] == [free.pk]
+
+
+@untidied
+def test_a_claim_whose_answer_was_lost_does_not_bring_back_what_was_ended_meanwhile(claim, space):
+    make_tasks(1, space)
+    held = claim()
+    assert claims._rows(claims._TAKEN, {"token": held.token})
+    set_status_without_the_trigger("cancelled")
+    assert not claims._rows(claims._TAKEN, {"token": held.token})
+
+
+@beside_others
+def test_a_stopping_worker_passes_over_a_task_that_is_being_settled(space):
+    locked, free = make_tasks(2, space, Status.PROCESSING, claimed_by="worker 7")
+    with another_session() as other, transaction.atomic():
+        other.execute("SELECT FROM embedding_tasks WHERE id = %s FOR UPDATE", [locked.pk])
+        wait_for_no_lock()
+        assert recovery.release_held("worker 7") == 1
+    free.refresh_from_db()
+    assert free.status == "pending"
+
+
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
+def test_a_stopping_worker_leaves_alone_what_has_ended_in_its_hands(space, status):
+    make_tasks(1, space, status, claimed_by="worker 7")
+    assert recovery.release_held("worker 7") == 0
+    assert Task.objects.get().status == status
+
+
+@beside_others
+def test_a_sweep_passes_over_a_task_of_a_retired_space_that_is_being_changed(space):
+    locked, free = make_tasks(2, space)
+    type(space).objects.update(state="retired")
+    with another_session() as other, transaction.atomic():
+        other.execute("SELECT FROM embedding_tasks WHERE id = %s FOR UPDATE", [locked.pk])
+        wait_for_no_lock()
+        assert recovery.end_retired() == 1
+    free.refresh_from_db()
+    assert free.status == "completed"
 
 
 @untidied

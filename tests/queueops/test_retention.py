@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -11,6 +11,7 @@ from queueops import retention
 from queueops.models import AuditLog, Metric, QueueState, Task
 from queueops.retention import Removed
 from tests.queueops.making import make_space, make_tasks, plan_of
+from tests.together import another_session
 
 pytestmark = pytest.mark.django_db
 LONG_AGO = timedelta(days=40)
@@ -36,6 +37,17 @@ def test_old_completed_tasks_audit_rows_and_metrics_are_removed():
 def test_what_was_ended_on_purpose_stays_so_that_it_is_not_begun_again():
     retention.clean(timedelta(days=30))
     assert Task.objects.filter(status__in=["failed", "cancelled"]).count() == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_task_that_somebody_is_changing_is_left_for_the_next_time():
+    locked = Task.objects.filter(status="completed").earliest("pk")
+    with another_session() as other:
+        other.execute("SELECT FROM embedding_tasks WHERE id = %s FOR UPDATE", [locked.pk])
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '1s'")
+            assert retention.clean(timedelta(days=30)).tasks == 1
+    assert retention.clean(timedelta(days=30)).tasks == 1
 
 
 def test_it_is_done_once_in_an_interval(settings):

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from queueops import standin
 from queueops.models import Task
 from queueops.pulse import Pulse
 from queueops.standin import StandIn
@@ -52,6 +53,15 @@ def test_a_process_that_stops_claims_nothing_more(space, settings):
     StandIn(lambda: True).work(make_worker().pk)
     wait_until(lambda: not stand_ins())
     assert Task.objects.pending().count() == 3
+
+
+def test_it_ends_after_its_slice_once_the_broker_takes_rings_again(space, settings, monkeypatch):
+    settings.EMBEDDING_BATCH_SIZE = 1
+    monkeypatch.setattr(standin, "_SLICE_SECONDS", 0.001)
+    make_tasks(40, space)
+    StandIn(lambda: False).work(make_worker().pk)
+    wait_until(lambda: not stand_ins())
+    assert Task.objects.pending().exists()
 
 
 def test_two_beats_have_no_more_threads_than_one(pulse, space, provider, settings):
