@@ -47,6 +47,11 @@ class Selection:
         """Whether nothing was given."""
         return self == Selection()
 
+    @property
+    def names_tasks(self) -> bool:
+        """Whether it says by ids or status which tasks, rather than what they have in common."""
+        return bool(self.ids or self.statuses)
+
     def or_only(self, status: Status) -> Self:
         """What is meant where neither tasks nor a status are named, by an act that is mostly done to this status."""
         is_open = not self.statuses and self.ids is None

@@ -1,8 +1,11 @@
 """Verbs that do something to many tasks: retry, cancel, prioritize, clear, reset-stuck, and undo."""
 
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
+
+from rich.text import Text
 
 from queueops import operations
 from queueops.desk import choosing
@@ -11,8 +14,9 @@ from queueops.desk.frame import Desk
 from queueops.desk.tables import line, table
 from queueops.desk.verbs import Family
 from queueops.models import Operation, Priority, Status, Verb
+from queueops.models.audit import needed_reason
 from queueops.operations import OperationError, Preview
-from queueops.selection import Selection
+from queueops.selection import Selection, SelectionError
 
 family = Family("Acting on many tasks")
 
@@ -73,7 +77,7 @@ def clear(desk: Desk, **options: Any) -> Exit:
 
 
 def _reset_arguments(parser: ArgumentParser) -> None:
-    choosing.add_manner(parser, "--reason", is_asked=False)
+    choosing.add_manner(parser, "--reason")
 
 
 @family.verb(
@@ -105,12 +109,23 @@ def undo(desk: Desk, *, operation: UUID, **options: Any) -> Exit:
 
 def act(desk: Desk, verb: Verb, selection: Selection, options: dict[str, Any], **deed: Any) -> Exit:
     """Counts, asks, begins, carries out and tells."""
-    found = operations.preview(verb, selection, **deed)
-    if not found.total or not desk.agree(_deed(found, deed), yes=options["yes"], dry_run=options["dry_run"]):
+    try:
+        found = operations.preview(verb, selection, **deed)
+    except SelectionError as error:
+        raise Refused(str(error)) from error
+    if found.doable and not options["dry_run"]:
+        needed_reason(options["why"])
+    if not found.doable or not desk.agree(_deed(found, deed), yes=options["yes"], dry_run=options["dry_run"]):
         _tell_look(desk, found, is_dry_run=options["dry_run"])
-        return Exit.OK
+        return _left_alone(found)
     begun = operations.begin(verb, selection, actor=desk.actor, reason=options["why"], **deed)
-    return tell(desk, carry_out(desk, begun, options["batch_size"]))
+    done = carry_out(desk, begun, options["batch_size"])
+    told = {name: getattr(done, name) for name in ("verb", "state", "total", "changed", "skipped", "skips")}
+    desk.answer(
+        {"operation": done.pk, "dry_run": False, "sample": [], **told},
+        *sentences(done, _named(found.left_out)),
+    )
+    return ended(done)
 
 
 def carry_out(desk: Desk, operation: Operation, batch_size: int | None = None) -> Operation:
@@ -130,38 +145,78 @@ def carry_out(desk: Desk, operation: Operation, batch_size: int | None = None) -
         ) from error
 
 
-def tell(desk: Desk, done: Operation) -> Exit:
-    """What came of an operation, in words or as JSON."""
-    fields = {name: getattr(done, name) for name in ("verb", "state", "total", "changed", "skipped", "skips")}
+def sentences(done: Operation, named: Mapping[str, str] | None = None) -> list[Text]:
+    """What came of an operation, in words; `named` has the ids of tasks that were left out, by the reason."""
     stopped = "" if done.state == "done" else f" ({done.state} after that)"
     noun = "task" if done.changed == 1 else "tasks"
-    sentence = f"{done.changed:,} {noun} {Verb(done.verb).acted}{stopped}; operation {done.pk}"
-    why = [line(f"{count:,} not: {reason}") for reason, count in done.skips.items()]
-    undo = [line(f"To take it back: manage.py queue_admin undo {done.pk}", "dim")]
-    can_be_undone = done.changed and operations.ACTS[Verb(done.verb)].can_be_undone
-    desk.answer(
-        {"operation": done.pk, "dry_run": False, "sample": [], **fields},
-        line(sentence),
-        *why,
-        *(undo if can_be_undone else []),
-    )
+    told = [line(f"{done.changed:,} {noun} {Verb(done.verb).acted}{stopped}; operation {done.pk}")]
+    told += _skips(done.skips, named or {})
+    if done.changed and _removes_what_the_sweep_goes_by(done.verb, Selection.from_json(done.scope)):
+        told.append(line(_COMES_BACK))
+    if done.changed and operations.ACTS[Verb(done.verb)].can_be_undone:
+        told.append(line(f"To take it back: manage.py queue_admin undo {done.pk}", "dim"))
+    return told
+
+
+def ended(done: Operation) -> Exit:
+    """Whether all of it was done."""
     return Exit.OK if done.state == "done" and not done.skipped else Exit.PARTLY
 
 
 def _tell_look(desk: Desk, found: Preview, *, is_dry_run: bool) -> None:
     sample = [{"id": task.pk, "slug": task.slug, "status": task.status} for task in found.sample]
-    nothing: dict[str, Any] = {"operation": None, "state": None, "changed": 0, "skipped": 0, "skips": {}}
-    fields = nothing | {"verb": found.verb, "dry_run": is_dry_run, "total": found.total, "sample": sample}
+    skipped = found.total - found.doable
+    nothing: dict[str, Any] = {"operation": None, "state": None, "changed": 0, "skipped": skipped}
+    fields = nothing | {"verb": found.verb, "dry_run": is_dry_run, "total": found.total, "skips": found.skips}
     rows = table(["id", "status", "article"], [[row["id"], row["status"], row["slug"]] for row in sample])
-    desk.answer(fields, rows if sample else f"No task to {_WORDS[found.verb]}.")
+    nothing_to_do = line(f"No task to {_WORDS[found.verb]}.")
+    desk.answer(
+        fields | {"sample": sample},
+        *([rows] if found.doable and sample else []),
+        *([] if found.doable else [nothing_to_do]),
+        *_skips(found.skips, _named(found.left_out)),
+    )
+
+
+def _left_alone(found: Preview) -> Exit:
+    """How a look ends: with tasks that were named and cannot be had, it is no success."""
+    if found.left_out and not found.doable:
+        return Exit.REFUSED
+    return Exit.PARTLY if found.left_out or (found.total and not found.doable) else Exit.OK
+
+
+def _skips(skips: Mapping[str, int], named: Mapping[str, str]) -> list[Text]:
+    return [
+        line(f"{count:,} not: {reason}" + (f" ({named[reason]})" if reason in named else ""))
+        for reason, count in skips.items()
+    ]
+
+
+def _named(left_out: Mapping[int, str]) -> dict[str, str]:
+    """The ids that were left out, by the reason, the first of them in words."""
+    ids = {why: [each for each, its in left_out.items() if its == why] for why in left_out.values()}
+    return {
+        why: ", ".join(map(str, those[:_SHOWN])) + (", …" if len(those) > _SHOWN else "")
+        for why, those in ids.items()
+    }
+
+
+def _removes_what_the_sweep_goes_by(verb: str, selection: Selection) -> bool:
+    ended = {Status.FAILED.value, Status.CANCELLED.value}
+    return verb == Verb.CLEAR and bool(selection.ids or ended & set(selection.statuses))
 
 
 def _deed(found: Preview, deed: dict[str, Any]) -> str:
-    noun = "task" if found.total == 1 else "tasks"
+    noun = "task" if found.doable == 1 else "tasks"
     to = f" to {deed['priority']}" if "priority" in deed else ""
-    return f"{_WORDS[found.verb]} {found.total:,} {noun}{to}"
+    return f"{_WORDS[found.verb]} {found.doable:,} {noun}{to}"
 
 
+_SHOWN = 10
+_COMES_BACK = (
+    "What of it had failed or was cancelled is removed because you named it: where such a text has no vectors, the "
+    "sweep makes a task for it again."
+)
 _WORDS = {
     Verb.REQUEUE: "requeue",
     Verb.CANCEL: "cancel",

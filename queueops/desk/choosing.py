@@ -1,7 +1,7 @@
 """Options by which an operator says which tasks are meant, and how and why something is done to them."""
 
 import re
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import Action, ArgumentError, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -23,19 +23,39 @@ def add_tasks(parser: ArgumentParser, *task_reason: str) -> None:
     add = parser.add_argument
     add("ids", nargs="*", type=task_id, metavar="ID", help="tasks by their ids")
     add("--status", action="append", choices=[str(each) for each in Status], help="may be repeated")
-    add("--error", dest="error_class", default="", metavar="CLASS", help="only this class of error")
+    add(
+        "--error",
+        action=Once,
+        dest="error_class",
+        default="",
+        metavar="CLASS",
+        help="only this class of error",
+    )
     add(
         "--task-reason",
         *task_reason,
+        action=Once,
         default="",
         metavar="REASON",
         help="only tasks made for this: edit, import, migration, …",
     )
-    add("--priority", choices=[str(each) for each in Priority], default="", help="only this priority")
-    add("--older-than", type=age, metavar="AGE", help="made longer ago than this: 90s, 30m, 2h, 7d")
-    add("--newer-than", type=age, metavar="AGE", help="made less long ago than this")
-    add("--space", type=task_id, metavar="ID", help="only of this embedding space")
-    add("--slug", default="", help="only of the article with this slug")
+    add(
+        "--priority",
+        action=Once,
+        choices=[str(each) for each in Priority],
+        default="",
+        help="only this priority",
+    )
+    add(
+        "--older-than",
+        action=Once,
+        type=age,
+        metavar="AGE",
+        help="made longer ago than this: 90s, 30m, 2h, 7d",
+    )
+    add("--newer-than", action=Once, type=age, metavar="AGE", help="made less long ago than this")
+    add("--space", action=Once, type=task_id, metavar="ID", help="only of this embedding space")
+    add("--slug", action=Once, default="", help="only of the article with this slug")
     add("--all", dest="everything", action="store_true", help="every task that this can be done to")
 
 
@@ -51,15 +71,12 @@ def chosen(options: Mapping[str, Any]) -> Selection:
     return selection
 
 
-def add_manner(parser: ArgumentParser, *why: str, is_asked: bool = True) -> None:
-    """`--why` (and its other names), `--batch-size`, and unless it is never asked for, `--yes`; and `--dry-run`."""
+def add_manner(parser: ArgumentParser, *why: str) -> None:
+    """`--why` (and its other names), `--yes`, `--dry-run` and `--batch-size`."""
     parser.add_argument(
         "--why", *why, dest="why", default="", metavar="WHY", help="the reason; kept in the audit log"
     )
-    if is_asked:
-        arguments.add_agreement(parser)
-    else:
-        parser.add_argument("--dry-run", action="store_true", help="say what would be done; change nothing")
+    arguments.add_agreement(parser)
     parser.add_argument(
         "--batch-size",
         type=arguments.whole(1, pace.MOST),
@@ -67,6 +84,17 @@ def add_manner(parser: ArgumentParser, *why: str, is_asked: bool = True) -> None
         metavar="N",
         help=f"tasks a transaction at most, up to {pace.MOST:,}; it finds its own size below that",
     )
+
+
+class Once(Action):
+    """Stores an option's value, and refuses a second one, which would silently win over the first."""
+
+    def __call__(
+        self, parser: ArgumentParser, namespace: Namespace, values: Any, option_string: str | None = None
+    ) -> None:
+        if (given := getattr(namespace, self.dest)) != self.default:
+            raise ArgumentError(self, f"give it once: it has {given} already, and now {values}")
+        setattr(namespace, self.dest, values)
 
 
 def age(text: str) -> timedelta:

@@ -71,12 +71,14 @@ class Desk:
     def agree(self, deed: str, *, yes: bool, dry_run: bool) -> bool:
         """Whether to do it: `deed` follows the words "this would", for instance "cancel 12 pending tasks".
 
-        False on a dry run, which says so. Raises Refused where a person says no, or where there is none to ask.
+        False on a dry run, which says so. With `yes` it says on standard error what will be done, and asks nobody.
+        Raises Refused where a person says no, or where there is none to ask.
         """
         if dry_run:
             self.show(f"This would {deed}. Nothing was changed.")
             return False
         if yes:
+            sys.stderr.write(f"This will {deed}.\n")
             return True
         if not self.ask(f"This will {deed}. Go on?"):
             raise Refused("nothing was changed")

@@ -4,15 +4,15 @@ from argparse import ArgumentParser
 from typing import Any
 from uuid import UUID
 
-from rich.table import Table
+from rich.console import RenderableType
 
 from queueops import operations
 from queueops.desk import arguments
-from queueops.desk.acts import carry_out
+from queueops.desk.acts import carry_out, ended, sentences
 from queueops.desk.exits import Exit, Refused
 from queueops.desk.frame import Desk
 from queueops.desk.listing import moment
-from queueops.desk.tables import line, plain, table
+from queueops.desk.tables import fitting, line, plain
 from queueops.desk.verbs import Family
 from queueops.migration.scope import Scope
 from queueops.models import Operation, Verb
@@ -53,28 +53,31 @@ def _operations_arguments(parser: ArgumentParser) -> None:
 def show(desk: Desk, *, what: str, operation: UUID | None, limit: int) -> Exit:
     if what == "list":
         found = Operation.objects.newest_first()
-        return _answer(desk, list((found.filter(pk=operation) if operation else found)[:limit]))
+        rows = [each.as_dict() for each in (found.filter(pk=operation) if operation else found)[:limit]]
+        desk.answer({"operations": rows}, _shown(desk, rows) if rows else "No operations yet.")
+        return Exit.OK
     if operation is None:
         raise Refused(f"say which operation to {what}; `queue_admin operations` lists them")
     try:
-        done = _resumed(desk, operation) if what == "resume" else operations.stop(operation, actor=desk.actor)
+        return _resume(desk, operation) if what == "resume" else _stop(desk, operation)
     except OperationError as error:
         raise Refused(str(error)) from error
-    return _answer(desk, [done])
 
 
-def _resumed(desk: Desk, operation_id: UUID) -> Operation:
-    return carry_out(desk, operations.resumable(operation_id))
+def _resume(desk: Desk, operation_id: UUID) -> Exit:
+    done = carry_out(desk, operations.resumable(operation_id))
+    desk.answer({"operations": [done.as_dict()]}, *sentences(done))
+    return ended(done)
 
 
-def _answer(desk: Desk, found: list[Operation]) -> Exit:
-    rows = [operation.as_dict() for operation in found]
-    desk.answer({"operations": rows}, _table(rows) if rows else "No operations yet.")
+def _stop(desk: Desk, operation_id: UUID) -> Exit:
+    rows = [operations.stop(operation_id, actor=desk.actor).as_dict()]
+    desk.answer({"operations": rows}, _shown(desk, rows))
     return Exit.OK
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
-    return table(_HEADS, map(_cells, rows), ("handled", "changed", "skipped"))
+def _shown(desk: Desk, rows: list[dict[str, Any]]) -> RenderableType:
+    return fitting(desk.console, _HEADS, [_cells(row) for row in rows], ("handled", "changed", "skipped"))
 
 
 def _cells(row: dict[str, Any]) -> list[object]:

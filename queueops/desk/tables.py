@@ -3,9 +3,13 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from rich.console import Console, Group, RenderableType
+from rich.measure import Measurement
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+_WIDE = 10_000  # wider than any table
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
@@ -31,6 +35,24 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: Sequenc
     for row in rows:
         made.add_row(*(cell if isinstance(cell, Text) else line(cell) for cell in row))
     return made
+
+
+def fitting(
+    console: Console, heads: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[str] = ()
+) -> RenderableType:
+    """A table where it is no wider than the console; else each row as a record, its first cell on a line of its own and
+    the others below it by their names. Nothing is cut, so that an id can be copied."""
+    made = table(heads, rows, right)
+    unbounded = console.options.update(max_width=_WIDE, width=_WIDE)
+    if Measurement.get(console, unbounded, made).maximum <= console.width:
+        return made
+    return Group(*(part for row in rows for part in _record(heads, row)))
+
+
+def _record(heads: Sequence[str], row: Sequence[object]) -> list[RenderableType]:
+    first = row[0] if isinstance(row[0], Text) else line(row[0], "bold")
+    first.overflow, first.no_wrap = "ignore", True
+    return [first, Padding(facts(zip(heads[1:], row[1:], strict=True)), (0, 0, 1, 2))]
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> Table:

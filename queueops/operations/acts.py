@@ -30,18 +30,20 @@ from queueops.operations.fragments import (
     from_to,
     told,
 )
-from queueops.operations.undoing import UNDO
+from queueops.operations.undoing import MAY_UNDO, UNDO
 from queueops.selection import Selection
 from queueops.signals import tasks_ready
 
 LIVE = (Status.PENDING, Status.PROCESSING)
+ENDED_ON_PURPOSE = "kept: it is what says that this text was ended on purpose"
 
 _CANCELLED = f"status = 'cancelled', completed_at = statement_timestamp(), error_message = %(why)s, {UNHELD}"
+_ANSWERS = "SELECT id, answer FROM judged"
 _WHOLE_ROW = "to_jsonb(l) - 'priority_rank'"
 
 # The articles are locked too: one that is being saved or settled right now is passed over, since its save may be about
 # to make the very task that would be in our way.
-_REQUEUE = f"""
+_MAY_REQUEUE = f"""
 WITH free AS MATERIALIZED (
     SELECT a.id, a.version_number, a.content_hash FROM articles a
     WHERE a.id IN (SELECT article_id FROM embedding_tasks WHERE id = ANY(%(ids)s::bigint[]))
@@ -57,7 +59,10 @@ judged AS MATERIALIZED (
             THEN '{WAITS_ALREADY}'
         ELSE '' END AS answer
     FROM locked l JOIN embedding_spaces s ON s.id = l.space_id LEFT JOIN free a ON a.id = l.article_id
-), changed AS (
+)
+"""  # noqa: S608
+_REQUEUE = f"""
+, changed AS (
     UPDATE embedding_tasks t SET
         status = 'pending', attempts = 0,
         scheduled_at = statement_timestamp(), processed_at = NULL, completed_at = NULL,
@@ -89,21 +94,37 @@ WITH {LOCKED}, changed AS (
 ), {told(from_to("priority"))}
 SELECT id, CASE WHEN priority = %(priority)s THEN 'it had that priority' ELSE '' END FROM locked
 """  # noqa: S608
-# What has not ended is cancelled, so that the sweep does not begin it again; what has ended goes.
+# What has not ended is cancelled, so that the sweep does not begin it again; what has ended goes, but for the row that
+# keeps the sweep from an article's present text (recovery.py), unless the operator has named such rows.
+_MAY_CLEAR = f"""
+WITH {LOCKED}, judged AS MATERIALIZED (
+    SELECT l.id, CASE WHEN NOT %(is_named)s AND l.status IN ('failed', 'cancelled') AND EXISTS (
+        SELECT 1 FROM articles a
+        WHERE a.id = l.article_id AND a.content_hash = l.content_hash
+          AND NOT EXISTS (SELECT 1 FROM embedding_tasks o
+                          WHERE o.article_id = l.article_id AND o.space_id = l.space_id AND o.id > l.id
+                            AND o.content_hash = l.content_hash AND o.status <> 'completed')
+          AND NOT EXISTS (SELECT 1 FROM article_embeddings e
+                          WHERE e.article_id = a.id AND e.space_id = l.space_id AND e.chunk_index = 0
+                            AND e.source_hash = a.content_hash)
+    ) THEN '{ENDED_ON_PURPOSE}' ELSE '' END AS answer
+    FROM locked l
+)
+"""  # noqa: S608
 _CLEAR = f"""
-WITH {LOCKED}, changed AS (
+, changed AS (
     UPDATE embedding_tasks t SET {_CANCELLED} FROM locked l
     WHERE t.id = l.id AND l.status IN ('pending', 'processing') RETURNING t.*
 ), removed AS (
-    DELETE FROM embedding_tasks t USING locked l
-    WHERE t.id = l.id AND l.status NOT IN ('pending', 'processing') RETURNING t.id
+    DELETE FROM embedding_tasks t USING locked l JOIN judged j USING (id)
+    WHERE t.id = l.id AND l.status NOT IN ('pending', 'processing') AND j.answer = '' RETURNING t.id
 ), {
     told(
         from_to(_CANCEL_COLUMNS),
         f"SELECT id, {_WHOLE_ROW}, NULL::jsonb FROM removed JOIN locked l USING (id)",
     )
 }
-SELECT id, '' FROM locked
+{_ANSWERS}
 """  # noqa: S608
 # As the sweep does it (recovery.py): one of an article's tasks waits, and one whose attempts are spent is parked. Who
 # loses a task before its lease has ended is not charged for the attempt.
@@ -135,12 +156,14 @@ SELECT id, '' FROM judged
 
 @dataclass(frozen=True)
 class Act:
-    """`statuses` are those of tasks it can be done to; `rings` says that workers have something to do afterwards.
-    `seconds` is how long a batch should take: so long do others wait for its rows; `breath` is how long they get in
-    between. `most` is how many rows a batch has at most."""
+    """`statuses` are those of tasks it can be done to; `judge` begins the statement, and `sql` ends it, where some of
+    them are passed over. `rings` says that workers have something to do afterwards. `seconds` is how long a batch
+    should take: so long do others wait for its rows; `breath` is how long they get in between. `most` is how many rows
+    a batch has at most."""
 
     statuses: tuple[Status, ...]
     sql: str
+    judge: str = ""
     rings: bool = False
     can_be_undone: bool = True
     seconds: float = pace.AIM_SECONDS
@@ -149,14 +172,14 @@ class Act:
 
 
 ACTS = {
-    Verb.REQUEUE: Act((Status.FAILED, Status.CANCELLED), _REQUEUE, rings=True),
+    Verb.REQUEUE: Act((Status.FAILED, Status.CANCELLED), _REQUEUE, _MAY_REQUEUE, rings=True),
     Verb.CANCEL: Act(LIVE, _CANCEL),
     Verb.PRIORITIZE: Act(LIVE, _PRIORITIZE),
-    Verb.CLEAR: Act(tuple(Status), _CLEAR),
+    Verb.CLEAR: Act(tuple(Status), _CLEAR, _MAY_CLEAR),
     Verb.RELEASE: Act((Status.PROCESSING,), _RELEASE, rings=True, can_be_undone=False),
     # Its statement is that of enqueue. Nobody waits for a batch but who changes the very text of an article in it.
     Verb.MIGRATE: Act((), "", rings=True, seconds=0.5, breath=0.0, most=10_000),
-    Verb.UNDO: Act(tuple(Status), UNDO, rings=True),
+    Verb.UNDO: Act(tuple(Status), UNDO, MAY_UNDO, rings=True),
 }
 
 
@@ -209,22 +232,11 @@ def perform(operation: Operation, task_ids: Sequence[int]) -> dict[int, str]:
     """Does it to these tasks, in the caller's transaction; answers for each why not, or TAKEN, or BUSY."""
     if operation.verb == Verb.MIGRATE:
         return _migrate(operation, task_ids)
-    verb = Verb.CANCEL if _is_migration_undone(operation) else Verb(operation.verb)
-    act, selection = ACTS[verb], Selection.from_json(operation.scope)
-    arguments: dict[str, Any] = {
-        "ids": arrays.of_integers(task_ids),
-        "statuses": _statuses(verb, selection),
-        "stuck": selection.stuck,
-        "priority": operation.priority,
-        "actor": operation.actor,
-        "reason": operation.reason,
-        "why": f"{verb.acted} by {operation.actor}: {operation.reason}",
-        "message": operation.message,
-        "operation": operation.pk,
-        "undone": operation.undoes_id,
-    }
+    act = ACTS[_verb(operation)]
     with connection.cursor() as cursor:
-        cursor.execute(f"{TOLD_BY_US}; {act.sql}; {TOLD_BY_TRIGGER}", arguments)
+        cursor.execute(
+            f"{TOLD_BY_US}; {act.judge}{act.sql}; {TOLD_BY_TRIGGER}", _arguments(operation, task_ids)
+        )
         cursor.nextset()
         answers = dict(cursor.fetchall())
     if left := [task_id for task_id in task_ids if task_id not in answers]:
@@ -235,10 +247,42 @@ def perform(operation: Operation, task_ids: Sequence[int]) -> dict[int, str]:
     return answers
 
 
+def judge(operation: Operation, task_ids: Sequence[int]) -> dict[int, str]:
+    """What `perform` would answer for those of these tasks that it would not change; nothing is written."""
+    act = ACTS[_verb(operation)]
+    if not act.judge:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(act.judge + _ANSWERS, _arguments(operation, task_ids))
+        return {task_id: answer for task_id, answer in cursor.fetchall() if answer not in {TAKEN, BUSY}}
+
+
 def guard() -> None:
     """Settings of the caller's transaction under which an act is done."""
     with connection.cursor() as cursor:
         cursor.execute(GUARD)
+
+
+def _verb(operation: Operation) -> Verb:
+    """What is done to the tasks."""
+    return Verb.CANCEL if _is_migration_undone(operation) else Verb(operation.verb)
+
+
+def _arguments(operation: Operation, task_ids: Sequence[int]) -> dict[str, Any]:
+    verb, selection = _verb(operation), Selection.from_json(operation.scope)
+    return {
+        "ids": arrays.of_integers(task_ids),
+        "statuses": _statuses(verb, selection),
+        "stuck": selection.stuck,
+        "is_named": selection.names_tasks,
+        "priority": operation.priority,
+        "actor": operation.actor,
+        "reason": operation.reason,
+        "why": f"{verb.acted} by {operation.actor}: {operation.reason}",
+        "message": operation.message,
+        "operation": operation.pk,
+        "undone": operation.undoes_id,
+    }
 
 
 def _migrate(operation: Operation, article_ids: Sequence[int]) -> dict[int, str]:

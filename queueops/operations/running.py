@@ -2,9 +2,10 @@
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from uuid import UUID
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
 
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import Count, Max
@@ -13,7 +14,7 @@ from psycopg.errors import DeadlockDetected, ForeignKeyViolation, LockNotAvailab
 from queueops.models import AuditLog, Operation, OperationStatus, Task, Verb
 from queueops.models.audit import needed_reason
 from queueops.models.operation import BUSY, MOVED_ON
-from queueops.operations import acts, pace
+from queueops.operations import acts, fitting, pace
 from queueops.selection import Selection
 
 type Progress = Callable[[int, int], object]
@@ -34,11 +35,19 @@ class OperationError(Exception):
 
 @dataclass(frozen=True)
 class Preview:
-    """What an act would be about: how many tasks, and the first of them."""
+    """What an act would be about: how many tasks, how many of them it would pass over and why, and the first of them.
+    `left_out` are tasks named by their ids that it cannot be done to; they are among the `skips`."""
 
     verb: Verb
     total: int
     sample: list[Task]
+    skips: dict[str, int] = field(default_factory=dict)
+    left_out: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def doable(self) -> int:
+        """How many tasks it would change, as they are now."""
+        return self.total - sum(self.skips.values())
 
 
 def begin(
@@ -49,10 +58,14 @@ def begin(
     reason: str,
     priority: str = "",
     undoes: Operation | None = None,
+    operation_id: UUID | None = None,
 ) -> Operation:
-    """The row of an operation, with its tasks counted and nothing done yet. Raises ReasonMissing."""
+    """The row of an operation, with its tasks counted and nothing done yet; of tasks named by ids, those that it cannot
+    be done to are skipped already. Raises ReasonMissing, and SelectionError for a filter that no task can fit."""
+    fitting.refuse_contradictions(verb, selection)
     with transaction.atomic():
         operation = Operation.objects.create(
+            id=operation_id or uuid4(),
             verb=verb,
             actor=actor,
             reason=needed_reason(reason),
@@ -61,21 +74,42 @@ def begin(
             undoes=undoes,
         )
         found = acts.ids(operation).aggregate(total=Count("*"), last=Max(_id_name(verb)))
-        operation.total, operation.last_id = found["total"], found["last"] or 0
-        operation.save(update_fields=["total", "last_id"])
+        operation.skips = dict(Counter(fitting.left_out(operation).values()))
+        operation.skipped = sum(operation.skips.values())
+        operation.total, operation.last_id = found["total"] + operation.skipped, found["last"] or 0
+        operation.save(update_fields=["total", "last_id", "skips", "skipped"])
     return operation
 
 
 def preview(
-    verb: Verb, selection: Selection, *, priority: str = "", undoes: Operation | None = None
+    verb: Verb,
+    selection: Selection,
+    *,
+    priority: str = "",
+    undoes: Operation | None = None,
+    is_judged: bool = True,
 ) -> Preview:
-    """What `begin` would count; nothing is written."""
+    """What `begin` would count, and what would be passed over later, unless that is not to be judged; nothing is
+    written. Raises SelectionError."""
     with transaction.atomic():
         operation = begin(verb, selection, actor="", reason="a look", priority=priority, undoes=undoes)
-        sample = Task.objects.filter(pk__in=list(acts.ids(operation)[:_SAMPLE])).order_by("pk")
-        found = Preview(verb, operation.total, list(sample))
+        sample = list(Task.objects.filter(pk__in=list(acts.ids(operation)[:_SAMPLE])).order_by("pk"))
+        left_out = fitting.left_out(operation)
         transaction.set_rollback(True)
-    return found
+    skips = Counter(operation.skips)
+    for answers in _judged(operation) if is_judged and acts.ACTS[verb].judge else ():
+        skips.update(answers.values())
+    return Preview(verb, operation.total, sample, dict(skips), left_out)
+
+
+def _judged(operation: Operation) -> Iterator[dict[int, str]]:
+    """What would not be changed, and why, batch by batch; each locks its tasks for as long as it looks."""
+    after = 0
+    while task_ids := list(acts.ids(operation, after=after)[: pace.MOST]):
+        with transaction.atomic():
+            acts.guard()
+            yield acts.judge(operation, task_ids)
+        after = task_ids[-1]
 
 
 def carry_out(

@@ -29,7 +29,7 @@ _CHANGEABLE = ", ".join(
 
 # A task that was in work goes back to waiting; the attempt that was taken from it is not charged. What comes back to
 # wait must find its place free, and its article unlocked: see acts.py.
-UNDO = f"""
+MAY_UNDO = f"""
 WITH {LOCKED}, story AS MATERIALIZED (
     SELECT task_id AS id, nullif(metadata->'before', 'null') AS before, nullif(metadata->'after', 'null') AS after
     FROM embedding_audit_logs WHERE operation_id = %(undone)s AND task_id = ANY(%(ids)s::bigint[])
@@ -67,7 +67,10 @@ WITH {LOCKED}, story AS MATERIALIZED (
         ) THEN '{WAITS_ALREADY}'
         ELSE '' END AS answer
     FROM wanted w LEFT JOIN embedding_spaces s ON s.id = w.space_id LEFT JOIN free f ON f.id = w.article_id
-), changed AS (
+)
+"""  # noqa: S608  the only text put in is our own
+UNDO = f"""
+, changed AS (
     UPDATE embedding_tasks t SET {_CHANGEABLE}
     FROM judged j CROSS JOIN LATERAL jsonb_populate_record(NULL::embedding_tasks, present || goal) r
     WHERE t.id = j.id AND answer = '' AND after IS NOT NULL AND before IS NOT NULL

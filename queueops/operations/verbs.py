@@ -40,7 +40,8 @@ def prioritize(
 def clear(selection: Selection, *, actor: str, reason: str, **how: Unpack[How]) -> Operation:
     """Empties the queue of these tasks: what has not ended is cancelled, and what has ended is removed.
 
-    An article that has no vectors, and loses the task that says why, gets a new one at the next sweep.
+    Skipped is what has failed or was cancelled over a text that has no vectors: without it the sweep would begin that
+    text again. Whoever names such tasks, by their status or their ids, removes them all the same.
     """
     return _do(Verb.CLEAR, selection, actor, reason, how)
 

@@ -18,7 +18,7 @@ from queueops.rest import answers
 from queueops.rest.answers import ActReply
 from queueops.rest.fields import Act, Filter, Prioritize, TaskInPath, Undo, Why, actor
 from queueops.rest.reading import no_task, operation_or_404
-from queueops.selection import Selection
+from queueops.selection import Selection, SelectionError
 
 # A request works no longer than this and one more batch: some ten thousand tasks. What is left waits to be resumed.
 SECONDS = 5.0
@@ -104,8 +104,11 @@ def _selected(chosen: Filter) -> Selection:
 def _act(
     request: HttpRequest, verb: Verb, said: Act | Undo, selection: Selection, **deed: Any
 ) -> Status[ActReply]:
-    found = operations.preview(verb, selection, **deed)
-    if said.dry_run or not found.total:
+    try:
+        found = operations.preview(verb, selection, **deed, is_judged=said.dry_run)
+    except SelectionError as error:
+        raise HttpError(422, str(error)) from error
+    if said.dry_run or not found.doable:
         return Status(200, answers.looked(found, dry_run=said.dry_run))
     return _carried_out(operations.begin(verb, selection, actor=actor(request), reason=said.reason, **deed))
 

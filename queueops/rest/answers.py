@@ -71,11 +71,13 @@ class TaskSample(TypedDict):
 
 
 class ActReply(TypedDict):
-    """`operation` is null where nothing was begun: in a dry run, which shows a `sample`, and where no task fits. Where
-    it did not end within the time of one request, `go_on` is what to POST to."""
+    """`operation` is null where nothing was begun: in a dry run, which shows a `sample`, and where no task fits. Of the
+    `total`, `skips` are those that are not changed, and why. Where it did not end within the time of one request,
+    `go_on` is what to POST to."""
 
     dry_run: bool
     total: int
+    skips: dict[str, int]
     sample: list[TaskSample]
     operation: OperationView | None
     go_on: str | None
@@ -102,6 +104,7 @@ def looked(found: Preview, *, dry_run: bool) -> ActReply:
     return {
         "dry_run": dry_run,
         "total": found.total,
+        "skips": found.skips,
         "sample": sample,
         "operation": None,
         "go_on": None,
@@ -114,6 +117,7 @@ def acted(operation: Operation) -> ActReply:
     return {
         "dry_run": False,
         "total": operation.total,
+        "skips": operation.skips,
         "sample": [],
         "operation": told(operation),
         "go_on": go_on,

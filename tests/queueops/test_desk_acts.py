@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import uuid
 from datetime import timedelta
 
@@ -95,7 +96,8 @@ def test_clearing_takes_what_waits_and_with_all_everything(space):
     queue_admin("clear", "--confirm")
     assert statuses() == ["cancelled", "cancelled", "completed", "failed", "processing"]
     queue_admin("clear", "--all", "--confirm")
-    assert statuses() == ["cancelled"]  # what was in work, so that nobody begins it again
+    # what was in work is cancelled, and what has been ended on purpose stays, so that nobody begins it again
+    assert statuses() == ["cancelled", "cancelled", "cancelled", "failed"]
 
 
 @pytest.mark.parametrize("verb", ["retry", "cancel"])
@@ -158,6 +160,107 @@ def test_what_could_not_be_done_is_told_by_reason_and_by_the_exit_code(space):
     called = queue_admin("retry", "--all", *YES)
     assert called.code == 1
     assert "1 not: the article already has a task that waits" in called.out
+
+
+def test_clearing_says_what_it_keeps_and_what_comes_back(space):
+    make_tasks(2, space, Status.FAILED)
+    kept = queue_admin("clear", "--all", *YES)
+    assert (kept.code, kept.out) == (
+        1,
+        "No task to clear.\n2 not: kept: it is what says that this text was ended on purpose\n",
+    )
+    removed = queue_admin("clear", "--status=failed", *YES)
+    assert removed.code == 0
+    assert "the sweep makes a task for it again" in removed.out
+
+
+def test_a_look_at_an_undo_counts_what_can_be_put_back_now(space):
+    first, *_ = make_tasks(3, space)
+    queue_admin("cancel", "--all", *YES)
+    operation = str(Operation.objects.get().pk)
+    queue_admin("retry", str(first.pk), *YES)
+    look = queue_admin("undo", operation, "--dry-run")
+    assert look.out.startswith("This would put back 2 tasks. Nothing was changed.")
+    assert "1 not: it has changed since" in look.out
+    assert queue_admin("undo", operation, "--dry-run", "--json").json["skips"] == {"it has changed since": 1}
+    assert queue_admin("undo", operation, *YES).out.startswith("2 tasks put back")
+    again = queue_admin("undo", operation, *YES)
+    assert (again.code, again.out.splitlines()[0]) == (1, "No task to put back.")
+
+
+def test_ids_that_cannot_be_acted_on_are_named_with_the_reason(space):
+    [done] = make_tasks(1, space, Status.COMPLETED)
+    [waiting] = make_tasks(1, space)
+    none = queue_admin("cancel", str(done.pk), *YES)
+    only = "only what is pending or processing can be"
+    assert (none.code, none.out) == (
+        3,
+        f"No task to cancel.\n1 not: completed: {only} cancelled ({done.pk})\n",
+    )
+    some = queue_admin("prioritize", "high", str(waiting.pk), str(done.pk), "999999999", *YES)
+    assert some.code == 1
+    assert f"1 not: completed: {only} prioritized ({done.pk})" in some.out
+    assert "1 not: there is no such task (999999999)" in some.out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("cancel", "--status=failed"), "what is failed cannot be cancelled: only what is pending"),
+        (("retry", "--status=completed"), "what is completed cannot be requeued: only what is failed"),
+        (("cancel", "--space=99"), "there is no embedding space 99; there are"),
+    ],
+)
+def test_filters_that_no_task_can_fit_are_refused(space, words, sentence):
+    called = queue_admin(*words, *YES)
+    assert (called.code, called.sentence[: len(sentence)]) == (3, sentence)
+
+
+@pytest.mark.parametrize(
+    "words", [("--slug=a", "--slug=b"), ("--error=a", "--error=b"), ("--space=1", "--space=2")]
+)
+def test_a_filter_that_is_given_twice_is_refused(space, words):
+    called = queue_admin("cancel", *words, *YES)
+    assert called.code != 0
+    assert "give it once: it has" in called.sentence
+
+
+def test_the_reason_is_asked_for_before_the_question(space, monkeypatch):
+    make_tasks(1, space)
+    asked = Terminal()
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    monkeypatch.setattr("sys.stderr", asked)
+    called = queue_admin("cancel", "--all")
+    assert (called.code, "give a reason" in called.sentence, asked.getvalue()) == (3, True, "")
+
+
+def test_with_yes_it_says_on_standard_error_what_it_will_do(space, capsys):
+    make_tasks(2, space)
+    called = queue_admin("cancel", "--all", *YES, "--json")
+    assert called.json["changed"] == 2
+    assert capsys.readouterr().err == "This will cancel 2 tasks.\n"
+
+
+def test_a_resumed_operation_tells_what_it_could_not_do(space):
+    [task] = make_tasks(1, space, Status.FAILED)
+    begun = operations.begin(Verb.REQUEUE, Selection(), actor="ada", reason="a drill")
+    Task.objects.create(article=task.article, space=space)
+    resumed = queue_admin("operations", "resume", str(begun.pk))
+    assert resumed.code == 1
+    assert resumed.out.startswith("0 tasks requeued; operation ")
+    assert "1 not: the article already has a task that waits" in resumed.out
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_on_a_narrow_terminal_no_id_of_an_operation_is_cut(space, monkeypatch, width):
+    make_tasks(1, space)
+    reason = "the import of last night had the wrong filter and has to be done over again"
+    queue_admin("cancel", "--all", "--yes", f"--why={reason}")
+    monkeypatch.setenv("COLUMNS", str(width))
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", queue_admin("operations", out=Terminal()).out)
+    assert [line.strip() for line in shown.splitlines()][0] == str(Operation.objects.get().pk)
+    assert max(map(len, shown.splitlines())) <= width
+    assert re.search(r"^  reason +the import of last night", shown, re.MULTILINE)
 
 
 def test_where_there_is_nothing_to_do_nobody_is_asked(space):

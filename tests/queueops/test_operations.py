@@ -8,13 +8,14 @@ import pytest
 from django.db.models.functions import Now
 
 from articles.models import Article
-from queueops import operations
+from queueops import operations, recovery
 from queueops.models import AuditLog, Operation, Priority, Status, Task, Verb
 from queueops.models.audit import MAX_REASON, ReasonMissing
 from queueops.models.operation import MOVED_ON
 from queueops.operations import cancel, clear, prioritize, release, requeue
+from queueops.operations.acts import ENDED_ON_PURPOSE
 from queueops.operations.fragments import WAITS_ALREADY
-from queueops.selection import Selection
+from queueops.selection import Selection, SelectionError
 from tests.queueops.making import make_space, make_tasks
 
 pytestmark = pytest.mark.django_db
@@ -147,6 +148,64 @@ def test_clearing_removes_what_has_ended_and_writes_down_the_whole_row(space, st
     kept = AuditLog.objects.get(task_id=task.pk).metadata
     assert (kept["before"]["slug"], kept["before"]["error_message"]) == (task.slug, "it said no")
     assert kept["after"] is None
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_clearing_everything_twice_brings_nothing_back_that_was_ended_on_purpose(space, status):
+    [task] = make_tasks(1, space, status)
+    assert [clear(Selection(), **WHO).skips for _ in range(2)] == [{ENDED_ON_PURPOSE: 1}] * 2
+    assert recovery.enqueue_drift() == 0
+    assert Task.objects.get() == task
+
+
+def test_clearing_everything_keeps_of_a_text_that_failed_again_only_the_last_word(space):
+    [first] = make_tasks(1, space, Status.FAILED)
+    same = {"article": first.article, "slug": first.slug, "space": space, "content_hash": first.content_hash}
+    last = Task.objects.create(**same, status="cancelled", completed_at=Now())
+    assert clear(Selection(), **WHO).changed == 1
+    assert Task.objects.get() == last
+
+
+def test_clearing_everything_removes_what_failed_over_a_text_that_is_no_more(space):
+    make_tasks(1, space, Status.FAILED)
+    Article.objects.update(content="A newer text.")
+    make_tasks(1, space, Status.COMPLETED)
+    assert clear(Selection(), **WHO).changed == 2
+    assert not Task.objects.exists()
+
+
+def test_what_failed_by_its_id_or_status_is_removed_and_its_text_begun_again(space):
+    [task] = make_tasks(1, space, Status.FAILED)
+    assert clear(Selection(ids=(task.pk,)), **WHO).changed == 1
+    Article.objects.update(updated_at=Now() - timedelta(hours=1))
+    assert recovery.enqueue_drift() == 1
+
+
+def test_tasks_that_were_named_and_cannot_be_had_are_skipped_with_the_reason(space):
+    [waiting] = make_tasks(1, space)
+    [done] = make_tasks(1, space, Status.COMPLETED)
+    cancelled = cancel(Selection(ids=(waiting.pk, done.pk, 10**9)), **WHO)
+    assert (cancelled.total, cancelled.changed, cancelled.skipped) == (3, 1, 2)
+    assert cancelled.skips == {
+        "completed: only what is pending or processing can be cancelled": 1, "there is no such task": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("verb", "selection", "words"),
+    [
+        (
+            Verb.CANCEL,
+            Selection(statuses=("failed",)),
+            "what is failed cannot be cancelled: only what is pending",
+        ),
+        (Verb.REQUEUE, Selection(statuses=("failed", "completed")), "what is completed cannot be requeued"),
+        (Verb.CANCEL, Selection(space=10**9), "there is no embedding space 1000000000; there are"),
+    ],
+)
+def test_a_filter_that_no_task_can_fit_is_refused(space, verb, selection, words):
+    with pytest.raises(SelectionError, match=words):
+        operations.begin(verb, selection, **WHO)
 
 
 def test_clearing_takes_only_what_was_selected(space):

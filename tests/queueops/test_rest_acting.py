@@ -37,7 +37,7 @@ def statuses() -> list[str]:
         ("retry", Status.FAILED, ["pending", "pending"]),
         ("cancel", Status.PENDING, ["cancelled", "cancelled"]),
         ("clear", Status.PENDING, ["cancelled", "cancelled"]),
-        ("clear", Status.FAILED, []),
+        ("clear", Status.COMPLETED, []),
     ],
 )
 def test_an_act_is_an_operation_in_the_tokens_name(api, space, verb, before, after):
@@ -70,6 +70,29 @@ def test_a_retry_takes_what_was_cancelled_only_when_that_is_named(api, space):
     assert (nothing["total"], nothing["operation"]) == (0, None)
     body(api.post("/queue/retry", WHY | {"filter": {"status": ["cancelled"]}}))
     assert statuses() == ["pending"]
+
+
+def test_tasks_named_by_ids_that_it_cannot_be_done_to_are_told(api, space):
+    [done] = make_tasks(1, space, Status.COMPLETED)
+    [waiting] = make_tasks(1, space)
+    not_live = "completed: only what is pending or processing can be cancelled"
+    nothing = body(api.post("/queue/cancel", WHY | {"filter": {"ids": [done.pk, 10**9]}}))
+    assert (nothing["operation"], nothing["skips"]) == (None, {not_live: 1, "there is no such task": 1})
+    partly = body(api.post("/queue/cancel", WHY | {"filter": {"ids": [done.pk, waiting.pk]}}))
+    assert (partly["total"], partly["operation"]["changed"], partly["skips"]) == (2, 1, {not_live: 1})
+
+
+def test_a_look_tells_what_would_be_skipped(api, space):
+    make_tasks(1, space, Status.FAILED)
+    look = body(api.post("/queue/clear", ALL | {"dry_run": True}))
+    assert (look["total"], sum(look["skips"].values())) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("verb", "chosen"), [("cancel", {"status": ["failed"]}), ("retry", {"space": 10**9})]
+)
+def test_a_filter_that_no_task_can_fit_is_refused(api, space, verb, chosen):
+    problem(api.post(f"/queue/{verb}", WHY | {"filter": chosen}), 422)
 
 
 def test_clearing_by_reason_leaves_what_has_ended(api, space):

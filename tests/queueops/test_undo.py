@@ -15,6 +15,7 @@ from queueops.operations import (
     cancel,
     clear,
     fragments,
+    pace,
     prioritize,
     release,
     requeue,
@@ -26,6 +27,7 @@ from tests.queueops.making import make_space, make_tasks, make_worker
 
 pytestmark = pytest.mark.django_db
 WHO: Any = {"actor": "ada", "reason": "a mistake"}
+FAILED = Selection(statuses=("failed",))
 # what a claim and a lease leave behind is not put back
 PASSING = {"claim_token", "claimed_by", "lease_expires_at"}
 
@@ -56,7 +58,7 @@ ACTS: dict[str, Any] = {
         lambda space: make_tasks(2, space) + make_tasks(1, space, Status.PROCESSING),
         lambda: prioritize(Selection(), Priority.HIGH, **WHO),
     ),
-    "clear what has ended": (ends_badly, lambda: clear(Selection(), **WHO)),
+    "clear what has ended": (ends_badly, lambda: clear(FAILED, **WHO)),
     "clear what waits": (lambda space: make_tasks(3, space), lambda: clear(Selection(), **WHO)),
 }
 
@@ -177,9 +179,22 @@ def test_a_task_that_has_ended_meanwhile_keeps_its_lane(space):
     assert undo(done.pk, **WHO).skips == {undoing.CHANGED_SINCE: 1}
 
 
+@pytest.mark.parametrize("most", [2, 1_000])
+def test_a_look_at_an_undo_tells_what_it_would_really_put_back(space, monkeypatch, most):
+    monkeypatch.setattr(pace, "MOST", most)
+    moved, *_ = make_tasks(5, space)
+    done = cancel(Selection(), **WHO)
+    requeued_since(moved)
+    before = rows()
+    found = operations.preview(Verb.UNDO, Selection(), undoes=done)
+    assert (found.total, found.doable, found.skips) == (5, 4, {undoing.CHANGED_SINCE: 1})
+    assert rows() == before
+    assert undo(done.pk, **WHO).skips == found.skips
+
+
 def test_a_cleared_task_whose_article_is_gone_stays_away(space):
     gone, stays = ends_badly(space, 2)
-    done = clear(Selection(), **WHO)
+    done = clear(FAILED, **WHO)
     article_deleted(gone)
     undone = undo(done.pk, **WHO)
     assert (undone.changed, undone.skips) == (1, {undoing.ARTICLE_GONE: 1})
@@ -188,7 +203,7 @@ def test_a_cleared_task_whose_article_is_gone_stays_away(space):
 
 def test_a_cleared_task_keeps_its_id_and_new_ones_get_others(space):
     [task] = ends_badly(space, 1)
-    undo(clear(Selection(), **WHO).pk, **WHO)
+    undo(clear(FAILED, **WHO).pk, **WHO)
     assert Task.objects.get().pk == task.pk
     assert make_tasks(1, space)[0].pk > task.pk
 
