@@ -1,29 +1,29 @@
 """From articles' texts to the chunks and vectors of one space: render, reuse, embed, store. Knows no queue."""
 
-import contextlib
 import hashlib
-import sys
-import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError, connection
 
 from embeddings import vectors
+from embeddings.asking import Asking
 from embeddings.chunking import Chunk, chunks_of, smaller
+from embeddings.meters import FREE, Meter
 from embeddings.models import Space
 from embeddings.packing import packs
-from embeddings.providers.errors import ErrorClass, ProviderError
+from embeddings.providers.errors import REFUSALS, ErrorClass, ProviderError
 from embeddings.providers.registry import provider_of
 from embeddings.spaces import spec_and_counter
 from embeddings.tokens import estimate
 from embeddings.vectors import StoredChunk, WireVector
 
 _NOTHING_HASH = b"\0" * 16
-# What smaller requests may get past: the request was too long, or one of its texts is at fault.
-_REFUSALS = (ErrorClass.INVALID_INPUT, ErrorClass.TOO_LONG)
+# So many refusals, in a batch that got no vectors yet, may as well be the provider's fault: each quarter was refused.
+_MANY_REFUSALS = 7
 
 
 class Source(NamedTuple):
@@ -60,32 +60,6 @@ class Vectors:
         if not self.errors:
             return None
         return next((self.errors[h] for h in rendered.hashes if h in self.errors), None)
-
-
-class Meter(Protocol):
-    """Measures what is asked of a provider."""
-
-    @property
-    def most_tokens(self) -> int:
-        """How many tokens one request may have."""
-        ...
-
-    def call(self, tokens: int) -> contextlib.AbstractContextManager[None]:
-        """Entered for the length of one request with about so many tokens. Raises ProviderError where it must not be
-        made now."""
-        ...
-
-
-class _Free:
-    """No limit, at no cost."""
-
-    most_tokens = sys.maxsize
-
-    def call(self, tokens: int) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext()
-
-
-FREE: Meter = _Free()
 
 
 def text_hash(text: str) -> bytes:
@@ -127,9 +101,14 @@ def embed(
     """Asks the provider for every chunk that has no vector yet, each text once. Holds no database connection meanwhile.
 
     `deadline` is in seconds for all requests together. A chunk that is too long for the model is asked for in smaller
-    ones; a text that the provider refuses all the same gets an error of its own. Any other error ends the asking and is
-    the answer's `failure`, beside the vectors that were paid for until then.
+    ones; a text that the provider refuses all the same, though it embeds others, gets an error of its own. Any other
+    error ends the asking and is the answer's `failure`, beside the vectors that were paid for until then.
     """
+    return embed_with(Asking(space, deadline, meter), articles, reused)
+
+
+def embed_with(asking: Asking, articles: Iterable[Rendered], reused: dict[bytes, WireVector]) -> Vectors:
+    """As `embed`, with the requests, the time and the budget of a batch that may have used some of them already."""
     articles = list(articles)
     missing = {
         text_hash: chunk
@@ -137,56 +116,74 @@ def embed(
         for text_hash, chunk in zip(article.hashes, article.chunks, strict=True)
         if text_hash not in reused
     }
-    asking = _Asking(space, time.monotonic() + deadline, meter, missing, Vectors(dict(reused)))
+    search = _Search(asking, missing, Vectors(dict(reused)))
     hashes, tokens = list(missing), [estimate(chunk.text) for chunk in missing.values()]
-    limits = provider_of(space).limits
+    limits = provider_of(asking.space).limits
     try:
-        for part in packs(tokens, limits.max_inputs, min(limits.max_tokens, meter.most_tokens)):
-            asking.isolating(hashes[part])
+        for part in packs(tokens, limits.max_inputs, min(limits.max_tokens, asking.meter.most_tokens)):
+            search.isolate(hashes[part])
     except ProviderError as error:
-        asking.result.failure = error
-    if asking.too_long:
-        asking.result.instead = {
-            article.source.article_id: _in_smaller_chunks(space, article, asking.too_long)
+        search.result.failure = error
+    if search.too_long:
+        search.result.instead = {
+            article.source.article_id: _in_smaller_chunks(asking.space, article, search.too_long)
             for article in articles
-            if not asking.too_long.isdisjoint(article.hashes)
+            if not search.too_long.isdisjoint(article.hashes)
         }
-    return asking.result
+    search.charge_what_is_too_slow(articles)
+    search.result.requests, search.result.texts = asking.requests, asking.texts
+    return search.result
 
 
 @dataclass
-class _Asking:
-    """The requests of one batch, up to the moment `ends`. `chunks` has those asked for, by text hash; `too_long` the
-    ones that got vectors in smaller chunks only; `refused` every request that is not to be made again."""
+class _Search:
+    """The requests for some texts, and the search for those that the provider refuses. `chunks` has those asked for, by
+    text hash; `too_long` the ones that got vectors in smaller chunks only; `refused` every request that is not to be
+    made again."""
 
-    space: Space
-    ends: float
-    meter: Meter
+    asking: Asking
     chunks: dict[bytes, Chunk]
     result: Vectors
     too_long: set[bytes] = field(default_factory=set)
     refused: dict[tuple[bytes, ...], ProviderError] = field(default_factory=dict)
 
-    def isolating(self, hashes: list[bytes]) -> None:
-        """One request; where that is too long or one text spoils it, halves are asked until that text stands alone."""
-        refusal = self._refusal(hashes)
-        if refusal is None:
+    def isolate(self, hashes: list[bytes]) -> None:
+        """One request; where that is too long or one text spoils it, halves are asked until that text stands alone, the
+        larger ones first, so that most texts have their vectors soon."""
+        waiting = deque([hashes])
+        while waiting:
+            part = waiting.popleft()
+            refusal = self._refusal(part)
+            if refusal is None:
+                continue
+            if len(self.refused) >= _MANY_REFUSALS:
+                self.asking.prove()
+            if len(part) > 1:
+                middle = len(part) // 2
+                waiting += (part[:middle], part[middle:])
+            elif error := self._refusal_in_pieces(part[0], refusal):
+                self.asking.prove()
+                self.result.errors[part[0]] = error
+
+    def charge_what_is_too_slow(self, articles: Sequence[Rendered]) -> None:
+        """Where the deadline passed with no article of the batch complete, those that were begun are at fault: they
+        would be begun again and again."""
+        begun = [article for article in articles if any(h in self.chunks for h in article.hashes)]
+        by_hash = self.result.by_hash
+        self.asking.is_fruitful |= any(all(h in by_hash for h in article.hashes) for article in begun)
+        if self.asking.is_fruitful or self.asking.left > 0 or not self.result.failure:
             return
-        if len(hashes) == 1:
-            error = self._refusal_in_pieces(hashes[0], refusal)
-            if error:
-                self.result.errors[hashes[0]] = error
-            return
-        middle = len(hashes) // 2
-        self.isolating(hashes[:middle])
-        self.isolating(hashes[middle:])
+        error = ProviderError(ErrorClass.TRANSIENT, "the deadline passed before all of the text was embedded")
+        for article in begun:
+            if any(h in self.chunks and h in by_hash for h in article.hashes):
+                self.result.errors |= {h: error for h in article.hashes if h not in by_hash}
 
     def _refusal_in_pieces(self, text_hash: bytes, refusal: ProviderError) -> ProviderError | None:
         """Asks for a text that was refused alone in smaller chunks, if it was for its length; answers why it cannot
         be had even so. One piece that cannot be had ends it: the others would be paid for in vain."""
         if refusal.kind is not ErrorClass.TOO_LONG:
             return refusal
-        pieces = {_hash_of(chunk): chunk for chunk in _smaller(self.space, self.chunks[text_hash])}
+        pieces = {_hash_of(chunk): chunk for chunk in _smaller(self.asking.space, self.chunks[text_hash])}
         if not pieces:
             return ProviderError(
                 ErrorClass.TOO_LONG,
@@ -194,7 +191,7 @@ class _Asking:
                 "the model takes, then requeue the task",
             )
         self.chunks |= pieces
-        self.result.by_hash |= _stored(self.space, list(pieces))
+        self.result.by_hash |= _stored(self.asking.space, list(pieces))
         missing = [piece for piece in pieces if piece not in self.result.by_hash]
         if missing and self._refusal(missing):
             for piece in missing:
@@ -210,25 +207,26 @@ class _Asking:
         request = tuple(hashes)
         if known := self.refused.get(request):
             return known
-        left = self.ends - time.monotonic()
-        if left <= 0:
-            raise ProviderError(
-                ErrorClass.TRANSIENT, "the deadline passed before every text of the batch was embedded"
-            )
-        texts = [self.chunks[text_hash].text for text_hash in hashes]
-        tokens = 0 if self.meter is FREE else sum(map(estimate, texts))
+        left = self.asking.left
         try:
-            with self.meter.call(tokens):
-                self.result.requests += 1
-                matrix = provider_of(self.space).embed(texts, left)
+            made = self.asking.embed([self.chunks[text_hash].text for text_hash in hashes])
         except ProviderError as error:
-            if error.kind not in _REFUSALS:
-                raise
+            if error.kind not in REFUSALS:
+                raise self._of_the_batch(error, hashes, left) from error
+            self.asking.is_searching = True
             self.refused[request] = error
             return error
-        self.result.texts += len(texts)
-        self.result.by_hash.update(zip(hashes, vectors.to_wire(matrix), strict=True))
+        self.result.by_hash.update(zip(hashes, made, strict=True))
         return None
+
+    def _of_the_batch(self, error: ProviderError, hashes: list[bytes], left: float) -> ProviderError:
+        """The error for all texts that have no other, where a request for these met `error`, made with `left` seconds
+        to go. One that the deadline cut off says little: only texts that had most of the time are charged for it."""
+        if error.kind is not ErrorClass.TRANSIENT or self.asking.left > 0 or not self.asking.texts:
+            return error
+        if self.asking.is_greedy(left):
+            self.result.errors |= dict.fromkeys(hashes, error)
+        return self.asking.late()
 
 
 def _smaller(space: Space, chunk: Chunk) -> list[Chunk]:

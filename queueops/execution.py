@@ -9,13 +9,14 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from embeddings import indexing
+from embeddings.asking import Asking
 from embeddings.indexing import Rendered, Vectors
-from embeddings.providers.errors import ErrorClass, ProviderError
+from embeddings.providers.errors import ErrorClass, NotAskedError, ProviderError
 from embeddings.vectors import WireVector
-from queueops import breaking, failpoints, gate, limiter, retries, settling, suspects, switches
+from queueops import breaking, failpoints, gate, limiter, resting, retries, settling, suspects, switches
+from queueops.breaking import News
 from queueops.claims import Claim, Claimed
 from queueops.gate import Passage
-from queueops.limiter import NotAskedError
 from queueops.models import Outcome
 from queueops.patience import patiently
 from queueops.settling import Failure, Settled, Success
@@ -87,31 +88,36 @@ def _embed(run: _Run, deadline: float) -> None:
     release_connection()
     failpoints.reach("before_provider")
     before = time.perf_counter()
-    run.vectors = suspects.embed(
-        run.claim.space,
-        [rendered for _, rendered in run.rendered],
-        run.reused,
-        min(deadline, breaking.CANARY_SECONDS) if run.passage.canary else deadline,
-        limiter.meter(run.claim.space.provider),
-    )
+    space = run.claim.space
+    seconds = min(deadline, breaking.CANARY_SECONDS) if run.passage.canary else deadline
+    asking = Asking(space, seconds, limiter.meter(space.provider), resting.rest)
+    run.vectors = suspects.embed(asking, [rendered for _, rendered in run.rendered], run.reused)
     run.provider_seconds = time.perf_counter() - before
 
 
 def _tell(run: _Run) -> bool:
     """Tells all workers what the batch learned of its provider; False where that cannot be written now, which must
     not keep what was paid for from being settled."""
-    made, failure = run.vectors, run.vectors.failure
+    failure = run.vectors.failure
     if isinstance(failure, NotAskedError):
         failure = None  # the provider said nothing
-    news = breaking.news_of(failure.kind if failure else None, requests=made.requests, texts=made.texts)
     try:
-        run.is_out = gate.tell(run.passage, news, failure)
+        run.is_out = gate.tell(run.passage, _news(run), failure)
         if failure and failure.kind is ErrorClass.AUTH:
             switches.pause_itself(run.claim.space.provider, failure, time.perf_counter() - run.started)
     except (DatabaseError, InterfaceError) as error:
         log.warning("provider's state not written", error=type(error).__name__)
         return False
     return True
+
+
+def _news(run: _Run) -> News:
+    made, failure = run.vectors, run.vectors.failure
+    if isinstance(failure, NotAskedError):
+        return (
+            News.ANSWERED if made.texts else News.NONE
+        )  # whether its errors were its own was not to be found out
+    return breaking.news_of(failure.kind if failure else None, requests=made.requests, texts=made.texts)
 
 
 def release_connection() -> None:

@@ -14,8 +14,8 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from embeddings.indexing import FREE, Meter
-from embeddings.providers.errors import ErrorClass, ProviderError
+from embeddings.meters import FREE, Meter
+from embeddings.providers.errors import NotAskedError
 from queueops.models import ProviderState
 
 log = structlog.get_logger(__name__)
@@ -26,13 +26,6 @@ MINUTE = 60.0
 _BURST_SHARE = 0.1
 # A call's slot outlives the longest call there can be; only a worker that was killed leaves it to its end.
 _SLOT_SECONDS = 150.0
-
-
-class NotAskedError(ProviderError):
-    """The provider was not asked, so nothing is known of it; the text is not at fault."""
-
-    def __init__(self, message: str, seconds: float | None = None) -> None:
-        super().__init__(ErrorClass.RATE_LIMITED, f"{message}: not asked", seconds)
 
 
 class OverBudgetError(NotAskedError):

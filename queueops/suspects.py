@@ -1,52 +1,56 @@
 """Tells a text that its provider fails over from a provider that fails over every text."""
 
-import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from embeddings import indexing
-from embeddings.indexing import Meter, Rendered, Vectors
-from embeddings.models import Space
+from embeddings.asking import Asking
+from embeddings.indexing import Rendered, Vectors
 from embeddings.providers.errors import ErrorClass, ProviderError
-from embeddings.providers.registry import provider_of
-from embeddings.tokens import estimate
 from embeddings.vectors import WireVector
 
-# What any model embeds: a provider that fails over this is not failing over a text of ours.
-_HARMLESS = "The quick brown fox jumps over the lazy dog."
-# So many articles failing alone, with none that got through, say that the provider is at fault after all.
-_MOST_ALONE = 2
+# So many requests that failed, in a batch that got no vectors at all, say that the provider is at fault after all,
+# whatever it makes of a harmless text: as many as it takes to ask for each eighth of the batch.
+MOST_IN_VAIN = 15
+# After so many failures in a row it is asked for a harmless text again: it may have gone out meanwhile.
+PROBE_AFTER = 7
+# What a provider that is out answers; another error of the harmless text says what holds up the batch.
+_OUT = (ErrorClass.TRANSIENT, ErrorClass.PROVIDER_DOWN)
 
 
-def embed(
-    space: Space, articles: Sequence[Rendered], reused: dict[bytes, WireVector], deadline: float, meter: Meter
-) -> Vectors:
+def embed(asking: Asking, articles: Sequence[Rendered], reused: dict[bytes, WireVector]) -> Vectors:
     """As `indexing.embed`; but where the provider has an error of its own (a 500, an unusable answer) and embeds a
     harmless text all the same, halves are asked until the article that it fails over stands alone: that one has the
     error, and the others have their vectors.
 
-    One article among n costs at most 2·log2(n) + 2 requests more, a provider that fails over everything one.
+    k articles among n cost at most about 2·k·log2(n) + k requests more. A provider that fails over everything costs
+    one, and one that embeds nothing but a harmless text at most MOST_IN_VAIN + 2.
     """
-    ends = time.monotonic() + deadline
-    made = indexing.embed(space, articles, reused, deadline, meter)
+    made = indexing.embed_with(asking, articles, reused)
     if made.failure is not None and made.failure.kind is ErrorClass.TRANSIENT:
-        _Search(space, ends, meter, made).run(articles, made.failure)
+        _Search(asking, made).run(articles, made.failure)
+        made.requests, made.texts = asking.requests, asking.texts
     return made
 
 
 @dataclass
 class _Search:
-    """The further requests of one batch, up to the moment `ends`; what they give is added to `made`."""
+    """The further requests of one batch; what they give is added to `made`. `in_vain` counts those that failed since
+    the last that gave vectors."""
 
-    space: Space
-    ends: float
-    meter: Meter
+    asking: Asking
     made: Vectors
-    alone: int = 0
+    in_vain: int = 1
 
     def run(self, articles: Sequence[Rendered], failure: ProviderError) -> None:
         """`failure` ended the asking for these articles."""
-        if not self._answers():
+        self.asking.is_searching = True
+        try:
+            self.asking.probe()
+        except ProviderError as error:
+            if error.kind not in _OUT:
+                self.made.failure = error
             return
         self.made.failure = None
         try:
@@ -54,48 +58,44 @@ class _Search:
         except ProviderError as error:
             self.made.failure = error
 
-    def _answers(self) -> bool:
-        """Whether the provider embeds a harmless text."""
-        left = self.ends - time.monotonic()
-        if left <= 0:
-            return False
-        try:
-            with self.meter.call(estimate(_HARMLESS)):
-                self.made.requests += 1
-                provider_of(self.space).embed([_HARMLESS], left)
-        except ProviderError:
-            return False
-        return True
-
-    def _among(self, articles: Sequence[Rendered], failure: ProviderError) -> None:
-        """These were asked for together, and met `failure`. Raises ProviderError where that is no text's fault."""
-        if len(articles) == 1:
-            self._blame(articles[0], failure)
-            return
-        middle = len(articles) // 2
-        for half in (articles[:middle], articles[middle:]):
-            if half and (met := self._ask(half)):
-                self._among(self._lacking(half), met)
+    def _among(self, articles: list[Rendered], failure: ProviderError) -> None:
+        """These were asked for together, and met `failure`. Larger groups are asked before smaller ones, so that most
+        articles have their vectors soon. Raises ProviderError where that is no text's fault."""
+        groups = deque([(articles, failure)])
+        while groups:
+            group, met = groups.popleft()
+            if len(group) == 1:
+                self._blame(group[0], met)
+                continue
+            middle = len(group) // 2
+            for half in (group[:middle], group[middle:]):
+                if half and (error := self._ask(half)):
+                    groups.append((self._lacking(half), error))
 
     def _ask(self, articles: Sequence[Rendered]) -> ProviderError | None:
         """The error of the provider's own that these articles met. Raises ProviderError for every other."""
-        part = indexing.embed(
-            self.space, articles, self.made.by_hash, self.ends - time.monotonic(), self.meter
-        )
-        made = self.made
+        made, texts = self.made, self.asking.texts
+        part = indexing.embed_with(self.asking, articles, made.by_hash)
         made.by_hash = part.by_hash
-        made.requests += part.requests
-        made.texts += part.texts
         made.errors |= part.errors
         made.instead |= part.instead
-        if part.failure and (part.failure.kind is not ErrorClass.TRANSIENT or time.monotonic() >= self.ends):
-            raise part.failure
+        if self.asking.texts > texts:
+            self.in_vain = 0
+        if part.failure:
+            self._note(part.failure)
         return part.failure
 
-    def _blame(self, article: Rendered, failure: ProviderError) -> None:
-        self.alone += 1
-        if self.alone >= _MOST_ALONE and not self.made.texts:
+    def _note(self, failure: ProviderError) -> None:
+        """Raises ProviderError where this failure, or what the provider makes of a harmless text after it, ends the
+        search."""
+        self.in_vain += 1
+        is_given_up = self.in_vain >= MOST_IN_VAIN and not self.asking.texts
+        if failure.kind is not ErrorClass.TRANSIENT or self.asking.left <= 0 or is_given_up:
             raise failure
+        if self.in_vain % PROBE_AFTER == 0:
+            self.asking.probe()
+
+    def _blame(self, article: Rendered, failure: ProviderError) -> None:
         self.made.errors |= {
             text_hash: failure for text_hash in article.hashes if text_hash not in self.made.by_hash
         }

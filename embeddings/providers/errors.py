@@ -12,6 +12,10 @@ class ErrorClass(StrEnum):
     INVALID_INPUT = "invalid_input"  # this text will never be taken
 
 
+# What smaller requests may get past: the request was too long, or one of its texts is at fault.
+REFUSALS = (ErrorClass.INVALID_INPUT, ErrorClass.TOO_LONG)
+
+
 class ProviderError(Exception):
     """A sentence for the operator that quotes no article and no secret; `retry_after` is in seconds."""
 
@@ -19,3 +23,10 @@ class ProviderError(Exception):
         super().__init__(message)
         self.kind = kind
         self.retry_after = retry_after
+
+
+class NotAskedError(ProviderError):
+    """The provider was not asked, so nothing is known of it; the text is not at fault."""
+
+    def __init__(self, message: str, seconds: float | None = None) -> None:
+        super().__init__(ErrorClass.RATE_LIMITED, f"{message}: not asked", seconds)

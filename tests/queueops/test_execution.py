@@ -1,11 +1,14 @@
 """From a claim to vectors, and what becomes of a claim when something changes or fails on the way."""
 
+from dataclasses import replace
+
 import pytest
 from django.db import connection
 
 from embeddings.models import ArticleEmbedding
+from embeddings.providers.registry import provider_of
 from queueops import claims, execution
-from queueops.models import AuditLog, Metric, Status, Task
+from queueops.models import AuditLog, Metric, ProviderState, Status, Task
 from tests.queueops.making import make_article, make_tasks
 
 pytestmark = pytest.mark.django_db
@@ -242,3 +245,76 @@ def test_a_provider_that_nobody_runs_charges_no_attempt(run, settings):
     assert run().retried == 1
     task = Task.objects.get()
     assert (task.error_class, task.attempts) == ("provider_down", 0)
+
+
+@pytest.fixture
+def in_packs(space, monkeypatch):
+    """From now on a request carries at most so many texts."""
+    provider = provider_of(space)
+    return lambda size: monkeypatch.setattr(provider, "limits", replace(provider.limits, max_inputs=size))
+
+
+def states() -> list[tuple[str, int]]:
+    return list(Task.objects.order_by("id").values_list("status", "attempts"))
+
+
+def test_what_the_deadline_leaves_unasked_waits_uncharged_until_all_is_embedded(
+    claim, space, provider, in_packs
+):
+    make_tasks(12, space)
+    in_packs(2)
+    provider.config(latency_ms=300)
+    batches = 0
+    while Task.objects.pending().exists():
+        execution.execute(claim(), deadline=1.2)
+        batches += 1
+        assert Task.objects.pending().exclude(attempts=0).count() == 0
+    assert batches > 1
+    assert set(states()) == {("completed", 1)}
+
+
+def test_a_text_that_its_provider_hangs_over_is_charged_and_what_came_after_it_is_not(
+    claim, space, provider, in_packs
+):
+    make_tasks(3, space)
+    in_packs(1)
+    provider.config(fail_next=["reordered", "hang"])
+    execution.execute(claim(), deadline=2.5)
+    assert sorted(states()) == [("completed", 1), ("pending", 0), ("pending", 1)]
+    assert not ProviderState.objects.exclude(failures=0).exists()
+
+
+def test_an_article_too_long_for_the_deadline_is_charged_and_what_came_after_it_is_not(
+    claim, space, provider, in_packs
+):
+    make_article("Long", "\n\n".join(f"Paragraph {n} says something of its own. " * 15 for n in range(20)))
+    make_article("Short", "A short text.")
+    in_packs(1)
+    provider.config(latency_ms=300)
+    execution.execute(claim(), deadline=1.2)
+    assert states() == [("pending", 1), ("pending", 0)]
+
+
+def test_a_provider_of_which_nothing_came_before_the_deadline_charges_all(claim, space, provider, in_packs):
+    make_tasks(3, space)
+    in_packs(1)
+    provider.config(fail_next=["hang"])
+    execution.execute(claim(), deadline=0.5)
+    assert set(states()) == {("pending", 1)}
+    assert ProviderState.objects.get().failures == 1
+
+
+def test_a_refused_text_that_is_alone_in_its_batch_is_parked(run, provider):
+    make_article("Bad", "POISON")
+    provider.config(poison="POISON")
+    assert run().outcomes == {"failed": 1}
+    assert Task.objects.get().error_class == "invalid_input"
+
+
+def test_a_harmless_text_that_the_budget_leaves_unasked_charges_nobody(claim, space, provider, settings):
+    settings.EMBEDDING_REQUESTS_PER_MINUTE = 1
+    make_tasks(3, space)
+    provider.config(fail_next=["500"])
+    execution.execute(claim(), deadline=5)
+    assert set(states()) == {("pending", 0)}
+    assert ProviderState.objects.get().failures == 0

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from articles.models import Article
 from embeddings import indexing
-from embeddings.indexing import FREE
+from embeddings.meters import FREE
 from queueops import gate, limiter
 from queueops.drain import drain
 from queueops.limiter import Bucket, OverBudgetError

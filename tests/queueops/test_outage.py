@@ -4,19 +4,21 @@ import math
 from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from django.db.models.functions import Now
 
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
-from queueops import breaking, gate, switches
+from queueops import breaking, gate, limiter, resting, suspects, switches
 from queueops.drain import Drained, drain
 from queueops.models import AuditLog, Metric, ProviderState, QueueState, Task
 from tests.queueops.conftest import NO_FAULTS
-from tests.queueops.making import make_article, make_tasks
+from tests.queueops.making import make_article, make_space, make_tasks
 from tests.together import together
 
 pytestmark = pytest.mark.django_db
 PAST = Now() - timedelta(seconds=1)
+SOME_ROOM = timedelta(seconds=0.2)
 
 
 @pytest.fixture(autouse=True)
@@ -370,13 +372,113 @@ def test_a_provider_that_fails_over_every_text_but_a_harmless_one_is_out(work, s
         work()
         let_the_interval_pass()
     assert state().breaker == "open"
-    assert provider.stats()["requests"] <= 3 * (math.log2(30) + 4)
+    assert provider.stats()["requests"] <= 3 * (suspects.MOST_IN_VAIN + 3)
     assert not Task.objects.exclude(status="pending").exists()
 
 
 def test_a_search_for_the_text_at_fault_ends_when_the_provider_wants_a_pause(work, space, provider):
     make_tasks(8, space)
-    provider.config(fail_next=["500", "reordered", "429"], retry_after=7)
-    assert work().wait == pytest.approx(7, abs=1)
+    provider.config(fail_next=["500", "reordered", "429"], retry_after=1000)
+    assert work().wait == pytest.approx(1000, abs=10)
     assert provider.stats()["requests"] == 3
-    assert set(Task.objects.values_list("status", "attempts")) == {("pending", 0)}
+    assert untouched()
+
+
+def test_a_pause_shorter_than_the_deadline_is_waited_out_in_the_midst_of_a_search(work, space, provider):
+    make_tasks(8, space)
+    provider.config(fail_next=["500", "429", "reordered", "429"], retry_after=1)
+    work()
+    assert set(Task.objects.values_list("status", "attempts")) == {("completed", 1)}
+    assert (
+        provider.stats()["requests"] == 6
+    )  # all, a harmless one and a half; the last two twice; the other half
+
+
+@pytest.mark.parametrize(("fault", "error_class"), [("429", "rate_limited"), ("401", "auth")])
+def test_what_keeps_a_harmless_text_from_being_asked_for_holds_the_batch_up_at_no_cost(
+    work, space, provider, fault, error_class
+):
+    make_tasks(20, space)
+    provider.config(fail_next=["500", fault], retry_after=1000)
+    drained = work()
+    assert untouched()
+    assert set(Task.objects.values_list("error_class", flat=True)) == {error_class}
+    assert QueueState.objects.get().is_paused == (fault == "401")
+    if fault == "429":
+        assert drained.wait == pytest.approx(1000, abs=10)
+    assert not ProviderState.objects.exclude(failures=0).exists()
+
+
+def spend_the_budget() -> None:
+    """From now on a request goes through when the budget has room again."""
+    meter = limiter.meter("openai")
+    with pytest.raises(limiter.OverBudgetError):
+        for _ in range(1000):
+            with meter.call(1):
+                pass
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_under_a_spent_budget_a_text_at_fault_is_found_and_no_other_loses_a_thing(
+    work, space, provider, settings, status
+):
+    settings.EMBEDDING_REQUESTS_PER_MINUTE = 600
+    poisoned = make_tasks(50, space)[5]
+    Article.objects.filter(pk=poisoned.article_id).update(content="POISON")
+    provider.config(poison="POISON", poison_status=status)
+    spend_the_budget()
+    for _ in range(2):  # the first look may find no room at all
+        ProviderState.objects.update(blocked_until=None, requests_full_at=F("requests_full_at") - SOME_ROOM)
+        work()
+    assert Task.objects.filter(status="completed", attempts=1).count() == 49
+    assert provider.stats()["sizes"].count(50) == 1
+    assert provider.stats()["requests"] <= 2 * math.log2(50) + 4
+
+
+def test_a_process_told_to_stop_does_not_wait_in_the_midst_of_a_search(work, space, provider, settings):
+    settings.EMBEDDING_REQUESTS_PER_MINUTE = 10  # 7 s a request
+    make_tasks(8, space)
+    provider.config(fail_next=["500"] * 3)
+    resting.end()
+    try:
+        work()
+    finally:
+        resting.begin()
+    assert provider.stats()["requests"] == 1
+    assert untouched()
+
+
+@pytest.mark.parametrize("count", [100, 8, 3])
+def test_two_texts_its_provider_fails_over_in_front_of_all_others_cost_these_nothing(
+    work, space, provider, settings, fail_over, count
+):
+    settings.EMBEDDING_BATCH_SIZE = count
+    tasks = make_tasks(count, space)
+    for n, task in enumerate(tasks[:2]):
+        Article.objects.filter(pk=task.article_id).update(content=f"POISON {n}")
+    fail_over("POISON")
+    work()
+    assert Task.objects.filter(status="completed", attempts=1).count() == count - 2
+    assert set(Task.objects.pending().values_list("pk", "attempts")) == {(task.pk, 1) for task in tasks[:2]}
+    assert provider.stats()["requests"] <= 4 * math.log2(count) + 3
+
+
+@pytest.mark.parametrize("kind", ["openai", "ollama"])
+def test_a_server_that_refuses_every_text_is_out_and_parks_nothing(work, provider, settings, fail, kind):
+    if kind == "ollama":
+        settings.OLLAMA_BASE_URL = provider.url
+        space = make_space(provider="ollama")
+    else:
+        space = make_space()
+        make_article("One", "That it took, so that it is understood.")
+        work()
+        Task.objects.all().delete()
+    make_tasks(200, space)
+    fail("400")
+    for _ in range(3):
+        work()
+        Task.objects.pending().filter(scheduled_at__gt=Now()).update(scheduled_at=Now())
+    assert untouched()
+    assert ProviderState.objects.get(name=kind).breaker == "open"
+    assert provider.stats()["requests"] <= 3 * 8
+    assert "even a harmless one" in ProviderState.objects.get(name=kind).last_error

@@ -46,7 +46,7 @@ def assert_whole(article) -> None:
 @pytest.mark.parametrize(
     ("limit", "sizes"),
     [
-        ({"max_inputs": 20}, [64, 32, 16, 16, 32, 16, 16]),
+        ({"max_inputs": 20}, [64, 32, 32, 16, 16, 16, 16]),
         ({"max_inputs": 32}, [64, 32, 32]),
         ({"max_tokens_per_request": 140}, [64, 32, 32]),  # each of the 64 has four or five tokens
         ({"fail_next": ["413"]}, [64, 32, 32]),

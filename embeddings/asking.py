@@ -1,0 +1,108 @@
+"""The requests of one batch to its provider: one deadline and one budget for all of them, and patience in a search."""
+
+import time
+from collections.abc import Callable
+
+from embeddings import vectors
+from embeddings.meters import FREE, Meter
+from embeddings.models import Space
+from embeddings.providers.errors import REFUSALS, ErrorClass, NotAskedError, ProviderError
+from embeddings.providers.registry import provider_of
+from embeddings.tokens import estimate
+from embeddings.vectors import WireVector
+
+# What any model embeds: a provider that fails over this is not failing over a text of ours.
+_HARMLESS = "The quick brown fox jumps over the lazy dog."
+# How soon it is looked again whether our own budget has room, at the earliest, and how long the first rest after a 429
+# is at least; each further one is twice as long.
+_LOOK_SECONDS, _REST_SECONDS = 0.25, 1.0
+
+
+def _never(seconds: float) -> bool:
+    return False
+
+
+class Asking:
+    """`seconds` for all requests together; `texts` counts those of the batch that got vectors.
+
+    `rest` waits for so many seconds, or answers False where it must not wait. It is asked only while `is_searching`: a
+    batch that gives up in the midst of a search begins it anew, and sends again what was refused.
+    """
+
+    def __init__(
+        self, space: Space, seconds: float, meter: Meter = FREE, rest: Callable[[float], bool] = _never
+    ) -> None:
+        self.space = space
+        self.meter = meter
+        self.requests = self.texts = 0
+        self.is_searching = False
+        self.is_fruitful = False  # an article of the batch got the last of its vectors
+        self._rest = rest
+        self._seconds = seconds
+        self._ends = time.monotonic() + seconds
+        self._is_proven = False
+
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline."""
+        return self._ends - time.monotonic()
+
+    def is_greedy(self, began: float) -> bool:
+        """Whether a request that was made with `began` seconds left, and not answered, had most of the time."""
+        return began >= self._seconds / 2
+
+    def embed(self, texts: list[str]) -> list[WireVector]:
+        """One request: the vectors of these texts. Raises ProviderError."""
+        made = self._patiently(texts)
+        self.texts += len(texts)
+        return made
+
+    def probe(self) -> None:
+        """Asks for a harmless text; raises the ProviderError that it met, which is no text's fault."""
+        try:
+            self._patiently([_HARMLESS])
+        except ProviderError as error:
+            if error.kind not in REFUSALS:
+                raise
+            raise ProviderError(
+                ErrorClass.PROVIDER_DOWN,
+                f"{error}, even a harmless one: check the model's name and its dimensions",
+            ) from error
+        self._is_proven = True
+
+    def prove(self) -> None:
+        """As `probe`, unless the provider has embedded something in this batch."""
+        if not self.texts and not self._is_proven:
+            self.probe()
+
+    def _patiently(self, texts: list[str]) -> list[WireVector]:
+        rests = 0
+        while True:
+            try:
+                return self._request(texts)
+            except ProviderError as error:
+                if error.kind is not ErrorClass.RATE_LIMITED or not self._has_rested(error, rests):
+                    raise
+            rests += 1
+
+    def _has_rested(self, error: ProviderError, rests: int) -> bool:
+        least = _LOOK_SECONDS if isinstance(error, NotAskedError) else _REST_SECONDS * 2.0**rests
+        seconds = max(error.retry_after or 0.0, least)
+        return self.is_searching and seconds < self.left and self._rest(seconds)
+
+    def _request(self, texts: list[str]) -> list[WireVector]:
+        if self.left <= 0:
+            raise self.late()
+        tokens = 0 if self.meter is FREE else sum(map(estimate, texts))
+        with self.meter.call(tokens):
+            self.requests += 1
+            return vectors.to_wire(provider_of(self.space).embed(texts, self.left))
+
+    def late(self) -> ProviderError:
+        """What is to be said of a text whose turn did not come before the deadline: it is not at fault where others
+        of the batch got their vectors."""
+        if self.texts:
+            return NotAskedError("the deadline passed before this text's turn")
+        return ProviderError(
+            ErrorClass.TRANSIENT, "the deadline passed before every text of the batch was embedded"
+        )
