@@ -4,13 +4,17 @@ import time
 from collections.abc import Callable
 
 import structlog
-from django.db import InterfaceError, OperationalError, connection
+from django.db import IntegrityError, InterfaceError, OperationalError, connection
+from psycopg.errors import DeadlockDetected, LockNotAvailable, UniqueViolation
 
 # What is raised while the database is gone, does not take connections yet, or has ended ours.
 AWAY = (OperationalError, InterfaceError)
 # When it stays away for longer than this, leases have ended and others have the tasks.
 _SECONDS = 30.0
 _PAUSE_SECONDS = 0.5
+# Somebody was quicker to a place that was free when we looked, or stood in the way: looked at once more, it is seen.
+_COLLISIONS = (UniqueViolation, DeadlockDetected)
+_TRIES = 5
 
 log = structlog.get_logger(__name__)
 
@@ -26,8 +30,25 @@ def patiently[T](work: Callable[[], T], what: str) -> T:
         try:
             return work()
         except AWAY as error:
-            if connection.in_atomic_block or time.monotonic() > ends:
+            if connection.in_atomic_block or is_locked(error) or time.monotonic() > ends:
                 raise
             log.warning(f"{what}: the database is away; trying again", error=type(error).__name__)
             connection.close()
         time.sleep(_PAUSE_SECONDS)
+
+
+def past_collisions[T](work: Callable[[], T]) -> T:
+    """What `work`, a transaction of its own, answers; done again where somebody else's commit came between."""
+    for _ in range(_TRIES - 1):
+        try:
+            return work()
+        except (IntegrityError, OperationalError) as error:
+            if not isinstance(error.__cause__, _COLLISIONS):
+                raise
+            log.info("somebody was quicker; trying again", error=type(error.__cause__).__name__)
+    return work()
+
+
+def is_locked(error: Exception) -> bool:
+    """Whether a statement gave up because somebody else holds what it wanted."""
+    return isinstance(error.__cause__, LockNotAvailable)

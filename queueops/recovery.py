@@ -9,9 +9,10 @@ from django.db import connection, transaction
 
 from embeddings import annindex
 from embeddings.models import Space, SpaceState
-from queueops import doorbell, failpoints, modes, workers
+from queueops import doorbell, failpoints, heirs, modes, workers
 from queueops.enqueue import Reason, enqueue
 from queueops.models import AuditLog, Level, Mode, Operation, Task
+from queueops.patience import past_collisions
 
 _BATCH = 1_000
 _DRIFT_SECONDS = 60.0
@@ -37,11 +38,12 @@ WHERE queue_state.swept_at IS NULL OR queue_state.swept_at <= statement_timestam
 RETURNING id
 """
 # An article that was edited while a worker held it can have several tasks in work. Only one may wait: where none does
-# already, the one claimed last goes back, one with attempts left before one without.
+# already, the one claimed last goes back, one with attempts left before one without. What plain SQL has marked as in
+# work has no lease at all.
 _RETURN_EXPIRED = """
 WITH expired AS (
     SELECT id, article_id, space_id, processed_at, attempts >= max_attempts AS is_spent FROM embedding_tasks
-    WHERE status = 'processing' AND lease_expires_at < statement_timestamp()
+    WHERE status = 'processing' AND (lease_expires_at < statement_timestamp() OR lease_expires_at IS NULL)
     ORDER BY id LIMIT %s
     FOR UPDATE SKIP LOCKED
 ), judged AS (
@@ -59,7 +61,7 @@ UPDATE embedding_tasks t SET
     scheduled_at = statement_timestamp(), lease_expires_at = NULL, claim_token = NULL, error_class = 'worker_lost',
     error_message = 'its worker died or hung: the lease ended before the work did'
 FROM judged WHERE t.id = judged.id
-RETURNING t.id, t.status, t.claimed_by
+RETURNING t.id, t.status, t.claimed_by, is_superseded
 """
 # A worker that is told to stop gives its tasks back: due at once, no attempt charged, and the token gone, so that
 # a thread of it that still finishes writes nothing.
@@ -83,6 +85,7 @@ UPDATE embedding_tasks t SET
     completed_at = CASE WHEN is_superseded THEN statement_timestamp() END,
     attempts = t.attempts - 1, scheduled_at = statement_timestamp(), lease_expires_at = NULL, claim_token = NULL
 FROM judged WHERE t.id = judged.id
+RETURNING t.id, is_superseded
 """
 # What waits in a space that was retired will never be claimed. It ends as superseded rather than cancelled, which is an
 # operator's word about a text: should the space come back, the search for drift finds the article again.
@@ -151,15 +154,20 @@ def _is_time_for_drift(is_due: bool) -> bool:
     return True
 
 
-@transaction.atomic
 def return_expired() -> tuple[int, int]:
     """Gives tasks whose lease has ended back to the queue, or parks them once their attempts are spent.
 
     Answers (returned, parked); each has an audit row.
     """
+    return past_collisions(_return_expired)
+
+
+@transaction.atomic
+def _return_expired() -> tuple[int, int]:
     with connection.cursor() as cursor:
         cursor.execute(_RETURN_EXPIRED, [_BATCH])
         rows = cursor.fetchall()
+    heirs.inherit_rank([task_id for task_id, _, _, is_superseded in rows if is_superseded])
     parked = [row for row in rows if row[1] == "failed"]
     AuditLog.objects.bulk_create(
         AuditLog(
@@ -168,16 +176,23 @@ def return_expired() -> tuple[int, int]:
             task_id=task_id,
             message=f"lease of {claimed_by or 'a worker'} ended; the task is {status} now",
         )
-        for task_id, status, claimed_by in rows
+        for task_id, status, claimed_by, _ in rows
     )
     return len(rows) - len(parked), len(parked)
 
 
 def release_held(claimed_by: str) -> int:
     """Gives back what a stopping worker still holds; answers how many tasks."""
+    return past_collisions(lambda: _release_held(claimed_by))
+
+
+@transaction.atomic
+def _release_held(claimed_by: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_RELEASE_HELD, [claimed_by])
-        return int(cursor.rowcount)
+        rows = cursor.fetchall()
+    heirs.inherit_rank([task_id for task_id, is_superseded in rows if is_superseded])
+    return len(rows)
 
 
 @transaction.atomic

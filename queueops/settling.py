@@ -1,21 +1,22 @@
 """Writes the end of a claim in one transaction: vectors, tasks, audit and metrics, all behind the claim's token."""
 
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from embeddings import arrays, indexing
 from embeddings.indexing import Rendered
-from embeddings.providers.errors import ProviderError
+from embeddings.providers.errors import ErrorClass, ProviderError
 from embeddings.vectors import WireVector
-from queueops import failpoints, history
+from queueops import failpoints, heirs, history
 from queueops.claims import Claim, Claimed
 from queueops.models import AuditLog, Outcome, Status
-from queueops.patience import patiently
+from queueops.patience import is_locked, past_collisions, patiently
 from queueops.retries import Decision, Verdict
 
 
@@ -55,6 +56,12 @@ class Settled:
     effort: Effort
     retry_in: float | None = None
 
+    def __add__(self, other: "Settled") -> "Settled":
+        """What came of two parts of a claim, with the effort of the first."""
+        later = max(self.retry_in or 0.0, other.retry_in or 0.0) or None
+        lost = self.lost + other.lost
+        return Settled(self.outcomes + other.outcomes, self.retried + other.retried, lost, self.effort, later)
+
     @property
     def failed(self) -> int:
         return self.outcomes[Outcome.FAILED]
@@ -71,9 +78,15 @@ class Settled:
 
 # Articles are locked before tasks, as a delete does, and against a second settle of the same article; only then is it
 # asked whether the task is still ours and its text still the newest. A worker that freezes with these locks in hand
-# would hold up saves: the server ends its session when the lease would have ended.
+# would hold up saves: the server ends its session when the lease would have ended. One article that somebody else keeps
+# locked must not hold up the others of its batch: after so many seconds halves are settled, each briefly tried, and
+# what stays locked goes back to the queue.
+_LOCK_SECONDS, _BRIEFLY, _LOCKED_FOR = 5.0, 0.1, 20.0
+_LATER = Decision(Verdict.WAIT, 10.0)
+_AT_ONCE = 0.01
 _LOCK_ARTICLES = """
-SELECT a.id FROM articles a, (SELECT set_config('idle_in_transaction_session_timeout', %s, true)) AS guarded
+SELECT a.id FROM articles a, (SELECT set_config('idle_in_transaction_session_timeout', %s, true)) AS guarded,
+     (SELECT set_config('lock_timeout', %s, true)) AS bounded
 WHERE a.id = ANY(%s::bigint[]) ORDER BY a.id FOR NO KEY UPDATE OF a
 """
 _STILL_OURS = """
@@ -88,6 +101,21 @@ UPDATE embedding_tasks t SET
     claim_token = NULL, error_class = '', error_message = ''
 FROM unnest(%s::bigint[], string_to_array(%s, ',')) AS d (id, outcome)
 WHERE t.id = d.id
+"""
+# The text is no longer the newest, and no other task brings that: an edit may join a task in the moment of its claim.
+_GIVE_BACK = """
+UPDATE embedding_tasks t SET
+    status = 'pending', attempts = 0, scheduled_at = clock_timestamp(), lease_expires_at = NULL, claim_token = NULL,
+    error_class = '', error_message = '', source_version = a.version_number, content_hash = a.content_hash
+FROM articles a
+WHERE t.id = ANY(%s::bigint[]) AND a.id = t.article_id
+  AND NOT EXISTS (SELECT FROM article_embeddings e WHERE e.article_id = a.id AND e.space_id = t.space_id
+                  AND e.chunk_index = 0 AND e.source_hash = a.content_hash)
+  AND NOT EXISTS (SELECT FROM embedding_tasks o
+                  WHERE o.article_id = t.article_id AND o.space_id = t.space_id AND o.id <> t.id
+                  AND (o.status = 'pending' OR (o.status IN ('processing', 'failed', 'cancelled')
+                                                AND o.content_hash = a.content_hash)))
+RETURNING t.id
 """
 # A newer pending task of the same article makes another try of this one pointless.
 _FAIL = """
@@ -105,65 +133,158 @@ FROM unnest(%s::bigint[], %s::boolean[], %s::float8[], %s::int[], %s::text[], %s
      LEFT JOIN embedding_tasks newer
          ON newer.article_id = own.article_id AND newer.space_id = own.space_id AND newer.status = 'pending'
 WHERE t.id = d.id
-RETURNING t.status
+RETURNING t.status, t.id
 """
 
 
 def settle(
     claim: Claim, results: Sequence[Success | Failure], by_hash: dict[bytes, WireVector], effort: Effort
 ) -> Settled:
-    """Writes every result whose task is still ours; a text that is no longer the newest ends as superseded.
+    """Writes every result whose task is still ours; a text that is no longer the newest gets no vectors.
 
     `by_hash` holds the vector of each chunk of the successes. While the database is gone this is tried again: the
     vectors are paid for. Where only the answer to a commit was lost, the token is gone and nothing is written twice.
     """
-    return patiently(lambda: _settle(claim, results, by_hash, effort), "batch not settled yet")
+    try:
+        return _settled(claim, results, by_hash, effort, _LOCK_SECONDS)
+    except OperationalError as error:
+        if not is_locked(error):
+            raise
+    return _around_locks(claim, results, by_hash, effort, time.monotonic() + _LOCKED_FOR)
+
+
+def _settled(
+    claim: Claim,
+    results: Sequence[Success | Failure],
+    by_hash: dict[bytes, WireVector],
+    effort: Effort,
+    seconds: float,
+) -> Settled:
+    """In one transaction, which waits for no lock longer than `seconds`."""
+
+    def work() -> Settled:
+        return _settle(claim, results, by_hash, effort, seconds)
+
+    return patiently(lambda: past_collisions(work), "batch not settled yet")
+
+
+def _around_locks(
+    claim: Claim,
+    results: Sequence[Success | Failure],
+    by_hash: dict[bytes, WireVector],
+    effort: Effort,
+    until: float,
+) -> Settled:
+    """By halves, down to what is locked, which is waited for until the moment `until` and then given back."""
+    half, is_alone = len(results) // 2, len(results) == 1
+    try:
+        return _settled(
+            claim, results, by_hash, effort, max(until - time.monotonic(), _BRIEFLY) if is_alone else _BRIEFLY
+        )
+    except OperationalError as error:
+        if not is_locked(error):
+            raise
+    if is_alone:
+        return _give_up(claim, results[0].task, effort)
+    first = _around_locks(claim, results[:half], by_hash, effort, until)
+    return first + _around_locks(claim, results[half:], by_hash, Effort(), until)
+
+
+def _give_up(claim: Claim, task: Claimed, effort: Effort) -> Settled:
+    """Gives back a task that cannot be settled, without charging an attempt; its lease ends where even that fails."""
+    error = ProviderError(
+        ErrorClass.TRANSIENT, "somebody else kept the article locked when its vectors were there"
+    )
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [_milliseconds(_BRIEFLY)])
+            ours = _lock_tasks(claim, [task])
+            ended = _fail([Failure(task, error, _LATER)] if ours else [])
+    except OperationalError as locked:
+        if not is_locked(locked):
+            raise
+        ended = Counter()
+    return Settled(Counter(), ended[Status.PENDING], 1 - ended.total(), effort, _LATER.delay_seconds)
 
 
 @transaction.atomic
 def _settle(
-    claim: Claim, results: Sequence[Success | Failure], by_hash: dict[bytes, WireVector], effort: Effort
+    claim: Claim,
+    results: Sequence[Success | Failure],
+    by_hash: dict[bytes, WireVector],
+    effort: Effort,
+    seconds: float,
 ) -> Settled:
-    is_newest = _still_ours(claim, results)
+    is_newest = _still_ours(claim, results, seconds)
     failpoints.reach("settle_locked")
     ours = [result for result in results if result.task.task_id in is_newest]
-    successes = [result for result in ours if isinstance(result, Success)]
-    failures = [result for result in ours if isinstance(result, Failure)]
-    current = [result.rendered for result in successes if is_newest[result.task.task_id]]
-    indexing.store(claim.space, current, by_hash)
+    overtaken = {
+        result.task.task_id for result in ours if not is_newest[result.task.task_id] and _ends(result)
+    }
+    waiting = _give_back(overtaken)
+    successes = [r for r in ours if isinstance(r, Success) and r.task.task_id not in overtaken]
+    failures = [r for r in ours if isinstance(r, Failure) and r.task.task_id not in overtaken]
+    indexing.store(claim.space, [result.rendered for result in successes], by_hash)
     failpoints.reach("stored")
-    outcomes = Counter[str](
-        result.outcome if is_newest[result.task.task_id] else Outcome.SUPERSEDED for result in successes
-    )
-    _complete(successes, is_newest)
+    outcomes = {result.task.task_id: result.outcome for result in successes}
+    outcomes |= dict.fromkeys(overtaken - waiting, Outcome.SUPERSEDED)
+    _complete(outcomes)
     ended = _fail(failures)
     failpoints.reach("completed")
-    outcomes += Counter({Outcome.FAILED: ended[Status.FAILED], Outcome.SUPERSEDED: ended[Status.COMPLETED]})
+    counted = Counter[str](outcomes.values())
+    counted += Counter({Outcome.FAILED: ended[Status.FAILED], Outcome.SUPERSEDED: ended[Status.COMPLETED]})
     settled = Settled(
-        outcomes, ended[Status.PENDING], len(results) - len(ours), effort, _longest_delay(failures)
+        counted,
+        ended[Status.PENDING] + len(waiting),
+        len(results) - len(ours),
+        effort,
+        _longest_delay(failures) or (_AT_ONCE if waiting else None),
     )
     _write_history(claim, settled, failures)
     failpoints.reach("before_commit")
     return settled
 
 
-def _still_ours(claim: Claim, results: Sequence[Success | Failure]) -> dict[int, bool]:
+def _ends(result: Success | Failure) -> bool:
+    """Whether its task would end with it."""
+    return isinstance(result, Success) or result.decision.verdict is Verdict.PARK
+
+
+def _still_ours(claim: Claim, results: Sequence[Success | Failure], seconds: float) -> dict[int, bool]:
     """Task id → whether its text is still the article's newest; tasks that are no longer ours are left out."""
     articles = arrays.of_integers(result.task.source.article_id for result in results)
-    tasks = arrays.of_integers(result.task.task_id for result in results)
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK_ARTICLES, [str(settings.EMBEDDING_WORKER_TIMEOUT), articles])
-        cursor.execute(_STILL_OURS, [tasks, claim.token])
+        lease = str(settings.EMBEDDING_WORKER_TIMEOUT)
+        cursor.execute(_LOCK_ARTICLES, [lease, _milliseconds(seconds), articles])
+    return _lock_tasks(claim, [result.task for result in results])
+
+
+def _lock_tasks(claim: Claim, tasks: Sequence[Claimed]) -> dict[int, bool]:
+    """As _still_ours, for tasks whose articles need no lock."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STILL_OURS, [arrays.of_integers(task.task_id for task in tasks), claim.token])
         return dict(cursor.fetchall())
 
 
-def _complete(successes: Sequence[Success], is_newest: dict[int, bool]) -> None:
-    if not successes:
-        return
-    ids = arrays.of_integers(result.task.task_id for result in successes)
-    outcomes = [r.outcome if is_newest[r.task.task_id] else Outcome.SUPERSEDED for r in successes]
+def _milliseconds(seconds: float) -> str:
+    """As a setting of the server has it."""
+    return f"{seconds * 1000:.0f}"
+
+
+def _give_back(overtaken: Collection[int]) -> set[int]:
+    """Lets tasks wait for the newest text where nothing else brings it; answers which."""
+    if not overtaken:
+        return set()
     with connection.cursor() as cursor:
-        cursor.execute(_COMPLETE, [ids, ",".join(outcomes)])
+        cursor.execute(_GIVE_BACK, [arrays.of_integers(sorted(overtaken))])
+        return {task_id for (task_id,) in cursor.fetchall()}
+
+
+def _complete(outcomes: Mapping[int, Outcome]) -> None:
+    if not outcomes:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(_COMPLETE, [arrays.of_integers(outcomes), ",".join(outcomes.values())])
 
 
 def _fail(failures: Sequence[Failure]) -> Counter[str]:
@@ -173,7 +294,9 @@ def _fail(failures: Sequence[Failure]) -> Counter[str]:
     columns = zip(*(_failure_row(failure) for failure in failures), strict=True)
     with connection.cursor() as cursor:
         cursor.execute(_FAIL, [list(column) for column in columns])
-        return Counter(status for (status,) in cursor.fetchall())
+        rows = cursor.fetchall()
+    heirs.inherit_rank([task_id for status, task_id in rows if status == Status.COMPLETED])
+    return Counter(status for status, _ in rows)
 
 
 def _longest_delay(failures: Sequence[Failure]) -> float | None:

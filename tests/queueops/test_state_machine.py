@@ -325,10 +325,12 @@ class Queue(RuleBasedStateMachine):
     def expect_settled(self, result: Success | Failure) -> None:
         task = self.tasks[result.task.task_id]
         text = self.texts[task.article]
-        if isinstance(result, Success):
-            is_newest = (task.text, task.version) == (text.content, text.version)
-            text.embedded = task.text if is_newest else text.embedded
-            task.end("completed", result.outcome if is_newest else "superseded")
+        ends = isinstance(result, Success) or result.decision.verdict is Verdict.PARK
+        if ends and (task.text, task.version) != (text.content, text.version):
+            self.expect_overtaken(task, text)
+        elif isinstance(result, Success):
+            text.embedded = task.text
+            task.end("completed", result.outcome)
         elif result.decision.verdict is Verdict.PARK:
             task.end("failed", "failed")
         else:
@@ -337,6 +339,21 @@ class Queue(RuleBasedStateMachine):
                 task.end("completed", "superseded")
             else:
                 task.wait(DELAY)
+
+    def expect_overtaken(self, task: Expected, text: Text) -> None:
+        others = [
+            other for other in self.tasks.values() if other.article == task.article and other is not task
+        ]
+        is_brought = any(
+            other.status == "pending"
+            or (other.status in {"processing", "failed", "cancelled"} and other.text == text.content)
+            for other in others
+        )
+        if is_brought or text.embedded == text.content:
+            task.end("completed", "superseded")
+        else:
+            task.wait()
+            task.text, task.version, task.attempts = text.content, text.version, 0
 
     def expect_returned(self, given_back: dict[int, Expected], may_park: bool) -> None:
         """Of an article's tasks one goes back, unless one waits already: with attempts left, claimed last."""
