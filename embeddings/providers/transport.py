@@ -119,6 +119,10 @@ _TOO_LONG_SIGNS = (
     "must have less than",
     "total number of texts",
 )
+# What is said of a body that was read; every other 4xx is about the request's way, and no text's fault.
+_REFUSED = (400, 413, 422)
+# Not found, method not allowed, proxy authentication, gone, misdirected: whoever answers is not the one we want.
+_ELSEWHERE = (404, 405, 407, 410, 421)
 # llama.cpp refuses a text that does not fit with a 500
 _TOO_LONG_FOR_A_500 = "too large to process"
 
@@ -132,7 +136,7 @@ def error_of(status: int, retry_after: str | None, body: bytes | bytearray, wher
         return ProviderError(ErrorClass.AUTH, f"{said}: check the key, its quota and its payment")
     if status == 429:
         return ProviderError(ErrorClass.RATE_LIMITED, f"{said}: too many requests", seconds_of(retry_after))
-    if status == 404:
+    if status in _ELSEWHERE:
         return ProviderError(ErrorClass.PROVIDER_DOWN, f"{said}: check the address and the model's name")
     if status in (502, 503, 504):
         return ProviderError(ErrorClass.PROVIDER_DOWN, f"{said}: it is not ready", seconds_of(retry_after))
@@ -150,7 +154,7 @@ def _is_too_long(status: int, text: str) -> bool:
 
 
 def _is_refusal(status: int) -> bool:
-    return 400 <= status < 500 and status != 408  # request timeout: it never saw the whole of it
+    return status in _REFUSED
 
 
 def seconds_of(retry_after: str | None) -> float | None:
