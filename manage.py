@@ -8,12 +8,28 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 from django.db import OperationalError
 
-if __name__ == "__main__":
+from queueops import unreachable
+
+# as queueops/desk/exits.py has them for every command; 1 would say "degraded" or "only warnings"
+_TROUBLE, _INTERRUPTED = 2, 130
+
+
+def main() -> int:
+    """Runs the command that the words of the command line name; answers the exit code."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
-        sys.exit(f"cannot start: {error}")
+        sys.stderr.write(f"cannot start: {error}\n")
+        return _TROUBLE
     except OperationalError as error:
-        said = str(error).strip().partition("\n")[0]
-        sys.exit(f"the database does not answer ({said}): start it with ./dev up, or set DATABASE_URL")
+        sys.stderr.write(f"{unreachable.sentence(error)}\n")
+        return _TROUBLE
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        return _INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -25,6 +25,15 @@ def rows(url: str, table: str) -> int:
         return int(found[0])
 
 
+def written_down(url: str) -> list[tuple[str, str, str]]:
+    """Who removed or restored what, and why."""
+    with psycopg.connect(url) as session:
+        return session.execute(
+            "SELECT actor, metadata->>'reason', metadata->'scope'->>'verb' FROM embedding_audit_logs"
+            " WHERE metadata->'scope'->>'verb' IN ('remove_queue', 'restore') ORDER BY id"
+        ).fetchall()
+
+
 @pytest.fixture(scope="module")
 def database():
     with empty_database("removal") as url:
@@ -59,7 +68,7 @@ def test_the_queue_goes_and_comes_back_and_no_save_fails(processes, database):
         refused = shell.do("remove_queue")
         assert (refused.code, "nobody to ask" in refused.error) == (3, True)
 
-        removed = shell.do("remove_queue", "--yes", "--json").json
+        removed = shell.do("remove_queue", "--yes", "--json", "--actor=ada", "--reason=not needed").json
         assert removed["is_removed"]
         assert tables(database) == {"embedding_spaces"}
         wait_until(lambda: saving.told[-1] == (201, "embedded"), what="a save that embeds in its request")
@@ -73,14 +82,21 @@ def test_the_queue_goes_and_comes_back_and_no_save_fails(processes, database):
     assert {status for status, _ in saving.told} == {201}
 
     before = rows(database, "embedding_tasks")
-    replaced = shell.do("restore", removed["backup"], "--yes", "--json").json
+    replaced = shell.do(
+        "restore", removed["backup"], "--yes", "--json", "--actor=bob", "--reason=needed after all"
+    ).json
     assert rows(database, "embedding_tasks") == replaced["rows"]["embedding_tasks"]
     assert replaced["replaced"]["embedding_tasks"] == before
     assert not shell.do("queue_admin", "status", "--json").json["paused"]
+    assert written_down(database) == [
+        ("ada", "not needed", "remove_queue"),
+        ("bob", "needed after all", "restore"),
+    ]
 
     whole = shell.do("backup", "--json").json
     asked = shell.do("restore", whole["file"])
     assert (asked.code, "and replace the" in asked.error) == (3, True)
     assert shell.do("restore", whole["file"], "--dry-run").code == 0
     kept = shell.do("restore", whole["file"], "--yes", "--json").json["backup"]
+    assert written_down(database)[-1][1:] == (f"restored from {whole['file']}", "restore")
     assert shell.do("restore", kept, "--yes", "--no-backup").code == 0

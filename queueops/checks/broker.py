@@ -19,7 +19,7 @@ def check() -> Iterator[Finding]:
     if trouble := broker.trouble():
         yield fail(
             "broker",
-            f"The broker {trouble}.",
+            trouble,
             "Start it, or correct REDIS_URL; until then the sweep finds new work some seconds later.",
         )
         return

@@ -8,6 +8,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.loader import MigrationLoader
 
 from embeddings.models import Space
+from queueops import unreachable
 from queueops.checks import configuration, schema
 from queueops.checks.finding import Finding, Verdict, fail, ok, warn, worst
 
@@ -29,8 +30,8 @@ def check() -> Iterator[Finding]:
     try:
         facts = _server()
     except (DatabaseError, InterfaceError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        yield fail("database", f"does not answer: {reason}", "Start it, or correct DATABASE_URL.")
+        said = f"does not answer: {unreachable.reason(error)}"
+        yield fail("database", said, "Start it, or correct DATABASE_URL.")
         return
     version, number, is_replica, is_read_only, most, reserved, open_now, vector = facts
     yield from _version(version, number)

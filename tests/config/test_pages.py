@@ -30,3 +30,11 @@ def test_a_form_of_the_admin_without_its_token_is_refused(admin_user):
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(admin_user)
     assert strict.post("/admin/logout/").status_code == 403
+
+
+@pytest.mark.parametrize("address", ["/api/nothing", "/api/articles/a/nothing", "/api/", "/api"])
+@pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete"])
+def test_an_address_of_the_api_that_is_not_there_is_not_found_whatever_the_method(method, address):
+    answer = getattr(Client(enforce_csrf_checks=True), method)(address)
+    assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
+    assert f"there is nothing at {address}" in answer.json()["detail"]

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
+import manage
 from config import env
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +45,7 @@ def start_with(tmp_path: Path, **settings: str) -> subprocess.CompletedProcess[s
 )
 def test_a_bad_value_stops_the_start_with_one_sentence(tmp_path, name, value, sentence):
     done = start_with(tmp_path, **{name: value})
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith(f"cannot start: {sentence}")
     assert done.stderr.count("\n") == 1
     assert "s3cret" not in done.stderr
@@ -69,3 +70,19 @@ def test_a_database_that_is_gone_without_a_goodbye_is_noticed(monkeypatch):
 @pytest.mark.django_db
 def test_each_connection_is_watched_over():
     assert connection.connection.info.get_parameters()["tcp_user_timeout"] == "30000"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (KeyboardInterrupt(), 130, "stopped\n"),
+        (OperationalError("gone"), 2, "the database does not answer: gone\n"),
+    ],
+)
+def test_what_ends_a_command_on_its_way_is_a_sentence_and_a_code(monkeypatch, capsys, error, code, says):
+    def run(_: list[str]) -> None:
+        raise error
+
+    monkeypatch.setattr(manage, "execute_from_command_line", run)
+    assert manage.main() == code
+    assert capsys.readouterr().err == says

@@ -4,20 +4,23 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, transaction
 
 from config.backups import making, server
 from config.backups.problems import BackupError
 from config.backups.server import Server
 from embeddings import coverage
 from embeddings.models import Space
-from queueops import installed, switches
+from queueops import installed, switches, unreachable
+from queueops.desk import arguments
 from queueops.desk.exits import Exit, Refused
 from queueops.desk.frame import Desk
 from queueops.desk.verbs import Verb, no_arguments
+from queueops.models import AuditLog
 
 _KEYS = ("dry_run", "rows", "behind", "backup", "is_removed")
 
@@ -36,11 +39,16 @@ class Command(BaseCommand):
         parser.add_argument("--no-backup", action="store_true", help="lose what is in the tables for good")
         parser.add_argument("--yes", "--confirm", dest="yes", action="store_true", help="do not ask")
         parser.add_argument("--dry-run", action="store_true", help="say what would be done; change nothing")
+        parser.add_argument("--actor", default="", help="who does it; you, by default")
+        arguments.add_reason(parser)
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *, yes: bool, dry_run: bool, **options: Any) -> None:
         verb = Verb("remove_queue", self.help, lambda: None, no_arguments, _KEYS)
-        desk = Desk(verb, self.stdout, actor="", as_json=options["json"], no_color=options["no_color"])
+        desk = Desk(
+            verb, self.stdout, actor=options["actor"], as_json=options["json"], no_color=options["no_color"]
+        )
+        self._has_begun = False
         try:
             self._remove(desk, yes=yes, dry_run=dry_run, options=options)
         except Refused as error:
@@ -48,13 +56,17 @@ class Command(BaseCommand):
         except BackupError as error:
             raise CommandError(f"nothing was changed: {error}", returncode=Exit.TROUBLE) from error
         except KeyboardInterrupt as error:
-            said = "stopped; manage.py migrate and manage.py queue_admin start put right what was begun"
+            back = "manage.py migrate and manage.py queue_admin start put right what was begun"
+            said = f"stopped; {back if self._has_begun else 'nothing was changed'}"
             raise CommandError(said, returncode=Exit.INTERRUPTED) from error
-        except (DatabaseError, InterfaceError) as error:
-            raise CommandError(
-                f"not removed: {str(error).strip()}; manage.py migrate puts right what was begun",
-                returncode=Exit.TROUBLE,
-            ) from error
+        except (DatabaseError, InterfaceError, psycopg.Error) as error:
+            if self._has_begun:
+                said = (
+                    f"not removed: {unreachable.reason(error)}; manage.py migrate puts right what was begun"
+                )
+            else:
+                said = f"nothing was changed: {unreachable.sentence(error)}"
+            raise CommandError(said, returncode=Exit.TROUBLE) from error
 
     def _remove(self, desk: Desk, *, yes: bool, dry_run: bool, options: dict[str, Any]) -> None:
         fields: dict[str, Any] = {
@@ -77,13 +89,23 @@ class Command(BaseCommand):
         if not desk.agree(deed, yes=yes, dry_run=dry_run):
             desk.answer(fields)
             return
+        reason = options["reason"] or "the queue is being removed"
+        _write_down(desk, reason, fields["rows"])
         if not options["no_backup"]:
             folder = options["to"] or settings.DATA_DIR / "backups"
             fields["backup"] = str(making.make(Server.of_settings(), folder, queue_only=True))
             desk.show(f"The queue is kept in {fields['backup']}")
-        switches.emergency_stop(actor=desk.actor, reason="the queue is being removed")
+        self._has_begun = True
+        switches.emergency_stop(actor=desk.actor, reason=reason)
         call_command("migrate", "queueops", "zero", interactive=False, verbosity=0)
         desk.answer(fields | {"is_removed": True}, *_farewell(fields["backup"], fields["behind"]))
+
+
+def _write_down(desk: Desk, reason: str, rows: dict[str, int]) -> None:
+    """Before the backup, which keeps it: the log goes with the queue."""
+    scope = {"verb": "remove_queue", "rows": rows}
+    with transaction.atomic():
+        AuditLog.write_operation("removal of the queue", actor=desk.actor, reason=reason, scope=scope)
 
 
 def _farewell(backup: str | None, behind: int) -> list[str]:

@@ -3,20 +3,25 @@
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, InterfaceError, transaction
 
 from config.backups import making, restoring
 from config.backups.problems import BackupError
 from config.backups.restoring import Plan
 from config.backups.server import Server
+from queueops import unreachable
+from queueops.desk import arguments
 from queueops.desk.exits import Exit, Refused
 from queueops.desk.frame import Desk
 from queueops.desk.verbs import Verb, no_arguments
+from queueops.models import AuditLog
 
-_KEYS = ("file", "kind", "dry_run", "rows", "replaced", "backup")
+_KEYS = ("file", "kind", "dry_run", "rows", "replaced", "backup", "operation")
 
 
 class Command(BaseCommand):
@@ -42,17 +47,21 @@ class Command(BaseCommand):
         parser.add_argument(
             "--no-backup", action="store_true", help="do not back up first what is going to be replaced"
         )
+        parser.add_argument("--actor", default="", help="who does it; you, by default")
+        arguments.add_reason(parser)
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *, file: Path, queue_only: bool, dry_run: bool, yes: bool, **options: Any) -> None:
         verb = Verb("restore", self.help, lambda: None, no_arguments, _KEYS)
-        desk = Desk(verb, self.stdout, actor="", as_json=options["json"], no_color=options["no_color"])
+        desk = Desk(
+            verb, self.stdout, actor=options["actor"], as_json=options["json"], no_color=options["no_color"]
+        )
         server = Server.of_settings()
         try:
             planned = restoring.plan(server, file, queue_only=queue_only)
             fields = {
                 "file": str(file), "kind": "queue" if planned.queue_only else "whole", "dry_run": dry_run,
-                "rows": planned.rows, "replaced": planned.replaced, "backup": None,
+                "rows": planned.rows, "replaced": planned.replaced, "backup": None, "operation": None,
             }  # fmt: skip
             if not self._is_agreed(desk, planned, server, yes=yes, dry_run=dry_run):
                 desk.answer(fields)
@@ -63,12 +72,13 @@ class Command(BaseCommand):
         except (BackupError, Refused) as error:
             raise CommandError(str(error), returncode=Exit.REFUSED) from error
         except psycopg.Error as error:
-            raise CommandError(f"the database does not answer: {error}", returncode=Exit.TROUBLE) from error
+            raise CommandError(unreachable.sentence(error), returncode=Exit.TROUBLE) from error
         except KeyboardInterrupt as error:
             raise CommandError("stopped; nothing was changed", returncode=Exit.INTERRUPTED) from error
+        operation = _write_down(desk, planned, options["reason"] or f"restored from {file}")
         then = "" if planned.queue_only else " Run manage.py migrate, in case it is older than this version."
         desk.answer(
-            fields | {"backup": str(kept) if kept else None},
+            fields | {"backup": str(kept) if kept else None, "operation": operation},
             f"Restored {sum(planned.rows.values()):,} rows of {len(planned.rows)} tables.{then}",
         )
 
@@ -87,6 +97,21 @@ class Command(BaseCommand):
         path = making.make(server, settings.DATA_DIR / "backups", queue_only=planned.queue_only)
         desk.show(f"What was there is kept in {path}")
         return path
+
+
+def _write_down(desk: Desk, planned: Plan, reason: str) -> UUID | None:
+    """Who replaced what, by which file and why; answers the operation's id. What was restored may have no audit log, or
+    an older one: that is said, and it stays restored."""
+    scope = {
+        "verb": "restore", "file": str(planned.archive), "sha256": planned.manifest.sha256,
+        "made_at": planned.manifest.made_at, "rows": planned.rows, "replaced": planned.replaced,
+    }  # fmt: skip
+    try:
+        with transaction.atomic():
+            return AuditLog.write_operation("backup restored", actor=desk.actor, reason=reason, scope=scope)
+    except (DatabaseError, InterfaceError):
+        desk.show("It is not in the audit log: what was restored has none that can be written to.")
+        return None
 
 
 def _named(rows: dict[str, int]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError
 
-from queueops import installed
+from queueops import installed, unreachable
 from queueops.desk import (
     acts,
     braking,
@@ -112,5 +112,5 @@ def _said(error: Exception) -> str:
     if isinstance(error, ProgrammingError) and getattr(error.__cause__, "sqlstate", "") == _NO_TABLE:
         return f"the queue's tables are not there ({reason}): run manage.py migrate"
     if isinstance(error, OperationalError | InterfaceError):
-        return f"the database does not answer: {reason}"
+        return unreachable.sentence(error)
     return f"the database answers, but refuses what it was asked: {reason}"

@@ -1,0 +1,36 @@
+"""Why the database does not answer, in words that name the cause."""
+
+import contextlib
+
+import psycopg
+from django.db import connection
+from psycopg_pool import PoolTimeout
+
+_SECONDS = 3
+
+
+def sentence(error: BaseException) -> str:
+    """That the database does not answer, why, and what to do about it."""
+    advice = "; start it (./dev up), or correct DATABASE_URL" if _is_of_pool(error) else ""
+    return f"the database does not answer: {reason(error)}{advice}"
+
+
+def reason(error: BaseException) -> str:
+    """The error in one line. A pool only says that it got no connection in time: then what the server says to a
+    connection of our own is told. No password is part of it."""
+    if _is_of_pool(error):
+        parameters = connection.get_connection_params() | {"connect_timeout": _SECONDS}
+        try:
+            # where that succeeds, the pool was busy, and its own words are true
+            with contextlib.closing(psycopg.connect(**parameters)):
+                pass
+        except psycopg.Error as found:
+            error = found
+    # of several addresses that were tried, each has a line; the last is as good as any
+    lines = [each.strip() for each in str(error).strip().splitlines()] or [type(error).__name__]
+    tried = [each.removeprefix("- ") for each in lines if each.startswith("- ")]
+    return tried[-1] if tried else lines[0]
+
+
+def _is_of_pool(error: BaseException) -> bool:
+    return isinstance(error, PoolTimeout) or isinstance(error.__cause__, PoolTimeout)
