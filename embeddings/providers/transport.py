@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import orjson
 
+from embeddings.providers import network
 from embeddings.providers.errors import ErrorClass, ProviderError
 
 CONNECT_SECONDS = 3.0
@@ -27,7 +28,13 @@ def client() -> httpx.Client:
     pid = os.getpid()
     if pid not in _clients:
         limits = httpx.Limits(max_connections=128, max_keepalive_connections=64, keepalive_expiry=30)
-        _clients[pid] = httpx.Client(limits=limits, follow_redirects=False, trust_env=False)
+        _clients[pid] = httpx.Client(
+            transport=network.Transport(limits),
+            # a thousand compressed bytes could become a gigabyte
+            headers={"accept-encoding": "identity"},
+            follow_redirects=False,
+            trust_env=False,
+        )
         atexit.register(_clients[pid].close)
     return _clients[pid]
 
@@ -63,14 +70,17 @@ def post(
 
 
 def _exchange(url: str, body: bytes, ends: float, headers: dict[str, str], most_bytes: int) -> Any:
-    left = max(ends - time.monotonic(), 0.001)
-    timeout = httpx.Timeout(left, connect=min(CONNECT_SECONDS, left))
+    timeout = httpx.Timeout(ends - time.monotonic(), connect=CONNECT_SECONDS)
     headers = {"content-type": "application/json", **headers}
-    with client().stream("POST", url, content=body, headers=headers, timeout=timeout) as reply:
-        is_good = reply.status_code == httpx.codes.OK
-        raw = _read(reply, ends, most_bytes if is_good else _ERROR_BYTES, url)
-        if not is_good:
-            raise error_of(reply.status_code, reply.headers.get("retry-after"), raw, _where(url))
+    with (
+        network.until(ends),
+        client().stream("POST", url, content=body, headers=headers, timeout=timeout) as reply,
+    ):
+        if reply.status_code != httpx.codes.OK:
+            raise _refusal(reply)
+        if encoding := _encoding(reply):
+            raise _unreadable(reply, encoding)
+        raw = _read(reply, most_bytes)
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError as error:
@@ -79,22 +89,44 @@ def _exchange(url: str, body: bytes, ends: float, headers: dict[str, str], most_
         ) from error
 
 
-def _read(reply: httpx.Response, ends: float, limit: int, url: str) -> bytearray:
+def _refusal(reply: httpx.Response) -> ProviderError:
+    encoding = _encoding(reply)
+    body = b"" if encoding else _read(reply, _ERROR_BYTES)
+    wait = seconds_of(reply.headers.get("retry-after"), reply.headers.get("date"))
+    error = error_of(reply.status_code, wait, body, reply.url.host)
+    if encoding and error.kind is ErrorClass.INVALID_INPUT:  # unread, it may have said something else
+        return _unreadable(reply, encoding)
+    return error
+
+
+def _encoding(reply: httpx.Response) -> str:
+    """What the body is encoded with, nothing for identity."""
+    encoding: str = reply.headers.get("content-encoding", "").strip().lower()
+    return "" if encoding == "identity" else encoding
+
+
+def _unreadable(reply: httpx.Response, encoding: str) -> ProviderError:
+    return ProviderError(
+        ErrorClass.TRANSIENT,
+        f"{reply.url.host} answered {reply.status_code} encoded as {encoding[:40]!r} although it was asked not to "
+        "encode: check the server or the proxy before it",
+    )
+
+
+def _read(reply: httpx.Response, limit: int) -> bytearray:
     raw = bytearray()
-    for part in reply.iter_bytes():
+    for part in reply.iter_raw():
         raw += part
         if len(raw) > limit:
             raise ProviderError(
-                ErrorClass.TRANSIENT, f"{_where(url)} answered with more than {limit:,} bytes"
+                ErrorClass.TRANSIENT, f"{reply.url.host} answered with more than {limit:,} bytes"
             )
-        if time.monotonic() > ends:  # a slow drip resets httpx's own timeout with every drop
-            raise _late(url, 0)
     return raw
 
 
 def _late(url: str, deadline: float) -> ProviderError:
-    within = f" within {deadline:.3g} s" if deadline else " within the deadline"
-    return ProviderError(ErrorClass.TRANSIENT, f"{_where(url)} did not finish its answer{within}")
+    within = f"within {max(deadline, 0.0):.3g} s"
+    return ProviderError(ErrorClass.TRANSIENT, f"{_where(url)} did not finish its answer {within}")
 
 
 def _where(url: str) -> str:
@@ -127,7 +159,7 @@ _ELSEWHERE = (404, 405, 407, 410, 421)
 _TOO_LONG_FOR_A_500 = "too large to process"
 
 
-def error_of(status: int, retry_after: str | None, body: bytes | bytearray, where: str) -> ProviderError:
+def error_of(status: int, retry_after: float | None, body: bytes | bytearray, where: str) -> ProviderError:
     """The class of an error answer, from its status and the signs in its body. The body itself is not repeated:
     a provider may quote the article in it."""
     text = bytes(body).decode(errors="replace").lower()
@@ -135,11 +167,11 @@ def error_of(status: int, retry_after: str | None, body: bytes | bytearray, wher
     if status in (401, 402, 403) or (status == 429 and "insufficient_quota" in text):
         return ProviderError(ErrorClass.AUTH, f"{said}: check the key, its quota and its payment")
     if status == 429:
-        return ProviderError(ErrorClass.RATE_LIMITED, f"{said}: too many requests", seconds_of(retry_after))
+        return ProviderError(ErrorClass.RATE_LIMITED, f"{said}: too many requests", retry_after)
     if status in _ELSEWHERE:
         return ProviderError(ErrorClass.PROVIDER_DOWN, f"{said}: check the address and the model's name")
     if status in (502, 503, 504):
-        return ProviderError(ErrorClass.PROVIDER_DOWN, f"{said}: it is not ready", seconds_of(retry_after))
+        return ProviderError(ErrorClass.PROVIDER_DOWN, f"{said}: it is not ready", retry_after)
     if _is_too_long(status, text):
         return ProviderError(ErrorClass.TOO_LONG, f"{said}: the text or the request is too long")
     if _is_refusal(status):
@@ -157,15 +189,24 @@ def _is_refusal(status: int) -> bool:
     return status in _REFUSED
 
 
-def seconds_of(retry_after: str | None) -> float | None:
-    """Retry-After as seconds, from a number or an HTTP date (RFC 9110 §10.2.3); None for what is neither."""
+def seconds_of(retry_after: str | None, date: str | None = None) -> float | None:
+    """Retry-After as seconds, from a number or an HTTP date (RFC 9110 §10.2.3); None for what is neither. A date is
+    measured from the reply's own `date`, so that two clocks need not agree, and from ours where it has none."""
     if not retry_after:
         return None
     with contextlib.suppress(ValueError):
         seconds = float(retry_after)
         return None if math.isnan(seconds) else max(seconds, 0.0)
+    moment = _moment(retry_after)
+    if moment is None:
+        return None
+    now = _moment(date or "") or datetime.now(UTC)
+    return max((moment - now).total_seconds(), 0.0)
+
+
+def _moment(http_date: str) -> datetime | None:
     try:
-        moment = email.utils.parsedate_to_datetime(retry_after)
-        return max((moment - datetime.now(UTC)).total_seconds(), 0.0)
+        moment = email.utils.parsedate_to_datetime(http_date)
     except (ValueError, TypeError, OverflowError):
         return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # asctime's form names no zone: it is UTC

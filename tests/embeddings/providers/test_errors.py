@@ -90,7 +90,31 @@ def test_retry_after_is_read_as_seconds(header, seconds):
     assert seconds_of(header) == seconds
 
 
-def test_retry_after_is_read_as_a_date():
+AT = "Wed, 21 Oct 2015 07:28:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("header", "date", "seconds"),
+    [
+        ("Wed, 21 Oct 2015 07:29:00 GMT", AT, 60.0),
+        (AT, AT, 0.0),
+        ("Wed, 21 Oct 2015 07:27:00 GMT", AT, 0.0),
+        ("Wed Oct 21 07:29:00 2015", AT, 60.0),  # the forms of old, which are UTC too
+        ("Wednesday, 21-Oct-15 07:29:00 GMT", AT, 60.0),
+        ("Wed, 21 Oct 2015 07:29:00 GMT", "Wed Oct 21 07:28:00 2015", 60.0),
+        ("Wed, 21 Oct 2015 09:29:00 +0200", AT, 60.0),
+        ("7", AT, 7.0),
+        ("soon", AT, None),
+        (AT, "soon", 0.0),  # by our clock, that was long ago
+        (AT, "", 0.0),
+        (AT, f"{AT}, {AT}", 0.0),
+    ],
+)
+def test_retry_after_as_a_date_is_measured_from_the_replys_own(header, date, seconds):
+    assert seconds_of(header, date) == seconds
+
+
+def test_without_a_date_of_its_own_it_is_measured_from_our_clock():
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
     assert seconds_of(soon) == pytest.approx(30, abs=2)
     assert seconds_of(format_datetime(datetime(2000, 1, 1, tzinfo=UTC), usegmt=True)) == 0
