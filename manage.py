@@ -2,16 +2,27 @@
 """Runs Vectorpress' commands: `./dev manage help` lists them."""
 
 import os
+import signal
 import sys
-
-from django.core.exceptions import ImproperlyConfigured
-from django.core.management import execute_from_command_line
-from django.db import OperationalError
-
-from queueops import unreachable
+from typing import Any
 
 # as queueops/desk/exits.py has them for every command; 1 would say "degraded" or "only warnings"
 _TROUBLE, _INTERRUPTED = 2, 130
+
+
+def _stop(*_: Any) -> None:
+    os.write(2, b"stopped\n")
+    os._exit(_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, _stop)  # reading modules takes a while, and leaves nothing to tidy
+
+from django.core.exceptions import ImproperlyConfigured  # noqa: E402  only then is an interrupt no traceback
+from django.core.management import execute_from_command_line  # noqa: E402
+from django.db import OperationalError  # noqa: E402
+
+from queueops import unreachable  # noqa: E402
 
 
 def main() -> int:
@@ -32,4 +43,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())
