@@ -24,6 +24,16 @@ SELECT {what} FROM articles a WHERE a.id > %(past)s AND (
 ) {rest}
 """
 _COUNT = _AFFECTED.format(what="count(*)", rest="")
+# The newest text is of the window, and the one from before it is another: what Review.restore brings back.
+_COUNT_RESTORABLE = _AFFECTED.format(
+    what="count(*)",
+    rest="""AND (SELECT max(v.created_at) FROM article_versions v WHERE v.article_id = a.id)
+                BETWEEN %(since)s AND %(until)s
+    AND EXISTS (SELECT FROM (
+        SELECT title, content FROM article_versions v WHERE v.article_id = a.id AND v.created_at < %(since)s
+        ORDER BY version_number DESC LIMIT 1
+    ) earlier WHERE (earlier.title, earlier.content) IS DISTINCT FROM (a.title, a.content))""",
+)
 _NEXT = _AFFECTED.format(what="a.id", rest="ORDER BY a.id LIMIT %(batch)s")
 _FLAG = """
 UPDATE articles SET metadata = coalesce(metadata, '{}') || jsonb_build_object(%(mark)s::text, true),
@@ -45,8 +55,15 @@ class Window:
 
     def count(self) -> int:
         """How many articles a worker worked on in it, or had their text changed in it."""
+        return self._count(_COUNT)
+
+    def count_restorable(self) -> int:
+        """How many of them have another text from before it, which nobody has changed since."""
+        return self._count(_COUNT_RESTORABLE)
+
+    def _count(self, statement: str) -> int:
         with connection.cursor() as cursor:
-            cursor.execute(_COUNT, {**vars(self), "past": 0})
+            cursor.execute(statement, {**vars(self), "past": 0})
             return int(cursor.fetchone()[0])
 
     def batches(self) -> Iterator[list[int]]:

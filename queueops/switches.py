@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from embeddings.providers.errors import ProviderError
 from queueops import modes, operations
-from queueops.models import AuditLog, Breaker, Level, Mode, ProviderState, QueueState, Task, Worker
+from queueops.models import AuditLog, Breaker, Level, Mode, ProviderState, QueueState, Task, Verb, Worker
 from queueops.models.audit import MAX_REASON, needed_reason, tidy_reason
 from queueops.selection import Selection
 from queueops.signals import tasks_ready
@@ -34,13 +34,17 @@ def pause(*, actor: str, reason: str) -> uuid.UUID:
     Raises ReasonMissing.
     """
     return _switch(
-        is_paused=True, verb="paused", actor=actor, reason=needed_reason(reason), kept=needed_reason(reason)
+        is_paused=True,
+        said="queue paused",
+        actor=actor,
+        reason=needed_reason(reason),
+        kept=needed_reason(reason),
     )
 
 
 def resume(*, actor: str, reason: str = "") -> uuid.UUID:
     """Lets workers claim again and rings for them. Answers the operation's id."""
-    return _switch(is_paused=False, verb="resumed", actor=actor, reason=tidy_reason(reason), kept="")
+    return _switch(is_paused=False, said="queue resumed", actor=actor, reason=tidy_reason(reason), kept="")
 
 
 def stop(*, actor: str, reason: str) -> uuid.UUID:
@@ -48,19 +52,21 @@ def stop(*, actor: str, reason: str) -> uuid.UUID:
 
     What is under way ends as usual. Answers the operation's id. Raises ReasonMissing.
     """
-    reason = needed_reason(reason)
-    return _switch(is_paused=True, is_running=False, verb="stopped", actor=actor, reason=reason, kept=reason)
+    return _stop("queue stopped", actor=actor, reason=reason)
 
 
 def start(*, actor: str, reason: str = "") -> uuid.UUID:
     """Takes back every brake: workers claim again, at once. Answers the operation's id."""
     reason = tidy_reason(reason)
-    return _switch(is_paused=False, is_running=True, verb="started", actor=actor, reason=reason, kept="")
+    return _switch(
+        is_paused=False, is_running=True, said="queue started", actor=actor, reason=reason, kept=""
+    )
 
 
 @dataclass(frozen=True)
 class EmergencyStop:
-    """What it did: the operation's id, how many worker processes were told, and how many tasks were taken from them."""
+    """What it did: the id of the operation, which the audit log has for the stop and for each task, how many worker
+    processes were told, and how many tasks were taken from them."""
 
     operation: uuid.UUID
     workers: int
@@ -72,12 +78,23 @@ def emergency_stop(*, actor: str, reason: str) -> EmergencyStop:
 
     Raises ReasonMissing.
     """
-    operation = stop(actor=actor, reason=reason)
+    operation = _stop("emergency stop", actor=actor, reason=reason)
     released = 0
-    for _ in range(_ROUNDS):
+    for operation_id in (operation, *(uuid.uuid4() for _ in range(_ROUNDS - 1))):
         if Task.objects.processing().exists():
-            released += operations.release(Selection(), actor=actor, reason=reason).changed
+            released += _take_back(operation_id, actor=actor, reason=reason)
     return EmergencyStop(operation, Worker.objects.stopped().count(), released)
+
+
+def _stop(said: str, *, actor: str, reason: str) -> uuid.UUID:
+    reason = needed_reason(reason)
+    return _switch(is_paused=True, is_running=False, said=said, actor=actor, reason=reason, kept=reason)
+
+
+def _take_back(operation_id: uuid.UUID, *, actor: str, reason: str) -> int:
+    """Releases what workers hold, under this id; answers how many tasks."""
+    begun = operations.begin(Verb.RELEASE, Selection(), actor=actor, reason=reason, operation_id=operation_id)
+    return operations.carry_out(begun).changed
 
 
 def set_mode(mode: Mode | None, *, actor: str, reason: str) -> uuid.UUID:
@@ -138,9 +155,9 @@ def pause_itself(provider: str, error: ProviderError, elapsed: float) -> bool:
 
 
 def _switch(
-    *, is_paused: bool, is_running: bool | None = None, verb: str, actor: str, reason: str, kept: str
+    *, is_paused: bool, is_running: bool | None = None, said: str, actor: str, reason: str, kept: str
 ) -> uuid.UUID:
-    """`is_running`, where it is given, is said to every worker process too."""
+    """`is_running`, where it is given, is said to every worker process too; `said` is how the audit log has it."""
     with transaction.atomic():
         changes = {"is_paused": is_paused, "reason": kept, "changed_by": actor, "changed_at": Now()}
         QueueState.objects.update_or_create(pk=1, defaults=changes)
@@ -149,7 +166,7 @@ def _switch(
             scope["workers"] = Worker.objects.update(is_running=is_running)
         if not is_paused:
             tasks_ready.send(Task)
-        return AuditLog.write_operation(f"queue {verb}", actor=actor, reason=reason, scope=scope)
+        return AuditLog.write_operation(said, actor=actor, reason=reason, scope=scope)
 
 
 _WELL: dict[str, Any] = {

@@ -6,11 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 
-def add_reason(
-    parser: ArgumentParser, *, required: bool = False, help: str = "kept in the audit log"
-) -> None:
-    """`--reason`, given to the verb as `reason`."""
-    parser.add_argument("--reason", required=required, default="", metavar="WHY", help=help)
+def add_reason(parser: ArgumentParser, *, help: str = "kept in the audit log") -> None:
+    """`--reason`, given to the verb as `reason`; a verb that must have one asks for it with `needed_reason`."""
+    parser.add_argument("--reason", default="", metavar="WHY", help=help)
 
 
 def add_agreement(parser: ArgumentParser) -> None:

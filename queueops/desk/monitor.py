@@ -121,12 +121,18 @@ def _screen() -> RenderableType:
 
 def summary(now: Snapshot) -> str:
     """The queue on one line."""
-    eta = "-" if now.eta is None else health.age(now.eta)
     return (
         f"pending {number(now, Status.PENDING)}  processing {number(now, Status.PROCESSING)}  "
-        f"failed {number(now, Status.FAILED)}  {now.per_second:,.1f} a second  left {eta}  "
+        f"failed {number(now, Status.FAILED)}  {now.per_second:,.1f} a second  left {_left(now)}  "
         f"workers {now.workers_alive}"
     )
+
+
+def _left(now: Snapshot) -> str:
+    """How long the queue will take at its present rate; nobody can tell while nothing is claimed."""
+    if now.paused or not now.workers_alive or now.eta is None:
+        return "-"
+    return health.age(now.eta)
 
 
 def rendered(look: Look) -> RenderableType:
@@ -155,7 +161,7 @@ def _depths(now: Snapshot) -> list[tuple[str, Any]]:
         *((each.label, number(now, each)) for each in Status),
         ("Oldest due for", "-" if now.oldest_due_age is None else health.age(now.oldest_due_age)),
         ("Tasks a second", f"{now.per_second:,.1f}"),
-        ("Time left", "-" if now.eta is None else health.age(now.eta)),
+        ("Time left", _left(now)),
         ("Found by their text", f"{now.embedded:,} of {now.articles:,} articles"),
     ]
 

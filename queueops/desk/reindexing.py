@@ -61,6 +61,9 @@ def _embed(desk: Desk, scope: Scope, *, yes: bool, dry_run: bool, reason: str) -
         desk.show(*estimating.estimate(estimate))
     total, operation = articles.count(), uuid.uuid4()
     fields = _fields(dry_run=dry_run, articles=total, estimates=estimates)
+    if not total:
+        desk.answer(fields, "No article fits.")
+        return Exit.OK
     deed = f"embed {total:,} articles anew in {len(estimates)} space(s), in the low lane; searches find them meanwhile"
     if not desk.agree(deed, yes=yes, dry_run=dry_run):
         desk.answer(fields)

@@ -20,6 +20,7 @@ from queueops.review import MARK, Done, Review, Window
 family = Family("Reviewing")
 
 _CHOICES = {"flag": "mark for review", "restore": "restore the former text of", "clear": "take the mark from"}
+_FORMS = "give a date with a time, for instance 2026-01-31T12:00 (UTC), or how long ago, for instance 2h"
 
 
 def when(text: str) -> datetime | timedelta:
@@ -27,9 +28,12 @@ def when(text: str) -> datetime | timedelta:
     try:
         found = parse_datetime(text)
     except ValueError as error:
-        raise ArgumentTypeError(f"{text!r} is no time: {error}") from error
+        raise ArgumentTypeError(f"{text!r} is no time ({error}): {_FORMS}") from error
     if found is None:
-        return age(text)
+        try:
+            return age(text)
+        except ArgumentTypeError as error:
+            raise ArgumentTypeError(f"{text!r} is no time: {_FORMS}") from error
     return found if timezone.is_aware(found) else timezone.make_aware(found)
 
 
@@ -55,7 +59,7 @@ def _arguments(parser: ArgumentParser) -> None:
     )
     what.add_argument("--clear", dest="what", action="store_const", const="clear", help="take the marks away")
     arguments.add_agreement(parser)
-    arguments.add_reason(parser, required=True)
+    arguments.add_reason(parser)
 
 
 @family.verb(
@@ -77,14 +81,17 @@ def review_flag(
     window = _window(since, until)
     total = window.count()
     fields = {"act": what, "dry_run": dry_run, **vars(window), "operation": None}
+    count = f"{window.count_restorable():,} of {total:,}" if what == "restore" else f"{total:,}"
     deed = (
-        f"{_CHOICES[what]} {total:,} articles that a worker worked on, or whose text changed, "
+        f"{_CHOICES[what]} {count} articles that a worker worked on, or whose text changed, "
         f"from {window.since:%Y-%m-%d %H:%M:%S} to {window.until:%Y-%m-%d %H:%M:%S} UTC"
     )
-    review = Review(desk.actor, needed_reason(reason), uuid.uuid4())
+    if not dry_run:
+        reason = needed_reason(reason)
     if not desk.agree(deed, yes=yes, dry_run=dry_run):
         desk.answer(fields | vars(Done(articles=total)))
         return Exit.OK
+    review = Review(desk.actor, reason, uuid.uuid4())
     batches = {"flag": review.flag, "restore": review.restore, "clear": review.unflag}[what](window)
     done = Done()
     with desk.progress("Reviewing", total) as steps:

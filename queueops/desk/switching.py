@@ -8,7 +8,7 @@ from queueops.desk.exits import Refused
 from queueops.desk.frame import Desk
 from queueops.desk.tables import line
 from queueops.desk.verbs import Family
-from queueops.models import Mode, QueueState
+from queueops.models import Mode, QueueState, Worker
 from queueops.providers import ProviderView
 
 family = Family("Switching")
@@ -20,11 +20,7 @@ _MEANS = {
 }
 
 
-def _pause_arguments(parser: ArgumentParser) -> None:
-    arguments.add_reason(parser, required=True)
-
-
-@family.verb("pause", "claim nothing more until resumed", arguments=_pause_arguments, keys=("operation",))
+@family.verb("pause", "claim nothing more until resumed", arguments=arguments.add_reason, keys=("operation",))
 def pause(desk: Desk, *, reason: str) -> None:
     operation = switches.pause(actor=desk.actor, reason=reason)
     desk.answer({"operation": operation}, f"paused; what is under way ends as usual (operation {operation})")
@@ -33,7 +29,14 @@ def pause(desk: Desk, *, reason: str) -> None:
 @family.verb("resume", "claim again, at once", arguments=arguments.add_reason, keys=("operation",))
 def resume(desk: Desk, *, reason: str) -> None:
     operation = switches.resume(actor=desk.actor, reason=reason)
-    desk.answer({"operation": operation}, f"resumed (operation {operation})")
+    desk.answer({"operation": operation}, f"resumed{_still_stopped()} (operation {operation})")
+
+
+def _still_stopped() -> str:
+    """What a resume leaves as it is: workers that `stop` has told to stop."""
+    stopped = Worker.objects.stopped().count()
+    told = "1 worker is" if stopped == 1 else f"{stopped:,} workers are"
+    return f", but {told} still told to stop: manage.py queue_admin start" if stopped else ""
 
 
 def _mode_arguments(parser: ArgumentParser) -> None:

@@ -277,7 +277,7 @@ def test_stuck_tasks_are_shown_and_reset(space):
     assert (told["stuck"], told["tasks"][0]["claimed_by"]) == (1, "worker 7")
     assert "worker 7" in queue_admin("stuck").out
     assert queue_admin("reset-stuck", "--dry-run", "--json").json["total"] == 1
-    assert queue_admin("reset-stuck").code == 0
+    assert queue_admin("reset-stuck", "--yes").code == 0
     assert statuses() == ["pending", "processing"]
     assert queue_admin("stuck").out == "Nothing is stuck.\n"
 
@@ -332,6 +332,19 @@ def test_the_brakes_of_the_reference_need_no_reason(space):
     assert (told["workers"], told["released"]) == (1, 2)
     assert QueueState.objects.get().reason == "it writes nonsense"
     assert statuses() == ["pending", "pending"]
+
+
+def test_a_resume_says_who_is_still_told_to_stop(space):
+    make_worker()
+    queue_admin("stop")
+    assert "but 1 worker is still told to stop: manage.py queue_admin start" in queue_admin("resume").out
+    queue_admin("start")
+    assert "told to stop" not in queue_admin("resume").out
+
+
+def test_a_pause_without_a_reason_is_refused_as_other_acts_are(space):
+    called = queue_admin("pause")
+    assert (called.code, "give a reason" in called.sentence) == (3, True)
 
 
 @pytest.mark.parametrize("words", [("--older-than=2x",), ("--priority=urgent",), ("0",), ("--batch-size=0",)])

@@ -7,6 +7,7 @@ import sys
 import termios
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import IO, Any
 
 import pytest
@@ -14,7 +15,7 @@ from django.db import OperationalError, connection
 from rich.console import Console
 
 from queueops import figures, snapshot, tasklists
-from queueops.desk.monitor import Look, rendered
+from queueops.desk.monitor import Look, rendered, summary
 from queueops.models import AuditLog, ProviderState, QueueState, Status
 from tests.queueops.calling import Called, Terminal, queue_admin
 from tests.queueops.making import make_space, make_tasks, make_worker
@@ -99,6 +100,15 @@ def test_without_a_terminal_it_prints_a_line_each_interval(space):
     assert len(lines) == 1
     assert "pending 3  processing 0  failed 0" in lines[0]
     assert queue_admin("monitor", "--count=1", "--json").json["tasks"]["pending"] == 3
+
+
+@pytest.mark.parametrize("stops", [{"paused": True}, {"workers_alive": 0}])
+def test_while_nothing_is_claimed_no_time_is_told(space, stops):
+    make_tasks(3, space)
+    make_tasks(30, space, Status.COMPLETED)
+    now = snapshot.take()
+    assert (now.eta is None, "left -" in summary(now)) == (False, False)
+    assert "left -" in summary(replace(now, **stops))
 
 
 def test_a_terminal_that_cannot_move_its_cursor_gets_lines_too(keyboard):

@@ -58,6 +58,12 @@ def test_a_filter_names_some_of_them(corpus):
     assert Task.objects.pending().count() == 3
 
 
+def test_where_no_article_fits_nothing_is_begun(corpus):
+    assert called("reindex", "--yes", "--filter=nothing-here").out.endswith("No article fits.\n")
+    assert called("reindex", "--yes", "--json", "--filter=nothing-here").json["operation"] is None
+    assert not AuditLog.objects.filter(category="operator").exists()
+
+
 def test_a_task_that_waits_already_is_joined_and_embeds_anew(corpus, worker, provider):
     called("reindex", "--yes")
     assert called("reindex", "--yes", "--json").json["tasks"] == 3

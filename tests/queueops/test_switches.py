@@ -5,7 +5,7 @@ from django.db.models.functions import Now
 
 from embeddings.providers.errors import ErrorClass, ProviderError
 from queueops import gate, switches, workers
-from queueops.models import AuditLog, ProviderState, QueueState, Status, Task, Worker
+from queueops.models import AuditLog, Operation, ProviderState, QueueState, Status, Task, Worker
 from queueops.models.audit import ReasonMissing
 from tests.queueops.making import make_space, make_tasks, make_worker
 
@@ -118,6 +118,10 @@ def test_an_emergency_stop_leaves_nothing_in_work_and_loses_nothing():
     assert (stopped.workers, stopped.released, queue()[0], running()) == (1, 3, True, {False})
     assert set(Task.objects.values_list("status", "attempts")) == {("pending", 0)}
     assert AuditLog.objects.filter(message="tasks released", task_id__isnull=False).count() == 3
+    its = AuditLog.objects.filter(operation_id=stopped.operation)
+    assert its.filter(task_id=None).order_by("id").values_list("message", flat=True)[0] == "emergency stop"
+    assert its.count() == AuditLog.objects.count() == 5
+    assert Operation.objects.get().pk == stopped.operation
 
 
 @pytest.mark.parametrize("act", [switches.stop, switches.emergency_stop])
