@@ -65,7 +65,7 @@ class Server:
 
     def sip(self, connection: socket.socket) -> None:
         for _ in self._while_it_lasts():
-            connection.recv(1_024)
+            connection.recv(65_536)
 
     def _while_it_lasts(self) -> Iterator[None]:
         ends = time.monotonic() + LASTS
