@@ -25,6 +25,7 @@ class Claimed:
     max_attempts: int
     source: Source
     is_anew: bool = False  # embed it even where its text has vectors: see reindexing.py
+    was_lost: bool = False  # with the worker that had it last
 
 
 @dataclass(frozen=True)
@@ -45,28 +46,49 @@ brakes AS MATERIALIZED (
     SELECT NOT EXISTS (SELECT 1 FROM queue_state WHERE is_paused)
        AND EXISTS (SELECT 1 FROM embedding_worker_status WHERE id = %(worker)s AND is_running) AS are_off
 )"""
-_AGED = """
+# One text may have taken its worker with it, and all that the process held are charged for that. So what was lost with
+# a worker is tried in small company, and at its last attempt alone, one such task a process: that is parked, no other.
+_COMPANY = 16
+_PERIL = "CASE WHEN error_class <> 'worker_lost' THEN 0 WHEN attempts + 1 < max_attempts THEN 1 ELSE 2 END"
+_AGED = f"""
 aged AS (
-    SELECT id FROM embedding_tasks
+    SELECT id, {_PERIL} AS peril FROM embedding_tasks
     WHERE (SELECT are_off FROM brakes)
       AND status = 'pending' AND space_id = %(space)s AND scheduled_at <= statement_timestamp() - %(aged_after)s
     ORDER BY scheduled_at
     LIMIT %(aged_slots)s
     FOR UPDATE SKIP LOCKED
-)"""
+)"""  # noqa: S608  the only text put in is our own
 
 
 def _ranked(name: str, rank: int, *before: str) -> str:
     taken = "".join(f" - (SELECT count(*) FROM {other})" for other in before)  # noqa: S608
     return f"""
 {name} AS (
-    SELECT id FROM embedding_tasks
+    SELECT id, {_PERIL} AS peril FROM embedding_tasks
     WHERE (SELECT are_off FROM brakes)
       AND status = 'pending' AND space_id = %(space)s AND priority_rank = {rank}
       AND scheduled_at <= statement_timestamp()
     ORDER BY scheduled_at, id
     LIMIT %(size)s{taken}
     FOR UPDATE SKIP LOCKED
+)"""  # noqa: S608  the only text put in is our own
+
+
+def _due(*found: str) -> str:
+    """What is taken of all that was found; the bound tells the planner how few there are."""
+    union = " UNION ".join(f"SELECT id, peril FROM {name}" for name in found)  # noqa: S608
+    return f"""
+at_its_last AS (
+    SELECT EXISTS (SELECT 1 FROM embedding_tasks WHERE status = 'processing' AND claimed_by = %(claimed_by)s
+                   AND error_class = 'worker_lost' AND attempts >= max_attempts) AS is_held
+), candidates AS (
+    SELECT id, peril FROM ({union}) AS found WHERE peril < 2 OR NOT (SELECT is_held FROM at_its_last)
+), due AS (
+    SELECT id FROM (SELECT id, row_number() OVER () AS place FROM candidates
+                    WHERE peril = (SELECT max(peril) FROM candidates)) AS chosen
+    WHERE place <= CASE (SELECT max(peril) FROM candidates) WHEN 0 THEN %(size)s WHEN 1 THEN {_COMPANY} ELSE 1 END
+    LIMIT %(size)s
 )"""  # noqa: S608  the only text put in is our own
 
 
@@ -78,25 +100,22 @@ UPDATE embedding_tasks t SET
     source_version = a.version_number, content_hash = a.content_hash
 FROM due, articles a
 WHERE t.id = due.id AND a.id = t.article_id
-RETURNING t.id, t.attempts, t.max_attempts, t.metadata ? 'anew', a.id, a.version_number, a.content_hash, a.title,
-          a.content
+RETURNING t.id, t.attempts, t.max_attempts, t.metadata ? 'anew', t.error_class = 'worker_lost', a.id, a.version_number,
+          a.content_hash, a.title, a.content
 """
 
 _CLAIM_DUE = f"""
 WITH {_BRAKES}, {_AGED},
 {_ranked("high", 1, "aged")}, {_ranked("normal", 2, "aged", "high")}, {_ranked("low", 3, "aged", "high", "normal")},
-due AS (  -- the bound tells the planner how few there are
-    SELECT id FROM (SELECT id FROM aged UNION SELECT id FROM high UNION SELECT id FROM normal UNION SELECT id FROM low)
-    LIMIT %(size)s
-)
-{_TAKE}"""  # noqa: S608  the only text put in is our own
+{_due("aged", "high", "normal", "low")}
+{_TAKE}"""
 
 # What remains when the lowest rank must wait: no share for the old, who are mostly of that rank.
 _CLAIM_FRESH = f"""
 WITH {_BRAKES},
 {_ranked("high", 1)}, {_ranked("normal", 2, "high")},
-due AS (SELECT id FROM (SELECT id FROM high UNION ALL SELECT id FROM normal) LIMIT %(size)s)
-{_TAKE}"""  # noqa: S608  the only text put in is our own
+{_due("high", "normal")}
+{_TAKE}"""
 
 _CLAIM_OF_ARTICLES = f"""
 WITH due AS (
@@ -108,7 +127,8 @@ WITH due AS (
 
 # What a claim took whose answer was lost: what _TAKE would have answered.
 _TAKEN = """
-SELECT t.id, t.attempts, t.max_attempts, t.metadata ? 'anew', a.id, a.version_number, a.content_hash, a.title, a.content
+SELECT t.id, t.attempts, t.max_attempts, t.metadata ? 'anew', t.error_class = 'worker_lost', a.id, a.version_number,
+       a.content_hash, a.title, a.content
 FROM embedding_tasks t JOIN articles a ON a.id = t.article_id
 WHERE t.status = 'processing' AND t.claim_token = %(token)s
 """
@@ -128,8 +148,9 @@ def claim_due(space: Space, size: int, worker_id: int, worker_name: str, *, with
         worker_name,
         {"size": size, "aged_slots": aged, "aged_after": ageing.AGED_AFTER, "worker": worker_id},
     )
-    # a task that is both aged and first of its rank fills two slots
-    return replace(found, is_full=len(found.tasks) >= size - aged)
+    # a task that is both aged and first of its rank fills two slots; what was lost leaves places empty
+    is_full = len(found.tasks) >= size - aged or any(task.was_lost for task in found.tasks)
+    return replace(found, is_full=is_full)
 
 
 def claim_of_articles(space: Space, article_ids: Sequence[int], claimed_by: str) -> Claim:
@@ -151,8 +172,8 @@ def _take(sql: str, space: Space, claimed_by: str, arguments: dict[str, Any]) ->
 
 
 def _claimed(row: tuple[Any, ...]) -> Claimed:
-    task_id, attempts, max_attempts, is_anew, *source = row
-    return Claimed(task_id, attempts, max_attempts, Source(*source), is_anew)
+    task_id, attempts, max_attempts, is_anew, was_lost, *source = row
+    return Claimed(task_id, attempts, max_attempts, Source(*source), is_anew, was_lost)
 
 
 def _rows(sql: str, arguments: dict[str, Any]) -> list[tuple[Any, ...]]:

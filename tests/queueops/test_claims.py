@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from embeddings.models import Space
-from queueops import claims
+from queueops import claims, execution, recovery
 from queueops.models import QueueState, Status, Task
 from tests.queueops.making import make_space, make_tasks, make_worker, plan_of
 
@@ -126,6 +126,48 @@ def test_workers_that_claim_at_once_never_share_a_task():
     assert len(taken) == 300
     assert set(taken.values()) == {1}
     assert not Task.objects.exclude(status=Status.PROCESSING, attempts=1).exists()
+
+
+def lose(token) -> None:
+    """The worker that held these was killed, and the sweep came by."""
+    Task.objects.filter(claim_token=token).update(lease_expires_at=Now() - timedelta(seconds=1))
+    recovery.return_expired()
+
+
+def test_a_text_that_kills_its_worker_is_parked_and_none_beside_it(space, provider):
+    poison, worker = make_tasks(100, space)[37], make_worker()
+    for _ in range(30):
+        held = claim(space, size=100, worker=worker)
+        if poison.pk in {task.task_id for task in held.tasks}:
+            lose(held.token)
+        elif held.tasks:
+            assert execution.execute(held).outcomes.total() == len(held.tasks)
+    assert list(Task.objects.failed()) == [poison]
+    assert Task.objects.filter(outcome="embedded").count() == 99
+
+
+def test_what_was_lost_with_a_worker_is_tried_in_ever_smaller_company(space):
+    make_tasks(40, space)
+    worker = make_worker()
+    sizes = []
+    for _ in range(3):
+        held = claim(space, size=40, worker=worker)
+        assert held.is_full
+        sizes.append(len(held.tasks))
+        lose(held.token)
+    assert sizes == [40, 16, 1]
+
+
+def test_a_process_holds_one_task_at_its_last_attempt_and_beside_it_what_can_bear_a_loss(space):
+    suspects = make_tasks(3, space, priority="high")
+    Task.objects.update(error_class="worker_lost", attempts=2)
+    make_tasks(2, space)
+    first, second = make_worker(name="first"), make_worker(name="second")
+    held = [claim(space, worker=worker) for worker in (first, first, second, first)]
+    ids = {task.pk for task in suspects}
+    assert [(len(each.tasks), ids >= {task.task_id for task in each.tasks}) for each in held] == [
+        (1, True), (2, False), (1, True), (0, True),
+    ]  # fmt: skip
 
 
 def test_a_claim_reads_only_its_own_stretch_of_the_index(space):
