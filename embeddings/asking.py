@@ -1,4 +1,4 @@
-"""The requests of one batch to its provider: one deadline and one budget for all of them, and patience in a search."""
+"""The requests of one batch to its provider: one deadline and one budget for all of them, and patience in the midst."""
 
 import time
 from collections.abc import Callable
@@ -25,8 +25,8 @@ def _never(seconds: float) -> bool:
 class Asking:
     """`seconds` for all requests together; `texts` counts those of the batch that got vectors.
 
-    `rest` waits for so many seconds, or answers False where it must not wait. It is asked only while `is_searching`: a
-    batch that gives up in the midst of a search begins it anew, and sends again what was refused.
+    `rest` waits for so many seconds, or answers False where it must not wait. It is asked only while `is_patient`: a
+    batch that gives up in the midst of a search, or of an article, begins that anew, and sends the same again.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Asking:
         self.space = space
         self.meter = meter
         self.requests = self.texts = 0
-        self.is_searching = False
+        self.is_patient = False
         self.is_fruitful = False  # an article of the batch got the last of its vectors
         self._rest = rest
         self._seconds = seconds
@@ -88,7 +88,7 @@ class Asking:
     def _has_rested(self, error: ProviderError, rests: int) -> bool:
         least = _LOOK_SECONDS if isinstance(error, NotAskedError) else _REST_SECONDS * 2.0**rests
         seconds = max(error.retry_after or 0.0, least)
-        return self.is_searching and seconds < self.left and self._rest(seconds)
+        return self.is_patient and seconds < self.left and self._rest(seconds)
 
     def _request(self, texts: list[str]) -> list[WireVector]:
         if self.left <= 0:

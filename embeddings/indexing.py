@@ -119,8 +119,12 @@ def embed_with(asking: Asking, articles: Iterable[Rendered], reused: dict[bytes,
     search = _Search(asking, missing, Vectors(dict(reused)))
     hashes, tokens = list(missing), [estimate(chunk.text) for chunk in missing.values()]
     limits = provider_of(asking.space).limits
+    owner = {text_hash: n for n, article in enumerate(articles) for text_hash in article.hashes}
+    patience = asking.is_patient
     try:
         for part in packs(tokens, limits.max_inputs, min(limits.max_tokens, asking.meter.most_tokens)):
+            is_begun = part.start > 0 and owner[hashes[part.start]] == owner[hashes[part.start - 1]]
+            asking.is_patient = patience or is_begun or bool(search.refused)
             search.isolate(hashes[part])
     except ProviderError as error:
         search.result.failure = error
@@ -213,7 +217,7 @@ class _Search:
         except ProviderError as error:
             if error.kind not in REFUSALS:
                 raise self._of_the_batch(error, hashes, left) from error
-            self.asking.is_searching = True
+            self.asking.is_patient = True
             self.refused[request] = error
             return error
         self.result.by_hash.update(zip(hashes, made, strict=True))

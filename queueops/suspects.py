@@ -45,7 +45,7 @@ class _Search:
 
     def run(self, articles: Sequence[Rendered], failure: ProviderError) -> None:
         """`failure` ended the asking for these articles."""
-        self.asking.is_searching = True
+        self.asking.is_patient = True
         try:
             self.asking.probe()
         except ProviderError as error:

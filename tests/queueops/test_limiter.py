@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from django.db.models.functions import Now
 from articles.models import Article
 from embeddings import indexing
 from embeddings.meters import FREE
+from embeddings.providers.registry import provider_of
 from queueops import gate, limiter
 from queueops.drain import drain
 from queueops.limiter import Bucket, OverBudgetError
@@ -165,6 +167,23 @@ def test_what_is_beyond_the_budget_goes_back_uncharged_and_what_was_sent_is_kept
     let_pass(60)
     drain(worker.pk, seconds=5)
     assert provider.stats()["requests"] == 2
+
+
+def test_an_article_larger_than_the_budget_of_a_moment_waits_for_more_instead_of_beginning_anew(
+    space, worker, provider, settings, monkeypatch
+):
+    settings.EMBEDDING_REQUESTS_PER_MINUTE = 60  # six at once
+    one_text = replace(provider_of(space).limits, max_inputs=1)
+    monkeypatch.setattr(provider_of(space), "limits", one_text)
+    article = make_article(
+        "Long", "\n\n".join(f"Paragraph {n} says a thing of its own. " * 15 for n in range(4))
+    )
+    for _ in range(5):
+        with limiter.meter("openai").call(1):
+            pass
+    drain(worker.pk, seconds=5)
+    stats = provider.stats()
+    assert article.embeddings.count() == stats["requests"] == stats["distinct_texts"] > 1
 
 
 def test_an_error_keeps_the_vectors_that_were_paid_for_before_it(space, provider):
