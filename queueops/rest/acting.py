@@ -107,7 +107,7 @@ def _act(
     try:
         found = operations.preview(verb, selection, **deed, is_judged=said.dry_run)
     except SelectionError as error:
-        raise HttpError(422, str(error)) from error
+        raise HttpError(409, str(error)) from error  # well formed; it is at odds with what there is
     if said.dry_run or not found.doable:
         return Status(200, answers.looked(found, dry_run=said.dry_run))
     return _carried_out(operations.begin(verb, selection, actor=actor(request), reason=said.reason, **deed))

@@ -92,7 +92,7 @@ def test_a_look_tells_what_would_be_skipped(api, space):
     ("verb", "chosen"), [("cancel", {"status": ["failed"]}), ("retry", {"space": 10**9})]
 )
 def test_a_filter_that_no_task_can_fit_is_refused(api, space, verb, chosen):
-    problem(api.post(f"/queue/{verb}", WHY | {"filter": chosen}), 422)
+    problem(api.post(f"/queue/{verb}", WHY | {"filter": chosen}), 409)
 
 
 def test_clearing_by_reason_leaves_what_has_ended(api, space):
