@@ -47,17 +47,24 @@ def _scope_arguments(parser: ArgumentParser) -> None:
     "analyze",
     "articles with, without and behind; what embedding them would take",
     arguments=_scope_arguments,
-    keys=("mode", "spaces", "total", "estimates"),
+    keys=("mode", "spaces", "total", "given_up", "estimates"),
 )
 def analyze(desk: Desk, **options: Any) -> None:
     scope = _scope(options)
     spaces, found, estimates = analysis.standings(scope), scope.find(), analysis.estimates(scope)
-    mode = modes.current()
+    mode, given_up = modes.current(), scope.left_out()
     desk.answer(
-        {"mode": mode, "spaces": spaces, "total": found.articles, "estimates": estimates},
+        {
+            "mode": mode,
+            "spaces": spaces,
+            "total": found.articles,
+            "given_up": given_up,
+            "estimates": estimates,
+        },
         line(f"The mode is {mode}."),
         estimating.standings(spaces),
         line(_missing(found)),
+        *_given_up(given_up),
         *_estimated(estimates),
     )
 
@@ -89,8 +96,8 @@ def _run_arguments(parser: ArgumentParser) -> None:
     "queue every article that has no vectors of its present text",
     arguments=_run_arguments,
     keys=(
-        "dry_run", "mode", "total", "estimates", "operation", "state", "changed", "skipped", "skips", "adopted",
-        "seconds",
+        "dry_run", "mode", "total", "given_up", "estimates", "operation", "state", "changed", "skipped", "skips",
+        "adopted", "seconds",
     ),
 )  # fmt: skip
 def migrate(desk: Desk, **options: Any) -> Exit:
@@ -112,10 +119,12 @@ def migrate(desk: Desk, **options: Any) -> Exit:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What a run is about to do. `estimates` are None where nobody will look at them."""
+    """What a run is about to do. `given_up` articles are left out of `found`. `estimates` are None where nobody will
+    look at them."""
 
     scope: Scope
     found: Found
+    given_up: int
     priority: str
     mode: Mode
     dry_run: bool
@@ -141,6 +150,7 @@ class _Plan:
             "dry_run": self.dry_run,
             "mode": self.mode,
             "total": done.total if done else self.found.articles,
+            "given_up": self.given_up,
             "estimates": self.estimates,
             "operation": done and done.pk,
             "state": done and done.state,
@@ -155,12 +165,12 @@ class _Plan:
 def _plan(desk: Desk, options: dict[str, Any]) -> _Plan:
     mode = _mode(forward=options["forward"], dry_run=options["dry_run"], desk=desk)
     scope = _scope(options)
-    found = scope.find()
+    found, given_up = scope.find(), scope.left_out()
     adopting = _compared(desk, options["adopt"], scope) if options["adopt"] else None
     is_looked_at = options["dry_run"] or (not options["yes"] and desk.can_ask)
     estimates = analysis.estimates(scope) if is_looked_at and found.articles else None
-    desk.show(*_estimated(estimates or []))
-    return _Plan(scope, found, options["priority"], mode, options["dry_run"], adopting, estimates)
+    desk.show(*_estimated(estimates or []), *_given_up(given_up))
+    return _Plan(scope, found, given_up, options["priority"], mode, options["dry_run"], adopting, estimates)
 
 
 def _mode(*, forward: bool, dry_run: bool, desk: Desk) -> Mode:
@@ -225,7 +235,9 @@ def _tell(desk: Desk, plan: _Plan, done: Operation, adopted: Adopted | None, sec
         told.append(line("Workers do the rest: manage.py queue_admin monitor, or wait-for-completion", "dim"))
     else:
         told.append(line(f"It was stopped: {done.state}. Run it again for the others.", "yellow"))
-    desk.answer(plan.fields(done, adopted) | {"seconds": round(seconds, 2)}, *told)
+    modes.forget()
+    mode = modes.current()  # it may have been set on the way
+    desk.answer(plan.fields(done, adopted) | {"mode": mode, "seconds": round(seconds, 2)}, *told)
     return Exit.OK if done.state == "done" else Exit.PARTLY
 
 
@@ -319,6 +331,14 @@ def _missing(found: Found) -> str:
     if not found.articles:
         return "Every article that fits is embedded or queued."
     return f"{found.articles:,} {_noun(found.articles)} to queue: manage.py embed_migrate run"
+
+
+def _given_up(articles: int) -> list[RenderableType]:
+    were, them = ("was", "it") if articles == 1 else ("were", "them")
+    said = (
+        f"Left out: {articles:,} {_noun(articles)} that {were} given up; --only-failed queues {them} again."
+    )
+    return [line(said)] if articles else []
 
 
 def _estimated(estimates: Iterable[analysis.Estimate]) -> list[RenderableType]:

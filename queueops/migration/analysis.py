@@ -16,7 +16,7 @@ from embeddings.spaces import spec_and_counter
 from queueops import drain
 from queueops.migration import rate, sizing
 from queueops.migration.scope import Scope, is_behind
-from queueops.models import Status, Task
+from queueops.models import Task
 
 # of the sample: articles, and bytes of text that are read and cut to pieces for it
 _SAMPLE, _SAMPLE_BYTES = 50, 2_000_000
@@ -25,7 +25,8 @@ _SAMPLE, _SAMPLE_BYTES = 50, 2_000_000
 @dataclass(frozen=True)
 class Standing:
     """How the articles of a scope stand in a space: `current` have the vectors of their present text, `behind` those of
-    an earlier one, `without` have none. `waiting` and `failed` count tasks."""
+    an earlier one, `without` have none. `waiting` counts tasks, and `failed` the articles whose present text was given
+    up."""
 
     space: int
     name: str
@@ -129,7 +130,7 @@ def _standing(scope: Scope, space: Space) -> Standing:
         serves=space.state == SpaceState.SERVING,
         behind=counted["articles"] - counted["current"] - counted["without"],
         waiting=tasks.live().count(),
-        failed=tasks.filter(status=Status.FAILED).count(),
+        failed=scope.given_up_in(space).count(),
         **counted,
     )
 

@@ -61,6 +61,8 @@ def roll_back(
 
 
 def roll_forward(*, actor: str, reason: str) -> None:
-    """Back to queued mode, and workers may claim again. Raises ReasonMissing."""
-    switches.set_mode(Mode.QUEUED, actor=actor, reason=reason)
+    """Back to queued mode, and workers may claim again. Where the settings ask for that mode they have their say again,
+    and a later change of them is not held up by what was persisted here. Raises ReasonMissing."""
+    mode = None if modes.of_settings() is Mode.QUEUED else Mode.QUEUED
+    switches.set_mode(mode, actor=actor, reason=reason)
     switches.resume(actor=actor, reason=reason)

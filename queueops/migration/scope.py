@@ -10,6 +10,7 @@ from django.db.models import BooleanField, Count, F, Func, Max, Value
 from articles.models import Article, ArticleQuerySet
 from embeddings import coverage
 from embeddings.models import Space
+from queueops.models import Task
 
 # Asked as coverage.IS_CURRENT_SQL is, and for its reason: an index probe for each article, whatever statistics say.
 _HAS = (
@@ -17,11 +18,14 @@ _HAS = (
 )
 _IS_QUEUED = _HAS.format("t.status IN ('pending', 'processing')")
 _HAS_FAILED = _HAS.format("t.status = 'failed' AND t.content_hash = a.content_hash")
-_IS_MISSING = f"""
+_LACKS = f"""
 (SELECT true FROM embedding_spaces s, LATERAL (SELECT %(expressions)s) AS a (id, content_hash)
- WHERE s.state <> 'retired' AND NOT {coverage.IS_CURRENT_SQL} AND {_IS_QUEUED} IS NULL
- LIMIT 1) IS NOT NULL"""  # noqa: S608  the only text put in is our own
-_IS_GIVEN_UP = _IS_MISSING.replace(" LIMIT 1) IS NOT NULL", f" AND {_HAS_FAILED} LIMIT 1) IS NOT NULL")
+ WHERE s.state <> 'retired' AND NOT {coverage.IS_CURRENT_SQL} AND {_IS_QUEUED} IS NULL AND {_HAS_FAILED} IS"""  # noqa: S608  the only text put in is our own
+_IS_MISSING = f"{_LACKS} NULL LIMIT 1) IS NOT NULL"
+_IS_GIVEN_UP = f"{_LACKS} NOT NULL LIMIT 1) IS NOT NULL"
+_IS_GIVEN_UP_IN = _IS_GIVEN_UP.replace("content_hash)\n", "content_hash, space_id)\n").replace(
+    "WHERE s.state", "WHERE s.id = a.space_id AND s.state"
+)
 _IS_BEHIND = f"""
 (SELECT true FROM embedding_spaces s, LATERAL (SELECT %(expressions)s) AS a (id, content_hash, space_id)
  WHERE s.id = a.space_id AND NOT {coverage.IS_CURRENT_SQL}) IS NOT NULL"""  # noqa: S608  the only text put in is our own
@@ -58,9 +62,27 @@ class Scope:
         return found.filter(slug__startswith=self.slug) if self.slug else found
 
     def missing(self) -> ArticleQuerySet:
-        """Those whose present text has no vectors in some space that receives it, and that no task is for."""
+        """Those whose present text has no vectors in some space that receives it, that no task is for, and that was not
+        given up: only an operator who names those has them paid for again."""
+        if self.only_failed:
+            return self._given_up(_condition(_IS_GIVEN_UP))
+        found: ArticleQuerySet = self.fitting().filter(_condition(_IS_MISSING))
+        return found
+
+    def left_out(self) -> int:
+        """How many fit and are not `missing` only because their present text was given up."""
+        if self.only_failed:
+            return 0
+        return self._given_up(_condition(_IS_GIVEN_UP)).exclude(_condition(_IS_MISSING)).count()
+
+    def given_up_in(self, space: Space) -> ArticleQuerySet:
+        """Those whose present text was given up in this space, and that no other task is for."""
+        return self._given_up(_condition(_IS_GIVEN_UP_IN, Value(space.pk)))
+
+    def _given_up(self, condition: Func) -> ArticleQuerySet:
+        """There are few tasks that failed: only their articles are looked at."""
         found: ArticleQuerySet = self.fitting().filter(
-            _condition(_IS_GIVEN_UP if self.only_failed else _IS_MISSING)
+            condition, pk__in=Task.objects.failed().values("article")
         )
         return found
 

@@ -95,7 +95,8 @@ def test_a_rollback_can_be_rolled_forward_again(space):
     modes.forget()
     assert embed_migrate("--yes").code == 3
     called = embed_migrate("--yes", "--forward", "--json")
-    assert (called.code, called.json["changed"]) == (0, 4)
+    assert (called.code, called.json["changed"], called.json["mode"]) == (0, 4, "queued")
+    assert QueueState.objects.get().mode == ""  # the settings ask for it, and may say otherwise later
     modes.forget()
     assert modes.current() is Mode.QUEUED
     worker = make_worker()

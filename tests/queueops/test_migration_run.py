@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.db.models.functions import Now
 
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
@@ -188,6 +189,39 @@ def test_only_what_failed_is_queued_again_where_that_is_asked(space):
     make_tasks(1, space, Status.CANCELLED)
     embed_migrate("--yes", "--only-failed")
     assert Task.objects.pending().get().article_id == failed.article_id
+
+
+def test_what_was_given_up_is_left_out_of_a_plain_run_and_counted(space):
+    make_corpus(1)
+    [failed, edited] = make_tasks(2, space, Status.FAILED)
+    Task.objects.filter(pk=edited.pk).update(content_hash=other_hash())
+    told = embed_migrate("analyze", "--json").json
+    assert (told["total"], told["given_up"], told["spaces"][0]["failed"]) == (2, 1, 1)
+    called = embed_migrate("--yes")
+    assert "Left out: 1 article that was given up; --only-failed queues it again." in called.out
+    assert not Task.objects.live().filter(article=failed.article_id).exists()
+    assert Task.objects.live().count() == 2
+    again = embed_migrate("--yes", "--json").json
+    assert (again["total"], again["given_up"]) == (0, 1)
+    assert embed_migrate("--yes", "--only-failed", "--json").json["changed"] == 1
+    assert embed_migrate("analyze", "--json").json["spaces"][0]["failed"] == 0
+
+
+def test_an_article_given_up_many_times_is_one_that_failed(space):
+    [task] = make_tasks(1, space, Status.FAILED)
+    Task.objects.bulk_create(
+        Task(
+            article=task.article,
+            slug=task.slug,
+            space=space,
+            status=Status.FAILED,
+            outcome="failed",
+            content_hash=task.content_hash,
+            completed_at=Now(),
+        )
+        for _ in range(3)
+    )
+    assert embed_migrate("analyze", "--json").json["spaces"][0]["failed"] == 1
 
 
 @pytest.mark.parametrize(
