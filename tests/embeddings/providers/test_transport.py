@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -184,7 +185,7 @@ def test_a_name_with_many_addresses_is_given_up_at_the_deadline(monkeypatch):
             waiting.setblocking(False)
             waiting.connect_ex(full.getsockname())
 
-        def many(host: str | bytes, *arguments: object, **options: object) -> list[object]:
+        def many(host: str, *arguments: Any, **options: Any) -> list[Any]:
             if host != "many.test":
                 return look_up(host, *arguments, **options)
             return look_up("127.0.0.1", *arguments, **options) * 20
@@ -201,7 +202,7 @@ def test_of_several_addresses_the_one_that_answers_is_taken(says, monkeypatch):
     server = says(GOOD)
     look_up = socket.getaddrinfo
 
-    def two(host: str, *arguments: object, **options: object) -> list[object]:
+    def two(host: str, *arguments: Any, **options: Any) -> list[Any]:
         if host != "two.test":
             return look_up(host, *arguments, **options)
         return [*look_up("127.0.0.2", *arguments, **options), *look_up("127.0.0.1", *arguments, **options)]
