@@ -13,8 +13,8 @@ from queueops.desk.frame import Desk
 from queueops.desk.listing import COLOURS, moment, task_id
 from queueops.desk.tables import facts, line, table
 from queueops.desk.verbs import Family
-from queueops.models import Task
-from queueops.story import Story
+from queueops.models import Status, Task
+from queueops.story import Story, TaskFacts
 
 family = Family("Explaining")
 
@@ -50,7 +50,7 @@ def _of_task(told: Story) -> Iterator[RenderableType]:
         ("Status", task.status + (f" ({task.outcome})" if task.outcome else "")),
         ("Priority", task.priority),
         ("Made for", task.reason or "an unknown reason"),
-        ("Attempts", f"{task.attempts} of {task.max_attempts}"),
+        ("Attempts", _attempts(task)),
         ("Text", f"{text}, {newest}"),
         ("Created", _utc(task.created_at)),
         ("Due", _utc(task.scheduled_at)),
@@ -72,6 +72,17 @@ def _of_task(told: Story) -> Iterator[RenderableType]:
         yield table(heads, rows)
     else:
         yield "Nothing is written about it in the audit log."
+
+
+def _attempts(task: TaskFacts) -> str:
+    """A task that has succeeded keeps no error, so those before are told by their number."""
+    said = f"{task.attempts} of {task.max_attempts}"
+    before = task.attempts - 1
+    if task.status != Status.COMPLETED or before < 1:
+        return said
+    return (
+        f"{said}; {before} before the last did not succeed, and a task that ended well keeps no error of it"
+    )
 
 
 def _vectors(told: Story) -> str:

@@ -54,6 +54,15 @@ def test_the_story_without_audit_rows_says_so(space):
     assert "Nothing is written about it" in queue_admin("debug", str(task.pk)).out
 
 
+@pytest.mark.parametrize(("attempts", "is_told"), [(1, False), (2, True)])
+def test_the_story_of_a_task_that_succeeded_tells_of_attempts_before(space, attempts, is_told):
+    (task,) = make_tasks(1, space, Status.COMPLETED)
+    Task.objects.filter(pk=task.pk).update(attempts=attempts)
+    said = queue_admin("debug", str(task.pk)).out
+    assert f"{attempts} of 3" in said
+    assert ("1 before the last did not succeed" in said) is is_told
+
+
 def test_a_task_that_is_not_there_is_refused_in_a_sentence():
     called = queue_admin("debug", "4711")
     assert (called.code, called.sentence) == (
