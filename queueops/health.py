@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from queueops.models import Mode
+from queueops.models import Mode, Status
 from queueops.providers import ProviderView
 from queueops.snapshot import Snapshot
 
@@ -29,11 +29,20 @@ class Health:
 
     condition: Condition
     reasons: tuple[str, ...] = ()
+    given_up: int = 0
 
     @property
     def sentence(self) -> str:
         """The condition in one line."""
-        return self.reasons[0] if self.reasons else "Everything that was saved can be found or is on its way."
+        if self.reasons:
+            return self.reasons[0]
+        if self.given_up:
+            articles = "1 article" if self.given_up == 1 else f"{self.given_up:,} articles"
+            return (
+                f"Everything that was saved can be found or is on its way, but for the text of {articles} that was "
+                "given up or cancelled: manage.py queue_admin failed."
+            )
+        return "Everything that was saved can be found or is on its way."
 
 
 def judge(snapshot: Snapshot) -> Health:
@@ -43,7 +52,14 @@ def judge(snapshot: Snapshot) -> Health:
         return Health(Condition.DOWN, (*down, *_degraded(snapshot)))
     if degraded := tuple(_degraded(snapshot)):
         return Health(Condition.DEGRADED, degraded)
-    return Health(Condition.OK)
+    return Health(Condition.OK, given_up=_given_up(snapshot))
+
+
+def _given_up(snapshot: Snapshot) -> int:
+    """How many articles nothing brings up to date any more."""
+    ended = snapshot.tasks.get(Status.FAILED, 0) + snapshot.tasks.get(Status.CANCELLED, 0)
+    live = snapshot.tasks.get(Status.PENDING, 0) + snapshot.tasks.get(Status.PROCESSING, 0)
+    return max(min(snapshot.articles - snapshot.embedded - live, ended), 0)
 
 
 def workers(snapshot: Snapshot) -> tuple[str, str]:

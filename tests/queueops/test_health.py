@@ -155,6 +155,21 @@ def test_all_well_has_a_sentence_too():
 
 
 @pytest.mark.parametrize(
+    ("tasks", "articles", "embedded", "said"),
+    [
+        ({"failed": 3}, 10, 8, "but for the text of 2 articles that was given up"),
+        ({"cancelled": 1, "pending": 4}, 10, 5, "but for the text of 1 article that was given up"),
+        ({"failed": 3, "pending": 2}, 10, 8, "can be found or is on its way."),
+        ({"failed": 3}, 10, 10, "can be found or is on its way."),  # an earlier text of theirs
+    ],
+)
+def test_articles_that_were_given_up_are_told(tasks, articles, embedded, said):
+    health = judge(replace(WELL, tasks=tasks, articles=articles, embedded=embedded))
+    assert health.condition is Condition.OK
+    assert said in health.sentence
+
+
+@pytest.mark.parametrize(
     ("seconds", "words"),
     [
         (-3, "0 s"),
