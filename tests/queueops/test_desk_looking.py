@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
 
 from queueops import health, snapshot, tasklists
@@ -167,6 +168,10 @@ def test_a_list_is_narrowed_by_priority_and_error(space):
 
 
 def test_a_page_of_failures_and_what_ended_last_are_read_by_index(space):
+    make_tasks(2_000, space)
+    make_failed(100, space)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE embedding_tasks")
     failed = Task.objects.failed().filter(pk__lt=1000).newest_first()[:50]
     assert "embedding_tasks_ended_badly" in failed.explain()
     ended = Task.objects.filter(completed_at__isnull=False).order_by("-completed_at")[:20]
