@@ -36,11 +36,11 @@ def stack(data_dir: Path) -> Iterator[Stack]:
         running.end()
 
 
-def refused(data_dir: Path, port: int, **settings: str) -> str:
+def refused(data_dir: Path, port: int, exits_with: int = 1, **settings: str) -> str:
     """What a stack says that must not start."""
     second = Stack(data_dir, port, **settings)
     code, _ = second.await_end()
-    assert code == 1
+    assert code == exits_with
     return second.output
 
 
@@ -159,7 +159,7 @@ def test_a_killed_supervisor_leaves_nothing_running_and_the_next_has_all_data(tm
 
 
 def test_a_bad_setting_stops_the_start_with_one_sentence(tmp_path: Path) -> None:
-    assert "PORT holds '-1'; it may hold a whole number" in refused(tmp_path, -1)
+    assert "PORT holds '-1'; it may hold a whole number" in refused(tmp_path, -1, exits_with=2)
 
 
 def test_a_database_that_does_not_answer_is_named_by_its_setting(tmp_path: Path) -> None:
