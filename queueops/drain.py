@@ -15,7 +15,7 @@ from queueops import claims, execution, gate, installed, lanes, leases, modes, w
 from queueops.claims import Claim
 from queueops.gate import Passage
 from queueops.models import Mode
-from queueops.settling import Settled
+from queueops.results import Settled
 
 # A slice sees a new or retired space this much later: reading them for each batch cost more than the claim.
 _SPACES_SECONDS = 0.5

@@ -19,7 +19,7 @@ from queueops.claims import Claim, Claimed
 from queueops.gate import Passage
 from queueops.models import Outcome
 from queueops.patience import patiently
-from queueops.settling import Failure, Settled, Success
+from queueops.results import Effort, Failure, Settled, Success
 
 # The lease is renewed while a batch runs (leases.py), so the provider's time does not depend on its length.
 _DEADLINE_SECONDS = 120.0
@@ -62,7 +62,7 @@ def execute(claim: Claim, deadline: float | None = None, passage: Passage | None
         claim,
         [_result(run, task, rendered) for task, rendered in run.rendered],
         run.vectors.by_hash,
-        settling.Effort(
+        Effort(
             seconds=time.perf_counter() - run.started,
             provider_seconds=run.provider_seconds,
             requests=run.vectors.requests,

@@ -3,78 +3,19 @@
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
 
 from embeddings import arrays, indexing
-from embeddings.indexing import Rendered
 from embeddings.providers.errors import ErrorClass, ProviderError
 from embeddings.vectors import WireVector
 from queueops import failpoints, heirs, history
 from queueops.claims import Claim, Claimed
 from queueops.models import AuditLog, Outcome, Status
 from queueops.patience import is_locked, past_collisions, patiently
+from queueops.results import Batch, Effort, Failure, Settled, Success
 from queueops.retries import Decision, Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Success:
-    task: Claimed
-    rendered: Rendered
-    outcome: Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    task: Claimed
-    error: ProviderError
-    decision: Decision
-
-
-@dataclass(frozen=True)
-class Effort:
-    """What the batch cost."""
-
-    seconds: float = 0.0
-    provider_seconds: float = 0.0
-    requests: int = 0
-    texts: int = 0
-
-
-@dataclass(frozen=True)
-class Settled:
-    """What came of a claim. `lost` counts tasks that were no longer ours: their lease had ended, they were cancelled
-    or deleted, or an operator changed them; nothing was written for them. `retry_in`: after so many seconds all that
-    are to be tried again are due; None where none waits for a time of its own."""
-
-    outcomes: Counter[str]
-    retried: int
-    lost: int
-    effort: Effort
-    retry_in: float | None = None
-
-    def __add__(self, other: "Settled") -> "Settled":
-        """What came of two parts of a claim, with the effort of the first."""
-        later = max(self.retry_in or 0.0, other.retry_in or 0.0) or None
-        lost = self.lost + other.lost
-        return Settled(self.outcomes + other.outcomes, self.retried + other.retried, lost, self.effort, later)
-
-    @property
-    def failed(self) -> int:
-        return self.outcomes[Outcome.FAILED]
-
-    def as_log(self) -> dict[str, Any]:
-        rest = {"retried": self.retried, "lost": self.lost}
-        return {
-            **self.outcomes,
-            **{key: value for key, value in rest.items() if value},
-            "requests": self.effort.requests,
-            "ms": round(self.effort.seconds * 1000),
-        }
-
 
 # Articles are locked before tasks, as a delete does, and against a second settle of the same article; only then is it
 # asked whether the task is still ours and its text still the newest. A worker that freezes with these locks in hand
@@ -145,76 +86,55 @@ def settle(
     `by_hash` holds the vector of each chunk of the successes. While the database is gone this is tried again: the
     vectors are paid for. Where only the answer to a commit was lost, the token is gone and nothing is written twice.
     """
+    batch = Batch(claim, results, by_hash, effort)
     try:
-        return _settled(claim, results, by_hash, effort, _LOCK_SECONDS)
+        return _settled(batch, _LOCK_SECONDS)
     except OperationalError as error:
         if not is_locked(error):
             raise
-    return _around_locks(claim, results, by_hash, effort, time.monotonic() + _LOCKED_FOR)
+    return _around_locks(batch, time.monotonic() + _LOCKED_FOR)
 
 
-def _settled(
-    claim: Claim,
-    results: Sequence[Success | Failure],
-    by_hash: dict[bytes, WireVector],
-    effort: Effort,
-    seconds: float,
-) -> Settled:
+def _settled(batch: Batch, seconds: float) -> Settled:
     """In one transaction, which waits for no lock longer than `seconds`."""
-
-    def work() -> Settled:
-        return _settle(claim, results, by_hash, effort, seconds)
-
-    return patiently(lambda: past_collisions(work), "batch not settled yet")
+    return patiently(lambda: past_collisions(lambda: _settle(batch, seconds)), "batch not settled yet")
 
 
-def _around_locks(
-    claim: Claim,
-    results: Sequence[Success | Failure],
-    by_hash: dict[bytes, WireVector],
-    effort: Effort,
-    until: float,
-) -> Settled:
+def _around_locks(batch: Batch, until: float) -> Settled:
     """By halves, down to what is locked, which is waited for until the moment `until` and then given back."""
-    half, is_alone = len(results) // 2, len(results) == 1
+    is_alone = len(batch.results) == 1
     try:
-        return _settled(
-            claim, results, by_hash, effort, max(until - time.monotonic(), _BRIEFLY) if is_alone else _BRIEFLY
-        )
+        return _settled(batch, max(until - time.monotonic(), _BRIEFLY) if is_alone else _BRIEFLY)
     except OperationalError as error:
         if not is_locked(error):
             raise
     if is_alone:
-        return _give_up(claim, results[0].task, effort)
-    first = _around_locks(claim, results[:half], by_hash, effort, until)
-    return first + _around_locks(claim, results[half:], by_hash, Effort(), until)
+        return _give_up(batch)
+    first, second = batch.halves()
+    return _around_locks(first, until) + _around_locks(second, until)
 
 
-def _give_up(claim: Claim, task: Claimed, effort: Effort) -> Settled:
+def _give_up(batch: Batch) -> Settled:
     """Gives back a task that cannot be settled, without charging an attempt; its lease ends where even that fails."""
     error = ProviderError(
         ErrorClass.TRANSIENT, "somebody else kept the article locked when its vectors were there"
     )
+    task = batch.results[0].task
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT set_config('lock_timeout', %s, true)", [_milliseconds(_BRIEFLY)])
-            ours = _lock_tasks(claim, [task])
+            ours = _lock_tasks(batch.claim, [task])
             ended = _fail([Failure(task, error, _LATER)] if ours else [])
     except OperationalError as locked:
         if not is_locked(locked):
             raise
         ended = Counter()
-    return Settled(Counter(), ended[Status.PENDING], 1 - ended.total(), effort, _LATER.delay_seconds)
+    return Settled(Counter(), ended[Status.PENDING], 1 - ended.total(), batch.effort, _LATER.delay_seconds)
 
 
 @transaction.atomic
-def _settle(
-    claim: Claim,
-    results: Sequence[Success | Failure],
-    by_hash: dict[bytes, WireVector],
-    effort: Effort,
-    seconds: float,
-) -> Settled:
+def _settle(batch: Batch, seconds: float) -> Settled:
+    claim, results = batch.claim, batch.results
     is_newest = _still_ours(claim, results, seconds)
     failpoints.reach("settle_locked")
     ours = [result for result in results if result.task.task_id in is_newest]
@@ -224,7 +144,7 @@ def _settle(
     waiting = _give_back(overtaken)
     successes = [r for r in ours if isinstance(r, Success) and r.task.task_id not in overtaken]
     failures = [r for r in ours if isinstance(r, Failure) and r.task.task_id not in overtaken]
-    indexing.store(claim.space, [result.rendered for result in successes], by_hash)
+    indexing.store(claim.space, [result.rendered for result in successes], batch.by_hash)
     failpoints.reach("stored")
     outcomes = {result.task.task_id: result.outcome for result in successes}
     outcomes |= dict.fromkeys(overtaken - waiting, Outcome.SUPERSEDED)
@@ -237,7 +157,7 @@ def _settle(
         counted,
         ended[Status.PENDING] + len(waiting),
         len(results) - len(ours),
-        effort,
+        batch.effort,
         _longest_delay(failures) or (_AT_ONCE if waiting else None),
     )
     _write_history(claim, settled, failures)

@@ -31,9 +31,10 @@ from embeddings.providers.errors import ErrorClass, ProviderError
 from queueops import claims, invariants, leases, operations, recovery, retention
 from queueops.claims import Claim, Claimed
 from queueops.models import Outcome, QueueState, Task, Worker
+from queueops.results import Effort, Failure, Success
 from queueops.retries import Decision, Verdict
 from queueops.selection import Selection
-from queueops.settling import Effort, Failure, Success, settle
+from queueops.settling import settle
 from tests.queueops.making import make_article, make_space, make_worker
 
 # Seconds. The clock moves in steps of 20, so nothing ends within ten seconds of a step: a slow machine changes nothing.

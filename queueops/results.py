@@ -1,0 +1,85 @@
+"""What came of a claim: of each task first, and of all together once it is written."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from embeddings.indexing import Rendered
+from embeddings.providers.errors import ProviderError
+from embeddings.vectors import WireVector
+from queueops.claims import Claim, Claimed
+from queueops.models import Outcome
+from queueops.retries import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    task: Claimed
+    rendered: Rendered
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    task: Claimed
+    error: ProviderError
+    decision: Decision
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What the batch cost."""
+
+    seconds: float = 0.0
+    provider_seconds: float = 0.0
+    requests: int = 0
+    texts: int = 0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A claim with what is to be written of its tasks. `by_hash` holds the vector of each chunk of the successes."""
+
+    claim: Claim
+    results: Sequence[Success | Failure]
+    by_hash: dict[bytes, WireVector]
+    effort: Effort
+
+    def halves(self) -> tuple["Batch", "Batch"]:
+        """The effort goes with the first."""
+        half = len(self.results) // 2
+        first, second = self.results[:half], self.results[half:]
+        return replace(self, results=first), replace(self, results=second, effort=Effort())
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What came of a claim. `lost` counts tasks that were no longer ours: their lease had ended, they were cancelled
+    or deleted, or an operator changed them; nothing was written for them. `retry_in`: after so many seconds all that
+    are to be tried again are due; None where none waits for a time of its own."""
+
+    outcomes: Counter[str]
+    retried: int
+    lost: int
+    effort: Effort
+    retry_in: float | None = None
+
+    def __add__(self, other: "Settled") -> "Settled":
+        """What came of two parts of a claim, with the effort of the first."""
+        later = max(self.retry_in or 0.0, other.retry_in or 0.0) or None
+        lost = self.lost + other.lost
+        return Settled(self.outcomes + other.outcomes, self.retried + other.retried, lost, self.effort, later)
+
+    @property
+    def failed(self) -> int:
+        return self.outcomes[Outcome.FAILED]
+
+    def as_log(self) -> dict[str, Any]:
+        rest = {"retried": self.retried, "lost": self.lost}
+        return {
+            **self.outcomes,
+            **{key: value for key, value in rest.items() if value},
+            "requests": self.effort.requests,
+            "ms": round(self.effort.seconds * 1000),
+        }
