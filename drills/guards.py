@@ -7,7 +7,9 @@ _CLAIMS, _EXECUTION, _LEASES, _RECOVERY, _SETTLING, _BREAKING = (
     for name in ("claims", "execution", "leases", "recovery", "settling", "breaking")
 )
 _GUARDS = "tests/queueops/test_guards.py"
+_GIVING_WAY = "tests/queueops/test_giving_way.py"
 _INVARIANTS = "tests/queueops/test_invariants.py"
+_MIGRATION_RUN = "tests/queueops/test_migration_run.py"
 _OUTAGE = "tests/queueops/test_outage.py"
 _RETENTION = "tests/queueops/test_retention.py"
 _TOLD = "queueops/migrations/0011_told_by_hand.py"
@@ -102,6 +104,83 @@ MUTATIONS = (
         "attempts = t.attempts - d.refund",
         "attempts = t.attempts - d.refund * 0",
         (_EXECUTION,),
+    ),
+    Mutation(
+        "settle: what nothing else brings goes back",
+        "queueops/settling.py",
+        "waiting = _give_back(overtaken)",
+        "waiting: set[int] = set()",
+        (_GIVING_WAY,),
+    ),
+    Mutation(
+        "settle: what an operator ended stays ended",
+        "queueops/settling.py",
+        "o.status IN ('processing', 'failed', 'cancelled')",
+        "o.status IN ('processing')",
+        (_GIVING_WAY,),
+    ),
+    Mutation(
+        "settle: no lock is waited for without end",
+        "queueops/settling.py",
+        "(SELECT set_config('lock_timeout', %s, true)) AS bounded",
+        "(SELECT %s::text) AS bounded",
+        (_GIVING_WAY,),
+    ),
+    Mutation(
+        "settle, release, sweep: somebody's commit came between",
+        "queueops/patience.py",
+        "_COLLISIONS = (UniqueViolation, DeadlockDetected)",
+        "_COLLISIONS = (DeadlockDetected,)",
+        (_GIVING_WAY,),
+    ),
+    Mutation(
+        "giving way: the better rank stays",
+        "queueops/heirs.py",
+        "AND heir.priority_rank > own.priority_rank",
+        "AND false",
+        (_GIVING_WAY,),
+    ),
+    Mutation(
+        "giving way: a better rank is not lowered",
+        "queueops/heirs.py",
+        "AND heir.priority_rank > own.priority_rank",
+        "AND true",
+        (_GIVING_WAY,),
+    ),
+    Mutation(
+        "recovery: what is in work without a lease",
+        "queueops/recovery.py",
+        " OR lease_expires_at IS NULL",
+        "",
+        (_GIVING_WAY,),
+    ),
+    Mutation(
+        "drift: what a stage has left",
+        "queueops/recovery.py",
+        "(%(stage)s::timestamptz IS NULL OR",
+        "(true OR",
+        (_MIGRATION_RUN,),
+    ),
+    Mutation(
+        "claim: the last attempt after a lost worker is alone",
+        "queueops/claims.py",
+        "WHEN 1 THEN {_COMPANY} ELSE 1 END",
+        "WHEN 1 THEN {_COMPANY} ELSE %(size)s END",
+        (_CLAIMS,),
+    ),
+    Mutation(
+        "claim: after a lost worker in small company",
+        "queueops/claims.py",
+        "WHEN 1 THEN {_COMPANY} ELSE 1 END",
+        "WHEN 1 THEN %(size)s ELSE 1 END",
+        (_CLAIMS,),
+    ),
+    Mutation(
+        "claim: one last attempt a process",
+        "queueops/claims.py",
+        " WHERE peril < 2 OR NOT (SELECT is_held FROM at_its_last)",
+        "",
+        (_CLAIMS,),
     ),
     Mutation(
         "claim: rows are locked",

@@ -93,7 +93,7 @@ class Once(Action):
         self, parser: ArgumentParser, namespace: Namespace, values: Any, option_string: str | None = None
     ) -> None:
         if (given := getattr(namespace, self.dest)) != self.default:
-            raise ArgumentError(self, f"give it once: it has {given} already, and now {values}")
+            raise ArgumentError(self, f"give it once: it has {given!r} already, and now {values!r}")
         setattr(namespace, self.dest, values)
 
 

@@ -1,8 +1,9 @@
 """Tasks of one article that meet: the newest text wins, nothing that was paid for is lost, and no rank is."""
 
 import threading
-from typing import Any
+from collections.abc import Callable
 
+import psycopg
 import pytest
 from django.db import connection
 
@@ -11,7 +12,7 @@ from queueops import claims, execution, invariants, recovery, settling
 from queueops.models import Task
 from tests.queueops.making import make_article, make_tasks
 from tests.queueops.test_recovery import expire
-from tests.together import another_session, waiting_sessions
+from tests.together import another_session, together, waiting_sessions
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -23,23 +24,15 @@ SELECT id, slug, %s, 'low', content_hash, version_number FROM articles WHERE id 
 """
 
 
-def beside(session: Any, work: Any) -> Any:
-    """What `work` answers in a thread, begun while the session holds its locks, which it lets go once `work` waits."""
-    answers = []
-
-    def run() -> None:
-        try:
-            answers.append(work())
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=run)
+def beside[T](session: psycopg.Connection, work: Callable[[], T]) -> T:
+    """What `work` answers, begun while the session holds its locks, which it lets go once `work` waits for them."""
+    answers: list[T] = []
+    thread = threading.Thread(target=lambda: answers.extend(together(1, work)))
     thread.start()
     wait_until(lambda: waiting_sessions() > 0, 10, "somebody who waits")
     session.commit()
     thread.join()
-    (answer,) = answers
-    return answer
+    return answers[0]
 
 
 def kinds() -> list[tuple[str, str]]:
@@ -127,6 +120,17 @@ def test_a_newer_task_of_a_lower_rank_takes_over_the_rank_of_the_one_that_gives_
     execution.execute(claim)
     assert kinds() == [("completed", "superseded"), ("pending", "")]
     assert Task.objects.pending().get().priority == "normal"
+
+
+def test_a_newer_task_of_a_higher_rank_keeps_its_own(space, worker, provider):
+    provider.config(fail_next=["429"])
+    article = make_article("T", "A text.")
+    claim = claims.claim_due(space, 10, worker.pk, worker.name)
+    with another_session() as other:
+        other.execute(_ENQUEUE.replace("'low'", "'high'"), [space.pk, article.pk])
+        other.commit()
+    execution.execute(claim)
+    assert Task.objects.pending().get().priority == "high"
 
 
 def test_an_article_that_somebody_keeps_locked_does_not_hold_up_its_batch(space, worker, monkeypatch):
