@@ -10,7 +10,7 @@ from django.db import OperationalError, connection, transaction
 from embeddings import arrays, indexing
 from embeddings.providers.errors import ErrorClass, ProviderError
 from embeddings.vectors import WireVector
-from queueops import failpoints, heirs, history
+from queueops import failpoints, heirs, history, tries
 from queueops.claims import Claim, Claimed
 from queueops.models import AuditLog, Outcome, Status
 from queueops.patience import is_locked, past_collisions, patiently
@@ -59,7 +59,7 @@ WHERE t.id = ANY(%s::bigint[]) AND a.id = t.article_id
 RETURNING t.id
 """
 # A newer pending task of the same article makes another try of this one pointless.
-_FAIL = """
+_FAIL = f"""
 UPDATE embedding_tasks t SET
     status = CASE WHEN d.is_parked THEN 'failed' WHEN newer.id IS NOT NULL THEN 'completed' ELSE 'pending' END,
     outcome = CASE WHEN d.is_parked THEN 'failed' WHEN newer.id IS NOT NULL THEN 'superseded' ELSE '' END,
@@ -67,7 +67,8 @@ UPDATE embedding_tasks t SET
     scheduled_at = CASE WHEN d.is_parked OR d.delay = 0 THEN t.scheduled_at
                         ELSE clock_timestamp() + d.delay * interval '1 second' END,
     attempts = t.attempts - d.refund, lease_expires_at = NULL, claim_token = NULL,
-    error_class = d.error_class, error_message = d.error_message
+    error_class = d.error_class, error_message = d.error_message,
+    metadata = CASE WHEN d.refund = 1 THEN t.metadata ELSE {tries.ADDED_SQL} END
 FROM unnest(%s::bigint[], %s::boolean[], %s::float8[], %s::int[], %s::text[], %s::text[])
      AS d (id, is_parked, delay, refund, error_class, error_message)
      JOIN embedding_tasks own ON own.id = d.id
@@ -75,7 +76,7 @@ FROM unnest(%s::bigint[], %s::boolean[], %s::float8[], %s::int[], %s::text[], %s
          ON newer.article_id = own.article_id AND newer.space_id = own.space_id AND newer.status = 'pending'
 WHERE t.id = d.id
 RETURNING t.status, t.id
-"""
+"""  # noqa: S608  the only text put in is our own
 
 
 def settle(

@@ -7,15 +7,17 @@ from uuid import UUID
 
 from django.db import connection
 
-from queueops import explain, standstill
+from queueops import explain, standstill, tries
 from queueops.models import AuditLog, Task
+from queueops.tries import Try
 
 MOST_ENTRIES = 100
 
 
 @dataclass(frozen=True)
 class TaskFacts:
-    """The row itself. `is_newest_text` says whether it is about the article's present text."""
+    """The row itself. `is_newest_text` says whether it is about the article's present text; `tries` are the attempts
+    that failed, the oldest first."""
 
     id: int
     status: str
@@ -34,6 +36,7 @@ class TaskFacts:
     is_newest_text: bool
     error_class: str
     error_message: str
+    tries: list[Try]
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ _TASK = """
 SELECT t.id, t.status, t.outcome, t.priority, coalesce(t.metadata->>'reason', ''), t.attempts, t.max_attempts,
        t.created_at, t.scheduled_at, t.processed_at, t.completed_at, t.lease_expires_at, t.claimed_by,
        t.source_version, coalesce(t.content_hash = a.content_hash, false), t.error_class, t.error_message,
+       coalesce(t.metadata->'tries', '[]'),
        a.id, a.slug, a.title, a.version_number, a.updated_at,
        s.provider || '/' || s.model || ' v' || s.version, s.state, coalesce(e.chunk_count, 0), e.source_version,
        coalesce(e.source_hash = a.content_hash, false),
@@ -112,8 +116,9 @@ def of(task_id: int) -> Story:
         row = cursor.fetchone()
     if row is None:
         raise Task.DoesNotExist
-    task, article, vectors = TaskFacts(*row[:17]), ArticleFacts(*row[17:22]), VectorFacts(*row[22:27])
-    provider, seconds_to_try, seconds_of_lease, others = row[27:]
+    task = TaskFacts(*(*row[:17], tries.of(row[17])))
+    article, vectors = ArticleFacts(*row[18:23]), VectorFacts(*row[23:28])
+    provider, seconds_to_try, seconds_of_lease, others = row[28:]
     known = standstill.Task(
         id=task.id,
         status=task.status,

@@ -13,8 +13,8 @@ from queueops.desk.frame import Desk
 from queueops.desk.listing import COLOURS, moment, task_id
 from queueops.desk.tables import facts, line, table
 from queueops.desk.verbs import Family
-from queueops.models import Status, Task
-from queueops.story import Story, TaskFacts
+from queueops.models import Task
+from queueops.story import Story
 
 family = Family("Explaining")
 
@@ -50,7 +50,7 @@ def _of_task(told: Story) -> Iterator[RenderableType]:
         ("Status", task.status + (f" ({task.outcome})" if task.outcome else "")),
         ("Priority", task.priority),
         ("Made for", task.reason or "an unknown reason"),
-        ("Attempts", _attempts(task)),
+        ("Attempts", f"{task.attempts} of {task.max_attempts}"),
         ("Text", f"{text}, {newest}"),
         ("Created", _utc(task.created_at)),
         ("Due", _utc(task.scheduled_at)),
@@ -64,6 +64,10 @@ def _of_task(told: Story) -> Iterator[RenderableType]:
         ("Other live tasks", ", ".join(map(str, told.others)) or "none"),
     ])  # fmt: skip
     yield ""
+    if task.tries:
+        failed = [[t.attempt, moment(t.at), t.error_class, t.error_message] for t in task.tries]
+        yield table(("failed attempt", "when (UTC)", "error", "what it said"), failed)
+        yield ""
     if told.audit:
         heads = ("when (UTC)", "level", "who", "what", "reason")
         rows = [
@@ -72,17 +76,6 @@ def _of_task(told: Story) -> Iterator[RenderableType]:
         yield table(heads, rows)
     else:
         yield "Nothing is written about it in the audit log."
-
-
-def _attempts(task: TaskFacts) -> str:
-    """A task that has succeeded keeps no error, so those before are told by their number."""
-    said = f"{task.attempts} of {task.max_attempts}"
-    before = task.attempts - 1
-    if task.status != Status.COMPLETED or before < 1:
-        return said
-    return (
-        f"{said}; {before} before the last did not succeed, and a task that ended well keeps no error of it"
-    )
 
 
 def _vectors(told: Story) -> str:

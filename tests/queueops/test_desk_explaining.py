@@ -54,13 +54,19 @@ def test_the_story_without_audit_rows_says_so(space):
     assert "Nothing is written about it" in queue_admin("debug", str(task.pk)).out
 
 
-@pytest.mark.parametrize(("attempts", "is_told"), [(1, False), (2, True)])
-def test_the_story_of_a_task_that_succeeded_tells_of_attempts_before(space, attempts, is_told):
-    (task,) = make_tasks(1, space, Status.COMPLETED)
-    Task.objects.filter(pk=task.pk).update(attempts=attempts)
+def test_the_story_of_a_task_that_succeeded_tells_what_the_attempts_before_met(space):
+    kept = {
+        "attempt": 1,
+        "at": "2026-11-22T18:00:00+00:00",
+        "error_class": "transient",
+        "error_message": "a 500",
+    }
+    (task,) = make_tasks(1, space, Status.COMPLETED, metadata={"tries": [kept]})
+    (told,) = queue_admin("debug", str(task.pk), "--json").json["task"]["tries"]
+    assert (told["attempt"], told["error_class"], told["error_message"]) == (1, "transient", "a 500")
     said = queue_admin("debug", str(task.pk)).out
-    assert f"{attempts} of 3" in said
-    assert ("1 before the last did not succeed" in said) is is_told
+    assert "2026-11-22 18:00:00" in said
+    assert "a 500" in said
 
 
 def test_a_task_that_is_not_there_is_refused_in_a_sentence():

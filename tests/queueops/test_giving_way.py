@@ -140,7 +140,9 @@ def test_an_article_that_somebody_keeps_locked_does_not_hold_up_its_batch(space,
     make_tasks(9, space)
     claim = claims.claim_due(space, 10, worker.pk, worker.name)
     with another_session() as other:
-        other.execute("SET idle_in_transaction_session_timeout = '10s'")  # ends a settling that would wait for ever
+        other.execute(
+            "SET idle_in_transaction_session_timeout = '10s'"
+        )  # ends a settling that would wait for ever
         other.execute("SELECT FROM articles WHERE id = %s FOR UPDATE", [article.pk])
         settled = execution.execute(claim)
     assert (settled.outcomes["embedded"], settled.retried, settled.lost) == (9, 1, 0)
