@@ -41,7 +41,7 @@ class Breach:
 # What Python's str.strip removes, and so what the chunker takes for nothing.
 _BLANK = "".join(filter(str.isspace, map(chr, range(0x3001))))
 
-# Times that plain SQL can set are told as text: Python has no infinity among its own.
+# Times are told as text: where the schema's own guard is gone, they may be what Python cannot read.
 INVARIANTS = (
     Invariant(
         "task_is_one",

@@ -1,8 +1,12 @@
 """The migrations say what the models say."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.management import call_command
 from django.db import connection
+
+from tests.queueops.making import make_space, make_tasks, now
 
 pytestmark = pytest.mark.django_db
 
@@ -41,3 +45,15 @@ def test_operators_statements_need_name_no_more_than_they_say(statement):
 def test_articles_metadata_is_always_an_object():
     with connection.cursor() as cursor, pytest.raises(Exception, match="articles_metadata_is_object"):
         cursor.execute("INSERT INTO articles (slug, title, metadata) VALUES ('s', 'T', '[]')")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_times_that_no_list_could_show_become_the_present():
+    call_command("migrate", "queueops", "0011", verbosity=0)
+    (task,) = make_tasks(1, make_space())
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE embedding_tasks SET scheduled_at = 'infinity', processed_at = '-infinity'")
+    call_command("migrate", "queueops", verbosity=0)
+    task.refresh_from_db()
+    assert task.processed_at == task.scheduled_at
+    assert abs(task.scheduled_at - now()) < timedelta(minutes=1)

@@ -1,5 +1,6 @@
 """The durable row that says: bring this article up to date in this space."""
 
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from django.db import models
@@ -34,6 +35,9 @@ class Outcome(models.TextChoices):
     FAILED = "failed"
 
 
+# Plain SQL may set any time; one that Python cannot read would break every list that it is in.
+_TIMES = ("created_at", "scheduled_at", "processed_at", "completed_at", "lease_expires_at")
+_READABLE = (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
 _RANKS = [When(priority=Priority.HIGH, then=Value(1)), When(priority=Priority.NORMAL, then=Value(2))]
 
 
@@ -118,6 +122,10 @@ class Task(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(priority__in=Priority.values), name="embedding_tasks_known_priority"
+            ),
+            models.CheckConstraint(
+                condition=Q(*((f"{time}__range", _READABLE) for time in _TIMES)),
+                name="embedding_tasks_times_of_years_1_to_9999",
             ),
         ]
         indexes = [

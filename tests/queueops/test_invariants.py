@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models.functions import Now
 
 from articles.models import Article
@@ -76,8 +76,8 @@ BREAKS = [
     ("only_processing_is_leased", f"{SET} lease_expires_at = now()"),
     (
         "turn_comes",
-        f"{SET} status = 'pending', outcome = '', completed_at = NULL, attempts = 0, scheduled_at = 'infinity'"
-        " WHERE status = 'completed'",
+        f"{SET} status = 'pending', outcome = '', completed_at = NULL, attempts = 0,"
+        " scheduled_at = now() + interval '2 years' WHERE status = 'completed'",
     ),
     (
         "turn_comes",
@@ -201,8 +201,16 @@ def test_when_a_space_was_retired_may_be_unknown(space):
 @breaks
 def test_a_task_that_is_never_due_is_no_rest(space):
     make_tasks(1, space)
-    sql(f"{SET} scheduled_at = 'infinity'")
+    sql(f"{SET} scheduled_at = '9999-12-01'")
     assert found(at_rest=True) == ["turn_comes", "nothing_is_under_way"]
+
+
+@breaks
+@pytest.mark.parametrize("time", ["infinity", "-infinity", "10000-01-01", "0002-01-01 BC"])
+def test_a_time_that_no_list_could_show_is_refused_in_plain_sql(space, time):
+    make_tasks(1, space)
+    with pytest.raises(IntegrityError, match="times_of_years_1_to_9999"):
+        sql(f"{SET} scheduled_at = '{time}'")
 
 
 @breaks
