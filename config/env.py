@@ -75,6 +75,17 @@ def secret(name: str, default: str = "") -> str:
     return _noted(name, value, _MASK if value else "")
 
 
+def key(name: str) -> str:
+    """A secret that is sent in a header of HTTP, so of visible ASCII characters only."""
+    value = _raw(name)
+    if not re.fullmatch("[!-~]*", value):
+        raise ImproperlyConfigured(
+            f"{name} holds a character that no key has: a blank, a line break, a control character or one beyond "
+            "ASCII. Copy the key once more; it is not shown here."
+        )
+    return secret(name)
+
+
 def drill(name: str) -> str:
     """Like `text`, for what only drills set: no user needs to know of it, so the README does not list it."""
     return _noted(name, _raw(name))

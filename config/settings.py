@@ -84,7 +84,7 @@ if EMBEDDING_PROVIDER == "local" and _default_model["local"] != EMBEDDING_MODEL:
     raise env.refuse(
         "EMBEDDING_MODEL", EMBEDDING_MODEL, f"{_default_model['local']} with EMBEDDING_PROVIDER=local"
     )
-OPENAI_API_KEY = env.secret("OPENAI_API_KEY")
+OPENAI_API_KEY = env.key("OPENAI_API_KEY")
 OPENAI_BASE_URL = env.http_url("OPENAI_BASE_URL", "https://api.openai.com/v1")
 if EMBEDDING_PROVIDER == "openai" and not OPENAI_API_KEY and OPENAI_BASE_URL == "https://api.openai.com/v1":
     raise env.refuse("OPENAI_API_KEY", "", "a key, unless OPENAI_BASE_URL names a server that needs none")

@@ -41,6 +41,8 @@ def start_with(tmp_path: Path, **settings: str) -> subprocess.CompletedProcess[s
         ("OLLAMA_BASE_URL", "ftp://x", "OLLAMA_BASE_URL is not an address we can use"),
         ("DATABASE_URL", "mysql://u:s3cret@h/d", "DATABASE_URL cannot be read"),
         ("REDIS_URL", "s3cret", "REDIS_URL cannot be read"),
+        ("OPENAI_API_KEY", "s3cret\u2026", "OPENAI_API_KEY holds a character that no key has"),
+        ("OPENAI_API_KEY", "s3cret\nmore", "OPENAI_API_KEY holds a character that no key has"),
     ],
 )
 def test_a_bad_value_stops_the_start_with_one_sentence(tmp_path, name, value, sentence):
