@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from embeddings.tokens import TokenCounter
@@ -82,29 +83,42 @@ def _long_title(title: str, prefix: str, budget: int, count: TokenCounter) -> tu
 
 
 def _pieces(text: str, start: int, end: int, room: int, count: TokenCounter) -> Iterator[_Piece]:
-    """Blocks that fit; of one that does not, its sentences; of such a sentence, its words; of such a word, halves."""
+    """Blocks that fit; of one that does not, sentences; of such a sentence, words; of such a word, even parts."""
     yield from _split(text, start, end, room, count, (_BLOCK_END, _SENTENCE_END, _WORD_END))
 
 
 def _split(
-    text: str, start: int, end: int, room: int, count: TokenCounter, ends: tuple[re.Pattern[str], ...]
+    text: str,
+    start: int,
+    end: int,
+    room: int,
+    count: TokenCounter,
+    ends: tuple[re.Pattern[str], ...],
+    known: int | None = None,
 ) -> Iterator[_Piece]:
+    """`known` is the number of tokens where it was counted already: to count a megabyte takes a second."""
     if not text[start:end].strip():
         return
-    tokens = count(text[start:end])
+    tokens = count(text[start:end]) if known is None else known
     if end - start == 1 or (tokens <= room and ends[:1] != (_BLOCK_END,)):
         yield _Piece(start, end, tokens)
     elif ends:
         for left, right in _cuts(text, start, end, ends[0]):
-            inner = count(text[left:right])
+            inner = tokens if (left, right) == (start, end) else count(text[left:right])
             if inner <= room and text[left:right].strip():
                 yield _Piece(left, right, inner, bool(_HEADING.match(text, left, right)))
             else:
-                yield from _split(text, left, right, room, count, ends[1:])
+                yield from _split(text, left, right, room, count, ends[1:], inner)
     else:
-        middle = (start + end) // 2
-        yield from _split(text, start, middle, room, count, ())
-        yield from _split(text, middle, end, room, count, ())
+        for left, right in _even(start, end, -(-tokens * 11 // (room * 10))):
+            yield from _split(text, left, right, room, count, ())
+
+
+def _even(start: int, end: int, parts: int) -> Iterator[tuple[int, int]]:
+    """So many spans of about the same length, two at least and none of them empty."""
+    parts = min(max(parts, 2), end - start)
+    marks = [start + (end - start) * n // parts for n in range(parts + 1)]
+    return pairwise(marks)
 
 
 def _cuts(text: str, start: int, end: int, boundary: re.Pattern[str]) -> Iterator[tuple[int, int]]:

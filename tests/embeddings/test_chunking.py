@@ -57,10 +57,22 @@ def test_a_sentence_longer_than_a_chunk_is_cut_between_words():
     assert [words(c.text) for c in chunks] == [10, 10, 8]
 
 
-def test_a_word_longer_than_a_chunk_is_halved_until_it_fits():
+def test_a_word_longer_than_a_chunk_is_cut_evenly():
     chunks = chunks_of("T", "x" * 1000, budget=50, overlap=0, count=estimate)
     assert "".join("x" * (c.end - c.start) for c in chunks) == "x" * 1000
     assert all(estimate(c.text) <= 50 for c in chunks)
+
+
+@pytest.mark.parametrize("text", ["x" * 200_000, "x," * 100_000, "x \n" * 60_000, "編" * 60_000])
+def test_a_text_without_ends_to_cut_at_is_counted_a_few_times_and_not_at_every_halving(text):
+    counted = []
+
+    def count(part: str) -> int:
+        counted.append(len(part))
+        return estimate(part)
+
+    chunks_of("T", text, budget=100, overlap=0, count=count)
+    assert sum(counted) <= 5 * len(text)
 
 
 def test_chunks_overlap_by_whole_sentences_when_asked_to():
