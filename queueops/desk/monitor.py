@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from queueops import figures, health, snapshot, switches, tasklists
+from queueops import figures, health, snapshot, switches, tasklists, unreachable
 from queueops.desk import arguments, judging
 from queueops.desk.frame import Desk
 from queueops.desk.keyboard import QUIT, ending_in_order, keys
@@ -115,8 +115,7 @@ def _screen() -> RenderableType:
         return rendered(Look(now, figures.workers(_MOST_WORKERS), tasklists.failure_kinds()))
     except (DatabaseError, InterfaceError) as error:
         connection.close()
-        reason = str(error).strip().partition("\n")[0]
-        return Group(line(f"The database does not answer: {reason}", "bold red"), _keys())
+        return Group(line(f"The database does not answer: {unreachable.reason(error)}", "bold red"), _keys())
 
 
 def summary(now: Snapshot) -> str:

@@ -149,9 +149,9 @@ def test_a_kill_leaves_the_terminal_as_it_was(keyboard, number, code):
 def test_while_the_database_is_away_the_screen_says_so(keyboard):
     def away(execute, sql, params, many, context):
         if '"queue_state"' in sql:  # the first question of a look
-            raise OperationalError("connection refused\nis it running?")
+            raise OperationalError("tried:\n- host one refuses\n- host two refuses")
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(away):
         called = watch(keyboard, lambda: keyboard.press("q"), "--count=3")
-    assert "The database does not answer: connection refused" in called.out
+    assert "The database does not answer: host two refuses" in called.out
