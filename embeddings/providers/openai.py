@@ -9,7 +9,7 @@ from embeddings.providers.errors import ErrorClass, ProviderError
 
 # https://platform.openai.com/docs/api-reference/embeddings/create: 2,048 inputs and 300,000 tokens a request.
 # We pack by estimated tokens, so a tenth stays in reserve.
-OPENAI_LIMITS = Limits(max_inputs=2_048, max_tokens=270_000, batch=256)
+OPENAI_LIMITS = Limits(max_inputs=2_048, max_tokens=270_000, batch=512)
 # One process computes a few texts a second on an old machine: with small batches every waiting one still ends in time.
 LOCAL_LIMITS = Limits(max_inputs=8, max_tokens=4_096, batch=8)
 _HARMLESS = "text"
