@@ -6,6 +6,7 @@ _CLAIMS, _EXECUTION, _LEASES, _RECOVERY, _SETTLING, _BREAKING = (
     f"tests/queueops/test_{name}.py"
     for name in ("claims", "execution", "leases", "recovery", "settling", "breaking")
 )
+_DEADLY = "tests/queueops/test_deadly_texts.py"
 _GUARDS = "tests/queueops/test_guards.py"
 _GIVING_WAY = "tests/queueops/test_giving_way.py"
 _INVARIANTS = "tests/queueops/test_invariants.py"
@@ -178,9 +179,30 @@ MUTATIONS = (
     Mutation(
         "claim: one last attempt a process",
         "queueops/claims.py",
-        " WHERE peril < 2 OR NOT (SELECT is_held FROM at_its_last)",
-        "",
+        "WHEN 2 THEN NOT (SELECT is_held_here FROM at_its_last)",
+        "WHEN 2 THEN true",
         (_CLAIMS,),
+    ),
+    Mutation(
+        "claim: one last attempt for a provider",
+        "queueops/claims.py",
+        "WHEN 3 THEN NOT (SELECT is_held FROM at_its_last) ELSE true END",
+        "ELSE true END",
+        (_DEADLY,),
+    ),
+    Mutation(
+        "claim: what was lost with its provider",
+        "queueops/claims.py",
+        "error_class IN ('worker_lost', 'provider_lost')",
+        "error_class IN ('worker_lost')",
+        (_DEADLY,),
+    ),
+    Mutation(
+        "claim: what was lost stays so while it waits",
+        "queueops/settling.py",
+        "d.refund = 1 AND t.{WAS_LOST}",
+        "false",
+        (_DEADLY,),
     ),
     Mutation(
         "claim: rows are locked",

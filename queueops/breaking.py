@@ -30,7 +30,7 @@ class News(StrEnum):
     NONE = "none"  # it was not asked
 
 
-_FAILED = {ErrorClass.PROVIDER_DOWN, ErrorClass.TRANSIENT}
+_FAILED = {ErrorClass.PROVIDER_DOWN, ErrorClass.PROVIDER_LOST, ErrorClass.TRANSIENT}
 
 
 def news_of(error: ErrorClass | None, *, requests: int, texts: int) -> News:

@@ -25,7 +25,7 @@ class Claimed:
     max_attempts: int
     source: Source
     is_anew: bool = False  # embed it even where its text has vectors: see reindexing.py
-    was_lost: bool = False  # with the worker that had it last
+    was_lost: bool = False  # with the worker that had it last, or with the provider
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,16 @@ brakes AS MATERIALIZED (
     SELECT NOT EXISTS (SELECT 1 FROM queue_state WHERE is_paused)
        AND EXISTS (SELECT 1 FROM embedding_worker_status WHERE id = %(worker)s AND is_running) AS are_off
 )"""
-# One text may have taken its worker with it, and all that the process held are charged for that. So what was lost with
-# a worker is tried in small company, and at its last attempt alone, one such task a process: that is parked, no other.
+# One text may have taken its worker with it, or the provider, and all that these held are charged for that. So what was
+# lost is tried in small company, and at its last attempt alone: one such task a process, one for a provider. That is
+# parked, no other.
 _COMPANY = 16
-_PERIL = "CASE WHEN error_class <> 'worker_lost' THEN 0 WHEN attempts + 1 < max_attempts THEN 1 ELSE 2 END"
+WAS_LOST = "error_class IN ('worker_lost', 'provider_lost')"
+_PERIL = f"""CASE WHEN NOT {WAS_LOST} THEN 0 WHEN attempts + 1 < max_attempts THEN 1
+                     WHEN error_class = 'worker_lost' THEN 2 ELSE 3 END"""
+_HELD_AT_ITS_LAST = (
+    "SELECT 1 FROM embedding_tasks WHERE status = 'processing' AND attempts >= max_attempts AND error_class"
+)
 _AGED = f"""
 aged AS (
     SELECT id, {_PERIL} AS peril FROM embedding_tasks
@@ -80,10 +86,12 @@ def _due(*found: str) -> str:
     union = " UNION ".join(f"SELECT id, peril FROM {name}" for name in found)  # noqa: S608
     return f"""
 at_its_last AS (
-    SELECT EXISTS (SELECT 1 FROM embedding_tasks WHERE status = 'processing' AND claimed_by = %(claimed_by)s
-                   AND error_class = 'worker_lost' AND attempts >= max_attempts) AS is_held
+    SELECT EXISTS ({_HELD_AT_ITS_LAST} = 'worker_lost' AND claimed_by = %(claimed_by)s) AS is_held_here,
+           EXISTS ({_HELD_AT_ITS_LAST} = 'provider_lost' AND space_id = %(space)s) AS is_held
 ), candidates AS (
-    SELECT id, peril FROM ({union}) AS found WHERE peril < 2 OR NOT (SELECT is_held FROM at_its_last)
+    SELECT id, peril FROM ({union}) AS found
+    WHERE CASE peril WHEN 2 THEN NOT (SELECT is_held_here FROM at_its_last)
+                     WHEN 3 THEN NOT (SELECT is_held FROM at_its_last) ELSE true END
 ), due AS (
     SELECT id FROM (SELECT id, row_number() OVER () AS place FROM candidates
                     WHERE peril = (SELECT max(peril) FROM candidates)) AS chosen
@@ -92,7 +100,7 @@ at_its_last AS (
 )"""  # noqa: S608  the only text put in is our own
 
 
-_TAKE = """
+_TAKE = f"""
 UPDATE embedding_tasks t SET
     status = 'processing', attempts = t.attempts + 1, outcome = '',
     processed_at = statement_timestamp(), completed_at = NULL,
@@ -100,9 +108,9 @@ UPDATE embedding_tasks t SET
     source_version = a.version_number, content_hash = a.content_hash
 FROM due, articles a
 WHERE t.id = due.id AND a.id = t.article_id
-RETURNING t.id, t.attempts, t.max_attempts, t.metadata ? 'anew', t.error_class = 'worker_lost', a.id, a.version_number,
+RETURNING t.id, t.attempts, t.max_attempts, t.metadata ? 'anew', t.{WAS_LOST}, a.id, a.version_number,
           a.content_hash, a.title, a.content
-"""
+"""  # noqa: S608  the only text put in is our own
 
 _CLAIM_DUE = f"""
 WITH {_BRAKES}, {_AGED},
@@ -126,12 +134,12 @@ WITH due AS (
 {_TAKE}"""  # noqa: S608  the only text put in is our own
 
 # What a claim took whose answer was lost: what _TAKE would have answered.
-_TAKEN = """
-SELECT t.id, t.attempts, t.max_attempts, t.metadata ? 'anew', t.error_class = 'worker_lost', a.id, a.version_number,
+_TAKEN = f"""
+SELECT t.id, t.attempts, t.max_attempts, t.metadata ? 'anew', t.{WAS_LOST}, a.id, a.version_number,
        a.content_hash, a.title, a.content
 FROM embedding_tasks t JOIN articles a ON a.id = t.article_id
 WHERE t.status = 'processing' AND t.claim_token = %(token)s
-"""
+"""  # noqa: S608  the only text put in is our own
 
 
 def claim_due(space: Space, size: int, worker_id: int, worker_name: str, *, with_low: bool = True) -> Claim:

@@ -47,12 +47,12 @@ def decide(
             return Decision(Verdict.PARK)  # it was refused alone, and in small pieces: nothing is left to try
         case ErrorClass.RATE_LIMITED | ErrorClass.AUTH:
             return _PLACE_IN_LINE
-        case ErrorClass.PROVIDER_DOWN | ErrorClass.TRANSIENT if is_out:
+        case ErrorClass.PROVIDER_DOWN | ErrorClass.PROVIDER_LOST | ErrorClass.TRANSIENT if is_out:
             return Decision(Verdict.WAIT, CANARY_BACK_SECONDS) if is_canary else _PLACE_IN_LINE
         case ErrorClass.PROVIDER_DOWN:
             asked = DOWN_SECONDS if retry_after is None else retry_after
             return Decision(Verdict.WAIT, _spread(min(max(asked, DOWN_SECONDS), MAX_DOWN_SECONDS), draw))
-        case ErrorClass.TRANSIENT:
+        case ErrorClass.TRANSIENT | ErrorClass.PROVIDER_LOST:
             if attempts >= max_attempts:
                 return Decision(Verdict.PARK)
             return Decision(Verdict.AGAIN, backoff(attempts, base_seconds, draw))

@@ -11,7 +11,7 @@ from embeddings import arrays, indexing
 from embeddings.providers.errors import ErrorClass, ProviderError
 from embeddings.vectors import WireVector
 from queueops import failpoints, heirs, history, tries
-from queueops.claims import Claim, Claimed
+from queueops.claims import WAS_LOST, Claim, Claimed
 from queueops.models import AuditLog, Outcome, Status
 from queueops.patience import is_locked, past_collisions, patiently
 from queueops.results import Batch, Effort, Failure, Settled, Success
@@ -58,7 +58,9 @@ WHERE t.id = ANY(%s::bigint[]) AND a.id = t.article_id
                                                 AND o.content_hash = a.content_hash)))
 RETURNING t.id
 """
-# A newer pending task of the same article makes another try of this one pointless.
+# A newer pending task of the same article makes another try of this one pointless. What was lost with a worker or the
+# provider is in small company until it is charged for something else: to wait says nothing of it.
+_KEEPS = f"d.refund = 1 AND t.{WAS_LOST}"
 _FAIL = f"""
 UPDATE embedding_tasks t SET
     status = CASE WHEN d.is_parked THEN 'failed' WHEN newer.id IS NOT NULL THEN 'completed' ELSE 'pending' END,
@@ -67,7 +69,8 @@ UPDATE embedding_tasks t SET
     scheduled_at = CASE WHEN d.is_parked OR d.delay = 0 THEN t.scheduled_at
                         ELSE clock_timestamp() + d.delay * interval '1 second' END,
     attempts = t.attempts - d.refund, lease_expires_at = NULL, claim_token = NULL,
-    error_class = d.error_class, error_message = d.error_message,
+    error_class = CASE WHEN {_KEEPS} THEN t.error_class ELSE d.error_class END,
+    error_message = CASE WHEN {_KEEPS} THEN t.error_message ELSE d.error_message END,
     metadata = CASE WHEN d.refund = 1 THEN t.metadata ELSE {tries.ADDED_SQL} END
 FROM unnest(%s::bigint[], %s::boolean[], %s::float8[], %s::int[], %s::text[], %s::text[])
      AS d (id, is_parked, delay, refund, error_class, error_message)

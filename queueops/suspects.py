@@ -16,7 +16,9 @@ MOST_IN_VAIN = 15
 # After so many failures in a row it is asked for a harmless text again: it may have gone out meanwhile.
 PROBE_AFTER = 7
 # What a provider that is out answers; another error of the harmless text says what holds up the batch.
-_OUT = (ErrorClass.TRANSIENT, ErrorClass.PROVIDER_DOWN)
+_OUT = (ErrorClass.TRANSIENT, ErrorClass.PROVIDER_LOST, ErrorClass.PROVIDER_DOWN)
+# What one text of a request may be at fault for.
+_OWN = (ErrorClass.TRANSIENT, ErrorClass.PROVIDER_LOST)
 
 
 def embed(asking: Asking, articles: Sequence[Rendered], reused: dict[bytes, WireVector]) -> Vectors:
@@ -28,7 +30,7 @@ def embed(asking: Asking, articles: Sequence[Rendered], reused: dict[bytes, Wire
     one, and one that embeds nothing but a harmless text at most MOST_IN_VAIN + 2.
     """
     made = indexing.embed_with(asking, articles, reused)
-    if made.failure is not None and made.failure.kind is ErrorClass.TRANSIENT:
+    if made.failure is not None and made.failure.kind in _OWN:
         _Search(asking, made).run(articles, made.failure)
         made.requests, made.texts = asking.requests, asking.texts
     return made
@@ -37,11 +39,13 @@ def embed(asking: Asking, articles: Sequence[Rendered], reused: dict[bytes, Wire
 @dataclass
 class _Search:
     """The further requests of one batch; what they give is added to `made`. `in_vain` counts those that failed since
-    the last that gave vectors."""
+    the last that gave vectors; `lost` is how the provider went away in the midst, which a text may be at fault for even
+    where nobody answers afterwards."""
 
     asking: Asking
     made: Vectors
     in_vain: int = 1
+    lost: ProviderError | None = None
 
     def run(self, articles: Sequence[Rendered], failure: ProviderError) -> None:
         """`failure` ended the asking for these articles."""
@@ -53,10 +57,11 @@ class _Search:
                 self.made.failure = error
             return
         self.made.failure = None
+        self.lost = failure if failure.kind is ErrorClass.PROVIDER_LOST else None
         try:
             self._among(self._lacking(articles), failure)
         except ProviderError as error:
-            self.made.failure = error
+            self.made.failure = self.lost if self.lost and error.kind in _OUT else error
 
     def _among(self, articles: list[Rendered], failure: ProviderError) -> None:
         """These were asked for together, and met `failure`. Larger groups are asked before smaller ones, so that most
@@ -90,7 +95,9 @@ class _Search:
         search."""
         self.in_vain += 1
         is_given_up = self.in_vain >= MOST_IN_VAIN and not self.asking.texts
-        if failure.kind is not ErrorClass.TRANSIENT or self.asking.left <= 0 or is_given_up:
+        if failure.kind is ErrorClass.PROVIDER_LOST:
+            self.lost = failure
+        if failure.kind not in _OWN or self.asking.left <= 0 or is_given_up:
             raise failure
         if self.in_vain % PROBE_AFTER == 0:
             self.asking.probe()

@@ -1,8 +1,8 @@
 """Work done by several threads or sessions at once, each with a database connection of its own."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import psycopg
 from django.db import connection
@@ -29,7 +29,7 @@ def together[T](number: int, work: Callable[[], T]) -> list[T]:
     return answers
 
 
-@contextmanager
+@contextlib.contextmanager
 def another_session() -> Iterator[psycopg.Connection]:
     """A second connection to the test's database; its transaction is rolled back at the end if it is still open."""
     parameters = connection.get_connection_params()
@@ -38,6 +38,8 @@ def another_session() -> Iterator[psycopg.Connection]:
     try:
         yield session
     finally:
+        with contextlib.suppress(psycopg.Error):  # it may have been ended by the server
+            session.rollback()  # a mere close lets the locks go some time later
         session.close()
 
 

@@ -23,6 +23,7 @@ class Service:
         self.stats = Stats()
         self._settings = settings
         self._planned = deque(settings.fail_next)
+        self._down = 0  # requests to come that find nobody
         self._random = random.Random(settings.seed)
 
     def counts(self, request: Request) -> bool:
@@ -59,6 +60,7 @@ class Service:
             self._planned = deque(self._settings.fail_next)
         if reset:
             self.stats.reset()
+            self._down = 0
             self._random = random.Random(self._settings.seed)
         return self._configuration()
 
@@ -83,6 +85,10 @@ class Service:
             return replies.status_fault(shape, fault, self._settings)
         if fault == "hang":
             return Reply(504, b"", self._settings.hang_s)
+        if self._is_deadly(texts):
+            self._down = self._settings.down_requests
+            self.stats.refused(texts)
+            return Reply(200, b"{", cut=True, closes=True)
         wants_base64 = shape == OPENAI and asked.get("encoding_format") == "base64"
         if refused := self._refused(shape, texts, wants_base64):
             self.stats.refused(texts)
@@ -92,6 +98,9 @@ class Service:
 
     def _fault(self) -> str | None:
         """The fault planned for this request, or one by chance."""
+        if self._down:
+            self._down -= 1
+            return "503"
         if self._planned:
             return self._planned.popleft()
         settings = self._settings
@@ -103,6 +112,10 @@ class Service:
             if rate and self._random.random() < rate:
                 return name
         return None
+
+    def _is_deadly(self, texts: list[str]) -> bool:
+        deadly = self._settings.deadly
+        return bool(deadly) and any(deadly in text for text in texts)
 
     def _refused(self, shape: str, texts: list[str], wants_base64: bool) -> Reply | None:
         """The 400 a real server would give, if it would."""

@@ -73,6 +73,11 @@ class Settings(BaseModel):
     hang_s: float = Field(default=120, ge=0, description="how long a hang lasts, and a dripping answer takes")
     poison: str = Field(default="", description="a request with a text that contains this gets poison_status")
     poison_status: int = Field(default=400, ge=400, le=599, description="the status of a poisoned request")
+    deadly: str = Field(
+        default="",
+        description="a text that contains this takes the server along: no answer, then 503 for down_requests",
+    )
+    down_requests: int = Field(default=2, ge=1, description="how many requests a deadly text costs others")
     fail_next: tuple[str, ...] = Field(
         default=(), description=f"faults for the next requests in turn: {', '.join(FAULTS)}"
     )

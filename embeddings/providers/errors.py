@@ -6,6 +6,7 @@ from enum import StrEnum
 class ErrorClass(StrEnum):
     TRANSIENT = "transient"  # may well work next time
     RATE_LIMITED = "rate_limited"  # asked us to come back later
+    PROVIDER_LOST = "provider_lost"  # went away in the midst: a text may have taken it along
     PROVIDER_DOWN = "provider_down"  # nobody answers, or a gateway says so
     AUTH = "auth"  # key, quota or payment: an operator must act
     TOO_LONG = "too_long"  # the same body will never be taken, a smaller one may be

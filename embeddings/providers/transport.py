@@ -65,7 +65,7 @@ def post(
         raise _late(url, deadline) from error
     except httpx.HTTPError as error:
         raise ProviderError(
-            ErrorClass.TRANSIENT, f"the exchange with {_where(url)} broke off ({type(error).__name__})"
+            ErrorClass.PROVIDER_LOST, f"the exchange with {_where(url)} broke off ({type(error).__name__})"
         ) from error
 
 

@@ -44,6 +44,7 @@ NO_FAULTS = {
     "rate_hang": 0,
     "poison": "",
     "poison_status": 400,
+    "deadly": "",
     "fail_next": [],
     "max_inputs": 2_048,
     "max_tokens_per_request": 300_000,

@@ -16,6 +16,7 @@ CLOSED, OPEN, HALF_OPEN = Breaker.CLOSED, Breaker.OPEN, Breaker.HALF_OPEN
         (None, 0, 0, News.NONE),
         (ErrorClass.PROVIDER_DOWN, 1, 0, News.FAILED),
         (ErrorClass.TRANSIENT, 1, 0, News.FAILED),
+        (ErrorClass.PROVIDER_LOST, 1, 0, News.FAILED),
         (ErrorClass.PROVIDER_DOWN, 2, 10, News.ANSWERED),
         (ErrorClass.TRANSIENT, 2, 10, News.ANSWERED),
         (ErrorClass.RATE_LIMITED, 1, 0, News.ANSWERED),

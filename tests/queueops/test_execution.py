@@ -176,7 +176,7 @@ def test_one_bad_text_fails_alone_and_the_others_keep_their_vectors(run, provide
         ("zero", "pending", "transient", 1),
         ("wrong_width", "pending", "transient", 1),
         ("html", "pending", "transient", 1),
-        ("cut", "pending", "transient", 1),
+        ("cut", "pending", "provider_lost", 1),
         ("429", "pending", "rate_limited", 0),
         ("401", "pending", "auth", 0),
         ("402", "pending", "auth", 0),
@@ -190,7 +190,7 @@ def test_each_fault_leads_where_its_class_says(run, provider, fault, status, err
     assert (task.status, task.error_class, task.attempts) == (status, error_class, attempts)
     assert task.processed_at is not None
     # an error of this batch is tried again later; where the provider decides, the task keeps its place in line
-    assert (task.scheduled_at > task.processed_at) == (error_class == "transient")
+    assert (task.scheduled_at > task.processed_at) == (attempts > 0)
     assert task.error_message
     assert not article.embeddings.exists()
 

@@ -53,7 +53,7 @@ def test_lesser_servers_are_understood(openai, options):
         ("nan", ErrorClass.TRANSIENT),
         ("zero", ErrorClass.TRANSIENT),
         ("html", ErrorClass.TRANSIENT),
-        ("cut", ErrorClass.TRANSIENT),
+        ("cut", ErrorClass.PROVIDER_LOST),
         ("500", ErrorClass.TRANSIENT),
         ("429", ErrorClass.RATE_LIMITED),
         ("401", ErrorClass.AUTH),
