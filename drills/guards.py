@@ -184,7 +184,7 @@ MUTATIONS = (
         (_CLAIMS,),
     ),
     Mutation(
-        "claim: one last attempt for a provider",
+        "claim: one last attempt for all workers",
         "queueops/claims.py",
         "WHEN 3 THEN NOT (SELECT is_held FROM at_its_last) ELSE true END",
         "ELSE true END",

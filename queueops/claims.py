@@ -47,8 +47,8 @@ brakes AS MATERIALIZED (
        AND EXISTS (SELECT 1 FROM embedding_worker_status WHERE id = %(worker)s AND is_running) AS are_off
 )"""
 # One text may have taken its worker with it, or the provider, and all that these held are charged for that. So what was
-# lost is tried in small company, and at its last attempt alone: one such task a process, one for a provider. That is
-# parked, no other.
+# lost is tried in small company, and at its last attempt alone: one such task a process, or one for all workers, since
+# spaces share a provider. That is parked, no other.
 _COMPANY = 16
 WAS_LOST = "error_class IN ('worker_lost', 'provider_lost')"
 _PERIL = f"""CASE WHEN NOT {WAS_LOST} THEN 0 WHEN attempts + 1 < max_attempts THEN 1
@@ -87,7 +87,7 @@ def _due(*found: str) -> str:
     return f"""
 at_its_last AS (
     SELECT EXISTS ({_HELD_AT_ITS_LAST} = 'worker_lost' AND claimed_by = %(claimed_by)s) AS is_held_here,
-           EXISTS ({_HELD_AT_ITS_LAST} = 'provider_lost' AND space_id = %(space)s) AS is_held
+           EXISTS ({_HELD_AT_ITS_LAST} = 'provider_lost') AS is_held
 ), candidates AS (
     SELECT id, peril FROM ({union}) AS found
     WHERE CASE peril WHEN 2 THEN NOT (SELECT is_held_here FROM at_its_last)

@@ -22,9 +22,9 @@ _OWN = (ErrorClass.TRANSIENT, ErrorClass.PROVIDER_LOST)
 
 
 def embed(asking: Asking, articles: Sequence[Rendered], reused: dict[bytes, WireVector]) -> Vectors:
-    """As `indexing.embed`; but where the provider has an error of its own (a 500, an unusable answer) and embeds a
-    harmless text all the same, halves are asked until the article that it fails over stands alone: that one has the
-    error, and the others have their vectors.
+    """As `indexing.embed`; but where the provider has an error of its own (a 500, an unusable answer, an exchange
+    that breaks off) and embeds a harmless text all the same, halves are asked until the article that it fails over
+    stands alone: that one has the error, and the others have their vectors.
 
     k articles among n cost at most about 2·k·log2(n) + k requests more. A provider that fails over everything costs
     one, and one that embeds nothing but a harmless text at most MOST_IN_VAIN + 2.
