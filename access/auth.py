@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja.errors import AuthenticationError, AuthorizationError
 from ninja.security.base import AuthBase
 
-from access import throttles
+from access import attempts, throttles, token_guard
 from access.models import ApiToken, Scope
 
 REALM = "Vectorpress"
@@ -53,13 +53,10 @@ class Bearer(AuthBase):
         super().__init__()
 
     def __call__(self, request: HttpRequest) -> Caller:
-        """Raises TokenRefused, ScopeMissing or ninja's Throttled."""
-        address = str(request.META.get("REMOTE_ADDR", ""))
-        try:
-            caller = identify(request.META.get("HTTP_AUTHORIZATION", ""))
-        except TokenRefused:
-            throttles.spend(f"refused:{address}", throttles.REFUSALS_A_MINUTE)
-            raise
+        """Raises TokenRefused, ScopeMissing, TooManyAttempts or ninja's Throttled."""
+        header = str(request.META.get("HTTP_AUTHORIZATION", ""))
+        with token_guard.guarded(header, attempts.address_of(request)):
+            caller = identify(header)
         throttles.spend(caller.key, settings.API_RATE_LIMIT)
         if self.scope not in caller.scopes:
             raise ScopeMissing(caller, self.scope)

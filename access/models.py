@@ -91,3 +91,7 @@ class ApiToken(models.Model):
     def note_use(self) -> None:
         """Writes the time of use unless the last minute already has one."""
         ApiToken.objects.filter(_USE_IS_OLD, pk=self.pk).update(last_used_at=Now())
+
+
+# Django finds a room's models by this module.
+from access.sessions import Session as Session  # noqa: E402

@@ -154,6 +154,14 @@ def origin(name: str) -> str:
     return _noted(name, value)
 
 
+def header(name: str) -> str:
+    """The name of an HTTP header, empty where it is not set."""
+    value = _raw(name)
+    if not re.fullmatch(r"([A-Za-z][A-Za-z0-9-]{0,63})?", value):
+        raise refuse(name, value, "the name of a header in letters, digits and -, such as X-Forwarded-User")
+    return _noted(name, value)
+
+
 def http_url(name: str, default: str) -> str:
     """An http(s) address without user, query or fragment; a trailing slash is dropped."""
     value = _raw(name) or default

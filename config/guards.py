@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from ninja.errors import HttpError, Throttled
 
-from access import throttles
+from access import second_factor, throttles
 from access.auth import Bearer
 from access.models import Scope
 from config import problems
@@ -19,12 +19,12 @@ type View = Callable[..., HttpResponseBase]
 
 
 def public(view: View, busy: str = "pages/busy.html") -> View:
-    """Open to everybody while PUBLIC_SEARCH is on, else to people who have logged in; PUBLIC_RATE_LIMIT requests a
+    """Open to everybody while PUBLIC_SEARCH is on, else to people who have signed in; PUBLIC_RATE_LIMIT requests a
     minute for one address. `busy` is the template for those who asked too often."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not settings.PUBLIC_SEARCH and not request.user.is_authenticated:
+        if not settings.PUBLIC_SEARCH and not second_factor.is_satisfied(request):
             return redirect_to_login(request.get_full_path())
         try:
             throttles.spend(f"public:{request.META.get('REMOTE_ADDR', '')}", settings.PUBLIC_RATE_LIMIT)

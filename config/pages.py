@@ -5,12 +5,15 @@ Callers of the API bring a token; what these would look up for them, nothing rea
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
 from django.http import HttpRequest, HttpResponseForbidden
 from django.middleware import csrf
 from django.utils.deprecation import MiddlewareMixin
+
+from config.proxies import meta_key
 
 _API = "/api"
 
@@ -38,6 +41,22 @@ class CsrfViewMiddleware(_OnPages, csrf.CsrfViewMiddleware):
 
 class AuthenticationMiddleware(_OnPages, auth.AuthenticationMiddleware):
     pass
+
+
+class ProxyUserMiddleware(auth.RemoteUserMiddleware):
+    """Signs in whom a trusted proxy names in PROXY_USER_HEADER (config/proxies.py forgets it of all others), and out
+    once it names nobody or somebody else."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        if settings.PROXY_USER_HEADER and not _is_api(request):
+            super().process_request(request)
+
+    def get_username(self, request: HttpRequest) -> str:
+        """Raises KeyError where no one person is named."""
+        name = str(request.META[meta_key(settings.PROXY_USER_HEADER)]).strip()
+        if not name or not name.isprintable():
+            raise KeyError(settings.PROXY_USER_HEADER)
+        return name
 
 
 class MessageMiddleware(_OnPages, messages.MessageMiddleware):

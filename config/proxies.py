@@ -1,6 +1,7 @@
 """What the proxies before us say of a request: believed from TRUSTED_PROXIES, and from nobody else.
 
-Everything after this middleware may rely on REMOTE_ADDR, which is the client's address, and on X-Forwarded-Proto.
+Everything after this middleware may rely on REMOTE_ADDR, which is the client's address, on X-Forwarded-Proto, and on
+PROXY_USER_HEADER.
 """
 
 import time
@@ -46,7 +47,13 @@ class ForwardedMiddleware:
         return self.get_response(request)
 
     def _forget_forwarded(self, request: HttpRequest, peer: str) -> None:
-        said = [name for name in _FORWARDED if request.META.pop(name, None) is not None]
+        user = [meta_key(settings.PROXY_USER_HEADER)] if settings.PROXY_USER_HEADER else []
+        said = [name for name in (*_FORWARDED, *user) if request.META.pop(name, None) is not None]
         if said and settings.PUBLIC_URL and time.monotonic() >= self._log_from:
             self._log_from = time.monotonic() + _LOG_EVERY_SECONDS
             log.warning("headers of a proxy ignored: its address is not in TRUSTED_PROXIES", peer=peer[:64])
+
+
+def meta_key(header: str) -> str:
+    """The key in request.META of a header."""
+    return f"HTTP_{header.upper().replace('-', '_')}"

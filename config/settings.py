@@ -35,6 +35,13 @@ PUBLIC_URL = env.origin("PUBLIC_URL")
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", public_site.USUAL_PROXIES if PUBLIC_URL else "")
 ALLOWED_HOSTS = public_site.hosts(PUBLIC_URL, env.text("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"))
 CSRF_TRUSTED_ORIGINS = public_site.origins(PUBLIC_URL, env.text("CSRF_TRUSTED_ORIGINS"))
+STAFF_SECOND_FACTOR = env.choice("STAFF_SECOND_FACTOR", "optional", ["optional", "required"])
+STAFF_IDLE_MINUTES = env.integer("STAFF_IDLE_MINUTES", 60, 0, 10_080, "minutes, 0: never")
+PROXY_USER_HEADER = env.header("PROXY_USER_HEADER")
+if PROXY_USER_HEADER and not env.readings()["TRUSTED_PROXIES"].is_set:
+    raise env.refuse(
+        "TRUSTED_PROXIES", "", "the proxy's addresses, since PROXY_USER_HEADER is believed from them"
+    )
 PUBLIC_SEARCH = env.flag("PUBLIC_SEARCH", True)
 API_RATE_LIMIT = env.integer(
     "API_RATE_LIMIT", 6000, 0, 10_000_000, "requests a minute for one token, 0: none"
@@ -144,9 +151,9 @@ DRAMATIQ_IGNORED_MODULES = ["django_structlog.tasks", "django_structlog.*", "dja
 
 # --- Django -----------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "config.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -156,6 +163,9 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "queueops",  # before django_dramatiq, so that its rundramatiq is the one that runs
     "django_dramatiq",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "ninja",
     "config",
     "embeddings",
@@ -174,6 +184,8 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "config.pages.CsrfViewMiddleware",
     "config.pages.AuthenticationMiddleware",
+    "config.pages.ProxyUserMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "config.pages.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
@@ -207,6 +219,14 @@ APPEND_SLASH = False
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+AUTHENTICATION_BACKENDS = [
+    "access.backends.PasswordBackend",
+    *(["access.backends.ProxyUserBackend"] if PROXY_USER_HEADER else []),
+]
+OTP_TOTP_ISSUER = "Vectorpress"
+OTP_ADMIN_HIDE_SENSITIVE_DATA = True
+SESSION_ENGINE = "access.session_store"
+SESSION_COOKIE_AGE = 7 * 24 * 3600  # seconds from signing in, however busy the session is
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}}
 ]

@@ -28,6 +28,11 @@ def _entry(title: str, icon: str, model: str) -> dict[str, Any]:
     }
 
 
+def _own(title: str, icon: str, name: str) -> dict[str, Any]:
+    """A menu entry for what is one's own, shown to all of the staff."""
+    return {"title": title, "icon": icon, "link": reverse_lazy(name), "permission": lambda request: True}
+
+
 def _tab(title: str, query: dict[str, str] | None = None) -> dict[str, Any]:
     return {"title": title, "link": reverse_lazy("admin:queueops_task_changelist", query=query)}
 
@@ -67,6 +72,8 @@ NAVIGATION = [
         "separator": True,
         "items": [
             _entry("API tokens", "key", "access.apitoken"),
+            _own("Sessions", "devices", "admin:access_session_changelist"),
+            _own("Second factor", "phonelink_lock", "admin:second_factor"),
             _entry("Users", "person", "auth.user"),
             _entry("Groups", "group", "auth.group"),
         ],
@@ -111,5 +118,11 @@ UNFOLD: dict[str, Any] = {
     "DASHBOARD_CALLBACK": "queueops.admin.dashboard.add_status",
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": NAVIGATION},
     "TABS": TABS,
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Second factor", "link": reverse_lazy("admin:second_factor")},
+            {"title": "Sign out everywhere", "link": reverse_lazy("admin:sign_out_everywhere")},
+        ]
+    },
     "STYLES": [lambda request: static("admin/vectorpress.css")],
 }

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.urls import reverse
 
 from access.models import ApiToken
+from access.sessions import Session
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
 from queueops.models import AuditLog, Metric, ProviderState, QueueState, Task, Worker
@@ -56,6 +57,14 @@ def make_everything(text: str = "Some words.") -> None:
     AuditLog.write_operation(text, actor=text, reason=text, scope={text: text}, task_ids=[1])
     Metric.objects.create(name=text, value=1.5, labels={text: text})
     ApiToken.objects.issue(text, ["read"])
+    somebody, _ = User.objects.get_or_create(username=text)
+    Session.objects.create(
+        session_key="0" * 64,
+        user=somebody,
+        address=text,
+        agent=text,
+        expire_date=Now() + timedelta(hours=1),
+    )
 
 
 def list_url(model: type[Model]) -> str:

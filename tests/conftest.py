@@ -4,21 +4,25 @@ import pytest
 from _pytest.nodeid import coerce_node_id
 from django.core.cache import cache
 
+from access import attempt_counts, token_guard
 from embeddings.providers import registry
 from queueops import explain, installed, modes
 
 
 @pytest.fixture(autouse=True)
 def forgetful_process():
-    installed.forget()
-    modes.forget()
-    explain.forget()
-    registry.forget()
+    forget_everything()
     yield
+    forget_everything()
+
+
+def forget_everything() -> None:
     installed.forget()
     modes.forget()
     explain.forget()
     registry.forget()
+    token_guard.forget_all()
+    attempt_counts.forget()
 
 
 @pytest.fixture

@@ -58,6 +58,13 @@ class AuditLog(models.Model):
         return f"{self.timestamp:%Y-%m-%d %H:%M:%S} {self.message}"
 
     @classmethod
+    def write_event(
+        cls, message: str, *, category: str, level: Level, actor: str, details: dict[str, Any]
+    ) -> None:
+        """One row about something that is no operation on tasks, such as a sign-in."""
+        cls.objects.create(message=message, category=category, level=level, actor=actor, metadata=details)
+
+    @classmethod
     def write_operation(
         cls,
         message: str,

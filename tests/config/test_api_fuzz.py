@@ -1,5 +1,6 @@
 """Requests made from the OpenAPI document, sound and unsound ones: the API keeps to its own description."""
 
+import dataclasses
 import itertools
 import json
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from django.db import close_old_connections
 from hypothesis import HealthCheck, settings
 from schemathesis.config import SchemathesisConfig
 
-from access import throttles
+from access import attempts, throttles
 from articles import bounds
 from articles.bounds import SLUG_PATTERN, is_slug_character
 from articles.models import Article
@@ -76,6 +77,8 @@ def article(db, settings, monkeypatch) -> Iterator[None]:
     for (module, name), bound in SHORTER.items():
         monkeypatch.setattr(module, name, bound)
     monkeypatch.setattr(throttles, "REFUSALS_A_MINUTE", 0)
+    unlimited = (attempts.TOKEN.rules[0]._replace(most=10**9),)
+    monkeypatch.setattr(attempts, "TOKEN", dataclasses.replace(attempts.TOKEN, rules=unlimited))
     Article(slug="0", title="An article", content="Some text.").save()
     # the end of a request would close the connection that holds the test's transaction
     request_started.disconnect(close_old_connections)

@@ -1,0 +1,242 @@
+"""Counts of failed attempts with blocks that double: in Redis, and in this process while Redis is away.
+
+Unlike the counts of access/throttles.py these never fail open: guessing stays limited whatever happens to Redis.
+"""
+
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import redis
+import structlog
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+LONGEST_BLOCK_SECONDS = 900
+_BLOCKS_REMEMBERED_SECONDS = 86_400
+_KEYS_HELD = 10_000
+_LEFT_ALONE_SECONDS = 5.0
+_LOG_EVERY_SECONDS = 60.0
+_TIMEOUT_SECONDS = 0.5
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`most` attempts of `key` within `seconds`; then none for `block` seconds, twice as long at each further block
+    within a day, up to LONGEST_BLOCK_SECONDS."""
+
+    key: str
+    most: int
+    seconds: int
+    block: int
+
+    def block_after(self, blocks: int) -> float:
+        """Seconds of the block that begins when there were `blocks` of them today, this one included."""
+        return float(min(self.block * 2 ** min(blocks - 1, 20), LONGEST_BLOCK_SECONDS))
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """`wait` is 0 where the attempt was counted, else the seconds until the block ends; `counts` are those of the
+    limits it was counted by, in their order."""
+
+    wait: float
+    counts: tuple[int, ...] = ()
+
+
+# KEYS: the mark of a known caller, then a count and its number of blocks for each limit.
+# ARGV: how many of the limits hold for a known caller, then most, window, first block (ms) of each; the longest block.
+_TAKE = """
+local checked = (#KEYS - 1) / 2
+if redis.call('EXISTS', KEYS[1]) == 1 then checked = tonumber(ARGV[1]) end
+local wait = 0
+for i = 1, checked do
+  if tonumber(redis.call('GET', KEYS[2 * i]) or '0') >= tonumber(ARGV[3 * i - 1]) then
+    if redis.call('PTTL', KEYS[2 * i]) < 0 then redis.call('PEXPIRE', KEYS[2 * i], ARGV[3 * i + 1]) end
+    wait = math.max(wait, redis.call('PTTL', KEYS[2 * i]), 1)
+  end
+end
+if wait > 0 then return {wait} end
+local reply = {0}
+for i = 1, checked do
+  local count = redis.call('INCR', KEYS[2 * i])
+  if count == 1 then redis.call('PEXPIRE', KEYS[2 * i], ARGV[3 * i]) end
+  if count == tonumber(ARGV[3 * i - 1]) then
+    local blocks = redis.call('INCR', KEYS[2 * i + 1])
+    redis.call('EXPIRE', KEYS[2 * i + 1], 86400)
+    local block = math.min(tonumber(ARGV[3 * i + 1]) * 2 ^ math.min(blocks - 1, 20), tonumber(ARGV[#ARGV]))
+    redis.call('PEXPIRE', KEYS[2 * i], string.format('%d', block))
+  end
+  reply[i + 1] = count
+end
+return reply
+"""
+_GIVE_BACK = """
+for i = 1, #KEYS do
+  if tonumber(redis.call('GET', KEYS[i]) or '0') > 0 then redis.call('DECR', KEYS[i]) end
+end
+"""
+
+
+class RedisCounts:
+    """Counts shared by all processes; raises RedisError or OSError while Redis is away."""
+
+    def __init__(self, url: str) -> None:
+        self._redis = redis.Redis.from_url(
+            url,
+            socket_timeout=_TIMEOUT_SECONDS,
+            socket_connect_timeout=_TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._take = self._redis.register_script(_TAKE)
+        self._give_back = self._redis.register_script(_GIVE_BACK)
+
+    def take(self, limits: Sequence[Limit], known: str, for_known: int) -> Taken:
+        keys = [known, *(key for limit in limits for key in (limit.key, f"{limit.key}:blocks"))]
+        arguments = [for_known]
+        for limit in limits:
+            arguments += [limit.most, limit.seconds * 1_000, limit.block * 1_000]
+        wait, *counts = self._take(keys, [*arguments, LONGEST_BLOCK_SECONDS * 1_000])
+        return Taken(int(wait) / 1_000, tuple(map(int, counts)))
+
+    def give_back(self, keys: Sequence[str]) -> None:
+        if keys:
+            self._give_back(list(keys))
+
+    def forget(self, keys: Sequence[str]) -> None:
+        if keys:
+            self._redis.delete(*keys, *(f"{key}:blocks" for key in keys))
+
+    def remember(self, known: str, seconds: int) -> None:
+        self._redis.set(known, 1, ex=seconds)
+
+
+class ProcessCounts:
+    """The same within this process, of at most `_KEYS_HELD` keys: those not touched for longest go first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: OrderedDict[str, tuple[int, float]] = OrderedDict()  # key to count and end
+
+    def take(self, limits: Sequence[Limit], known: str, for_known: int) -> Taken:
+        with self._lock:
+            checked = limits[:for_known] if self._read(known) else limits
+            full = [limit.key for limit in checked if self._read(limit.key) >= limit.most]
+            if full:
+                return Taken(max(self._held[key][1] - time.monotonic() for key in full))
+            return Taken(0, tuple(self._count(limit) for limit in checked))
+
+    def give_back(self, keys: Sequence[str]) -> None:
+        with self._lock:
+            for key in keys:
+                if count := self._read(key):
+                    self._held[key] = (count - 1, self._held[key][1])
+
+    def forget(self, keys: Sequence[str]) -> None:
+        with self._lock:
+            for key in keys:
+                self._held.pop(key, None)
+                self._held.pop(f"{key}:blocks", None)
+
+    def remember(self, known: str, seconds: int) -> None:
+        with self._lock:
+            self._write(known, 1, seconds)
+
+    def _count(self, limit: Limit) -> int:
+        count = self._read(limit.key) + 1
+        if count == limit.most:
+            blocks = self._read(f"{limit.key}:blocks") + 1
+            self._write(f"{limit.key}:blocks", blocks, _BLOCKS_REMEMBERED_SECONDS)
+            self._write(limit.key, count, limit.block_after(blocks))
+        elif count == 1:
+            self._write(limit.key, count, limit.seconds)
+        else:
+            self._held[limit.key] = (count, self._held[limit.key][1])
+        return count
+
+    def _read(self, key: str) -> int:
+        count, ends = self._held.get(key, (0, math.inf))
+        if ends <= time.monotonic():
+            del self._held[key]
+            return 0
+        if count:
+            self._held.move_to_end(key)
+        return count
+
+    def _write(self, key: str, count: int, seconds: float) -> None:
+        self._held[key] = (count, time.monotonic() + seconds)
+        self._held.move_to_end(key)
+        while len(self._held) > _KEYS_HELD:
+            self._held.popitem(last=False)
+
+
+class Counts:
+    """Counts in Redis; while it is away, in this process, and Redis is left alone for a few seconds."""
+
+    def __init__(self, url: str) -> None:
+        self._shared, self._own = RedisCounts(url), ProcessCounts()
+        self._left_alone_until = self._log_from = float("-inf")
+
+    def take(self, limits: Sequence[Limit], known: str, for_known: int) -> Taken:
+        """Counts an attempt by each limit, unless one of them is full: then by none. A caller with the mark `known`
+        is held to the first `for_known` limits only."""
+        if time.monotonic() >= self._left_alone_until:
+            try:
+                return self._shared.take(limits, known, for_known)
+            except (RedisError, OSError) as error:
+                self._leave_alone(error)
+        return self._own.take(limits, known, for_known)
+
+    def settle(
+        self, *, forget: Sequence[str] = (), give_back: Sequence[str] = (), known: str = "", seconds: int = 0
+    ) -> None:
+        """Takes counts back (to nothing, or by one), and marks a caller as known for so many seconds."""
+        if time.monotonic() >= self._left_alone_until:
+            try:
+                self._settle(self._shared, forget, give_back, known, seconds)
+            except (RedisError, OSError) as error:
+                self._leave_alone(error)
+        self._settle(self._own, forget, give_back, known, seconds)
+
+    def _settle(
+        self,
+        counts: RedisCounts | ProcessCounts,
+        forget: Sequence[str],
+        give_back: Sequence[str],
+        known: str,
+        seconds: int,
+    ) -> None:
+        counts.forget(forget)
+        counts.give_back(give_back)
+        if known:
+            counts.remember(known, seconds)
+
+    def _leave_alone(self, error: Exception) -> None:
+        now = time.monotonic()
+        self._left_alone_until = now + _LEFT_ALONE_SECONDS
+        if now >= self._log_from:
+            self._log_from = now + _LOG_EVERY_SECONDS
+            log.warning("Redis does not answer; attempts are counted per process", error=type(error).__name__)
+
+
+def counts() -> Counts:
+    """This process's counts."""
+    return _counts_at(settings.REDIS_URL)
+
+
+def forget() -> None:
+    """Begins with no counts of its own, as a new process does."""
+    _counts_at.cache_clear()
+
+
+@cache
+def _counts_at(url: str) -> Counts:
+    return Counts(url)

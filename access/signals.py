@@ -1,0 +1,15 @@
+"""What happens at the doors, announced to whoever keeps the log. No signal carries a password, a token or a code.
+
+Sign-ins and sign-outs themselves are Django's: django.contrib.auth.signals.
+"""
+
+from django.dispatch import Signal
+
+# door, name, address: the first failure of a caller within a window; those after it are only counted
+attempt_failed = Signal()
+# door, name, address, limited_by, failures, seconds: a block begins
+attempts_blocked = Signal()
+# name, address, change ("added", "removed", "recovery codes replaced", "recovery code used"), whose, reason
+second_factor_changed = Signal()
+# name, address, whose, count, reason: sessions that somebody ended before their time
+sessions_ended = Signal()

@@ -1,0 +1,53 @@
+"""What the commands about people's accounts share: a reason, a question, one sentence for every refusal."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, InterfaceError
+
+from queueops import unreachable
+from queueops.desk import arguments
+from queueops.desk.exits import Exit, Refused
+from queueops.desk.frame import Desk
+from queueops.desk.verbs import Verb, no_arguments
+from queueops.models.audit import ReasonMissing, needed_reason
+
+
+class AccountCommand(BaseCommand):
+    """Subclasses have `name`, `keys` (of the JSON object) and `run`."""
+
+    name: str
+    keys: tuple[str, ...]
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        arguments.add_agreement(parser)
+        arguments.add_reason(parser)
+        parser.add_argument("--actor", default="", help="who does it; you, by default")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *, reason: str, actor: str, json: bool, **options: Any) -> None:
+        verb = Verb(self.name, self.help, lambda: None, no_arguments, self.keys)
+        desk = Desk(verb, self.stdout, actor=actor, as_json=json, no_color=options["no_color"])
+        try:
+            self.run(desk, needed_reason(reason), options)
+        except (Refused, ReasonMissing) as error:
+            raise CommandError(str(error), returncode=Exit.REFUSED) from error
+        except (DatabaseError, InterfaceError) as error:
+            raise CommandError(unreachable.sentence(error), returncode=Exit.TROUBLE) from error
+
+    def run(self, desk: Desk, reason: str, options: dict[str, Any]) -> None:
+        """Does it. Raises Refused."""
+        raise NotImplementedError
+
+
+def person_named(name: str) -> User:
+    """The account of this name. Raises Refused."""
+    user = None if "\x00" in name else User.objects.filter(username=name).first()
+    if user is None:
+        raise Refused(
+            f"there is no account named {name[:150]!r}; names are case-sensitive. Nothing was changed"
+        )
+    return user

@@ -1,0 +1,36 @@
+"""`manage.py end_sessions NAME --reason …`: signs a person out everywhere, or with --all everybody."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from access import sessions
+from access.sessions import Session
+from config.account_command import AccountCommand, person_named
+from queueops.desk.exits import Refused
+from queueops.desk.frame import Desk
+
+
+class Command(AccountCommand):
+    name = "end_sessions"
+    keys = ("whose", "dry_run", "ended")
+    help = "Ends the sessions of a person, or of everybody. Exits with 0, or with 3 when it was refused."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", nargs="?", default="", help="whose sessions")
+        parser.add_argument("--all", action="store_true", help="those of everybody")
+        super().add_arguments(parser)
+
+    def run(self, desk: Desk, reason: str, options: dict[str, Any]) -> None:
+        if bool(options["name"]) == options["all"]:
+            raise Refused("give the name of a person, or --all. Nothing was changed")
+        rows = Session.objects.all()
+        if options["name"]:
+            rows = rows.of(person_named(options["name"]))
+        whose, count = options["name"] or "everybody", rows.signed_in().count()
+        fields = {"whose": whose, "dry_run": options["dry_run"], "ended": 0}
+        deed = f"end {count} session{'' if count == 1 else 's'} of {whose}"
+        if not desk.agree(deed, yes=options["yes"], dry_run=options["dry_run"]):
+            desk.answer(fields)
+            return
+        fields["ended"] = sessions.end(rows, name=desk.actor, reason=reason)
+        desk.answer(fields, f"Ended {fields['ended']} sessions of {whose}. API tokens are not affected.")

@@ -1,0 +1,37 @@
+"""`manage.py reset_second_factor NAME --reason …`: for somebody who lost the phone and the recovery codes."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from access import second_factor, sessions
+from access.sessions import Session
+from config.account_command import AccountCommand, person_named
+from queueops.desk.exits import Refused
+from queueops.desk.frame import Desk
+
+
+class Command(AccountCommand):
+    name = "reset_second_factor"
+    keys = ("whose", "dry_run", "is_removed", "sessions_ended")
+    help = (
+        "Removes a person's second factor and ends their sessions; they sign in with the password and set up another. "
+        "Exits with 0, or with 3 when it was refused."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", help="whose second factor")
+        super().add_arguments(parser)
+
+    def run(self, desk: Desk, reason: str, options: dict[str, Any]) -> None:
+        user = person_named(options["name"])
+        whose = user.get_username()
+        if not second_factor.has_device(user):
+            raise Refused(f"{whose} has no second factor. Nothing was changed")
+        fields = {"whose": whose, "dry_run": options["dry_run"], "is_removed": False, "sessions_ended": 0}
+        deed = f"remove the second factor of {whose} and end their sessions"
+        if not desk.agree(deed, yes=options["yes"], dry_run=options["dry_run"]):
+            desk.answer(fields)
+            return
+        fields["is_removed"] = second_factor.remove(user, name=desk.actor, reason=reason)
+        fields["sessions_ended"] = sessions.end(Session.objects.of(user), name=desk.actor, reason=reason)
+        desk.answer(fields, f"{whose} signs in with the password alone until they set up a second factor.")

@@ -1,0 +1,118 @@
+"""Writes who signed in, failed to, or was blocked into the audit log, and what became of second factors and sessions.
+
+A stranger causes a bounded number of rows: the guard announces the first failure of a caller and the beginning of a
+block, and of failures each process writes at most ROWS_PER_HOUR.
+"""
+
+import threading
+import time
+from typing import Any
+
+import structlog
+from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.db import DatabaseError, transaction
+from django.http import HttpRequest
+
+from access import signals
+from access.attempts import address_of
+from access.sessions import printable
+from queueops import installed
+from queueops.desk.frame import login_name
+from queueops.models import AuditLog, Level
+
+CATEGORY = "access"
+ROWS_PER_HOUR = 300
+_NAME_LENGTH = 150
+_DOORS = {"password": "sign-in", "code": "second factor", "token": "API token"}
+
+log = structlog.get_logger(__name__)
+
+
+class HourlyBudget:
+    """How many more rows strangers may cause in this hour."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._lock = most, threading.Lock()
+        self._hour, self._spent = -1, 0
+
+    def spend(self) -> int:
+        """How much is left before this row: 1 is the last, 0 is none."""
+        with self._lock:
+            hour = int(time.monotonic() // 3_600)
+            if hour != self._hour:
+                self._hour, self._spent = hour, 0
+            self._spent = min(self._spent + 1, self._most + 1)
+            return self._most + 1 - self._spent
+
+
+_budget = HourlyBudget(ROWS_PER_HOUR)
+
+
+def connect() -> None:
+    """Listens to Django's and to our own signals."""
+    user_logged_in.connect(_signed_in)
+    user_logged_out.connect(_signed_out)
+    signals.attempt_failed.connect(_failed)
+    signals.attempts_blocked.connect(_blocked)
+    signals.second_factor_changed.connect(_second_factor_changed)
+    signals.sessions_ended.connect(_sessions_ended)
+
+
+def _signed_in(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
+    if address := address_of(request):  # none: no person, but a program of ours
+        factor = "second factor" if getattr(user, "otp_device", None) else ""
+        _write("signed in", name=user.get_username(), address=address, backend=_backend(user), factor=factor)
+
+
+def _signed_out(sender: Any, request: HttpRequest, user: User | None, **_: Any) -> None:
+    if user is not None and (address := address_of(request)):
+        _write("signed out", name=user.get_username(), address=address)
+
+
+def _failed(sender: Any, door: str, name: str, address: str, **_: Any) -> None:
+    if left := _budget.spend():
+        _write(f"{_DOORS[door]} failed", level=Level.WARNING, name=name, address=address)
+    if left == 1:
+        _write(f"further failures of this hour are not written: {ROWS_PER_HOUR} were", level=Level.WARNING)
+
+
+def _blocked(
+    sender: Any, door: str, name: str, address: str, limited_by: str, failures: int, seconds: int, **_: Any
+) -> None:
+    if _budget.spend():
+        message = f"{_DOORS[door]} blocked after {failures} failures by {limited_by}"
+        _write(message, level=Level.WARNING, name=name, address=address, failures=failures)
+
+
+def _second_factor_changed(
+    sender: Any, name: str, address: str, change: str, whose: str, reason: str, **_: Any
+) -> None:
+    level = Level.INFO if change == "added" else Level.WARNING
+    message = f"second factor: {change}" if change in {"added", "removed"} else change
+    _write(message, level=level, name=name or login_name(), address=address, whose=whose, reason=reason)
+
+
+def _sessions_ended(
+    sender: Any, name: str, address: str, whose: str, count: int, reason: str, **_: Any
+) -> None:
+    _write(
+        "sessions ended", name=name or login_name(), address=address, whose=whose, count=count, reason=reason
+    )
+
+
+def _write(message: str, *, level: Level = Level.INFO, name: str = "", **details: Any) -> None:
+    """A row and a line of the log. A database that refuses the row does not keep anybody from signing in or out."""
+    actor = printable(name, _NAME_LENGTH)
+    known = {key: printable(str(value), 500) for key, value in details.items() if value}
+    log.info(message, actor=actor, **known)
+    try:
+        if installed.is_there():
+            with transaction.atomic():
+                AuditLog.write_event(message, category=CATEGORY, level=level, actor=actor, details=known)
+    except DatabaseError as error:
+        log.error("an audit row could not be written", audit_message=message, error=type(error).__name__)
+
+
+def _backend(user: User) -> str:
+    return "proxy header" if "ProxyUser" in getattr(user, "backend", "") else "password"

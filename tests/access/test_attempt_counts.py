@@ -1,0 +1,112 @@
+"""Counts of failed attempts behave alike in Redis and in the process."""
+
+import threading
+
+import pytest
+
+from access import attempt_counts
+from access.attempt_counts import Counts, Limit, ProcessCounts, RedisCounts
+from tests.waiting import wait_until
+
+KNOWN = "vectorpress:attempts:test:known"
+AWAY = "redis://127.0.0.1:1/1"
+
+
+def limit(key="vectorpress:attempts:test:count", most=3, seconds=60, block=60):
+    return Limit(key, most, seconds, block)
+
+
+@pytest.fixture(params=["Redis", "the process", "the process for a Redis that is away"])
+def counts(request, settings, clean_cache):
+    if request.param == "Redis":
+        return RedisCounts(settings.REDIS_URL)
+    return ProcessCounts() if request.param == "the process" else Counts(AWAY)
+
+
+def test_as_many_attempts_are_taken_as_the_limit_says(counts):
+    assert [counts.take([limit()], KNOWN, 0).counts for _ in range(3)] == [(1,), (2,), (3,)]
+    refused = counts.take([limit()], KNOWN, 0)
+    assert refused.counts == ()
+    assert 55 < refused.wait <= 60
+
+
+def test_a_refused_attempt_is_counted_by_no_limit(counts):
+    tight, wide = limit(most=1), limit("vectorpress:attempts:test:wide", most=100)
+    counts.take([tight, wide], KNOWN, 0)
+    for _ in range(5):
+        assert counts.take([tight, wide], KNOWN, 0).wait
+    assert counts.take([wide], KNOWN, 0).counts == (2,)
+
+
+def test_a_block_ends_and_the_next_is_twice_as_long(counts, monkeypatch):
+    quick = limit(most=1, seconds=1, block=1)
+    waits = []
+    for _ in range(2):
+        wait_until(lambda: not counts.take([quick], KNOWN, 0).wait, 10, "the end of the block")
+        waits.append(counts.take([quick], KNOWN, 0).wait)
+    assert waits[0] <= 1 < waits[1] <= 2
+
+
+def test_no_block_is_longer_than_the_longest(counts, monkeypatch):
+    monkeypatch.setattr(attempt_counts, "LONGEST_BLOCK_SECONDS", 2)
+    counts.take([limit(most=1, block=3_600)], KNOWN, 0)
+    assert counts.take([limit(most=1, block=3_600)], KNOWN, 0).wait <= 2
+
+
+def test_a_known_caller_is_held_to_the_first_limits_only(settings, clean_cache):
+    own, shared = limit(most=2), limit("vectorpress:attempts:test:shared", most=1)
+    for counts in (RedisCounts(settings.REDIS_URL), ProcessCounts()):
+        assert counts.take([own, shared], KNOWN, 1).counts == (1, 1)
+        assert counts.take([own, shared], KNOWN, 1).wait
+        counts.remember(KNOWN, 60)
+        assert counts.take([own, shared], KNOWN, 1).counts == (2,)
+        assert counts.take([own, shared], KNOWN, 1).wait
+
+
+def test_what_is_given_back_was_not_counted(settings, clean_cache):
+    for counts in (RedisCounts(settings.REDIS_URL), ProcessCounts()):
+        counts.take([limit()], KNOWN, 0)
+        for _ in range(3):
+            counts.give_back([limit().key])
+        assert counts.take([limit()], KNOWN, 0).counts == (1,)
+        counts.forget([limit().key])
+        assert counts.take([limit()], KNOWN, 0).counts == (1,)
+
+
+def test_a_burst_of_threads_gets_no_more_than_the_limit(settings, clean_cache):
+    for counts in (RedisCounts(settings.REDIS_URL), ProcessCounts()):
+        taken = []
+        threads = [
+            threading.Thread(target=lambda: taken.append(counts.take([limit()], KNOWN, 0)))  # noqa: B023
+            for _ in range(20)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sum(not one.wait for one in taken) == 3
+
+
+def test_a_process_holds_a_bounded_number_of_keys_and_keeps_those_in_use(monkeypatch):
+    monkeypatch.setattr(attempt_counts, "_KEYS_HELD", 10)
+    counts = ProcessCounts()
+    for number in range(50):
+        counts.take([limit("in use", most=100), limit(str(number))], KNOWN, 0)
+    assert len(counts._held) == 10
+    assert counts.take([limit("in use", most=100)], KNOWN, 0).counts == (51,)
+
+
+def test_counts_in_redis_forget_themselves(settings, clean_cache):
+    counts = RedisCounts(settings.REDIS_URL)
+    for _ in range(3):
+        counts.take([limit()], KNOWN, 0)
+    keys = counts._redis.keys("vectorpress:attempts:test:*")
+    assert len(keys) == 2
+    assert all(counts._redis.ttl(key) > 0 for key in keys)
+
+
+def test_a_redis_that_is_away_is_asked_once(caplog):
+    counts = Counts(AWAY)
+    for _ in range(20):
+        counts.take([limit()], KNOWN, 0)
+    assert caplog.text.count("attempts are counted per process") == 1

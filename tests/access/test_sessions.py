@@ -1,0 +1,207 @@
+"""Sessions are listed, end when idle and for good, and can be ended by their person or a superuser."""
+
+from datetime import timedelta
+
+import pytest
+from django.conf import settings as django_settings
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db.models.functions import Now
+from django.test import Client
+from django.utils import timezone
+
+from access import sessions, signals
+from access.sessions import Session, kept_key
+from tests.access.people import HOME, OFFICE, SECRET, is_signed_in, make_ada, sign_in
+from tests.backoffice import make_person
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/access/session/"
+EVERYWHERE = "/admin/sign-out-everywhere/"
+
+
+@pytest.fixture
+def ada(doors):
+    return make_ada()
+
+
+def signed_in(address=OFFICE, name="ada", agent="Firefox"):
+    client = Client(headers={"user-agent": agent})
+    assert sign_in(client, name=name, address=address).status_code == 302
+    return client
+
+
+def key_of(client):
+    return client.cookies["sessionid"].value
+
+
+def row_of(client):
+    return Session.objects.get(pk=kept_key(key_of(client)))
+
+
+def end(client, *rows):
+    return client.post(LIST, {"action": "end_sessions", "_selected_action": [row.pk for row in rows]})
+
+
+def test_a_session_says_whose_it_is_and_from_where_it_began(ada):
+    row = row_of(signed_in(HOME, agent="Firefox\n\u202e" + "x" * 500))
+    assert (row.user, row.address) == (ada, HOME)
+    assert row.agent.startswith("Firefox??xxx")
+    assert len(row.agent) == 200
+    assert abs(row.began_at - timezone.now()) < timedelta(minutes=1)
+
+
+def test_the_database_holds_no_key_that_opens_a_session(ada):
+    client = signed_in()
+    [kept] = Session.objects.values_list("pk", flat=True)
+    assert kept != key_of(client)
+    thief = Client()
+    thief.cookies["sessionid"] = kept
+    assert not is_signed_in(thief)
+
+
+def test_an_idle_session_ends(ada, settings):
+    settings.STAFF_IDLE_MINUTES = 30
+    client = signed_in()
+    Session.objects.update(seen_at=Now() - timedelta(minutes=29))
+    assert is_signed_in(client)
+    Session.objects.update(seen_at=Now() - timedelta(minutes=31))
+    assert not is_signed_in(client)
+
+
+def test_no_session_is_too_idle_where_the_setting_is_zero(ada, settings):
+    settings.STAFF_IDLE_MINUTES = 0
+    client = signed_in()
+    Session.objects.update(seen_at=Now() - timedelta(days=6))
+    assert is_signed_in(client)
+
+
+def test_use_is_noted_once_a_minute(ada):
+    client = signed_in()
+    first = row_of(client).seen_at
+    is_signed_in(client)
+    assert row_of(client).seen_at == first
+    Session.objects.update(seen_at=Now() - timedelta(minutes=2))
+    is_signed_in(client)
+    assert row_of(client).seen_at > first
+
+
+def test_a_busy_session_ends_for_good_a_week_after_signing_in(ada):
+    client = signed_in()
+    ends = row_of(client).expire_date
+    assert abs(ends - timezone.now() - timedelta(days=7)) < timedelta(minutes=1)
+    client.post(LIST, {"action": "", "_selected_action": []})  # a message, so the session is written
+    store = client.session
+    store["something"] = 1
+    store.save()
+    assert row_of(client).expire_date == ends
+    Session.objects.update(expire_date=Now() - timedelta(seconds=1))
+    assert not is_signed_in(client)
+
+
+def test_signing_in_removes_sessions_that_have_ended(ada, settings):
+    settings.STAFF_IDLE_MINUTES = 30
+    for change in ({"expire_date": Now() - timedelta(days=1)}, {"seen_at": Now() - timedelta(hours=1)}):
+        signed_in()
+        Session.objects.update(**change)
+    signed_in()
+    assert Session.objects.count() == 1
+
+
+def test_clearsessions_removes_them_too(ada):
+    signed_in(), signed_in()
+    oldest = Session.objects.order_by("began_at").values("pk")[:1]
+    Session.objects.filter(pk__in=list(oldest.values_list("pk", flat=True))).update(expire_date=Now() - timedelta(days=1))
+    call_command("clearsessions")
+    assert Session.objects.count() == 1
+
+
+def test_each_person_sees_their_own_sessions_and_a_superuser_all(ada):
+    bob = make_person("bob")
+    bob.set_password(SECRET)
+    bob.save()
+    adas, bobs = signed_in(HOME), signed_in(OFFICE, name="bob")
+    assert HOME not in bobs.get(LIST).content.decode()
+    assert all(address in adas.get(LIST).content.decode() for address in (HOME, OFFICE))
+    page = f"{LIST}{row_of(adas).pk}/change/"
+    assert (bobs.get(page).status_code, adas.get(page).status_code) == (302, 200)
+    assert key_of(adas) not in adas.get(LIST).content.decode() + adas.get(page).content.decode()
+
+
+def test_a_person_ends_a_session_of_their_own_and_none_of_others(ada):
+    make_ada(username="bob", is_superuser=True)
+    User.objects.filter(username="bob").update(is_superuser=False)
+    lost, here, adas = signed_in(HOME, "bob"), signed_in(OFFICE, "bob"), signed_in()
+    end(here, row_of(lost), row_of(adas))
+    assert (is_signed_in(lost), is_signed_in(here), is_signed_in(adas)) == (False, True, True)
+    reply = end(here, row_of(here))
+    assert (reply.status_code, reply["Location"]) == (302, "/admin/login/")
+    assert not is_signed_in(here)
+
+
+def test_a_superuser_ends_the_session_of_another(ada):
+    make_ada(username="bob")
+    bobs, adas = signed_in(HOME, "bob"), signed_in()
+    page = end(adas, row_of(bobs))
+    assert page.status_code == 302
+    assert (is_signed_in(bobs), is_signed_in(adas)) == (False, True)
+
+
+def test_sessions_are_changed_by_post_with_a_token_of_the_form_only(ada):
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies["sessionid"] = key_of(signed_in())
+    assert strict.post(EVERYWHERE).status_code == 403
+    assert strict.post(LIST, {"action": "end_sessions"}).status_code == 403
+    assert strict.post("/admin/logout/").status_code == 403
+    assert strict.get("/admin/logout/").status_code == 405
+    assert strict.get(EVERYWHERE).status_code == 200
+    assert Session.objects.count() == 1
+
+
+def test_signing_out_everywhere_ends_every_session_of_the_person_and_no_other(ada):
+    make_ada(username="bob")
+    bobs, here, there = signed_in(HOME, "bob"), signed_in(), signed_in(HOME)
+    assert "End 2 sessions of yours?" in here.get(EVERYWHERE).content.decode()
+    assert here.post(EVERYWHERE)["Location"] == "/admin/login/"
+    assert [is_signed_in(client) for client in (here, there, bobs)] == [False, False, True]
+
+
+def test_a_changed_password_ends_all_sessions_but_the_one_that_changed_it(ada):
+    here, there = signed_in(), signed_in(HOME)
+    new = {"new_password1": "another-long-one", "new_password2": "another-long-one"}
+    reply = here.post("/admin/password_change/", {"old_password": SECRET} | new, REMOTE_ADDR=OFFICE)
+    assert reply.status_code == 302
+    assert (is_signed_in(here), is_signed_in(there)) == (True, False)
+    assert Session.objects.count() == 1
+
+
+def test_a_deleted_person_has_no_session(ada):
+    client = signed_in()
+    ada.delete()
+    assert not is_signed_in(client)
+    assert not Session.objects.exists()
+
+
+def test_ending_sessions_says_how_many_and_whose(ada):
+    signed_in(), signed_in()
+    said = []
+    receiver = lambda **fields: said.append(fields)  # noqa: E731
+    signals.sessions_ended.connect(receiver)
+    assert sessions.end(Session.objects.all(), name="root", reason="a lost laptop") == 2
+    assert sessions.end(Session.objects.all(), name="root") == 0
+    assert [(one["name"], one["whose"], one["count"]) for one in said] == [("root", "ada", 2)]
+
+
+def test_a_strange_cookie_is_no_session(ada):
+    for value in ("", "x", "\x00" * 40, "é" * 40, "x" * 10_000, "../../etc/passwd"):
+        client = Client()
+        client.cookies["sessionid"] = value
+        assert not is_signed_in(client)
+
+
+def test_the_api_looks_for_no_session(django_assert_num_queries):
+    client = Client()
+    client.cookies["sessionid"] = "x" * 32
+    with django_assert_num_queries(0):
+        client.get("/api/nothing")
+    assert django_settings.SESSION_ENGINE == "access.session_store"

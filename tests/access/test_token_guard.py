@@ -1,0 +1,122 @@
+"""Wrong tokens are counted before a token is looked at, and those in good use pass."""
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from access import attempts, token_guard
+from access.attempt_counts import counts
+from tests.access.people import HOME, OFFICE
+from tests.factories import make_token, problem
+
+pytestmark = pytest.mark.django_db
+[LIMIT] = (rule.most for rule in attempts.TOKEN.rules)
+WRONG = f"vp_00000000_{'a' * 43}"
+
+
+@pytest.fixture(autouse=True)
+def doors(clean_cache):
+    """No token was tried yet."""
+
+
+def call(token, address=OFFICE, path="/api/articles"):
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    return Client().get(path, headers=headers, REMOTE_ADDR=address)
+
+
+def try_wrong_ones(times=200, **fields):
+    return [call(f"{WRONG[:-4]}{number:04d}", **fields).status_code for number in range(times)]
+
+
+@pytest.mark.parametrize("path", ["/api/articles", "/stats"])
+def test_after_many_wrong_tokens_the_right_one_is_refused_too_unseen(path):
+    _, token = make_token()
+    assert try_wrong_ones(path=path) == [401] * LIMIT + [429] * (200 - LIMIT)
+    with CaptureQueriesContext(connection) as queries:
+        refused = call(token, path=path)
+    problem(refused, 429)
+    assert 0 < int(refused["Retry-After"]) <= 60
+    assert len(queries) == 0
+
+
+def test_the_bootstrap_token_is_refused_as_well(settings):
+    try_wrong_ones()
+    problem(call(settings.AUTH_TOKEN), 429)
+    assert call(settings.AUTH_TOKEN, address=HOME).status_code == 200
+
+
+def test_when_the_block_has_ended_the_right_token_is_good():
+    _, token = make_token()
+    try_wrong_ones()
+    redis = counts()._shared._redis
+    for key in redis.keys("vectorpress:attempts:*"):
+        redis.pexpire(key, 1)
+    assert call(token).status_code == 200
+
+
+def test_a_token_in_good_use_passes_beside_a_guesser_behind_the_same_address():
+    _, token = make_token()
+    assert call(token).status_code == 200
+    try_wrong_ones()
+    assert call(token).status_code == 200
+
+
+def test_so_it_does_in_another_process():
+    _, token = make_token()
+    assert call(token).status_code == 200
+    try_wrong_ones()
+    token_guard.forget_all()
+    assert call(token).status_code == 200
+
+
+def test_good_use_elsewhere_does_not_help():
+    _, token = make_token()
+    assert call(token, address=HOME).status_code == 200
+    try_wrong_ones()
+    problem(call(token), 429)
+
+
+def test_a_token_in_good_use_asks_redis_nothing(settings, caplog):
+    _, token = make_token()
+    call(token)
+    settings.REDIS_URL, settings.API_RATE_LIMIT = "redis://127.0.0.1:1/1", 0
+    assert call(token).status_code == 200
+    assert "Redis" not in caplog.text
+
+
+def test_a_token_that_is_revoked_in_good_use_ends_at_once_and_is_then_counted():
+    row, token = make_token()
+    call(token)
+    row.revoke()
+    assert [call(token).status_code for _ in range(LIMIT + 5)].count(401) <= LIMIT + 1
+    problem(call(token), 429)
+
+
+def test_requests_without_a_token_block_nobody():
+    _, token = make_token()
+    without = [call("").status_code for _ in range(300)]
+    assert 429 in without
+    assert call(token).status_code == 200
+
+
+def test_without_redis_guessing_is_limited_by_the_process(settings):
+    settings.REDIS_URL = "redis://127.0.0.1:1/1"
+    _, token = make_token()
+    assert try_wrong_ones() == [401] * LIMIT + [429] * (200 - LIMIT)
+    problem(call(token), 429)
+
+
+def test_a_database_that_does_not_answer_is_not_a_wrong_token():
+    with pytest.raises(OSError, match="gone"), token_guard.guarded("Bearer x", OFFICE):
+        raise OSError("gone")
+    redis = counts()._shared._redis
+    assert [redis.get(key) for key in redis.keys("vectorpress:attempts:token:address:*")] == [b"0"]
+
+
+def test_what_a_process_remembers_is_bounded(monkeypatch):
+    monkeypatch.setattr(token_guard, "_GOOD_HELD", 3)
+    for number in range(9):
+        with token_guard.guarded(f"Bearer {number}", OFFICE):
+            pass
+    assert len(token_guard._good) == 3
