@@ -42,6 +42,7 @@ if PROXY_USER_HEADER and not env.readings()["TRUSTED_PROXIES"].is_set:
     raise env.refuse(
         "TRUSTED_PROXIES", "", "the proxy's addresses, since PROXY_USER_HEADER is believed from them"
     )
+SECURITY_CONTACT = env.contact("SECURITY_CONTACT")
 PUBLIC_SEARCH = env.flag("PUBLIC_SEARCH", True)
 API_RATE_LIMIT = env.integer(
     "API_RATE_LIMIT", 6000, 0, 10_000_000, "requests a minute for one token, 0: none"

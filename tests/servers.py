@@ -30,7 +30,19 @@ OWN_SETTINGS = {
     "ALLOWED_HOSTS",
     "SECRET_KEY",
 }
-OWN_PREFIXES = ("EMBEDDING_", "OPENAI_", "OLLAMA_", "SEMANTIC_", "WEB_", "API_", "PUBLIC_", "LOCAL_EMBEDDER_", "STAFF_", "PROXY_", "TRUSTED_")
+OWN_PREFIXES = (
+    "EMBEDDING_",
+    "OPENAI_",
+    "OLLAMA_",
+    "SEMANTIC_",
+    "WEB_",
+    "API_",
+    "PUBLIC_",
+    "LOCAL_EMBEDDER_",
+    "STAFF_",
+    "PROXY_",
+    "TRUSTED_",
+)
 
 
 @pytest.hookimpl(tryfirst=True)

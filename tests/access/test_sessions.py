@@ -111,7 +111,9 @@ def test_signing_in_removes_sessions_that_have_ended(ada, settings):
 def test_clearsessions_removes_them_too(ada):
     signed_in(), signed_in()
     oldest = Session.objects.order_by("began_at").values("pk")[:1]
-    Session.objects.filter(pk__in=list(oldest.values_list("pk", flat=True))).update(expire_date=Now() - timedelta(days=1))
+    Session.objects.filter(pk__in=list(oldest.values_list("pk", flat=True))).update(
+        expire_date=Now() - timedelta(days=1)
+    )
     call_command("clearsessions")
     assert Session.objects.count() == 1
 

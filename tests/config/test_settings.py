@@ -57,6 +57,11 @@ def start_with(tmp_path: Path, **settings: str) -> subprocess.CompletedProcess[s
             "10.0.0.1/8",
             "TRUSTED_PROXIES holds '10.0.0.1/8'; it may hold addresses or networks",
         ),
+        (
+            "SECURITY_CONTACT",
+            "security@example.org",
+            "SECURITY_CONTACT holds 'security@example.org'; it may hold mailto:",
+        ),
         ("TRUSTED_PROXIES", "proxy", "TRUSTED_PROXIES holds 'proxy'; it may hold addresses or networks"),
         ("STAFF_SECOND_FACTOR", "yes", "STAFF_SECOND_FACTOR holds 'yes'; it may hold optional or required."),
         ("STAFF_IDLE_MINUTES", "-1", "STAFF_IDLE_MINUTES holds '-1'; it may hold a whole number from 0"),
