@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from django.conf import settings
@@ -26,6 +26,11 @@ class Caller:
     name: str
     scopes: frozenset[str]
     key: str
+
+
+def may_read(request: HttpRequest) -> bool:
+    """Whether the caller whom Bearer admitted may read articles."""
+    return Scope.READ.value in cast(Any, request).auth.scopes
 
 
 class TokenRefused(AuthenticationError):
