@@ -154,6 +154,14 @@ def origin(name: str) -> str:
     return _noted(name, value)
 
 
+def contact(name: str) -> str:
+    """How people reach somebody: mailto:, https: or tel:, in visible ASCII; empty where it is not set."""
+    value = _raw(name)
+    if value and not re.fullmatch(r"(?:mailto:|https://|tel:)[!-~]{1,500}", value):
+        raise refuse(name, value, "mailto:name@example.org, https://… or tel:+…")
+    return _noted(name, value)
+
+
 def http_url(name: str, default: str) -> str:
     """An http(s) address without user, query or fragment; a trailing slash is dropped."""
     value = _raw(name) or default

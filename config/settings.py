@@ -38,6 +38,7 @@ PUBLIC_URL = env.origin("PUBLIC_URL")
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", public_site.USUAL_PROXIES if PUBLIC_URL else "")
 ALLOWED_HOSTS = public_site.hosts(PUBLIC_URL, env.text("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"))
 CSRF_TRUSTED_ORIGINS = public_site.origins(PUBLIC_URL, env.text("CSRF_TRUSTED_ORIGINS"))
+SECURITY_CONTACT = env.contact("SECURITY_CONTACT")
 PUBLIC_SEARCH = env.flag("PUBLIC_SEARCH", True)
 API_RATE_LIMIT = env.integer(
     "API_RATE_LIMIT", 6000, 0, 10_000_000, "requests a minute for one token, 0: none"

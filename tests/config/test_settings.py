@@ -58,6 +58,11 @@ def start_with(tmp_path: Path, **settings: str) -> subprocess.CompletedProcess[s
             "10.0.0.1/8",
             "TRUSTED_PROXIES holds '10.0.0.1/8'; it may hold addresses or networks",
         ),
+        (
+            "SECURITY_CONTACT",
+            "security@example.org",
+            "SECURITY_CONTACT holds 'security@example.org'; it may hold mailto:",
+        ),
         ("TRUSTED_PROXIES", "proxy", "TRUSTED_PROXIES holds 'proxy'; it may hold addresses or networks"),
         ("OPENAI_API_KEY", "s3cret\u2026", "OPENAI_API_KEY holds a character that no key has"),
         ("OPENAI_API_KEY", "s3cret\nmore", "OPENAI_API_KEY holds a character that no key has"),
