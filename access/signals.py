@@ -1,4 +1,4 @@
-"""What happens at the doors, announced to whoever keeps the log. No signal carries a password, a token or a code.
+"""What happens to accounts, sessions and tokens, for the audit log. No signal carries a password, a token or a code.
 
 Sign-ins and sign-outs themselves are Django's: django.contrib.auth.signals.
 """
@@ -13,3 +13,5 @@ attempts_blocked = Signal()
 second_factor_changed = Signal()
 # name, address, whose, count, reason: sessions that somebody ended before their time
 sessions_ended = Signal()
+# token: ApiToken, act: str (issued, rotated or revoked), actor: str, reason: str; inside the transaction that wrote it
+token_changed = Signal()

@@ -1,4 +1,5 @@
-"""Tells Django about the room that joins all others, and about the admin's site."""
+"""Tells Django about the room that joins all others and about the admin's site, and connects what lies beside each
+other."""
 
 from django.apps import AppConfig
 from django.contrib.admin import apps as admin
@@ -9,8 +10,12 @@ class ConfigConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
-        from config import security_log
+        from access.signals import token_changed
+        from config import audit, security_log, token_check
+        from queueops.checks import added
 
+        token_changed.connect(audit.token_changed)
+        added.add(token_check.check)
         security_log.connect()
 
 

@@ -4,7 +4,7 @@ import pytest
 from _pytest.nodeid import coerce_node_id
 from django.core.cache import cache
 
-from access import attempt_counts, token_guard
+from access import attempt_counts, recent, token_guard
 from embeddings.providers import registry
 from queueops import explain, installed, modes
 
@@ -21,6 +21,7 @@ def forget_everything() -> None:
     modes.forget()
     explain.forget()
     registry.forget()
+    recent.tokens.forget()
     token_guard.forget_all()
     attempt_counts.forget()
 
