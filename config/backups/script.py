@@ -85,7 +85,8 @@ def parts(section: IO[bytes]) -> Iterator[Part]:
             yield Encoding(found[1].decode())
         elif not _AROUND.fullmatch(line):
             raise BackupError(
-                f"the archive has {_shown(line)} among its rows; expected only rows and the values of sequences"
+                f"the archive has {_shown(line)} among its rows; expected rows and values of sequences, "
+                "and no large objects"
             )
 
 

@@ -253,6 +253,13 @@ def test_names_that_a_backup_cannot_list_are_refused_before_it_is_made(elsewhere
     assert not [*tmp_path.iterdir()]
 
 
+def test_large_objects_are_refused_when_the_backup_is_made(elsewhere, tmp_path):
+    execute(elsewhere, "CREATE TABLE articles (id int)", "SELECT lo_from_bytea(0, 'large')")
+    with pytest.raises(BackupError, match=r"the backup cannot be read back: .* and no large objects"):
+        making.make(elsewhere, tmp_path)
+    assert not [*tmp_path.iterdir()]
+
+
 def test_the_name_of_a_database_is_not_a_path(target, tmp_path):
     odd = f"../-odd\n$(x)_{os.getpid()}"
     with psycopg.connect(**dict(target.parameters), autocommit=True) as session:
