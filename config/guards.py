@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from ninja.errors import HttpError, Throttled
 
-from access import second_factor, throttles
+from access import addresses, attempts, second_factor, throttles
 from access.auth import Bearer
 from access.models import Scope
 from config import problems
@@ -27,7 +27,8 @@ def public(view: View, busy: str = "pages/busy.html") -> View:
         if not settings.PUBLIC_SEARCH and not second_factor.is_satisfied(request):
             return redirect_to_login(request.get_full_path())
         try:
-            throttles.spend(f"public:{request.META.get('REMOTE_ADDR', '')}", settings.PUBLIC_RATE_LIMIT)
+            caller = addresses.limit_key(attempts.address_of(request))
+            throttles.spend(f"public:{caller}", settings.PUBLIC_RATE_LIMIT)
         except Throttled as error:
             problem = f"Too many searches from here. Try again in {error.wait} seconds."
             response = render(request, busy, {"problem": problem}, status=429)

@@ -50,6 +50,12 @@ def test_one_address_does_not_use_up_anothers_share(client, settings):
     assert client.get("/", REMOTE_ADDR="10.9.9.2").status_code == 200
 
 
+def test_addresses_of_one_ipv6_network_share_it(client, settings):
+    settings.PUBLIC_RATE_LIMIT = 1
+    answers = [client.get("/", REMOTE_ADDR=f"2001:db8:9:9::{number}").status_code for number in range(1, 7)]
+    assert answers.count(429) >= 4  # a minute may turn in between
+
+
 def test_the_limit_does_not_touch_health(client, settings):
     settings.PUBLIC_RATE_LIMIT = 1
     assert {client.get("/health").status_code for _ in range(4)} == {200}
