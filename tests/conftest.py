@@ -5,7 +5,7 @@ from _pytest.nodeid import coerce_node_id
 from django.core.cache import cache
 
 from embeddings.providers import registry
-from queueops import explain, installed, modes
+from queueops import explain, installed, modes, views
 
 
 @pytest.fixture(autouse=True)
@@ -13,11 +13,13 @@ def forgetful_process():
     installed.forget()
     modes.forget()
     explain.forget()
+    views.held_condition.forget()
     registry.forget()
     yield
     installed.forget()
     modes.forget()
     explain.forget()
+    views.held_condition.forget()
     registry.forget()
 
 
