@@ -13,7 +13,7 @@ def kept_secret(path: Path, prefix: str = "") -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
     made = path.with_name(f"{path.name}.{os.getpid()}")
     with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(prefix + secrets.token_urlsafe(32) + "\n")
+        file.write(prefix + secrets.token_urlsafe(48) + "\n")
     try:
         os.link(made, path)  # two processes that start together must agree: the first link wins
     except FileExistsError:
