@@ -76,7 +76,7 @@ def test_no_handler_could_write_a_file():
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/search", "/articles/a", "/health", "/stats", "/nowhere", "/static/favicon.ico"]
+    "path", ["/", "/search", "/articles/a", "/health", "/stats", "/nowhere", "/.well-known/security.txt"]
 )
 def test_what_takes_no_body_would_do_nothing_with_one(client, path):
     """The application server reads bodies below TAKING_BODIES only."""
@@ -85,7 +85,15 @@ def test_what_takes_no_body_would_do_nothing_with_one(client, path):
 
 
 def test_every_other_address_of_the_site_is_among_those_tried():
-    tried = {"", "search", "articles/<str:slug>", "health", "stats", "^api(?:/.*)?$"}
+    tried = {
+        "",
+        "search",
+        "articles/<str:slug>",
+        "health",
+        "stats",
+        "^api(?:/.*)?$",
+        ".well-known/security.txt",
+    }
     known = {str(each.pattern) for each in get_resolver().url_patterns if isinstance(each, URLPattern)}
     nested = {f"/{each.pattern}" for each in get_resolver().url_patterns if isinstance(each, URLResolver)}
     assert known == tried
