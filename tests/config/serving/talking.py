@@ -16,8 +16,12 @@ class Talk:
         if buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         self.socket.settimeout(10)
-        self.socket.connect(("127.0.0.1", port))
-        self.send(sent)
+        try:
+            self.socket.connect(("127.0.0.1", port))
+            self.send(sent)
+        except OSError:
+            self.close()
+            raise
 
     def send(self, data: bytes) -> "Talk":
         self.socket.sendall(data)
