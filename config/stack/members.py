@@ -106,7 +106,6 @@ def web(
     )
     service = HttpService(process, settings.HOST, port, grace=2.0)
     service.serves_others = False
-    service.noise = ["quite high compared to the number of CPU cores"]
     return service
 
 

@@ -48,6 +48,11 @@ def _wait(environ: dict[str, Any], start_response: Any, size: int) -> list[bytes
     return _json(start_response, {})
 
 
+def _wait_briefly(environ: dict[str, Any], start_response: Any, size: int) -> list[bytes]:
+    _released.wait(0.5)
+    return _json(start_response, {})
+
+
 def _release(environ: dict[str, Any], start_response: Any, size: int) -> list[bytes]:
     _released.set()
     _released.clear()
@@ -100,6 +105,7 @@ _VIEWS: dict[str, Any] = {
     "/counted": _counted,
     "/wait": _wait,
     "/stuck": _wait,
+    "/brief": _wait_briefly,
     "/release": _release,
     "/free": _release,
     "/large": _large,
