@@ -125,7 +125,9 @@ class Pool:
     def _run(self, job: _Job, work: Work) -> None:
         try:
             job.result = work()
-        except Exception as error:
+        except BaseException as error:  # nothing may take a thread away, or stay unanswered
+            if not isinstance(error, Exception) or isinstance(error, StopIteration):  # which no future takes
+                error = RuntimeError(f"{type(error).__name__}: {error}")
             job.error = error
         if job.result is None and job.error is None:
             self._over.append(job)
