@@ -6,7 +6,7 @@ from django.core.cache import cache
 
 from access import attempt_counts, recent, token_guard
 from embeddings.providers import registry
-from queueops import explain, installed, modes
+from queueops import explain, installed, modes, views
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +20,7 @@ def forget_everything() -> None:
     installed.forget()
     modes.forget()
     explain.forget()
+    views.held_condition.forget()
     registry.forget()
     recent.tokens.forget()
     token_guard.forget_all()
