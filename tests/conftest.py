@@ -2,9 +2,10 @@
 
 import pytest
 from _pytest.nodeid import coerce_node_id
-from django.core.cache import cache
+from django.conf import settings
 
 from embeddings.providers import registry
+from lib.redis_client import fast_client
 from queueops import explain, installed, modes
 
 
@@ -23,9 +24,9 @@ def forgetful_process():
 
 @pytest.fixture
 def clean_cache():
-    cache.clear()
+    fast_client(settings.REDIS_URL).flushdb()
     yield
-    cache.clear()
+    fast_client(settings.REDIS_URL).flushdb()
 
 
 @pytest.hookimpl(trylast=True)  # after pytest-django, which puts tests without a database last
