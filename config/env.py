@@ -31,6 +31,7 @@ class Reading(NamedTuple):
 
 _readings: dict[str, Reading] = {}
 _MASK = "****"
+_PASSWORD = re.compile(r"(password=)[^&]*", re.IGNORECASE)
 
 
 def readings() -> Mapping[str, Reading]:
@@ -56,7 +57,7 @@ def _masked(url: str) -> str:
         return _MASK
     if password:
         url = url.replace(f":{password}@", f":{_MASK}@", 1)
-    return re.sub(r"(password=)[^&]*", rf"\1{_MASK}", url, flags=re.IGNORECASE)
+    return _PASSWORD.sub(rf"\1{_MASK}", url)
 
 
 def refuse(name: str, value: str, may_hold: str) -> ImproperlyConfigured:
@@ -78,7 +79,7 @@ def secret(name: str, default: str = "") -> str:
 def key(name: str) -> str:
     """A secret that is sent in a header of HTTP, so of visible ASCII characters only."""
     value = _raw(name)
-    if not re.fullmatch("[!-~]*", value):
+    if not all("!" <= character <= "~" for character in value):
         raise ImproperlyConfigured(
             f"{name} holds a character that no key has: a blank, a line break, a control character or one beyond "
             "ASCII. Copy the key once more; it is not shown here."

@@ -9,13 +9,14 @@ from typing import Any
 
 import yaml
 
+from articles.blocks import heading_of
 from articles.importing import files
 from articles.importing.entries import MAX_ENTRY_BYTES, Entry, Refusal, Row, Source, SourceUnreadable
 
 _SUFFIXES = (".md", ".markdown")
-_FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
-_HEADING = re.compile(r"#[ \t]+(.+?)[ \t]*#*[ \t]*")
+_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _FENCE = re.compile(r" {0,3}(```|~~~)")
+_BETWEEN_WORDS = re.compile(r"[-_\s]+")
 _MAX_FRONT_MATTER = 65_536
 _MAX_DEPTH = 20
 
@@ -71,8 +72,8 @@ def heading(text: str) -> str | None:
     for line in text.splitlines():
         if mark := _FENCE.match(line):
             fence = "" if fence == mark[1] else fence or mark[1]
-        elif not fence and (match := _HEADING.fullmatch(line)):
-            return match[1]
+        elif not fence and (found := heading_of(line)) and found[0] == 1:
+            return found[1]
     return None
 
 
@@ -145,5 +146,5 @@ def _json_like(value: Any) -> Any:
 
 
 def _words(stem: str) -> str:
-    words = re.sub(r"[-_\s]+", " ", stem).strip()
+    words = _BETWEEN_WORDS.sub(" ", stem).strip()
     return words[:1].upper() + words[1:]

@@ -15,6 +15,8 @@ from typing import Any
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _MAX_SIGNATURE = 160
 _DEEPEST_IMPORT = 4
+_ADDRESS = re.compile(r"<[^<>]*>")  # in the repr of a default, and new each time
+_FIRST_ARGUMENT = re.compile(r"\((?:\$?self|cls)(?:, )?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,10 +262,8 @@ def _live_signature(member: Any) -> str:
         signature = getattr(member, "__text_signature__", None) or str(inspect.signature(member))
     except (ValueError, TypeError):
         return ""
-    signature = re.sub(r"<[^<>]*>", "...", signature)  # a default's repr may hold an address, new each time
-    signature = (
-        re.sub(r"\((?:\$?self|cls)(?:, )?", "(", signature, count=1).replace("/, ", "").replace(", /)", ")")
-    )
+    signature = _ADDRESS.sub("...", signature)
+    signature = _FIRST_ARGUMENT.sub("(", signature, count=1).replace("/, ", "").replace(", /)", ")")
     return _bounded(signature.replace("(/)", "()"))
 
 

@@ -148,8 +148,8 @@ def test_an_article_is_shown_with_its_version_and_metadata(client, space):
     article.save()
     page = client.get(f"/articles/{article.slug}")
     html = page.content.decode()
-    assert "<h2>Flour</h2>" in html
-    assert "<li>one</li>" in html
+    assert '<h2 dir="auto">Flour</h2>' in html
+    assert '<li dir="auto">one</li>' in html
     assert "<code>two</code>" in html
     assert "Version 2" in text_of(page)
     assert "team kitchen" in text_of(page)
