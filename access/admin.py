@@ -9,11 +9,11 @@ from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from access.models import ApiToken, Scope
+from lib.admin_lists import ForeignTextAdmin
 
 _IS_USABLE = ExpressionWrapper(Q(expires_at__isnull=True) | Q(expires_at__gt=Now()), BooleanField())
 
@@ -29,7 +29,7 @@ class TokenForm(forms.ModelForm[ApiToken]):
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(ModelAdmin):
+class ApiTokenAdmin(ForeignTextAdmin):
     form = TokenForm
     fields = ("name", "scopes", "expires_at")
     list_display = (

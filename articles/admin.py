@@ -16,6 +16,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from articles.backoffice import BigTableAdmin, ReadOnly, row_id
 from articles.models import Article, ArticleVersion, SlugTaken
+from lib.visible import readable
 
 # Three ways to an article, each by its index; matches of a word that everything holds are cut off.
 _FOUND = """
@@ -80,7 +81,7 @@ class ArticleAdmin(BigTableAdmin):
 
     @display(description="title")
     def shown_title(self, article: Article) -> str:
-        return article.title if len(article.title) <= 80 else f"{article.title[:79]}…"
+        return readable(article.title if len(article.title) <= 80 else f"{article.title[:79]}…")
 
     @display(description="versions")
     def history(self, article: Article) -> str:
@@ -107,7 +108,10 @@ class ArticleAdmin(BigTableAdmin):
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """What a deletion takes along. History, vectors and tasks go with their article, whose right to delete covers
         them; they are not collected, since there may be many."""
-        named = [f"{article.title} ({article.slug}), its versions, vectors and tasks" for article in objs]
+        named = [
+            f"{readable(article.title)} ({readable(article.slug)}), its versions, vectors and tasks"
+            for article in objs
+        ]
         return named, {"articles": len(named)}, set(), []
 
     def save_model(

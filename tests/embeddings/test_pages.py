@@ -102,7 +102,7 @@ def test_the_page_says_how_far_the_embedding_is(client, space):
 
 def test_a_search_without_results_says_so(client, space):
     make_article("Baking")
-    assert "Nothing found for “zebra”" in text_of(client.get("/search", {"q": "zebra", "mode": "keyword"}))
+    assert "Nothing found for “ zebra ”" in text_of(client.get("/search", {"q": "zebra", "mode": "keyword"}))
 
 
 @pytest.mark.parametrize("query", [{}, {"q": ""}, {"q": "   "}, {"mode": "keyword"}])
@@ -244,3 +244,22 @@ def test_a_page_takes_few_statements_however_many_articles_there_are(
     embed_all()
     with django_assert_max_num_queries(8):
         client.get("/", {"q": "bread"})
+
+
+def test_a_title_that_hides_something_shows_it_on_every_page(client, space):
+    article = make_article("pay\u202elap \u200b\U000e0041x", "Text.", metadata={"a\u202eb": "c\u2066d"})
+    embed_all()
+    for url in ("/", f"/articles/{article.slug}", "/search?q=text", "/search?q=nothing&mode=keyword"):
+        assert not set(client.get(url).content.decode()) & set("\u202e\u200b\u2066\U000e0041"), url
+    page = client.get(f"/articles/{article.slug}").content.decode()
+    assert '<h1 dir="auto">pay\\u202elap \\u200b\\U000e0041x</h1>' in page
+    assert '<dt dir="auto">a\\u202eb</dt><dd dir="auto">c\\u2066d</dd>' in page
+
+
+def test_a_text_from_right_to_left_stays_readable(client, space):
+    article = make_article("می\u200cخواهم", "# שלום\n\nمقالة \u200fعن\n\n- مادة")
+    page = client.get(f"/articles/{article.slug}").content.decode()
+    assert '<h1 dir="auto">می\u200cخواهم</h1>' in page
+    assert '<h2 dir="auto">שלום</h2>' in page
+    assert '<p class="text" dir="auto">مقالة \u200fعن' in page
+    assert '<li dir="auto">مادة</li>' in page
