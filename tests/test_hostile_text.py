@@ -29,11 +29,12 @@ from articles import etags, slugs
 from articles.blocks import blocks, heading_of, pieces, plain
 from articles.importing import csv_source, jsonl_source, markdown_source, pydoc_text
 from articles.importing.entries import SourceUnreadable
-from config import jsonio
+from config import jsonio, log_bounds
 from embeddings import chunking, tokens
 from embeddings.embedder import wordpiece
 from embeddings.fakeprovider import vectors as fake_vectors
 from embeddings.search.passage import passage_of
+from lib import visible
 from queueops import taskfile
 from queueops.desk import tables
 
@@ -188,6 +189,10 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "the fake provider's words": lambda text: fake_vectors._WORD.findall(text),
     "a line of tasks": quietly(taskfile.FileRefused)(lambda text: taskfile.task(text.encode(), 1)),
     "a cell of a table": tables.plain,
+    "a title on a page": visible.readable,
+    "a log line": lambda text: log_bounds.unforgeable(
+        None, "", {"event": text, "value": [text], "exception": text}
+    ),
 }
 
 
