@@ -1,5 +1,6 @@
 """Typed readers of environment variables that refuse a bad value in one sentence."""
 
+import ipaddress
 import math
 import os
 import re
@@ -10,6 +11,10 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from access.addresses import Network
+from config import masking
+
+_CONTACT = re.compile(r"(?:mailto:|https://|tel:)[!-~]{1,500}")
 _FLAGS = {
     "true": True,
     "1": True,
@@ -30,8 +35,6 @@ class Reading(NamedTuple):
 
 
 _readings: dict[str, Reading] = {}
-_MASK = "****"
-_PASSWORD = re.compile(r"(password=)[^&]*", re.IGNORECASE)
 
 
 def readings() -> Mapping[str, Reading]:
@@ -49,17 +52,6 @@ def _noted[T](name: str, value: T, words: str | None = None) -> T:
     return value
 
 
-def _masked(url: str) -> str:
-    """A URL without its password, wherever that stands."""
-    try:
-        password = urlsplit(url).password
-    except ValueError:
-        return _MASK
-    if password:
-        url = url.replace(f":{password}@", f":{_MASK}@", 1)
-    return _PASSWORD.sub(rf"\1{_MASK}", url)
-
-
 def refuse(name: str, value: str, may_hold: str) -> ImproperlyConfigured:
     """The one sentence about a value that cannot be used; for the caller to raise."""
     return ImproperlyConfigured(f"{name} holds {value!r}; it may hold {may_hold}.")
@@ -70,10 +62,20 @@ def text(name: str, default: str = "") -> str:
     return _noted(name, _raw(name) or default)
 
 
-def secret(name: str, default: str = "") -> str:
-    """Like `text`; named apart so that no reader prints what it returns."""
-    value = _raw(name) or default
-    return _noted(name, value, _MASK if value else "")
+_SHORTEST_SECRET = 32
+_FEWEST_CHARACTERS = 5  # as Django counts for SECRET_KEY
+
+
+def secret(name: str) -> str:
+    """A text that nobody can guess, empty where it is not set; no reader prints what it returns."""
+    value = _raw(name)
+    if value and (len(value) < _SHORTEST_SECRET or len(set(value)) < _FEWEST_CHARACTERS):
+        raise ImproperlyConfigured(
+            f"{name} has {len(value)} characters, {len(set(value))} different ones; it may hold {_SHORTEST_SECRET} or "
+            f"more, {_FEWEST_CHARACTERS} different ones at least: python3 -c 'import secrets; "
+            "print(secrets.token_urlsafe(48))' makes one, and unset, one is made and kept in DATA_DIR."
+        )
+    return _noted(name, value, masking.MASK if value else "")
 
 
 def key(name: str) -> str:
@@ -84,7 +86,7 @@ def key(name: str) -> str:
             f"{name} holds a character that no key has: a blank, a line break, a control character or one beyond "
             "ASCII. Copy the key once more; it is not shown here."
         )
-    return secret(name)
+    return _noted(name, value, masking.MASK if value else "")
 
 
 def drill(name: str) -> str:
@@ -120,6 +122,44 @@ def choice(name: str, default: str, allowed: Sequence[str]) -> str:
     value = (_raw(name) or default).lower()
     if value not in allowed:
         raise refuse(name, value, " or ".join([", ".join(allowed[:-1]), allowed[-1]]))
+    return _noted(name, value)
+
+
+def networks(name: str, default: str = "") -> list[Network]:
+    """Addresses and networks (10.0.0.0/8), parted by commas."""
+    value = _raw(name) or default
+    try:
+        found = [ipaddress.ip_network(part.strip()) for part in value.split(",") if part.strip()]
+    except ValueError:
+        raise refuse(
+            name, value, "addresses or networks parted by commas, such as 127.0.0.1,10.0.0.0/8"
+        ) from None
+    return _noted(name, found, value)
+
+
+def origin(name: str) -> str:
+    """Scheme, name and port of a site as a browser shows them, in lower case; empty where it is not set."""
+    value = _raw(name).lower().rstrip("/")
+    try:
+        parts = urlsplit(value)
+        sound = not value or (
+            parts.scheme in {"http", "https"}
+            and parts.hostname
+            and value == f"{parts.scheme}://{parts.netloc}"
+        )
+        sound = sound and "@" not in value and (not value or parts.port is None or parts.port > 0)
+    except ValueError:
+        sound = False
+    if not sound or not value.isascii():
+        raise refuse(name, value, "https://name or https://name:port, without a path, a user or a query")
+    return _noted(name, value)
+
+
+def contact(name: str) -> str:
+    """How people reach somebody: mailto:, https: or tel:, in visible ASCII; empty where it is not set."""
+    value = _raw(name)
+    if value and not _CONTACT.fullmatch(value):
+        raise refuse(name, value, "mailto:name@example.org, https://… or tel:+…")
     return _noted(name, value)
 
 
@@ -165,19 +205,22 @@ def database(name: str, default: str) -> dict[str, Any]:
             f"{name} cannot be read; it may hold postgresql://user:password@host:port/database "
             "or postgresql://user@/database?host=/socket/folder."
         )
-    parsed["OPTIONS"] = _NOTICED | parsed.get("OPTIONS", {})
-    _noted(name, value, _masked(value))
+    options = parsed.get("OPTIONS", {})
+    _noted(name, value, masking.database_in_words(urlsplit(value).scheme, parsed, options))
+    parsed["OPTIONS"] = _NOTICED | options
     return parsed
 
 
 def redis_url(name: str, default: str) -> str:
     """A redis://, rediss:// or unix:// address."""
     value = _raw(name) or default
-    if not value.startswith(("redis://", "rediss://", "unix://")):
+    try:
+        words = masking.redis_in_words(value)
+    except ValueError:  # the value may hold a password, so it is not repeated
         raise ImproperlyConfigured(
             f"{name} cannot be read; it may hold redis://[:password@]host:port/number, rediss://… or unix:///socket."
-        )
-    return _noted(name, value, _masked(value))
+        ) from None
+    return _noted(name, value, words)
 
 
 def prices(name: str) -> dict[str, float]:

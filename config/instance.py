@@ -20,7 +20,7 @@ def kept_secret(path: Path, prefix: str = "") -> str:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")  # of mode 0600
     made = Path(name)
     with os.fdopen(handle, "w") as file:
-        file.write(prefix + secrets.token_urlsafe(32) + "\n")
+        file.write(prefix + secrets.token_urlsafe(48) + "\n")
     try:
         os.link(made, path)  # two processes that start together must agree: the first link wins
     except FileExistsError:

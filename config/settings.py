@@ -11,7 +11,7 @@ from redis import ConnectionPool
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from config import env, logs, pooling
+from config import env, logs, pooling, public_site
 from config.instance import kept_secret
 from config.stack import paths
 from config.unfold import UNFOLD as UNFOLD
@@ -30,8 +30,12 @@ HOST = env.text("HOST", "127.0.0.1")
 PORT = env.integer("PORT", 8000, 1, 65535)
 WEB_PROCESSES = env.integer("WEB_PROCESSES", 2, 1, 64)
 WEB_THREADS = env.integer("WEB_THREADS", 8, 1, 256)
-ALLOWED_HOSTS = env.text("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
-CSRF_TRUSTED_ORIGINS = [origin for origin in env.text("CSRF_TRUSTED_ORIGINS").split(",") if origin]
+PUBLIC_URL = env.origin("PUBLIC_URL")
+# Behind a proxy on this machine nothing needs to be set but PUBLIC_URL.
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", public_site.USUAL_PROXIES if PUBLIC_URL else "")
+ALLOWED_HOSTS = public_site.hosts(PUBLIC_URL, env.text("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"))
+CSRF_TRUSTED_ORIGINS = public_site.origins(PUBLIC_URL, env.text("CSRF_TRUSTED_ORIGINS"))
+SECURITY_CONTACT = env.contact("SECURITY_CONTACT")
 PUBLIC_SEARCH = env.flag("PUBLIC_SEARCH", True)
 API_RATE_LIMIT = env.integer(
     "API_RATE_LIMIT", 6000, 0, 10_000_000, "requests a minute for one token, 0: none"
@@ -155,6 +159,7 @@ INSTALLED_APPS = [
     "access",
 ]
 MIDDLEWARE = [
+    "config.proxies.ForwardedMiddleware",
     "config.problems.middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -203,6 +208,13 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}}
 ]
 SESSION_SERIALIZER = "django.contrib.sessions.serializers.JSONSerializer"
+IS_HTTPS = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = IS_HTTPS
+SECURE_SSL_HOST = PUBLIC_URL.partition("://")[2] or None
+SECURE_REDIRECT_EXEMPT = [r"^health$"]  # asked by what watches the machine itself
+SECURE_HSTS_SECONDS = public_site.HSTS_SECONDS if IS_HTTPS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # from TRUSTED_PROXIES: config/proxies.py
+SILENCED_SYSTEM_CHECKS = public_site.SILENCED_CHECKS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True

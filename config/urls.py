@@ -6,6 +6,7 @@ from django.urls import path, re_path
 from access.models import Scope
 from config.api import api, unknown_path
 from config.guards import public, with_token
+from config.security_txt import security_txt
 from embeddings import views as pages
 from queueops import views as queue
 
@@ -16,6 +17,7 @@ urlpatterns = [
     path("search", public(pages.search_results, busy="pages/results.html"), name="search_results"),
     path("articles/<str:slug>", public(pages.article_page), name="article"),
     path("admin/", admin.site.urls),
+    path(".well-known/security.txt", security_txt, name="security_txt"),
     path("health", queue.health_answer, name="health"),
     path("stats", with_token(queue.stats, Scope.READ), name="stats"),
 ]

@@ -48,7 +48,7 @@ def pytest_load_initial_conftests() -> None:
         "REDIS_URL": os.environ.get(REDIS_VARIABLE) or started_valkey(data_dir),
         "DATABASE_POOL": "0",  # pooled sessions of worker threads would block dropping the test database
         "AUTH_TOKEN": AUTH_TOKEN,
-        "SECRET_KEY": "only-for-tests",
+        "SECRET_KEY": "only-for-tests-and-never-for-anything-else-at-all",
     }
 
 

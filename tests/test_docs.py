@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SETTINGS = re.compile(
-    r'env\.(?:text|secret|key|flag|integer|choice|http_url|redis_url|database|prices)\(\s*"([A-Z_]+)"'
+    r'env\.(?:text|secret|key|flag|integer|choice|http_url|origin|networks|contact|redis_url|database|prices)\(\s*"([A-Z_]+)"'
 )
 
 

@@ -29,7 +29,7 @@ from config.stack.service import Service
 from config.stack.valkey import ValkeyServer
 
 DIMENSIONS = 384
-TOKEN = "benchmark-token"
+TOKEN = "benchmark-token-long-enough-to-be-taken"
 PROCESSES = int(os.environ.get("BENCHMARK_PROCESSES", 2))
 """Web processes, and worker processes where a benchmark does not say: as `./dev up` has them, fewer for a quick try."""
 _PREFIXES = ("EMBEDDING_", "OPENAI_", "OLLAMA_", "SEMANTIC_", "WEB_", "API_", "PUBLIC_", "LOCAL_EMBEDDER_")

@@ -93,5 +93,5 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 def test_help_names_every_verb(words: list[str], code: int) -> None:
     answer = run(*words)
     assert answer.returncode == code
-    for verb in ("up", "test", "lint", "format", "manage", "bench"):
+    for verb in ("up", "test", "lint", "format", "manage", "bench", "drill", "audit", "soak"):
         assert f"./dev {verb}" in answer.stdout

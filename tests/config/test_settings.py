@@ -41,6 +41,28 @@ def start_with(tmp_path: Path, **settings: str) -> subprocess.CompletedProcess[s
         ("OLLAMA_BASE_URL", "ftp://x", "OLLAMA_BASE_URL is not an address we can use"),
         ("DATABASE_URL", "mysql://u:s3cret@h/d", "DATABASE_URL cannot be read"),
         ("REDIS_URL", "s3cret", "REDIS_URL cannot be read"),
+        ("REDIS_URL", "redis://:s3cret@host:port/0", "REDIS_URL cannot be read"),
+        ("AUTH_TOKEN", "s3cret", "AUTH_TOKEN has 6 characters, 6 different ones; it may hold 32 or more"),
+        ("SECRET_KEY", "abab" * 20, "SECRET_KEY has 80 characters, 2 different ones; it may hold 32 or more"),
+        ("PUBLIC_URL", "example.org", "PUBLIC_URL holds 'example.org'; it may hold https://name"),
+        (
+            "PUBLIC_URL",
+            "https://a.example/b",
+            "PUBLIC_URL holds 'https://a.example/b'; it may hold https://name",
+        ),
+        ("PUBLIC_URL", "https://u:p@a.example", "PUBLIC_URL holds"),
+        ("PUBLIC_URL", "https://a.example:99999", "PUBLIC_URL holds"),
+        (
+            "TRUSTED_PROXIES",
+            "10.0.0.1/8",
+            "TRUSTED_PROXIES holds '10.0.0.1/8'; it may hold addresses or networks",
+        ),
+        (
+            "SECURITY_CONTACT",
+            "security@example.org",
+            "SECURITY_CONTACT holds 'security@example.org'; it may hold mailto:",
+        ),
+        ("TRUSTED_PROXIES", "proxy", "TRUSTED_PROXIES holds 'proxy'; it may hold addresses or networks"),
         ("OPENAI_API_KEY", "s3cret\u2026", "OPENAI_API_KEY holds a character that no key has"),
         ("OPENAI_API_KEY", "s3cret\nmore", "OPENAI_API_KEY holds a character that no key has"),
     ],
@@ -88,3 +110,22 @@ def test_what_ends_a_command_on_its_way_is_a_sentence_and_a_code(monkeypatch, ca
     monkeypatch.setattr(manage, "execute_from_command_line", run)
     assert manage.main() == code
     assert capsys.readouterr().err == says
+
+
+PRODUCTION = {
+    "PUBLIC_URL": "https://articles.example.org",
+    "SECRET_KEY": "one-of-a-production-site-that-nobody-can-guess-0123456789",
+}
+
+
+def test_djangos_own_checks_find_nothing_to_warn_of_behind_https(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        cwd=ROOT, env=os.environ | {"DATA_DIR": str(tmp_path)} | PRODUCTION, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_secret_made_here_is_long_enough_for_djangos_own_checks(tmp_path):
+    assert start_with(tmp_path, SECRET_KEY="", AUTH_TOKEN="").returncode == 0
+    assert len((tmp_path / "secret_key").read_text().strip()) >= 50

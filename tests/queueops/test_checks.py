@@ -50,6 +50,8 @@ def test_every_setting_is_shown_with_its_origin_and_without_its_secret(settings)
     [
         ("postgresql://ada:pw1@db/x", "postgresql://ada:****@db/x"),
         ("postgresql://ada@/x?host=/run&password=pw1", "postgresql://ada@/x?host=/run&password=****"),
+        ("postgresql://ada:pa#pw1@db:5/x", "postgresql://ada:****@db:5/x"),
+        ("postgresql://ada:p%3Fpw1@db/x?sslpassword=pw1", "postgresql://ada:****@db/x?sslpassword=****"),
     ],
 )
 def test_a_password_in_an_address_is_never_shown(url, shown, monkeypatch):
@@ -58,7 +60,7 @@ def test_a_password_in_an_address_is_never_shown(url, shown, monkeypatch):
     assert env.readings()["SOME_DATABASE_URL"] == (shown, True)
     monkeypatch.setenv("SOME_REDIS_URL", "rediss://:pw1@broker:6379/1")
     env.redis_url("SOME_REDIS_URL", "")
-    assert env.readings()["SOME_REDIS_URL"].value == "rediss://:****@broker:6379/1"
+    assert env.readings()["SOME_REDIS_URL"].value == "rediss://:****@broker:6379?db=1"
 
 
 CONTRADICTIONS = [

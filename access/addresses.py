@@ -1,0 +1,54 @@
+"""From which address a request comes, behind proxies or not, and what of the address a limit counts by.
+
+Source of the header: https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/X-Forwarded-For. Each proxy appends
+the address that it saw, so only what stands to the right of the first stranger is worth anything.
+"""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+type Network = IPv4Network | IPv6Network
+type Address = IPv4Address | IPv6Address
+
+# One household or server gets a /64 of IPv6, so a limit by single address would be none.
+_PREFIX_OF_ONE_CALLER = 64
+_MOST_HOPS = 32
+
+
+def is_within(address: str, networks: Sequence[Network]) -> bool:
+    """Whether a peer is in one of these networks; a peer without a readable address is in none."""
+    found = _read(address)
+    return found is not None and any(found in network for network in networks)
+
+
+def behind_proxies(peer: str, forwarded_for: str, proxies: Sequence[Network]) -> str:
+    """The client's address: the peer's, or, where the peer is a trusted proxy, the last entry of `forwarded_for` that
+    is not one. An entry that cannot be read ends the search: what stands before it could be anybody's word."""
+    client = peer
+    for entry in reversed(forwarded_for.split(",")[-_MOST_HOPS:]):
+        found = _read(entry.strip())
+        if found is None or not is_within(client, proxies):
+            break
+        client = str(found)
+    return client
+
+
+def limit_key(address: str) -> str:
+    """What a limit counts by: the IPv4 address, the /64 of an IPv6 address, or the text itself."""
+    found = _read(address)
+    if isinstance(found, IPv6Address):
+        return str(IPv6Network((found, _PREFIX_OF_ONE_CALLER), strict=False).network_address)
+    return str(found) if found else address[:64]
+
+
+def _read(text: str) -> Address | None:
+    """The address in a text; a port behind it is passed over, and IPv4 within IPv6 is IPv4."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        found = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found

@@ -1,0 +1,52 @@
+"""What the proxies before us say of a request: believed from TRUSTED_PROXIES, and from nobody else.
+
+Everything after this middleware may rely on REMOTE_ADDR, which is the client's address, and on X-Forwarded-Proto.
+"""
+
+import time
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+
+from access import addresses
+
+_FORWARDED = (
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_PORT",
+    "HTTP_X_REAL_IP",
+    "HTTP_FORWARDED",
+)
+_LOG_EVERY_SECONDS = 60.0
+
+log = structlog.get_logger(__name__)
+
+type View = Callable[[HttpRequest], HttpResponseBase]
+
+
+class ForwardedMiddleware:
+    """Stands before all others."""
+
+    def __init__(self, get_response: View) -> None:
+        self.get_response = get_response
+        self._log_from = float("-inf")
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        peer = str(request.META.get("REMOTE_ADDR", ""))
+        if addresses.is_within(peer, settings.TRUSTED_PROXIES):
+            forwarded_for = str(request.META.get("HTTP_X_FORWARDED_FOR", ""))
+            request.META["REMOTE_ADDR"] = addresses.behind_proxies(
+                peer, forwarded_for, settings.TRUSTED_PROXIES
+            )
+        else:
+            self._forget_forwarded(request, peer)
+        return self.get_response(request)
+
+    def _forget_forwarded(self, request: HttpRequest, peer: str) -> None:
+        said = [name for name in _FORWARDED if request.META.pop(name, None) is not None]
+        if said and settings.PUBLIC_URL and time.monotonic() >= self._log_from:
+            self._log_from = time.monotonic() + _LOG_EVERY_SECONDS
+            log.warning("headers of a proxy ignored: its address is not in TRUSTED_PROXIES", peer=peer[:64])

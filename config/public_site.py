@@ -1,0 +1,29 @@
+"""What PUBLIC_URL, the address under which people reach the site, means for the other settings. Pure."""
+
+from urllib.parse import urlsplit
+
+USUAL_PROXIES = "127.0.0.1,::1"
+HSTS_SECONDS = 365 * 24 * 3_600
+# Both speak for other sites under the same name, which we know nothing of: HSTS for subdomains (W005), and the list
+# that browsers ship (W021).
+_NOT_OURS_TO_DECIDE = ["security.W005", "security.W021"]
+# Django looks for its own class by name; config/pages.py has a subclass that leaves out /api, where no cookie counts.
+_ANSWERED_ELSEWHERE = ["security.W003"]
+SILENCED_CHECKS = [*_NOT_OURS_TO_DECIDE, *_ANSWERED_ELSEWHERE]
+
+
+def hosts(public_url: str, allowed: str) -> list[str]:
+    """Names the site answers to: those `allowed`, parted by commas, and its own."""
+    named = [name.strip() for name in allowed.split(",") if name.strip()]
+    own = urlsplit(public_url).hostname
+    return [*named, _bracketed(own)] if own and _bracketed(own) not in named else named
+
+
+def origins(public_url: str, trusted: str) -> list[str]:
+    """Origins whose forms are trusted: those `trusted`, parted by commas, and the site's own."""
+    named = [name.strip() for name in trusted.split(",") if name.strip()]
+    return [*named, public_url] if public_url and public_url not in named else named
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
