@@ -16,6 +16,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from articles.backoffice import BigTableAdmin, ReadOnly, row_id
 from articles.models import Article, ArticleVersion, SlugTaken
+from articles.text_search import for_websearch
 from lib.visible import readable
 
 # Three ways to an article, each by its index; matches of a word that everything holds are cut off.
@@ -97,7 +98,7 @@ class ArticleAdmin(BigTableAdmin):
         if not term:
             return queryset, False
         prefix = term.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        found = RawSQL(_FOUND, (term, prefix, row_id(term)))  # noqa: S611  the text is ours
+        found = RawSQL(_FOUND, (for_websearch(term), prefix, row_id(term)))  # noqa: S611  the text is ours
         return queryset.filter(pk__in=found), False
 
     def get_view_on_site_url(self, obj: Article | None = None) -> str | None:

@@ -1,10 +1,12 @@
 """The public pages: searching, reading, and saying plainly how things stand."""
 
 import re
+import time
 
 import pytest
 from django.urls import reverse
 
+from articles.bounds import MAX_CONTENT
 from articles.models import Article
 from embeddings.models import Space
 from queueops import workers
@@ -263,3 +265,16 @@ def test_a_text_from_right_to_left_stays_readable(client, space):
     assert '<h2 dir="auto">שלום</h2>' in page
     assert '<p class="text" dir="auto">مقالة \u200fعن' in page
     assert '<li dir="auto">مادة</li>' in page
+
+
+LINES = ["word\n", "- item\n", "- a\n" + "b\n" * 999, "`a` ", "# a", "# h\n", "```\n", "\t", "\n"]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_the_longest_article_has_its_page_in_bounded_time(client, space, line):
+    content = f"start {(line * (MAX_CONTENT // len(line)))[: MAX_CONTENT - 20]} end"
+    article = make_article("Long", content)
+    client.get("/")  # loads the templates
+    began = time.thread_time()
+    assert client.get(f"/articles/{article.slug}").status_code == 200
+    assert time.thread_time() - began < 5
