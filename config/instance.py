@@ -3,6 +3,7 @@
 import os
 import secrets
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -12,7 +13,12 @@ from lib.regular_files import read_small
 _MOST_BYTES = 4_096
 
 
-def kept_secret(path: Path, prefix: str = "") -> str:
+def random_text() -> str:
+    """A secret that nobody can guess."""
+    return secrets.token_urlsafe(48)
+
+
+def kept_secret(path: Path, make: Callable[[], str] = random_text) -> str:
     """The secret in this file; made, readable by its owner alone, when there is none yet."""
     if found := _read(path):
         return found
@@ -20,7 +26,7 @@ def kept_secret(path: Path, prefix: str = "") -> str:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")  # of mode 0600
     made = Path(name)
     with os.fdopen(handle, "w") as file:
-        file.write(prefix + secrets.token_urlsafe(48) + "\n")
+        file.write(make() + "\n")
     try:
         os.link(made, path)  # two processes that start together must agree: the first link wins
     except FileExistsError:

@@ -4,6 +4,7 @@ import pytest
 from _pytest.nodeid import coerce_node_id
 from django.conf import settings
 
+from access import recent
 from embeddings.providers import registry
 from lib.redis_client import fast_client
 from queueops import explain, installed, modes
@@ -15,11 +16,13 @@ def forgetful_process():
     modes.forget()
     explain.forget()
     registry.forget()
+    recent.tokens.forget()
     yield
     installed.forget()
     modes.forget()
     explain.forget()
     registry.forget()
+    recent.tokens.forget()
 
 
 @pytest.fixture
