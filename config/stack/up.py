@@ -37,7 +37,7 @@ def up(*, first_import: bool) -> None:
 def demand_free_ports() -> None:
     """Refuses to start where another program listens on a port of ours."""
     members.demand_free(settings.HOST, settings.PORT, "PORT")
-    if settings.EMBEDDING_PROVIDER == "local":
+    if settings.EMBEDDING_PROVIDER == "local" and settings.LOCAL_EMBEDDER_PORT:
         members.demand_free(members.LOOPBACK, settings.LOCAL_EMBEDDER_PORT, "LOCAL_EMBEDDER_PORT")
 
 
