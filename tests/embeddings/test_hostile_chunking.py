@@ -11,7 +11,6 @@ from embeddings.search import search
 from embeddings.search.answer import MAX_SNIPPET
 from embeddings.tokens import estimate
 from tests.embeddings.search.making import embed_all
-from tests.providers import local_embedder
 from tests.queueops.making import make_article, make_space
 
 LONG = 300_000
@@ -49,16 +48,16 @@ def test_a_text_of_white_space_between_two_words_is_few_chunks():
 
 
 @pytest.mark.django_db
-def test_they_embed_with_the_real_local_embedder(settings):
-    space = make_space(provider="openai", model="all-MiniLM-L6-v2", dimensions=384, chunk_tokens=250)
-    with local_embedder() as embedder:
-        settings.OPENAI_BASE_URL = embedder.url + "/v1"
-        for name, text in TEXTS.items():
-            source = Source(1, 1, make_article(name).content_hash, name, text)
-            rendered = indexing.render(space, source)
-            found = indexing.embed(space, [rendered], {}, 60)
-            assert not found.errors, (name, found.errors)
-            assert set(found.by_hash) == set(rendered.hashes), name
+@pytest.mark.usefixtures("on_socket")
+def test_they_embed_with_the_real_local_embedder(folder, settings):
+    settings.LOCAL_EMBEDDER_PORT, settings.LOCAL_EMBEDDER_SOCKET = 0, folder / "embedder.sock"
+    space = make_space(provider="local", model="all-MiniLM-L6-v2", dimensions=384, chunk_tokens=250)
+    for name, text in TEXTS.items():
+        source = Source(1, 1, make_article(name).content_hash, name, text)
+        rendered = indexing.render(space, source)
+        found = indexing.embed(space, [rendered], {}, 60)
+        assert not found.errors, (name, found.errors)
+        assert set(found.by_hash) == set(rendered.hashes), name
 
 
 @pytest.mark.django_db
