@@ -7,7 +7,7 @@ from django.conf import settings
 from access import recent
 from embeddings.providers import registry
 from lib.redis_client import fast_client
-from queueops import explain, installed, modes
+from queueops import explain, installed, modes, views
 
 
 @pytest.fixture(autouse=True)
@@ -15,12 +15,14 @@ def forgetful_process():
     installed.forget()
     modes.forget()
     explain.forget()
+    views.held_condition.forget()
     registry.forget()
     recent.tokens.forget()
     yield
     installed.forget()
     modes.forget()
     explain.forget()
+    views.held_condition.forget()
     registry.forget()
     recent.tokens.forget()
 
