@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -12,8 +13,10 @@ def kept_secret(path: Path, prefix: str = "") -> str:
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
     made = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    made.unlink(missing_ok=True)  # of a process that was killed and had our number
+    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(prefix + secrets.token_urlsafe(48) + "\n")
+        give_to_owner(file.fileno(), path.parent)
     try:
         os.link(made, path)  # two processes that start together must agree: the first link wins
     except FileExistsError:
@@ -21,3 +24,21 @@ def kept_secret(path: Path, prefix: str = "") -> str:
     finally:
         made.unlink()
     return path.read_text().strip()
+
+
+def give_to_owner(file: int, folder: Path) -> None:
+    """Gives a file or folder that root has just made in this folder, and holds open, to the folder's owner: the stack's
+    processes run as that account and read it."""
+    owner = folder.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        os.fchown(file, owner.st_uid, owner.st_gid)
+
+
+def give_path(path: Path) -> None:
+    """Does so with a file or folder of this name; a link is left alone."""
+    with suppress(OSError):
+        made = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            give_to_owner(made, path.parent)
+        finally:
+            os.close(made)

@@ -13,7 +13,7 @@ from redis.retry import Retry
 
 from config import env, logs, pooling, public_site
 from config.instance import kept_secret
-from config.stack import paths
+from config.stack import accounts, paths
 from config.unfold import UNFOLD as UNFOLD
 from embeddings.catalogue import spec_of
 
@@ -24,6 +24,7 @@ DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).expanduser().resolv
 
 # --- this installation ------------------------------------------------------------------------------------
 DEBUG = env.flag("DEBUG", False)
+RUN_AS = env.text("RUN_AS", accounts.DEFAULT)
 SECRET_KEY = env.secret("SECRET_KEY") or kept_secret(DATA_DIR / "secret_key")
 AUTH_TOKEN = env.secret("AUTH_TOKEN") or kept_secret(DATA_DIR / "auth_token", prefix="vp_")
 HOST = env.text("HOST", "127.0.0.1")
@@ -47,6 +48,8 @@ PUBLIC_RATE_LIMIT = env.integer(
 # --- servers ----------------------------------------------------------------------------------------------
 DATABASE_EMBEDDED = not env.text("DATABASE_URL")
 REDIS_EMBEDDED = not env.text("REDIS_URL")
+# who may make a scratch database; a server of the operator's own has no other role that we know of
+DATABASE_MAINTENANCE_ROLE = paths.SUPERUSER if DATABASE_EMBEDDED else ""
 REDIS_URL = env.redis_url("REDIS_URL", paths.redis_url(DATA_DIR))
 _database = env.database("DATABASE_URL", paths.database_url(DATA_DIR))
 if env.flag("DATABASE_POOL", True):

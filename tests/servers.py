@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from config.stack import paths
@@ -69,10 +70,15 @@ def temporary_data_dir() -> Path:
 
 
 def started_postgres(data_dir: Path) -> str:
-    """The address of a running Postgres that forgets everything in a power cut, and is fast for it."""
+    """The address of a running Postgres that forgets everything in a power cut, and is fast for it.
+
+    Its role is the product's, so that what secretly needs a superuser fails; only databases it may make besides.
+    """
     server = PostgresServer(data_dir / "postgres", paths.socket_dir(data_dir), FAST_AND_FORGETFUL)
     atexit.register(server.stop)
     server.start()
+    with psycopg.connect(server.maintenance_url, autocommit=True) as session:
+        session.execute(f"ALTER ROLE {paths.DATABASE_USER} CREATEDB".encode())
     return server.url
 
 

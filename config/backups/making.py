@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
+from django.conf import settings
 from psycopg import IsolationLevel
 
 from config.backups import manifest, programs, script, server
@@ -14,6 +15,7 @@ from config.backups.manifest import QUEUE, WHOLE, Manifest
 from config.backups.problems import BackupError
 from config.backups.programs import Programs
 from config.backups.server import Server
+from config.instance import give_path
 
 type Tell = Callable[[str], None]
 
@@ -26,7 +28,9 @@ def make(of: Server, folder: Path, *, queue_only: bool = False, tell: Tell = lam
     The rows in the file are counted and compared with those of the database, at the moment of the backup. Raises
     BackupError; then nothing is left behind.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not folder.exists():
+        folder.mkdir(parents=True, mode=0o700)
+        _give(folder)
     try:
         with of.connect() as session:
             session.isolation_level = IsolationLevel.REPEATABLE_READ
@@ -66,12 +70,20 @@ def _make(of: Server, session: psycopg.Connection, folder: Path, queue_only: boo
         )
         partial.rename(archive)
         described.write(archive)
+        _give(archive, manifest.beside(archive))
     except FileExistsError:
         raise BackupError(f"another backup is being written to {partial}") from None
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
     return archive
+
+
+def _give(*made: Path) -> None:
+    """What root makes in the data folder belongs to the folder's owner, who restores it as well."""
+    for path in made:
+        if path.is_relative_to(settings.DATA_DIR):
+            give_path(path)
 
 
 def _dump(

@@ -105,7 +105,7 @@ def test_a_migrated_database_passes(settings):
     settings.WEB_THREADS = settings.EMBEDDING_WORKER_THREADS = 2
     findings = list(database.check())
     assert not troubles(findings)
-    assert {"database", "pgvector", "connections", "migrations", "schema", "sequences", "space"} <= {
+    assert {"database", "role", "pgvector", "connections", "migrations", "schema", "sequences", "space"} <= {
         finding.check for finding in findings
     }
 
@@ -193,6 +193,12 @@ def test_the_triggers_it_looks_for_are_all_there_are():
             "(SELECT oid FROM pg_class WHERE relnamespace = current_schema()::regnamespace)"
         )
         assert set(cursor.fetchall()) == {(t, name) for t, names in schema.TRIGGERS.items() for name in names}
+
+
+def test_a_superuser_is_worth_a_warning_with_the_way_to_another_role():
+    finding = database._role("postgres", is_super=True)
+    assert finding.verdict is Verdict.WARN
+    assert "CREATE ROLE vectorpress LOGIN NOSUPERUSER" in finding.fix
 
 
 @pytest.mark.django_db
