@@ -31,7 +31,8 @@ def give_to_owner(file: int, folder: Path) -> None:
     processes run as that account and read it."""
     owner = folder.stat()
     if os.geteuid() == 0 and owner.st_uid != 0:
-        os.fchown(file, owner.st_uid, owner.st_gid)
+        with suppress(PermissionError):  # a network's file system may know no root
+            os.fchown(file, owner.st_uid, owner.st_gid)
 
 
 def give_path(path: Path) -> None:

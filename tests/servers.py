@@ -2,7 +2,8 @@
 
 Loaded with `-p tests.servers`. The first process starts them; xdist's workers inherit their addresses
 through the environment. VECTORPRESS_TEST_DATABASE_URL and VECTORPRESS_TEST_REDIS_URL name servers to use
-instead.
+instead: the database's role needs CREATEDB, and `template1` the extension `vector`. What only a superuser can do to
+such a server needs VECTORPRESS_TEST_MAINTENANCE_URL.
 """
 
 import atexit
@@ -19,6 +20,7 @@ from config.stack.postgres import FAST_AND_FORGETFUL, PostgresServer
 from config.stack.valkey import ValkeyServer
 
 DATABASE_VARIABLE = "VECTORPRESS_TEST_DATABASE_URL"
+MAINTENANCE_VARIABLE = "VECTORPRESS_TEST_MAINTENANCE_URL"
 REDIS_VARIABLE = "VECTORPRESS_TEST_REDIS_URL"
 AUTH_TOKEN = "test-token-with-all-three-scopes"
 OWN_SETTINGS = {
@@ -79,6 +81,7 @@ def started_postgres(data_dir: Path) -> str:
     server.start()
     with psycopg.connect(server.maintenance_url, autocommit=True) as session:
         session.execute(f"ALTER ROLE {paths.DATABASE_USER} CREATEDB".encode())
+    os.environ[MAINTENANCE_VARIABLE] = server.maintenance_url
     return server.url
 
 

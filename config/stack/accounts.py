@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from config.stack.launch import keeping_death_signal
 from config.stack.processes import Account, StackError
 
 DEFAULT = "vectorpress"
@@ -78,15 +79,16 @@ def environment(account: Account, data_dir: Path) -> Mapping[str, str]:
 def acting_as(account: Account) -> Iterator[None]:
     """Root with this account's rights to files only, to find out what it can reach."""
     groups, gid = os.getgroups(), os.getegid()
-    os.setgroups([])
-    os.setegid(account.gid)
-    os.seteuid(account.uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(gid)
-        os.setgroups(groups)
+    with keeping_death_signal():
+        os.setgroups([])
+        os.setegid(account.gid)
+        os.seteuid(account.uid)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+            os.setegid(gid)
+            os.setgroups(groups)
 
 
 def _named(name: str, say: Say) -> pwd.struct_passwd:

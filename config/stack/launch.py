@@ -5,16 +5,19 @@ Between fork and exec no Python may run in a threaded parent, so this is run by 
     python -I -S launch.py PARENT_PID DEATH_SIGNAL USER CAPABILITIES PROGRAM [ARGUMENT ...]
 
 DEATH_SIGNAL 0 lets the program outlive its parent. USER is "uid:gid", or "-" to stay who we are. CAPABILITIES is a bit
-mask of <linux/capability.h>: the only ones that the program keeps. Only `become` is imported, by the supervisor.
+mask of <linux/capability.h>: the only ones that the program keeps. The supervisor imports `become` for itself.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
 import sys
+from collections.abc import Iterator
 
 # <sys/prctl.h> and <linux/capability.h>
 PR_SET_PDEATHSIG = 1
+PR_GET_PDEATHSIG = 2
 PR_SET_KEEPCAPS = 8
 PR_CAPBSET_DROP = 24
 PR_SET_NO_NEW_PRIVS = 38
@@ -44,9 +47,10 @@ def become(user: str, capabilities: int) -> None:
             forbid_all_but(libc, capabilities)
             demand(libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
         uid, gid = map(int, user.split(":"))
-        os.setgroups([])
-        os.setgid(gid)
-        os.setuid(uid)
+        with keeping_death_signal():
+            os.setgroups([])
+            os.setgid(gid)
+            os.setuid(uid)
     if IS_LINUX:
         if os.getuid() != 0:
             keep_only(libc, capabilities)
@@ -80,6 +84,18 @@ def die_with(parent: int, death_signal: int) -> None:
         demand(libc.prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0))
     if os.getppid() != parent:  # it died before the request was made
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def keeping_death_signal() -> Iterator[None]:
+    """The wish of `die_with` lasts through a change of user inside, at which Linux forgets it."""
+    if not IS_LINUX:
+        yield
+        return
+    libc, wanted = ctypes.CDLL(None, use_errno=True), ctypes.c_int()
+    libc.prctl(PR_GET_PDEATHSIG, ctypes.byref(wanted), 0, 0, 0)
+    yield
+    libc.prctl(PR_SET_PDEATHSIG, wanted.value, 0, 0, 0)
 
 
 def demand(result: int) -> None:

@@ -25,10 +25,12 @@ SECONDS_TO_START = 120.0
 def up(*, first_import: bool) -> None:
     """Starts the stack and returns after it was asked to stop; a StackError says why it cannot run."""
     report = Report()
-    account = take_account(report)
     lock = DataLock(settings.DATA_DIR)
     locked = lock.acquire(public_url())
     try:
+        account = take_account(
+            report
+        )  # not before the lock is ours: the files of a running server stay as they are
         demand_free_ports()
         leash = Leash(locked, partial(launcher, 0, account, members.to_run_python()))
         with Supervisor(report, leash) as supervisor:
@@ -43,15 +45,18 @@ def up(*, first_import: bool) -> None:
 
 
 def take_account(report: Report) -> Account | None:
-    """The account that root's stack runs as, made if missing and given the data folder; None: ourselves.
-
-    The folder of a stack that runs is given as well: it has the same owner already.
-    """
+    """The account that root's stack runs as, made if missing and given the data folder; None: ourselves."""
     account = accounts.account_for(settings.DATA_DIR, settings.RUN_AS, report.say)
     if account is None:
         return None
-    ownership.hand_over(settings.DATA_DIR, account, (settings.BASE_DIR, *members.code()))
     name = accounts.label(account)
+    try:
+        ownership.hand_over(settings.DATA_DIR, account, (settings.BASE_DIR, *members.code()))
+    except OSError as error:
+        raise StackError(
+            f"{settings.DATA_DIR} cannot be given to {name} ({error.strerror}): start this as a normal user, or set "
+            "RUN_AS to an account that may own it."
+        ) from None
     report.say(f"started by root: everything runs as {name}")
     if closed := capabilities.closed_folder(account, *members.code(), settings.DATA_DIR):
         report.say(

@@ -3,6 +3,8 @@
 import os
 import pwd
 import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +15,8 @@ import pytest
 from config.stack import capabilities, paths
 from config.stack.accounts import DEFAULT, acting_as
 from config.stack.processes import Account
-from tests.config.living import free_port
-from tests.config.stacks import Stack
+from tests.config.living import free_port, processes_naming
+from tests.config.stacks import ROOT, Stack
 from tests.waiting import wait_until
 
 pytestmark = [
@@ -123,6 +125,24 @@ def test_a_killed_postgres_is_started_again_without_root(
     stack.await_line("postgres was ended by SIGKILL; it is started again", after=seen)
     wait_until(lambda: answers(data_dir), 30, "Postgres")
     assert {status(pid)["Uid"][0] for pid in stack.processes()} == {str(account.uid)}
+
+
+def test_roots_stack_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    """Linux forgets the wish to at each change of user, and the supervisor becomes another."""
+    data = {"DATA_DIR": str(tmp_path / "var"), "PORT": str(free_port()), "EMBEDDING_PROVIDER": "ollama"}
+    program = (
+        "import sys, signal\nfrom config.stack.processes import Process\n"
+        f"process = Process('stack', [sys.executable, 'manage.py', 'runstack', '--no-import'], env={data!r})\n"
+        "process.on_line = lambda _, line: print(line, flush=True)\n"
+        "process.start()\nsignal.pause()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=ROOT, text=True
+    ) as starter:
+        assert starter.stdout
+        assert any("Ctrl-C" in line for line in starter.stdout)
+        starter.kill()
+    wait_until(lambda: not processes_naming(tmp_path / "var"), 20, "the end of the stack")
 
 
 def answers(data_dir: Path) -> bool:
