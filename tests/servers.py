@@ -1,9 +1,9 @@
 """A pytest plugin: one temporary Postgres and Valkey for the whole run, before Django reads its settings.
 
-Loaded with `-p tests.servers`. The first process starts them; xdist's workers inherit their addresses
-through the environment. VECTORPRESS_TEST_DATABASE_URL and VECTORPRESS_TEST_REDIS_URL name servers to use
-instead: the database's role needs CREATEDB, and `template1` the extension `vector`. What only a superuser can do to
-such a server needs VECTORPRESS_TEST_MAINTENANCE_URL.
+Loaded with `-p tests.servers`. The first process starts them; xdist's workers inherit their addresses through the
+environment. VECTORPRESS_TEST_DATABASE_URL and VECTORPRESS_TEST_REDIS_URL name servers to use instead: the role in the
+first needs CREATEDB and SET ON PARAMETER deadlock_timeout, and `template1` the extension `vector`. Tests that do what
+only a superuser can are skipped then, unless VECTORPRESS_TEST_MAINTENANCE_URL names one.
 """
 
 import atexit
@@ -74,13 +74,15 @@ def temporary_data_dir() -> Path:
 def started_postgres(data_dir: Path) -> str:
     """The address of a running Postgres that forgets everything in a power cut, and is fast for it.
 
-    Its role is the product's, so that what secretly needs a superuser fails; only databases it may make besides.
+    Its role is the product's, so that what secretly needs a superuser fails. It may make databases besides, and lose
+    or win a deadlock as a test wants.
     """
     server = PostgresServer(data_dir / "postgres", paths.socket_dir(data_dir), FAST_AND_FORGETFUL)
     atexit.register(server.stop)
     server.start()
     with psycopg.connect(server.maintenance_url, autocommit=True) as session:
         session.execute(f"ALTER ROLE {paths.DATABASE_USER} CREATEDB".encode())
+        session.execute(f"GRANT SET ON PARAMETER deadlock_timeout TO {paths.DATABASE_USER}".encode())
     os.environ[MAINTENANCE_VARIABLE] = server.maintenance_url
     return server.url
 
