@@ -4,8 +4,8 @@ Source of the header: https://developer.mozilla.org/docs/Web/HTTP/Reference/Head
 the address that it saw, so only what stands to the right of the first stranger is worth anything.
 """
 
-from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 type Network = IPv4Network | IPv6Network
 type Address = IPv4Address | IPv6Address
@@ -13,6 +13,26 @@ type Address = IPv4Address | IPv6Address
 # One household or server gets a /64 of IPv6, so a limit by single address would be none.
 _PREFIX_OF_ONE_CALLER = 64
 _MOST_HOPS = 32
+# of one network: eight groups of IPv6 and /128
+MOST_CHARACTERS = 43
+MOST_NETWORKS = 50
+
+
+def read_networks(texts: Iterable[str]) -> list[Network]:
+    """Addresses and networks such as 10.0.0.0/8. Raises ValueError with a sentence that names the bad one."""
+    wanted = [text.strip() for text in texts if text.strip()]
+    if len(wanted) > MOST_NETWORKS:
+        raise ValueError(f"{len(wanted)} addresses and networks; at most {MOST_NETWORKS} are possible")
+    found = []
+    for text in wanted:
+        try:
+            found.append(ip_network(text))
+        except ValueError:
+            raise ValueError(
+                f"{text[:MOST_CHARACTERS]!r} is not an address or a network; write 203.0.113.9, 10.0.0.0/8 or "
+                "2001:db8::/32, without bits behind the prefix"
+            ) from None
+    return found
 
 
 def is_within(address: str, networks: Sequence[Network]) -> bool:

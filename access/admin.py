@@ -1,44 +1,42 @@
 """API tokens in the admin: made there, shown once, ended there."""
 
-from typing import Any
+from typing import Any, cast
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
-from django.db.models.functions import Now
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from access.models import ApiToken, Scope
+from access import granting, lifecycle
+from access.models import ApiToken, ApiTokenQuerySet, State
+from access.token_form import TokenForm
 
-_IS_USABLE = ExpressionWrapper(Q(expires_at__isnull=True) | Q(expires_at__gt=Now()), BooleanField())
-
-
-class TokenForm(forms.ModelForm[ApiToken]):
-    scopes = forms.MultipleChoiceField(
-        choices=Scope.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget, initial=[Scope.READ]
-    )
-
-    class Meta:
-        model = ApiToken
-        fields = ["name", "scopes", "expires_at"]
+_LABELS = {
+    State.USABLE.value: "success",
+    State.EXPIRING.value: "info",
+    State.EXPIRED.value: "warning",
+    State.REVOKED.value: "danger",
+}
 
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ModelAdmin):
     form = TokenForm
-    fields = ("name", "scopes", "expires_at")
+    fields = ("name", "scopes", "expires_at", "allow_from")
     list_display = (
         "name",
         "shown_prefix",
         "shown_scopes",
-        "state",
+        "shown_state",
         "last_used_at",
         "expires_at",
+        "shown_networks",
+        "created_by",
         "created_at",
     )
     search_fields = ("name", "prefix")
@@ -49,10 +47,13 @@ class ApiTokenAdmin(ModelAdmin):
         "name",
         "shown_prefix",
         "shown_scopes",
-        "state",
+        "shown_state",
+        "shown_networks",
         "created_at",
+        "created_by",
         "last_used_at",
         "expires_at",
+        "revoked_at",
     )
 
     def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> tuple[str, ...]:
@@ -63,30 +64,65 @@ class ApiTokenAdmin(ModelAdmin):
         return self.made_fields if obj else ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiToken]:
-        rows: QuerySet[ApiToken] = super().get_queryset(request).defer("secret_hash")
-        return rows.annotate(is_usable=_IS_USABLE)
+        rows = cast(ApiTokenQuerySet, super().get_queryset(request).defer("secret_hash"))
+        return rows.with_state()
+
+    def get_form(self, request: HttpRequest, obj: ApiToken | None = None, **kwargs: Any) -> type[TokenForm]:
+        form = super().get_form(request, obj, **kwargs)
+        return type(form.__name__, (form,), {"person": request.user})
+
+    def has_delete_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
+        """Tokens are revoked: the row stays, and says who had access and until when."""
+        return False
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: TokenForm, change: bool) -> None:
-        """Makes the token; its text is in this one message and nowhere else."""
+        """Makes the token; its text goes into the page that answers this request and nowhere else."""
         if change:
             return
-        row, text = ApiToken.objects.issue(obj.name, form.cleaned_data["scopes"], obj.expires_at)
+        given = form.cleaned_data
+        if not set(given["scopes"]) <= set(granting.grantable(request.user)):
+            raise PermissionDenied
+        row, text = lifecycle.issue(
+            obj.name,
+            given["scopes"],
+            actor=request.user.get_username(),
+            expires_at=obj.expires_at,
+            allow_from=given["allow_from"],
+        )
         obj.pk, obj.prefix = row.pk, row.prefix
-        messages.warning(request, f"Copy the token now, it is never shown again: {text}")
+        cast(Any, obj).made_text = text
+
+    def response_add(
+        self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """The page that shows the token, instead of a message that would travel through a cookie or the session."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Token made",
+            "opts": ApiToken._meta,
+            "token": obj,
+            "text": cast(Any, obj).made_text,
+            "list": reverse("admin:access_apitoken_changelist"),
+        }
+        response = TemplateResponse(request, "admin/access/made.html", context)
+        response["Cache-Control"] = "no-store"
+        return response
 
     @display(description="begins with")
     def shown_prefix(self, token: ApiToken) -> str:
-        return f"vp_{token.prefix}_…"
+        return token.begins_with
 
     @display(description="scopes")
     def shown_scopes(self, token: ApiToken) -> str:
         return ", ".join(token.scopes)
 
-    @display(description="state", label={"usable": "success", "revoked": "danger", "expired": "warning"})
-    def state(self, token: Any) -> str:
-        if token.revoked_at:
-            return "revoked"
-        return "usable" if token.is_usable else "expired"
+    @display(description="allowed from")
+    def shown_networks(self, token: ApiToken) -> str:
+        return ", ".join(token.allow_from) or "everywhere"
+
+    @display(description="state", label=_LABELS)
+    def shown_state(self, token: Any) -> str:
+        return str(token.state)
 
     @admin.action(description="Revoke selected tokens", permissions=["change"])
     def revoke_tokens(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> HttpResponse | None:
@@ -95,7 +131,7 @@ class ApiTokenAdmin(ModelAdmin):
             return TemplateResponse(request, "admin/access/revoke.html", self._asked(request, queryset))
         tokens = list(queryset)
         for token in tokens:
-            token.revoke()
+            lifecycle.revoke(token, actor=request.user.get_username())
             self.log_change(request, token, "Revoked.")
         messages.success(request, f"{len(tokens)} revoked: {', '.join(str(token) for token in tokens)}")
         return None

@@ -1,18 +1,22 @@
 """Who is calling: reads a bearer token (RFC 6750) and says what its holder may do."""
 
-import hmac
+import time
 from dataclasses import dataclass
+from typing import Any, cast
 
+import structlog
 from django.conf import settings
 from django.http import HttpRequest
 from ninja.errors import AuthenticationError, AuthorizationError
 from ninja.security.base import AuthBase
 
-from access import throttles
+from access import addresses, bootstrap, recent, throttles, token_text
+from access.addresses import Network
 from access.models import ApiToken, Scope
 
 REALM = "Vectorpress"
-_BOOTSTRAP_NAME = "AUTH_TOKEN"
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,11 @@ class Caller:
     name: str
     scopes: frozenset[str]
     key: str
+
+
+def may_read(request: HttpRequest) -> bool:
+    """Whether the caller whom Bearer admitted may read articles."""
+    return Scope.READ.value in cast(Any, request).auth.scopes
 
 
 class TokenRefused(AuthenticationError):
@@ -56,7 +65,7 @@ class Bearer(AuthBase):
         """Raises TokenRefused, ScopeMissing or ninja's Throttled."""
         address = str(request.META.get("REMOTE_ADDR", ""))
         try:
-            caller = identify(request.META.get("HTTP_AUTHORIZATION", ""))
+            caller = identify(request.META.get("HTTP_AUTHORIZATION", ""), address)
         except TokenRefused:
             throttles.spend(f"refused:{address}", throttles.REFUSALS_A_MINUTE)
             raise
@@ -66,8 +75,16 @@ class Bearer(AuthBase):
         return caller
 
 
-def identify(header: str) -> Caller:
-    """The caller that an Authorization header names. Raises TokenRefused."""
+@dataclass(frozen=True, slots=True)
+class _Identified:
+    """A good token, as it is remembered for a moment. `networks` may use it; None: from everywhere."""
+
+    caller: Caller
+    networks: list[Network] | None
+
+
+def identify(header: str, address: str = "") -> Caller:
+    """The caller that an Authorization header names, from this address. Raises TokenRefused."""
     scheme, _, token = header.partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
@@ -75,18 +92,51 @@ def identify(header: str) -> Caller:
             "this request needs a token; send it in the header 'Authorization: Bearer TOKEN'",
             f'Bearer realm="{REALM}"',
         )
-    if _is_bootstrap(token):
-        return Caller(_BOOTSTRAP_NAME, frozenset(Scope.values), "bootstrap")
-    if row := ApiToken.objects.authenticate(token):
-        return Caller(row.name, frozenset(row.scopes), f"token:{row.pk}")
+    key = token_text.digest(token)
+    found: _Identified | None = recent.tokens.get(key) or _look_up(token, key)
+    if found and _may_call_from(found, address):
+        return found.caller
+    # A stolen token used from elsewhere is refused in the same words, so that its thief learns nothing.
     raise TokenRefused(
         "the token is unknown, expired or revoked",
         f'Bearer realm="{REALM}", error="invalid_token", error_description="unknown, expired or revoked"',
     )
 
 
-def _is_bootstrap(token: str) -> bool:
-    # bytes, since compare_digest takes no other text than ASCII
-    return bool(settings.AUTH_TOKEN) and hmac.compare_digest(
-        token.encode("utf-8", "replace"), settings.AUTH_TOKEN.encode()
+def _look_up(text: str, key: bytes) -> _Identified | None:
+    """The token with this text, by the database; it is remembered for a second, or until it ends."""
+    asked = time.monotonic()
+    row: Any = ApiToken.objects.authenticate(text)
+    if row is None and bootstrap.is_text(text):
+        bootstrap.ensure(actor=bootstrap.FIRST_USE)
+        row = ApiToken.objects.authenticate(text)
+    if row is None or not bootstrap.admits(row, text):
+        return None
+    if row.use_is_old:
+        row.note_use()
+    caller = Caller(row.name, frozenset(row.scopes), f"token:{row.pk}")
+    found = _Identified(caller, _networks(row))
+    left = min(recent.SECONDS, row.time_left.total_seconds()) if row.time_left else recent.SECONDS
+    recent.tokens.put(key, found, asked + left)
+    return found
+
+
+def _networks(row: ApiToken) -> list[Network] | None:
+    """Who may use a token. A list that cannot be read, as SQL may have written it, lets nobody in."""
+    try:
+        return addresses.read_networks(row.allow_from) if row.allow_from else None
+    except ValueError as error:
+        log.error("the allow list of a token cannot be read", token=row.begins_with, error=str(error))
+        return []
+
+
+def _may_call_from(found: _Identified, address: str) -> bool:
+    if found.networks is None or addresses.is_within(address, found.networks):
+        return True
+    log.warning(
+        "a token was refused outside its allow list",
+        name=found.caller.name,
+        key=found.caller.key,
+        address=address,
     )
+    return False

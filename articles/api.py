@@ -20,6 +20,7 @@ from articles.schemas import (
     ArticleList,
     EmbeddingState,
     FullArticle,
+    SavedArticle,
     SlugInPath,
     VersionInPath,
     VersionList,
@@ -29,6 +30,8 @@ from articles.schemas import (
 type EmbeddingOf = Callable[[Sequence[Article]], Mapping[int, EmbeddingState]]
 type EmbeddingOfNew = Callable[[Article], EmbeddingState]
 type Auth = Callable[[HttpRequest], Any]
+type MayRead = Callable[[HttpRequest], bool]
+type Reply = Callable[[HttpRequest, HttpResponse, Article], SavedArticle]
 
 # Counting goes no further than this: people page through hundreds, not millions.
 COUNT_LIMIT = 10_000
@@ -42,32 +45,45 @@ IfNoneMatch = Annotated[
 
 
 def build_router(
-    embedding_of: EmbeddingOf, embedding_of_new: EmbeddingOfNew, *, read: Auth, write: Auth
+    embedding_of: EmbeddingOf, embedding_of_new: EmbeddingOfNew, *, read: Auth, write: Auth, may_read: MayRead
 ) -> Router:
     """The routes below /articles. `embedding_of` answers the state of each article by its id, `embedding_of_new` that
-    of one just made; `read` and `write` admit callers, who have a `name`."""
+    of one just made; `read` and `write` admit callers, who have a `name`; to a writer who may not read, no answer
+    quotes the article."""
     router = Router(tags=["articles"])
-    _add_creation(router, embedding_of_new, write)
+    _add_creation(router, _replying(embedding_of_new, may_read), write)
     _add_list(router, embedding_of, read)
     _add_export(router, read)
-    _add_single(router, embedding_of, read, write)
-    _add_versions(router, embedding_of, read, write)
+    reply = _replying(lambda row: embedding_of([row])[row.pk], may_read)
+    _add_reading(router, reply, read)
+    _add_writing(router, reply, write)
+    _add_versions(router, read)
+    _add_restoring(router, reply, write)
     return router
 
 
-def _add_creation(router: Router, embedding_of_new: EmbeddingOfNew, write: Auth) -> None:
-    @router.post("", response={201: FullArticle}, auth=write, summary="Save a new article")
+def _replying(state_of: EmbeddingOfNew, may_read: MayRead) -> Reply:
+    """What answers with an article and its tag: the whole of it, or for a caller who may not read, its key facts."""
+
+    def reply(request: HttpRequest, response: HttpResponse, row: Article) -> SavedArticle:
+        response["ETag"] = etags.etag(row.version_number, row.updated_at)
+        return replies.full(row, state_of(row)) if may_read(request) else replies.written(row)
+
+    return reply
+
+
+def _add_creation(router: Router, reply: Reply, write: Auth) -> None:
+    @router.post("", response={201: SavedArticle}, auth=write, summary="Save a new article")
     def create_article(
         request: HttpRequest, response: HttpResponse, article: schemas.NewArticle
-    ) -> Status[FullArticle]:
+    ) -> Status[SavedArticle]:
         row = Article(**article.model_dump())
         try:
             row.save(author=_author(request))
         except SlugTaken as error:
             raise HttpError(409, str(error)) from error
         response["Location"] = f"{request.path}/{quote(row.slug)}"
-        response["ETag"] = etags.etag(row.version_number, row.updated_at)
-        return Status(201, replies.full(row, embedding_of_new(row)))
+        return Status(201, reply(request, response, row))
 
 
 def _add_list(router: Router, embedding_of: EmbeddingOf, read: Auth) -> None:
@@ -93,38 +109,40 @@ def _add_export(router: Router, read: Auth) -> None:
         return StreamingHttpResponse(jsonl_lines(), content_type="application/jsonl")
 
 
-def _add_single(router: Router, embedding_of: EmbeddingOf, read: Auth, write: Auth) -> None:
+def _add_reading(router: Router, reply: Reply, read: Auth) -> None:
     @router.get("/{slug}", response={200: FullArticle, 304: None}, auth=read, summary="Read an article")
     def read_article(
         request: HttpRequest, response: HttpResponse, slug: SlugInPath, if_none_match: IfNoneMatch = None
-    ) -> FullArticle | HttpResponse:
+    ) -> SavedArticle | HttpResponse:
         row = article_or_404(slug)
         tag = etags.etag(row.version_number, row.updated_at)
         if etags.is_known(if_none_match, tag):
             return HttpResponse(status=304, headers={"ETag": tag})
-        return _answer(row, response, embedding_of)
+        return reply(request, response, row)
 
-    @router.put("/{slug}", response=FullArticle, auth=write, summary="Replace an article")
+
+def _add_writing(router: Router, reply: Reply, write: Auth) -> None:
+    @router.put("/{slug}", response=SavedArticle, auth=write, summary="Replace an article")
     def replace_article(
         request: HttpRequest,
         response: HttpResponse,
         slug: SlugInPath,
         article: schemas.WholeArticle,
         if_match: IfMatch = None,
-    ) -> FullArticle:
+    ) -> SavedArticle:
         row = _change(request, slug, if_match, article.model_dump())
-        return _answer(row, response, embedding_of)
+        return reply(request, response, row)
 
-    @router.patch("/{slug}", response=FullArticle, auth=write, summary="Change some fields of an article")
+    @router.patch("/{slug}", response=SavedArticle, auth=write, summary="Change some fields of an article")
     def patch_article(
         request: HttpRequest,
         response: HttpResponse,
         slug: SlugInPath,
         article: schemas.ArticlePatch,
         if_match: IfMatch = None,
-    ) -> FullArticle:
+    ) -> SavedArticle:
         row = _change(request, slug, if_match, article.model_dump(exclude_unset=True))
-        return _answer(row, response, embedding_of)
+        return reply(request, response, row)
 
     @router.delete("/{slug}", response={204: None}, auth=write, summary="Delete an article and its versions")
     def delete_article(request: HttpRequest, slug: SlugInPath, if_match: IfMatch = None) -> Status[None]:
@@ -133,7 +151,7 @@ def _add_single(router: Router, embedding_of: EmbeddingOf, read: Auth, write: Au
         return Status(204, None)
 
 
-def _add_versions(router: Router, embedding_of: EmbeddingOf, read: Auth, write: Auth) -> None:
+def _add_versions(router: Router, read: Auth) -> None:
     @router.get("/{slug}/versions", response=VersionList, auth=read, summary="List an article's versions")
     def list_versions(request: HttpRequest, slug: SlugInPath, page: Query[schemas.Page]) -> VersionList:
         article = article_or_404(slug)
@@ -153,9 +171,11 @@ def _add_versions(router: Router, embedding_of: EmbeddingOf, read: Auth, write: 
         except ArticleVersion.DoesNotExist as error:
             raise _no_version(slug, number) from error
 
+
+def _add_restoring(router: Router, reply: Reply, write: Auth) -> None:
     @router.post(
         "/{slug}/versions/{number}/restore",
-        response=FullArticle,
+        response=SavedArticle,
         auth=write,
         summary="Make a version's text the current one",
     )
@@ -165,19 +185,14 @@ def _add_versions(router: Router, embedding_of: EmbeddingOf, read: Auth, write: 
         slug: SlugInPath,
         number: VersionInPath,
         if_match: IfMatch = None,
-    ) -> FullArticle:
+    ) -> SavedArticle:
         with transaction.atomic():
             row = _locked(slug, if_match)
             try:
                 row.restore(number, author=_author(request))
             except ArticleVersion.DoesNotExist as error:
                 raise _no_version(slug, number) from error
-        return _answer(row, response, embedding_of)
-
-
-def _answer(row: Article, response: HttpResponse, embedding_of: EmbeddingOf) -> FullArticle:
-    response["ETag"] = etags.etag(row.version_number, row.updated_at)
-    return replies.full(row, embedding_of([row])[row.pk])
+        return reply(request, response, row)
 
 
 def _change(request: HttpRequest, slug: str, if_match: str | None, fields: dict[str, Any]) -> Article:

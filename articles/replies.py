@@ -1,7 +1,7 @@
 """Articles and versions as the API answers them."""
 
 from articles.models import Article, ArticleVersion
-from articles.schemas import ArticleSummary, EmbeddingState, FullArticle, VersionSummary
+from articles.schemas import ArticleSummary, EmbeddingState, FullArticle, VersionSummary, WrittenArticle
 
 
 def summary(article: Article, embedding: EmbeddingState) -> ArticleSummary:
@@ -20,6 +20,16 @@ def summary(article: Article, embedding: EmbeddingState) -> ArticleSummary:
 def full(article: Article, embedding: EmbeddingState) -> FullArticle:
     """An article by itself."""
     return {**summary(article, embedding), "content": article.content}
+
+
+def written(article: Article) -> WrittenArticle:
+    """An article for those who may write and not read."""
+    return {
+        "slug": article.slug,
+        "version_number": article.version_number,
+        "created_at": article.created_at,
+        "updated_at": article.updated_at,
+    }
 
 
 def version_summary(version: ArticleVersion) -> VersionSummary:

@@ -166,6 +166,18 @@ class FullArticle(ArticleSummary):
     content: str
 
 
+class WrittenArticle(TypedDict):
+    """What a write is answered with where the token lacks the scope `read`: nothing of the article's text."""
+
+    slug: str
+    version_number: int
+    created_at: datetime
+    updated_at: datetime
+
+
+type SavedArticle = FullArticle | WrittenArticle
+
+
 class ArticleList(TypedDict):
     """A part of all articles, the newest first. `total` stops counting where `total_is_exact` is false."""
 

@@ -5,8 +5,9 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import NinjaAPI, Swagger
 from ninja.openapi.schema import OpenAPISchema
+from ninja.operation import Operation
 
-from access.auth import Bearer
+from access.auth import Bearer, may_read
 from access.models import Scope
 from articles import api as articles_api
 from articles.schemas import ANY_JSON, COMPONENTS
@@ -19,7 +20,8 @@ from queueops.explain import embedding_states, state_of_new
 
 DESCRIPTION = """Articles are saved at once and become searchable by meaning moments later.
 
-Send a token with each request: `Authorization: Bearer TOKEN`. Errors are problem documents (RFC 9457)."""
+Send a token with each request: `Authorization: Bearer TOKEN`. Each operation names the scope that it wants; `write`
+does not include `read`. Errors are problem documents (RFC 9457)."""
 
 _PROBLEM = {
     "type": "object",
@@ -58,11 +60,26 @@ _WITH_CONDITION = {412: "The article has changed since"}
 _ON_CREATE = {409: "Another article has the slug"}
 
 
+class _Document(OpenAPISchema):
+    """Ninja's description with the scope that each operation wants, which ninja leaves out."""
+
+    def operation_security(self, operation: Operation) -> list[dict[str, Any]] | None:
+        found = super().operation_security(operation)
+        for named, auth in zip(found or [], operation.auth_callbacks, strict=True):
+            if isinstance(auth, Bearer):
+                named[Bearer.__name__] = [auth.scope]
+        return found
+
+
 class Api(NinjaAPI):
     """Ninja's API with problem documents in its description."""
 
-    def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
-        schema = super().get_openapi_schema(**options)
+    def get_openapi_schema(
+        self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
+    ) -> OpenAPISchema:
+        schema = _Document(
+            self, self.get_root_path(path_params or {}) if path_prefix is None else path_prefix
+        )
         schema["components"]["schemas"] |= COMPONENTS | {"Problem": _PROBLEM}
         schema["components"] = _with_references(schema["components"])
         for path, operations in schema["paths"].items():
@@ -113,10 +130,11 @@ def build_api() -> Api:
     )
     problems.add_handlers(api)
     api.add_router(
-        "/articles", articles_api.build_router(embedding_states, state_of_new, read=read, write=write)
+        "/articles",
+        articles_api.build_router(embedding_states, state_of_new, read=read, write=write, may_read=may_read),
     )
     api.add_router("/articles", queue_api.build_router(read=read))
-    api.add_router("/queue", queue_rest.build_router(ops=ops))
+    api.add_router("/queue", queue_rest.build_router(ops=ops, may_read=may_read))
     api.add_router("/search", search_api.build_router(read=read))
     return api
 

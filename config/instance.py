@@ -2,11 +2,17 @@
 
 import os
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 
-def kept_secret(path: Path, prefix: str = "") -> str:
+def random_text() -> str:
+    """A secret that nobody can guess."""
+    return secrets.token_urlsafe(48)
+
+
+def kept_secret(path: Path, make: Callable[[], str] = random_text) -> str:
     """The secret in this file; made, readable by its owner alone, when there is none yet."""
     try:
         return path.read_text().strip()
@@ -15,7 +21,7 @@ def kept_secret(path: Path, prefix: str = "") -> str:
     made = path.with_name(f"{path.name}.{os.getpid()}")
     made.unlink(missing_ok=True)  # of a process that was killed and had our number
     with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(prefix + secrets.token_urlsafe(48) + "\n")
+        file.write(make() + "\n")
         give_to_owner(file.fileno(), path.parent)
     try:
         os.link(made, path)  # two processes that start together must agree: the first link wins

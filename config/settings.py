@@ -11,6 +11,7 @@ from redis import ConnectionPool
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from access import token_text
 from config import env, logs, pooling, public_site
 from config.instance import kept_secret
 from config.stack import accounts, paths
@@ -26,7 +27,9 @@ DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).expanduser().resolv
 DEBUG = env.flag("DEBUG", False)
 RUN_AS = env.text("RUN_AS", accounts.DEFAULT)
 SECRET_KEY = env.secret("SECRET_KEY") or kept_secret(DATA_DIR / "secret_key")
-AUTH_TOKEN = env.secret("AUTH_TOKEN") or kept_secret(DATA_DIR / "auth_token", prefix="vp_")
+_given_token = env.secret("AUTH_TOKEN")
+AUTH_TOKEN_FILE = None if _given_token else DATA_DIR / "auth_token"
+AUTH_TOKEN = _given_token or kept_secret(DATA_DIR / "auth_token", token_text.make)
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.integer("PORT", 8000, 1, 65535)
 WEB_PROCESSES = env.integer("WEB_PROCESSES", 2, 1, 64)
@@ -41,6 +44,16 @@ PUBLIC_SEARCH = env.flag("PUBLIC_SEARCH", True)
 API_RATE_LIMIT = env.integer(
     "API_RATE_LIMIT", 6000, 0, 10_000_000, "requests a minute for one token, 0: none"
 )
+API_TOKEN_DAYS = env.integer("API_TOKEN_DAYS", 365, 0, 36_500, "days until a new token ends, 0: never")
+# What a person must be allowed to do in the admin to give a token this scope: all that the scope does.
+API_SCOPE_PERMISSIONS = {
+    "read": ["articles.view_article", "articles.view_articleversion"],
+    "write": ["articles.add_article", "articles.change_article", "articles.delete_article"],
+    "ops": [
+        *[f"queueops.{act}_task" for act in ("view", "change", "delete", "requeue", "cancel")],
+        *[f"queueops.change_{name}" for name in ("queuestate", "worker")],
+    ],
+}
 PUBLIC_RATE_LIMIT = env.integer(
     "PUBLIC_RATE_LIMIT", 300, 0, 10_000_000, "requests a minute for one address, 0: none"
 )
@@ -232,6 +245,9 @@ SECURE_CSP = {
     "object-src": ["'none'"],
     "base-uri": ["'none'"],
 }
+
+# In the session, that is on the server: a message in a cookie would travel through every proxy's log.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 # A request that went well is no news, and finding out who sent it costs more than much of the rest.
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False

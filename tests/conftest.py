@@ -4,6 +4,7 @@ import pytest
 from _pytest.nodeid import coerce_node_id
 from django.core.cache import cache
 
+from access import recent
 from embeddings.providers import registry
 from queueops import explain, installed, modes
 
@@ -14,11 +15,13 @@ def forgetful_process():
     modes.forget()
     explain.forget()
     registry.forget()
+    recent.tokens.forget()
     yield
     installed.forget()
     modes.forget()
     explain.forget()
     registry.forget()
+    recent.tokens.forget()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What happens once in the life of an installation: an admin login is made, a first corpus imported."""
+"""What happens once in the life of an installation: an admin login and a token are made, a first corpus imported."""
 
 import os
 import secrets
@@ -12,6 +12,8 @@ from django.db.backends.postgresql.base import DatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
+from access import bootstrap
+from access.models import ApiToken
 from config.instance import give_path
 from queueops import installed
 
@@ -24,6 +26,13 @@ class Login(NamedTuple):
 
     name: str
     password: str | None
+
+
+class Token(NamedTuple):
+    """AUTH_TOKEN: whether this run made its row, and whether it was revoked or has expired."""
+
+    is_new: bool
+    has_ended: bool
 
 
 def pending_migrations() -> list[list[str]]:
@@ -70,6 +79,12 @@ def ensure_login() -> Login | None:
     give_path(login_file())
     users.create_superuser(made.name, password=made.password)
     return made
+
+
+def ensure_token() -> Token:
+    """Makes the row of AUTH_TOKEN where there is none; one that was revoked stays off."""
+    is_new = bootstrap.ensure(actor="first start")
+    return Token(is_new, ApiToken.objects.authenticate(settings.AUTH_TOKEN) is None)
 
 
 def release_connections() -> None:

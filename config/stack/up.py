@@ -28,14 +28,13 @@ def up(*, first_import: bool) -> None:
     lock = DataLock(settings.DATA_DIR)
     locked = lock.acquire(public_url())
     try:
-        account = take_account(
-            report
-        )  # not before the lock is ours: the files of a running server stay as they are
+        # not before the lock is ours: the files of a running server stay as they are
+        account = take_account(report)
         demand_free_ports()
         leash = Leash(locked, partial(launcher, 0, account, members.to_run_python()))
         with Supervisor(report, leash) as supervisor:
-            login = start(supervisor)
-            report.say(welcome(login))
+            login, token = start(supervisor)
+            report.say(welcome(login, token))
             if first_import:
                 import_corpus(supervisor)
             supervisor.watch()
@@ -87,7 +86,7 @@ def demand_free_ports() -> None:
         members.demand_free(members.LOOPBACK, settings.LOCAL_EMBEDDER_PORT, "LOCAL_EMBEDDER_PORT")
 
 
-def start(supervisor: Supervisor) -> firststart.Login | None:
+def start(supervisor: Supervisor) -> tuple[firststart.Login | None, firststart.Token]:
     """Starts the servers, brings the database up to date and starts everything that uses it."""
     servers, embedder, web = members.servers(), members.embedder(), members.web()
     for service in [*servers, *embedder]:
@@ -95,7 +94,7 @@ def start(supervisor: Supervisor) -> firststart.Login | None:
     supervisor.await_ready(servers, SECONDS_TO_START)
     members.demand_broker()
     give_up_root(members.account(), [*servers, *embedder, web])  # root made the roles; nobody else may
-    login = prepare_database(supervisor)
+    made = prepare_database(supervisor)
     supervisor.launch(web)
     supervisor.await_ready([*embedder, web], SECONDS_TO_START)
     if firststart.has_queue():
@@ -104,10 +103,10 @@ def start(supervisor: Supervisor) -> firststart.Login | None:
         )  # last: on a small machine they would slow down the others' start
     else:
         supervisor.report.say(f"no workers: {installed.NOT_INSTALLED}; then start this again")
-    return login
+    return made
 
 
-def prepare_database(supervisor: Supervisor) -> firststart.Login | None:
+def prepare_database(supervisor: Supervisor) -> tuple[firststart.Login | None, firststart.Token]:
     """Migrates it if it is behind, and makes what the first start makes."""
     try:
         connection.ensure_connection()
@@ -117,7 +116,7 @@ def prepare_database(supervisor: Supervisor) -> firststart.Login | None:
         for words in firststart.pending_migrations():
             supervisor.run(members.manage("migrate", "migrate", "--no-input", *words))
         spaces.ensure_first()
-        return firststart.ensure_login()
+        return firststart.ensure_login(), firststart.ensure_token()
     finally:
         firststart.release_connections()
 
@@ -127,7 +126,7 @@ def public_url() -> str:
     return f"http://{members.reachable(settings.HOST)}:{settings.PORT}"
 
 
-def welcome(login: firststart.Login | None) -> str:
+def welcome(login: firststart.Login | None, token: firststart.Token) -> str:
     """Address, login and token, and where they are kept."""
     kept = firststart.login_file()
     if login is None:
@@ -139,6 +138,16 @@ def welcome(login: firststart.Login | None) -> str:
     return f"""
 Vectorpress is up at {public_url()}
 admin   {public_url()}/admin/   {admin}
-API     {public_url()}/api/docs   token {settings.AUTH_TOKEN}
+API     {public_url()}/api/docs   token {token_in_words(token)}
 stop    Ctrl-C
 """
+
+
+def token_in_words(token: firststart.Token) -> str:
+    """The token in the run that made it; afterwards where it is."""
+    place = settings.AUTH_TOKEN_FILE or "the environment (AUTH_TOKEN)"
+    if token.has_ended:
+        return f"in {place} is revoked or expired; ./dev manage create_token makes another"
+    if token.is_new and settings.AUTH_TOKEN_FILE:
+        return f"{settings.AUTH_TOKEN} (shown this once, kept in {place})"
+    return f"in {place}"

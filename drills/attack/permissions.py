@@ -123,7 +123,69 @@ def _fingerprint(target: Target) -> list[tuple[Any, ...]]:
     ]
 
 
+def staff(target: Target) -> list[str]:
+    """Staff without permissions, and staff who may only look, at every list with every action that an admin has."""
+    got = []
+    with target.signed_in() as admin:
+        lists = {path: _actions(admin.get(path).text) for path in _lists(admin)}
+    if sum(map(len, lists.values())) < 3:
+        raise RuntimeError("the admin's lists have too few actions")
+    for name, codenames in {"nobody": "-", "onlooker": "view_"}.items():
+        _make_person(target, name, codenames)
+        with target.client() as client:
+            target.try_password(client, name, _PASSWORD)
+            before = _fingerprint(target)
+            for path, actions in lists.items():
+                got += [f"{name} at {path}: {said}" for said in _act(client, path, actions)]
+            got += [f"{name} changed rows"] if _fingerprint(target) != before else []
+    return got
+
+
+_PASSWORD = "a password of the drill, 1 of 2"
+_PERSON = """
+from django.contrib.auth.models import Permission, User
+made = User.objects.create_user({name!r}, password={password!r}, is_staff=True)
+made.user_permissions.set(Permission.objects.filter(codename__startswith={codenames!r}))
+"""
+
+
+def _make_person(target: Target, name: str, codenames: str) -> None:
+    program = _PERSON.format(name=name, password=_PASSWORD, codenames=codenames)
+    done = target.manage("shell", "-c", program)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+
+
+def _lists(admin: httpx.Client) -> list[str]:
+    links = re.findall(r'href="(/admin/[a-z_]+/[a-z_]+/)"', admin.get("/admin/").text)
+    return sorted(set(links))
+
+
+def _actions(page: str) -> list[str]:
+    select = re.search(r'<select[^>]*name="action".*?</select>', page, re.DOTALL)
+    return re.findall(r'value="(\w+)"', select[0]) if select else []
+
+
+def _act(client: httpx.Client, path: str, actions: list[str]) -> list[str]:
+    """Every action at the first rows, and an add, a change and a delete; what was let through."""
+    fields = {
+        "csrfmiddlewaretoken": client.cookies["csrftoken"],
+        "_selected_action": ["1", "2"],
+        "select_across": "0",
+    }
+    tries = [
+        (path, {**fields, "action": action, "confirmed": "yes", "reason": "drill"}) for action in actions
+    ]
+    tries += [(f"{path}{page}", {**fields, "post": "yes"}) for page in ("add/", "1/change/", "1/delete/")]
+    got = []
+    for address, data in tries:
+        status = client.post(address, data=data, headers={"Referer": str(client.base_url)}).status_code
+        got += [f"a POST to {address} answered {status}"] if status >= 500 else []
+    return got
+
+
 ATTACKS: dict[str, Callable[[Target], list[str]]] = {
     "every operation with every set of scopes": matrix,
     "every page by GET": walk,
+    "staff without the permission, at every action": staff,
 }

@@ -9,7 +9,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from embeddings.models import Space
 from queueops import unreachable
-from queueops.checks import configuration, schema
+from queueops.checks import added, configuration, schema
 from queueops.checks.finding import Finding, Verdict, fail, ok, warn, worst
 
 # iterative scans, which filtered searches need; and fixes of the index's vacuum since
@@ -42,7 +42,7 @@ def check() -> Iterator[Finding]:
     yield _role(role, is_super)
     yield _pgvector(vector)
     yield _connections(most - reserved, open_now)
-    for step in (_migrations, schema.check, _space):
+    for step in (_migrations, schema.check, _space, added.check):
         found = list(step())
         yield from found
         if worst(found) is Verdict.FAIL:  # what comes next would only say the same in other words

@@ -9,10 +9,11 @@ from ninja import Router
 from queueops.rest import acting, reading, switching
 
 
-def build_router(*, ops: Callable[[HttpRequest], Any]) -> Router:
-    """The routes below /queue. `ops` admits callers, who have a `name`: the audit log has it."""
+def build_router(*, ops: Callable[[HttpRequest], Any], may_read: Callable[[HttpRequest], bool]) -> Router:
+    """The routes below /queue. `ops` admits callers, who have a `name`: the audit log has it. To a caller who may not
+    read articles, no answer quotes one."""
     router = Router(tags=["queue"], auth=ops)
-    reading.add_routes(router)
+    reading.add_routes(router, may_read)
     acting.add_routes(router)
     switching.add_routes(router)
     return router

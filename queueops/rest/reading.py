@@ -1,5 +1,7 @@
 """What operators read over HTTP: the queue as a whole, its tasks page by page, one task's story, and operations."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +19,7 @@ from queueops.story import Story
 from queueops.tasklists import Page
 
 
-def add_routes(router: Router) -> None:
+def add_routes(router: Router, may_read: Callable[[HttpRequest], bool]) -> None:
     """GET /queue and below."""
 
     @router.get("", response=answers.QueueSnapshot, summary="How the queue stands, and whether that is well")
@@ -31,9 +33,10 @@ def add_routes(router: Router) -> None:
     @router.get("/tasks/{task_id}", response=Story, summary="A task's whole story, and why it is not running")
     def read_task(request: HttpRequest, task_id: TaskInPath) -> Story:
         try:
-            return story.of(task_id)
+            found = story.of(task_id)
         except Task.DoesNotExist as error:
             raise no_task(task_id) from error
+        return found if may_read(request) else _without_title(found)
 
     @router.get("/operations", response=answers.OperationPage, summary="List acts on tasks, the newest first")
     def list_operations(request: HttpRequest, asked: Query[OperationsAsked]) -> answers.OperationPage:
@@ -45,6 +48,11 @@ def add_routes(router: Router) -> None:
     @router.get("/operations/{operation_id}", response=answers.OperationView, summary="Read an operation")
     def read_operation(request: HttpRequest, operation_id: UUID) -> answers.OperationView:
         return answers.told(operation_or_404(operation_id))
+
+
+def _without_title(found: Story) -> Story:
+    """The story for those who may not read articles: its slug names the article."""
+    return replace(found, article=replace(found.article, title=""))
 
 
 def _after(operation_id: UUID | None) -> Any:

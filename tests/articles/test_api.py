@@ -1,6 +1,7 @@
 """Articles over HTTP, as a client sees them."""
 
 import json
+import re
 from urllib.parse import unquote
 
 import pytest
@@ -44,7 +45,9 @@ def test_a_post_costs_few_queries(api):
     api.post("/articles", {"title": "Warm"})
     with CaptureQueriesContext(connection) as queries:
         body(api.post("/articles", {"title": "Test", "content": "Test content"}), 201)
-    statements = [query["sql"].split()[0] for query in queries if "SAVEPOINT" not in query["sql"]]
+    statements = [
+        query["sql"].split()[0] for query in queries if not re.search("SAVEPOINT|api_tokens", query["sql"])
+    ]
     # article with its free slug and its version; task
     assert statements == ["WITH", "INSERT"]
 
@@ -137,7 +140,7 @@ def test_a_list_costs_three_queries_however_long_it_is(api):
         body(api.post("/articles", {"title": f"Title {number}"}), 201)
     with CaptureQueriesContext(connection) as queries:
         body(api.get("/articles"))
-    assert len(queries) == 3
+    assert len([query for query in queries if "api_tokens" not in query["sql"]]) == 3
 
 
 def test_counting_stops_at_its_limit(api, article, monkeypatch):

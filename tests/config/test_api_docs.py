@@ -7,6 +7,8 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.test import Client
 
+from access.models import Scope
+
 
 @pytest.fixture
 def document():
@@ -32,7 +34,8 @@ def test_every_operation_declares_its_problems_and_wants_a_token(document):
             declared = operation["responses"]
             assert {"400", "401", "403", "422", "429", "503"} <= declared.keys(), (method, path)
             assert declared["401"]["content"].keys() == {"application/problem+json"}
-            assert operation["security"] == [{"Bearer": []}]
+            wanted = operation["security"]
+            assert wanted in [[{"Bearer": [scope]}] for scope in Scope.values], (method, path)
 
 
 def test_bounds_are_told(document):

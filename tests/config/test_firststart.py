@@ -6,7 +6,10 @@ import pytest
 from django.contrib.auth import authenticate, get_user_model
 from django.test import override_settings
 
-from config.stack.firststart import FirstImport, Login, ensure_login, login_file
+from access import lifecycle, token_text
+from access.bootstrap import row
+from config.stack.firststart import FirstImport, Login, Token, ensure_login, ensure_token, login_file
+from config.stack.up import token_in_words
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +38,36 @@ def test_a_database_with_an_admin_of_its_own_is_left_alone() -> None:
     get_user_model()._default_manager.create_superuser("somebody", password="a long enough password")
     assert ensure_login() is None
     assert not login_file().exists()
+
+
+@pytest.fixture
+def kept(settings, tmp_path: Path) -> Path:
+    settings.AUTH_TOKEN, settings.AUTH_TOKEN_FILE = token_text.make(), tmp_path / "auth_token"
+    return tmp_path / "auth_token"
+
+
+@pytest.mark.django_db
+def test_the_token_is_shown_in_the_run_that_made_its_row_and_afterwards_where_it_is(kept, settings) -> None:
+    first, later = ensure_token(), ensure_token()
+    assert (first, later) == (Token(True, False), Token(False, False))
+    assert token_in_words(first) == f"{settings.AUTH_TOKEN} (shown this once, kept in {kept})"
+    assert token_in_words(later) == f"in {kept}"
+
+
+@pytest.mark.django_db
+def test_a_token_from_the_environment_is_never_shown(settings) -> None:
+    settings.AUTH_TOKEN_FILE = None
+    for _ in range(2):
+        assert token_in_words(ensure_token()) == "in the environment (AUTH_TOKEN)"
+
+
+@pytest.mark.django_db
+def test_a_start_says_that_the_token_was_revoked_and_makes_no_other(kept) -> None:
+    ensure_token()
+    bootstrap_row = row()
+    assert bootstrap_row
+    lifecycle.revoke(bootstrap_row, actor="ada")
+    assert "is revoked or expired" in token_in_words(ensure_token())
 
 
 def test_an_empty_installation_wants_the_first_corpus_and_one_with_articles_does_not(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A setting that cannot be used stops the start with one sentence; secrets are not repeated in it."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -129,3 +130,8 @@ def test_djangos_own_checks_find_nothing_to_warn_of_behind_https(tmp_path):
 def test_a_secret_made_here_is_long_enough_for_djangos_own_checks(tmp_path):
     assert start_with(tmp_path, SECRET_KEY="", AUTH_TOKEN="").returncode == 0
     assert len((tmp_path / "secret_key").read_text().strip()) >= 50
+
+
+def test_a_token_made_here_has_the_form_of_every_other_token(tmp_path):
+    assert start_with(tmp_path, SECRET_KEY="", AUTH_TOKEN="").returncode == 0
+    assert re.fullmatch(r"vp_[0-9a-f]{8}_[\w-]{43}\n", (tmp_path / "auth_token").read_text())

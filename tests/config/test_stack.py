@@ -50,7 +50,8 @@ def test_the_first_start_prints_address_login_and_token_and_keeps_them_private(
     password = re.search(r"admin, password (\S+) \(shown this once", stack.output)
     assert password
     assert f"http://127.0.0.1:{stack.port}/admin/" in stack.output
-    assert (data_dir / "auth_token").read_text().strip() in stack.output
+    token = (data_dir / "auth_token").read_text().strip()
+    assert f"token {token} (shown this once, kept in {data_dir / 'auth_token'})" in stack.output
     assert (data_dir / "admin_login").read_text() == f"admin\n{password[1]}\n"
     for secret in ("admin_login", "auth_token", "secret_key"):
         assert (data_dir / secret).stat().st_mode & 0o777 == 0o600
@@ -156,6 +157,8 @@ def test_a_killed_supervisor_leaves_nothing_running_and_the_next_has_all_data(tm
     assert (code, successor.processes()) == (0, {})
     assert seconds < SECONDS_TO_STOP
     assert (tmp_path / "admin_login").read_text().split()[1] not in successor.output
+    assert f"token in {tmp_path / 'auth_token'}" in successor.output
+    assert (tmp_path / "auth_token").read_text().strip() not in successor.output
 
 
 def test_a_bad_setting_stops_the_start_with_one_sentence(tmp_path: Path) -> None:

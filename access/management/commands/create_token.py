@@ -1,17 +1,14 @@
-"""manage.py create_token NAME --scope read --scope write: makes an API token and prints it, once."""
+"""manage.py create_token NAME --scope read --expires 90d: makes an API token and prints it, once."""
 
 import json
 from argparse import ArgumentParser
-from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.db.models.expressions import Combinable
-from django.db.models.functions import Now
+from django.core.management.base import BaseCommand
 
-from access.models import ApiToken, Scope
-
-_MAX_DAYS = 36_500
+from access import addresses, ending, lifecycle
+from access.management import options as shared
+from access.models import Scope, check_name
 
 
 class Command(BaseCommand):
@@ -25,27 +22,40 @@ class Command(BaseCommand):
             choices=Scope.values,
             help="what the token may do; give it once for each scope (default: read)",
         )
-        parser.add_argument("--expires-days", type=int, metavar="N", help="end the token after N days")
+        parser.add_argument(
+            "--expires",
+            metavar="WHEN",
+            help="90d (also m, h, w), 2030-12-31 or never (default: after API_TOKEN_DAYS)",
+        )
+        parser.add_argument(
+            "--allow-from",
+            default="",
+            metavar="NETWORKS",
+            help="addresses and networks that may use it, parted by commas: 10.0.0.0/8,203.0.113.9 (default: all)",
+        )
+        shared.add_actor(parser)
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *_: Any, **options: Any) -> None:
         name = options["name"].strip()
-        if not 1 <= len(name) <= ApiToken.NAME_LENGTH or not name.isprintable():
-            raise CommandError(f"the name must be 1 to {ApiToken.NAME_LENGTH} printable characters")
-        scopes = sorted(set(options["scope"] or [Scope.READ.value]))
-        row, text = ApiToken.objects.issue(name, scopes, _in_days(options["expires_days"]))
+        shared.understood(check_name, name)
+        expires = options["expires"]
+        networks = shared.understood(addresses.read_networks, options["allow_from"].split(","))
+        row, text = lifecycle.issue(
+            name,
+            sorted(set(options["scope"] or [Scope.READ.value])),
+            actor=shared.actor(options),
+            expires_at=shared.understood(ending.read_expires, expires) if expires else ending.by_default(),
+            allow_from=[str(network) for network in networks],
+        )
         if options["json"]:
             ends = row.expires_at and row.expires_at.isoformat()
-            self.stdout.write(json.dumps({"name": name, "token": text, "scopes": scopes, "expires_at": ends}))
+            told = {"name": name, "token": text, "scopes": row.scopes, "allow_from": row.allow_from}
+            self.stdout.write(json.dumps(told | {"expires_at": ends}))
             return
-        ends = f"until {row.expires_at:%Y-%m-%d %H:%M} UTC" if row.expires_at else "until it is revoked"
+        places = f" from {', '.join(row.allow_from)}" if row.allow_from else ""
+        ends = f"until {shared.moment(row.expires_at, 'it is revoked')}"
         self.stdout.write(text)
-        self.stderr.write(f"The token '{name}' may {', '.join(scopes)} {ends}. It is not shown again.")
-
-
-def _in_days(days: int | None) -> Combinable | None:
-    if days is None:
-        return None
-    if not 1 <= days <= _MAX_DAYS:
-        raise CommandError(f"--expires-days is {days}; it may be 1 to {_MAX_DAYS:,}")
-    return Now() + timedelta(days=days)
+        self.stderr.write(
+            f"The token '{name}' may {', '.join(row.scopes)}{places} {ends}. It is not shown again."
+        )

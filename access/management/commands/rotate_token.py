@@ -1,0 +1,102 @@
+"""manage.py rotate_token PREFIX: makes the successor of an API token and prints it, once."""
+
+import json
+from argparse import ArgumentParser
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Now
+
+from access import bootstrap, ending, lifecycle
+from access.kept_token import replace_private
+from access.management import options as shared
+from access.models import ApiToken
+
+
+class Command(BaseCommand):
+    help = (
+        "Makes a token with the same name, scopes and allow list, and prints it, this once. The old one ends after the "
+        "overlap. Where it is AUTH_TOKEN, the file in DATA_DIR gets the new one."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        shared.add_token(parser)
+        parser.add_argument(
+            "--overlap",
+            default="24h",
+            metavar="TIME",
+            help="how long the old one goes on: 24h, 7d, 0 (default: 24h)",
+        )
+        parser.add_argument(
+            "--expires",
+            metavar="WHEN",
+            help="the end of the new one (default: as long a life as the old one had)",
+        )
+        shared.add_actor(parser)
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        overlap = shared.understood(ending.read_overlap, options["overlap"])
+        given = options["expires"] and shared.understood(ending.read_expires, options["expires"])
+        old = shared.the_token(options["prefix"])
+        try:
+            new, text = lifecycle.rotate(
+                old,
+                actor=shared.actor(options),
+                overlap=overlap,
+                expires_at=given if options["expires"] else _same_life(old),
+                keep=_keeper(old),
+            )
+        except lifecycle.TokenEnded as error:
+            raise CommandError(shared.visible(str(error))) from None
+        except OSError as error:
+            raise CommandError(f"{error}; nothing was changed") from None
+        old.refresh_from_db()
+        self._tell(old, new, text, as_json=options["json"])
+
+    def _tell(self, old: ApiToken, new: ApiToken, text: str, *, as_json: bool) -> None:
+        ends = old.expires_at and old.expires_at.isoformat()
+        if as_json:
+            self.stdout.write(json.dumps({"token": text, "prefix": new.prefix, "old_ends_at": ends}))
+        else:
+            self.stdout.write(text)
+        self.stderr.write(
+            f"It is not shown again. {shared.visible(str(old))} ends at {shared.moment(old.expires_at, '')}."
+        )
+        if _is_ours(old) and settings.AUTH_TOKEN_FILE:
+            self.stderr.write(
+                f"It was written to {settings.AUTH_TOKEN_FILE}, which is read at the next start."
+            )
+        elif _is_ours(old):
+            self.stderr.write("Set AUTH_TOKEN to it wherever Vectorpress runs, and restart, before then.")
+
+
+def _is_ours(token: ApiToken) -> bool:
+    """Whether it is the token that AUTH_TOKEN holds here."""
+    own = bootstrap.row()
+    return own is not None and own.pk == token.pk
+
+
+def _keeper(token: ApiToken) -> Callable[[str], None] | None:
+    """Where the successor is to be written. Raises CommandError for an AUTH_TOKEN of another installation."""
+    if _is_ours(token):
+        return partial(replace_private, settings.AUTH_TOKEN_FILE) if settings.AUTH_TOKEN_FILE else None
+    if token.bootstrap_line:
+        raise CommandError(
+            f"{token} is not the AUTH_TOKEN that this process has, so its successor would not be accepted; run this "
+            "where it is set, or end it with revoke_token"
+        )
+    return None
+
+
+def _same_life(token: ApiToken) -> datetime | Combinable | None:
+    """A successor lives as long as its predecessor was to live; without end where that had none."""
+    if token.expires_at is None:
+        return None
+    life: timedelta = token.expires_at - token.created_at
+    return Now() + max(life, timedelta(minutes=1))

@@ -1,0 +1,26 @@
+"""What happens to API tokens goes into the audit log of the queue, where the queue is installed."""
+
+from typing import Any
+
+from access.models import ApiToken
+from queueops import installed
+from queueops.models import AuditLog
+
+
+def token_changed(token: ApiToken, act: str, actor: str, reason: str = "", **_: Any) -> None:
+    """Listens to access.signals.token_changed; the row tells the token by its prefix and never holds its secret."""
+    if not installed.is_there():
+        return
+    about = {
+        "token": token.prefix,
+        "name": token.name,
+        "scopes": list(token.scopes),
+        "allow_from": list(token.allow_from),
+        "expires_at": token.expires_at.isoformat() if token.expires_at else None,
+    }
+    AuditLog.objects.create(
+        category="operator",
+        actor=actor[: AuditLog._meta.get_field("actor").max_length],
+        message=f"API token {act}",
+        metadata={"reason": reason, "scope": about},
+    )

@@ -1,0 +1,21 @@
+"""Checks of what the queue does not know, put in by whoever assembles the site; asked with those of the database."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from queueops.checks.finding import Finding
+
+type Check = Callable[[], Iterable[Finding]]
+
+_checks: list[Check] = []
+
+
+def add(check: Check) -> None:
+    """Asks this one, too."""
+    if check not in _checks:
+        _checks.append(check)
+
+
+def check() -> Iterator[Finding]:
+    """What all of them find."""
+    for each in _checks:
+        yield from each()

@@ -1,0 +1,42 @@
+"""`embed_check database` warns of tokens before they end."""
+
+from datetime import timedelta
+
+import pytest
+from django.db.models.functions import Now
+
+from access.models import ApiToken
+from queueops.checks import database
+from queueops.checks.finding import Verdict
+from tests.factories import make_token
+
+pytestmark = pytest.mark.django_db
+
+
+def finding():
+    [found] = [found for found in database.check() if found.check == "tokens"]
+    return found
+
+
+def test_a_token_that_ends_soon_is_named():
+    row, text = make_token(expires_at=Now() + timedelta(days=13))
+    found = finding()
+    assert found.verdict is Verdict.WARN
+    assert f"vp_{row.prefix}_… on" in found.says
+    assert text[12:] not in found.says
+
+
+def test_of_many_the_first_ones_are_named():
+    for _ in range(7):
+        make_token(expires_at=Now() + timedelta(days=1))
+    assert finding().says.count("vp_") == 5
+    assert finding().says.endswith("and more")
+
+
+def test_tokens_that_go_on_or_have_ended_are_well():
+    make_token(expires_at=Now() + timedelta(days=15))
+    make_token(expires_at=Now())
+    make_token(expires_at=Now() + timedelta(days=1), revoked_at=Now())
+    make_token()
+    assert finding().verdict is Verdict.OK
+    assert ApiToken.objects.count() == 4
