@@ -1,9 +1,17 @@
-"""People and groups in the admin's own look; and no list of messages, since the tasks are the truth."""
+"""People and groups in the admin's own look; and no list of messages, since the tasks are the truth.
+
+Nobody gives what they do not hold: who may change people, but is not a superuser, hands on their own permissions and no
+others, and changes nobody who holds more.
+"""
+
+from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
+from django.db.models import ManyToManyField, Q, QuerySet
+from django.http import HttpRequest
 from django_dramatiq.models import Task as Message
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -13,14 +21,74 @@ for model in (User, Group, Message):
     admin.site.unregister(model)
 
 
+def held_by(person: User) -> QuerySet[Permission]:
+    """The permissions that a person may hand on: all of a superuser's, else their own and their groups'."""
+    if person.is_superuser:
+        return Permission.objects.all()
+    return Permission.objects.filter(Q(user=person) | Q(group__user=person)).distinct()
+
+
+def beyond(person: User) -> QuerySet[Permission]:
+    """The permissions that a person does not hold."""
+    return Permission.objects.exclude(pk__in=held_by(person).values("pk"))
+
+
+class _WithinOwnRights:
+    """Offers permissions and groups within the person's own; a crafted form meets the same choices."""
+
+    def formfield_for_manytomany(
+        self, db_field: ManyToManyField[Any, Any], request: HttpRequest | None = None, **options: Any
+    ) -> Any:
+        person = cast(User, cast(HttpRequest, request).user)
+        if db_field.remote_field.model is Permission:
+            options["queryset"] = held_by(person).select_related("content_type")
+        elif db_field.remote_field.model is Group and not person.is_superuser:
+            options["queryset"] = Group.objects.exclude(permissions__in=beyond(person))
+        return cast(Any, super()).formfield_for_manytomany(db_field, request, **options)
+
+
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin[User], ModelAdmin):
+class UserAdmin(_WithinOwnRights, DjangoUserAdmin[User], ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_fullwidth = True
 
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Only a superuser makes another."""
+        own = super().get_readonly_fields(request, obj)
+        return own if cast(User, request.user).is_superuser else (*own, "is_superuser")
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Of somebody who holds more, a person could take the password, and with it the rest."""
+        return super().has_change_permission(request, obj) and _holds_no_more(obj, cast(User, request.user))
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and _holds_no_more(obj, cast(User, request.user))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Deleting several at once asks for the permission on each."""
+        found, counts, needed, protected = super().get_deleted_objects(objs, request)
+        if any(not self.has_delete_permission(request, person) for person in objs):
+            needed = {*needed, "user"}
+        return found, counts, needed, protected
+
+
+def _holds_no_more(other: User | None, person: User) -> bool:
+    if other is None or person.is_superuser or other == person:
+        return True
+    return not other.is_superuser and not held_by(other).filter(pk__in=beyond(person).values("pk")).exists()
+
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(_WithinOwnRights, DjangoGroupAdmin, ModelAdmin):
     list_fullwidth = True
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        """A group that holds more than the person does would lose it by a save."""
+        allowed: bool = super().has_change_permission(request, obj)
+        return allowed and (obj is None or not _holds_beyond(obj, cast(User, request.user)))
+
+
+def _holds_beyond(group: Group, person: User) -> bool:
+    return group.permissions.filter(pk__in=beyond(person).values("pk")).exists()

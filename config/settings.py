@@ -109,10 +109,11 @@ OPENAI_BASE_URL = env.http_url("OPENAI_BASE_URL", "https://api.openai.com/v1")
 if EMBEDDING_PROVIDER == "openai" and not OPENAI_API_KEY and OPENAI_BASE_URL == "https://api.openai.com/v1":
     raise env.refuse("OPENAI_API_KEY", "", "a key, unless OPENAI_BASE_URL names a server that needs none")
 OLLAMA_BASE_URL = env.http_url("OLLAMA_BASE_URL", "http://localhost:11434")
-LOCAL_EMBEDDER_PORT = env.integer(
-    "LOCAL_EMBEDDER_PORT", PORT + 10_000 if PORT <= 55_535 else PORT - 10_000, 1, 65535
-)
-LOCAL_EMBEDDER_URL = f"http://127.0.0.1:{LOCAL_EMBEDDER_PORT}/v1"
+LOCAL_EMBEDDER_SOCKET = paths.embedder_socket(paths.socket_dir(DATA_DIR))
+LOCAL_EMBEDDER_PORT = env.integer("LOCAL_EMBEDDER_PORT", 0, 0, 65535, "0: a Unix socket instead of a port")
+LOCAL_EMBEDDER_SECRET = env.secret("LOCAL_EMBEDDER_SECRET")
+if LOCAL_EMBEDDER_PORT and not LOCAL_EMBEDDER_SECRET:
+    LOCAL_EMBEDDER_SECRET = kept_secret(DATA_DIR / "embedder_secret")
 
 # --- the queue: what happens next (milliseconds where the name's documents say so) ------------------------
 EMBEDDING_QUEUE_ENABLED = env.flag("EMBEDDING_QUEUE_ENABLED", True)

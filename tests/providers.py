@@ -1,5 +1,6 @@
 """Starts providers as real processes for tests: the fault-injecting fake one and the local embedder."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,25 +9,39 @@ from typing import Any, Self
 
 import httpx
 
+from embeddings.embedder import proof
+from embeddings.providers.endpoint import Endpoint
+
 _ROOT = Path(__file__).resolve().parent.parent
 _STOP_SECONDS = 5.0
+EMBEDDER_SECRET = "only-for-tests-" + "s" * 32
 
 
 class ProviderProcess:
-    """A module run with `python -m`, on a free port; `url` is its address without a path, `http` a client to it."""
+    """A module run with `python -m`; `url` is its address without a path, `http` a client to it.
 
-    def __init__(self, module: str, *options: str) -> None:
+    It takes a free port, or listens on the Unix socket `socket`; `secret` is what it and its clients know."""
+
+    def __init__(self, module: str, *options: str, socket: Path | None = None, secret: str = "") -> None:
+        where = ["--socket", str(socket)] if socket else ["--port", "0"]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", module, "--port", "0", *options],
+            [sys.executable, "-m", module, *where, *options],
             stdout=subprocess.PIPE,
             text=True,
             cwd=_ROOT,
+            env=os.environ | ({"LOCAL_EMBEDDER_SECRET": secret} if secret else {}),
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line.startswith("listening on "), f"{module} did not start: it said {line!r}"
-        self.url = line.removeprefix("listening on ").strip()
-        self.http = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
+        self.said = line.removeprefix("listening on ").strip()
+        self.url = "http://localhost" if socket else self.said
+        self.endpoint = Endpoint(f"{self.url}/v1", str(socket or ""), secret)
+        transport = httpx.HTTPTransport(uds=str(socket)) if socket else None
+        headers = {"Authorization": f"Bearer {proof.token(secret)}"} if secret else {}
+        self.http = httpx.Client(
+            base_url=self.url, timeout=20, trust_env=False, transport=transport, headers=headers
+        )
 
     def stop(self) -> int:
         """Ends the process politely, if it still runs; its exit code."""
@@ -91,9 +106,9 @@ def refusal_to_start(module: str, *options: str) -> str:
     return ended.stderr
 
 
-def local_embedder(*options: str) -> ProviderProcess:
-    """The local embedder with its real model."""
-    return ProviderProcess("embeddings.embedder", *options)
+def local_embedder(*options: str, socket: Path | None = None, secret: str = "") -> ProviderProcess:
+    """The local embedder with its real model, on a Unix socket, or on a port where a secret is given."""
+    return ProviderProcess("embeddings.embedder", *options, socket=socket, secret=secret)
 
 
 def _options(settings: dict[str, Any]) -> list[str]:

@@ -1,16 +1,20 @@
-"""What lies beside a backup and says what is in it: without it a file is no backup, since nobody has read it back."""
+"""The manifest beside a backup: an archive without one has not been read back, so it is refused."""
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
+from config.backups import files, manifest_fields
+from config.backups.files import Stamp
+from config.backups.manifest_fields import FORMAT, QUEUE, WHOLE
 from config.backups.problems import BackupError
 from config.stack.firststart import write_private
 
-FORMAT = 1
-WHOLE, QUEUE = "whole", "queue"
+__all__ = ["FORMAT", "QUEUE", "WHOLE", "Manifest", "beside", "digest", "read"]
+MAX_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -33,50 +37,58 @@ class Manifest:
         return sum(self.rows.values())
 
     def write(self, archive: Path) -> None:
-        """Puts it beside the archive, readable by its owner alone; it appears whole or not at all."""
+        """Puts it beside the archive, readable by its owner alone; it appears whole or not at all. Raises BackupError
+        where it could not be read again."""
         place = beside(archive)
+        fields = asdict(self)
+        manifest_fields.check(fields, archive, place)
         partial = place.with_name(place.name + ".partial")
-        write_private(partial, json.dumps(asdict(self), indent=2) + "\n")
+        write_private(partial, json.dumps(fields, indent=2) + "\n")
         partial.replace(place)
 
 
 def beside(archive: Path) -> Path:
-    """Where the manifest of an archive lies."""
+    """The path of the manifest of an archive."""
     return archive.with_name(archive.name + ".json")
 
 
-def digest(archive: Path) -> str:
-    """SHA-256 of the file, in hexadecimal."""
-    with archive.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def digest(file: FileIO) -> str:
+    """SHA-256 of an open file from its beginning, in hexadecimal."""
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read(archive: Path) -> Manifest:
-    """The manifest of an archive that is just as it was written. Raises BackupError."""
-    manifest = _parsed(archive)
-    size = archive.stat().st_size
-    if size != manifest.bytes or digest(archive) != manifest.sha256:
-        raise BackupError(
-            f"{archive} is not as it was written: it has {size:,} bytes, and its manifest speaks of {manifest.bytes:,} "
-            "with another checksum; take another backup"
-        )
-    return manifest
+    """The manifest of an archive, which is as it was written. Raises BackupError."""
+    return checked(archive)[0]
+
+
+def checked(archive: Path) -> tuple[Manifest, Stamp]:
+    """The manifest of an archive and the stamp of the file that fits it. Raises BackupError where the manifest is
+    missing or invalid, or where the archive has changed since it was written."""
+    with files.opened(archive) as file:
+        manifest = _parsed(archive)
+        stamp = files.stamp(file)
+        if (size := stamp.size) != manifest.bytes or digest(file) != manifest.sha256:
+            raise BackupError(
+                f"{archive} is not as it was written: it has {size:,} bytes, and its manifest speaks of "
+                f"{manifest.bytes:,} with another checksum; take another backup"
+            )
+    return manifest, stamp
 
 
 def _parsed(archive: Path) -> Manifest:
     place = beside(archive)
-    if not archive.is_file():
-        raise BackupError(f"there is no file {archive}")
-    if not place.is_file():
+    if not place.exists(follow_symlinks=False):
         raise BackupError(
             f"{archive} has no manifest ({place.name}): it was not finished, or not made by manage.py backup"
         )
+    with files.opened(place) as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise BackupError(f"{place} is larger than {MAX_BYTES:,} bytes, so it is not a manifest")
     try:
-        given: dict[str, Any] = json.loads(place.read_text())
-        if given.get("format") != FORMAT:
-            raise BackupError(
-                f"{place} is of format {given.get('format')}, and this version reads format {FORMAT}"
-            )
-        return Manifest(**{field.name: given[field.name] for field in fields(Manifest)})
-    except (ValueError, KeyError, AttributeError) as error:
-        raise BackupError(f"{place} cannot be read as a manifest; take another backup") from error
+        given: Any = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise BackupError(f"{place} cannot be read as a manifest: it is not valid JSON") from error
+    return Manifest(**manifest_fields.check(given, archive, place))

@@ -1,22 +1,31 @@
-"""Finds pg_dump, pg_restore and psql that fit a server: Postgres' programs refuse one that is newer than they are."""
+"""Finds and runs pg_dump and pg_restore that fit a server: Postgres' programs refuse one that is newer than they are.
+
+Archives reach them as an open file, so no path of one is a word of a command line.
+"""
 
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import suppress
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from django.conf import settings
 
-from config.backups.problems import BackupError
+from config.backups.problems import BackupError, printable
 from config.stack.binaries import postgres_bin_dir
 from config.stack.processes import StackError
 
-_NEEDED = ("pg_dump", "pg_restore", "psql")
+_NEEDED = ("pg_dump", "pg_restore")
+_DUMP = ("--format=custom", "--no-owner", "--no-privileges", "--no-password", "--no-sync", "--verbose")
+_RESTORE = ("--format=custom", "--file=-", "--no-owner", "--no-privileges", "--no-comments")
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
+_PIPE = 1024 * 1024
+_OUR_MESSAGES = {"LC_ALL": "C"}  # progress and errors are found by pg_dump's English words
 
 
 class Programs(NamedTuple):
@@ -28,6 +37,66 @@ class Programs(NamedTuple):
     def path(self, name: str) -> str:
         return str(self.folder / name)
 
+    def dump(
+        self,
+        archive: FileIO,
+        *words: str,
+        environment: Mapping[str, str],
+        tell: Callable[[str], None],
+    ) -> None:
+        """Writes an archive of pg_dump's custom format to an open file. `tell` hears the name of each table. Raises
+        BackupError."""
+        number = archive.fileno()
+        with subprocess.Popen(
+            # to its output it would append the archive's contents once more, in place of updating them
+            [self.path("pg_dump"), *_DUMP, f"--file=/dev/fd/{number}", *words],
+            env=os.environ | environment | _OUR_MESSAGES,
+            pass_fds=[number],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+        ) as process:
+            assert process.stderr
+            said = ""
+            for line in process.stderr:
+                said = line if "error:" in line else said
+                if "dumping contents of table" in line:
+                    tell(line.strip().rpartition(".")[2].strip('"'))
+        if process.returncode:
+            reason = printable(said) or f"it exited with {process.returncode}"
+            raise BackupError(f"pg_dump did not finish: {reason}")
+
+    @contextmanager
+    def section(self, archive: FileIO, name: str, *words: str) -> Iterator[IO[bytes]]:
+        """What pg_restore writes for a section of an archive: pre-data, data or post-data. Raises BackupError where it
+        cannot be read to its end."""
+        archive.seek(0)
+        with (
+            tempfile.TemporaryFile() as said,
+            subprocess.Popen(
+                [self.path("pg_restore"), *_RESTORE, f"--section={name}", *words],
+                env=os.environ | _OUR_MESSAGES,
+                stdin=archive,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                bufsize=_PIPE,
+            ) as process,
+        ):
+            assert process.stdout
+            try:
+                yield process.stdout
+            except BaseException:
+                process.kill()
+                raise
+            process.stdout.close()
+            if process.wait():
+                said.seek(0)
+                reason = printable(said.read(2_000).decode(errors="replace"))
+                raise BackupError(
+                    f"the archive cannot be read: {reason or f'pg_restore exited with {process.returncode}'}"
+                )
+
 
 def for_server(major: int) -> Programs:
     """The programs nearest to a server of this major version, none of them older. Raises BackupError."""
@@ -37,7 +106,7 @@ def for_server(major: int) -> Programs:
         return min(fitting, key=lambda programs: programs.major)
     have = f"those found are of {max(programs.major for programs in found)}" if found else "none were found"
     raise BackupError(
-        f"the server is Postgres {major}, and a backup needs pg_dump, pg_restore and psql of {major} or newer, "
+        f"the server is Postgres {major}, and a backup needs pg_dump and pg_restore of {major} or newer, "
         f"but {have}: install Postgres' client programs, or set POSTGRES_BIN_DIR to their folder"
     )
 

@@ -16,6 +16,7 @@ WHERE c.relkind IN ('r', 'p') AND c.relnamespace = current_schema()::regnamespac
 ORDER BY c.relname
 """
 _MIGRATIONS: LiteralString = "SELECT app, max(name) FROM django_migrations GROUP BY app"
+_IDENTITY = "SELECT current_schema(), rolname, rolsuper FROM pg_roles WHERE rolname = current_user"
 _PARAMETERS = (
     "dbname",
     "host",
@@ -60,6 +61,13 @@ class Server:
         }
 
 
+def identity(session: psycopg.Connection) -> tuple[str | None, str, bool]:
+    """The schema in which tables are made, the role of the session, and whether that is a superuser."""
+    found = session.execute(_IDENTITY).fetchone()
+    assert found
+    return found[0], found[1], found[2]
+
+
 def queue_tables() -> list[str]:
     """The tables of the queue, whether they are in the database or not."""
     return sorted(model._meta.db_table for model in apps.get_app_config("queueops").get_models())
@@ -70,11 +78,12 @@ def tables(session: psycopg.Connection) -> list[str]:
     return [name for (name,) in session.execute(_TABLES)]
 
 
-def count(session: psycopg.Connection, names: Iterable[str]) -> dict[str, int]:
-    """How many rows each table has."""
+def count(session: psycopg.Connection, names: Iterable[str], schema: str = "") -> dict[str, int]:
+    """How many rows each table has, of a schema or where the session finds it."""
     rows = {}
     for name in names:
-        found = session.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(name))).fetchone()
+        table = sql.Identifier(schema, name) if schema else sql.Identifier(name)
+        found = session.execute(sql.SQL("SELECT count(*) FROM {}").format(table)).fetchone()
         rows[name] = found[0] if found else 0
     return rows
 

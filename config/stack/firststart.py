@@ -116,7 +116,9 @@ class FirstImport:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Writes a file that its owner alone may read, from its first moment on."""
+    """Writes a file that its owner alone may read, from its first moment on. A link of that name is replaced, and never
+    followed."""
     path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
         file.write(text)

@@ -14,6 +14,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from config.stack import accounts, capabilities, paths
+from config.stack.embedder import EmbedderService, answers
 from config.stack.postgres import PostgresServer
 from config.stack.processes import Account, Process, StackError
 from config.stack.service import Service
@@ -51,7 +52,9 @@ def embedder() -> list[Service]:
         return []
     process = manage("embedder", "serve_embedder")
     process.stop_signal = signal.SIGKILL  # it holds nothing, and is stopped after those who ask it
-    return [HttpService(process, LOOPBACK, settings.LOCAL_EMBEDDER_PORT)]
+    if settings.LOCAL_EMBEDDER_PORT:
+        return [HttpService(process, LOOPBACK, settings.LOCAL_EMBEDDER_PORT)]
+    return [EmbedderService(process, settings.DATA_DIR)]
 
 
 def workers() -> Service:
@@ -149,15 +152,7 @@ class HttpService(Service):
 
     def ready(self) -> bool:
         """Whether it gives any HTTP answer."""
-        connection = http.client.HTTPConnection(*self.address, timeout=2)
-        try:
-            connection.request("GET", "/health")
-            connection.getresponse()
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
-        return True
+        return answers(http.client.HTTPConnection(*self.address, timeout=2))
 
 
 def reachable(host: str) -> str:

@@ -87,3 +87,8 @@ def valkey_url(sockets: Path) -> str:
 def valkey_socket(sockets: Path) -> Path:
     """The socket of the Valkey that listens in this folder."""
     return sockets / "valkey.sock"
+
+
+def embedder_socket(sockets: Path) -> Path:
+    """The socket of the local embedder that listens in this folder."""
+    return sockets / "embedder.sock"

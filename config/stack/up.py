@@ -82,7 +82,7 @@ def give_up_root(account: Account | None, services: Iterable[Service]) -> None:
 def demand_free_ports() -> None:
     """Refuses to start where another program listens on a port of ours."""
     members.demand_free(settings.HOST, settings.PORT, "PORT")
-    if settings.EMBEDDING_PROVIDER == "local":
+    if settings.EMBEDDING_PROVIDER == "local" and settings.LOCAL_EMBEDDER_PORT:
         members.demand_free(members.LOOPBACK, settings.LOCAL_EMBEDDER_PORT, "LOCAL_EMBEDDER_PORT")
 
 

@@ -1,6 +1,7 @@
 """`python -m embeddings.embedder`: the local embedder without Django: less to load, less memory."""
 
 import argparse
+import os
 import sys
 
 from embeddings.embedder import command
@@ -13,6 +14,7 @@ def _say(line: str) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m embeddings.embedder", description=__doc__)
-    command.add_options(parser, port=None)
+    command.add_options(parser, usual=None)
     options = parser.parse_args()
-    sys.exit(command.run(options.port, options.threads, _say))
+    secret = os.environ.get("LOCAL_EMBEDDER_SECRET", "")
+    sys.exit(command.run(options.socket, options.port, secret, options.threads, _say))

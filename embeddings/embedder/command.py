@@ -1,26 +1,45 @@
 """The local embedder's options, for `manage.py serve_embedder` and `python -m embeddings.embedder` alike."""
 
 import argparse
-import os
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
-from embeddings.embedder import server
+from embeddings.embedder import listening, proof, serving
+from embeddings.embedder.listening import CannotListen
 from embeddings.embedder.model import ModelMissing
 
 
-def add_options(parser: argparse.ArgumentParser, port: int | None) -> None:
-    """Adds the options; `port` is the default port, None where the caller has to choose."""
-    parser.add_argument("--port", type=int, default=port, required=port is None, help="0 takes a free one")
+def add_options(parser: argparse.ArgumentParser, usual: str | None) -> None:
+    """Adds the options; `usual` says where it listens without any, None where the caller has to choose."""
+    where = parser.add_mutually_exclusive_group(required=usual is None)
+    place = f" (default: {usual})" if usual else ""
+    where.add_argument(
+        "--socket", type=Path, metavar="PATH", help=f"listen on this Unix socket, in a private folder{place}"
+    )
+    where.add_argument(
+        "--port", type=int, metavar="N", help="listen on a port of loopback instead; 0 takes a free one"
+    )
     parser.add_argument("--threads", type=int, help="runs at a time (default: the cores, at most 8)")
 
 
-def run(port: int, threads: int | None, announce: Callable[[str], object]) -> str:
-    """Serves until a signal ends the process; returns only when it could not start: the sentence that says why."""
+def run(
+    socket: Path | None, port: int | None, secret: str, threads: int | None, announce: Callable[[str], object]
+) -> str:
+    """Serves on `socket` or on `port` until a signal ends the process; returns only when it could not start: the
+    sentence that says why. `secret` is needed for a port."""
     try:
-        server.serve(port, threads, announce)
-    except ModelMissing as error:
+        listen = partial(listening.on_socket, socket) if socket else _port(port or 0, secret)
+        serving.serve(listen, threads, announce)
+    except (ModelMissing, CannotListen) as error:
         return str(error)
-    except OverflowError:
-        return f"--port is {port}; it may be 0 to 65535."
-    except OSError as error:
-        return f"The embedder cannot listen on {server.LOOPBACK}:{port}: {os.strerror(error.errno or 0)}."
+
+
+def _port(port: int, secret: str) -> Callable[[], listening.Listening]:
+    if len(secret) < proof.MIN_SECRET_LENGTH:
+        raise CannotListen(
+            "A port can be reached by every account of this machine, so it needs a secret of at least "
+            f"{proof.MIN_SECRET_LENGTH} characters: set LOCAL_EMBEDDER_SECRET, or start manage.py serve_embedder with "
+            "LOCAL_EMBEDDER_PORT set, which keeps one in DATA_DIR. Web and workers need the same settings."
+        )
+    return partial(listening.on_port, port, secret)

@@ -9,6 +9,9 @@ MAX_HEAD = 64 * 1024
 MAX_BODY = 64 * 1024 * 1024
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"\r\ncontent-length:"
+_ORIGIN = b"\r\norigin:"
+_HOST = b"\r\nhost:"
+_LOOPBACK = (b"127.0.0.1", b"localhost")
 
 
 class Unreadable(ValueError):
@@ -70,7 +73,18 @@ class Reader:
         if len(line) != 3:
             raise Unreadable(400, "The request line cannot be read.")
         starts = end + len(_HEAD_END)
-        return _Head(line[0], line[1].partition("?")[0], starts, starts + _body_length(head.lower()))
+        lowered = head.lower()
+        _check_source(lowered)
+        return _Head(line[0], line[1].partition("?")[0], starts, starts + _body_length(lowered))
+
+
+def _check_source(head: bytes) -> None:
+    """Refuses what a web page sends, and what is for another host, by `head` in lower case."""
+    host = head.partition(_HOST)[2].partition(b"\r\n")[0].strip().partition(b":")[0]
+    if _ORIGIN in head or (host and host not in _LOOPBACK):
+        raise Unreadable(
+            403, "Only programs of this machine are answered: no Origin, and Host 127.0.0.1 or localhost."
+        )
 
 
 def _body_length(head: bytes) -> int:

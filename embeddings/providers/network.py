@@ -5,12 +5,15 @@ import math
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
 import httpcore
 import httpx
+
+from embeddings.providers import peers, unix_sockets
+from embeddings.providers.endpoint import Endpoint
 
 # By the monotonic clock. Threads share the connections; each has its own end.
 _ends: ContextVar[float] = ContextVar("ends", default=math.inf)
@@ -28,9 +31,12 @@ def until(ends: float) -> Iterator[None]:
 
 
 class Transport(httpx.HTTPTransport):
-    """httpx's transport, whose own timeouts begin anew with every byte that comes, on connections that know the end."""
+    """httpx's transport, whose own timeouts restart with every byte that comes, on connections that know the end.
 
-    def __init__(self, limits: httpx.Limits) -> None:
+    `endpoint` says whether to connect to a Unix socket, and what a server must prove first.
+    """
+
+    def __init__(self, limits: httpx.Limits, endpoint: Endpoint) -> None:
         tls = httpx.create_ssl_context(trust_env=False)
         super().__init__(verify=tls)
         self._pool = httpcore.ConnectionPool(  # httpx has no option for a backend
@@ -38,13 +44,15 @@ class Transport(httpx.HTTPTransport):
             max_connections=limits.max_connections,
             max_keepalive_connections=limits.max_keepalive_connections,
             keepalive_expiry=limits.keepalive_expiry,
-            network_backend=_Backend(),
+            network_backend=_Backend(endpoint.secret),
+            uds=endpoint.socket or None,
         )
 
 
 class _Backend(httpcore.NetworkBackend):
-    def __init__(self) -> None:
+    def __init__(self, secret: str) -> None:
         self._sockets = httpcore.SyncBackend()
+        self._secret = secret
 
     def connect_tcp(
         self,
@@ -58,10 +66,28 @@ class _Backend(httpcore.NetworkBackend):
         for address in _addresses(host, port):  # given the name, each of them would get the whole time
             try:
                 left = _left(timeout, httpcore.ConnectTimeout)
-                return _Stream(self._sockets.connect_tcp(address, port, left, local_address, socket_options))
+                connected = self._sockets.connect_tcp(address, port, left, local_address, socket_options)
+                return self._proven(_Stream(connected), f"{address}:{port}", timeout)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         raise failure
+
+    def connect_unix_socket(
+        self,
+        path: str,
+        timeout: float | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        stream = _Stream(unix_sockets.connect(path, _countdown(timeout)))
+        with _closed_on_error(stream):
+            peers.check_owner(stream.get_extra_info("socket"), path)
+        return stream
+
+    def _proven(self, stream: "_Stream", address: str, timeout: float | None) -> httpcore.NetworkStream:
+        if self._secret:
+            with _closed_on_error(stream):
+                peers.check_proof(stream, address, self._secret, _countdown(timeout))
+        return stream
 
 
 class _Stream(httpcore.NetworkStream):
@@ -96,12 +122,41 @@ class _Stream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
+@contextlib.contextmanager
+def _closed_on_error(stream: _Stream) -> Iterator[None]:
+    """Closes a connection that is not to be used; what breaks in the block counts as not connected."""
+    try:
+        yield
+    except (httpcore.ReadError, httpcore.WriteError) as error:
+        stream.close()
+        raise httpcore.ConnectError(str(error)) from error
+    except httpcore.TimeoutException as error:
+        stream.close()
+        raise httpcore.ConnectTimeout(str(error)) from error
+    except BaseException:
+        stream.close()
+        raise
+
+
 def _addresses(host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise httpcore.ConnectError(str(error)) from error
     return [str(address[0]) for *_, address in found]
+
+
+def _countdown(timeout: float | None) -> Callable[[], float]:
+    """The seconds until the end or until `timeout` from now, whichever is sooner; raises ConnectTimeout after it."""
+    ends = math.inf if timeout is None else time.monotonic() + timeout
+
+    def left() -> float:
+        rest = ends - time.monotonic()
+        if rest <= 0:
+            raise httpcore.ConnectTimeout("the time for connecting is over")
+        return _left(rest, httpcore.ConnectTimeout)
+
+    return left
 
 
 def _left(timeout: float | None, late: type[httpcore.TimeoutException]) -> float:

@@ -5,6 +5,7 @@ from typing import Any
 
 from embeddings.providers import replies, transport
 from embeddings.providers.base import Limits, Matrix
+from embeddings.providers.endpoint import Endpoint
 from embeddings.providers.errors import ErrorClass, ProviderError
 
 # https://platform.openai.com/docs/api-reference/embeddings/create: 2,048 inputs and 300,000 tokens a request.
@@ -20,7 +21,7 @@ class OpenAIProvider:
 
     def __init__(
         self,
-        base_url: str,
+        base: Endpoint,
         model: str,
         dimensions: int,
         *,
@@ -29,7 +30,7 @@ class OpenAIProvider:
         ask_dimensions: bool = False,
     ) -> None:
         self.limits = limits
-        self._url = f"{base_url}/embeddings"
+        self._endpoint = base.at("/embeddings")
         self._headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
         self._request: dict[str, Any] = {"model": model, "encoding_format": "base64"}
         if ask_dimensions:
@@ -77,7 +78,7 @@ class OpenAIProvider:
 
     def _post(self, request: dict[str, Any], texts: list[str], ends: float) -> Any:
         return transport.post(
-            self._url,
+            self._endpoint,
             {**request, "input": texts},
             deadline=ends - time.monotonic(),
             headers=self._headers,

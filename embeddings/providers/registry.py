@@ -5,15 +5,17 @@ from collections.abc import Callable
 
 from django.conf import settings
 
+from embeddings.embedder.listening import LOOPBACK
 from embeddings.models import Space
 from embeddings.providers.base import Provider
+from embeddings.providers.endpoint import Endpoint
 from embeddings.providers.ollama import OllamaProvider
 from embeddings.providers.openai import LOCAL_LIMITS, OpenAIProvider
 
 
 def _openai(model: str, dimensions: int) -> Provider:
     return OpenAIProvider(
-        settings.OPENAI_BASE_URL,
+        Endpoint(settings.OPENAI_BASE_URL),
         model,
         dimensions,
         api_key=settings.OPENAI_API_KEY,
@@ -22,11 +24,19 @@ def _openai(model: str, dimensions: int) -> Provider:
 
 
 def _ollama(model: str, dimensions: int) -> Provider:
-    return OllamaProvider(settings.OLLAMA_BASE_URL, model, dimensions)
+    return OllamaProvider(Endpoint(settings.OLLAMA_BASE_URL), model, dimensions)
 
 
 def _local(model: str, dimensions: int) -> Provider:
-    return OpenAIProvider(settings.LOCAL_EMBEDDER_URL, model, dimensions, limits=LOCAL_LIMITS)
+    return OpenAIProvider(_local_endpoint(), model, dimensions, limits=LOCAL_LIMITS)
+
+
+def _local_endpoint() -> Endpoint:
+    """A port of loopback where one is set, the installation's Unix socket otherwise."""
+    if settings.LOCAL_EMBEDDER_PORT:
+        url = f"http://{LOOPBACK}:{settings.LOCAL_EMBEDDER_PORT}/v1"
+        return Endpoint(url, secret=settings.LOCAL_EMBEDDER_SECRET)
+    return Endpoint("http://localhost/v1", socket=str(settings.LOCAL_EMBEDDER_SOCKET))
 
 
 _KINDS: dict[str, Callable[[str, int], Provider]] = {"openai": _openai, "ollama": _ollama, "local": _local}

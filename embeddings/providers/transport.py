@@ -1,4 +1,4 @@
-"""One HTTP client a process, with a deadline for the whole exchange and a bound on the reply's size."""
+"""HTTP to providers, with a deadline for the whole exchange and a bound on the reply's size."""
 
 import atexit
 import contextlib
@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 import orjson
 
-from embeddings.providers import network
+from embeddings.providers import network, peers
+from embeddings.providers.endpoint import Endpoint
 from embeddings.providers.errors import ErrorClass, ProviderError
 
 CONNECT_SECONDS = 3.0
@@ -20,27 +21,28 @@ CONNECT_SECONDS = 3.0
 MAX_REPLY_BYTES = 160 * 1024 * 1024
 _ERROR_BYTES = 64 * 1024
 
-_clients: dict[int, httpx.Client] = {}
+_clients: dict[tuple[int, str, str], httpx.Client] = {}
 
 
-def client() -> httpx.Client:
-    """This process's client; a forked child makes its own. Redirects are refused: URLs come from settings only."""
-    pid = os.getpid()
-    if pid not in _clients:
+def client(endpoint: Endpoint) -> httpx.Client:
+    """This process's client for endpoints of the same kind: one for all addresses, one for each Unix socket, one for
+    each secret. A forked child makes its own. Redirects are refused: URLs come from settings only."""
+    kind = (os.getpid(), endpoint.socket, endpoint.secret)
+    if kind not in _clients:
         limits = httpx.Limits(max_connections=128, max_keepalive_connections=64, keepalive_expiry=30)
-        _clients[pid] = httpx.Client(
-            transport=network.Transport(limits),
+        _clients[kind] = httpx.Client(
+            transport=network.Transport(limits, endpoint),
             # a thousand compressed bytes could become a gigabyte
             headers={"accept-encoding": "identity"},
             follow_redirects=False,
             trust_env=False,
         )
-        atexit.register(_clients[pid].close)
-    return _clients[pid]
+        atexit.register(_clients[kind].close)
+    return _clients[kind]
 
 
 def post(
-    url: str,
+    endpoint: Endpoint,
     payload: dict[str, Any],
     *,
     deadline: float,
@@ -54,48 +56,48 @@ def post(
     """
     ends = time.monotonic() + deadline
     try:
-        return _exchange(url, orjson.dumps(payload), ends, headers or {}, min(most_bytes, MAX_REPLY_BYTES))
+        return _exchange(
+            endpoint, orjson.dumps(payload), ends, headers or {}, min(most_bytes, MAX_REPLY_BYTES)
+        )
     except httpx.ConnectError as error:
-        raise ProviderError(ErrorClass.PROVIDER_DOWN, f"{_where(url)} refuses connections") from error
+        raise ProviderError(ErrorClass.PROVIDER_DOWN, f"{endpoint.where} {_refused(error)}") from error
     except httpx.ConnectTimeout as error:
         raise ProviderError(
-            ErrorClass.PROVIDER_DOWN, f"{_where(url)} did not accept a connection in time"
+            ErrorClass.PROVIDER_DOWN, f"{endpoint.where} did not accept a connection in time"
         ) from error
     except httpx.TimeoutException as error:
-        raise _late(url, deadline) from error
+        raise _late(endpoint.where, deadline) from error
     except httpx.HTTPError as error:
         raise ProviderError(
-            ErrorClass.PROVIDER_LOST, f"the exchange with {_where(url)} broke off ({type(error).__name__})"
+            ErrorClass.PROVIDER_LOST, f"the exchange with {endpoint.where} broke off ({type(error).__name__})"
         ) from error
 
 
-def _exchange(url: str, body: bytes, ends: float, headers: dict[str, str], most_bytes: int) -> Any:
+def _exchange(endpoint: Endpoint, body: bytes, ends: float, headers: dict[str, str], most_bytes: int) -> Any:
     timeout = httpx.Timeout(ends - time.monotonic(), connect=CONNECT_SECONDS)
-    headers = {"content-type": "application/json", **headers}
-    with (
-        network.until(ends),
-        client().stream("POST", url, content=body, headers=headers, timeout=timeout) as reply,
-    ):
+    headers = {"content-type": "application/json", **endpoint.headers, **headers}
+    request = client(endpoint).stream("POST", endpoint.url, content=body, headers=headers, timeout=timeout)
+    with network.until(ends), request as reply:
         if reply.status_code != httpx.codes.OK:
-            raise _refusal(reply)
+            raise _refusal(reply, endpoint.where)
         if encoding := _encoding(reply):
-            raise _unreadable(reply, encoding)
-        raw = _read(reply, most_bytes)
+            raise _unreadable(reply, endpoint.where, encoding)
+        raw = _read(reply, endpoint.where, most_bytes)
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise ProviderError(
-            ErrorClass.TRANSIENT, f"{_where(url)} answered 200 with something that is no JSON"
+            ErrorClass.TRANSIENT, f"{endpoint.where} answered 200 with something that is no JSON"
         ) from error
 
 
-def _refusal(reply: httpx.Response) -> ProviderError:
+def _refusal(reply: httpx.Response, where: str) -> ProviderError:
     encoding = _encoding(reply)
-    body = b"" if encoding else _read(reply, _ERROR_BYTES)
+    body = b"" if encoding else _read(reply, where, _ERROR_BYTES)
     wait = seconds_of(reply.headers.get("retry-after"), reply.headers.get("date"))
-    error = error_of(reply.status_code, wait, body, reply.url.host)
+    error = error_of(reply.status_code, wait, body, where)
     if encoding and error.kind is ErrorClass.INVALID_INPUT:  # unread, it may have said something else
-        return _unreadable(reply, encoding)
+        return _unreadable(reply, where, encoding)
     return error
 
 
@@ -105,32 +107,31 @@ def _encoding(reply: httpx.Response) -> str:
     return "" if encoding == "identity" else encoding
 
 
-def _unreadable(reply: httpx.Response, encoding: str) -> ProviderError:
+def _unreadable(reply: httpx.Response, where: str, encoding: str) -> ProviderError:
     return ProviderError(
         ErrorClass.TRANSIENT,
-        f"{reply.url.host} answered {reply.status_code} encoded as {encoding[:40]!r} although it was asked not to "
+        f"{where} answered {reply.status_code} encoded as {encoding[:40]!r} although it was asked not to "
         "encode: check the server or the proxy before it",
     )
 
 
-def _read(reply: httpx.Response, limit: int) -> bytearray:
+def _read(reply: httpx.Response, where: str, limit: int) -> bytearray:
     raw = bytearray()
     for part in reply.iter_raw():
         raw += part
         if len(raw) > limit:
-            raise ProviderError(
-                ErrorClass.TRANSIENT, f"{reply.url.host} answered with more than {limit:,} bytes"
-            )
+            raise ProviderError(ErrorClass.TRANSIENT, f"{where} answered with more than {limit:,} bytes")
     return raw
 
 
-def _late(url: str, deadline: float) -> ProviderError:
+def _late(where: str, deadline: float) -> ProviderError:
     within = f"within {max(deadline, 0.0):.3g} s"
-    return ProviderError(ErrorClass.TRANSIENT, f"{_where(url)} did not finish its answer {within}")
+    return ProviderError(ErrorClass.TRANSIENT, f"{where} did not finish its answer {within}")
 
 
-def _where(url: str) -> str:
-    return httpx.URL(url).host
+def _refused(error: httpx.ConnectError) -> str:
+    """What there is to say of a connection that was not made, or that is not to be used."""
+    return str(error) if isinstance(error.__cause__, peers.Unreachable) else "refuses connections"
 
 
 # As OpenAI, Ollama, vLLM, Text Embeddings Inference, Mistral, Voyage and Cohere put it: of one text or of all together.

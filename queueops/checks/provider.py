@@ -16,7 +16,8 @@ from queueops.checks.finding import Finding, fail, ok, warn
 _TEXT = "A short text, to see whether the provider answers."
 _PATIENCE_SECONDS = 30.0
 _FIXES = {
-    ErrorClass.PROVIDER_DOWN: "Start it, or correct its address (OLLAMA_BASE_URL, OPENAI_BASE_URL) and model.",
+    ErrorClass.PROVIDER_DOWN: "Start it (the local one: ./dev up, or manage.py serve_embedder), or correct its address "
+    "(OLLAMA_BASE_URL, OPENAI_BASE_URL) and model.",
     ErrorClass.AUTH: "Put the key or the account right: OPENAI_API_KEY, quota, payment.",
     ErrorClass.RATE_LIMITED: "Wait, or set EMBEDDING_REQUESTS_PER_MINUTE below what the provider allows.",
     ErrorClass.INVALID_INPUT: "Check EMBEDDING_MODEL and EMBEDDING_DIMENSIONS: it refuses even a harmless text.",

@@ -91,7 +91,7 @@ def _invalid(index: str) -> Finding:
     if index.startswith(_ANN):
         fix = "Run: manage.py reindex --index-only"
     else:
-        fix = f"Run: REINDEX INDEX CONCURRENTLY {index};"
+        fix = f"Run: REINDEX INDEX CONCURRENTLY {sql.Identifier(index).as_string()};"
     return fail(f"index {index}", "was left half built and answers nothing", fix)
 
 
@@ -163,5 +163,5 @@ def _sequences() -> Iterator[Finding]:
             yield fail(
                 f"sequence {name}.{column}",
                 f"stands at {stands}, and the highest id is {highest}: new rows meet taken ids",
-                f"Run: SELECT setval('{sequence}', {highest});",
+                f"Run: SELECT setval({sql.Literal(sequence).as_string()}, {highest});",
             )

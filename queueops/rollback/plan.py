@@ -1,5 +1,6 @@
 """The rollback plan of this installation: what it is now, and for each way back its commands, price and undo."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from embeddings.models import ArticleEmbedding, Space
 from queueops import modes, snapshot
 from queueops.models import Priority, QueueState, Status, Task
 from queueops.snapshot import COUNT_LIMIT, Snapshot
+
+_MARKS = re.compile(r"[\\`|<>\[\]]")
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ def _migration() -> Way:
 
 def _provider() -> Way:
     space = Space.objects.serving()
-    same = f"{space.model} ({space.dimensions} numbers)" if space else "the same model"
+    same = f"{_code(space.model)} ({space.dimensions} numbers)" if space else "the same model"
     return Way(
         "Provider rollback",
         "The embedding service is unreliable, refuses the key, or gives poor vectors.",
@@ -143,11 +146,11 @@ def _head(now: Snapshot) -> str:
     where = settings.ENVIRONMENT["DATABASE_URL"].value
     tasks = ", ".join(f"{_number(now.tasks[each])} {each}" for each in Status.values)
     vectors = _number(ArticleEmbedding.objects.all()[:COUNT_LIMIT].count())
-    spaces = ", ".join(f"{space} ({space.state})" for space in Space.objects.order_by("id")) or "none"
-    paused = f"paused by {now.changed_by}: {now.reason}" if now.paused else "not paused"
+    spaces = ", ".join(f"{_text(space)} ({space.state})" for space in Space.objects.order_by("id")) or "none"
+    paused = f"paused by {_text(now.changed_by)}: {_text(now.reason)}" if now.paused else "not paused"
     return f"""# Rollback plan
 
-Written {written} for database `{connection.settings_dict["NAME"]}` at `{where or "the embedded server"}`.
+Written {written} for database `{_code(connection.settings_dict["NAME"])}` at `{_code(where or "the embedded server")}`.
 
 | | |
 | --- | --- |
@@ -171,7 +174,7 @@ def _waiting() -> str:
 
 def _settings() -> str:
     rows = [
-        f"| `{name}` | `{reading.value or '(empty)'}` |"
+        f"| `{name}` | `{_code(reading.value or '(empty)')}` |"
         for name, reading in sorted(settings.ENVIRONMENT.items())
         if reading.is_set
     ]
@@ -226,6 +229,21 @@ _END = """## Afterwards
 
 def _shell(commands: Sequence[str]) -> str:
     return "\n".join(["```bash", *commands, "```"])
+
+
+def _one_line(value: object) -> str:
+    """A value of a row or a setting on one line: it adds no command to those that an operator copies."""
+    return "".join(char if char.isprintable() else " " for char in str(value))
+
+
+def _text(value: object) -> str:
+    """The same where Markdown is read: it ends no cell of a table, and begins no code, tag or link."""
+    return _MARKS.sub(r"\\\g<0>", _one_line(value))
+
+
+def _code(value: object) -> str:
+    """The same between backticks, where Markdown knows no escapes but that of a table's cell."""
+    return _one_line(value).replace("`", "'").replace("|", "\\|")
 
 
 def _number(count: int) -> str:

@@ -1,7 +1,9 @@
 """What lives on this machine: tests of processes ask the kernel, not the code that started them."""
 
+import contextlib
 import os
 import socket
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 
@@ -31,6 +33,25 @@ def told(folder: Path) -> bytes:
 def lives(pid: int) -> bool:
     """Whether this process runs; one that only waits to be reaped does not."""
     return bool(told(Path(f"/proc/{pid}")))
+
+
+def listening_ports(pids: Iterable[int]) -> set[int]:
+    """The TCP ports, of whatever address, that these processes listen on (proc(5): net/tcp, state 0A)."""
+    sockets = {name for pid in pids for name in _open_files(pid)}
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
+                found.add(int(fields[1].rpartition(":")[2], 16))
+    return found
+
+
+def _open_files(pid: int) -> Iterator[str]:
+    """What this process has open; nothing more of it once it or a file of it is gone."""
+    with contextlib.suppress(OSError):
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            yield str(link.readlink())
 
 
 def free_port() -> int:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from config.stack import paths
-from tests.config.living import free_port, processes_naming
+from tests.config.living import processes_naming
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +32,6 @@ class Stack:
             | {
                 "DATA_DIR": str(data_dir),
                 "PORT": str(port),
-                "LOCAL_EMBEDDER_PORT": str(free_port()),
                 "WEB_PROCESSES": "1",
                 "EMBEDDING_CONCURRENT_WORKERS": "1",
             }

@@ -1,84 +1,18 @@
 """Backups, with real programs and databases: what they hold, what they refuse, and what a restore leaves alone."""
 
 import json
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
-from articles.models import Article
-from config.backups import making, manifest, programs, restoring, script, server
+from config.backups import making, manifest, programs, replacing, restoring, server
 from config.backups.problems import BackupError
 from config.backups.server import Server
-from embeddings.models import Space
-from queueops.models import AuditLog, Task
-from tests.databases import empty_database
+from tests.config.archives import counts, execute, restored
 
 pytestmark = pytest.mark.django_db
 TABLES = ("articles", "embedding_tasks", "embedding_audit_logs")
-
-
-@pytest.fixture(scope="module")
-def source(django_db_setup, django_db_blocker) -> Iterator[Server]:
-    """The tests' database with a few rows that other sessions see."""
-    with django_db_blocker.unblock():
-        space = Space.objects.first()
-        made = [
-            Article.objects.create(slug=f"backup-{n}", title=f"Ä {n}", content="a\tb\\.\n\\.\nc")
-            for n in range(3)
-        ]
-        Task.objects.filter(article__in=made).delete()
-        Task.objects.bulk_create(Task(article=article, space=space, slug=article.slug) for article in made)
-        AuditLog.objects.bulk_create([AuditLog(category="operator", message="before the backup")])
-        try:
-            yield Server.of_settings()
-        finally:
-            for article in made:
-                article.delete()
-            AuditLog.objects.all().delete()
-
-
-@pytest.fixture(scope="module")
-def whole(source: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return making.make(source, tmp_path_factory.mktemp("whole"))
-
-
-@pytest.fixture(scope="module")
-def queue(source: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return making.make(source, tmp_path_factory.mktemp("queue"), queue_only=True)
-
-
-@pytest.fixture
-def target() -> Iterator[Server]:
-    """An empty database."""
-    with empty_database("restored") as url:
-        yield Server({name: str(value) for name, value in conninfo_to_dict(url).items()})
-
-
-@pytest.fixture
-def copy(whole: Path, tmp_path: Path) -> Path:
-    """A copy of the whole backup, to spoil."""
-    shutil.copy(manifest.beside(whole), tmp_path)
-    return Path(shutil.copy(whole, tmp_path))
-
-
-def counts(of: Server, *names: str) -> dict[str, int]:
-    with of.connect() as session:
-        return server.count(session, names)
-
-
-def execute(of: Server, *statements: str) -> None:
-    with of.connect() as session:
-        for statement in statements:
-            session.execute(statement.encode())
-
-
-def restored(of: Server, archive: Path, **options: bool) -> None:
-    restoring.restore(of, restoring.plan(of, archive, **options))
 
 
 def test_a_whole_backup_makes_an_empty_database_what_the_first_one_was(source, whole, target):
@@ -125,7 +59,7 @@ def test_a_restore_that_cannot_be_finished_changes_nothing(whole, target):
     restored(target, whole)
     execute(target, "UPDATE articles SET title = 'kept'")
     planned = restoring.plan(target, whole)
-    with pytest.raises(BackupError, match=r"nothing was changed: not all rows of public.articles arrived"):
+    with pytest.raises(BackupError, match=r"nothing was changed: not all rows of articles arrived"):
         restoring.restore(target, replace(planned, rows=planned.rows | {"articles": 4}))
     with target.connect() as session:
         assert session.execute("SELECT DISTINCT title FROM articles").fetchall() == [("kept",)]
@@ -147,7 +81,7 @@ def test_a_restore_that_is_cut_off_changes_nothing(whole, target):
 
 def test_tables_in_use_are_not_waited_for_without_end(whole, target, monkeypatch):
     restored(target, whole)
-    monkeypatch.setattr(restoring, "_ATTEMPTS", 1)
+    monkeypatch.setattr(replacing, "_ATTEMPTS", 1)
     with target.connect() as session:
         session.execute("SELECT FROM articles")
         with pytest.raises(BackupError, match="the tables are in use; stop the workers"):
@@ -249,29 +183,3 @@ def test_a_password_goes_through_the_environment():
         {"dbname": "d", "password": "geheim", "host": "h", "sslmode": "require"}
     ).environment()
     assert environment == {"PGDATABASE": "d", "PGPASSWORD": "geheim", "PGHOST": "h", "PGSSLMODE": "require"}
-
-
-SCRIPT = b"""SET x = 1;
-COPY public.articles (id, title) FROM stdin;
-1\tCOPY public.other (id) FROM stdin;
-2\t\\\\.
-\\.
-
-COPY public."Odd" (id) FROM stdin;
-\\.
-SELECT 1;
-"""
-
-
-def test_rows_are_told_from_the_script_around_them():
-    assert script.rows(SCRIPT.splitlines(keepends=True)) == {"articles": 2}
-    assert b"".join(line for _, line in script.scan(SCRIPT.splitlines(keepends=True))) == SCRIPT
-
-
-def test_what_an_older_server_does_not_know_is_left_out(whole, target):
-    planned = replace(restoring.plan(target, whole), major=16)
-    lines = list(
-        restoring._script(planned, [b"SET transaction_timeout = 0;\n", b"SELECT 1;\n"], lambda table: None)
-    )
-    assert b"SET transaction_timeout = 0;\n" not in lines
-    assert b"SELECT 1;\n" in lines

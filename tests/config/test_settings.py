@@ -85,6 +85,14 @@ def test_the_secrets_of_an_installation_are_made_once_and_for_its_owner_alone(tm
     assert {path.stat().st_mode & 0o777 for path in kept.values()} == {0o600}
 
 
+def test_a_port_of_the_embedder_has_a_secret_from_the_first_start_on(tmp_path):
+    done = start_with(tmp_path, LOCAL_EMBEDDER_PORT="18000")
+    assert done.returncode == 0, done.stderr
+    kept = tmp_path / "embedder_secret"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert len(kept.read_text().strip()) >= 32
+
+
 def test_a_database_that_is_gone_without_a_goodbye_is_noticed(monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql://u@db.example/d?connect_timeout=9")
     options = env.database("DATABASE_URL", "")["OPTIONS"]

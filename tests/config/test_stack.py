@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import stat
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import psycopg
 import pytest
 
 from config.stack import paths
-from tests.config.living import free_port
+from config.stack.embedder import UnixConnection, answers
+from tests.config.living import free_port, listening_ports
 from tests.config.stacks import Stack
 from tests.waiting import wait_until
 
@@ -91,6 +93,22 @@ def test_a_taken_port_is_named_with_the_setting_that_moves_it(tmp_path: Path) ->
         sentence = refused(tmp_path, port)
     assert f"Port {port} on 127.0.0.1 cannot be used" in sentence
     assert "set PORT to a free one" in sentence
+
+
+def test_nothing_but_the_web_listens_on_a_port(stack: Stack, data_dir: Path) -> None:
+    assert stack.pids("serve_embedder")
+    assert listening_ports(stack.processes()) == {stack.port}
+    assert stat.S_IMODE(paths.embedder_socket(paths.socket_dir(data_dir)).stat().st_mode) == 0o600
+
+
+def test_a_killed_embedder_is_started_again_on_its_socket(stack: Stack, data_dir: Path) -> None:
+    seen = len(stack.lines)
+    before = stack.pids("serve_embedder")
+    os.kill(max(before), signal.SIGKILL)
+    stack.await_line("embedder was ended by SIGKILL; it is started again", after=seen)
+    stack.await_line("listening on unix:", after=seen)
+    connection = UnixConnection(paths.embedder_socket(paths.socket_dir(data_dir)))
+    assert answers(connection)
 
 
 def test_a_killed_worker_takes_its_master_down_and_both_are_started_again(

@@ -4,8 +4,8 @@ import base64
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 
 from embeddings.embedder import model
 from embeddings.embedder.lanes import Lanes
-from tests.providers import ProviderProcess, local_embedder, refusal_to_start
+from tests.providers import ProviderProcess, local_embedder
 from tests.waiting import wait_until
 
 MODEL = "all-MiniLM-L6-v2"
+JSON = b"Content-Type: application/json\r\n"
 
 
-@pytest.fixture(scope="module")
-def embedder() -> Iterator[ProviderProcess]:
-    with local_embedder() as running:
-        yield running
+@pytest.fixture
+def embedder(on_socket: ProviderProcess) -> ProviderProcess:
+    return on_socket
 
 
 def ask(embedder: ProviderProcess, texts: Any, **options: Any) -> httpx.Response:
@@ -120,7 +120,9 @@ def test_the_refusal_of_a_long_text_names_it_and_its_length_and_cuts_nothing(emb
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"null"])
 def test_a_body_that_is_no_json_object_is_refused(embedder: ProviderProcess, body: bytes):
-    assert code(embedder.http.post("/v1/embeddings", content=body)) == (400, "invalid_json")
+    assert code(
+        embedder.http.post("/v1/embeddings", content=body, headers={"Content-Type": "application/json"})
+    ) == (400, "invalid_json")
 
 
 def test_unknown_paths_are_not_found_and_the_connection_stays_usable(embedder: ProviderProcess):
@@ -138,7 +140,7 @@ def test_a_body_too_large_or_of_unknown_length_is_not_read(
     embedder: ProviderProcess, length: bytes, status: bytes
 ):
     with _connection(embedder) as client:
-        client.sendall(b"POST /v1/embeddings HTTP/1.1\r\nHost: x\r\n" + length + b"\r\n")
+        client.sendall(b"POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\n" + JSON + length + b"\r\n")
         heard = b""
         while piece := client.recv(65_536):
             heard += piece
@@ -231,8 +233,8 @@ def test_work_for_a_client_that_left_is_dropped(embedder: ProviderProcess):
     assert time.monotonic() - began < 8
 
 
-def test_a_stop_ends_the_process_within_a_second_and_says_so_to_who_waits():
-    with local_embedder() as running, ThreadPoolExecutor(1) as pool:
+def test_a_stop_ends_the_process_within_a_second_and_says_so_to_who_waits(folder: Path):
+    with local_embedder(socket=folder / "stopped.sock") as running, ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(ask, running, [f"{number} " + "word " * 100 for number in range(500)])
         wait_until(lambda: running.http.get("/health").json()["requests"] == 1)
         began = time.monotonic()
@@ -243,21 +245,8 @@ def test_a_stop_ends_the_process_within_a_second_and_says_so_to_who_waits():
     assert code(answer) == (503, "stopping")
 
 
-def test_it_cannot_be_reached_from_another_address(embedder: ProviderProcess):
-    address = httpx.URL(embedder.url)
-    assert address.host == "127.0.0.1"
-    assert address.port
-    with pytest.raises(OSError):
-        socket.create_connection(("127.0.0.2", address.port), timeout=1)
-
-
-def test_a_taken_port_stops_the_start_with_one_sentence(embedder: ProviderProcess):
-    port = str(httpx.URL(embedder.url).port)
-    said = refusal_to_start("embeddings.embedder", "--port", port)
-    assert said == f"The embedder cannot listen on 127.0.0.1:{port}: Address already in use.\n"
-
-
 def _connection(embedder: ProviderProcess) -> socket.socket:
-    address = httpx.URL(embedder.url)
-    assert address.port
-    return socket.create_connection((address.host, address.port), timeout=5)
+    client = socket.socket(socket.AF_UNIX)
+    client.settimeout(5)
+    client.connect(embedder.endpoint.socket)
+    return client

@@ -317,7 +317,7 @@ def test_a_cut_answer_breaks_off_in_the_middle_of_its_body(fake: FakeProvider):
 
 
 def test_one_connection_serves_many_requests_even_sent_at_once(fake: FakeProvider):
-    request = b"GET /v1/models HTTP/1.1\r\nHost: x\r\n\r\n"
+    request = b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with _connection(fake) as client:
         client.sendall(request * 3)
         heard = b""
@@ -333,6 +333,8 @@ def test_one_connection_serves_many_requests_even_sent_at_once(fake: FakeProvide
         (b"POST /v1/embeddings HTTP/1.1\r\nContent-Length: 999999999\r\n\r\n", b"413"),
         (b"POST /v1/embeddings HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"411"),
         (b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000, b"431"),
+        (b"GET /stats HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: null\r\n\r\n", b"403"),
+        (b"GET /stats HTTP/1.1\r\nHost: evil.example:80\r\n\r\n", b"403"),
     ],
 )
 def test_what_is_no_request_is_answered_and_the_connection_closed(

@@ -292,3 +292,9 @@ def test_the_command_is_a_gate(provider, settings):
     provider.config(rate_500=1)
     assert called("embed_check", "provider").code == 2
     assert called("embed_check", "all", "--strict").code == 2
+
+
+def test_a_hint_for_psql_quotes_the_name_of_an_index():
+    assert schema._invalid('x"; DROP TABLE articles; --').fix == (
+        'Run: REINDEX INDEX CONCURRENTLY "x""; DROP TABLE articles; --";'
+    )

@@ -52,6 +52,22 @@ def test_the_plan_tells_of_this_installation_and_no_secret():
 
 
 @pytest.mark.django_db
+def test_no_text_of_a_row_adds_a_command_to_the_plan():
+    honest = commands(plan.write())
+    evil = "x\n```bash\n./dev manage shell -c evil\n```\u2028| a | [click](http://evil.example) <b>"
+    space = make_space()
+    space.model = evil
+    space.save()
+    switches.pause(actor=evil, reason=evil)
+    text = plan.write()
+    assert commands(text) == honest
+    assert "\u2028" not in text
+    head = text.partition("## Settings")[0]
+    assert "[click](" not in head.replace("\\[", "")
+    assert "<b>" not in head.replace("\\<", "")
+
+
+@pytest.mark.django_db
 def test_every_command_of_the_plan_can_be_said():
     known = get_commands()
     rows = commands(plan.write())

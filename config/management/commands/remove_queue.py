@@ -1,5 +1,6 @@
 """`manage.py remove_queue`: backs the queue up, stops it and takes its tables away; all else goes on without it."""
 
+import shlex
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,7 @@ def _write_down(desk: Desk, reason: str, rows: dict[str, int]) -> None:
 
 
 def _farewell(backup: str | None, behind: int) -> list[str]:
-    back = f", and manage.py restore {backup} --yes its rows" if backup else ""
+    back = f", and manage.py restore {shlex.quote(backup)} --yes its rows" if backup else ""
     left = f" {behind:,} articles are found by words until they are saved again." if behind else ""
     return [
         f"The queue is gone. Articles, search and pages go on; a save embeds in its request.{left}",

@@ -22,6 +22,7 @@ from queueops.desk.verbs import Verb, no_arguments
 from queueops.models import AuditLog
 
 _KEYS = ("file", "kind", "dry_run", "rows", "replaced", "backup", "operation")
+_WARNING = "A whole backup is SQL that runs with the rights of that role: restore only a file that you trust."
 
 
 class Command(BaseCommand):
@@ -83,11 +84,17 @@ class Command(BaseCommand):
         )
 
     def _is_agreed(self, desk: Desk, planned: Plan, server: Server, *, yes: bool, dry_run: bool) -> bool:
-        made_at = planned.manifest.made_at
-        deed = f"restore {sum(planned.rows.values()):,} rows of {made_at} into the database {server.database}"
+        made, role = planned.manifest, "superuser" if planned.is_superuser else "role"
+        deed = (
+            f"restore {sum(planned.rows.values()):,} rows from {planned.archive}, made at {made.made_at} of the "
+            f"database {made.database} (Postgres {made.server}), into the database {server.database} as the {role} "
+            f"{planned.role}"
+        )
         if not planned.is_empty:
             replaced = sum(planned.replaced.values())
             deed += f" and replace the {replaced:,} rows that it has in {_named(planned.replaced)}"
+        if not planned.queue_only:
+            desk.show(_WARNING)
         return desk.agree(deed, yes=yes or planned.is_empty, dry_run=dry_run)
 
     def _keep(self, desk: Desk, planned: Plan, server: Server, *, is_wanted: bool) -> Path | None:

@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 
+from embeddings.providers.endpoint import Endpoint
 from embeddings.providers.errors import ErrorClass, ProviderError
 from embeddings.providers.ollama import OllamaProvider
 from embeddings.providers.openai import OpenAIProvider
@@ -16,12 +17,12 @@ TEXTS = ["read a zip file", "parse command line options", "run code in another t
 
 @pytest.fixture
 def openai(provider):
-    return OpenAIProvider(provider.url + "/v1", "fake-embed", 64)
+    return OpenAIProvider(Endpoint(provider.url + "/v1"), "fake-embed", 64)
 
 
 @pytest.fixture
 def ollama(provider):
-    return OllamaProvider(provider.url, "fake-embed", 64)
+    return OllamaProvider(Endpoint(provider.url), "fake-embed", 64)
 
 
 def test_vectors_come_back_in_the_order_of_the_texts(openai):
@@ -39,7 +40,7 @@ def test_ollama_gives_the_same_vectors_in_its_own_protocol(openai, ollama):
 @pytest.mark.parametrize("options", [{"no_base64": True}, {"no_usage": True}])
 def test_lesser_servers_are_understood(openai, options):
     with FakeProvider(dimensions=64, **options) as lesser:
-        found = OpenAIProvider(lesser.url + "/v1", "fake-embed", 64).embed(TEXTS, 5)
+        found = OpenAIProvider(Endpoint(lesser.url + "/v1"), "fake-embed", 64).embed(TEXTS, 5)
     np.testing.assert_allclose(found, openai.embed(TEXTS, 5), atol=1e-6)
 
 
@@ -116,7 +117,7 @@ def test_a_refusal_of_base64_is_told_from_a_refusal_of_the_text(openai, provider
 
 def test_a_server_that_refuses_base64_is_asked_for_numbers_from_then_on(provider):
     with FakeProvider(dimensions=64, refuse_base64=True) as lesser:
-        asking = OpenAIProvider(lesser.url + "/v1", "fake-embed", 64)
+        asking = OpenAIProvider(Endpoint(lesser.url + "/v1"), "fake-embed", 64)
         assert [asking.embed(TEXTS, 5).shape for _ in range(2)] == [(3, 64), (3, 64)]
         assert lesser.stats()["status"] == {"200": 3, "400": 2}
 
@@ -136,7 +137,7 @@ def test_retry_after_travels_with_the_error(openai, provider):
 
 
 def test_the_key_goes_to_the_server_and_into_no_error(provider):
-    keyed = OpenAIProvider(provider.url + "/v1", "fake-embed", 64, api_key="sk-very-secret")
+    keyed = OpenAIProvider(Endpoint(provider.url + "/v1"), "fake-embed", 64, api_key="sk-very-secret")
     provider.config(fail_next=["401"])
     with pytest.raises(ProviderError) as caught:
         keyed.embed(TEXTS, 5)
@@ -145,7 +146,7 @@ def test_the_key_goes_to_the_server_and_into_no_error(provider):
 
 def test_a_server_that_nobody_runs_is_down():
     with pytest.raises(ProviderError) as caught:
-        OpenAIProvider("http://127.0.0.1:9/v1", "m", 64).embed(TEXTS, 5)
+        OpenAIProvider(Endpoint("http://127.0.0.1:9/v1"), "m", 64).embed(TEXTS, 5)
     assert caught.value.kind is ErrorClass.PROVIDER_DOWN
 
 

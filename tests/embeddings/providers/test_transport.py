@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from embeddings.providers.endpoint import Endpoint
 from embeddings.providers.errors import ErrorClass, ProviderError
 from embeddings.providers.transport import client, post
 from tests.waiting import wait_until
@@ -85,7 +86,7 @@ type Serve = Callable[[Callable[[Server, socket.socket], None]], Server]
 @pytest.fixture(autouse=True)
 def _the_client_is_there() -> None:
     """Made with the first request, it would take some of its time."""
-    client()
+    client(Endpoint("http://127.0.0.1"))
 
 
 @pytest.fixture
@@ -117,7 +118,7 @@ def says(serve: Serve) -> Callable[[bytes], Server]:
 
 def refused(url: str, deadline: float = 5.0, text: str = "x") -> ProviderError:
     with pytest.raises(ProviderError) as caught:
-        post(url, {"input": [text]}, deadline=deadline)
+        post(Endpoint(url), {"input": [text]}, deadline=deadline)
     return caught.value
 
 
@@ -208,15 +209,15 @@ def test_of_several_addresses_the_one_that_answers_is_taken(says, monkeypatch):
         return [*look_up("127.0.0.2", *arguments, **options), *look_up("127.0.0.1", *arguments, **options)]
 
     monkeypatch.setattr(socket, "getaddrinfo", two)
-    assert post(server.url.replace("127.0.0.1", "two.test"), {}, deadline=5) == {}
+    assert post(Endpoint(server.url.replace("127.0.0.1", "two.test")), {}, deadline=5) == {}
 
 
 def test_a_kept_connection_knows_nothing_of_the_request_before(says):
     server = says(GOOD)
     ended = time.monotonic() + 1
-    assert post(server.url, {}, deadline=1) == {}
+    assert post(Endpoint(server.url), {}, deadline=1) == {}
     wait_until(lambda: time.monotonic() > ended)
-    assert [post(server.url, {}, deadline=5) for _ in range(3)] == [{}] * 3
+    assert [post(Endpoint(server.url), {}, deadline=5) for _ in range(3)] == [{}] * 3
     assert server.connections == 1
 
 
@@ -230,7 +231,7 @@ def test_requests_at_the_same_time_have_each_their_own_deadline(serve):
 
     url = serve(answer).url
     with ThreadPoolExecutor(1) as pool:
-        patient = pool.submit(post, url, {}, deadline=10)
+        patient = pool.submit(post, Endpoint(url), {}, deadline=10)
         assert refused(url, 0.2).kind is ErrorClass.TRANSIENT
         may_answer.set()
         assert patient.result() == {}
@@ -243,7 +244,7 @@ def encoded(status: str, encoding: str, body: bytes, *more: str) -> bytes:
 
 def test_it_is_asked_for_plain_bytes(says):
     server = says(GOOD)
-    post(server.url, {}, deadline=5)
+    post(Endpoint(server.url), {}, deadline=5)
     assert b"accept-encoding: identity" in server.heard[0].lower().splitlines()
 
 
@@ -257,7 +258,7 @@ def test_an_answer_that_would_have_to_be_unpacked_is_refused(says, encoding):
 
 @pytest.mark.parametrize("encoding", ["identity", "Identity", ""])
 def test_an_answer_that_says_it_is_not_encoded_is_read(says, encoding):
-    assert post(says(encoded("200 OK", encoding, b"[1]")).url, {}, deadline=5) == [1]
+    assert post(Endpoint(says(encoded("200 OK", encoding, b"[1]")).url), {}, deadline=5) == [1]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,43 @@
+"""Runs the local embedder until a signal ends it."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from embeddings.embedder import model
+from embeddings.embedder.handler import Handler
+from embeddings.embedder.listening import Listening
+from embeddings.embedder.server import EmbedderServer
+
+
+def serve(
+    listen: Callable[[], Listening], threads: int | None, announce: Callable[[str], object]
+) -> NoReturn:
+    """Loads the model, then answers until SIGTERM or SIGINT and ends the process in a second."""
+    _share_one_heap()
+    loaded = model.Model(threads)
+    listening = listen()
+    with EmbedderServer(listening, loaded, Handler) as server:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: server.stop())
+        announce(f"listening on {listening.name}")
+        server.serve_forever(poll_interval=0.1)
+    _leave()
+
+
+def _leave() -> NoReturn:
+    """Ends the process at once: an interpreter that ends under a run of the model aborts in its native code."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _share_one_heap() -> None:
+    """glibc gives each thread a heap that stays at its largest size; sharing one saves over 100 MB, measured."""
+    m_arena_max = -8
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library: nothing to do
+        ctypes.CDLL(None).mallopt(m_arena_max, 1)
