@@ -12,7 +12,7 @@ from config.stack.processes import Account, StackError
 
 OURS = (
     *("postgres", "postgres.new", "valkey", "run", "backups"),
-    *("secret_key", "auth_token", "admin_login", "first_import", "stack.lock"),
+    *("secret_key", "auth_token", "embedder_secret", "admin_login", "first_import", "stack.lock"),
 )
 """What Vectorpress keeps in a data folder; nothing else in it changes hands."""
 _SHARED = {

@@ -1,6 +1,7 @@
 """Who gets which folder: by descriptor, and never a folder that was put in another's place."""
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -8,9 +9,10 @@ import pytest
 
 from config.instance import kept_secret
 from config.stack.lock import DataLock
-from config.stack.ownership import claim_folder, hand_over
+from config.stack.ownership import OURS, claim_folder, hand_over
 from config.stack.processes import Account, StackError
 
+ROOT = Path(__file__).resolve().parents[2]
 ACCOUNT = Account(4242, 4242)
 NOBODY = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
@@ -97,6 +99,15 @@ def test_a_folder_in_which_anybody_may_rename_is_refused(tmp_path: Path) -> None
     tmp_path.chmod(0o777)
     with pytest.raises(StackError, match="can be changed by everybody"):
         claim_folder(tmp_path / "folder", ACCOUNT)
+
+
+def test_everything_that_the_code_keeps_in_the_data_folder_changes_hands() -> None:
+    """The servers' own modules aside, where `data_dir` is the folder of the server."""
+    servers = {"postgres.py", "valkey.py", "roles.py"}
+    code = [path.read_text() for path in (ROOT / "config").rglob("*.py") if path.name not in servers]
+    kept = {name for text in code for name in re.findall(r'(?i)\bdata_dir / "([\w.]+)"', text)}
+    assert {"secret_key", "auth_token", "postgres", "valkey", "run"} <= kept
+    assert kept <= set(OURS)
 
 
 @as_root
