@@ -74,20 +74,27 @@ def too_large() -> HttpResponse:
 
 
 def middleware(get_response: View) -> View:
-    """Refuses bodies that are too large before they are read, and turns what else went wrong under /api, outside its
-    views, into problems. Stands first, so that nothing escapes it."""
+    """Refuses bodies that are too large before they are read, wherever they are sent to, and turns what else went wrong
+    under /api, outside its views, into problems. Stands first, so that nothing escapes it."""
 
     def answer(request: HttpRequest) -> HttpResponseBase:
-        if not request.path_info.startswith(PREFIX):
-            return get_response(request)
+        is_api = request.path_info.startswith(PREFIX)
         if _announces_too_much(request):
-            return too_large()
+            return too_large() if is_api else _too_large_for_a_page()
+        if not is_api:
+            return get_response(request)
         response = get_response(request)
         if response.status_code < 400 or response.get("Content-Type") == CONTENT_TYPE:
             return response
         return _as_problem(request, response)
 
     return answer
+
+
+def _too_large_for_a_page() -> HttpResponse:
+    text = f"The form is larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes."
+    headers = {"X-Content-Type-Options": "nosniff"}
+    return HttpResponse(text, status=413, content_type="text/plain; charset=utf-8", headers=headers)
 
 
 def _announces_too_much(request: HttpRequest) -> bool:

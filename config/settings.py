@@ -224,7 +224,10 @@ FORMAT_MODULE_PATH = ["config.formats"]
 APPEND_SLASH = False
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
-DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024  # of every request body: config.problems.middleware
+# No page takes a file: none is parsed, and no handler is there that could write one to the disk.
+DATA_UPLOAD_MAX_NUMBER_FILES = 0
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}}
 ]

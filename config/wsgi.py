@@ -1,4 +1,4 @@
-"""The WSGI door of the web processes."""
+"""Django as a WSGI application: for config.asgi, and for WSGI servers of one's own behind a buffering proxy."""
 
 import os
 

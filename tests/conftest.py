@@ -6,7 +6,7 @@ from django.core.cache import cache
 
 from access import recent
 from embeddings.providers import registry
-from queueops import explain, installed, modes
+from queueops import explain, installed, modes, views
 
 
 @pytest.fixture(autouse=True)
@@ -14,12 +14,14 @@ def forgetful_process():
     installed.forget()
     modes.forget()
     explain.forget()
+    views.held_condition.forget()
     registry.forget()
     recent.tokens.forget()
     yield
     installed.forget()
     modes.forget()
     explain.forget()
+    views.held_condition.forget()
     registry.forget()
     recent.tokens.forget()
 

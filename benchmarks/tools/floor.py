@@ -10,6 +10,9 @@ from typing import Any
 
 from psycopg_pool import ConnectionPool
 
+from config.serving.front import Front
+from config.serving.limits import MIB, Limits
+
 # where the application finds its database; granian's processes know nothing else of the benchmark
 DATABASE_VARIABLE = "FLOOR_DATABASE_URL"
 APPLICATION = "benchmarks.tools.floor:application"
@@ -22,7 +25,7 @@ _TASK = (
 )
 
 
-def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+def save(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """A WSGI application that saves what is posted and answers 201."""
     if environ["REQUEST_METHOD"] != "POST":  # whether we are up
         start_response("204 No Content", [])
@@ -42,3 +45,6 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
 @cache
 def _pool() -> ConnectionPool:
     return ConnectionPool(os.environ[DATABASE_VARIABLE], min_size=1, max_size=10, open=True)
+
+
+application = Front(save, Limits(threads=8, body_bytes=5 * MIB))

@@ -13,6 +13,7 @@ from django.conf import settings
 from redis import Redis
 from redis.exceptions import RedisError
 
+from config.serving import connections
 from config.stack import accounts, capabilities, paths
 from config.stack.embedder import EmbedderService, answers
 from config.stack.postgres import PostgresServer
@@ -23,6 +24,9 @@ from config.stack.valkey import ValkeyServer
 LOOPBACK = "127.0.0.1"
 SECONDS_FOR_RUNNING_TASKS = 1.5
 MILLISECONDS_BETWEEN_LOOKS = 50
+SECONDS_FOR_HEADERS = 10.0  # also how long a connection may stay open between two requests
+HEADER_BYTES = 65_536
+BACKLOG = 4_096
 
 
 def servers() -> list[Service]:
@@ -82,15 +86,24 @@ def workers() -> Service:
     return service
 
 
-def web(application: str = "config.wsgi:application", port: int | None = None) -> Service:
-    """Granian with a WSGI application, on PORT unless told otherwise."""
+def web(
+    application: str = "config.asgi:application",
+    port: int | None = None,
+    header_seconds: float = SECONDS_FOR_HEADERS,
+) -> Service:
+    """Granian with an ASGI application, on PORT unless another is given."""
     port = port or settings.PORT
     process = Process(
         "web",
         [
-            *[sys.executable, "-m", "granian", application, "--interface=wsgi", "--http=1", "--no-ws"],
+            *[sys.executable, "-m", "granian", application, "--interface=asginl", "--http=1", "--no-ws"],
             *[f"--host={settings.HOST}", f"--port={port}", f"--working-dir={settings.BASE_DIR}"],
-            *[f"--workers={settings.WEB_PROCESSES}", f"--blocking-threads={settings.WEB_THREADS}"],
+            *[f"--workers={settings.WEB_PROCESSES}", "--loop=asyncio", "--task-impl=asyncio"],
+            *[
+                f"--http1-header-read-timeout={header_seconds * 1000:.0f}",
+                f"--http1-buffer-size={HEADER_BYTES}",
+            ],
+            *[f"--backlog={BACKLOG}", f"--backpressure={connections.allowed()}"],
             *["--workers-kill-timeout=1", "--respawn-failed-workers", "--respawn-interval=0.5"],
             "--log-level=warning",
         ],
@@ -100,7 +113,6 @@ def web(application: str = "config.wsgi:application", port: int | None = None) -
     process.capabilities = to_run_python() | capabilities.to_listen(port)
     service = HttpService(process, settings.HOST, port, grace=2.0)
     service.serves_others = False
-    service.noise = ["quite high compared to the number of CPU cores"]
     return service
 
 

@@ -1,16 +1,19 @@
 """Health for anybody, figures for the holder of a token."""
 
+import contextlib
+import time
 from datetime import timedelta
 
 import pytest
 from django.conf import settings as configured
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.db.models.functions import Now
 
 from access.models import ApiToken
-from queueops import snapshot
+from queueops import snapshot, views
 from queueops.models import QueueState
 from tests.queueops.making import make_space, make_tasks, make_worker
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -38,6 +41,15 @@ def test_a_paused_queue_is_degraded_but_answers_200(client, space):
     assert (response.status_code, response.json()) == (200, {"status": "degraded"})
 
 
+def test_the_answer_is_held_for_a_second(client, space):
+    make_worker()
+    assert client.get("/health").json() == {"status": "ok"}
+    QueueState.objects.update(is_paused=True)
+    assert client.get("/health").json() == {"status": "ok"}
+    assert client.head("/health").status_code == 200
+    wait_until(lambda: client.get("/health").json() == {"status": "degraded"}, 5)
+
+
 def test_work_that_nobody_does_is_down(client, space):
     make_tasks(1, space, scheduled_at=Now() - timedelta(minutes=5))
     response = client.get("/health")
@@ -51,6 +63,19 @@ def test_a_database_that_does_not_answer_is_down_and_no_more_is_said(client, mon
     monkeypatch.setattr(snapshot, "take", refuse)
     response = client.get("/health")
     assert (response.status_code, response.json()) == (503, {"status": "down"})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_locked_table_is_down_in_two_seconds(client, space):
+    make_worker()
+    with contextlib.closing(connection.copy()) as other, other.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("LOCK TABLE embedding_worker_status IN ACCESS EXCLUSIVE MODE")
+        started = time.monotonic()
+        assert client.get("/health").json() == {"status": "down"}
+        assert time.monotonic() - started < 10
+    views.held_condition.forget()
+    assert client.get("/health").json() == {"status": "ok"}
 
 
 def test_the_figures_are_for_the_holder_of_a_token(client, space):

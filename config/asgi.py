@@ -1,0 +1,33 @@
+"""What granian serves: Django's WSGI application behind the application server's limits."""
+
+from django.conf import settings
+
+from config import problems
+from config.csp import ADMIN_PATH
+from config.serving import connections
+from config.serving.answers import Answer, RefusedError, answer, in_plain_text
+from config.serving.front import Front
+from config.serving.limits import Limits
+from config.wsgi import application as wsgi_application
+
+LIMITS = Limits(threads=settings.WEB_THREADS, body_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+TAKING_BODIES = (problems.PREFIX, ADMIN_PATH)
+DOWN = answer(503, b'{"status": "down"}', "application/json", {"Cache-Control": "no-store"})
+
+
+def front(limits: Limits) -> Front:
+    """Vectorpress with these limits, the process's sockets prepared for them."""
+    connections.allow()
+    connections.end_unread(limits.write_seconds)
+    return Front(wsgi_application, limits, TAKING_BODIES, {"/health": DOWN}, refuse)
+
+
+def refuse(error: RefusedError, path: str) -> Answer:
+    """A problem document below /api, a line of text elsewhere."""
+    if not path.startswith(problems.PREFIX):
+        return in_plain_text(error, path)
+    body = problems.problem(error.status, error.detail).content
+    return answer(error.status, body, problems.CONTENT_TYPE, error.headers)
+
+
+application = front(LIMITS)
