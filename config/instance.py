@@ -4,6 +4,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -27,6 +28,7 @@ def kept_secret(path: Path, make: Callable[[], str] = random_text) -> str:
     made = Path(name)
     with os.fdopen(handle, "w") as file:
         file.write(make() + "\n")
+        give_to_owner(file.fileno(), path.parent)
     try:
         os.link(made, path)  # two processes that start together must agree: the first link wins
     except FileExistsError:
@@ -49,3 +51,22 @@ def _read(path: Path) -> str | None:
             f"{path} cannot be read: {reason}. It must be a file with a secret on one line; remove it, and a new one "
             "is made."
         ) from error
+
+
+def give_to_owner(file: int, folder: Path) -> None:
+    """Gives a file or folder that root has just made in this folder, and holds open, to the folder's owner: the stack's
+    processes run as that account and read it."""
+    owner = folder.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        with suppress(PermissionError):  # a network's file system may know no root
+            os.fchown(file, owner.st_uid, owner.st_gid)
+
+
+def give_path(path: Path) -> None:
+    """Does so with a file or folder of this name; a link is left alone."""
+    with suppress(OSError):
+        made = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            give_to_owner(made, path.parent)
+        finally:
+            os.close(made)

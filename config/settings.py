@@ -14,7 +14,7 @@ from redis.retry import Retry
 from access import token_text
 from config import env, logs, pooling, public_site
 from config.instance import kept_secret
-from config.stack import paths
+from config.stack import accounts, paths
 from config.unfold import UNFOLD as UNFOLD
 from embeddings.catalogue import spec_of
 
@@ -25,6 +25,7 @@ DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).expanduser().resolv
 
 # --- this installation ------------------------------------------------------------------------------------
 DEBUG = env.flag("DEBUG", False)
+RUN_AS = env.text("RUN_AS", accounts.DEFAULT)
 SECRET_KEY = env.secret("SECRET_KEY") or kept_secret(DATA_DIR / "secret_key")
 _given_token = env.secret("AUTH_TOKEN")
 AUTH_TOKEN_FILE = None if _given_token else DATA_DIR / "auth_token"
@@ -60,6 +61,8 @@ PUBLIC_RATE_LIMIT = env.integer(
 # --- servers ----------------------------------------------------------------------------------------------
 DATABASE_EMBEDDED = not env.text("DATABASE_URL")
 REDIS_EMBEDDED = not env.text("REDIS_URL")
+# who may make a scratch database; a server of the operator's own has no other role that we know of
+DATABASE_MAINTENANCE_ROLE = paths.SUPERUSER if DATABASE_EMBEDDED else ""
 REDIS_URL = env.redis_url("REDIS_URL", paths.redis_url(DATA_DIR))
 _database = env.database("DATABASE_URL", paths.database_url(DATA_DIR))
 if env.flag("DATABASE_POOL", True):
