@@ -9,12 +9,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from access import granting, lifecycle
 from access.models import ApiToken, ApiTokenQuerySet, State
 from access.token_form import TokenForm
+from lib.admin_lists import ForeignTextAdmin
 
 _LABELS = {
     State.USABLE.value: "success",
@@ -25,7 +25,7 @@ _LABELS = {
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(ModelAdmin):
+class ApiTokenAdmin(ForeignTextAdmin):
     form = TokenForm
     fields = ("name", "scopes", "expires_at", "allow_from")
     list_display = (

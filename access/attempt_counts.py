@@ -11,19 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-import redis
 import structlog
 from django.conf import settings
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
+
+from lib.redis_client import fast_client
 
 LONGEST_BLOCK_SECONDS = 900
 _BLOCKS_REMEMBERED_SECONDS = 86_400
 _KEYS_HELD = 10_000
 _LEFT_ALONE_SECONDS = 5.0
 _LOG_EVERY_SECONDS = 60.0
-_TIMEOUT_SECONDS = 0.5
 
 log = structlog.get_logger(__name__)
 
@@ -90,12 +88,7 @@ class RedisCounts:
     """Counts shared by all processes; raises RedisError or OSError while Redis is away."""
 
     def __init__(self, url: str) -> None:
-        self._redis = redis.Redis.from_url(
-            url,
-            socket_timeout=_TIMEOUT_SECONDS,
-            socket_connect_timeout=_TIMEOUT_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._redis = fast_client(url)
         self._take = self._redis.register_script(_TAKE)
         self._give_back = self._redis.register_script(_GIVE_BACK)
 

@@ -7,13 +7,12 @@ import threading
 import time
 from functools import cache
 
-import redis
 import structlog
 from django.conf import settings
 from ninja.errors import Throttled
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
+
+from lib.redis_client import fast_client
 
 WINDOW_SECONDS = 60
 # A client with a wrong token learns nothing from more tries than this, from one address.
@@ -22,7 +21,6 @@ _BLOCKS = 100
 _CALLERS_HELD = 1_000
 _LEFT_ALONE_SECONDS = 5.0
 _LOG_EVERY_SECONDS = 60.0
-_TIMEOUT_SECONDS = 0.5
 
 log = structlog.get_logger(__name__)
 
@@ -44,12 +42,7 @@ class Counts:
     """
 
     def __init__(self, url: str) -> None:
-        self._redis = redis.Redis.from_url(
-            url,
-            socket_timeout=_TIMEOUT_SECONDS,
-            socket_connect_timeout=_TIMEOUT_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._redis = fast_client(url)
         self._lock = threading.Lock()
         self._taken: dict[str, int] = {}
         self._left_alone_until = float("-inf")

@@ -16,6 +16,8 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from articles.backoffice import BigTableAdmin, ReadOnly, row_id
 from articles.models import Article, ArticleVersion, SlugTaken
+from articles.text_search import for_websearch
+from lib.visible import readable
 
 # Three ways to an article, each by its index; matches of a word that everything holds are cut off.
 _FOUND = """
@@ -80,7 +82,7 @@ class ArticleAdmin(BigTableAdmin):
 
     @display(description="title")
     def shown_title(self, article: Article) -> str:
-        return article.title if len(article.title) <= 80 else f"{article.title[:79]}…"
+        return readable(article.title if len(article.title) <= 80 else f"{article.title[:79]}…")
 
     @display(description="versions")
     def history(self, article: Article) -> str:
@@ -96,7 +98,7 @@ class ArticleAdmin(BigTableAdmin):
         if not term:
             return queryset, False
         prefix = term.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        found = RawSQL(_FOUND, (term, prefix, row_id(term)))  # noqa: S611  the text is ours
+        found = RawSQL(_FOUND, (for_websearch(term), prefix, row_id(term)))  # noqa: S611  the text is ours
         return queryset.filter(pk__in=found), False
 
     def get_view_on_site_url(self, obj: Article | None = None) -> str | None:
@@ -107,7 +109,10 @@ class ArticleAdmin(BigTableAdmin):
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """What a deletion takes along. History, vectors and tasks go with their article, whose right to delete covers
         them; they are not collected, since there may be many."""
-        named = [f"{article.title} ({article.slug}), its versions, vectors and tasks" for article in objs]
+        named = [
+            f"{readable(article.title)} ({readable(article.slug)}), its versions, vectors and tasks"
+            for article in objs
+        ]
         return named, {"articles": len(named)}, set(), []
 
     def save_model(

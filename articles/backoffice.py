@@ -6,7 +6,8 @@ from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
-from unfold.admin import ModelAdmin
+
+from lib.admin_lists import ForeignTextAdmin
 
 if TYPE_CHECKING:
     _Paginator = Paginator[Any]
@@ -35,7 +36,7 @@ class BoundedPaginator(_Paginator):
         return len(rows)
 
 
-class BigTableAdmin(ModelAdmin):
+class BigTableAdmin(ForeignTextAdmin):
     """A list that costs the same at ten rows and at ten million. `kept_off_lists` are columns too large for it."""
 
     paginator = BoundedPaginator

@@ -5,13 +5,15 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-_HEADING = re.compile(r"(#{1,6})\s+(.+?)\s*#*$")
+# A page takes apart as many lines and marks of code; what follows them is shown as it was written.
+MOST_LINES = MOST_MARKS = 5_000
+_DEEPEST_HEADING = 6
 _ITEM = re.compile(r"\s{0,3}[-*+]\s+(.*)")
 _FENCE = re.compile(r"\s{0,3}(```|~~~)")
 _INDENT = "    "
 _CODE = re.compile(r"`([^`\n]+)`")
 _BULLET = re.compile(r"\n\s{0,3}[-*+]\s+")
-_MARKS = re.compile(r"^\s*(?:#{1,6}|[-*+])\s+|`+", re.MULTILINE)
+_MARKS = re.compile(r"^[ \t]*(?:#{1,6}|[-*+])(?:[ \t]+|$)|`+", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,11 @@ class Block:
 
 
 def blocks(content: str) -> list[Block]:
-    """The blocks of a text in that part of Markdown which people use without thinking; the rest stays as written."""
+    """The blocks of a text in that part of Markdown which people use without thinking; the rest stays as written.
+
+    Of a text with more than MOST_LINES lines or MOST_MARKS marks of code, the end is one block of code."""
     found: list[Block] = []
-    lines = content.expandtabs(4).splitlines()
+    lines, rest = _taken_apart(content.expandtabs(4).splitlines())
     at = 0
     while at < len(lines):
         if not lines[at].strip():
@@ -50,7 +54,17 @@ def blocks(content: str) -> list[Block]:
             continue
         block, at = _next(lines, at)
         found.append(block)
-    return found
+    return [*found, Block("code", tuple(rest))] if rest else found
+
+
+def heading_of(line: str) -> tuple[int, str] | None:
+    """The level and the words of an ATX heading, the marks at its end left out; None for any other line."""
+    words = line.lstrip("#")
+    level = len(line) - len(words)
+    if not 1 <= level <= _DEEPEST_HEADING or not words[:1].isspace():
+        return None
+    words = words.strip().rstrip("#").rstrip()
+    return (level, words) if words else None
 
 
 def pieces(line: str) -> list[Piece]:
@@ -64,10 +78,20 @@ def plain(excerpt: str) -> str:
     return " ".join(_MARKS.sub("", _BULLET.sub(" · ", excerpt)).split())
 
 
+def _taken_apart(lines: list[str]) -> tuple[list[str], list[str]]:
+    """The lines within the bounds, and the others."""
+    marks = 0
+    for at, line in enumerate(lines[:MOST_LINES]):
+        marks += line.count("`")
+        if marks > MOST_MARKS:
+            return lines[:at], lines[at:]
+    return lines[:MOST_LINES], lines[MOST_LINES:]
+
+
 def _next(lines: list[str], at: int) -> tuple[Block, int]:
     line = lines[at]
-    if heading := _HEADING.match(line):
-        return Block("heading", (heading[2],)), at + 1
+    if heading := heading_of(line):
+        return Block("heading", heading[1:]), at + 1
     if fence := _FENCE.match(line):
         return _fenced(lines, at + 1, fence[1])
     if _ITEM.match(line):
@@ -81,7 +105,7 @@ def _next(lines: list[str], at: int) -> tuple[Block, int]:
 
 
 def _starts_block(line: str) -> bool:
-    return bool(_HEADING.match(line) or _FENCE.match(line) or _ITEM.match(line))
+    return bool(heading_of(line) or _FENCE.match(line) or _ITEM.match(line))
 
 
 def _fenced(lines: list[str], at: int, fence: str) -> tuple[Block, int]:
@@ -100,13 +124,13 @@ def _indented(lines: list[str], at: int) -> tuple[Block, int]:
 
 
 def _items(lines: list[str], at: int) -> tuple[Block, int]:
-    items: list[str] = []
+    items: list[list[str]] = []
     while at < len(lines) and lines[at].strip():
         if item := _ITEM.match(lines[at]):
-            items.append(item[1].strip())
-        elif _HEADING.match(lines[at]) or _FENCE.match(lines[at]):
+            items.append([item[1].strip()])
+        elif heading_of(lines[at]) or _FENCE.match(lines[at]):
             break
         else:
-            items[-1] += f" {lines[at].strip()}"
+            items[-1].append(lines[at].strip())
         at += 1
-    return Block("list", tuple(items)), at
+    return Block("list", tuple(map(" ".join, items))), at

@@ -4,7 +4,7 @@ import re
 import secrets
 import unicodedata
 
-from articles.bounds import MAX_SLUG, RESERVED_SLUGS, is_slug_character
+from articles.bounds import MAX_SLUG, MAX_TITLE, RESERVED_SLUGS, is_slug_character
 
 _ROOM_FOR_SUFFIX = 12
 _NUMBERED = 9
@@ -13,7 +13,7 @@ _APOSTROPHES = re.compile("['’ʼ]")
 
 def slug_from(title: str) -> str:
     """A slug of the title's own letters; "article" when it has none (emoji, punctuation)."""
-    text = _APOSTROPHES.sub("", _folded(title))
+    text = _APOSTROPHES.sub("", _folded(title[:MAX_TITLE]))  # to sort many marks on one letter takes long
     words = "".join(letter if is_slug_character(letter) else " " for letter in text).split()
     slug = "-".join(words)[: MAX_SLUG - _ROOM_FOR_SUFFIX].strip("-") or "article"
     return f"{slug}-article" if slug in RESERVED_SLUGS else slug

@@ -114,8 +114,9 @@ def _run(stack: Stack, workers: Service, count: int, latency: float) -> dict[str
 
 def _limit(stack: Stack, options: argparse.Namespace, latency: float) -> int:
     """How many documents a second the hand-written pipeline does on the same server."""
-    stack.database.execute("DROP DATABASE IF EXISTS bench_limit")
-    stack.database.execute("CREATE DATABASE bench_limit")
+    with stack.maintenance() as session:
+        session.execute("DROP DATABASE IF EXISTS bench_limit")
+        session.execute(f"CREATE DATABASE bench_limit OWNER {paths.DATABASE_USER}".encode())
     address = paths.postgres_url(stack.postgres.socket_dir, "bench_limit")
     ran = subprocess.run(
         [

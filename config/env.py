@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from access.addresses import Network
 from config import masking
 
+_CONTACT = re.compile(r"(?:mailto:|https://|tel:)[!-~]{1,500}")
 _FLAGS = {
     "true": True,
     "1": True,
@@ -80,7 +81,7 @@ def secret(name: str) -> str:
 def key(name: str) -> str:
     """A secret that is sent in a header of HTTP, so of visible ASCII characters only."""
     value = _raw(name)
-    if not re.fullmatch("[!-~]*", value):
+    if not all("!" <= character <= "~" for character in value):
         raise ImproperlyConfigured(
             f"{name} holds a character that no key has: a blank, a line break, a control character or one beyond "
             "ASCII. Copy the key once more; it is not shown here."
@@ -165,7 +166,7 @@ def header(name: str) -> str:
 def contact(name: str) -> str:
     """How people reach somebody: mailto:, https: or tel:, in visible ASCII; empty where it is not set."""
     value = _raw(name)
-    if value and not re.fullmatch(r"(?:mailto:|https://|tel:)[!-~]{1,500}", value):
+    if value and not _CONTACT.fullmatch(value):
         raise refuse(name, value, "mailto:name@example.org, https://… or tel:+…")
     return _noted(name, value)
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import structlog
 
+from config import log_bounds
+
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
@@ -24,14 +26,25 @@ def configure(level: str) -> None:
             "formatters": {
                 "line": {
                     "()": structlog.stdlib.ProcessorFormatter,
-                    # plain: the rich form prints local variables, tokens and texts among them
-                    "processor": structlog.dev.ConsoleRenderer(
-                        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-                    ),
+                    "processors": [
+                        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                        log_bounds.unforgeable,
+                        # plain: the rich form prints local variables, tokens and texts among them
+                        structlog.dev.ConsoleRenderer(
+                            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+                        ),
+                    ],
                     "foreign_pre_chain": _SHARED,
                 }
             },
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+            "filters": {"refused_requests": {"()": log_bounds.RefusedRequests}},
+            "handlers": {
+                "stderr": {
+                    "class": "logging.StreamHandler",
+                    "formatter": "line",
+                    "filters": ["refused_requests"],
+                }
+            },
             "root": {"handlers": ["stderr"], "level": level},
             "loggers": {
                 "psycopg.pool": {"level": "ERROR"},  # it would tell of every try of a connection

@@ -14,7 +14,7 @@ from redis.retry import Retry
 from access import token_text
 from config import env, logs, pooling, public_site
 from config.instance import kept_secret
-from config.stack import paths
+from config.stack import accounts, paths
 from config.unfold import UNFOLD as UNFOLD
 from embeddings.catalogue import spec_of
 
@@ -25,6 +25,7 @@ DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).expanduser().resolv
 
 # --- this installation ------------------------------------------------------------------------------------
 DEBUG = env.flag("DEBUG", False)
+RUN_AS = env.text("RUN_AS", accounts.DEFAULT)
 SECRET_KEY = env.secret("SECRET_KEY") or kept_secret(DATA_DIR / "secret_key")
 _given_token = env.secret("AUTH_TOKEN")
 AUTH_TOKEN_FILE = None if _given_token else DATA_DIR / "auth_token"
@@ -67,6 +68,8 @@ PUBLIC_RATE_LIMIT = env.integer(
 # --- servers ----------------------------------------------------------------------------------------------
 DATABASE_EMBEDDED = not env.text("DATABASE_URL")
 REDIS_EMBEDDED = not env.text("REDIS_URL")
+# who may make a scratch database; a server of the operator's own has no other role that we know of
+DATABASE_MAINTENANCE_ROLE = paths.SUPERUSER if DATABASE_EMBEDDED else ""
 REDIS_URL = env.redis_url("REDIS_URL", paths.redis_url(DATA_DIR))
 _database = env.database("DATABASE_URL", paths.database_url(DATA_DIR))
 if env.flag("DATABASE_POOL", True):
@@ -83,14 +86,9 @@ _database["OPTIONS"] |= {"application_name": f"vectorpress@{socket.gethostname()
 _database["CONN_MAX_AGE"] = 0
 DATABASES: dict[str, dict[str, Any]] = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
-        "KEY_PREFIX": "vectorpress",
-        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
-    }
-}
+# Nothing here uses Django's cache, whose real backends all pickle: query vectors are kept as checked bytes
+# (embeddings/search/query_cache.py), counters as numbers (access/throttles.py), sessions in the database.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
 
 # --- embedding: what it means -----------------------------------------------------------------------------
 SEMANTIC_SEARCH_ENABLED = env.flag("SEMANTIC_SEARCH_ENABLED", True)
@@ -217,7 +215,8 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-            ]
+            ],
+            "builtins": ["lib.template_filters"],
         },
     }
 ]
@@ -248,6 +247,7 @@ SESSION_COOKIE_AGE = 7 * 24 * 3600  # seconds from signing in, however busy the 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}}
 ]
+SESSION_SERIALIZER = "django.contrib.sessions.serializers.JSONSerializer"
 IS_HTTPS = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = IS_HTTPS
 SECURE_SSL_HOST = PUBLIC_URL.partition("://")[2] or None
@@ -262,6 +262,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SECURE_CSP = {
     "default-src": ["'self'"],
+    "form-action": ["'self'"],  # default-src does not cover it
     "frame-ancestors": ["'none'"],
     "object-src": ["'none'"],
     "base-uri": ["'none'"],

@@ -3,16 +3,17 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from articles.admin import articles_like
 from articles.backoffice import BigTableAdmin, ReadOnly
 from embeddings.models import ArticleEmbedding, Space, SpaceState
+from lib.admin_lists import ForeignTextAdmin
+from lib.visible import readable
 
 
 @admin.register(Space)
-class SpaceAdmin(ReadOnly, ModelAdmin):
+class SpaceAdmin(ReadOnly, ForeignTextAdmin):
     list_display = ("version", "provider", "model", "dimensions", "shown_state", "created_at", "served_at")
     ordering = ("-version",)
     list_fullwidth = True
@@ -50,7 +51,7 @@ class ArticleEmbeddingAdmin(ReadOnly, BigTableAdmin):
 
     @display(description="article")
     def slug(self, row: ArticleEmbedding) -> str:
-        return row.article.slug
+        return readable(row.article.slug)
 
     @display(description="chunk")
     def chunk(self, row: ArticleEmbedding) -> str:

@@ -59,7 +59,8 @@ class SearchRequest(Request):
 
 
 class ResultView(TypedDict):
-    """An article with its best passage, `start` to `end` in the content of version `version_number`."""
+    """An article with its best passage, `start` to `end` in the content of version `version_number`. `snippet` is that
+    text from its first word on, at most 4,000 characters of it."""
 
     slug: str
     title: str

@@ -10,10 +10,13 @@ from embeddings.tokens import TokenCounter
 _BLOCK_END = re.compile(r"\n\s*\n|\n(?=#{1,6} )")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+|(?<=[。！？])|\n")
 _WORD_END = re.compile(r"\s+")
-_HEADING = re.compile(r"\s*#{1,6} ")
+_HEADING = re.compile(r"#{1,6} ")
 # A model takes 128 tokens at least, and finds at most three where we count one (`tokens.estimate`): what is refused
 # below twice this is refused for something else.
 FLOOR_TOKENS = 16
+# Of a chunk's text, its front included. White space, marks and long words are few tokens or none, and a request has a
+# size too: the local embedder refuses twice this much.
+MAX_CHARACTERS = 32_768
 
 
 class Chunk(NamedTuple):
@@ -25,16 +28,38 @@ class Chunk(NamedTuple):
 
 
 class _Piece(NamedTuple):
+    """`gap` is how many tokens the white space before it has that belongs to no piece."""
+
     start: int
     end: int
     tokens: int
     is_heading: bool = False
+    gap: int = 0
+
+
+class _Room(NamedTuple):
+    """What a chunk holds behind its front: so many tokens in so many characters."""
+
+    tokens: int
+    characters: int
+
+    def holds(self, tokens: int, characters: int) -> bool:
+        return tokens <= self.tokens and characters <= self.characters
+
+    def without(self, front: str, count: TokenCounter) -> "_Room":
+        """What is left behind `front`."""
+        return _Room(self.tokens - count(front), self.characters - len(front))
+
+    def parts(self, tokens: int, characters: int) -> int:
+        """How many even parts a text is cut into so that each is likely to fit."""
+        return max(-(-tokens * 11 // (self.tokens * 10)), -(-characters // self.characters))
 
 
 def chunks_of(
     title: str, content: str, *, budget: int, overlap: int, count: TokenCounter, prefix: str = ""
 ) -> list[Chunk]:
-    """The chunks of an article, each with the title in front and at most `budget` tokens long in all.
+    """The chunks of an article, each with the title in front and at most `budget` tokens and MAX_CHARACTERS characters
+    long in all.
 
     Spans follow one another, overlap by at most `overlap` tokens and together hold every character that is not white
     space. A text without any has no chunks. A title that would fill more than half of a chunk gets chunks of its own
@@ -44,13 +69,15 @@ def chunks_of(
         return []
     front = f"{prefix}{title}\n\n"
     # no tokenizer makes more tokens than characters of ASCII, so most texts need not be counted at all
-    whole = front + content
-    if (whole.isascii() and len(whole) <= budget) or count(whole) <= budget:
+    whole, room = front + content, _Room(budget, MAX_CHARACTERS)
+    if (whole.isascii() and len(whole) <= budget) or (
+        len(whole) <= MAX_CHARACTERS and count(whole) <= budget
+    ):
         return [Chunk(0, len(content), whole)]
-    own, front = ([], front) if count(front) <= budget // 2 else _long_title(title, prefix, budget, count)
-    pieces = _pack(
-        list(_pieces(content, 0, len(content), budget - count(front), count)), budget - count(front), overlap
-    )
+    is_short = count(front) <= budget // 2 and len(front) <= MAX_CHARACTERS // 2
+    own, front = ([], front) if is_short else _long_title(title, prefix, room, count)
+    room = room.without(front, count)
+    pieces = _pack(list(_pieces(content, 0, len(content), room, count)), room, overlap)
     return [*own, *(Chunk(start, end, front + content[start:end]) for start, end in pieces)]
 
 
@@ -67,7 +94,7 @@ def smaller(chunk: Chunk, *, count: TokenCounter, prefix: str = "") -> list[Chun
     front = chunk.text[: len(chunk.text) - (chunk.end - chunk.start)]
     if count(front) > tokens // 4:
         front = prefix  # then the title is cut like the text behind it
-    room, shift = -(-(tokens - count(front)) // 2), chunk.end - len(chunk.text)
+    room, shift = _Room(-(-(tokens - count(front)) // 2), MAX_CHARACTERS), chunk.end - len(chunk.text)
     pieces = _pack(list(_pieces(chunk.text, len(front), len(chunk.text), room, count)), room, 0)
     return [
         Chunk(max(start + shift, chunk.start), max(end + shift, chunk.start), front + chunk.text[start:end])
@@ -75,43 +102,55 @@ def smaller(chunk: Chunk, *, count: TokenCounter, prefix: str = "") -> list[Chun
     ]
 
 
-def _long_title(title: str, prefix: str, budget: int, count: TokenCounter) -> tuple[list[Chunk], str]:
-    room = budget - count(prefix)
-    own = [Chunk(0, 0, prefix + title[p.start : p.end]) for p in _pieces(title, 0, len(title), room, count)]
-    short = next(_pieces(title, 0, len(title), budget // 2 - count(prefix), count))
+def _long_title(title: str, prefix: str, room: _Room, count: TokenCounter) -> tuple[list[Chunk], str]:
+    pieces = _pieces(title, 0, len(title), room.without(prefix, count), count)
+    own = [Chunk(0, 0, prefix + title[piece.start : piece.end]) for piece in pieces]
+    half = _Room(room.tokens // 2, room.characters // 2).without(prefix, count)
+    short = next(_pieces(title, 0, len(title), half, count))
     return own, f"{prefix}{title[short.start : short.end]}\n\n"
 
 
-def _pieces(text: str, start: int, end: int, room: int, count: TokenCounter) -> Iterator[_Piece]:
+def _pieces(text: str, start: int, end: int, room: _Room, count: TokenCounter) -> Iterator[_Piece]:
     """Blocks that fit; of one that does not, sentences; of such a sentence, words; of such a word, even parts."""
-    yield from _split(text, start, end, room, count, (_BLOCK_END, _SENTENCE_END, _WORD_END))
+    behind = start
+    for piece in _split(text, start, end, room, count, (_BLOCK_END, _SENTENCE_END, _WORD_END)):
+        yield piece._replace(gap=count(text[behind : piece.start])) if piece.start > behind else piece
+        behind = piece.end
 
 
 def _split(
     text: str,
     start: int,
     end: int,
-    room: int,
+    room: _Room,
     count: TokenCounter,
     ends: tuple[re.Pattern[str], ...],
     known: int | None = None,
 ) -> Iterator[_Piece]:
     """`known` is the number of tokens where it was counted already: to count a megabyte takes a second."""
+    if end - start > room.characters:
+        start, end = _stripped(text, start, end)
     if not text[start:end].strip():
         return
     tokens = count(text[start:end]) if known is None else known
-    if end - start == 1 or (tokens <= room and ends[:1] != (_BLOCK_END,)):
+    if end - start == 1 or (room.holds(tokens, end - start) and ends[:1] != (_BLOCK_END,)):
         yield _Piece(start, end, tokens)
     elif ends:
         for left, right in _cuts(text, start, end, ends[0]):
             inner = tokens if (left, right) == (start, end) else count(text[left:right])
-            if inner <= room and text[left:right].strip():
-                yield _Piece(left, right, inner, bool(_HEADING.match(text, left, right)))
+            if room.holds(inner, right - left) and text[left:right].strip():
+                yield _Piece(left, right, inner, bool(_HEADING.match(text[left:right].lstrip())))
             else:
                 yield from _split(text, left, right, room, count, ends[1:], inner)
     else:
-        for left, right in _even(start, end, -(-tokens * 11 // (room * 10))):
+        for left, right in _even(start, end, room.parts(tokens, end - start)):
             yield from _split(text, left, right, room, count, ())
+
+
+def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
+    """The span without white space at its ends, so that no cut is made in it."""
+    part = text[start:end]
+    return start + len(part) - len(part.lstrip()), end - len(part) + len(part.rstrip())
 
 
 def _even(start: int, end: int, parts: int) -> Iterator[tuple[int, int]]:
@@ -130,22 +169,28 @@ def _cuts(text: str, start: int, end: int, boundary: re.Pattern[str]) -> Iterato
     yield left, end
 
 
-def _pack(pieces: list[_Piece], room: int, overlap: int) -> Iterator[tuple[int, int]]:
+def _pack(pieces: list[_Piece], room: _Room, overlap: int) -> Iterator[tuple[int, int]]:
     """Joins neighbours while they fit; a heading begins a new chunk once the current one is half full."""
-    first, tokens = 0, 0
-    for index, piece in enumerate(pieces):
-        is_full = tokens + piece.tokens > room
-        if index > first and (is_full or (piece.is_heading and tokens > room // 2)):
+    first, tokens = 0, pieces[0].tokens
+    for index, piece in enumerate(pieces[1:], 1):
+        grown = tokens + piece.gap + piece.tokens
+        is_full = not room.holds(grown, piece.end - pieces[first].start)
+        if is_full or (piece.is_heading and tokens > room.tokens // 2):
             yield pieces[first].start, pieces[index - 1].end
-            first, tokens = _step_back(pieces, first, index, min(overlap, room - piece.tokens))
-        tokens += piece.tokens
+            left = _Room(min(overlap, room.tokens - piece.tokens), room.characters)
+            first, tokens = _step_back(pieces, first, index, left)
+            tokens += piece.tokens
+        else:
+            tokens = grown
     yield pieces[first].start, pieces[-1].end
 
 
-def _step_back(pieces: list[_Piece], first: int, index: int, overlap: int) -> tuple[int, int]:
-    """Where the next chunk begins, and its tokens so far: as many of the last pieces as the overlap holds."""
+def _step_back(pieces: list[_Piece], first: int, index: int, room: _Room) -> tuple[int, int]:
+    """Where the next chunk begins, and its tokens so far: as many of the last pieces as there is room for."""
     begin, tokens = index, 0
-    while begin - 1 > first and tokens + pieces[begin - 1].tokens <= overlap:
-        begin -= 1
-        tokens += pieces[begin].tokens
+    while begin - 1 > first:
+        grown = tokens + pieces[begin - 1].tokens + pieces[begin].gap
+        if not room.holds(grown, pieces[index].end - pieces[begin - 1].start):
+            break
+        begin, tokens = begin - 1, grown
     return begin, tokens

@@ -43,6 +43,22 @@ def from_wire(vector: WireVector) -> Matrix:
     return np.frombuffer(vector, dtype=">f4", offset=4).astype(np.float32)
 
 
+def wire_length(dimensions: int) -> int:
+    """How many bytes a vector of this width has."""
+    return 4 + 4 * dimensions
+
+
+def is_wire(data: bytes, dimensions: int) -> bool:
+    """Whether bytes from elsewhere are a vector of this width that has a direction: finite, and neither so short nor so
+    long that its square, which the cosine divides by, is 0 or infinite."""
+    if len(data) != wire_length(dimensions) or data[:4] != struct.pack("!HH", dimensions, 0):
+        return False
+    numbers = from_wire(data)
+    with np.errstate(all="ignore"):
+        square = np.dot(numbers, numbers)
+    return bool(0 < square < np.inf)
+
+
 def known(space_id: int, hashes: Sequence[bytes]) -> dict[bytes, WireVector]:
     """The vectors that these texts have in a space already, by text hash."""
     with connection.cursor() as cursor:

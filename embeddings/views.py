@@ -16,6 +16,7 @@ from embeddings.search import Reply, SearchMode, search
 MAX_QUERY = 1_000
 RESULTS = 10
 NEWEST = 6
+_SHOWN_OF_SNIPPET = 1_000
 MODES = [(SearchMode.SEMANTIC, "meaning"), (SearchMode.KEYWORD, "words"), (SearchMode.HYBRID, "both")]
 
 
@@ -74,7 +75,7 @@ def _answer(form: SearchForm) -> dict[str, Any]:
     reply = search(query, k=RESULTS, mode=form.chosen)
     return {
         "reply": reply,
-        "hits": [(hit, plain(hit.snippet)) for hit in reply.hits],
+        "hits": [(hit, plain(hit.snippet[:_SHOWN_OF_SNIPPET])) for hit in reply.hits],
         "answered": _answered(reply),
         "best": max((hit.score for hit in reply.hits), default=0),
     }

@@ -16,6 +16,7 @@ from queueops import failpoints
 QUEUE = "embed"
 EMBED_DUE = "embed_due"
 BUILD_INDEXES = "build_indexes"
+ACTORS = frozenset({EMBED_DUE, BUILD_INDEXES})
 # Under a flood of saves one ring in this time is enough; the last one of a burst is never left out. As long as the
 # flood lasts the time doubles with each ring, up to the most: bigger batches cost the saves beside them less.
 _QUIET_SECONDS = 0.05

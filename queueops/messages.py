@@ -7,7 +7,7 @@ from typing import Any
 from dramatiq import Message
 from dramatiq.encoder import JSONEncoder, MessageData
 
-from queueops.doorbell import EMBED_DUE, QUEUE
+from queueops.doorbell import ACTORS, EMBED_DUE, QUEUE
 
 _FIELDS = {field.name for field in dataclasses.fields(Message)}
 
@@ -34,9 +34,12 @@ def _is_ours(found: Any) -> bool:
         and found.keys() == _FIELDS
         and found["queue_name"] == QUEUE  # a worker's thread ends when it acknowledges to another
         and isinstance(found["actor_name"], str)
+        and found["actor_name"]
+        in ACTORS  # one that nobody declared costs a stack trace, as a wrong argument does
         and isinstance(found["message_id"], str)
-        and isinstance(found["args"], list)
+        and found["args"] == []
         and isinstance(found["kwargs"], dict)
+        and found["kwargs"].keys() <= {"v"}
         and bool(_number_of(found))
         and "eta" not in found["options"]  # a task's row says when it is due; its message is never put off
     )

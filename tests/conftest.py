@@ -2,10 +2,11 @@
 
 import pytest
 from _pytest.nodeid import coerce_node_id
-from django.core.cache import cache
+from django.conf import settings
 
 from access import attempt_counts, recent, token_guard
 from embeddings.providers import registry
+from lib.redis_client import fast_client
 from queueops import explain, installed, modes, views
 
 
@@ -29,9 +30,9 @@ def forget_everything() -> None:
 
 @pytest.fixture
 def clean_cache():
-    cache.clear()
+    fast_client(settings.REDIS_URL).flushdb()
     yield
-    cache.clear()
+    fast_client(settings.REDIS_URL).flushdb()
 
 
 @pytest.hookimpl(trylast=True)  # after pytest-django, which puts tests without a database last

@@ -6,7 +6,14 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+import pytest
+from django.db import connection
 from psycopg import sql
+
+_SPOIL = """
+CREATE FUNCTION spoil_index(text) RETURNS void LANGUAGE sql SECURITY DEFINER AS
+$$ UPDATE pg_index SET indisvalid = false WHERE indexrelid = to_regclass($1) $$
+"""
 
 
 @contextmanager
@@ -22,6 +29,20 @@ def empty_database(name: str) -> Iterator[str]:
     finally:
         with psycopg.connect(url, autocommit=True) as session:
             _drop(session, own)
+
+
+def spoil_index(name: str) -> None:
+    """Makes an index invalid in the test's transaction, as one is whose making was cut off; only a superuser can."""
+    if not (url := os.environ.get("VECTORPRESS_TEST_MAINTENANCE_URL")):
+        pytest.skip("VECTORPRESS_TEST_MAINTENANCE_URL names no superuser of the tests' server")
+    here = urlunsplit(urlsplit(url)._replace(path=f"/{connection.settings_dict['NAME']}"))
+    with psycopg.connect(here, autocommit=True) as superuser:
+        superuser.execute(_SPOIL)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT spoil_index(%s)", [name])
+        finally:
+            superuser.execute("DROP FUNCTION spoil_index")
 
 
 def address_of(name: str) -> str:

@@ -1,8 +1,9 @@
 """A pytest plugin: one temporary Postgres and Valkey for the whole run, before Django reads its settings.
 
-Loaded with `-p tests.servers`. The first process starts them; xdist's workers inherit their addresses
-through the environment. VECTORPRESS_TEST_DATABASE_URL and VECTORPRESS_TEST_REDIS_URL name servers to use
-instead.
+Loaded with `-p tests.servers`. The first process starts them; xdist's workers inherit their addresses through the
+environment. VECTORPRESS_TEST_DATABASE_URL and VECTORPRESS_TEST_REDIS_URL name servers to use instead: the role in the
+first needs CREATEDB and SET ON PARAMETER deadlock_timeout, and `template1` the extension `vector`. Tests that do what
+only a superuser can are skipped then, unless VECTORPRESS_TEST_MAINTENANCE_URL names one.
 """
 
 import atexit
@@ -11,6 +12,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from config.stack import paths
@@ -18,6 +20,7 @@ from config.stack.postgres import FAST_AND_FORGETFUL, PostgresServer
 from config.stack.valkey import ValkeyServer
 
 DATABASE_VARIABLE = "VECTORPRESS_TEST_DATABASE_URL"
+MAINTENANCE_VARIABLE = "VECTORPRESS_TEST_MAINTENANCE_URL"
 REDIS_VARIABLE = "VECTORPRESS_TEST_REDIS_URL"
 AUTH_TOKEN = "test-token-with-all-three-scopes"
 OWN_SETTINGS = {
@@ -81,10 +84,18 @@ def temporary_data_dir() -> Path:
 
 
 def started_postgres(data_dir: Path) -> str:
-    """The address of a running Postgres that forgets everything in a power cut, and is fast for it."""
+    """The address of a running Postgres that forgets everything in a power cut, and is fast for it.
+
+    Its role is the product's, so that what secretly needs a superuser fails. It may make databases besides, and lose
+    or win a deadlock as a test wants.
+    """
     server = PostgresServer(data_dir / "postgres", paths.socket_dir(data_dir), FAST_AND_FORGETFUL)
     atexit.register(server.stop)
     server.start()
+    with psycopg.connect(server.maintenance_url, autocommit=True) as session:
+        session.execute(f"ALTER ROLE {paths.DATABASE_USER} CREATEDB".encode())
+        session.execute(f"GRANT SET ON PARAMETER deadlock_timeout TO {paths.DATABASE_USER}".encode())
+    os.environ[MAINTENANCE_VARIABLE] = server.maintenance_url
     return server.url
 
 

@@ -1,6 +1,7 @@
 """The migrations say what the models say."""
 
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
 from django.core.management import call_command
@@ -40,6 +41,19 @@ def test_audit_rows_cannot_be_changed_even_with_plain_sql():
 def test_operators_statements_need_name_no_more_than_they_say(statement):
     with connection.cursor() as cursor:
         cursor.execute(statement)
+
+
+def test_the_extension_needs_no_superuser_to_be_found_and_stays_when_the_embeddings_are_taken_back():
+    first = import_module("embeddings.migrations.0001_initial").Migration.operations[0]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+        assert cursor.fetchone() == (False,)
+    with connection.schema_editor() as editor:
+        first.database_backwards("embeddings", editor, None, None)
+        first.database_forwards("embeddings", editor, None, None)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_extension WHERE extname = 'vector'")
+        assert cursor.fetchone() == (1,)
 
 
 def test_articles_metadata_is_always_an_object():

@@ -1,6 +1,7 @@
 """Articles from a CSV file with a header: title, content and slug columns, every other column goes to metadata."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -19,9 +20,23 @@ class Record:
 
     first_line: int
     last_line: int
-    data: bytes | None  # None where the row is longer than an entry may be
+    lines: list[bytes] | None  # None where the row is longer than an entry may be
     position: int
+    size: int = 0
     closed: bool = True  # False when the file ended inside a quoted cell
+
+    @property
+    def data(self) -> bytes | None:
+        return None if self.lines is None else b"\n".join(self.lines)
+
+    def add(self, line: files.Line) -> None:
+        """Takes one more line; a list of lines, since joining them one by one would copy the row each time."""
+        self.last_line, self.position = line.number, line.position
+        self.size += 1 + len(line.text or b"")
+        if line.text is None or self.size > MAX_ENTRY_BYTES:
+            self.lines = None
+        elif self.lines is not None:
+            self.lines.append(line.text)
 
 
 def open_csv(path: str) -> Source:
@@ -39,8 +54,9 @@ def read_csv(name: str, stream: BinaryIO) -> Iterator[Entry]:
         lines = files.lines(stream)
         delimiter, columns = _header(name, next(lines, None))
         for record in records(lines, delimiter.encode()):
-            if record.data is None or record.data.strip() or not record.closed:
-                yield _entry(name, record, delimiter, columns)
+            data = record.data
+            if data is None or data.strip() or not record.closed:
+                yield _entry(name, record, data, delimiter, columns)
 
 
 def records(lines: Iterator[files.Line], delimiter: bytes) -> Iterator[Record]:
@@ -48,9 +64,8 @@ def records(lines: Iterator[files.Line], delimiter: bytes) -> Iterator[Record]:
     record: Record | None = None
     quoted = False
     for line in lines:
-        record = (
-            _joined(record, line) if record else Record(line.number, line.number, line.text, line.position)
-        )
+        record = record or Record(line.number, line.number, [], line.position)
+        record.add(line)
         if line.text is None:
             quoted ^= line.quotes % 2 == 1
         else:
@@ -80,17 +95,6 @@ def quoted_after(line: bytes, delimiter: bytes, quoted: bool) -> bool:
             at, quoted = at + 2, True
 
 
-def _joined(record: Record, line: files.Line) -> Record:
-    data = None
-    if (
-        record.data is not None
-        and line.text is not None
-        and len(record.data) + len(line.text) < MAX_ENTRY_BYTES
-    ):
-        data = record.data + b"\n" + line.text
-    return Record(record.first_line, line.number, data, line.position)
-
-
 def _header(name: str, line: files.Line | None) -> tuple[str, list[str]]:
     if line is None or not line.text:
         raise SourceUnreadable(
@@ -113,18 +117,18 @@ def _header(name: str, line: files.Line | None) -> tuple[str, list[str]]:
 def _check_columns(name: str, columns: list[str]) -> None:
     if "" in columns:
         raise SourceUnreadable(f"{name}: column {columns.index('') + 1} has no name; name it in the header")
-    if doubled := sorted({column for column in columns if columns.count(column) > 1}):
+    if doubled := sorted(column for column, times in Counter(columns).items() if times > 1):
         raise SourceUnreadable(f"{name}: the header names the column {doubled[0][:60]!a} twice")
 
 
-def _entry(name: str, record: Record, delimiter: str, columns: list[str]) -> Entry:
+def _entry(name: str, record: Record, data: bytes | None, delimiter: str, columns: list[str]) -> Entry:
     place = f"{name} line {record.first_line:,}"
     if not record.closed:
         reason = f"a quoted cell is never closed; everything up to line {record.last_line:,} was taken for its text"
         return Refusal(place, reason, record.position)
-    if record.data is None:
+    if data is None:
         return files.too_long(place, "the row", record.position)
-    text = files.decoded(record.data, place, record.position)
+    text = files.decoded(data, place, record.position)
     if isinstance(text, Refusal):
         return text
     try:

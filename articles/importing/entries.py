@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from articles import bounds
+from lib.visible import one_line
 
 # The longest JSON line an article within the bounds can need: each character as an escaped surrogate pair.
 MAX_ENTRY_BYTES = 12 * bounds.MAX_CONTENT + 1_000_000
@@ -33,8 +34,7 @@ class Refusal:
 
     def __str__(self) -> str:
         """One line that any terminal can show: names of files may hold control characters."""
-        text = f"{self.place}: {self.reason}"
-        return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+        return one_line(f"{self.place}: {self.reason}")
 
 
 Entry = Row | Refusal

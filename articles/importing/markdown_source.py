@@ -1,6 +1,5 @@
 """Articles from a folder of Markdown files: front matter gives title and slug, the rest of it becomes metadata."""
 
-import os
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -9,13 +8,15 @@ from typing import Any
 
 import yaml
 
+from articles.blocks import heading_of
 from articles.importing import files
 from articles.importing.entries import MAX_ENTRY_BYTES, Entry, Refusal, Row, Source, SourceUnreadable
+from lib.regular_files import Folder, Listed
 
 _SUFFIXES = (".md", ".markdown")
-_FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
-_HEADING = re.compile(r"#[ \t]+(.+?)[ \t]*#*[ \t]*")
+_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _FENCE = re.compile(r" {0,3}(```|~~~)")
+_BETWEEN_WORDS = re.compile(r"[-_\s]+")
 _MAX_FRONT_MATTER = 65_536
 _MAX_DEPTH = 20
 
@@ -24,27 +25,34 @@ class FrontMatterError(ValueError):
     """The front matter is no list of names and values; the message says why."""
 
 
-def open_markdown(folder: str) -> Source:
+def open_markdown(path: str, *, follow_links: bool = False) -> Source:
     """The articles of a folder and the folders below it, hidden ones left out. Raises SourceUnreadable."""
-    root = Path(folder)
-    if not root.is_dir():
-        reason = "is a file; give the folder that holds it" if root.exists() else "there is no such folder"
-        raise SourceUnreadable(f"cannot read {folder}: {reason}")
-    paths = sorted(_markdown_files(root))
-    return Source(folder, read_markdown(root, paths), len(paths))
+    try:
+        folder = Folder(Path(path), follow_links=follow_links)
+    except NotADirectoryError as error:
+        raise SourceUnreadable(f"cannot read {path}: is a file; give the folder that holds it") from error
+    except FileNotFoundError as error:
+        raise SourceUnreadable(f"cannot read {path}: there is no such folder") from error
+    except OSError as error:
+        raise SourceUnreadable(f"cannot read {path}: {error.strerror}") from error
+    listed = folder.files(_SUFFIXES)
+    return Source(path, read_markdown(folder, listed), len(listed))
 
 
-def read_markdown(root: Path, paths: list[Path]) -> Iterator[Entry]:
-    """One entry a file, in the order given; a file's place is its path below the root."""
-    for number, path in enumerate(paths, 1):
-        place = path.relative_to(root).as_posix()
-        try:
-            with path.open("rb") as stream:
-                data = stream.read(MAX_ENTRY_BYTES + 1)
-        except OSError as error:
-            yield Refusal(place, f"cannot be read: {error.strerror}", number)
-        else:
-            yield _entry(place, data, number)
+def read_markdown(folder: Folder, listed: list[Listed]) -> Iterator[Entry]:
+    """One entry a file, in the order given; a file's place is its path below the folder, which is closed at the end."""
+    with folder:
+        for number, (path, problem) in enumerate(listed, 1):
+            if problem:
+                yield Refusal(path, problem, number)
+                continue
+            try:
+                with folder.open(path) as stream:
+                    data = stream.read(MAX_ENTRY_BYTES + 1)
+            except OSError as error:
+                yield Refusal(path, f"cannot be read: {error.strerror}", number)
+            else:
+                yield _entry(path, data, number)
 
 
 def parse(text: str) -> tuple[dict[str, Any], str]:
@@ -71,17 +79,9 @@ def heading(text: str) -> str | None:
     for line in text.splitlines():
         if mark := _FENCE.match(line):
             fence = "" if fence == mark[1] else fence or mark[1]
-        elif not fence and (match := _HEADING.fullmatch(line)):
-            return match[1]
+        elif not fence and (found := heading_of(line)) and found[0] == 1:
+            return found[1]
     return None
-
-
-def _markdown_files(root: Path) -> Iterator[Path]:
-    for folder, subfolders, names in os.walk(root):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        for name in names:
-            if name.lower().endswith(_SUFFIXES) and not name.startswith("."):
-                yield Path(folder, name)
 
 
 def _entry(place: str, data: bytes, position: int) -> Entry:
@@ -145,5 +145,5 @@ def _json_like(value: Any) -> Any:
 
 
 def _words(stem: str) -> str:
-    words = re.sub(r"[-_\s]+", " ", stem).strip()
+    words = _BETWEEN_WORDS.sub(" ", stem).strip()
     return words[:1].upper() + words[1:]

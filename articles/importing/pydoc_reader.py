@@ -12,9 +12,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from lib.regular_files import read_small
+
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _MAX_SIGNATURE = 160
 _DEEPEST_IMPORT = 4
+_MOST_SOURCE_BYTES = 10_000_000
+_ADDRESS = re.compile(r"<[^<>]*>")  # in the repr of a default, and new each time
+_FIRST_ARGUMENT = re.compile(r"\((?:\$?self|cls)(?:, )?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,7 @@ def _path(name: str) -> Path | None:
 @lru_cache(maxsize=16)  # a syntax tree is a hundred times its text: keep those that a package's modules share
 def _tree(name: str) -> ast.Module | None:
     path = _path(name)
-    return ast.parse(path.read_bytes()) if path else None
+    return ast.parse(read_small(path, _MOST_SOURCE_BYTES)) if path else None
 
 
 def _is_deprecated(tree: ast.Module) -> bool:
@@ -260,10 +265,8 @@ def _live_signature(member: Any) -> str:
         signature = getattr(member, "__text_signature__", None) or str(inspect.signature(member))
     except (ValueError, TypeError):
         return ""
-    signature = re.sub(r"<[^<>]*>", "...", signature)  # a default's repr may hold an address, new each time
-    signature = (
-        re.sub(r"\((?:\$?self|cls)(?:, )?", "(", signature, count=1).replace("/, ", "").replace(", /)", ")")
-    )
+    signature = _ADDRESS.sub("...", signature)
+    signature = _FIRST_ARGUMENT.sub("(", signature, count=1).replace("/, ", "").replace(", /)", ")")
     return _bounded(signature.replace("(/)", "()"))
 
 

@@ -55,14 +55,15 @@ IN_SHORT = {
     "zipapp": "Pack a Python program into one executable archive",
     "zoneinfo": "Time zones of the IANA database",
 }
-_SIGNATURE_LINE = re.compile(r"[\w.]+\(.*?(?:\)|$)(?: -+> .*)?")
-_UNDERLINE = re.compile(r"^\s*([=~*#^-])\1{2,}\s*$", re.MULTILINE)
+_SIGNATURE_LINE = re.compile(r"\A[\w.]+\(.*?(?:\)|$)(?: -+> .*)?")
+_UNDERLINE = re.compile(r"^[ \t]*([=~*#^-])\1{2,}[ \t]*$", re.MULTILINE)
 _OPENING = re.compile(
-    r"^(?:[^\w\"'`(]+|(?:Module )?[\w.]+ (?:module )?(?:-{1,2}|—) "
+    r"\A(?:[^\w\"'`(]+|(?:Module )?[\w.]+ (?:module )?(?:-{1,2}|—) "
     r"|(?:This|The \S+) module (?:provides|implements|supports|defines|contains|performs|exports) )"
 )
-_ROLE = re.compile(r":[\w:]+:`~?([^`<]+?)(?: <[^`>]*>)?`")  # Sphinx' way of naming things: :class:`Path`
-_SENTENCE = re.compile(r".+?[.!?](?=\s+[A-Z]|\s*$)")
+_ROLE = re.compile(r":[\w:]{1,40}:`~?([^`<]+?)(?: <[^`>]*>)?`")  # Sphinx' way of naming things: :class:`Path`
+_NO_SLUG = re.compile(r"[^a-z0-9]+")
+_SENTENCE = re.compile(r"\A.+?[.!?](?=\s+[A-Z]|\s*$)")
 
 
 def module_row(module: ModuleDoc) -> Row:
@@ -103,7 +104,7 @@ def _row(kind: str, name: str, module: str, short: str, content: str) -> Row:
     return Row(
         name,
         {
-            "slug": "python-" + re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-"),
+            "slug": "python-" + _NO_SLUG.sub("-", name.lower()).strip("-"),
             "title": f"{name}: {_ROLE.sub(r'\1', short)}" if short else name,
             "content": _ROLE.sub(r"`\1`", content),
             "metadata": {"source": "pydoc", "module": module, "kind": kind, "python": version},

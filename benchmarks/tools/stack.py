@@ -22,7 +22,7 @@ from django.utils.module_loading import import_string
 
 from benchmarks.tools import floor
 from benchmarks.tools.report import say
-from config.stack import members, paths
+from config.stack import accounts, members, ownership, paths
 from config.stack.postgres import PostgresServer
 from config.stack.processes import Process
 from config.stack.service import Service
@@ -112,7 +112,12 @@ class Stack:
     def settle_down(self) -> None:
         """Takes upkeep that would happen some time soon out of what is measured."""
         self.database.execute(f"VACUUM ANALYZE {_BUSY_TABLES}".encode())
-        self.database.execute("CHECKPOINT")
+        with self.maintenance() as session:
+            session.execute("CHECKPOINT")
+
+    def maintenance(self) -> psycopg.Connection:
+        """A session of the superuser, for what the role of the product may not do."""
+        return psycopg.connect(self.postgres.maintenance_url, autocommit=True)
 
     def pause(self, seconds: float) -> None:
         """Lets the system come to rest."""
@@ -192,7 +197,8 @@ def free_port() -> int:
 
 def _temporary(closing: contextlib.ExitStack) -> Path:
     data_dir = Path(tempfile.mkdtemp(prefix="vectorpress-bench-"))
-    data_dir.chmod(0o711)  # as root, Postgres runs as another user, who must get in
+    if account := accounts.account_for(data_dir):
+        ownership.hand_over(data_dir, account, ())
     for folder in (data_dir, paths.socket_dir(data_dir)):
         closing.callback(shutil.rmtree, folder, ignore_errors=True)
     return data_dir

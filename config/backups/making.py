@@ -8,6 +8,7 @@ from io import FileIO
 from pathlib import Path
 
 import psycopg
+from django.conf import settings
 from psycopg import IsolationLevel
 
 from config.backups import files, manifest, manifest_fields, programs, script, server
@@ -15,6 +16,7 @@ from config.backups.manifest import QUEUE, WHOLE, Manifest
 from config.backups.problems import BackupError
 from config.backups.programs import Programs
 from config.backups.server import Server
+from config.instance import give_path
 
 type Tell = Callable[[str], None]
 
@@ -29,7 +31,9 @@ def make(of: Server, folder: Path, *, queue_only: bool = False, tell: Tell = lam
     BackupError; then nothing is left behind.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not folder.exists():
+            folder.mkdir(parents=True, mode=0o700)
+            _give(folder)
         with of.connect() as session:
             session.isolation_level = IsolationLevel.REPEATABLE_READ
             session.read_only = True
@@ -71,10 +75,18 @@ def _make(of: Server, session: psycopg.Connection, folder: Path, queue_only: boo
             )
             partial.rename(archive)
             described.write(archive)
+            _give(archive, manifest.beside(archive))
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
     return archive
+
+
+def _give(*made: Path) -> None:
+    """What root makes in the data folder belongs to the folder's owner, who restores it as well."""
+    for path in made:
+        if path.is_relative_to(settings.DATA_DIR):
+            give_path(path)
 
 
 def _demand_plain(tables: list[str]) -> None:

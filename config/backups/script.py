@@ -26,7 +26,7 @@ _SEQUENCE = re.compile(
 _ENCODING = re.compile(rb"^SET client_encoding = '([A-Za-z0-9_]{1,40})';\n", re.MULTILINE)
 # The head and tail of each section: what they set is set by the restore itself.
 _AROUND = re.compile(
-    rb"(?:--[^\n]*|SET [a-z_]+ = [a-z0-9']+;|SELECT pg_catalog\.set_config\('search_path', '', false\);"
+    rb"\A(?:--[^\n]*|SET [a-z_]+ = [a-z0-9']+;|SELECT pg_catalog\.set_config\('search_path', '', false\);"
     rb"|\\(?:un)?restrict [A-Za-z0-9]+)?\n"
 )
 _RESTRICT = re.compile(rb"\A(?:(?:--[^\n]*)?\n)*\\restrict ([A-Za-z0-9]+)\n")

@@ -1,61 +1,133 @@
-"""As whom the embedded servers run: Postgres refuses root, so root's stack runs them as another."""
+"""The unprivileged account that root's stack runs as: found or made, and how it differs from root's view."""
 
 import os
 import pwd
-import stat
-import sys
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+from config.stack.launch import keeping_death_signal
 from config.stack.processes import Account, StackError
 
-NOBODY = 65534
+DEFAULT = "vectorpress"
+NOBODY = "nobody"
+_ADMIN_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
+
+OF_ITS_USER = ("HOME", "USER", "LOGNAME", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
+"""Variables that describe who started us; they must not describe root to the account's processes."""
+
+type Say = Callable[[str], object]
 
 
-def server_account(data_dir: Path) -> Account | None:
-    """As whom the server of this folder must run; None: as ourselves.
+def account_for(data_dir: Path, run_as: str = DEFAULT, say: Say = lambda sentence: None) -> Account | None:
+    """The account that the stack on this data folder runs as; None: as ourselves, who are not root.
 
-    Root's servers run as the owner of the data, so that a user's stack can be started by root once and by
-    its user again; new data goes to `nobody`.
+    The owner of the folder, so that a user's stack can be started by root once and by its user again; where that is
+    root or `nobody` (as earlier releases had it), the account named `run_as`, which is made when there is none.
+    Raises StackError.
     """
     if os.geteuid() != 0:
         return None
-    if data_dir.exists() and (owner := data_dir.stat()).st_uid != 0:
-        return Account(owner.st_uid, owner.st_gid)
+    if data_dir.exists() and (owner := data_dir.stat()).st_uid not in privileged():
+        entry = _entry(owner.st_uid)
+        return Account(owner.st_uid, entry.pw_gid if entry else owner.st_gid or owner.st_uid)
+    made = _named(run_as, say)
+    return Account(made.pw_uid, made.pw_gid)
+
+
+def privileged() -> frozenset[int]:
+    """The users that no stack runs as: root, and `nobody`, which services of all kinds share."""
     try:
-        nobody = pwd.getpwnam("nobody")
+        return frozenset({0, pwd.getpwnam(NOBODY).pw_uid})
     except KeyError:
-        return Account(NOBODY, NOBODY)
-    return Account(nobody.pw_uid, nobody.pw_gid)
+        return frozenset({0})
 
 
-def claim_folder(folder: Path, account: Account | None) -> None:
-    """Makes this folder, private to its server; its parents are made if missing but never changed."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    owner = folder.lstat()
-    if not stat.S_ISDIR(owner.st_mode) or (account is None and owner.st_uid != os.geteuid()):
+def name_of(uid: int) -> str:
+    """The name of a user; raises StackError for a number without one, which Postgres cannot recognise."""
+    if entry := _entry(uid):
+        return entry.pw_name
+    raise StackError(
+        f"User id {uid} has no name on this machine, and Postgres recognises users by name: give it one in "
+        "/etc/passwd, or set DATABASE_URL to a server of your own."
+    )
+
+
+def label(account: Account) -> str:
+    """The account in words."""
+    entry = _entry(account.uid)
+    return entry.pw_name if entry else f"user {account.uid}"
+
+
+def environment(account: Account, data_dir: Path) -> Mapping[str, str]:
+    """What the account's processes have in place of root's variables OF_ITS_USER; an empty one is to be left out."""
+    entry = _entry(account.uid)
+    home = Path(entry.pw_dir) if entry else data_dir
+    with acting_as(account):
+        has_home = os.access(home, os.W_OK, effective_ids=True)
+        temporary = os.environ.get("TMPDIR", "")
+        if temporary and not os.access(temporary, os.W_OK | os.X_OK, effective_ids=True):
+            temporary = ""
+    name = label(account)
+    own = {"HOME": str(home if has_home else data_dir), "USER": name, "LOGNAME": name, "TMPDIR": temporary}
+    return dict.fromkeys(OF_ITS_USER, "") | own
+
+
+@contextmanager
+def acting_as(account: Account) -> Iterator[None]:
+    """Root with this account's rights to files only, to find out what it can reach."""
+    groups, gid = os.getgroups(), os.getegid()
+    with keeping_death_signal():
+        os.setgroups([])
+        os.setegid(account.gid)
+        os.seteuid(account.uid)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+            os.setegid(gid)
+            os.setgroups(groups)
+
+
+def _named(name: str, say: Say) -> pwd.struct_passwd:
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        entry = _made(name)
+        say(f"made the system account {name}: the stack runs as it, not as root (RUN_AS)")
+    if entry.pw_uid in privileged():
+        raise StackError(f"RUN_AS holds {name!r}; it may hold the name of an unprivileged account.")
+    return entry
+
+
+def _made(name: str) -> pwd.struct_passwd:
+    """A system account without home, password and shell."""
+    program = shutil.which("useradd", path=_ADMIN_PATH)
+    reason = "this machine has no useradd"
+    if program:
+        shell = shutil.which("nologin", path=_ADMIN_PATH) or "/bin/false"
+        flags = [
+            "--system",
+            "--user-group",
+            "--no-create-home",
+            "--home-dir=/nonexistent",
+            f"--shell={shell}",
+        ]
+        made = subprocess.run([program, *flags, "--", name], capture_output=True, text=True, check=False)
+        reason = made.stderr.strip() or f"useradd exited with {made.returncode}"
+    try:
+        return pwd.getpwnam(name)  # two that start together must agree
+    except KeyError:
         raise StackError(
-            f"{folder} belongs to another user: run this as that user, or set DATA_DIR to another folder."
-        )
-    if account and owner.st_uid != account.uid:
-        os.chown(folder, account.uid, account.gid)
-    folder.chmod(0o700)
+            f"The account {name}, which the stack is to run as, cannot be made ({reason}): set RUN_AS to an existing "
+            "unprivileged account, or start this as a normal user."
+        ) from None
 
 
-def needs_reach(account: Account | None, program: Path, *folders: Path) -> bool:
-    """Whether this account cannot get to its program or folders, as `nobody` cannot in root's home."""
-    if account is None:
-        return False
-    ways = [
-        *program.resolve().parents,
-        *(parent for folder in folders for parent in folder.resolve().parents),
-    ]
-    open_ways = all(way.stat().st_mode & stat.S_IXOTH for way in ways)
-    if open_ways and program.stat().st_mode & stat.S_IXOTH:
-        return False
-    if sys.platform != "linux":
-        raise StackError(
-            f"{program} or {folders[0]} lies in a folder that only root may enter, and Postgres "
-            "refuses to run as root: start this as a normal user, or move the checkout."
-        )
-    return True
+def _entry(uid: int) -> pwd.struct_passwd | None:
+    try:
+        return pwd.getpwuid(uid)
+    except KeyError:
+        return None

@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 
 from config.stack import paths
-from config.stack.accounts import claim_folder, server_account
+from config.stack.ownership import claim_folder
 from config.stack.processes import Process
 from config.stack.service import Service
 
@@ -22,7 +22,7 @@ class EmbedderService(Service):
 
     def prepare(self) -> None:
         """Makes the folder of the sockets, private to the account that owns the other servers' sockets."""
-        claim_folder(self.socket.parent, server_account(self.data_dir / "postgres"))
+        claim_folder(self.socket.parent, self.process.account)
 
     def ready(self) -> bool:
         """Whether it gives any HTTP answer."""

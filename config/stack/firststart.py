@@ -14,6 +14,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from access import bootstrap
 from access.models import ApiToken
+from config.instance import give_path
 from queueops import installed
 
 ADMIN_NAME = "admin"
@@ -75,6 +76,7 @@ def ensure_login() -> Login | None:
         return Login(known, None) if known else None
     made = Login(ADMIN_NAME, secrets.token_urlsafe(12))
     write_private(login_file(), f"{made.name}\n{made.password}\n")
+    give_path(login_file())
     users.create_superuser(made.name, password=made.password)
     return made
 
@@ -105,10 +107,12 @@ class FirstImport:
     def begun(self) -> None:
         """Remembers that it runs."""
         write_private(self._mark, "begun\n")
+        give_path(self._mark)
 
     def done(self) -> None:
         """Remembers that it is over for good."""
         write_private(self._mark, "done\n")
+        give_path(self._mark)
 
 
 def write_private(path: Path, text: str) -> None:

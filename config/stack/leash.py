@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,9 +21,11 @@ SECONDS_TO_STOP = 4.0
 class Leash:
     """The supervisor's end."""
 
-    def __init__(self, keep_open: int) -> None:
-        """`keep_open` is a file the other end keeps open too: the lock on the data, until nothing uses it."""
+    def __init__(self, keep_open: int, launcher: Callable[[], Sequence[str]] = list) -> None:
+        """`keep_open` is a file the other end keeps open too: the lock on the data, until nothing uses it; `launcher`
+        gives the words to put before the command of the other end."""
         self._keep_open = keep_open
+        self._launcher = launcher
         self._process = self._start()
 
     def hold(self, members: Iterable[tuple[int, signal.Signals]]) -> None:
@@ -46,7 +48,7 @@ class Leash:
 
     def _start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", str(Path(__file__))],
+            [*self._launcher(), sys.executable, "-I", "-S", str(Path(__file__))],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

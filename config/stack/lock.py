@@ -2,9 +2,11 @@
 
 import fcntl
 import os
+import stat
 import time
 from pathlib import Path
 
+from config.instance import give_to_owner
 from config.stack.leftovers import command_line
 from config.stack.processes import StackError
 
@@ -26,10 +28,10 @@ class DataLock:
         ended its last process, which is waited for.
         """
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        file = self._opened()
         deadline = time.monotonic() + SECONDS_TO_CLEAN_UP
         while not self._locked(file):
-            holder, its_url = self._holder()
+            holder, its_url = self._holder(file)
             if time.monotonic() > deadline or "runstack" in command_line(holder):
                 os.close(file)
                 raise StackError(
@@ -55,7 +57,20 @@ class DataLock:
             return False
         return True
 
-    def _holder(self) -> tuple[int, str]:
+    def _opened(self) -> int:
+        """The file, which root must not write through a link that the folder's owner has put there."""
+        try:
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+        except OSError as error:
+            raise StackError(f"{self.path} cannot be opened ({error.strerror}): remove it.") from None
+        found = os.fstat(file)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+            os.close(file)
+            raise StackError(f"{self.path} is a link or not a file: remove it.")
+        give_to_owner(file, self.data_dir)
+        return file
+
+    def _holder(self, file: int) -> tuple[int, str]:
         """Process id and address of the holder; 0 and "?" in the moment before it has written them."""
-        pid, _, url = self.path.read_text().strip().partition("\n")
+        pid, _, url = os.pread(file, 1000, 0).decode(errors="replace").strip().partition("\n")
         return int(pid or 0), url or "?"

@@ -5,17 +5,19 @@ import os
 import signal
 import socket
 import sys
+from functools import cache
 from pathlib import Path
 
+import django
 from django.conf import settings
 from redis import Redis
 from redis.exceptions import RedisError
 
 from config.serving import connections
-from config.stack import paths
+from config.stack import accounts, capabilities, paths
 from config.stack.embedder import EmbedderService, answers
 from config.stack.postgres import PostgresServer
-from config.stack.processes import Process, StackError
+from config.stack.processes import Account, Process, StackError
 from config.stack.service import Service
 from config.stack.valkey import ValkeyServer
 
@@ -33,9 +35,9 @@ def servers() -> list[Service]:
     sockets = paths.socket_dir(data_dir)
     members: list[Service] = []
     if settings.DATABASE_EMBEDDED:
-        members.append(PostgresServer(data_dir / "postgres", sockets))
+        members.append(PostgresServer(data_dir / "postgres", sockets, run_as=settings.RUN_AS))
     if settings.REDIS_EMBEDDED:
-        members.append(ValkeyServer(data_dir / "valkey", sockets))
+        members.append(ValkeyServer(data_dir / "valkey", sockets, run_as=settings.RUN_AS))
     return members
 
 
@@ -106,7 +108,9 @@ def web(
             "--log-level=warning",
         ],
         env=child_environment(),
+        account=account(),
     )
+    process.capabilities = to_run_python() | capabilities.to_listen(port)
     service = HttpService(process, settings.HOST, port, grace=2.0)
     service.serves_others = False
     return service
@@ -115,12 +119,36 @@ def web(
 def manage(name: str, command: str, *words: str, env: dict[str, str] | None = None) -> Process:
     """A `manage.py` command as a process of the stack."""
     program = [sys.executable, str(settings.BASE_DIR / "manage.py"), command, *words]
-    return Process(name, program, env=child_environment() | (env or {}))
+    process = Process(name, program, env=child_environment() | (env or {}), account=account())
+    process.capabilities = to_run_python()
+    return process
+
+
+def account() -> Account | None:
+    """The account of every member, where root started the stack."""
+    return _account(settings.DATA_DIR, settings.RUN_AS)
+
+
+@cache  # the supervisor is that account itself later, and starts members as before
+def _account(data_dir: Path, run_as: str) -> Account | None:
+    return accounts.account_for(data_dir, run_as)
+
+
+def code() -> tuple[Path, ...]:
+    """Files of the checkout, of the installed packages and of Python, which every member reads."""
+    return Path(sys.executable), settings.BASE_DIR / "manage.py", Path(django.__file__), Path(os.__file__)
+
+
+def to_run_python() -> int:
+    """The capabilities without which the account cannot read our code or its data."""
+    return capabilities.to_reach(account(), *code(), settings.DATA_DIR)
 
 
 def child_environment() -> dict[str, str]:
     """Our own environment, with what a child could read differently made explicit."""
-    return os.environ | {
+    own = account() if os.geteuid() == 0 else None
+    inherited = os.environ | (accounts.environment(own, settings.DATA_DIR) if own else {})
+    return {name: value for name, value in inherited.items() if value or name not in accounts.OF_ITS_USER} | {
         "DATA_DIR": str(settings.DATA_DIR),
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "PYTHONUNBUFFERED": "1",

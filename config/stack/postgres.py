@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
-from psycopg import sql
 
-from config.stack import paths
-from config.stack.accounts import claim_folder, needs_reach, server_account
+from config.stack import accounts, paths, roles
 from config.stack.binaries import postgres_bin_dir
+from config.stack.capabilities import to_reach
 from config.stack.leftovers import end_leftover
+from config.stack.ownership import claim_folder
 from config.stack.processes import Process, StackError, launcher
 from config.stack.service import Service
 
@@ -56,17 +56,23 @@ class PostgresServer(Service):
         options: Mapping[str, str] | None = None,
         *,
         database: str = paths.DATABASE,
+        run_as: str = accounts.DEFAULT,
     ) -> None:
-        """`options` are server settings on top of `SMALL_MACHINE`; `database` is made when it is missing."""
+        """`options` are server settings on top of `SMALL_MACHINE`; `database` is made when it is missing.
+
+        Started by root, it runs as the owner of the folder above `data_dir`, or else as `run_as`.
+        """
         self.data_dir = data_dir.resolve()
         self.socket_dir = socket_dir
         self.database = database
         self.bin_dir = postgres_bin_dir()
-        self.account = server_account(self.data_dir)
+        self.account = accounts.account_for(self.data_dir.parent, run_as)
+        self._starter = os.geteuid()
         self._initialise_durably = not (options and options.get("fsync") == "off")
         settings = {
             "listen_addresses": "",
-            "unix_socket_directories": str(socket_dir),
+            "unix_socket_directories": quoted(socket_dir),
+            "unix_socket_permissions": "0700",
             **SMALL_MACHINE,
             **shared_memory(),
             **(options or {}),
@@ -85,16 +91,20 @@ class PostgresServer(Service):
 
     @property
     def url(self) -> str:
-        """The address of its database."""
+        """The address of its database, for the role that owns it."""
         return paths.postgres_url(self.socket_dir, self.database)
+
+    @property
+    def maintenance_url(self) -> str:
+        """The address of its database for the superuser, which no part of the product uses while it serves."""
+        return paths.postgres_url(self.socket_dir, self.database, paths.SUPERUSER)
 
     def prepare(self) -> None:
         """Makes folders and cluster if missing and clears what a killed server left."""
         claim_folder(self.socket_dir, self.account)
         claim_folder(self.data_dir, self.account)
-        self.process.reach = needs_reach(
-            self.account, self.bin_dir / "postgres", self.data_dir, self.socket_dir
-        )
+        program = self.bin_dir / "postgres"
+        self.process.capabilities = to_reach(self.account, program, self.data_dir, self.socket_dir)
         if not (self.data_dir / "PG_VERSION").exists():
             self._make_cluster()
         lock = self.data_dir / "postmaster.pid"
@@ -102,22 +112,18 @@ class PostgresServer(Service):
         # Postgres takes any living process of the same user with the id in these files for itself.
         for stale in [lock, *self.socket_dir.glob(".s.PGSQL.*")]:
             stale.unlink(missing_ok=True)
+        roles.write_access(self.data_dir, self.account, self._starter)
 
     def ready(self) -> bool:
-        """Whether it answers; makes the database when it is missing."""
+        """Whether it answers; makes role and database when they are missing."""
         if not self._says_ready():  # a connection before that moment would fail and leave a line in the log
             return False
         try:
-            with psycopg.connect(
-                paths.postgres_url(self.socket_dir, "postgres"), autocommit=True, connect_timeout=2
-            ) as connection:
-                known = connection.execute(
-                    "SELECT 1 FROM pg_database WHERE datname = %s", [self.database]
-                ).fetchone()
-                if not known:
-                    connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self.database)))
+            roles.settle(self.socket_dir, self.database)
         except psycopg.OperationalError:
             return False
+        except psycopg.Error as error:
+            raise StackError(f"The embedded Postgres cannot be set up: {str(error).strip()}") from None
         return True
 
     def _says_ready(self) -> bool:
@@ -142,13 +148,13 @@ class PostgresServer(Service):
 
     def _initdb(self, folder: Path) -> None:
         command = [
-            *launcher(signal.SIGKILL, self.account, self.process.reach),
+            *launcher(signal.SIGKILL, self.account, self.process.capabilities),
             *[
                 str(self.bin_dir / "initdb"),
                 "-D",
                 str(folder),
-                f"--username={paths.DATABASE_USER}",
-                "--auth=trust",
+                f"--username={paths.SUPERUSER}",
+                "--auth=reject",  # until roles.write_access says who may connect
             ],
             # Sorting and case rules built into Postgres: the same on every machine, and no ICU is needed.
             *["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"],
@@ -158,6 +164,12 @@ class PostgresServer(Service):
         if made.returncode != 0:
             shutil.rmtree(folder, ignore_errors=True)
             raise StackError(f"Postgres data could not be made in {folder}:\n{made.stderr.strip()}")
+
+
+def quoted(folder: Path) -> str:
+    """A folder as an element of one of Postgres' lists, in which blanks and commas divide."""
+    escaped = str(folder).replace('"', '""')
+    return f'"{escaped}"'
 
 
 def shared_memory() -> dict[str, str]:

@@ -42,13 +42,16 @@ class Process:
         env: Mapping[str, str] | None = None,
         account: Account | None = None,
     ) -> None:
-        """`stop_signal` asks it to end in good order; `account`: as whom it runs, None for ourselves."""
+        """`stop_signal` asks it to end in good order; `account`: as whom it runs, None for ourselves.
+
+        Of root's capabilities it keeps those in `capabilities`, a bit mask to be set before its start.
+        """
         self.name = name
         self.command = [str(part) for part in command]
         self.stop_signal = stop_signal
         self.env = env
         self.account = account
-        self.reach = False
+        self.capabilities = 0
         self.on_line: Callable[[Process, str], None] = lambda _process, _line: None
         self.on_exit: Callable[[Process], None] = lambda _process: None
         self.last_lines: deque[str] = deque(maxlen=REMEMBERED_LINES)
@@ -76,7 +79,7 @@ class Process:
         self._asked = False
         self.last_lines.clear()
         self._child = subprocess.Popen(
-            [*launcher(self.stop_signal, self.account, self.reach), *self.command],
+            [*launcher(self.stop_signal, self.account, self.capabilities), *self.command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -139,11 +142,17 @@ class Process:
         self.on_exit(self)
 
 
-def launcher(death_signal: signal.Signals, account: Account | None, reach: bool) -> list[str]:
-    """The words to put before a command so that launch.py starts it."""
-    user = f"{account.uid}:{account.gid}" if account else "-"
-    wishes = [str(os.getpid()), str(int(death_signal)), user, "reach" if reach else "-"]
-    return [*ISOLATED_PYTHON, str(LAUNCHER), *wishes]
+def launcher(death_signal: int, account: Account | None, capabilities: int) -> list[str]:
+    """The words to put before a command so that launch.py starts it; only root can change the account."""
+    user = f"{account.uid}:{account.gid}" if account and os.geteuid() == 0 else "-"
+    return [
+        *ISOLATED_PYTHON,
+        str(LAUNCHER),
+        str(os.getpid()),
+        str(int(death_signal)),
+        user,
+        str(capabilities),
+    ]
 
 
 def kill_group(group: int) -> None:

@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from lib.visible import visible
+
 COLOURS = {
     "stack": "bold",
     "web": "green",
@@ -34,7 +36,7 @@ class Report(Console):
         """One line of a process."""
         prefix = (f"{name:<{NAME_WIDTH}} │ ", COLOURS.get(name, "yellow"))
         try:
-            self.print(Text.assemble(prefix, Text.from_ansi(text)))
+            self.print(Text.assemble(prefix, _line(text)))
         except OSError:  # the terminal is gone
             self.quiet = True
 
@@ -47,6 +49,13 @@ class Report(Console):
         self.quiet = True
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.file.fileno())
+
+
+def _line(text: str) -> Text:
+    """A line with its colours; of one that hides something, what it hides is written out in their place."""
+    coloured = Text.from_ansi(text)
+    shown = visible(coloured.plain.expandtabs())
+    return coloured if shown == coloured.plain else Text(shown)
 
 
 class SearchableArticles:

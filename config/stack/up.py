@@ -1,14 +1,20 @@
 """The way from nothing to a running Vectorpress, step by step."""
 
+import os
+from collections.abc import Iterable
+from functools import partial
+
 from django.conf import settings
 from django.db import OperationalError, connection
 
-from config.stack import firststart, members
+from config.stack import accounts, capabilities, firststart, members, ownership
 from config.stack.corpus import import_corpus
+from config.stack.launch import become
 from config.stack.leash import Leash
 from config.stack.lock import DataLock
-from config.stack.processes import StackError
+from config.stack.processes import Account, StackError, launcher
 from config.stack.report import Report
+from config.stack.service import Service
 from config.stack.supervisor import Supervisor
 from embeddings import spaces
 from queueops import installed
@@ -18,12 +24,15 @@ SECONDS_TO_START = 120.0
 
 def up(*, first_import: bool) -> None:
     """Starts the stack and returns after it was asked to stop; a StackError says why it cannot run."""
+    report = Report()
     lock = DataLock(settings.DATA_DIR)
     locked = lock.acquire(public_url())
     try:
+        # not before the lock is ours: the files of a running server stay as they are
+        account = take_account(report)
         demand_free_ports()
-        report = Report()
-        with Supervisor(report, Leash(keep_open=locked)) as supervisor:
+        leash = Leash(locked, partial(launcher, 0, account, members.to_run_python()))
+        with Supervisor(report, leash) as supervisor:
             login, token = start(supervisor)
             report.say(welcome(login, token))
             if first_import:
@@ -32,6 +41,42 @@ def up(*, first_import: bool) -> None:
         report.say("stopped")
     finally:
         lock.release()
+
+
+def take_account(report: Report) -> Account | None:
+    """The account that root's stack runs as, made if missing and given the data folder; None: ourselves."""
+    account = accounts.account_for(settings.DATA_DIR, settings.RUN_AS, report.say)
+    if account is None:
+        return None
+    name = accounts.label(account)
+    try:
+        ownership.hand_over(settings.DATA_DIR, account, (settings.BASE_DIR, *members.code()))
+    except OSError as error:
+        raise StackError(
+            f"{settings.DATA_DIR} cannot be given to {name} ({error.strerror}): start this as a normal user, or set "
+            "RUN_AS to an account that may own it."
+        ) from None
+    report.say(f"started by root: everything runs as {name}")
+    if closed := capabilities.closed_folder(account, *members.code(), settings.DATA_DIR):
+        report.say(
+            f"warning: only root may enter {closed}, so the processes of {name} keep root's right to read any file. "
+            f"To end this: chmod o+x {closed}, or move the checkout, its .venv and Python out of it"
+        )
+    return account
+
+
+def give_up_root(account: Account | None, services: Iterable[Service]) -> None:
+    """Makes root's supervisor the account as well: from here on, nothing of the stack is root."""
+    if account is None or os.geteuid() != 0:
+        return
+    kept = members.to_run_python()
+    for service in services:
+        kept |= service.process.capabilities
+    of_the_account = members.child_environment()
+    os.environ.clear()
+    os.environ.update(of_the_account)
+    os.umask(0o077)
+    become(f"{account.uid}:{account.gid}", kept)
 
 
 def demand_free_ports() -> None:
@@ -48,6 +93,7 @@ def start(supervisor: Supervisor) -> tuple[firststart.Login | None, firststart.T
         supervisor.launch(service)
     supervisor.await_ready(servers, SECONDS_TO_START)
     members.demand_broker()
+    give_up_root(members.account(), [*servers, *embedder, web])  # root made the roles; nobody else may
     made = prepare_database(supervisor)
     supervisor.launch(web)
     supervisor.await_ready([*embedder, web], SECONDS_TO_START)

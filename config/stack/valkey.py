@@ -4,10 +4,11 @@ import signal
 import socket
 from pathlib import Path
 
-from config.stack import paths
-from config.stack.accounts import claim_folder, needs_reach, server_account
+from config.stack import accounts, paths
 from config.stack.binaries import valkey_server
+from config.stack.capabilities import to_reach
 from config.stack.leftovers import end_leftover
+from config.stack.ownership import claim_folder
 from config.stack.postgres import server_environment
 from config.stack.processes import Process
 from config.stack.service import Service
@@ -18,12 +19,22 @@ class ValkeyServer(Service):
 
     noise = ("Memory overcommit must be enabled", "scheduling shutdown", "ready to exit")
 
-    def __init__(self, data_dir: Path, socket_dir: Path, *, append_only: bool = True) -> None:
-        """`append_only` keeps writes on disk, at most a second late; without it nothing survives a stop."""
+    def __init__(
+        self,
+        data_dir: Path,
+        socket_dir: Path,
+        *,
+        append_only: bool = True,
+        run_as: str = accounts.DEFAULT,
+    ) -> None:
+        """`append_only` keeps writes on disk, at most a second late; without it nothing survives a stop.
+
+        Started by root, it runs as the owner of the folder above `data_dir`, or else as `run_as`.
+        """
         self.data_dir = data_dir.resolve()
         self.socket_dir = socket_dir
         self.program = valkey_server()
-        self.account = server_account(self.data_dir)
+        self.account = accounts.account_for(self.data_dir.parent, run_as)
         self.pid_file = self.data_dir / "valkey.pid"
         settings = {
             "port": "0",
@@ -51,7 +62,7 @@ class ValkeyServer(Service):
         """Makes its folders and ends a server that a killed run left."""
         claim_folder(self.socket_dir, self.account)
         claim_folder(self.data_dir, self.account)
-        self.process.reach = needs_reach(self.account, self.program, self.data_dir, self.socket_dir)
+        self.process.capabilities = to_reach(self.account, self.program, self.data_dir, self.socket_dir)
         end_leftover(self.pid_file, str(paths.valkey_socket(self.socket_dir)), signal.SIGTERM)
 
     def ready(self) -> bool:

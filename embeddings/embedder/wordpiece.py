@@ -22,6 +22,7 @@ MAX_TOKENS = 512
 
 _LONGEST_WORD = 100
 _LONGEST_CACHED = 64
+_MOST_CHARACTERS_KEPT = 65_536
 _VOCABULARY = Path(__file__).with_name("vocab.txt")
 # Control characters, which BERT drops, although str.split() takes them for white space.
 _DROPPED_SPACE = re.compile("[\x0b\x0c\x1c-\x1f\x85]")
@@ -79,7 +80,9 @@ class _BasicTokenizer(dict[int, str]):
     """A table for str.translate, filled as characters turn up: what BERT's basic tokenizer makes of each."""
 
     def __missing__(self, codepoint: int) -> str:
-        self[codepoint] = made = "".join(map(_basic, _decomposed(chr(codepoint))))
+        made = "".join(map(_basic, _decomposed(chr(codepoint))))
+        if len(self) < _MOST_CHARACTERS_KEPT:  # a text may hold each of a million
+            self[codepoint] = made
         return made
 
 

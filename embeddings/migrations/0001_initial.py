@@ -8,6 +8,13 @@ from pgvector.django import VectorExtension
 from django.db import migrations, models
 
 
+class KeptVectorExtension(VectorExtension):
+    """Stays when the migration is taken back: a superuser owns it, who need not be the one that migrates."""
+
+    def database_backwards(self, *_):
+        pass
+
+
 class Migration(migrations.Migration):
 
     initial = True
@@ -17,7 +24,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        VectorExtension(),
+        KeptVectorExtension(),
         migrations.CreateModel(
             name='Space',
             fields=[

@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+MAX_SNIPPET = 4_000
+"""Characters of a hit's snippet at most: a chunk may be longer where it is mostly white space."""
+
 
 class SearchMode(StrEnum):
     SEMANTIC = "semantic"
@@ -14,7 +17,8 @@ class SearchMode(StrEnum):
 @dataclass(frozen=True)
 class Hit:
     """An article with its best passage. `start` and `end` are that passage's characters in the content of version
-    `version_number`. `score` is comparable within one reply only."""
+    `version_number`; `snippet` has the first MAX_SNIPPET of them, white space before the first word left out. `score`
+    is comparable within one reply only."""
 
     slug: str
     title: str

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import connection
 
+from articles.text_search import for_websearch
 from embeddings.search.answer import Found, Hit
 from embeddings.search.passage import passage_of
 
@@ -44,7 +45,7 @@ def _ask(query: str, k: int, metadata: dict[str, Any] | None, any_word: bool) ->
         cursor.execute(
             _MATCHES,
             {
-                "query": query,
+                "query": for_websearch(query),
                 "any_word": any_word,
                 "filter": json.dumps(metadata) if metadata else None,
                 "most": _RANKED_MOST,

@@ -6,8 +6,9 @@ from typing import Any
 from django.db import connection
 
 from embeddings import annindex
+from embeddings.chunking import MAX_CHARACTERS
 from embeddings.models import Space
-from embeddings.search.answer import Found, Hit
+from embeddings.search.answer import MAX_SNIPPET, Found, Hit
 from embeddings.vectors import WireVector, as_text
 
 # A filter that keeps this many articles at most is answered exactly: an index would look in the wrong places.
@@ -41,6 +42,7 @@ _EXACT = """
     ) all_of_them
     ORDER BY distance LIMIT %(chunks)s
 """
+# bounded before anything reads it, whatever a span says
 _HITS = """
 WITH candidates AS MATERIALIZED ({candidates}),
 best AS (
@@ -48,8 +50,11 @@ best AS (
 )
 SELECT a.slug, a.title, a.metadata, best.source_version, best.distance,
        coalesce(lower(best.span), 0), coalesce(upper(best.span), 0),
-       substr(CASE WHEN a.content_hash = best.source_hash THEN a.content ELSE coalesce(v.content, '') END,
-              coalesce(lower(best.span), 0) + 1, coalesce(upper(best.span) - lower(best.span), 0)),
+       left(ltrim(substr(
+           CASE WHEN a.content_hash = best.source_hash THEN a.content ELSE coalesce(v.content, '') END,
+           coalesce(lower(best.span), 0) + 1,
+           least(coalesce(upper(best.span) - lower(best.span), 0), {longest:d})
+       ), E' \\t\\n\\r\\f\\x0b'), {snippet:d}),
        (SELECT count(*) FROM candidates)
 FROM best
 JOIN articles a ON a.id = best.article_id
@@ -131,7 +136,7 @@ def sql(space: Space, path: str) -> str:
     else:
         matching = _MATCHING if path.endswith("filtered") else ""
         candidates = _ANY.format(distance=distance, space=space.pk, matching=matching)
-    return _HITS.format(candidates=candidates)
+    return _HITS.format(candidates=candidates, longest=MAX_CHARACTERS, snippet=MAX_SNIPPET)
 
 
 def _hit(row: tuple[Any, ...]) -> Hit:

@@ -6,16 +6,16 @@ from django.contrib import admin
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from articles.backoffice import ReadOnly
+from lib.admin_lists import ForeignTextAdmin
 from queueops.admin.presence import OfTheQueue
 from queueops.models import Breaker, ProviderState
 
 
 @admin.register(ProviderState)
-class ProviderStateAdmin(OfTheQueue, ReadOnly, ModelAdmin):
+class ProviderStateAdmin(OfTheQueue, ReadOnly, ForeignTextAdmin):
     list_display = (
         "name",
         "stands",

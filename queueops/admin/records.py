@@ -9,6 +9,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import display
 
 from articles.backoffice import BigTableAdmin, ReadOnly, row_id
+from lib.visible import readable
 from queueops.admin.presence import OfTheQueue
 from queueops.models import AuditLog, Level, Metric
 
@@ -38,7 +39,7 @@ class AuditLogAdmin(OfTheQueue, ReadOnly, BigTableAdmin):
 
     @display(description="reason")
     def reason(self, entry: AuditLog) -> str:
-        return str(entry.metadata.get("reason", "")) or "-"
+        return readable(str(entry.metadata.get("reason", ""))) or "-"
 
     @display(description="operation")
     def operation(self, entry: AuditLog) -> str:

@@ -13,6 +13,7 @@ from unfold.decorators import display
 
 from articles.admin import articles_like
 from articles.backoffice import BigTableAdmin, ReadOnly, row_id
+from lib.visible import readable
 from queueops import operations
 from queueops.admin.confirmation import Act, confirm
 from queueops.admin.presence import OfTheQueue
@@ -61,7 +62,7 @@ class ErrorClassFilter(DropdownFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         newest = Task.objects.failed().newest_first().values("error_class")[:_NEWEST]
         kinds = sorted({row["error_class"] for row in newest} - {""})
-        return [(kind, kind.replace("_", " ")) for kind in kinds]
+        return [(kind, readable(kind.replace("_", " "))) for kind in kinds]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
         known = {kind for kind, _ in self.lookup_choices}
@@ -108,7 +109,7 @@ class TaskAdmin(OfTheQueue, ReadOnly, BigTableAdmin):
 
     @display(description="article")
     def shown_slug(self, task: Task) -> str:
-        return task.slug or f"article {task.article_id}"
+        return readable(task.slug) or f"article {task.article_id}"
 
     @display(description="status", label=LABELS)
     def shown_status(self, task: Task) -> str:
@@ -136,7 +137,7 @@ class TaskAdmin(OfTheQueue, ReadOnly, BigTableAdmin):
     @display(description="article")
     def article_link(self, task: Task) -> str:
         url = reverse("admin:articles_article_change", args=[task.article_id])
-        return format_html('<a href="{}">{}</a>', url, task.slug or task.article_id)
+        return format_html('<a href="{}">{}</a>', url, readable(task.slug) or task.article_id)
 
     @display(description="audit log")
     def audit_link(self, task: Task) -> str:

@@ -6,10 +6,11 @@ from django.contrib import admin
 from django.db.models import F, QuerySet
 from django.db.models.functions import Extract, Now
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from articles.backoffice import ReadOnly
+from lib.admin_lists import ForeignTextAdmin
+from lib.visible import readable
 from queueops.admin.presence import OfTheQueue
 from queueops.health import age
 from queueops.models import QueueState, Worker
@@ -17,7 +18,7 @@ from queueops.snapshot import ALIVE_WITHIN_SECONDS
 
 
 @admin.register(Worker)
-class WorkerAdmin(OfTheQueue, ReadOnly, ModelAdmin):
+class WorkerAdmin(OfTheQueue, ReadOnly, ForeignTextAdmin):
     list_display = (
         "shown_name",
         "state",
@@ -38,7 +39,7 @@ class WorkerAdmin(OfTheQueue, ReadOnly, ModelAdmin):
 
     @display(description="worker")
     def shown_name(self, worker: Worker) -> str:
-        return str(worker)
+        return readable(str(worker))
 
     @display(description="state", label={"running": "success", "told to stop": "warning", "silent": "danger"})
     def state(self, worker: Any) -> str:
@@ -52,7 +53,7 @@ class WorkerAdmin(OfTheQueue, ReadOnly, ModelAdmin):
 
 
 @admin.register(QueueState)
-class QueueStateAdmin(OfTheQueue, ReadOnly, ModelAdmin):
+class QueueStateAdmin(OfTheQueue, ReadOnly, ForeignTextAdmin):
     list_display = ("__str__", "shown_mode", "reason", "changed_by", "changed_at", "swept_at")
     sortable_by = ()
     list_fullwidth = True

@@ -20,9 +20,12 @@ _SERVER = """
 SELECT current_setting('server_version'), current_setting('server_version_num')::int, pg_is_in_recovery(),
        current_setting('transaction_read_only') = 'on', current_setting('max_connections')::int,
        current_setting('superuser_reserved_connections')::int,
-       (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
-       (SELECT extversion FROM pg_extension WHERE extname = 'vector')
+       (SELECT count(*) FROM pg_stat_activity WHERE datid IS NOT NULL AND usesysid IS NOT NULL),
+       (SELECT extversion FROM pg_extension WHERE extname = 'vector'),
+       current_user, (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
 """
+# what a role needs to own the installation's tables and no more
+_LEAST = "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
 
 
 def check() -> Iterator[Finding]:
@@ -33,9 +36,10 @@ def check() -> Iterator[Finding]:
         said = f"does not answer: {unreachable.reason(error)}"
         yield fail("database", said, "Start it, or correct DATABASE_URL.")
         return
-    version, number, is_replica, is_read_only, most, reserved, open_now, vector = facts
+    version, number, is_replica, is_read_only, most, reserved, open_now, vector, role, is_super = facts
     yield from _version(version, number)
     yield from _writable(is_replica, is_read_only)
+    yield _role(role, is_super)
     yield _pgvector(vector)
     yield _connections(most - reserved, open_now)
     for step in (_migrations, schema.check, _space, added.check):
@@ -70,6 +74,17 @@ def _writable(is_replica: bool, is_read_only: bool) -> Iterator[Finding]:
             "transactions are read-only here",
             "Set default_transaction_read_only to off for this user.",
         )
+
+
+def _role(role: str, is_super: bool) -> Finding:
+    if not is_super:
+        return ok("role", f"{role} is not a superuser")
+    return warn(
+        "role",
+        f"{role} is a superuser: SQL that somebody smuggles in may run programs and read files on the server",
+        f"Run: CREATE ROLE vectorpress LOGIN {_LEAST}; make it the owner of the database and its tables "
+        "(docs/security.md has the statements), and let DATABASE_URL name it.",
+    )
 
 
 def _pgvector(version: str | None) -> Finding:

@@ -13,6 +13,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from lib.visible import one_line, visible
 from queueops.desk.exits import Refused
 from queueops.desk.verbs import Verb
 
@@ -62,7 +63,7 @@ class Desk:
 
     def show(self, *human: RenderableType) -> None:
         """Prints lines and tables for people; nothing with --json."""
-        for item in () if self.as_json else human:
+        for item in () if self.as_json else map(_shown, human):
             if self.is_terminal:
                 self.console.print(item)
             else:
@@ -78,7 +79,7 @@ class Desk:
             self.show(f"This would {deed}. Nothing was changed.")
             return False
         if yes:
-            sys.stderr.write(f"This will {deed}.\n")
+            sys.stderr.write(f"This will {one_line(deed)}.\n")
             return True
         if not self.ask(f"This will {deed}. Go on?"):
             raise Refused("nothing was changed")
@@ -93,7 +94,7 @@ class Desk:
         """A person's answer at the terminal, no unless they say yes. Raises Refused where there is nobody to ask."""
         if not self.can_ask:
             raise Refused(f"{question} There is nobody to ask here: nothing was changed; add --yes to go on")
-        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.write(f"{one_line(question)} [y/N] ")
         sys.stderr.flush()
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
@@ -101,7 +102,7 @@ class Desk:
     def progress(self, description: str, total: int | None = None) -> Iterator["Steps"]:
         """A bar on standard error while it is entered, if that is a terminal; nothing elsewhere."""
         columns = (
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
         )  # fmt: skip
         shown = sys.stderr.isatty()
         bar = Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown)
@@ -122,6 +123,11 @@ class Steps:
     def reach(self, done: int, total: int | None = None) -> None:
         """Sets where the bar stands, and its end when that has changed."""
         self._bar.update(self._task, completed=done, total=total)
+
+
+def _shown(item: RenderableType) -> RenderableType:
+    """Texts may quote what people wrote; the other items come from `tables`, which looks to it."""
+    return "\n".join(map(visible, item.split("\n"))) if isinstance(item, str) else item
 
 
 def login_name() -> str:

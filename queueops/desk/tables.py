@@ -1,6 +1,6 @@
-"""What people see of rows: tables and lines in which nothing that users wrote can move the cursor or set colours."""
+"""What people see of rows: tables and lines in which nothing that users wrote can move the cursor, set colours, turn
+the direction of writing or hide."""
 
-import re
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console, Group, RenderableType
@@ -9,13 +9,14 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from lib.visible import one_line
+
 _WIDE = 10_000  # wider than any table
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 def plain(value: object) -> str:
-    """A value on one line and without control characters; empty for None."""
-    return "" if value is None else _CONTROLS.sub(" ", str(value))
+    """A value on one line, with what it hides written out; empty for None."""
+    return "" if value is None else one_line(str(value))
 
 
 def line(value: object, style: str = "") -> Text:

@@ -2,15 +2,17 @@
 
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, cast
 
+from lib.private_files import replacing
 from queueops import transfer
 from queueops.desk import arguments
 from queueops.desk.exits import Exit, Refused
@@ -53,18 +55,11 @@ def export(desk: Desk, *, output: str | None, yes: bool) -> None:
 
 
 def _write(path: Path, made: Export, desk: Desk) -> None:
-    """Writes beside the file and then takes its place, so that a half export is never taken for a whole one. Nobody but
-    its owner may read it: error messages may quote what people wrote."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    unfinished = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file, desk.progress("Exporting tasks") as steps:
-            for line in made:
-                file.write(line)
-                steps.advance()
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    """Writes for its owner alone: error messages may quote what people wrote."""
+    with replacing(path) as file, desk.progress("Exporting tasks") as steps:
+        for line in made:
+            file.write(line)
+            steps.advance()
 
 
 def _import_arguments(parser: ArgumentParser) -> None:
@@ -142,15 +137,15 @@ def _left_out(imported: Imported) -> Iterator[str]:
 
 @contextmanager
 def _opened(name: str) -> Iterator[IO[bytes]]:
-    """The file, or a copy of standard input, which can be read only once."""
+    """The file; of what can be read only once (standard input, a pipe) a copy."""
     try:
-        if name != "-":
-            with Path(name).open("rb") as file:
+        with nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb") as file:
+            if name != "-" and stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 yield file
-            return
-        with tempfile.TemporaryFile() as copy:
-            shutil.copyfileobj(sys.stdin.buffer, copy)
-            copy.seek(0)
-            yield cast(IO[bytes], copy)
+                return
+            with tempfile.TemporaryFile() as copy:
+                shutil.copyfileobj(file, copy)
+                copy.seek(0)
+                yield cast(IO[bytes], copy)
     except OSError as error:
         raise Refused(f"cannot read {name}: {error.strerror}") from error

@@ -7,6 +7,7 @@ from collections.abc import Generator
 
 import psycopg
 from django.conf import settings
+from django.db import connection
 
 from queueops.rollback import scratch, walk
 from queueops.rollback.step import Result, Step
@@ -28,7 +29,15 @@ def run() -> Generator[Step]:
             yield from _walked(scratch.environment(database, provider))
     except psycopg.Error as error:
         said = str(error).strip().partition("\n")[0]
-        yield Step(_PREPARE, Result.FAIL, f"{said}; the database's user must be allowed to create databases")
+        yield Step(_PREPARE, Result.FAIL, f"{said}; {_may_create()}")
+
+
+def _may_create() -> str:
+    """Who could make the scratch database."""
+    if settings.DATABASE_MAINTENANCE_ROLE:
+        return "run this as the user who started the stack"
+    role = connection.settings_dict["USER"] or "its role"
+    return f"the role of DATABASE_URL must be allowed to create databases: ALTER ROLE {role} CREATEDB;"
 
 
 def _walked(environment: dict[str, str]) -> Generator[Step]:

@@ -33,7 +33,11 @@ def database() -> Iterator[str]:
     try:
         with _server() as session:
             _drop(session)
-            session.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name())))
+            session.execute(
+                sql.SQL("CREATE DATABASE {} OWNER {}").format(
+                    sql.Identifier(name()), sql.Identifier(connection.settings_dict["USER"])
+                )
+            )
         yield address(connection.settings_dict)
     finally:
         with _server() as session:
@@ -80,10 +84,13 @@ def is_here() -> bool:
 
 
 def _server() -> psycopg.Connection:
+    """As the role that may make databases: of the embedded server its superuser, else our own."""
     given = connection.get_connection_params()
     known = {
         key: given[key] for key in ("dbname", "host", "port", "user", "password", *_OPTIONS) if key in given
     }
+    if settings.DATABASE_MAINTENANCE_ROLE:
+        known["user"] = settings.DATABASE_MAINTENANCE_ROLE
     return psycopg.connect(**known, autocommit=True)
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from articles.blocks import Block, blocks, pieces, plain
+from articles.blocks import MOST_LINES, MOST_MARKS, Block, blocks, heading_of, pieces, plain
+from articles.bounds import MAX_CONTENT
 
 CASES = [
     ("", []),
@@ -32,8 +33,26 @@ def test_no_line_of_a_text_is_lost():
     assert [letter for letter in "Abcdefgh" if letter not in shown] == []
 
 
-def test_a_text_of_many_lines_takes_linear_time():
-    assert len(blocks("word\n\n" * 50_000)) == 50_000
+def test_the_end_of_a_very_long_text_is_shown_as_it_was_written():
+    found = blocks("word\n" * MOST_LINES + "# no heading\n")
+    assert (len(found), found[-1]) == (2, Block("code", ("# no heading",)))
+    assert blocks("a `b` c\n" * MOST_MARKS)[-1].lines[-1] == "a `b` c"
+
+
+@pytest.mark.parametrize("line", ["word\n", "- item\n", "`a` ", "# h\n", "- a\n" + "b\n" * 99, " \t"])
+def test_a_page_of_the_longest_text_shows_a_bounded_number_of_pieces(line):
+    content = (line * (MAX_CONTENT // len(line) + 1))[:MAX_CONTENT]
+    shown = [block for block in blocks(content) if block.kind != "code"]
+    assert sum(len(line) for block in shown for line in block.pieces) <= MOST_LINES + 2 * MOST_MARKS
+
+
+@pytest.mark.parametrize(
+    ("line", "heading"),
+    [("# A", (1, "A")), ("###### A b ##", (6, "A b")), ("#\tA#", (1, "A")), ("####### A", None), ("#A", None),
+     ("# ", None), ("#", None), ("", None), (" # A", None)],
+)  # fmt: skip
+def test_a_heading_is_told_from_other_lines(line, heading):
+    assert heading_of(line) == heading
 
 
 def test_code_in_a_line_is_told_apart():

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +165,43 @@ def test_a_summary_keeps_the_first_thousand_refusals():
             BatchResult(created=1, refusals=tuple(Refusal(f"line {number}", "x") for _ in range(600)))
         )
     assert (summary.created, summary.refused, len(summary.as_dict()["refusals"])) == (3, 1800, 1000)
+
+
+def test_a_link_in_a_folder_is_refused_with_a_sentence_and_publishes_nothing(tmp_path):
+    (tmp_path / "token").write_text("vp_secret")
+    folder = tmp_path / "md"
+    folder.mkdir()
+    (folder / "token.md").symlink_to(tmp_path / "token")
+    os.mkfifo(folder / "pipe.md")
+    (folder / "fine.md").write_text("# Fine")
+    code, out, err = imported("--markdown", str(folder))
+    assert code == 1
+    assert ": 1 created, 0 updated, 0 unchanged, 2 refused (" in out
+    assert err.splitlines() == [
+        "pipe.md: is not a regular file",
+        "token.md: is a link, and links are not followed; --follow-links follows them",
+    ]
+    assert list(Article.objects.values_list("slug", flat=True)) == ["fine"]
+    assert imported("--markdown", str(folder), "--follow-links")[1].count("1 created") == 1
+    assert Article.objects.get(slug="token").content == "vp_secret"
+
+
+def test_links_are_followed_in_folders_only(tmp_path):
+    with pytest.raises(CommandError, match="goes with --markdown"):
+        imported("--jsonl", a_file(tmp_path / "a.jsonl", {"title": "One"}), "--follow-links")
+
+
+def test_the_one_file_that_a_person_names_may_be_a_pipe(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=('{"title": "Piped"}\n',))
+    writer.start()
+    code, out, _ = imported("--jsonl", str(pipe))
+    writer.join()
+    assert (code, out.startswith("pipe: 1 created")) == (0, True)
+
+
+def test_names_of_files_cannot_move_the_cursor_or_turn_the_text(tmp_path):
+    (tmp_path / "a\u202e\x1b[31m\n.md").write_bytes(b"\xff")
+    _, _, err = imported("--markdown", str(tmp_path))
+    assert err.startswith("a\\u202e\\x1b[31m .md: is not valid UTF-8")

@@ -76,4 +76,4 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path):
 
 
 def test_a_refusal_is_one_line_that_any_terminal_can_show():
-    assert str(Refusal("a\x1b[2Jb\n.md", "no\udc80")) == "a\ufffd[2Jb\ufffd.md: no\ufffd"
+    assert str(Refusal("a\x1b[2Jb\n.md", "no\udc80")) == "a\\x1b[2Jb .md: no\\udc80"

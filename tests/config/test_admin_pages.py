@@ -13,6 +13,7 @@ from embeddings.models import ArticleEmbedding
 from tests.backoffice import MODELS, NASTY, change_url, list_url, make_everything
 
 pytestmark = pytest.mark.django_db
+HIDING = "pay\u202elap\u200b"
 WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
@@ -99,6 +100,18 @@ def test_what_people_wrote_is_shown_as_text(admin_client, model):
     for page in pages:
         assert NASTY not in open_page(admin_client, page)
         assert "<script>alert" not in open_page(admin_client, page)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_a_list_shows_what_a_text_hides(admin_client, model):
+    make_everything(HIDING)
+    shown = re.sub('value="[^"]*"', "", open_page(admin_client, list_url(model)))
+    assert not set(shown) & {"\u202e", "\u200b"}
+
+
+def test_the_first_page_shows_what_a_reason_hides(admin_client):
+    make_everything(HIDING)
+    assert not set(open_page(admin_client, "/admin/")) & {"\u202e", "\u200b"}
 
 
 def test_the_first_page_shows_reasons_as_text(admin_client):

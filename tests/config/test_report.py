@@ -21,6 +21,12 @@ def test_a_line_is_neither_wrapped_nor_read_as_markup_nor_coloured_off_a_termina
     assert stream.getvalue() == "web      │ [bold]x[/bold] red " + "long " * 60 + "\n"
 
 
+def test_a_line_of_a_process_cannot_hide_what_it_holds() -> None:
+    stream = io.StringIO()
+    Report(stream).relay("postgres", "Key (slug)=(a\u202eb\x9b2J\u200b) \texists\x1b[2J")
+    assert stream.getvalue() == "postgres │ Key (slug)=(a\\u202eb\\x9b2J\\u200b)    exists\n"
+
+
 def test_a_reader_that_went_away_silences_the_report_and_nothing_else() -> None:
     reading, writing = os.pipe()
     with os.fdopen(writing, "w", buffering=1) as stream:

@@ -9,6 +9,7 @@ from embeddings import annindex, vectors
 from embeddings.models import Space
 from embeddings.search import semantic
 from embeddings.vectors import StoredChunk
+from tests.databases import spoil_index
 from tests.queueops.making import make_space, plan_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -91,11 +92,7 @@ def test_a_wide_filter_goes_through_the_index_and_still_fills_k(space, monkeypat
 def test_an_index_that_was_left_half_built_is_replaced(space):
     fill(space, 2000)
     annindex.build(space)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = to_regclass(%s)",
-            [annindex.name_of(space)],
-        )
+    spoil_index(annindex.name_of(space))
     assert not annindex.is_usable(space)
     assert annindex.is_wanted(space)
     annindex.build(space)

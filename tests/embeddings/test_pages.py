@@ -1,10 +1,12 @@
 """The public pages: searching, reading, and saying plainly how things stand."""
 
 import re
+import time
 
 import pytest
 from django.urls import reverse
 
+from articles.bounds import MAX_CONTENT
 from articles.models import Article
 from embeddings.models import Space
 from queueops import workers
@@ -102,7 +104,7 @@ def test_the_page_says_how_far_the_embedding_is(client, space):
 
 def test_a_search_without_results_says_so(client, space):
     make_article("Baking")
-    assert "Nothing found for “zebra”" in text_of(client.get("/search", {"q": "zebra", "mode": "keyword"}))
+    assert "Nothing found for “ zebra ”" in text_of(client.get("/search", {"q": "zebra", "mode": "keyword"}))
 
 
 @pytest.mark.parametrize("query", [{}, {"q": ""}, {"q": "   "}, {"mode": "keyword"}])
@@ -148,8 +150,8 @@ def test_an_article_is_shown_with_its_version_and_metadata(client, space):
     article.save()
     page = client.get(f"/articles/{article.slug}")
     html = page.content.decode()
-    assert "<h2>Flour</h2>" in html
-    assert "<li>one</li>" in html
+    assert '<h2 dir="auto">Flour</h2>' in html
+    assert '<li dir="auto">one</li>' in html
     assert "<code>two</code>" in html
     assert "Version 2" in text_of(page)
     assert "team kitchen" in text_of(page)
@@ -244,3 +246,35 @@ def test_a_page_takes_few_statements_however_many_articles_there_are(
     embed_all()
     with django_assert_max_num_queries(8):
         client.get("/", {"q": "bread"})
+
+
+def test_a_title_that_hides_something_shows_it_on_every_page(client, space):
+    article = make_article("pay\u202elap \u200b\U000e0041x", "Text.", metadata={"a\u202eb": "c\u2066d"})
+    embed_all()
+    for url in ("/", f"/articles/{article.slug}", "/search?q=text", "/search?q=nothing&mode=keyword"):
+        assert not set(client.get(url).content.decode()) & set("\u202e\u200b\u2066\U000e0041"), url
+    page = client.get(f"/articles/{article.slug}").content.decode()
+    assert '<h1 dir="auto">pay\\u202elap \\u200b\\U000e0041x</h1>' in page
+    assert '<dt dir="auto">a\\u202eb</dt><dd dir="auto">c\\u2066d</dd>' in page
+
+
+def test_a_text_from_right_to_left_stays_readable(client, space):
+    article = make_article("می\u200cخواهم", "# שלום\n\nمقالة \u200fعن\n\n- مادة")
+    page = client.get(f"/articles/{article.slug}").content.decode()
+    assert '<h1 dir="auto">می\u200cخواهم</h1>' in page
+    assert '<h2 dir="auto">שלום</h2>' in page
+    assert '<p class="text" dir="auto">مقالة \u200fعن' in page
+    assert '<li dir="auto">مادة</li>' in page
+
+
+LINES = ["word\n", "- item\n", "- a\n" + "b\n" * 999, "`a` ", "# a", "# h\n", "```\n", "\t", "\n"]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_the_longest_article_has_its_page_in_bounded_time(client, space, line):
+    content = f"start {(line * (MAX_CONTENT // len(line)))[: MAX_CONTENT - 20]} end"
+    article = make_article("Long", content)
+    client.get("/")  # loads the templates
+    began = time.thread_time()
+    assert client.get(f"/articles/{article.slug}").status_code == 200
+    assert time.thread_time() - began < 5

@@ -9,6 +9,7 @@ from config import env
 from queueops.checks import broker, configuration, database, schema
 from queueops.checks import provider as provider_check
 from queueops.checks.finding import Finding, Verdict, worst
+from tests.databases import spoil_index
 from tests.queueops.calling import called
 from tests.queueops.making import make_space
 
@@ -105,7 +106,7 @@ def test_a_migrated_database_passes(settings):
     settings.WEB_THREADS = settings.EMBEDDING_WORKER_THREADS = 2
     findings = list(database.check())
     assert not troubles(findings)
-    assert {"database", "pgvector", "connections", "migrations", "schema", "sequences", "space"} <= {
+    assert {"database", "role", "pgvector", "connections", "migrations", "schema", "sequences", "space"} <= {
         finding.check for finding in findings
     }
 
@@ -135,10 +136,6 @@ def test_a_migrated_database_passes(settings):
             "trigger embedding_audit_logs.embedding_audit_logs_append_only",
         ),
         (
-            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'embedding_tasks_held'::regclass",
-            "index embedding_tasks_held",
-        ),
-        (
             "ALTER TABLE embedding_spaces ALTER id RESTART WITH 1",  # setval() would outlive the rollback
             "sequence embedding_spaces.id",
         ),
@@ -162,6 +159,12 @@ def test_what_is_missing_or_unusable_is_named(harm, check, settings):
     execute("SELECT nextval(pg_get_serial_sequence('embedding_spaces', 'id'))")
     execute(harm)
     assert check in troubles(database.check())
+
+
+@pytest.mark.django_db
+def test_an_index_whose_making_was_cut_off_is_named():
+    spoil_index("embedding_tasks_held")
+    assert "index embedding_tasks_held" in troubles(schema.check())
 
 
 @pytest.mark.django_db
@@ -193,6 +196,12 @@ def test_the_triggers_it_looks_for_are_all_there_are():
             "(SELECT oid FROM pg_class WHERE relnamespace = current_schema()::regnamespace)"
         )
         assert set(cursor.fetchall()) == {(t, name) for t, names in schema.TRIGGERS.items() for name in names}
+
+
+def test_a_superuser_is_worth_a_warning_with_the_way_to_another_role():
+    finding = database._role("postgres", is_super=True)
+    assert finding.verdict is Verdict.WARN
+    assert "CREATE ROLE vectorpress LOGIN NOSUPERUSER" in finding.fix
 
 
 @pytest.mark.django_db

@@ -12,7 +12,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from queueops import snapshot
 from queueops.desk.exits import Exit, Refused
 from queueops.desk.frame import Desk
-from queueops.desk.tables import line, table
+from queueops.desk.tables import facts, line, table
 from queueops.desk.verbs import Family, Verb, no_arguments
 from queueops.management.commands.queue_admin import FAMILIES
 from queueops.providers import ProviderView
@@ -68,9 +68,21 @@ def test_json_is_one_object_on_a_line_and_nothing_else():
 def test_what_users_wrote_cannot_steer_the_terminal():
     out = Terminal()
     a_desk(out, no_color=True).show(table(["slug"], [["[red]x[/red]\x1b[2J\r\ny"]]), line("\x9b2J"))
-    assert "[red]x[/red] [2J y" in out.getvalue()
+    assert "[red]x[/red]\\x1b[2J y" in out.getvalue()
     assert "\x9b" not in out.getvalue()
     assert "\x1b[2J" not in out.getvalue()
+
+
+HIDDEN = "pay\u202elap \u200b\u2066\ufeff\xad\U000e0041\u2028"
+
+
+def test_what_users_wrote_hides_nothing_in_tables_lines_sentences_and_questions(capsys, monkeypatch):
+    out = Terminal()
+    desk = a_desk(out, no_color=True)
+    desk.show(table(["slug"], [[HIDDEN]]), facts([("slug", HIDDEN)]), line(HIDDEN), f"{HIDDEN}: 3 tasks")
+    assert desk.agree(f"replace {HIDDEN}", yes=True, dry_run=False)
+    assert out.getvalue().count("pay\\u202elap \\u200b\\u2066\\ufeff\\xad\\U000e0041\\u2028") == 4
+    assert not set(out.getvalue() + capsys.readouterr().err) & (set(HIDDEN) - set("pay lap"))
 
 
 def test_colours_are_for_terminals_that_want_them(monkeypatch):

@@ -6,7 +6,7 @@ from typing import Any
 import dramatiq
 import pytest
 
-from queueops import doorbell
+from queueops import actors, doorbell
 from queueops.messages import PatientEncoder
 
 OURS: dict[str, Any] = {
@@ -22,6 +22,10 @@ ALTERED: list[dict[str, Any]] = [
     {"queue_name": "elsewhere"},
     {"queue_name": []},
     {"actor_name": 7},
+    {"actor_name": "of_nobody"},
+    {"actor_name": "\x1b[2J\nforged"},
+    {"args": [1]},
+    {"kwargs": {"v": 2, "more": True}},
     {"message_id": None},
     {"args": 7},
     {"kwargs": []},
@@ -50,8 +54,13 @@ def test_what_we_send_is_read_as_it_was_sent():
     assert PatientEncoder().decode(json.dumps(OURS).encode()) == OURS
 
 
-def test_a_message_for_an_actor_of_another_version_stays_what_it_is():
-    newer = OURS | {"actor_name": "of_tomorrow", "kwargs": {"v": 2, "more": True}}
+def test_the_actors_it_knows_are_those_that_are_declared():
+    declared = {each.actor_name for each in vars(actors).values() if isinstance(each, dramatiq.Actor)}
+    assert declared == doorbell.ACTORS
+
+
+def test_a_message_of_another_version_of_an_actor_stays_what_it_is():
+    newer = OURS | {"actor_name": "build_indexes", "kwargs": {"v": 2}}
     assert PatientEncoder().decode(json.dumps(newer).encode()) == newer
 
 

@@ -3,7 +3,9 @@
 import hashlib
 import io
 import json
+import os
 import sys
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -207,6 +209,15 @@ def test_standard_input_and_output_serve_too(exported, monkeypatch):
     Task.objects.all().delete()
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(said.encode())))
     assert queue_admin("import", "-", "--yes", "--json").json["added"] == 5
+
+
+def test_a_file_that_can_be_read_only_once_serves_too(exported, tmp_path):
+    Task.objects.all().delete()
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(exported.read_bytes(),))
+    writer.start()
+    assert queue_admin("import", str(tmp_path / "pipe"), "--yes", "--json").json["added"] == 5
+    writer.join()
 
 
 def lines_of(file: Path) -> list[str]:

@@ -12,6 +12,8 @@ from rich.progress import track
 
 from articles.exporting import jsonl_lines
 from articles.models import Article
+from lib.private_files import replacing
+from lib.visible import one_line
 
 
 class Command(BaseCommand):
@@ -27,8 +29,8 @@ class Command(BaseCommand):
         try:
             count = self._write(Path(output))
         except OSError as error:
-            raise CommandError(f"cannot write {output}: {error.strerror}") from error
-        self.stdout.write(f"{output}: {count:,} articles")
+            raise CommandError(f"cannot write {one_line(output)}: {error.strerror}") from error
+        self.stdout.write(f"{one_line(output)}: {count:,} articles")
 
     def _print(self) -> None:
         try:
@@ -39,17 +41,12 @@ class Command(BaseCommand):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def _write(self, path: Path) -> int:
-        """Writes beside the file and then takes its place, so that a half export is never taken for a whole one."""
-        unfinished = path.with_name(path.name + ".part")
+        """Writes for its owner alone; a half export is never taken for a whole one."""
         count = 0
-        try:
-            with unfinished.open("w", encoding="utf-8", newline="\n") as file:
-                for line in self._with_bar():
-                    file.write(line)
-                    count += 1
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with replacing(path) as file:
+            for line in self._with_bar():
+                file.write(line.encode())
+                count += 1
         return count
 
     def _with_bar(self) -> Iterable[str]:

@@ -20,6 +20,7 @@ from articles.importing.jsonl_source import open_jsonl
 from articles.importing.markdown_source import open_markdown
 from articles.importing.pydoc_source import open_pydoc
 from articles.importing.summary import Summary
+from lib.visible import one_line
 
 _MAX_BATCH_SIZE = 5_000
 # Exit codes; 1 says that some entries were refused.
@@ -45,6 +46,11 @@ class Command(BaseCommand):
         source.add_argument(
             "--markdown", metavar="DIR", help="a folder of .md files, front matter understood"
         )
+        parser.add_argument(
+            "--follow-links",
+            action="store_true",
+            help="with --markdown: also read what links in the folder point to, wherever that is",
+        )
         source.add_argument("--jsonl", metavar="FILE", help="one JSON object a line; - reads standard input")
         source.add_argument(
             "--csv", metavar="FILE", help="columns title, content, slug; others become metadata"
@@ -60,6 +66,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
 
     def handle(self, **options: Any) -> None:
+        if options["follow_links"] and options["markdown"] is None:
+            raise CommandError("--follow-links goes with --markdown", returncode=_UNREADABLE)
         if len(options["author"]) > bounds.MAX_AUTHOR:
             raise CommandError(
                 f"--author is longer than {bounds.MAX_AUTHOR} characters", returncode=_UNREADABLE
@@ -69,7 +77,7 @@ class Command(BaseCommand):
             source = _open(options)
             summary = self._import(source, options["batch_size"], options["author"])
         except (SourceUnreadable, OSError) as error:
-            raise CommandError(str(error), returncode=_UNREADABLE) from error
+            raise CommandError(one_line(str(error)), returncode=_UNREADABLE) from error
         except KeyboardInterrupt as error:
             raise CommandError(f"stopped. {_GO_ON}", returncode=_INTERRUPTED) from error
         except DatabaseError as error:
@@ -84,7 +92,7 @@ class Command(BaseCommand):
     def _import(self, source: Source, batch_size: int, author: str) -> Summary:
         summary = Summary()
         with _progress() as bar:
-            task = bar.add_task(f"Importing {source.name}", total=source.total, told="")
+            task = bar.add_task(f"Importing {one_line(source.name)}", total=source.total, told="")
             for step in run(source, batch_size, author):
                 summary.add(step.result)
                 for refusal in step.result.refusals:
@@ -103,22 +111,22 @@ class Command(BaseCommand):
             told = {"source": name, **summary.as_dict(), "seconds": round(seconds, 3)}
             self.stdout.write(json.dumps(told))
         else:
-            self.stdout.write(f"{name}: {summary} ({seconds:.1f} s)")
+            self.stdout.write(f"{one_line(name)}: {summary} ({seconds:.1f} s)")
 
 
 def _open(options: dict[str, Any]) -> Source:
     if options["pydoc"]:
         return open_pydoc()
     if options["markdown"] is not None:
-        return open_markdown(options["markdown"])
+        return open_markdown(options["markdown"], follow_links=options["follow_links"])
     return open_jsonl(options["jsonl"]) if options["jsonl"] is not None else open_csv(options["csv"])
 
 
 def _progress() -> Progress:
     """A bar on a terminal that is gone at the end; nothing elsewhere."""
     columns = (
-        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[told]}"),
-        TimeRemainingColumn(),
+        TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(),
+        TextColumn("{task.fields[told]}"), TimeRemainingColumn(),
     )  # fmt: skip
     return Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError
 
+from lib.visible import one_line
 from queueops import installed, unreachable
 from queueops.desk import (
     acts,
@@ -80,9 +81,9 @@ class Command(BaseCommand):
         except ReasonMissing as error:
             raise CommandError(f"{error}: --reason", returncode=Exit.REFUSED) from error
         except Refused as error:
-            raise CommandError(str(error), returncode=error.exit) from error
+            raise CommandError(one_line(str(error)), returncode=error.exit) from error
         except (DatabaseError, InterfaceError) as error:
-            raise CommandError(_said(error), returncode=Exit.TROUBLE) from error
+            raise CommandError(one_line(_said(error)), returncode=Exit.TROUBLE) from error
         except KeyboardInterrupt as error:
             raise CommandError("stopped", returncode=Exit.INTERRUPTED) from error
         except BrokenPipeError:  # whoever read our output has seen enough

@@ -151,3 +151,11 @@ def test_keyword_search_finds_articles_that_hold_some_of_the_words_after_those_w
 def test_a_query_that_excludes_a_word_excludes_it():
     make_corpus()
     assert slugs(search("zip -compressed", mode=SearchMode.KEYWORD)) == []
+
+
+def test_a_hostile_question_is_answered_in_every_mode():
+    make_corpus()
+    for character in "-|&!:*()'\"\\<>a\u0301\u200b\u202e日":
+        for query in (f"x{character * 999}", f"{character} " * 500, f"a{character}" * 500):
+            for mode in SearchMode:
+                assert not search(query, mode=mode).degraded, (character, mode)

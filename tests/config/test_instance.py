@@ -1,0 +1,50 @@
+"""The secrets an installation keeps: made once, private, and read from nothing that could hang or fill the start."""
+
+import os
+import stat
+import threading
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from config.instance import kept_secret
+
+
+def test_a_secret_is_made_once_for_its_owner_alone(tmp_path):
+    path = tmp_path / "data" / "secret_key"
+    made = kept_secret(path, lambda: "vp_made")
+    assert made == "vp_made"
+    assert kept_secret(path) == made
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [found.name for found in path.parent.iterdir()] == ["secret_key"]
+
+
+def test_processes_that_start_together_agree(tmp_path):
+    found: list[str] = []
+    threads = [threading.Thread(target=lambda: found.append(kept_secret(tmp_path / "key"))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(found)) == 1
+    assert len(found) == 8
+
+
+def test_a_secret_may_be_mounted_as_a_link(tmp_path):
+    (tmp_path / "mounted").write_text("from elsewhere\n")
+    (tmp_path / "secret_key").symlink_to(tmp_path / "mounted")
+    assert kept_secret(tmp_path / "secret_key") == "from elsewhere"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "endless", "folder", "long", "bytes"])
+def test_what_is_not_a_short_file_stops_the_start_with_a_sentence(kind, tmp_path):
+    path = tmp_path / "secret_key"
+    {
+        "pipe": lambda: os.mkfifo(path),
+        "endless": lambda: path.symlink_to("/dev/zero"),
+        "folder": path.mkdir,
+        "long": lambda: path.write_text("x" * 5_000),
+        "bytes": lambda: path.write_bytes(b"\xff"),
+    }[kind]()
+    with pytest.raises(ImproperlyConfigured, match="secret_key cannot be read: "):
+        kept_secret(path)

@@ -1,0 +1,110 @@
+"""What anybody can make us log is one bounded line, and no text in a line can pass for another."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import dramatiq
+import pytest
+import structlog
+from django.test import Client
+
+from config import log_bounds
+from config.log_bounds import A_MINUTE, RefusedRequests
+from queueops import doorbell
+
+FORGED = "x\n12:00:00 [info     ] all is well\x1b[2K\u202e"
+
+
+@pytest.fixture
+def lines() -> Iterator[list[str]]:
+    """What the handler of the root writes while the test runs, line by line, in the form of `config.logs`."""
+    (handler,) = [each for each in logging.getLogger().handlers if any(map(_is_ours, each.filters))]
+    assert isinstance(handler, logging.StreamHandler)
+    before, handler.filters = list(handler.filters), [RefusedRequests()]
+    stream = handler.setStream(io.StringIO())
+    found = _Lines(handler.stream)
+    yield found
+    handler.setStream(stream)
+    handler.filters = before
+
+
+def _is_ours(filter: object) -> bool:
+    return isinstance(filter, RefusedRequests)
+
+
+class _Lines(list[str]):
+    def __init__(self, stream: io.StringIO) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def now(self) -> list[str]:
+        return self._stream.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("path", ["/", "/api/articles", "/admin/login/", "/health"])
+def test_a_wrong_host_is_one_line_without_a_stack_trace(path, lines):
+    assert Client().get(path, headers={"host": "evil.example"}).status_code == 400
+    (line,) = lines.now()
+    assert "Invalid HTTP_HOST header: 'evil.example'" in line
+
+
+def test_many_wrong_hosts_are_a_few_lines_and_then_their_number(lines, monkeypatch):
+    for _ in range(5 * A_MINUTE):
+        Client().get("/health", headers={"host": "evil.example"})
+    assert len(lines.now()) == A_MINUTE
+    monkeypatch.setattr(log_bounds, "_WINDOW_SECONDS", 0.0)
+    Client().get("/health", headers={"host": "evil.example"})
+    assert f" ({4 * A_MINUTE} more of this kind were not logged) " in lines.now()[-1]
+
+
+FORM = "application/x-www-form-urlencoded"
+BODIES = {
+    "too large": ("username=" + "x" * 200, FORM),
+    "too many fields": ("a=1&b=2&c=3", FORM),
+    "without a boundary": ("x", "multipart/form-data; boundary="),
+    "without a token": ("a=1", FORM),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", BODIES)
+def test_a_body_that_is_refused_is_at_most_one_line(name, lines, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
+    settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 2
+    client = Client(enforce_csrf_checks=True)
+    client.get("/admin/login/")  # gives the cookie, without which no body is read
+    body, kind = BODIES[name]
+    assert client.generic("POST", "/admin/login/", body, content_type=kind).status_code in {400, 403, 413}
+    assert len(lines.now()) <= 1
+    assert client.get("/admin/?x=%00").status_code == 400
+    assert len(lines.now()) <= 1
+
+
+def test_a_text_in_an_event_or_a_value_forges_no_line(lines):
+    structlog.get_logger("test").warning(FORGED, value=FORGED, more=[FORGED], error=ValueError(FORGED))
+    logging.getLogger("test").warning("of %s", FORGED)
+    assert len(lines.now()) == 2
+    assert not set("".join(lines.now())) & set("\x1b\u202e")
+
+
+def test_a_stack_trace_is_set_in_from_the_margin_and_forges_no_line(lines):
+    try:
+        raise ValueError(FORGED)
+    except ValueError:
+        logging.getLogger("test").exception("failed")
+        structlog.get_logger("test").exception("failed too")
+    at_margin = [line for line in lines.now() if not line.startswith("    ")]
+    assert [line.split("] ")[1].split()[0] for line in at_margin] == ["failed", "failed"]
+    assert any("Traceback" in line for line in lines.now())
+    assert not set("".join(lines.now())) & set("\x1b\u202e")
+
+
+def test_a_forged_message_for_an_unknown_actor_is_a_wake_up():
+    forged = {
+        "queue_name": "embed", "actor_name": FORGED, "args": [], "kwargs": {}, "message_id": "a",
+        "message_timestamp": 1, "options": {"redis_message_id": "7"},
+    }  # fmt: skip
+    message = dramatiq.Message.decode(json.dumps(forged).encode())
+    assert message.actor_name == doorbell.EMBED_DUE

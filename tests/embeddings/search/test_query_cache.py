@@ -1,0 +1,118 @@
+"""The query cache holds bytes that anybody with Redis may have forged: whatever they are, a search is answered."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.conf import settings
+
+from embeddings.search import SearchMode, search
+from embeddings.search.query_vector import cache_key, query_vector
+from embeddings.vectors import wire_length
+from lib.redis_client import fast_client
+from tests.embeddings.search.making import make_corpus
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider", "clean_cache")]
+
+QUERY = "read a zip file"
+
+
+def pickled(canary: Path) -> bytes:
+    """What would write the canary where it is unpickled, written out by hand: nothing here imports pickle."""
+    return b"cos\nsystem\n(S'touch " + str(canary).encode() + b"'\ntR."
+
+
+def wire_of(*, width: int = 64, head: bytes | None = None, fill: float = 0.1) -> bytes:
+    numbers = np.full(width, fill, dtype=">f4").tobytes()
+    return (struct.pack("!HH", width, 0) if head is None else head) + numbers
+
+
+FORGED = {
+    "empty": b"",
+    "a number": b"256",
+    "another width": wire_of(width=1536),
+    "one byte too many": wire_of() + b"\0",
+    "one byte too few": wire_of()[:-1],
+    "a false head": wire_of(head=b"\xff\xff\xff\xff"),
+    "not a number": wire_of(fill=float("nan")),
+    "infinite": wire_of(fill=float("inf")),
+    "zeros": wire_of(fill=0.0),
+    "a square that is infinite": wire_of(fill=1e19),
+    "a square that is zero": wire_of(fill=1e-40),
+    "text": b"\xff" * 260,
+}
+
+
+@pytest.fixture
+def redis():
+    return fast_client(settings.REDIS_URL)
+
+
+@pytest.fixture
+def space():
+    return make_corpus()
+
+
+def is_answered_by_meaning(client) -> bool:
+    reply = search(QUERY)
+    page = client.get("/search", {"q": QUERY})
+    return (
+        reply.answered_by is SearchMode.SEMANTIC
+        and reply.hits[0].slug == "zipfile"
+        and page.status_code == 200
+    )
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_a_forged_entry_is_a_miss_that_is_overwritten(name, space, redis, client):
+    key = cache_key(space, QUERY)
+    redis.set(key, FORGED[name])
+    assert is_answered_by_meaning(client)
+    assert redis.get(key) == query_vector(space, QUERY) != FORGED[name]
+
+
+@pytest.mark.parametrize("kind", ["list", "set", "hash", "stream"])
+def test_an_entry_of_another_type_is_a_miss_that_is_overwritten(kind, space, redis, client):
+    key = cache_key(space, QUERY)
+    {
+        "list": lambda: redis.rpush(key, "x"),
+        "set": lambda: redis.sadd(key, "x"),
+        "hash": lambda: redis.hset(key, "x", "y"),
+        "stream": lambda: redis.xadd(key, {"x": "y"}),
+    }[kind]()
+    assert is_answered_by_meaning(client)
+    assert len(redis.get(key)) == wire_length(space.dimensions)
+
+
+def test_a_pickle_under_any_key_of_the_cache_runs_nothing(tmp_path, space, redis, client):
+    canary = tmp_path / "canary"
+    for key in (cache_key(space, QUERY), f"vectorpress:1:{cache_key(space, QUERY)}"):
+        redis.set(key, pickled(canary))
+    assert is_answered_by_meaning(client)
+    assert not canary.exists()
+
+
+def test_a_huge_entry_is_not_loaded(space, redis, client):
+    key = cache_key(space, QUERY)
+    redis.setrange(key, 100_000_000, b"x")
+    before = redis.info("stats")["total_net_output_bytes"]
+    assert is_answered_by_meaning(client)
+    assert redis.info("stats")["total_net_output_bytes"] - before < 1_000_000
+
+
+def test_the_second_time_the_provider_is_not_asked(space, provider):
+    first = query_vector(space, QUERY)
+    asked = provider.stats()["requests"]
+    assert query_vector(space, QUERY) == first
+    assert provider.stats()["requests"] == asked
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("dimensions", 768), ("chunk_tokens", 100), ("model", "other"), ("provider", "ollama")],
+)
+def test_the_key_covers_the_recipe_of_the_space(field, value, space):
+    before = cache_key(space, QUERY)
+    setattr(space, field, value)
+    assert cache_key(space, QUERY) != before
