@@ -7,16 +7,17 @@ from django.contrib.auth import logout
 from django.db.models import BooleanField, ExpressionWrapper, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from access import sessions
 from access.attempts import address_of
 from access.sessions import Session, kept_key
+from lib.admin_lists import ForeignTextAdmin
+from lib.visible import readable
 
 
 @admin.register(Session)
-class SessionAdmin(ModelAdmin):
+class SessionAdmin(ForeignTextAdmin):
     list_display = ("shown_user", "began_at", "seen_at", "address", "shown_agent", "is_this_one")
     list_display_links = None
     fields = ("shown_user", "began_at", "seen_at", "expire_date", "address", "agent")
@@ -57,11 +58,11 @@ class SessionAdmin(ModelAdmin):
 
     @display(description="person")
     def shown_user(self, session: Session) -> str:
-        return str(session.user)
+        return readable(str(session.user))
 
     @display(description="browser")
     def shown_agent(self, session: Session) -> str:
-        return session.agent[:80] or "-"
+        return readable(session.agent[:80]) or "-"
 
     @display(description="this session", boolean=True)
     def is_this_one(self, session: Any) -> bool:

@@ -57,7 +57,7 @@ def make_everything(text: str = "Some words.") -> None:
     AuditLog.write_operation(text, actor=text, reason=text, scope={text: text}, task_ids=[1])
     Metric.objects.create(name=text, value=1.5, labels={text: text})
     ApiToken.objects.issue(text, ["read"])
-    somebody, _ = User.objects.get_or_create(username=text)
+    somebody, _ = User.objects.get_or_create(username="somebody")
     Session.objects.create(
         session_key="0" * 64,
         user=somebody,
