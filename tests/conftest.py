@@ -30,9 +30,10 @@ def forget_everything() -> None:
 
 @pytest.fixture
 def clean_cache():
-    fast_client(settings.REDIS_URL).flushdb()
+    client = fast_client(settings.REDIS_URL)  # tests may name another one
+    client.flushdb()
     yield
-    fast_client(settings.REDIS_URL).flushdb()
+    client.flushdb()
 
 
 @pytest.hookimpl(trylast=True)  # after pytest-django, which puts tests without a database last
