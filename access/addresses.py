@@ -5,6 +5,7 @@ the address that it saw, so only what stands to the right of the first stranger 
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 type Network = IPv4Network | IPv6Network
@@ -13,6 +14,8 @@ type Address = IPv4Address | IPv6Address
 # One household or server gets a /64 of IPv6, so a limit by single address would be none.
 _PREFIX_OF_ONE_CALLER = 64
 _MOST_HOPS = 32
+# an address in brackets with its zone and port has fewer
+_LONGEST = 64
 # of one network: eight groups of IPv6 and /128
 MOST_CHARACTERS = 43
 MOST_NETWORKS = 50
@@ -37,6 +40,8 @@ def read_networks(texts: Iterable[str]) -> list[Network]:
 
 def is_within(address: str, networks: Sequence[Network]) -> bool:
     """Whether a peer is in one of these networks; a peer without a readable address is in none."""
+    if not networks:
+        return False
     found = _read(address)
     return found is not None and any(found in network for network in networks)
 
@@ -62,6 +67,12 @@ def limit_key(address: str) -> str:
 
 
 def _read(text: str) -> Address | None:
+    """The address in a text, None in one that holds none."""
+    return _parsed(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=1024)  # each request asks for its own several times
+def _parsed(text: str) -> Address | None:
     """The address in a text; a port behind it is passed over, and IPv4 within IPv6 is IPv4."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]

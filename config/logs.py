@@ -50,7 +50,6 @@ def configure(level: str) -> None:
                 "psycopg.pool": {"level": "ERROR"},  # it would tell of every try of a connection
                 "httpx": {"level": "WARNING"},
                 "httpcore": {"level": "WARNING"},
-                "django_structlog": {"level": "WARNING"},  # two lines a request would cost more than it tells
                 "django.request": {"level": "ERROR"},
             },
         }

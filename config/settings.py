@@ -1,6 +1,5 @@
 """Every setting of Vectorpress: read from the environment once, here, and refused here when it cannot be used."""
 
-import logging
 import socket
 from pathlib import Path
 from typing import Any
@@ -160,7 +159,7 @@ DRAMATIQ_BROKER = {
 }
 DRAMATIQ_ENCODER = "queueops.messages.PatientEncoder"
 DRAMATIQ_AUTODISCOVER_MODULES = ["actors"]
-DRAMATIQ_IGNORED_MODULES = ["django_structlog.tasks", "django_structlog.*", "django_dramatiq.tasks"]
+DRAMATIQ_IGNORED_MODULES = ["django_dramatiq.tasks"]
 
 # --- Django -----------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -187,6 +186,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "config.proxies.ForwardedMiddleware",
+    "config.request_ids.middleware",
     "config.problems.middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -201,7 +201,6 @@ MIDDLEWARE = [
     "django_otp.middleware.OTPMiddleware",
     "config.pages.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -271,12 +270,6 @@ SECURE_CSP = {
 # In the session, that is on the server: a message in a cookie would travel through every proxy's log.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
-# A request that went well is no news, and finding out who sent it costs more than much of the rest.
-DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
-DJANGO_STRUCTLOG_USER_ID_FIELD = None
-DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
-DJANGO_STRUCTLOG_STATUS_2XX_LOG_LEVEL = logging.DEBUG
-DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO
 LOGGING_CONFIG = None
 logs.configure(level=env.choice("LOG_LEVEL", "info", ["debug", "info", "warning", "error"]).upper())
 

@@ -97,3 +97,13 @@ def test_coverage_counts_articles_whose_current_text_is_embedded():
     articles[0].save()
     assert coverage.of(space).share == 0.25
     assert set(coverage.behind(space)) == set(Article.objects.exclude(pk=articles[1].pk))
+
+
+def test_the_serving_space_has_every_field_of_the_model():
+    make_space()
+    space = Space.objects.serving()
+    assert space is not None
+    assert not space.get_deferred_fields()
+    assert space == Space.objects.get()
+    for field in Space._meta.concrete_fields:
+        assert getattr(space, field.attname) == getattr(Space.objects.get(), field.attname), field.name
