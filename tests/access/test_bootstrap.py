@@ -21,7 +21,8 @@ OTHER = "another text of the operator's own"
 
 
 @pytest.fixture(
-    params=[OWN, token_text.make(), "as long as you like, " * 100 + "!", "grün and longer than 32 characters"]
+    params=[OWN, token_text.make(), "as long as you like, " * 100 + "!", "grün and longer than 32 characters"],
+    ids=["own", "made", "long", "not ascii"],
 )
 def text(request, settings):
     settings.AUTH_TOKEN = request.param
@@ -91,7 +92,7 @@ def test_the_token_before_it_ends_when_the_setting_is_changed(settings):
     assert is_refused(OWN)
 
 
-@pytest.mark.parametrize("own", [OWN, token_text.make()])
+@pytest.mark.parametrize("own", [OWN, token_text.make()], ids=["own", "made"])
 def test_rotated_both_work_in_processes_with_the_old_and_the_new_setting(settings, own):
     settings.AUTH_TOKEN = own
     bootstrap.ensure(actor="first start")
