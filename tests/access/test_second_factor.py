@@ -73,6 +73,20 @@ def test_it_is_set_up_by_a_code_of_the_new_key(client, ada):
     assert is_signed_in(client)
 
 
+def test_a_refused_code_leaves_the_new_key_on_the_page(client, ada):
+    sign_in(client)
+    act(client, "start")
+    key = TOTPDevice.objects.get(user=ada).key
+    act(client, "confirm", "000000")
+    refused = act(client, "confirm", "000000")
+    page = refused.content.decode()
+    assert (refused.status_code, "Too many attempts. Try again in 1 second;" in page) == (429, True)
+    assert 'src="data:image/svg+xml' in page
+    assert 'value="confirm"' in page
+    assert 'value="start"' not in page
+    assert TOTPDevice.objects.get(user=ada).key == key
+
+
 def test_setting_it_up_ends_the_other_sessions(client, ada):
     other = Client()
     sign_in(client), sign_in(other)
