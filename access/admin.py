@@ -123,7 +123,7 @@ class ApiTokenAdmin(ForeignTextAdmin):
         response["Cache-Control"] = "no-store"
         return response
 
-    @display(description="Begins with")
+    @display(description="ID")
     def shown_prefix(self, token: ApiToken) -> str:
         return token.begins_with
 

@@ -1,4 +1,4 @@
-"""The operator ends sessions and resets a second factor, with a reason, and it is written down."""
+"""The operator ends sessions and tokens and resets a second factor, and it is written down."""
 
 import json
 from io import StringIO
@@ -7,11 +7,13 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from access import second_factor
+from access import bootstrap, second_factor
 from access.sessions import Session
 from queueops.models import AuditLog
 from tests.access.conftest import doors  # noqa: F401  a fixture
 from tests.access.people import is_signed_in, make_ada, make_device, sign_in
+from tests.access.test_tokens import is_refused
+from tests.factories import make_token
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("doors")]
 
@@ -41,9 +43,13 @@ def written(message):
 def test_the_sessions_of_one_person_end(ada):
     make_ada(username="bob")
     adas, bobs = signed_in(), signed_in("bob")
-    assert "Ended 1 sessions of ada" in run("end_sessions", "ada", "--reason", "a lost laptop")
+    assert "Ended 1 session of ada." in run("end_sessions", "ada", "--reason", "a lost laptop")
     assert (is_signed_in(adas), is_signed_in(bobs)) == (False, True)
     assert written("sessions ended") == ("root", "ada", "a lost laptop")
+
+
+def test_a_person_without_a_session_is_said_to_have_none(ada):
+    assert run("end_sessions", "ada", "--reason", "a lost laptop") == "ada has no sessions.\n"
 
 
 def test_the_sessions_of_everybody_end(ada):
@@ -73,6 +79,39 @@ def test_a_dry_run_changes_nothing(ada):
     assert second_factor.has_device(ada)
     assert Session.objects.filter(user=ada).exists()
     assert client.cookies["sessionid"].value
+
+
+@pytest.mark.parametrize("form", ["{}", "vp_{}", "vp_{}_…"])
+def test_revoke_token_ends_a_token_by_its_id(form):
+    row, text = make_token()
+    shown = run("revoke_token", form.format(row.prefix), "--reason", "it was in a log")
+    assert "is revoked" in shown
+    assert is_refused(text)
+    assert "was revoked before" in run("revoke_token", row.prefix)
+    entry = AuditLog.objects.get(message="API token revoked")
+    assert (entry.actor, entry.metadata["reason"]) == ("root", "it was in a log")
+
+
+@pytest.mark.parametrize("place", ["argument", "standard input"])
+def test_revoke_token_finds_a_leaked_text(place, monkeypatch, settings):
+    settings.AUTH_TOKEN = "a text of an operator's own, without a prefix"
+    bootstrap.ensure(actor="first start")
+    for text in (make_token()[1], settings.AUTH_TOKEN):
+        monkeypatch.setattr("sys.stdin", StringIO(f"{text}\n"))
+        reply = json.loads(run("revoke_token", text if place == "argument" else "-", "--json"))
+        assert reply.pop("token") not in {"", text}
+        assert reply["is_revoked"] is True
+        assert is_refused(text)
+
+
+def test_revoke_token_asks_unless_yes_is_given():
+    row, text = make_token()
+    with pytest.raises(CommandError, match="add --yes to go on") as refused:
+        call_command("revoke_token", row.prefix, stdout=StringIO())
+    assert refused.value.returncode == 3
+    call_command("revoke_token", row.prefix, "--dry-run", stdout=(out := StringIO()))
+    assert "Nothing was changed" in out.getvalue()
+    assert not is_refused(text)
 
 
 @pytest.mark.parametrize(
