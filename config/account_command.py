@@ -34,7 +34,9 @@ class AccountCommand(BaseCommand):
         desk = Desk(verb, self.stdout, actor=actor, as_json=json, no_color=options["no_color"])
         try:
             self.run(desk, needed_reason(reason) if self.needs_reason else tidy_reason(reason), options)
-        except (Refused, ReasonMissing) as error:
+        except Refused as error:
+            raise CommandError(str(error), returncode=error.exit) from error
+        except ReasonMissing as error:
             raise CommandError(str(error), returncode=Exit.REFUSED) from error
         except (DatabaseError, InterfaceError) as error:
             raise CommandError(unreachable.sentence(error), returncode=Exit.TROUBLE) from error

@@ -57,6 +57,7 @@ def connect() -> None:
     signals.attempts_blocked.connect(_blocked)
     signals.second_factor_changed.connect(_second_factor_changed)
     signals.sessions_ended.connect(_sessions_ended)
+    signals.blocks_ended.connect(_blocks_ended)
 
 
 def _signed_in(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
@@ -99,6 +100,10 @@ def _sessions_ended(
     _write(
         "sessions ended", name=name or login_name(), address=address, whose=whose, count=count, reason=reason
     )
+
+
+def _blocks_ended(sender: Any, name: str, whose: str, count: int, reason: str, **_: Any) -> None:
+    _write("blocks ended", name=name or login_name(), whose=whose, count=count, reason=reason)
 
 
 def _write(message: str, *, level: Level = Level.INFO, name: str = "", **details: Any) -> None:

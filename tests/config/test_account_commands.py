@@ -11,7 +11,7 @@ from access import bootstrap, second_factor
 from access.sessions import Session
 from queueops.models import AuditLog
 from tests.access.conftest import doors  # noqa: F401  a fixture
-from tests.access.people import is_signed_in, make_ada, make_device, sign_in
+from tests.access.people import HOME, OFFICE, is_signed_in, make_ada, make_device, sign_in
 from tests.access.test_tokens import is_refused
 from tests.factories import make_token
 
@@ -69,6 +69,38 @@ def test_a_second_factor_is_reset(ada):
     assert written("second factor: removed") == ("root", "ada", "the phone is lost")
 
 
+def fail_often(address=OFFICE, times=10):
+    for _ in range(times):
+        sign_in(Client(), password="wrong", address=address)
+    assert sign_in(Client(), address=address).status_code == 429
+
+
+@pytest.mark.parametrize("whose", [["Ada"], ["--address", OFFICE]])
+def test_a_block_ends_before_its_time(ada, whose):
+    fail_often()
+    fail_often(HOME)
+    reply = json.loads(run("end_blocks", *whose, "--reason", "asked by telephone", "--json"))
+    assert reply == {"whose": whose[-1], "dry_run": False, "ended": 3 if whose == ["Ada"] else 2}
+    assert sign_in(Client()).status_code == 302
+    assert sign_in(Client(), address=HOME).status_code == (302 if whose == ["Ada"] else 429)
+    assert written("blocks ended") == ("root", whose[-1], "asked by telephone")
+
+
+def test_the_wait_after_wrong_codes_ends_with_the_blocks(ada):
+    device = make_device(ada)
+    device.throttle_increment()
+    run("end_blocks", "ada", "--reason", "asked by telephone")
+    device.refresh_from_db()
+    assert device.throttling_failure_count == 0
+
+
+def test_blocks_cannot_be_ended_while_redis_is_away(ada, settings):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    with pytest.raises(CommandError, match="Redis does not answer") as refused:
+        run("end_blocks", "ada", "--reason", "x")
+    assert refused.value.returncode == 2
+
+
 def test_a_dry_run_changes_nothing(ada):
     client = signed_in()
     make_device(ada)
@@ -118,6 +150,13 @@ def test_revoke_token_asks_unless_yes_is_given():
     ("words", "sentence"),
     [
         (["end_sessions", "ada"], "give a reason"),
+        (["end_blocks", "ada"], "give a reason"),
+        (["end_blocks", "--reason", "x"], "give the name of a person, or --address"),
+        (
+            ["end_blocks", "ada", "--address", OFFICE, "--reason", "x"],
+            "give the name of a person, or --address",
+        ),
+        (["end_blocks", "--address", "office", "--reason", "x"], "'office' is not an address"),
         (["end_sessions", "--reason", "x"], "give the name of a person, or --all"),
         (["end_sessions", "ada", "--all", "--reason", "x"], "give the name of a person, or --all"),
         (["end_sessions", "nobody", "--reason", "x"], "no account named 'nobody'"),
