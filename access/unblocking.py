@@ -6,7 +6,6 @@ While Redis is away each process counts for itself (access/attempt_counts.py); t
 from collections.abc import Iterable, Iterator
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from redis import Redis
@@ -16,7 +15,6 @@ from lib.redis_client import fast_client
 
 _DOORS = "*"
 _ANY_NAME = "?" * 32  # the length of a hashed name
-_ESCAPED = str.maketrans({letter: f"\\{letter}" for letter in "*?[]^\\"})
 _AT_A_TIME = 1_000
 
 
@@ -27,8 +25,8 @@ def of_name(name: str) -> list[str]:
 
 
 def of_address(address: str) -> list[str]:
-    """The keys of the counts of this address: names tried from it, and tokens. Raises RedisError or OSError."""
-    key = addresses.limit_key(address).translate(_ESCAPED)
+    """The keys of the counts of a well-formed address, for names and tokens. Raises RedisError or OSError."""
+    key = addresses.limit_key(address)
     exact = (f"{_DOORS}:address:{key}", f"{_DOORS}:name-and-address:{_ANY_NAME}:{key}")
     return _found(*exact, *(f"{pattern}:blocks" for pattern in exact))
 
@@ -39,10 +37,9 @@ def end(keys: Iterable[str], *, actor: str, whose: str, reason: str) -> int:
     redis = _redis()
     for i in range(0, len(keys), _AT_A_TIME):
         redis.delete(*keys[i : i + _AT_A_TIME], *(f"{key}:blocks" for key in keys[i : i + _AT_A_TIME]))
-    if user := User.objects.filter(username=whose).first():
-        for model in (TOTPDevice, StaticDevice):
-            for device in model.objects.filter(user=user):
-                device.throttle_reset()
+    for model in (TOTPDevice, StaticDevice):
+        for device in model.objects.filter(user__username__iexact=whose):
+            device.throttle_reset()
     signals.blocks_ended.send(None, name=actor, whose=whose, count=len(keys), reason=reason)
     return len(keys)
 

@@ -49,6 +49,15 @@ def test_a_made_token_is_shown_and_works(keeper):
     assert (token.name, token.scopes) == ("importer", ["read", "write"])
 
 
+def test_pages_name_it_as_people_write_it(keeper):
+    page = post(keeper).content.decode()
+    assert "Copy the token “importer” now" in page
+    listed = keeper.get(LIST).content.decode()
+    assert "API tokens" in listed
+    assert "pi token" not in listed
+    assert "Allowed from" in keeper.get(ADD).content.decode()
+
+
 def test_its_text_is_shown_once_and_kept_nowhere(keeper):
     text = make_in_admin(keeper)
     token = ApiToken.objects.get()

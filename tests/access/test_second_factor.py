@@ -302,6 +302,14 @@ def test_one_without_it_can_sign_out(client, ada, settings):
     assert not Session.objects.filter(user=ada).exists()
 
 
+def test_the_page_after_signing_out_says_so(client, ada):
+    sign_in(client)
+    page = client.post("/admin/logout/", REMOTE_ADDR=OFFICE).content.decode()
+    assert "You are signed out." in page
+    assert "quality time" not in page
+    assert 'href="/admin/"' in page
+
+
 def test_who_is_not_of_the_staff_has_no_page_for_it(client, doors):
     client.force_login(User.objects.create(username="reader"))
     assert client.get(PAGE).status_code == 302

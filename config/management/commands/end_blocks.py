@@ -33,10 +33,11 @@ class Command(AccountCommand):
             keys = unblocking.of_name(name) if name else unblocking.of_address(_checked(address))
             self._end(desk, keys, reason, options)
         except (RedisError, OSError) as error:
-            sentence = (
-                f"Redis does not answer ({type(error).__name__}); each process counts for itself, and forgets"
-            )
-            raise Refused(f"{sentence} when it restarts", Exit.TROUBLE) from error
+            raise Refused(
+                f"Redis does not answer ({type(error).__name__}), so each process counts for itself until it restarts. "
+                "Nothing was changed",
+                Exit.TROUBLE,
+            ) from error
 
     def _end(self, desk: Desk, keys: list[str], reason: str, options: dict[str, Any]) -> None:
         whose = options["name"] or options["address"]
