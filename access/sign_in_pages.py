@@ -25,7 +25,8 @@ _BACKEND = "access.backends.PasswordBackend"
 def sentence_of(refusal: TooManyAttempts) -> str:
     """What a person reads who is refused unseen."""
     wait = refusal.wait or 1
-    time = f"{wait} seconds" if wait < 120 else f"{-(-wait // 60)} minutes"
+    count, unit = (wait, "second") if wait < 120 else (-(-wait // 60), "minute")
+    time = f"{count} {unit}" if count == 1 else f"{count} {unit}s"
     return f"Too many attempts. Try again in {time}; until then the right answer is refused as well."
 
 

@@ -15,5 +15,7 @@ code_asked = Signal()
 second_factor_changed = Signal()
 # name, address, whose, count, reason: sessions that somebody ended before their time
 sessions_ended = Signal()
+# name, whose (a name or an address), count, reason: counts of failures, and their blocks, that somebody removed
+blocks_ended = Signal()
 # token: ApiToken, act: str (issued, rotated or revoked), actor: str, reason: str; inside the transaction that wrote it
 token_changed = Signal()

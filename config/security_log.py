@@ -86,6 +86,7 @@ def connect() -> None:
     signals.code_asked.connect(_code_asked)
     signals.second_factor_changed.connect(_second_factor_changed)
     signals.sessions_ended.connect(_sessions_ended)
+    signals.blocks_ended.connect(_blocks_ended)
 
 
 def _signed_in(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
@@ -145,6 +146,10 @@ def _write_within(budget: HourlyBudget, message: str, **details: Any) -> None:
     if left == 1:
         said = "further rows like the last one are not written in this hour"
         _write(f"{said}: {ROWS_PER_HOUR} were", level=Level.WARNING)
+
+
+def _blocks_ended(sender: Any, name: str, whose: str, count: int, reason: str, **_: Any) -> None:
+    _write("blocks ended", name=name or login_name(), whose=whose, count=count, reason=reason)
 
 
 def _write(message: str, *, level: Level = Level.INFO, name: str = "", **details: Any) -> None:

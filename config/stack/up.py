@@ -26,7 +26,7 @@ def up(*, first_import: bool) -> None:
     """Starts the stack and returns after it was asked to stop; a StackError says why it cannot run."""
     report = Report()
     lock = DataLock(settings.DATA_DIR)
-    locked = lock.acquire(public_url())
+    locked = lock.acquire(local_url())
     try:
         # not before the lock is ours: the files of a running server stay as they are
         account = take_account(report)
@@ -121,8 +121,8 @@ def prepare_database(supervisor: Supervisor) -> tuple[firststart.Login | None, f
         firststart.release_connections()
 
 
-def public_url() -> str:
-    """Where a browser on this machine finds the site."""
+def local_url() -> str:
+    """Where the site listens, as a browser on this machine finds it; behind a proxy that ends TLS it leads away."""
     return f"http://{members.reachable(settings.HOST)}:{settings.PORT}"
 
 
@@ -135,10 +135,12 @@ def welcome(login: firststart.Login | None, token: firststart.Token) -> str:
         admin = f"{login.name}, with the password in {kept}"
     else:
         admin = f"{login.name}, password {login.password} (shown this once, kept in {kept})"
+    address = settings.PUBLIC_URL or local_url()
+    behind = f", for the proxy at {local_url()}" if settings.PUBLIC_URL else ""
     return f"""
-Vectorpress is up at {public_url()}
-admin   {public_url()}/admin/   {admin}
-API     {public_url()}/api/docs   token {token_in_words(token)}
+Vectorpress is up at {address}{behind}
+admin   {address}/admin/   {admin}
+API     {address}/api/docs   token {token_in_words(token)}
 stop    Ctrl-C
 """
 

@@ -76,6 +76,20 @@ def test_it_is_set_up_by_a_code_of_the_new_key(client, ada):
     assert is_signed_in(client)
 
 
+def test_a_refused_code_leaves_the_new_key_on_the_page(client, ada):
+    sign_in(client)
+    act(client, "start")
+    key = TOTPDevice.objects.get(user=ada).key
+    act(client, "confirm", "000000")
+    refused = act(client, "confirm", "000000")
+    page = refused.content.decode()
+    assert (refused.status_code, "Too many attempts. Try again in 1 second;" in page) == (429, True)
+    assert 'src="data:image/svg+xml' in page
+    assert 'value="confirm"' in page
+    assert 'value="start"' not in page
+    assert TOTPDevice.objects.get(user=ada).key == key
+
+
 def test_setting_it_up_ends_the_other_sessions(client, ada):
     other = Client()
     sign_in(client), sign_in(other)
@@ -168,7 +182,6 @@ def test_codes_cannot_be_guessed_without_limit(client, device):
     assert refused.status_code == 429
     assert int(refused["Retry-After"]) > 0
     assert "Too many attempts" in refused.content.decode()
-
 
 
 @pytest.mark.parametrize("code", ["", "x", "12345", "1234567", "१२३४५६", "\x00" * 6, "9" * 5_000, "-" * 30])
@@ -290,6 +303,14 @@ def test_one_without_it_can_sign_out(client, ada, settings):
     client.force_login(ada)
     assert client.post("/admin/logout/").status_code == 200
     assert not Session.objects.filter(user=ada).exists()
+
+
+def test_the_page_after_signing_out_says_so(client, ada):
+    sign_in(client)
+    page = client.post("/admin/logout/", REMOTE_ADDR=OFFICE).content.decode()
+    assert "You are signed out." in page
+    assert "quality time" not in page
+    assert 'href="/admin/"' in page
 
 
 def test_who_is_not_of_the_staff_has_no_page_for_it(client, doors):
