@@ -12,8 +12,8 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from config.instance import give_to_owner
 from config.stack import accounts, paths
+from config.stack.leftovers import kept_text
 from config.stack.processes import Account
 
 _MAP = "vectorpress"
@@ -93,14 +93,13 @@ def _identities(account: Account | None, starter: int) -> Iterator[str]:
 
 
 def _write(path: Path, text: str) -> None:
-    """Replaces a file that differs, in one step."""
-    if path.exists() and path.read_text() == text:
+    """Replaces what differs, in one step; the caller has the rights of the folder's owner and no more."""
+    if kept_text(path) == text:
         return
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
-        give_to_owner(file.fileno(), path.parent)
     new.replace(path)
 
 
