@@ -33,6 +33,7 @@ SMALL_MACHINE = {
 FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 PARALLEL_BUILD_MEMORY = 512 * 1024 * 1024
 PM_STATUS_LINE = 8  # src/include/utils/pidfile.h
+PASSING = ("08", "53", "57P")  # SQLSTATE: connection, too few resources, starting or stopping
 FAST_SHUTDOWN = signal.SIGINT  # ends sessions; SIGTERM would wait for them
 
 
@@ -126,9 +127,9 @@ class PostgresServer(Service):
             return False
         try:
             roles.settle(self.socket_dir, self.database)
-        except psycopg.OperationalError:
-            return False
         except psycopg.Error as error:
+            if isinstance(error, psycopg.OperationalError) and (error.sqlstate or "08").startswith(PASSING):
+                return False
             raise StackError(f"The embedded Postgres cannot be set up: {str(error).strip()}") from None
         return True
 
