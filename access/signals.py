@@ -9,6 +9,8 @@ from django.dispatch import Signal
 attempt_failed = Signal()
 # door, name, address, limited_by, failures, seconds: a block begins
 attempts_blocked = Signal()
+# name, address: the password was right, and nobody is signed in before the code is
+code_asked = Signal()
 # name, address, change ("added", "removed", "recovery codes replaced", "recovery code used"), whose, reason
 second_factor_changed = Signal()
 # name, address, whose, count, reason: sessions that somebody ended before their time

@@ -1,12 +1,15 @@
 """The second factor: set up, asked for, used up, taken away, and required where the setting says so."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.admin.sites import site
 from django.contrib.auth.models import User
+from django.db.models.functions import Now
 from django.test import Client
 from django.urls import URLPattern, get_resolver
+from django.utils import timezone
 from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
@@ -195,6 +198,16 @@ def test_the_second_step_needs_the_first_and_lasts_five_minutes(client, ada, dev
     monkeypatch.setattr(second_factor, "PENDING_SECONDS", -1)
     sign_in(client)
     assert enter(client, code_of(device))["Location"] == "/admin/login/"
+
+
+def test_sessions_that_wait_for_a_code_end_soon_and_are_removed_by_the_next_one(device):
+    for _ in range(3):
+        sign_in(Client())
+    assert Session.objects.count() == 3
+    assert all(row.expire_date <= timezone.now() + timedelta(minutes=10) for row in Session.objects.all())
+    Session.objects.update(expire_date=Now() - timedelta(minutes=1))
+    sign_in(Client())
+    assert Session.objects.count() == 1
 
 
 def test_the_second_step_has_a_session_key_of_its_own(client, device):
