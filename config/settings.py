@@ -12,7 +12,7 @@ from redis.retry import Retry
 
 from access import token_text
 from config import env, logs, pooling, public_site
-from config.instance import kept_secret
+from config.instance import data_folder, kept_secret
 from config.stack import accounts, paths
 from config.unfold import UNFOLD as UNFOLD
 from embeddings.catalogue import spec_of
@@ -20,7 +20,7 @@ from embeddings.catalogue import spec_of
 django_stubs_ext.monkeypatch()  # lets generic classes such as ModelAdmin[Article] be written at run time
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).expanduser().resolve()
+DATA_DIR = data_folder(Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).expanduser())
 
 # --- this installation ------------------------------------------------------------------------------------
 DEBUG = env.flag("DEBUG", False)

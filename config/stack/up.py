@@ -56,6 +56,7 @@ def take_account(report: Report) -> Account | None:
             f"{settings.DATA_DIR} cannot be given to {name} ({error.strerror}): start this as a normal user, or set "
             "RUN_AS to an account that may own it."
         ) from None
+    _demand_same(account, members.account())
     report.say(f"started by root: everything runs as {name}")
     if closed := capabilities.closed_folder(account, *members.code(), settings.DATA_DIR):
         report.say(
@@ -63,6 +64,12 @@ def take_account(report: Report) -> Account | None:
             f"To end this: chmod o+x {closed}, or move the checkout, its .venv and Python out of it"
         )
     return account
+
+
+def _demand_same(account: Account | None, its: Account | None) -> None:
+    """The account is read from the folder more than once, and the folder may have been exchanged meanwhile."""
+    if its != account:
+        raise StackError(f"{settings.DATA_DIR} changed its owner during the start: start again.")
 
 
 def give_up_root(account: Account | None, services: Iterable[Service]) -> None:
@@ -89,6 +96,8 @@ def demand_free_ports() -> None:
 def start(supervisor: Supervisor) -> tuple[firststart.Login | None, firststart.Token]:
     """Starts the servers, brings the database up to date and starts everything that uses it."""
     servers, embedder, web = members.servers(), members.embedder(), members.web()
+    for service in [*servers, *embedder, web]:
+        _demand_same(members.account(), service.process.account)
     for service in [*servers, *embedder]:
         supervisor.launch(service)
     supervisor.await_ready(servers, SECONDS_TO_START)

@@ -101,6 +101,40 @@ def test_the_owner_of_a_database_restores_without_being_a_superuser(whole, queue
     assert counts(owner, "articles", "embedding_tasks") == {"articles": 3, "embedding_tasks": 3}
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER DATABASE {database} SET local_preload_libraries = ''x''",
+        "ALTER DATABASE {database} CONNECTION LIMIT 0",
+        "REVOKE CONNECT ON DATABASE {database} FROM PUBLIC",
+        "ALTER ROLE {role} SET statement_timeout = 1",
+        "ALTER ROLE {role} IN DATABASE {database} SET statement_timeout = 1",
+    ],
+)
+def test_an_archive_that_would_lock_out_its_database_is_refused(
+    statement, elsewhere, whole, target, tmp_path
+):
+    run = statement.format(database=target.database, role=target.parameters["user"])
+    execute(
+        elsewhere,
+        "CREATE TABLE articles (id bigint, title text)",
+        f"""CREATE FUNCTION evil(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+            IF current_database() <> '{elsewhere.database}' THEN EXECUTE '{run}'; END IF;
+            RETURN $1;
+        END $$""",
+        "CREATE FUNCTION harmless(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS "
+        "'BEGIN RETURN public.evil($1); END'",
+        "CREATE INDEX evil ON articles (harmless(title))",
+        "INSERT INTO articles VALUES (1, 'one')",
+    )
+    archive = making.make(elsewhere, tmp_path)
+    restored(target, whole)
+    before = state(target)
+    with pytest.raises(BackupError, match="nothing was changed: the archive changes settings, limits"):
+        restored(target, archive)
+    assert state(target) == before
+
+
 def test_a_program_in_a_function_of_an_archive_does_not_run_as_the_owner(
     elsewhere, whole, superuser, owner, tmp_path
 ):
