@@ -52,8 +52,41 @@ class _WithinOwnRights:
         return cast(Any, super()).formfield_for_manytomany(db_field, request, **options)
 
 
+class _OnlyWhoHoldsNoMore(_WithinOwnRights):
+    """Lets a person change and delete nobody, and no group, that holds more than they do: neither by its page nor
+    among several at once."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Of somebody who holds more, a person could take the password, and with it the rest; a group would lose by a
+        save what the form does not offer."""
+        allowed: bool = cast(Any, super()).has_change_permission(request, obj)
+        return allowed and _holds_no_more(obj, cast(User, request.user))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        allowed: bool = cast(Any, super()).has_delete_permission(request, obj)
+        return allowed and _holds_no_more(obj, cast(User, request.user))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Deleting several at once asks for the permission on each."""
+        found, counts, needed, protected = cast(Any, super()).get_deleted_objects(objs, request)
+        needed = {
+            *needed,
+            *(obj._meta.verbose_name for obj in objs if not self.has_delete_permission(request, obj)),
+        }
+        return found, counts, needed, protected
+
+
+def _holds_no_more(other: User | Group | None, person: User) -> bool:
+    if other is None or person.is_superuser or other == person:
+        return True
+    if isinstance(other, User) and other.is_superuser:
+        return False
+    held = held_by(other) if isinstance(other, User) else other.permissions.all()
+    return not held.filter(pk__in=beyond(person).values("pk")).exists()
+
+
 @admin.register(User)
-class UserAdmin(_WithinOwnRights, DjangoUserAdmin[User], ModelAdmin):
+class UserAdmin(_OnlyWhoHoldsNoMore, DjangoUserAdmin[User], ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -64,36 +97,7 @@ class UserAdmin(_WithinOwnRights, DjangoUserAdmin[User], ModelAdmin):
         own = super().get_readonly_fields(request, obj)
         return own if cast(User, request.user).is_superuser else (*own, "is_superuser")
 
-    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Of somebody who holds more, a person could take the password, and with it the rest."""
-        return super().has_change_permission(request, obj) and _holds_no_more(obj, cast(User, request.user))
-
-    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return super().has_delete_permission(request, obj) and _holds_no_more(obj, cast(User, request.user))
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Deleting several at once asks for the permission on each."""
-        found, counts, needed, protected = super().get_deleted_objects(objs, request)
-        if any(not self.has_delete_permission(request, person) for person in objs):
-            needed = {*needed, "user"}
-        return found, counts, needed, protected
-
-
-def _holds_no_more(other: User | None, person: User) -> bool:
-    if other is None or person.is_superuser or other == person:
-        return True
-    return not other.is_superuser and not held_by(other).filter(pk__in=beyond(person).values("pk")).exists()
-
 
 @admin.register(Group)
-class GroupAdmin(_WithinOwnRights, DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(_OnlyWhoHoldsNoMore, DjangoGroupAdmin, ModelAdmin):
     list_fullwidth = True
-
-    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        """A group that holds more than the person does would lose it by a save."""
-        allowed: bool = super().has_change_permission(request, obj)
-        return allowed and (obj is None or not _holds_beyond(obj, cast(User, request.user)))
-
-
-def _holds_beyond(group: Group, person: User) -> bool:
-    return group.permissions.filter(pk__in=beyond(person).values("pk")).exists()

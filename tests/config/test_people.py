@@ -91,6 +91,25 @@ def test_a_bulk_deletion_stops_at_somebody_who_holds_more(client, keeper):
     assert User.objects.filter(username__in=["root", "other"]).count() == 2
 
 
+@pytest.mark.parametrize("url", ["admin:auth_group_delete", "admin:auth_group_changelist"])
+def test_a_group_that_holds_more_cannot_be_deleted_alone_or_among_others(client, url):
+    client.force_login(make_person("remover", "auth.view_group", "auth.delete_group"))
+    mighty, weak = Group.objects.create(name="mighty"), Group.objects.create(name="weak")
+    mighty.permissions.add(permission("delete_article"))
+    fields = {"action": "delete_selected", "_selected_action": [mighty.pk, weak.pk], "post": "yes"}
+    where = reverse(url, args=[mighty.pk] if url.endswith("delete") else [])
+    assert client.post(where, fields).status_code == 403
+    assert Group.objects.count() == 2
+
+
+def test_a_group_that_holds_no_more_can_be_deleted(client):
+    client.force_login(make_person("remover", "auth.view_group", "auth.delete_group"))
+    weak = Group.objects.create(name="weak")
+    weak.permissions.add(permission("delete_group"))
+    assert client.post(reverse("admin:auth_group_delete", args=[weak.pk]), {"post": "yes"}).status_code == 302
+    assert not Group.objects.exists()
+
+
 def test_a_superuser_may_do_all_of_it(admin_client):
     other = make_person("other")
     wanted = {"is_superuser": "on", "user_permissions": [permission("delete_article").pk]}
