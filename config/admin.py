@@ -15,10 +15,10 @@ from django.http import HttpRequest
 from django_dramatiq.models import Task as Message
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
-from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from access import session_admin as session_admin
+from lib.admin_filters import FilteredAdmin
 
 admin.site.index_title = "Overview"
 # A device's page would show its key, and let a colleague change it: people have a page for their own.
@@ -86,7 +86,7 @@ def _holds_no_more(other: User | Group | None, person: User) -> bool:
 
 
 @admin.register(User)
-class UserAdmin(_OnlyWhoHoldsNoMore, DjangoUserAdmin[User], ModelAdmin):
+class UserAdmin(_OnlyWhoHoldsNoMore, DjangoUserAdmin[User], FilteredAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -99,5 +99,5 @@ class UserAdmin(_OnlyWhoHoldsNoMore, DjangoUserAdmin[User], ModelAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(_OnlyWhoHoldsNoMore, DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(_OnlyWhoHoldsNoMore, DjangoGroupAdmin, FilteredAdmin):
     list_fullwidth = True
