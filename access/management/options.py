@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
 from access.models import ApiToken
+from lib.visible import visible as visible
 
 _MOST_ACTOR = 150
 
@@ -39,9 +40,9 @@ def understood[T](read: Callable[[str], T], text: str) -> T:
     try:
         return read(text)
     except ValidationError as error:
-        raise CommandError(error.message) from None
+        raise CommandError(visible(str(error.message))) from None
     except ValueError as error:
-        raise CommandError(str(error)) from None
+        raise CommandError(visible(str(error))) from None
 
 
 def add_token(parser: ArgumentParser) -> None:
@@ -60,8 +61,3 @@ def the_token(prefix: str) -> ApiToken:
 def moment(when: datetime | None, otherwise: str) -> str:
     """A time for people."""
     return f"{when:%Y-%m-%d %H:%M} UTC" if when else otherwise
-
-
-def visible(text: str) -> str:
-    """A text without characters that would steer a terminal or turn its letters around."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
