@@ -146,7 +146,7 @@ class ArticleVersionAdmin(ReadOnly, BigTableAdmin):
     ) -> tuple[QuerySet[ArticleVersion], bool]:
         return queryset.filter(article__in=articles_like(search_term)) if search_term else queryset, False
 
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         return lookup == "article__exact" or super().lookup_allowed(lookup, value, request)
 
 

@@ -4,6 +4,7 @@ Nobody gives what they do not hold: who may change people, but is not a superuse
 others, and changes nobody who holds more.
 """
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 from django.contrib import admin
@@ -15,11 +16,11 @@ from django.http import HttpRequest
 from django_dramatiq.models import Task as Message
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
-from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from access import account_changes
 from access import session_admin as session_admin
+from lib.admin_filters import FilteredAdmin
 
 admin.site.index_title = "Overview"
 # A device's page would show its key, and let a colleague change it: people have a page for their own.
@@ -53,8 +54,41 @@ class _WithinOwnRights:
         return cast(Any, super()).formfield_for_manytomany(db_field, request, **options)
 
 
+class _OnlyWhoHoldsNoMore(_WithinOwnRights):
+    """Lets a person change and delete nobody, and no group, that holds more than they do: neither by its page nor
+    among several at once."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Of somebody who holds more, a person could take the password, and with it the rest; a group would lose by a
+        save what the form does not offer."""
+        allowed: bool = cast(Any, super()).has_change_permission(request, obj)
+        return allowed and _holds_no_more(obj, cast(User, request.user))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        allowed: bool = cast(Any, super()).has_delete_permission(request, obj)
+        return allowed and _holds_no_more(obj, cast(User, request.user))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Deleting several at once asks for the permission on each."""
+        found, counts, needed, protected = cast(Any, super()).get_deleted_objects(objs, request)
+        needed = {
+            *needed,
+            *(obj._meta.verbose_name for obj in objs if not self.has_delete_permission(request, obj)),
+        }
+        return found, counts, needed, protected
+
+
+def _holds_no_more(other: User | Group | None, person: User) -> bool:
+    if other is None or person.is_superuser or other == person:
+        return True
+    if isinstance(other, User) and other.is_superuser:
+        return False
+    held = held_by(other) if isinstance(other, User) else other.permissions.all()
+    return not held.filter(pk__in=beyond(person).values("pk")).exists()
+
+
 @admin.register(User)
-class UserAdmin(_WithinOwnRights, DjangoUserAdmin[User], ModelAdmin):
+class UserAdmin(_OnlyWhoHoldsNoMore, DjangoUserAdmin[User], FilteredAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -67,41 +101,23 @@ class UserAdmin(_WithinOwnRights, DjangoUserAdmin[User], ModelAdmin):
             account_changes.name_author(person, request)
         return person
 
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Who may only look sees no password: read-only, the page would show its whole hash."""
+        sets = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return sets
+        return [(name, {**about, "fields": _without_password(about["fields"])}) for name, about in sets]
+
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Only a superuser makes another."""
         own = super().get_readonly_fields(request, obj)
         return own if cast(User, request.user).is_superuser else (*own, "is_superuser")
 
-    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Of somebody who holds more, a person could take the password, and with it the rest."""
-        return super().has_change_permission(request, obj) and _holds_no_more(obj, cast(User, request.user))
 
-    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return super().has_delete_permission(request, obj) and _holds_no_more(obj, cast(User, request.user))
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Deleting several at once asks for the permission on each."""
-        found, counts, needed, protected = super().get_deleted_objects(objs, request)
-        if any(not self.has_delete_permission(request, person) for person in objs):
-            needed = {*needed, "user"}
-        return found, counts, needed, protected
-
-
-def _holds_no_more(other: User | None, person: User) -> bool:
-    if other is None or person.is_superuser or other == person:
-        return True
-    return not other.is_superuser and not held_by(other).filter(pk__in=beyond(person).values("pk")).exists()
+def _without_password(fields: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(field for field in fields if field != "password")
 
 
 @admin.register(Group)
-class GroupAdmin(_WithinOwnRights, DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(_OnlyWhoHoldsNoMore, DjangoGroupAdmin, FilteredAdmin):
     list_fullwidth = True
-
-    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        """A group that holds more than the person does would lose it by a save."""
-        allowed: bool = super().has_change_permission(request, obj)
-        return allowed and (obj is None or not _holds_beyond(obj, cast(User, request.user)))
-
-
-def _holds_beyond(group: Group, person: User) -> bool:
-    return group.permissions.filter(pk__in=beyond(person).values("pk")).exists()

@@ -7,14 +7,14 @@ from typing import Any
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import CharField, Field, JSONField, Model, TextField
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
+from lib.admin_filters import FilteredAdmin
 from lib.visible import readable
 
 type Column = str | Callable[[Model], str]
 
 
-class ForeignTextAdmin(ModelAdmin):
+class ForeignTextAdmin(FilteredAdmin):
     """Its lists write out what the texts of their columns hide. Columns made by a method do so themselves."""
 
     def get_list_display(self, request: HttpRequest) -> list[Column]:

@@ -13,6 +13,7 @@ from django.core.management.base import CommandError
 from access import token_text
 from access.models import ApiToken
 from access.token_text import PREFIX_LENGTH
+from lib.visible import visible as visible
 
 _MOST_ACTOR = 150
 _LONGEST_TEXT = 4_096
@@ -45,9 +46,9 @@ def understood[T](read: Callable[[str], T], text: str) -> T:
     try:
         return read(text)
     except ValidationError as error:
-        raise CommandError(error.message, returncode=NOT_UNDERSTOOD) from None
+        raise CommandError(visible(str(error.message)), returncode=NOT_UNDERSTOOD) from None
     except ValueError as error:
-        raise CommandError(str(error), returncode=NOT_UNDERSTOOD) from None
+        raise CommandError(visible(str(error)), returncode=NOT_UNDERSTOOD) from None
 
 
 def add_token(parser: ArgumentParser) -> None:
@@ -78,8 +79,3 @@ def the_token(given: str) -> ApiToken:
 def moment(when: datetime | None, otherwise: str) -> str:
     """A time for people."""
     return f"{when:%Y-%m-%d %H:%M} UTC" if when else otherwise
-
-
-def visible(text: str) -> str:
-    """A text without characters that would steer a terminal or turn its letters around."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from config.serving.answers import ClientLeftError, RefusedError
+from config.serving.answers import RefusedError
 from config.serving.environ import Scope
 from config.serving.limits import KIB, Limits
 from config.serving.transfers import Transfer
@@ -44,7 +44,7 @@ def check(scope: Scope, path: str, length: int | None, limits: Limits, taking: t
 
 
 async def read(receive: Receive, length: int | None, transfer: Transfer, limits: Limits) -> bytes:
-    """The body. Raises RefusedError for one that is too large or too slow, ClientLeftError for one that broke off."""
+    """The body. Raises RefusedError for one that is too large or too slow, that breaks off or has malformed chunks."""
     try:
         with transfer:
             return await _read(receive, length, transfer, limits)
@@ -63,7 +63,10 @@ async def _read(receive: Receive, length: int | None, transfer: Transfer, limits
     while size != length:  # no further message is awaited where the length is reached
         message = await receive()
         if message["type"] != "http.request":
-            raise ClientLeftError
+            # Also where a client has left. One that has only ended its side would get the server's own 500.
+            raise RefusedError(
+                HTTPStatus.BAD_REQUEST, "the body broke off before its end, or its chunks are malformed"
+            )
         part = message.get("body", b"")
         size += len(part)
         if size > limits.body_bytes:

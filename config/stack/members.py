@@ -25,7 +25,7 @@ LOOPBACK = "127.0.0.1"
 SECONDS_FOR_RUNNING_TASKS = 1.5
 MILLISECONDS_BETWEEN_LOOKS = 50
 SECONDS_FOR_HEADERS = 10.0  # also how long a connection may stay open between two requests
-HEADER_BYTES = 65_536
+HEADER_BYTES = 65_536  # the server looks after each read, so that up to twice as much may be taken
 BACKLOG = 4_096
 
 

@@ -38,6 +38,14 @@ def test_create_token_prints_a_token_that_works():
     assert abs(life(ApiToken.objects.get()) - timedelta(days=30)) < SOON
 
 
+def test_what_a_name_or_an_option_hides_is_written_out():
+    assert r"'pay\u3164'" in run("create_token", "pay\u3164")[1]
+    for options in (["x\x1b[2J"], ["x", "--expires", "\x1b[2J"], ["x", "--allow-from", "\x1b[2J"]):
+        with pytest.raises(CommandError) as refused:
+            run("create_token", *options)
+        assert "\x1b" not in str(refused.value)
+
+
 def test_a_token_ends_after_a_year_and_may_read_unless_said_otherwise():
     text, _ = run("create_token", "reader")
     assert identify(f"Bearer {text}").scopes == {"read"}

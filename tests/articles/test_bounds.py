@@ -30,6 +30,8 @@ def nested(depth: int) -> dict[str, object]:
         ({"a": [{"b": ["\x00"]}]}, "cannot store"),
         ({"a": 2**64}, "64 bits"),
         ({"a": -(2**63) - 1}, "64 bits"),
+        ({"a": [1e300]}, "64 bits"),
+        ({"a": -9.49e307}, "64 bits"),
         ({"a": "x" * bounds.MAX_METADATA_BYTES}, "larger than 16,384 bytes"),
         (nested(bounds.MAX_METADATA_DEPTH + 1), "deeper than 32 levels"),
     ],
@@ -44,7 +46,7 @@ def test_metadata_that_cannot_be_kept_is_refused_in_words(metadata, words):
     [
         {},
         {"a": "\\u0000, written with a backslash"},
-        {"a": 2**64 - 1, "b": -(2**63), "c": 1.5, "d": None, "e": True},
+        {"a": 2**64 - 1, "b": -(2**63), "c": 1.5, "f": -1e18, "d": None, "e": True},
         nested(bounds.MAX_METADATA_DEPTH),
         {"a": "é" * 8_000},
     ],

@@ -91,9 +91,44 @@ def test_a_bulk_deletion_stops_at_somebody_who_holds_more(client, keeper):
     assert User.objects.filter(username__in=["root", "other"]).count() == 2
 
 
+@pytest.mark.parametrize("url", ["admin:auth_group_delete", "admin:auth_group_changelist"])
+def test_a_group_that_holds_more_cannot_be_deleted_alone_or_among_others(client, url):
+    client.force_login(make_person("remover", "auth.view_group", "auth.delete_group"))
+    mighty, weak = Group.objects.create(name="mighty"), Group.objects.create(name="weak")
+    mighty.permissions.add(permission("delete_article"))
+    fields = {"action": "delete_selected", "_selected_action": [mighty.pk, weak.pk], "post": "yes"}
+    where = reverse(url, args=[mighty.pk] if url.endswith("delete") else [])
+    assert client.post(where, fields).status_code == 403
+    assert Group.objects.count() == 2
+
+
+def test_a_group_that_holds_no_more_can_be_deleted(client):
+    client.force_login(make_person("remover", "auth.view_group", "auth.delete_group"))
+    weak = Group.objects.create(name="weak")
+    weak.permissions.add(permission("delete_group"))
+    assert client.post(reverse("admin:auth_group_delete", args=[weak.pk]), {"post": "yes"}).status_code == 302
+    assert not Group.objects.exists()
+
+
 def test_a_superuser_may_do_all_of_it(admin_client):
     other = make_person("other")
     wanted = {"is_superuser": "on", "user_permissions": [permission("delete_article").pk]}
     assert save(admin_client, other, **wanted) == 302
     other.refresh_from_db()
     assert other.is_superuser
+
+
+def test_who_may_only_look_sees_no_hash_of_a_password(client):
+    client.force_login(make_person("onlooker", "auth.view_user"))
+    others = [User.objects.create_superuser("root", password="first password of root"), make_person("other")]
+    for other in others:
+        page = client.get(reverse("admin:auth_user_change", args=[other.pk])).content.decode()
+        assert other.username in page
+        assert other.password not in page
+        assert "algorithm" not in page
+
+
+def test_who_may_change_a_person_who_holds_more_sees_no_hash_either(client, keeper):
+    root = User.objects.create_superuser("root", password="first password of root")
+    page = client.get(reverse("admin:auth_user_change", args=[root.pk])).content.decode()
+    assert root.password not in page

@@ -57,5 +57,5 @@ class Command(BaseCommand):
         ends = f"until {shared.moment(row.expires_at, 'it is revoked')}"
         self.stdout.write(text)
         self.stderr.write(
-            f"The token '{name}' may {', '.join(row.scopes)}{places} {ends}. It is not shown again."
+            f"The token '{shared.visible(name)}' may {', '.join(row.scopes)}{places} {ends}. It is not shown again."
         )

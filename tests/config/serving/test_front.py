@@ -1,10 +1,12 @@
 """Requests as they reach a WSGI application, and its answers as they reach the client."""
 
 import json
+import socket
 from hashlib import sha256
 
 import pytest
 
+from config.stack import members
 from tests.config.serving.talking import SMALL_BUFFER, Talk, ask, ask_json, request
 from tests.waiting import wait_until
 
@@ -54,6 +56,37 @@ def test_a_body_in_chunks_gets_its_length(port):
         seen = json.loads(talk.answer()[2])
     assert (seen["CONTENT_LENGTH"], seen["body"]) == ("5", sha256(b"abcde").hexdigest())
     assert "HTTP_TRANSFER_ENCODING" not in seen
+
+
+MALFORMED = {
+    "no size": b"zz\r\nabc\r\n0\r\n\r\n",
+    "a size of more than 64 bits": b"ffffffffffffffff0\r\nabc",
+    "a bare line end": b"3;a\nb\r\nabc\r\n0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("chunks", MALFORMED.values(), ids=MALFORMED)
+def test_malformed_chunks_are_the_clients_mistake(port, chunks):
+    with Talk(port, request("/takes/", "POST", b"Transfer-Encoding: chunked\r\n") + chunks) as talk:
+        status, headers, _ = talk.answer()
+        assert (status, headers["connection"]) == (400, "close")
+        assert talk.rest() == b""
+
+
+def test_a_body_that_ends_early_is_the_clients_mistake(port):
+    with Talk(port, request("/takes/", "POST", body=b"abc", length=10)) as talk:
+        talk.socket.shutdown(socket.SHUT_WR)
+        status, headers, body = talk.answer()
+    assert (status, headers["connection"]) == (400, "close")
+    assert b"broke off" in body
+
+
+@pytest.mark.parametrize(
+    ("size", "status"), [(members.HEADER_BYTES - 1_000, 200), (2 * members.HEADER_BYTES, 431)]
+)
+def test_headers_are_bounded(port, size, status):
+    """The server looks at its bound after each read, so that up to twice as much may be taken."""
+    assert ask(port, "/", headers=b"X-Long: " + b"a" * size + b"\r\n")[0] == status
 
 
 def test_a_connection_serves_request_after_request(port):
