@@ -25,7 +25,7 @@ from ninja.errors import Throttled
 from access import addresses, signals
 from access.attempt_counts import Limit, Taken, counts
 
-_PREFIX = "vectorpress:attempts"
+PREFIX = "vectorpress:attempts"
 
 
 class Rule(NamedTuple):
@@ -117,13 +117,13 @@ def begin(door: Door, name: str, address: str, *, shown_name: str | None = None)
     Raises TooManyAttempts where the caller is blocked.
     """
     key = addresses.limit_key(address)
-    hashed = _folded(name)
+    hashed = folded(name)
     parts = {_PAIR: f"{hashed}:{key}", _ADDRESS: key, _NAME: hashed}
     limits = [
-        Limit(f"{_PREFIX}:{door.name}:{rule.by}:{parts[rule.by]}".replace(" ", "-"), *rule[1:])
+        Limit(f"{PREFIX}:{door.name}:{rule.by}:{parts[rule.by]}".replace(" ", "-"), *rule[1:])
         for rule in door.rules
     ]
-    known = f"{_PREFIX}:{door.name}:known:{_hash(name)}:{key}".replace(" ", "-")
+    known = f"{PREFIX}:{door.name}:known:{_hash(name)}:{key}".replace(" ", "-")
     taken = counts().take(limits, known, door.for_known)
     if taken.wait:
         raise TooManyAttempts(taken.wait)
@@ -135,7 +135,7 @@ def address_of(request: HttpRequest | None) -> str:
     return str(request.META.get("REMOTE_ADDR", "")) if request else ""
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
     """Names that differ in case or form alone share their counts; but what lets one of them in marks no other."""
     return _hash(unicodedata.normalize("NFKC", name[:4_096]).casefold())
 

@@ -20,7 +20,7 @@ _AT_A_TIME = 1_000
 
 def of_name(name: str) -> list[str]:
     """The keys of the counts that passwords and codes for this name have. Raises RedisError or OSError."""
-    hashed = attempts._hashed(name)
+    hashed = attempts.folded(name)
     return _found(f"{_DOORS}:name:{hashed}*", f"{_DOORS}:name-and-address:{hashed}:*")
 
 
@@ -45,7 +45,7 @@ def end(keys: Iterable[str], *, actor: str, whose: str, reason: str) -> int:
 
 
 def _found(*patterns: str) -> list[str]:
-    return sorted({key for pattern in patterns for key in _scan(f"{attempts._PREFIX}:{pattern}")})
+    return sorted({key for pattern in patterns for key in _scan(f"{attempts.PREFIX}:{pattern}")})
 
 
 def _scan(pattern: str) -> Iterator[str]:
