@@ -26,10 +26,10 @@ def second_factor_page(request: HttpRequest, context: dict[str, Any]) -> HttpRes
     act = acts.get(request.POST.get("act", "")) if request.method == "POST" else None
     try:
         added = act(request) if act else {}
-        status = 200
     except TooManyAttempts as refusal:
-        return refused(_page(request, context | {"problem": sentence_of(refusal)}), refusal)
-    return _page(request, context | added, status)
+        kept = _key_in_work(request) if act is _confirm else {}
+        return refused(_page(request, context | kept | {"problem": sentence_of(refusal)}), refusal)
+    return _page(request, context | added)
 
 
 def sign_out_everywhere(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
@@ -43,7 +43,7 @@ def sign_out_everywhere(request: HttpRequest, context: dict[str, Any]) -> HttpRe
     return redirect("admin:login")
 
 
-def _page(request: HttpRequest, context: dict[str, Any], status: int = 200) -> HttpResponse:
+def _page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     user = _person(request)
     context = {
         "title": "Second factor",
@@ -52,7 +52,7 @@ def _page(request: HttpRequest, context: dict[str, Any], status: int = 200) -> H
         "codes_left": second_factor.codes_left(user),
         "is_required": not second_factor.is_satisfied(request),
     } | context
-    response = TemplateResponse(request, "admin/access/second_factor.html", context, status=status)
+    response = TemplateResponse(request, "admin/access/second_factor.html", context)
     response["Cache-Control"] = "no-store"
     return response
 
@@ -76,6 +76,13 @@ def _confirm(request: HttpRequest) -> dict[str, Any]:
             return {"new_codes": codes}
         form.add_error("code", f"{_WRONG} If it is refused again, set the clock of the phone.")
     return {"key": _shown(device), "form": form}
+
+
+def _key_in_work(request: HttpRequest) -> dict[str, Any]:
+    """The key that is being confirmed, so that a refusal leaves it on the page: the app has it already."""
+    user = _person(request)
+    device = None if second_factor.has_device(user) else second_factor.unconfirmed(user)
+    return {"key": _shown(device)} if device else {}
 
 
 def _renew_codes(request: HttpRequest) -> dict[str, Any]:

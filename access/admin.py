@@ -1,5 +1,6 @@
 """API tokens in the admin: made there, shown once, ended there."""
 
+from datetime import datetime
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -43,6 +44,7 @@ class ApiTokenAdmin(ForeignTextAdmin):
     ordering = ("-id",)
     list_fullwidth = True
     actions = ("revoke_tokens",)
+    change_form_outer_after_template = "admin/access/revoke_button.html"
     made_fields = (
         "name",
         "shown_prefix",
@@ -51,8 +53,8 @@ class ApiTokenAdmin(ForeignTextAdmin):
         "shown_networks",
         "created_at",
         "created_by",
-        "last_used_at",
-        "expires_at",
+        "shown_last_use",
+        "shown_end",
         "revoked_at",
     )
 
@@ -63,11 +65,24 @@ class ApiTokenAdmin(ForeignTextAdmin):
         """A token that was made never changes: make another one and revoke this."""
         return self.made_fields if obj else ()
 
+    def has_change_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
+        """The permission lets one revoke; the page of a token that was made has nothing to save."""
+        return obj is None and bool(super().has_change_permission(request))
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], **kwargs: Any
+    ) -> HttpResponse:
+        token = kwargs.get("obj")
+        context["may_revoke"] = token and not token.revoked_at and self.has_change_permission(request)
+        return cast(HttpResponse, super().render_change_form(request, context, **kwargs))
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiToken]:
         rows = cast(ApiTokenQuerySet, super().get_queryset(request).defer("secret_hash"))
         return rows.with_state()
 
     def get_form(self, request: HttpRequest, obj: ApiToken | None = None, **kwargs: Any) -> type[TokenForm]:
+        if obj:  # they say how to fill in a field
+            kwargs["help_texts"] = dict.fromkeys(self.made_fields, "")
         form = super().get_form(request, obj, **kwargs)
         return type(form.__name__, (form,), {"person": request.user})
 
@@ -108,19 +123,27 @@ class ApiTokenAdmin(ForeignTextAdmin):
         response["Cache-Control"] = "no-store"
         return response
 
-    @display(description="begins with")
+    @display(description="ID")
     def shown_prefix(self, token: ApiToken) -> str:
         return token.begins_with
 
-    @display(description="scopes")
+    @display(description="Scopes")
     def shown_scopes(self, token: ApiToken) -> str:
         return ", ".join(token.scopes)
 
-    @display(description="allowed from")
+    @display(description="Allowed from")
     def shown_networks(self, token: ApiToken) -> str:
         return ", ".join(token.allow_from) or "everywhere"
 
-    @display(description="state", label=_LABELS)
+    @display(description="Last used at", empty_value="never")
+    def shown_last_use(self, token: ApiToken) -> datetime | None:
+        return token.last_used_at
+
+    @display(description="Expires at", empty_value="never")
+    def shown_end(self, token: ApiToken) -> datetime | None:
+        return token.expires_at
+
+    @display(description="State", label=_LABELS)
     def shown_state(self, token: Any) -> str:
         return str(token.state)
 

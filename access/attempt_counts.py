@@ -13,11 +13,13 @@ from functools import cache
 
 import structlog
 from django.conf import settings
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
+from access.count_script import HELPERS
 from lib.redis_client import fast_client
 
 LONGEST_BLOCK_SECONDS = 900
+LONGEST_MARK_SECONDS = 30 * 86_400
 _BLOCKS_REMEMBERED_SECONDS = 86_400
 _KEYS_HELD = 10_000
 _LEFT_ALONE_SECONDS = 5.0
@@ -51,35 +53,39 @@ class Taken:
 
 
 # KEYS: the mark of a known caller, then a count and its number of blocks for each limit.
-# ARGV: how many of the limits hold for a known caller, then most, window, first block (ms) of each; the longest block.
-_TAKE = """
+# ARGV: how many of the limits hold for a known caller, then most, window, first block (ms) of each; the longest block,
+# how long a mark holds at most. No end is believed that this script would not have set.
+_TAKE = f"""{HELPERS}
+local longest_block, longest_mark = tonumber(ARGV[#ARGV - 1]), tonumber(ARGV[#ARGV])
 local checked = (#KEYS - 1) / 2
-if redis.call('EXISTS', KEYS[1]) == 1 then checked = tonumber(ARGV[1]) end
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  end_within(KEYS[1], longest_mark)
+  checked = tonumber(ARGV[1])
+end
 local wait = 0
 for i = 1, checked do
-  if tonumber(redis.call('GET', KEYS[2 * i]) or '0') >= tonumber(ARGV[3 * i - 1]) then
-    if redis.call('PTTL', KEYS[2 * i]) < 0 then redis.call('PEXPIRE', KEYS[2 * i], ARGV[3 * i + 1]) end
-    wait = math.max(wait, redis.call('PTTL', KEYS[2 * i]), 1)
-  end
+  local is_full = count_of(KEYS[2 * i]) >= tonumber(ARGV[3 * i - 1])
+  end_within(KEYS[2 * i], is_full and longest_block or tonumber(ARGV[3 * i]))
+  if is_full then wait = math.max(wait, redis.call('PTTL', KEYS[2 * i]), 1) end
 end
-if wait > 0 then return {wait} end
-local reply = {0}
+if wait > 0 then return {{wait}} end
+local reply = {{0}}
 for i = 1, checked do
   local count = redis.call('INCR', KEYS[2 * i])
   if count == 1 then redis.call('PEXPIRE', KEYS[2 * i], ARGV[3 * i]) end
   if count == tonumber(ARGV[3 * i - 1]) then
-    local blocks = redis.call('INCR', KEYS[2 * i + 1])
-    redis.call('EXPIRE', KEYS[2 * i + 1], 86400)
-    local block = math.min(tonumber(ARGV[3 * i + 1]) * 2 ^ math.min(blocks - 1, 20), tonumber(ARGV[#ARGV]))
+    local blocks = count_of(KEYS[2 * i + 1]) + 1
+    redis.call('SET', KEYS[2 * i + 1], blocks, 'EX', {_BLOCKS_REMEMBERED_SECONDS})
+    local block = math.min(tonumber(ARGV[3 * i + 1]) * 2 ^ math.min(blocks - 1, 20), longest_block)
     redis.call('PEXPIRE', KEYS[2 * i], string.format('%d', block))
   end
   reply[i + 1] = count
 end
 return reply
 """
-_GIVE_BACK = """
+_GIVE_BACK = f"""{HELPERS}
 for i = 1, #KEYS do
-  if tonumber(redis.call('GET', KEYS[i]) or '0') > 0 then redis.call('DECR', KEYS[i]) end
+  if count_of(KEYS[i]) > 0 then redis.call('DECR', KEYS[i]) end
 end
 """
 
@@ -97,8 +103,9 @@ class RedisCounts:
         arguments = [for_known]
         for limit in limits:
             arguments += [limit.most, limit.seconds * 1_000, limit.block * 1_000]
-        wait, *counts = self._take(keys, [*arguments, LONGEST_BLOCK_SECONDS * 1_000])
-        return Taken(int(wait) / 1_000, tuple(map(int, counts)))
+        longest = [LONGEST_BLOCK_SECONDS * 1_000, LONGEST_MARK_SECONDS * 1_000]
+        wait, *counts = self._take(keys, [*arguments, *longest])
+        return Taken(min(int(wait) / 1_000, LONGEST_BLOCK_SECONDS), tuple(map(int, counts)))
 
     def give_back(self, keys: Sequence[str]) -> None:
         if keys:
@@ -217,7 +224,8 @@ class Counts:
         self._left_alone_until = now + _LEFT_ALONE_SECONDS
         if now >= self._log_from:
             self._log_from = now + _LOG_EVERY_SECONDS
-            log.warning("Redis does not answer; attempts are counted per process", error=type(error).__name__)
+            what = "Redis refuses to count" if isinstance(error, ResponseError) else "Redis does not answer"
+            log.warning(f"{what}; attempts are counted per process", error=type(error).__name__)
 
 
 def counts() -> Counts:

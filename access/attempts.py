@@ -112,18 +112,18 @@ class Attempt:
 
 
 def begin(door: Door, name: str, address: str, *, shown_name: str | None = None) -> Attempt:
-    """Counts an attempt; `name` is an account's, or a token's text with `shown_name` empty.
+    """Counts an attempt; `name` is an account's, or a hash of a token with `shown_name` empty.
 
     Raises TooManyAttempts where the caller is blocked.
     """
     key = addresses.limit_key(address)
-    hashed = _hashed(name)
+    hashed = _folded(name)
     parts = {_PAIR: f"{hashed}:{key}", _ADDRESS: key, _NAME: hashed}
     limits = [
         Limit(f"{_PREFIX}:{door.name}:{rule.by}:{parts[rule.by]}".replace(" ", "-"), *rule[1:])
         for rule in door.rules
     ]
-    known = f"{_PREFIX}:{door.name}:known:{hashed}:{key}"
+    known = f"{_PREFIX}:{door.name}:known:{_hash(name)}:{key}".replace(" ", "-")
     taken = counts().take(limits, known, door.for_known)
     if taken.wait:
         raise TooManyAttempts(taken.wait)
@@ -135,7 +135,11 @@ def address_of(request: HttpRequest | None) -> str:
     return str(request.META.get("REMOTE_ADDR", "")) if request else ""
 
 
-def _hashed(name: str) -> str:
-    # Redis holds no name; accounts whose names differ in case alone share a count
-    folded = unicodedata.normalize("NFKC", name[:4_096]).casefold()
-    return hashlib.sha256(folded.encode("utf-8", "replace")).hexdigest()[:32]
+def _folded(name: str) -> str:
+    """Names that differ in case or form alone share their counts; but what lets one of them in marks no other."""
+    return _hash(unicodedata.normalize("NFKC", name[:4_096]).casefold())
+
+
+def _hash(text: str) -> str:
+    """Redis holds no name."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]

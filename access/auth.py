@@ -83,9 +83,14 @@ class _Identified:
 
 def identify(header: str, address: str = "") -> Caller:
     """The caller that an Authorization header names, from this address. Raises TokenRefused."""
-    scheme, _, token = header.partition(" ")
-    token = token.strip()
-    if scheme.lower() != "bearer" or not token:
+    if token_guard.is_too_long(header):
+        raise TokenRefused(
+            f"the header Authorization has {len(header):,} characters; at most {token_guard.MOST_CHARACTERS:,} are "
+            "possible. Send 'Authorization: Bearer TOKEN'",
+            f'Bearer realm="{REALM}"',
+        )
+    scheme, token = token_guard.parted(header)
+    if scheme != "bearer" or not token:
         raise TokenRefused(
             "this request needs a token; send it in the header 'Authorization: Bearer TOKEN'",
             f'Bearer realm="{REALM}"',

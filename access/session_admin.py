@@ -56,17 +56,17 @@ class SessionAdmin(ForeignTextAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    @display(description="person")
+    @display(description="Person")
     def shown_user(self, session: Session) -> str:
         return readable(str(session.user))
 
-    @display(description="browser")
+    @display(description="Browser")
     def shown_agent(self, session: Session) -> str:
         return readable(session.agent[:80]) or "-"
 
-    @display(description="this session", boolean=True)
-    def is_this_one(self, session: Any) -> bool:
-        return bool(session.is_own)
+    @display(description="This session")
+    def is_this_one(self, session: Any) -> str:
+        return "this one" if session.is_own else ""
 
     @admin.action(description="End selected sessions", permissions=["view"])
     def end_sessions(self, request: HttpRequest, queryset: QuerySet[Session]) -> HttpResponse | None:

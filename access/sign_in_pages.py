@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.generic.edit import FormView
 
-from access import second_factor, sessions
+from access import account_changes, second_factor, sessions
 from access.attempts import TooManyAttempts, address_of
 from access.forms import CodeForm
 from access.sessions import Session
@@ -25,7 +25,8 @@ _BACKEND = "access.backends.PasswordBackend"
 def sentence_of(refusal: TooManyAttempts) -> str:
     """What a person reads who is refused unseen."""
     wait = refusal.wait or 1
-    time = f"{wait} seconds" if wait < 120 else f"{-(-wait // 60)} minutes"
+    count, unit = (wait, "second") if wait < 120 else (-(-wait // 60), "minute")
+    time = f"{count} {unit}" if count == 1 else f"{count} {unit}s"
     return f"Too many attempts. Try again in {time}; until then the right answer is refused as well."
 
 
@@ -62,7 +63,7 @@ class PasswordPage(LoginView):
 
 
 class PasswordChangePage(PasswordChangeView):
-    """Every other session of the person ends with the change."""
+    """Every other session of the person ends with the change (access/account_changes.py)."""
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
@@ -74,9 +75,8 @@ class PasswordChangePage(PasswordChangeView):
         return super().get_form_kwargs() | {"request": self.request}
 
     def form_valid(self, form: Any) -> HttpResponse:
-        response = super().form_valid(form)
-        end_other_sessions(self.request)
-        return response
+        account_changes.name_author(form.user, self.request)
+        return super().form_valid(form)
 
 
 def code_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:

@@ -10,8 +10,9 @@ from functools import cache
 import structlog
 from django.conf import settings
 from ninja.errors import Throttled
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
+from access.count_script import HELPERS
 from lib.redis_client import fast_client
 
 WINDOW_SECONDS = 60
@@ -21,6 +22,14 @@ _BLOCKS = 100
 _CALLERS_HELD = 1_000
 _LEFT_ALONE_SECONDS = 5.0
 _LOG_EVERY_SECONDS = 60.0
+
+# KEYS: the count. ARGV: how many are added, and how long (ms) it is kept at most.
+_ADD = f"""{HELPERS}
+count_of(KEYS[1])
+local count = redis.call('INCRBY', KEYS[1], ARGV[1])
+end_within(KEYS[1], tonumber(ARGV[2]))
+return count
+"""
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +52,7 @@ class Counts:
 
     def __init__(self, url: str) -> None:
         self._redis = fast_client(url)
+        self._add = self._redis.register_script(_ADD)
         self._lock = threading.Lock()
         self._taken: dict[str, int] = {}
         self._left_alone_until = float("-inf")
@@ -62,14 +72,11 @@ class Counts:
         return got > 0
 
     def add(self, key: str, number: int) -> int:
-        """The count after adding; 0 while Redis is away. A single round trip but for a key's first."""
+        """The count after adding; 0 while Redis is away."""
         if time.monotonic() < self._left_alone_until:
             return 0
         try:
-            count = int(self._redis.incrby(key, number))
-            if count == number:
-                self._redis.expire(key, 2 * WINDOW_SECONDS)
-            return count
+            return int(self._add([key], [number, 2 * WINDOW_SECONDS * 1_000]))
         except (RedisError, OSError) as error:
             self._leave_alone(error)
             return 0
@@ -86,7 +93,10 @@ class Counts:
             self._left_alone_until = now + _LEFT_ALONE_SECONDS
             if now >= self._log_from:
                 self._log_from = now + _LOG_EVERY_SECONDS
-                log.warning("Redis does not answer; requests are not limited", error=type(error).__name__)
+                what = (
+                    "Redis refuses to count" if isinstance(error, ResponseError) else "Redis does not answer"
+                )
+                log.warning(f"{what}; requests are not limited", error=type(error).__name__)
 
 
 @cache

@@ -28,7 +28,7 @@ class TokenForm(forms.ModelForm[ApiToken]):
         required=False,
         max_length=addresses.MOST_NETWORKS * (addresses.MOST_CHARACTERS + 2),
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
-        label="allowed from",
+        label="Allowed from",
         help_text="Addresses and networks that may use it, one a line: 203.0.113.9, 10.0.0.0/8. Empty: everywhere.",
     )
 

@@ -11,6 +11,7 @@ from ninja.errors import AuthenticationError
 
 from access import addresses, attempts, throttles
 
+MOST_CHARACTERS = 8_192  # of an Authorization header
 _GOOD_SECONDS = 600.0
 _GOOD_HELD = 1_000
 
@@ -20,6 +21,18 @@ _good: OrderedDict[bytes, float] = (
 )  # until when a token passes from this address without being counted
 
 
+def parted(header: str) -> tuple[str, str]:
+    """The scheme of an Authorization header, in lower case, and the token as it is looked up. Whoever counts a token
+    and whoever looks it up read the same one."""
+    scheme, _, token = header.partition(" ")
+    return scheme.lower(), token.strip()
+
+
+def is_too_long(header: str) -> bool:
+    """Whether no token can be in it: it is refused unread, and guesses nothing."""
+    return len(header) > MOST_CHARACTERS
+
+
 @contextmanager
 def guarded(header: str, address: str) -> Iterator[None]:
     """Around the look at a token. A token that this process found good within ten minutes costs no question to Redis.
@@ -27,17 +40,19 @@ def guarded(header: str, address: str) -> Iterator[None]:
     Raises TooManyAttempts before the look where the address is blocked, ninja's Throttled instead of the refusal
     where an address without a token asks too often.
     """
-    if not header.strip():
+    scheme, token = parted(header)
+    if not token or is_too_long(header):
         with _counting_bare_requests(address):
             yield
         return
-    key = hashlib.sha256(f"{addresses.limit_key(address)} {header}".encode("utf-8", "replace")).digest()
-    attempt = None if _is_good(key) else attempts.begin(attempts.TOKEN, header, address, shown_name="")
+    tried = hashlib.sha256(f"{scheme} {token}".encode("utf-8", "surrogatepass")).hexdigest()
+    key = hashlib.sha256(f"{addresses.limit_key(address)} {tried}".encode("utf-8", "replace")).digest()
+    attempt = None if _is_good(key) else attempts.begin(attempts.TOKEN, tried, address, shown_name="")
     try:
         yield
     except AuthenticationError:
         _forget(key)
-        (attempt or attempts.begin(attempts.TOKEN, header, address, shown_name="")).failed()
+        (attempt or attempts.begin(attempts.TOKEN, tried, address, shown_name="")).failed()
         raise
     except BaseException:
         if attempt:

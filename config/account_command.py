@@ -1,4 +1,4 @@
-"""What the commands about people's accounts share: a reason, a question, one sentence for every refusal."""
+"""What the commands about accounts and tokens share: a reason, a question, one sentence for every refusal."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -12,7 +12,7 @@ from queueops.desk import arguments
 from queueops.desk.exits import Exit, Refused
 from queueops.desk.frame import Desk
 from queueops.desk.verbs import Verb, no_arguments
-from queueops.models.audit import ReasonMissing, needed_reason
+from queueops.models.audit import ReasonMissing, needed_reason, tidy_reason
 
 
 class AccountCommand(BaseCommand):
@@ -20,6 +20,7 @@ class AccountCommand(BaseCommand):
 
     name: str
     keys: tuple[str, ...]
+    needs_reason = True
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -32,8 +33,10 @@ class AccountCommand(BaseCommand):
         verb = Verb(self.name, self.help, lambda: None, no_arguments, self.keys)
         desk = Desk(verb, self.stdout, actor=actor, as_json=json, no_color=options["no_color"])
         try:
-            self.run(desk, needed_reason(reason), options)
-        except (Refused, ReasonMissing) as error:
+            self.run(desk, needed_reason(reason) if self.needs_reason else tidy_reason(reason), options)
+        except Refused as error:
+            raise CommandError(str(error), returncode=error.exit) from error
+        except ReasonMissing as error:
             raise CommandError(str(error), returncode=Exit.REFUSED) from error
         except (DatabaseError, InterfaceError) as error:
             raise CommandError(unreachable.sentence(error), returncode=Exit.TROUBLE) from error

@@ -17,6 +17,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from access import account_changes
 from access import session_admin as session_admin
 from lib.admin_filters import FilteredAdmin
 
@@ -91,6 +92,13 @@ class UserAdmin(_OnlyWhoHoldsNoMore, DjangoUserAdmin[User], FilteredAdmin):
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_fullwidth = True
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> User | None:
+        """The pages that change a person, and their password, begin here."""
+        person = super().get_object(request, object_id, from_field)
+        if person is not None:
+            account_changes.name_author(person, request)
+        return person
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Only a superuser makes another."""

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from config.stack import ways
+from config.stack.processes import StackError
+from config.stack.working import working_in
 from lib.regular_files import read_small
 
 _MOST_BYTES = 4_096
@@ -21,6 +24,36 @@ def random_text() -> str:
 
 def kept_secret(path: Path, make: Callable[[], str] = random_text) -> str:
     """The secret in this file; made, readable by its owner alone, when there is none yet."""
+    try:
+        with working_in(path.parent):
+            return _kept(path, make)
+    except StackError as error:
+        raise ImproperlyConfigured(str(error)) from None
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{path} cannot be made: {error.strerror}. Set DATA_DIR to a folder that its owner may write to."
+        ) from error
+
+
+def data_folder(named: Path) -> Path:
+    """The real path of the data folder. Raises ImproperlyConfigured where root would follow a link that somebody else
+    can make lead to any folder of root's."""
+    if os.geteuid() == 0:
+        try:
+            with ways.opened(ways.existing(named.absolute())) as way:
+                if way.has_strangers_link:
+                    raise ImproperlyConfigured(
+                        f"DATA_DIR is {named}, and on the way there is a link that another user than root can change: "
+                        "set DATA_DIR to the folder that it leads to."
+                    )
+        except OSError as error:
+            raise ImproperlyConfigured(
+                f"DATA_DIR is {named}, which cannot be opened as a folder: {error.strerror}."
+            ) from error
+    return named.resolve()
+
+
+def _kept(path: Path, make: Callable[[], str]) -> str:
     if found := _read(path):
         return found
     path.parent.mkdir(parents=True, exist_ok=True)

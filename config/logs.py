@@ -37,12 +37,15 @@ def configure(level: str) -> None:
                     "foreign_pre_chain": _SHARED,
                 }
             },
-            "filters": {"refused_requests": {"()": log_bounds.RefusedRequests}},
+            "filters": {
+                "refused_requests": {"()": log_bounds.RefusedRequests},
+                "broker_failures": {"()": log_bounds.BrokerFailures},
+            },
             "handlers": {
                 "stderr": {
                     "class": "logging.StreamHandler",
                     "formatter": "line",
-                    "filters": ["refused_requests"],
+                    "filters": ["refused_requests", "broker_failures"],
                 }
             },
             "root": {"handlers": ["stderr"], "level": level},

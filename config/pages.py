@@ -3,6 +3,7 @@
 Callers of the API bring a token; what these would look up for them, nothing reads.
 """
 
+import re
 from typing import Any
 
 from django.conf import settings
@@ -16,10 +17,19 @@ from django.utils.deprecation import MiddlewareMixin
 from config.proxies import meta_key
 
 _API = "/api"
+# Where a person is needed while PUBLIC_SEARCH is off; the admin always needs one.
+_PUBLIC = re.compile(r"/(search|articles/.*)?", re.DOTALL)
 
 
 def _is_api(request: HttpRequest) -> bool:
     return request.path_info == _API or request.path_info.startswith(f"{_API}/")
+
+
+def _needs_person(request: HttpRequest) -> bool:
+    path = request.path_info
+    if path == "/admin" or path.startswith("/admin/"):
+        return True
+    return not settings.PUBLIC_SEARCH and bool(_PUBLIC.fullmatch(path))
 
 
 class _OnPages(MiddlewareMixin):
@@ -45,10 +55,11 @@ class AuthenticationMiddleware(_OnPages, auth.AuthenticationMiddleware):
 
 class ProxyUserMiddleware(auth.RemoteUserMiddleware):
     """Signs in whom a trusted proxy names in PROXY_USER_HEADER (config/proxies.py forgets it of all others), and out
-    once it names nobody or somebody else."""
+    once it names nobody or somebody else: on pages that need a person. Elsewhere a program without cookies would sign
+    in with each request."""
 
     def process_request(self, request: HttpRequest) -> None:
-        if settings.PROXY_USER_HEADER and not _is_api(request):
+        if settings.PROXY_USER_HEADER and _needs_person(request):
             super().process_request(request)
 
     def get_username(self, request: HttpRequest) -> str:

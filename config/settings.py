@@ -12,7 +12,7 @@ from redis.retry import Retry
 
 from access import token_text
 from config import env, logs, pooling, public_site
-from config.instance import kept_secret
+from config.instance import data_folder, kept_secret
 from config.stack import accounts, paths
 from config.unfold import UNFOLD as UNFOLD
 from embeddings.catalogue import spec_of
@@ -20,7 +20,7 @@ from embeddings.catalogue import spec_of
 django_stubs_ext.monkeypatch()  # lets generic classes such as ModelAdmin[Article] be written at run time
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).expanduser().resolve()
+DATA_DIR = data_folder(Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).expanduser())
 
 # --- this installation ------------------------------------------------------------------------------------
 DEBUG = env.flag("DEBUG", False)
@@ -113,6 +113,8 @@ OLLAMA_BASE_URL = env.http_url("OLLAMA_BASE_URL", "http://localhost:11434")
 LOCAL_EMBEDDER_SOCKET = paths.embedder_socket(paths.socket_dir(DATA_DIR))
 LOCAL_EMBEDDER_PORT = env.integer("LOCAL_EMBEDDER_PORT", 0, 0, 65535, "0: a Unix socket instead of a port")
 LOCAL_EMBEDDER_SECRET = env.secret("LOCAL_EMBEDDER_SECRET")
+if LOCAL_EMBEDDER_PORT == PORT:
+    raise env.refuse("LOCAL_EMBEDDER_PORT", str(PORT), "0, or a port that the web server (PORT) does not use")
 if LOCAL_EMBEDDER_PORT and not LOCAL_EMBEDDER_SECRET:
     LOCAL_EMBEDDER_SECRET = kept_secret(DATA_DIR / "embedder_secret")
 
@@ -241,6 +243,9 @@ AUTHENTICATION_BACKENDS = [
 ]
 OTP_TOTP_ISSUER = "Vectorpress"
 OTP_ADMIN_HIDE_SENSITIVE_DATA = True
+# access/attempts.py counts wrong codes, by caller; the library's own count is one for all callers, doubles without end,
+# and would let whoever knows a password keep its owner out.
+OTP_TOTP_THROTTLE_FACTOR = OTP_STATIC_THROTTLE_FACTOR = 0
 SESSION_ENGINE = "access.session_store"
 SESSION_COOKIE_AGE = 7 * 24 * 3600  # seconds from signing in, however busy the session is
 AUTH_PASSWORD_VALIDATORS = [

@@ -19,5 +19,5 @@ def check() -> Iterator[Finding]:
     yield warn(
         "tokens",
         f"end within {EXPIRING_DAYS} days: {named}{more}",
-        "Renew with: manage.py rotate_token PREFIX. Their users need the new one.",
+        "Renew with: manage.py rotate_token ID. Their users need the new one.",
     )

@@ -1,4 +1,5 @@
-"""Whether the broker takes what we send: asked by health, which must neither wait for it nor fail with it."""
+"""Whether the broker takes what we send and gives it out: asked by health, which must neither wait for it nor fail with
+it. What keeps it from giving it out is removed."""
 
 import functools
 
@@ -15,8 +16,11 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
+from queueops import broker_keys
+
 _SECONDS = 0.3
 _KEY, _KEEP_SECONDS = "vectorpress:asked", 60
+_WRONG_TYPE = "holds keys of another type than its consumers use, which the workers remove"
 
 # The server's own words may hold its address, so they are not repeated.
 _SAYINGS: tuple[tuple[type[BaseException], str], ...] = (
@@ -29,12 +33,25 @@ _SAYINGS: tuple[tuple[type[BaseException], str], ...] = (
 
 
 def trouble() -> str:
-    """What is wrong with the broker, to follow the words "the broker"; empty when it takes a write."""
+    """What is wrong with the broker, to follow the words "the broker"; empty when it takes a write and its consumers
+    can fetch."""
     try:
-        _client(settings.REDIS_URL).set(_KEY, 1, ex=_KEEP_SECONDS)
+        client = _client(settings.REDIS_URL)
+        client.set(_KEY, 1, ex=_KEEP_SECONDS)
+        if broker_keys.of_wrong_type(client):
+            return _WRONG_TYPE
     except (RedisError, OSError) as error:
         return next((words for kind, words in _SAYINGS if isinstance(error, kind)), "refuses what we send")
     return ""
+
+
+def repair() -> list[str]:
+    """Removes the keys that keep consumers from fetching; answers which. None where the broker does not answer, which
+    `trouble` says."""
+    try:
+        return broker_keys.of_wrong_type(_client(settings.REDIS_URL), remove=True)
+    except (RedisError, OSError):
+        return []
 
 
 @functools.cache

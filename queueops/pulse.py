@@ -1,6 +1,7 @@
 """The one thread beside a worker's actors: it keeps the process's row fresh and takes its turn at the sweep.
 
-Where the broker takes no ring, so that no actor would run, it has the work done that the sweep found due.
+Where the broker takes no ring or gives none out, so that no actor would run, it has the work done that the sweep found
+due.
 """
 
 import threading
@@ -11,10 +12,11 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from queueops import broker, installed, recovery, retention, sampling, workers
+from queueops import broker, doorbell, installed, recovery, retention, sampling, workers
 from queueops.standin import StandIn
 
 _BEAT_SECONDS = 5.0
+_KEYS_SHOWN = 5
 
 log = structlog.get_logger(__name__)
 
@@ -78,8 +80,9 @@ class Pulse:
                 return
             if not workers.beat(self.registered()):
                 self.worker_id = None
+            is_repaired = _repair_broker()
             swept = recovery.sweep_if_leader(timedelta(seconds=interval))
-            if swept and swept.is_due and broker.trouble():
+            if swept and swept.is_due and (is_repaired or broker.trouble()):
                 self._stand_in.work(self.registered())
             retention.clean_if_leader()
             sampling.sample_if_due()
@@ -101,6 +104,18 @@ class Pulse:
         if not is_there:
             self.worker_id = None
         return is_there
+
+
+def _repair_broker() -> bool:
+    """Each process looks: what keeps its own consumers from fetching, no other can find for sure. Whether there was
+    something, which may come back at once."""
+    removed = broker.repair()
+    if removed:
+        log.warning(
+            "keys of a wrong type removed from the broker", count=len(removed), keys=removed[:_KEYS_SHOWN]
+        )
+        doorbell.ring()
+    return bool(removed)
 
 
 pulse = Pulse()

@@ -2,9 +2,12 @@
 
 import ast
 import json
+from importlib import import_module
 from pathlib import Path
 
 from django.conf import settings
+from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+from django.contrib.sessions.serializers import JSONSerializer
 from django.utils.module_loading import import_string
 from dramatiq.encoder import JSONEncoder
 
@@ -58,7 +61,9 @@ def test_the_cache_of_django_keeps_nothing():
 
 
 def test_sessions_are_json_in_the_database():
-    assert settings.SESSION_ENGINE == "django.contrib.sessions.backends.db"
+    store = import_module(settings.SESSION_ENGINE).SessionStore
+    assert issubclass(store, DatabaseStore)
+    assert store().serializer is JSONSerializer
     assert settings.SESSION_SERIALIZER == "django.contrib.sessions.serializers.JSONSerializer"
 
 

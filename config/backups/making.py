@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from io import FileIO
+from itertools import chain, count
 from pathlib import Path
 
 import psycopg
@@ -54,7 +55,7 @@ def _make(of: Server, session: psycopg.Connection, folder: Path, queue_only: boo
     kind = QUEUE if queue_only else WHOLE
     made_at = datetime.now(UTC)
     database = _NOT_IN_NAMES.sub("_", of.database) or "database"
-    archive = folder / f"{database}-{kind}-{made_at:%Y%m%d-%H%M%S}.dump"
+    archive = _free(folder, f"{database}-{kind}-{made_at:%Y%m%d-%H%M%S}")
     partial = archive.with_name(archive.name + ".partial")
     with _new(partial, archive) as file:
         try:
@@ -73,13 +74,20 @@ def _make(of: Server, session: psycopg.Connection, folder: Path, queue_only: boo
                 migrations=server.migrations(session, present),
                 rows=rows,
             )
-            partial.rename(archive)
+            os.link(partial, archive)  # a rename would replace another backup
+            partial.unlink()
             described.write(archive)
             _give(archive, manifest.beside(archive))
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
     return archive
+
+
+def _free(folder: Path, stem: str) -> Path:
+    """A path that no backup has: a restore may back up what it replaces in the second in which its own was made."""
+    numbered = (f"{stem}-{number}" for number in count(2))
+    return next(path for name in chain([stem], numbered) if not (path := folder / f"{name}.dump").exists())
 
 
 def _give(*made: Path) -> None:

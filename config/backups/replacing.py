@@ -62,6 +62,15 @@ WHERE c.contype = 'f' AND owner.relnamespace = %(schema)s::regnamespace AND owne
 """
 
 
+# All that the owner of a database may change of it and of itself, but for the password, which no role can read.
+_DATABASE = """
+SELECT datconnlimit, datallowconn, datistemplate, datdba, datacl::text,
+       ARRAY(SELECT setdatabase || ' ' || setrole || ' ' || setconfig::text FROM pg_catalog.pg_db_role_setting
+             WHERE setdatabase IN (0, d.oid) AND setrole IN (0, current_user::regrole) ORDER BY 1)
+FROM pg_catalog.pg_database d WHERE datname = pg_catalog.current_database()
+"""
+
+
 class _Reference(NamedTuple):
     """A foreign key, with its definition as the server writes it."""
 
@@ -77,6 +86,11 @@ def begin(target: Target) -> None:
     """Keeps settings of the role or the database from ending the transaction."""
     for statement in (*_SETTINGS, *([_FROM_17] if target.major >= 17 else [])):
         target.session.execute(statement)
+
+
+def database_settings(target: Target) -> tuple[object, ...] | None:
+    """What outlives a restore without being in the schema: settings, limits and rights of the database and the role."""
+    return target.session.execute(_DATABASE).fetchone()
 
 
 def lock(target: Target, names: Sequence[str]) -> None:

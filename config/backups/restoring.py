@@ -109,6 +109,7 @@ def restore(of: Server, planned: Plan, tell: Tell = lambda step: None) -> None:
 def _replace(session: psycopg.Connection, planned: Plan, uses: Programs, file: FileIO, tell: Tell) -> None:
     target = Target(session, planned.schema, planned.major)
     replacing.begin(target)
+    settings = replacing.database_settings(target)
     replacing.lock(target, planned.taken)
     if planned.queue_only:
         with replacing.loosened(target, list(planned.rows)):
@@ -120,6 +121,11 @@ def _replace(session: psycopg.Connection, planned: Plan, uses: Programs, file: F
         running.load(target, uses, file, planned.rows, tell, queue_only=False)
         running.run(target, uses, file, "post-data")
         replacing.demand_rows(target, planned.rows)
+    if replacing.database_settings(target) != settings:
+        raise BackupError(
+            "the archive changes settings, limits or rights of the database or of its role, which a backup never does: "
+            "it is not from this program"
+        )
 
 
 def _commit(session: psycopg.Connection) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from config.stack.launch import keeping_death_signal
+from config.stack.launch import keeping_death_signal, raise_effective
 from config.stack.processes import Account, StackError
 
 DEFAULT = "vectorpress"
@@ -76,14 +76,15 @@ def environment(account: Account, data_dir: Path) -> Mapping[str, str]:
 
 
 @contextmanager
-def acting_as(account: Account) -> Iterator[None]:
-    """Root with this account's rights to files only, to find out what it can reach."""
+def acting_as(account: Account, capabilities: int = 0) -> Iterator[None]:
+    """Root with this account's rights to files, and with these of its own capabilities; for the whole process."""
     groups, gid = os.getgroups(), os.getegid()
     with keeping_death_signal():
         os.setgroups([])
         os.setegid(account.gid)
         os.seteuid(account.uid)
         try:
+            raise_effective(capabilities)
             yield
         finally:
             os.seteuid(0)

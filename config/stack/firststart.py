@@ -15,6 +15,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from access import bootstrap
 from access.models import ApiToken
 from config.instance import give_path
+from config.stack.leftovers import kept_text
 from queueops import installed
 
 ADMIN_NAME = "admin"
@@ -72,7 +73,7 @@ def ensure_login() -> Login | None:
     """Makes an admin with a random password where the database has none; None if somebody else made one."""
     users = get_user_model()._default_manager
     if users.filter(is_superuser=True).exists():
-        known = login_file().exists() and login_file().read_text().split("\n", 1)[0]
+        known = kept_text(login_file()).split("\n", 1)[0]
         return Login(known, None) if known else None
     made = Login(ADMIN_NAME, secrets.token_urlsafe(12))
     write_private(login_file(), f"{made.name}\n{made.password}\n")
@@ -101,7 +102,7 @@ class FirstImport:
 
     def wanted(self, articles: int) -> bool:
         """Whether it is to be run: on a database without articles, or where it was interrupted."""
-        state = self._mark.read_text().strip() if self._mark.exists() else ""
+        state = kept_text(self._mark).strip()
         return state == "begun" or (state == "" and articles == 0)
 
     def begun(self) -> None:

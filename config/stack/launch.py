@@ -75,6 +75,18 @@ def keep_only(libc: ctypes.CDLL, capabilities: int) -> None:
             demand(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0))
 
 
+def raise_effective(capabilities: int) -> None:
+    """Puts those of our permitted capabilities into effect that a change of the effective user has put out of it."""
+    if not IS_LINUX or not capabilities:
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; then their upper halves
+    demand(libc.capget(header, sets))
+    sets[0], sets[3] = sets[1] & capabilities, sets[4] & capabilities >> 32
+    demand(libc.capset(header, sets))
+
+
 def die_with(parent: int, death_signal: int) -> None:
     """Asks Linux for `death_signal` at the parent's death; elsewhere leash.py alone watches."""
     if death_signal == 0:

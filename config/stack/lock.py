@@ -6,9 +6,9 @@ import stat
 import time
 from pathlib import Path
 
-from config.instance import give_to_owner
 from config.stack.leftovers import command_line
 from config.stack.processes import StackError
+from config.stack.working import working_in
 
 SECONDS_TO_CLEAN_UP = 10.0  # what a killed stack's leash needs at most, see leash.py
 
@@ -27,8 +27,9 @@ class DataLock:
         Children that inherit the file hold the lock too: a killed stack's folder is free once its leash has
         ended its last process, which is waited for.
         """
-        self.data_dir.mkdir(parents=True, exist_ok=True)
-        file = self._opened()
+        with working_in(self.data_dir):
+            self._make_folder()
+            file = self._opened()
         deadline = time.monotonic() + SECONDS_TO_CLEAN_UP
         while not self._locked(file):
             holder, its_url = self._holder(file)
@@ -57,6 +58,12 @@ class DataLock:
             return False
         return True
 
+    def _make_folder(self) -> None:
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StackError(f"{self.data_dir} cannot be made ({error.strerror}): set DATA_DIR.") from None
+
     def _opened(self) -> int:
         """The file, which root must not write through a link that the folder's owner has put there."""
         try:
@@ -67,7 +74,6 @@ class DataLock:
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
             os.close(file)
             raise StackError(f"{self.path} is a link or not a file: remove it.")
-        give_to_owner(file, self.data_dir)
         return file
 
     def _holder(self, file: int) -> tuple[int, str]:

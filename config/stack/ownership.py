@@ -4,18 +4,20 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
+from config.stack import ways
 from config.stack.accounts import label, privileged
 from config.stack.processes import Account, StackError
+from config.stack.working import acting, exchangeable
 
 OURS = (
     *("postgres", "postgres.new", "valkey", "run", "backups"),
     *("secret_key", "auth_token", "embedder_secret", "admin_login", "first_import", "stack.lock"),
 )
 """What Vectorpress keeps in a data folder; nothing else in it changes hands."""
-_SHARED = {
+_SHARED = (
     *(
         "/",
         "/bin",
@@ -32,7 +34,7 @@ _SHARED = {
         "/run",
     ),
     *("/sbin", "/srv", "/sys", "/tmp", "/usr", "/var", "/var/lib", "/var/tmp"),
-}
+)
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _NOT_OPENED = {errno.ELOOP, errno.ENXIO, errno.ENOENT}  # a link, a socket, one that is gone
@@ -41,43 +43,101 @@ _NOT_OPENED = {errno.ELOOP, errno.ENXIO, errno.ENOENT}  # a link, a socket, one 
 def claim_folder(folder: Path, account: Account | None) -> None:
     """Makes this folder, private to its server; its parents are made if missing but never changed.
 
-    Everything happens through the open folder: what is put in its place meanwhile is left alone. Raises StackError for
-    a folder of another user, a link, or a parent in which anybody may exchange it.
+    Root makes and gives it away only in a folder of its own that nobody can exchange; in any other it works with the
+    account's rights. Raises StackError for a folder of another user, a link, or a parent in which anybody may exchange
+    it.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with _opened(folder.parent, None) as parent:
-        if account and os.fstat(parent).st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH:
-            raise StackError(f"{folder.parent} can be changed by everybody: set DATA_DIR to another folder.")
-        with suppress(FileExistsError):
-            os.mkdir(folder.name, 0o700, dir_fd=parent)
-        with _opened(folder, parent) as opened:
-            owner = os.fstat(opened).st_uid
-            if owner not in ({account.uid, 0} if account else {os.geteuid()}):
-                raise _foreign(folder)
-            if account and owner != account.uid:
-                os.fchown(opened, account.uid, account.gid)
-            os.fchmod(opened, 0o700)
+    with rights_in(folder.parent, account):
+        _claim(folder, account)
+
+
+def rights_in(folder: Path, account: Account | None) -> AbstractContextManager[None]:
+    """Root's rights in a folder that is root's alone, and the account's rights in any other."""
+    return nullcontext() if _is_roots(ways.existing(folder)) else acting(account, folder)
+
+
+def _is_roots(folder: Path) -> bool:
+    """Whether nobody but root can exchange this folder or what is in it."""
+    try:
+        with ways.opened(folder) as way:
+            found = os.fstat(way.folder)
+            return way.is_roots and found.st_uid == 0 and not ways.is_open(found)
+    except OSError:
+        return False
+
+
+def _claim(folder: Path, account: Account | None) -> None:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _opened(folder.parent, None) as parent:
+            if account and os.fstat(parent).st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH:
+                raise StackError(
+                    f"{folder.parent} can be changed by everybody: set DATA_DIR to another folder."
+                )
+            with suppress(FileExistsError):
+                os.mkdir(folder.name, 0o700, dir_fd=parent)
+            _make_private(folder, parent, account)
+    except PermissionError as error:
+        raise StackError(f"{folder} cannot be made or opened: {error.strerror}. Set DATA_DIR.") from None
+
+
+def _make_private(folder: Path, parent: int, account: Account | None) -> None:
+    with _opened(folder, parent) as opened:
+        owner = os.fstat(opened).st_uid
+        if owner not in ({account.uid, os.geteuid()} if account else {os.geteuid()}):
+            raise _foreign(folder)
+        if account and owner != account.uid:
+            os.fchown(opened, account.uid, account.gid)
+        os.fchmod(opened, 0o700)
 
 
 def hand_over(data_dir: Path, account: Account, code: tuple[Path, ...]) -> None:
     """Gives the account the data folder and what Vectorpress keeps in it, which root or `nobody` had before.
 
+    Nothing changes hands where somebody else can exchange the folder: there the account must have everything already.
     The folder itself comes last, so that a start that was cut off is repeated. `code` must lie outside of it. Raises
     StackError where the folder serves other purposes or holds another user's files.
     """
-    with _opened(data_dir, None) as top:
-        known = os.fstat(top)
-        holds_more = str(data_dir) in _SHARED or any(path.is_relative_to(data_dir) for path in code)
-        if holds_more and known.st_uid != account.uid:
+    with ways.opened(data_dir) as way:
+        top, known = way.folder, os.fstat(way.folder)
+        if known.st_uid != account.uid and (_is_shared(known) or _holds(data_dir, code)):
             raise StackError(
                 f"DATA_DIR is {data_dir}, which serves other purposes, and {label(account)} would own it: "
                 "set DATA_DIR to a folder of its own."
             )
+        if not way.is_roots:
+            _demand_given(data_dir, way, account)
+            return
+        if known.st_uid not in {account.uid, *privileged()}:
+            raise _foreign(data_dir)
+        if known.st_uid != account.uid:
+            os.fchmod(top, stat.S_IMODE(known.st_mode) & ~0o022)
         for name in OURS:
             _give_tree(data_dir / name, top, account)
         if known.st_uid != account.uid:
-            os.fchmod(top, stat.S_IMODE(known.st_mode) & ~0o022)
             _give(top, account, data_dir)
+
+
+def _demand_given(data_dir: Path, way: ways.Way, account: Account) -> None:
+    if os.fstat(way.folder).st_uid != account.uid:
+        raise exchangeable(data_dir, way)
+    for name in OURS:
+        with suppress(FileNotFoundError):
+            if os.stat(name, dir_fd=way.folder, follow_symlinks=False).st_uid != account.uid:
+                raise _foreign(data_dir / name)
+
+
+def _is_shared(folder: os.stat_result) -> bool:
+    """Whether it is a folder of the machine's, by whatever name."""
+    for name in _SHARED:
+        with suppress(OSError):
+            if os.path.samestat(Path(name).stat(), folder):
+                return True
+    return False
+
+
+def _holds(folder: Path, files: tuple[Path, ...]) -> bool:
+    return any(file.resolve().is_relative_to(folder.resolve()) for file in files)
 
 
 def _give_tree(path: Path, parent: int, account: Account) -> None:

@@ -12,10 +12,11 @@ import psycopg
 from config.stack import accounts, paths, roles
 from config.stack.binaries import postgres_bin_dir
 from config.stack.capabilities import to_reach
-from config.stack.leftovers import end_leftover
-from config.stack.ownership import claim_folder
+from config.stack.leftovers import end_leftover, kept_text
+from config.stack.ownership import claim_folder, rights_in
 from config.stack.processes import Process, StackError, launcher
 from config.stack.service import Service
+from config.stack.working import acting
 
 SMALL_MACHINE = {
     "shared_buffers": "256MB",
@@ -32,6 +33,7 @@ SMALL_MACHINE = {
 FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 PARALLEL_BUILD_MEMORY = 512 * 1024 * 1024
 PM_STATUS_LINE = 8  # src/include/utils/pidfile.h
+PASSING = ("08", "53", "57P")  # SQLSTATE: connection, too few resources, starting or stopping
 FAST_SHUTDOWN = signal.SIGINT  # ends sessions; SIGTERM would wait for them
 
 
@@ -105,14 +107,19 @@ class PostgresServer(Service):
         claim_folder(self.data_dir, self.account)
         program = self.bin_dir / "postgres"
         self.process.capabilities = to_reach(self.account, program, self.data_dir, self.socket_dir)
-        if not (self.data_dir / "PG_VERSION").exists():
+        with acting(self.account, self.data_dir):
+            is_made = (self.data_dir / "PG_VERSION").exists()
+        if not is_made:
             self._make_cluster()
         lock = self.data_dir / "postmaster.pid"
-        end_leftover(lock, str(self.data_dir), FAST_SHUTDOWN)
-        # Postgres takes any living process of the same user with the id in these files for itself.
-        for stale in [lock, *self.socket_dir.glob(".s.PGSQL.*")]:
-            stale.unlink(missing_ok=True)
-        roles.write_access(self.data_dir, self.account, self._starter)
+        with acting(self.account, self.data_dir):  # root's own rights could be led elsewhere by a link
+            end_leftover(lock, program.name, str(self.data_dir), FAST_SHUTDOWN)
+            # Postgres takes any living process of the same user with the id in these files for itself.
+            lock.unlink(missing_ok=True)
+            roles.write_access(self.data_dir, self.account, self._starter)
+        with acting(self.account, self.socket_dir):
+            for stale in self.socket_dir.glob(".s.PGSQL.*"):
+                stale.unlink(missing_ok=True)
 
     def ready(self) -> bool:
         """Whether it answers; makes role and database when they are missing."""
@@ -120,31 +127,35 @@ class PostgresServer(Service):
             return False
         try:
             roles.settle(self.socket_dir, self.database)
-        except psycopg.OperationalError:
-            return False
         except psycopg.Error as error:
+            if isinstance(error, psycopg.OperationalError) and (error.sqlstate or "08").startswith(PASSING):
+                return False
             raise StackError(f"The embedded Postgres cannot be set up: {str(error).strip()}") from None
         return True
 
     def _says_ready(self) -> bool:
         """Whether the server's lock file holds the state "ready" (its eighth line, as pg_ctl reads it)."""
-        try:
-            lines = (self.data_dir / "postmaster.pid").read_text().splitlines()
-        except FileNotFoundError:
-            return False
+        lines = kept_text(self.data_dir / "postmaster.pid").splitlines()
         return len(lines) >= PM_STATUS_LINE and lines[PM_STATUS_LINE - 1].strip() == "ready"
 
     def _make_cluster(self) -> None:
         """Makes the cluster beside its place and moves it there: a half-made one is never taken for whole."""
-        if any(self.data_dir.iterdir()):
+        with acting(self.account, self.data_dir):
+            holds_files = any(self.data_dir.iterdir())
+        if holds_files:
             raise StackError(
                 f"{self.data_dir} holds files but no Postgres data: move them away or set DATA_DIR."
             )
         new = self.data_dir.with_name(f"{self.data_dir.name}.new")
-        shutil.rmtree(new, ignore_errors=True)
+        self._remove(new)
         claim_folder(new, self.account)
         self._initdb(new)
-        new.rename(self.data_dir)
+        with rights_in(new.parent, self.account):
+            new.rename(self.data_dir)
+
+    def _remove(self, folder: Path) -> None:
+        with rights_in(folder.parent, self.account):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _initdb(self, folder: Path) -> None:
         command = [
@@ -162,7 +173,7 @@ class PostgresServer(Service):
         ]
         made = subprocess.run(command, env=server_environment(), capture_output=True, text=True, check=False)
         if made.returncode != 0:
-            shutil.rmtree(folder, ignore_errors=True)
+            self._remove(folder)
             raise StackError(f"Postgres data could not be made in {folder}:\n{made.stderr.strip()}")
 
 

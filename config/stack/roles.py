@@ -12,8 +12,8 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from config.instance import give_to_owner
 from config.stack import accounts, paths
+from config.stack.leftovers import kept_text
 from config.stack.processes import Account
 
 _MAP = "vectorpress"
@@ -55,6 +55,26 @@ FROM pg_type t JOIN app ON typnamespace = namespace
 WHERE typowner = %(super)s::regrole AND typrelid = 0 AND typtype IN ('d', 'e', 'r')
   AND NOT EXISTS (SELECT FROM extension WHERE classid = 'pg_type'::regclass AND objid = t.oid)
 """
+# What the owner of the database may set on it and on itself, and with it lock out everybody, the superuser too.
+_UNLOCK = """
+WITH own AS (SELECT oid, datname, datconnlimit, datallowconn FROM pg_database WHERE datname = %(database)s),
+role AS (SELECT oid, rolname FROM pg_roles WHERE rolname = %(role)s)
+SELECT format('ALTER DATABASE %%I ALLOW_CONNECTIONS true', datname) FROM own WHERE NOT datallowconn
+UNION ALL
+SELECT format('ALTER DATABASE %%I CONNECTION LIMIT -1', datname) FROM own WHERE datconnlimit >= 0
+UNION ALL
+SELECT format('GRANT CONNECT, TEMPORARY ON DATABASE %%I TO %%I', datname, rolname) FROM own, role
+WHERE NOT has_database_privilege(role.oid, own.oid, 'CONNECT')
+UNION ALL
+SELECT format('ALTER DATABASE %%I RESET ALL', datname)
+FROM pg_db_role_setting JOIN own ON setdatabase = own.oid WHERE setrole = 0
+UNION ALL
+SELECT format('ALTER ROLE %%I RESET ALL', rolname)
+FROM pg_db_role_setting JOIN role ON setrole = role.oid WHERE setdatabase = 0
+UNION ALL
+SELECT format('ALTER ROLE %%I IN DATABASE %%I RESET ALL', rolname, d.datname)
+FROM pg_db_role_setting JOIN role ON setrole = role.oid JOIN pg_database d ON d.oid = setdatabase
+"""
 
 
 def write_access(data_dir: Path, account: Account | None, starter: int) -> None:
@@ -65,11 +85,15 @@ def write_access(data_dir: Path, account: Account | None, starter: int) -> None:
 
 def settle(sockets: Path, database: str) -> None:
     """Makes role, database and extension where missing, and the role the owner of what the superuser owned before.
+    Takes back what would keep sessions from the database: settings of it and of the role, a limit, a revoked right.
 
     Each step is repeated at the next start where one was cut off. Raises psycopg.OperationalError while the server does
     not answer.
     """
     with _session(sockets, "postgres") as session:
+        own = {"database": database, "role": paths.DATABASE_USER}
+        for (statement,) in session.execute(_UNLOCK, own).fetchall():
+            session.execute(statement.encode())
         if not _has_role(session):
             with _session(sockets, "template1") as template:  # scratch databases are copies of it
                 template.execute("CREATE EXTENSION IF NOT EXISTS vector")
@@ -93,14 +117,13 @@ def _identities(account: Account | None, starter: int) -> Iterator[str]:
 
 
 def _write(path: Path, text: str) -> None:
-    """Replaces a file that differs, in one step."""
-    if path.exists() and path.read_text() == text:
+    """Replaces what differs, in one step; the caller has the rights of the folder's owner and no more."""
+    if kept_text(path) == text:
         return
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
-        give_to_owner(file.fileno(), path.parent)
     new.replace(path)
 
 

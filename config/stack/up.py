@@ -26,7 +26,7 @@ def up(*, first_import: bool) -> None:
     """Starts the stack and returns after it was asked to stop; a StackError says why it cannot run."""
     report = Report()
     lock = DataLock(settings.DATA_DIR)
-    locked = lock.acquire(public_url())
+    locked = lock.acquire(local_url())
     try:
         # not before the lock is ours: the files of a running server stay as they are
         account = take_account(report)
@@ -56,6 +56,7 @@ def take_account(report: Report) -> Account | None:
             f"{settings.DATA_DIR} cannot be given to {name} ({error.strerror}): start this as a normal user, or set "
             "RUN_AS to an account that may own it."
         ) from None
+    _demand_same(account, members.account())
     report.say(f"started by root: everything runs as {name}")
     if closed := capabilities.closed_folder(account, *members.code(), settings.DATA_DIR):
         report.say(
@@ -63,6 +64,12 @@ def take_account(report: Report) -> Account | None:
             f"To end this: chmod o+x {closed}, or move the checkout, its .venv and Python out of it"
         )
     return account
+
+
+def _demand_same(account: Account | None, its: Account | None) -> None:
+    """The account is read from the folder more than once, and the folder may have been exchanged meanwhile."""
+    if its != account:
+        raise StackError(f"{settings.DATA_DIR} changed its owner during the start: start again.")
 
 
 def give_up_root(account: Account | None, services: Iterable[Service]) -> None:
@@ -89,6 +96,8 @@ def demand_free_ports() -> None:
 def start(supervisor: Supervisor) -> tuple[firststart.Login | None, firststart.Token]:
     """Starts the servers, brings the database up to date and starts everything that uses it."""
     servers, embedder, web = members.servers(), members.embedder(), members.web()
+    for service in [*servers, *embedder, web]:
+        _demand_same(members.account(), service.process.account)
     for service in [*servers, *embedder]:
         supervisor.launch(service)
     supervisor.await_ready(servers, SECONDS_TO_START)
@@ -121,8 +130,8 @@ def prepare_database(supervisor: Supervisor) -> tuple[firststart.Login | None, f
         firststart.release_connections()
 
 
-def public_url() -> str:
-    """Where a browser on this machine finds the site."""
+def local_url() -> str:
+    """Where the site listens, as a browser on this machine finds it; behind a proxy that ends TLS it leads away."""
     return f"http://{members.reachable(settings.HOST)}:{settings.PORT}"
 
 
@@ -135,10 +144,12 @@ def welcome(login: firststart.Login | None, token: firststart.Token) -> str:
         admin = f"{login.name}, with the password in {kept}"
     else:
         admin = f"{login.name}, password {login.password} (shown this once, kept in {kept})"
+    address = settings.PUBLIC_URL or local_url()
+    behind = f", for the proxy at {local_url()}" if settings.PUBLIC_URL else ""
     return f"""
-Vectorpress is up at {public_url()}
-admin   {public_url()}/admin/   {admin}
-API     {public_url()}/api/docs   token {token_in_words(token)}
+Vectorpress is up at {address}{behind}
+admin   {address}/admin/   {admin}
+API     {address}/api/docs   token {token_in_words(token)}
 stop    Ctrl-C
 """
 

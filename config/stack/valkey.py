@@ -12,6 +12,7 @@ from config.stack.ownership import claim_folder
 from config.stack.postgres import server_environment
 from config.stack.processes import Process
 from config.stack.service import Service
+from config.stack.working import acting
 
 
 class ValkeyServer(Service):
@@ -63,7 +64,9 @@ class ValkeyServer(Service):
         claim_folder(self.socket_dir, self.account)
         claim_folder(self.data_dir, self.account)
         self.process.capabilities = to_reach(self.account, self.program, self.data_dir, self.socket_dir)
-        end_leftover(self.pid_file, str(paths.valkey_socket(self.socket_dir)), signal.SIGTERM)
+        with acting(self.account, self.data_dir):
+            mark = str(paths.valkey_socket(self.socket_dir))
+            end_leftover(self.pid_file, self.program.name, mark, signal.SIGTERM)
 
     def ready(self) -> bool:
         """Whether it answers a PING; it does not while it still reads its data."""

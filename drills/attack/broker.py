@@ -1,15 +1,18 @@
-"""Whoever can write to Valkey: forged vectors in the cache, forged messages in the queue."""
+"""Whoever can write to Valkey: forged vectors in the cache, forged messages and keys in the queue."""
 
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 
+from redis import Redis
+
 from drills.attack.target import Target, await_true
 
 _QUEUE = (
     "embed"  # an attacker sees the name in the broker; queueops cannot be imported before there are settings
 )
+_LINES_AT_MOST = 20
 _QUERY = "a question whose vector is forged"
 _MESSAGE = {
     "queue_name": _QUEUE,
@@ -76,6 +79,44 @@ def forged_messages(target: Target) -> list[str]:
     return got + (["a traceback in the log"] if any("Traceback" in line for line in said) else [])
 
 
+def forged_keys(target: Target) -> list[str]:
+    """Each key in which consumers keep the queue becomes a text, all at once and for good."""
+    lines = len(target.lines)
+    with target.broker() as broker:
+        forged = _keys_of_the_queue(broker)
+        for key in forged:
+            broker.set(key, "x")
+
+        def are_removed() -> bool:
+            return not any(broker.type(key) == b"string" for key in forged)
+
+        slug = target.save("After the forged keys", "it is embedded all the same")
+        await_true(
+            lambda: _is_worried(target) or are_removed(),
+            "forged keys to be removed, or noticed by /health",
+            5.0,
+        )
+        await_true(lambda: _is_embedded(target, slug), "a save to be embedded beside forged keys", 30.0)
+        await_true(are_removed, "forged keys to be removed", 30.0)
+    count = len(target.lines) - lines
+    return [f"{count} lines in the log"] if count >= _LINES_AT_MOST else []
+
+
+def _keys_of_the_queue(broker: Redis) -> list[str]:
+    """As an attacker reads them from Dramatiq's source and from the broker: its consumers have a heartbeat each."""
+    queues = [_QUEUE, f"{_QUEUE}.DQ", f"{_QUEUE}.XQ"]
+    found = broker.zrange("dramatiq:__heartbeats__", 0, -1)
+    consumers = [one.decode() for one in found if isinstance(one, bytes)]
+    acks = [f"__acks__.{one}.{queue}" for one in consumers for queue in queues[:2]]
+    names = ["__heartbeats__", *queues, *(f"{queue}.msgs" for queue in queues), *acks]
+    return [f"dramatiq:{name}" for name in names]
+
+
+def _is_worried(target: Target) -> bool:
+    with target.client() as client:
+        return bool(client.get("/health").json()["status"] != "ok")
+
+
 def _is_embedded(target: Target, slug: str) -> bool:
     with target.api() as api:
         return bool(api.get(f"/api/articles/{slug}").json()["embedding"]["state"] == "embedded")
@@ -84,4 +125,5 @@ def _is_embedded(target: Target, slug: str) -> bool:
 ATTACKS: dict[str, Callable[[Target], list[str]]] = {
     "forged vectors in the cache": forged_vectors,
     "forged messages in the queue": forged_messages,
+    "forged keys of the queue": forged_keys,
 }

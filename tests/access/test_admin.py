@@ -49,6 +49,15 @@ def test_a_made_token_is_shown_and_works(keeper):
     assert (token.name, token.scopes) == ("importer", ["read", "write"])
 
 
+def test_pages_name_it_as_people_write_it(keeper):
+    page = post(keeper).content.decode()
+    assert "Copy the token “importer” now" in page
+    listed = keeper.get(LIST).content.decode()
+    assert "API tokens" in listed
+    assert "pi token" not in listed
+    assert "Allowed from" in keeper.get(ADD).content.decode()
+
+
 def test_its_text_is_shown_once_and_kept_nowhere(keeper):
     text = make_in_admin(keeper)
     token = ApiToken.objects.get()
@@ -187,6 +196,26 @@ def test_a_token_is_revoked_after_being_asked(keeper):
     revoke(keeper, token, confirmed="yes")
     assert ApiToken.objects.authenticate(text) is None
     assert LogEntry.objects.filter(change_message="Revoked.").count() == 1
+
+
+def test_the_page_of_a_token_has_nothing_to_save_and_a_button_to_revoke_it(keeper, client):
+    text = make_in_admin(keeper)
+    token = ApiToken.objects.get()
+    url = reverse("admin:access_apitoken_change", args=[token.pk])
+    page = keeper.get(url).content.decode()
+    assert re.search(r'name="_(save|continue|addanother)"', page) is None
+    assert not [hint for hint in ("never, when empty", "who or what uses") if hint in page]
+    [form] = re.findall(r'<form method="post" action="([^"]*)" class="vp-ask">.*?Revoke', page, re.DOTALL)
+    fields = dict(re.findall(r'name="(action|_selected_action)" value="([^"]*)"', page))
+    assert "Revoke 1 token?" in keeper.post(form, fields).content.decode()
+    assert ApiToken.objects.authenticate(text)
+    keeper.post(form, fields | {"confirmed": "yes"})
+    assert ApiToken.objects.authenticate(text) is None
+    assert 'value="revoke_tokens"' not in keeper.get(url).content.decode()
+    other, _ = make_token()
+    client.force_login(make_person("bob", "access.view_apitoken"))
+    shown = client.get(reverse("admin:access_apitoken_change", args=[other.pk])).content.decode()
+    assert 'value="revoke_tokens"' not in shown
 
 
 def test_who_may_only_look_cannot_revoke(keeper, client):

@@ -110,3 +110,82 @@ def test_a_redis_that_is_away_is_asked_once(caplog):
     for _ in range(20):
         counts.take([limit()], KNOWN, 0)
     assert caplog.text.count("attempts are counted per process") == 1
+
+
+FOREVER = 2**62
+FORGERIES = {
+    "a year": lambda redis, key: redis.set(key, 3, ex=315_360_000),
+    "longer than there is time": lambda redis, key: redis.set(key, 3, px=FOREVER),
+    "without an end": lambda redis, key: redis.set(key, 3),
+    "far over the limit": lambda redis, key: redis.set(key, 999_999_999, px=FOREVER),
+    "too large to add to": lambda redis, key: redis.set(key, 2**63 - 1),
+    "negative": lambda redis, key: redis.set(key, -1_000_000),
+    "a fraction": lambda redis, key: redis.set(key, "2.5"),
+    "a leading zero": lambda redis, key: redis.set(key, "03"),
+    "not a number": lambda redis, key: redis.set(key, "nan"),
+    "empty": lambda redis, key: redis.set(key, ""),
+    "huge": lambda redis, key: redis.set(key, "1" * 1_000_000),
+    "a list": lambda redis, key: redis.rpush(key, 1),
+    "a hash": lambda redis, key: redis.hset(key, "a", 1),
+    "a stream": lambda redis, key: redis.xadd(key, {"a": 1}),
+}
+
+
+@pytest.fixture(params=FORGERIES)
+def forge(request):
+    return FORGERIES[request.param]
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+@pytest.mark.parametrize("window", [60, 3_600])
+def test_a_forged_count_neither_blocks_for_longer_nor_lets_anybody_guess_on(
+    settings, clean_cache, caplog, forge, window, is_known
+):
+    counts = Counts(settings.REDIS_URL)
+    redis = counts._shared._redis
+    if is_known:
+        counts.settle(known=KNOWN, seconds=60)
+    forge(redis, limit().key)
+    takes = [counts.take([limit(seconds=window)], KNOWN, 1) for _ in range(10)]
+    assert sum(not one.wait for one in takes) <= 3
+    assert takes[-1].wait
+    assert all(one.wait <= attempt_counts.LONGEST_BLOCK_SECONDS for one in takes)
+    assert 0 < redis.ttl(limit().key) <= attempt_counts.LONGEST_BLOCK_SECONDS
+    assert "Redis" not in caplog.text
+
+
+def test_a_forged_number_of_blocks_makes_no_block_longer_than_the_longest(
+    settings, clean_cache, caplog, forge
+):
+    counts = Counts(settings.REDIS_URL)
+    redis = counts._shared._redis
+    forge(redis, f"{limit().key}:blocks")
+    waits = [counts.take([limit()], KNOWN, 0).wait for _ in range(4)]
+    assert waits[:3] == [0, 0, 0]
+    assert 0 < waits[3] <= attempt_counts.LONGEST_BLOCK_SECONDS
+    assert 0 < redis.ttl(f"{limit().key}:blocks") <= 86_400
+    assert "Redis" not in caplog.text
+
+
+def test_a_forged_count_is_given_back_and_forgotten_like_any_other(settings, clean_cache, caplog, forge):
+    counts = Counts(settings.REDIS_URL)
+    forge(counts._shared._redis, limit().key)
+    counts.settle(give_back=[limit().key])
+    forge(counts._shared._redis, limit().key)
+    counts.settle(forget=[limit().key])
+    assert counts.take([limit()], KNOWN, 0).counts == (1,)
+    assert "Redis" not in caplog.text
+
+
+def test_a_forged_mark_of_a_known_caller_ends(settings, clean_cache, forge):
+    counts = RedisCounts(settings.REDIS_URL)
+    forge(counts._redis, KNOWN)
+    counts.take([limit()], KNOWN, 0)
+    assert 0 < counts._redis.ttl(KNOWN) <= attempt_counts.LONGEST_MARK_SECONDS
+
+
+def test_a_count_below_its_limit_ends_with_its_window(settings, clean_cache):
+    counts = RedisCounts(settings.REDIS_URL)
+    counts._redis.set(limit().key, 1, px=FOREVER)
+    assert counts.take([limit()], KNOWN, 0).counts == (2,)
+    assert 0 < counts._redis.ttl(limit().key) <= 60

@@ -125,6 +125,16 @@ def test_names_that_differ_in_case_or_form_share_a_count(client, ada):
     assert sign_in(client).status_code == 429
 
 
+def test_who_signed_in_under_a_name_that_differs_in_case_is_not_taken_for_known(client, ada):
+    make_ada(username="ADA")
+    assert sign_in(client, name="ADA").status_code == 302
+    client.logout()
+    for number in range(40):
+        sign_in(client, "wrong", name=f"name-{number}")
+    assert sign_in(client).status_code == 429
+    assert sign_in(client, name="ADA").status_code == 302
+
+
 def test_an_unknown_name_takes_the_same_way_as_a_wrong_password(client, ada, doors):
     User.objects.create_user("gone", password=SECRET, is_active=False, is_staff=True)
     doors.computed = 0

@@ -21,7 +21,12 @@ OTHER = "another text of the operator's own"
 
 
 @pytest.fixture(
-    params=[OWN, token_text.make(), "as long as you like, " * 100 + "!", "grün and longer than 32 characters"],
+    params=[
+        OWN,
+        token_text.make(),
+        "as long as you like, " * 100 + "!",
+        "grün and longer than 32 characters",
+    ],
     ids=["own", "made", "long", "not ascii"],
 )
 def text(request, settings):

@@ -130,6 +130,12 @@ def test_each_person_sees_their_own_sessions_and_a_superuser_all(ada):
     assert key_of(adas) not in adas.get(LIST).content.decode() + adas.get(page).content.decode()
 
 
+def test_the_session_one_looks_from_is_marked_and_no_other(ada):
+    adas = signed_in(HOME)
+    signed_in(OFFICE)
+    assert adas.get(LIST).content.decode().count("this one") == 1
+
+
 def test_a_person_ends_a_session_of_their_own_and_none_of_others(ada):
     make_ada(username="bob", is_superuser=True)
     User.objects.filter(username="bob").update(is_superuser=False)

@@ -1,5 +1,6 @@
 """Rate limits: how many requests a caller has, and what happens when Redis is away."""
 
+import contextlib
 import socket
 import time
 
@@ -9,6 +10,7 @@ from ninja.errors import Throttled
 from access import throttles
 from access.throttles import Counts, spend
 from lib import redis_client
+from tests.access.test_attempt_counts import FORGERIES
 
 
 @pytest.fixture
@@ -65,6 +67,21 @@ def test_counts_forget_themselves(who, settings):
     counts = Counts(settings.REDIS_URL)
     counts.add("vectorpress:spent:forgotten", 1)
     assert 0 < counts._redis.ttl("vectorpress:spent:forgotten") <= 2 * throttles.WINDOW_SECONDS
+
+
+@pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
+def test_a_forged_count_refuses_for_a_minute_at_most_and_lifts_no_limit(who, settings, caplog, forge):
+    key = f"vectorpress:spent:{who}:{int(time.time()) // throttles.WINDOW_SECONDS}"
+    redis = Counts(settings.REDIS_URL)._redis
+    forge(redis, key)
+    for _ in range(10):
+        with contextlib.suppress(Throttled):
+            spend(who, 5)
+    with pytest.raises(Throttled) as refusal:
+        spend(who, 5)
+    assert 0 < (refusal.value.wait or 0) <= throttles.WINDOW_SECONDS
+    assert 0 < redis.ttl(key) <= 2 * throttles.WINDOW_SECONDS
+    assert "Redis" not in caplog.text
 
 
 def test_without_redis_requests_go_on_and_only_the_first_one_tries(settings, caplog):

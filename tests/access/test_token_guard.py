@@ -1,12 +1,16 @@
 """Wrong tokens are counted before a token is looked at, and those in good use pass."""
 
+import contextlib
+
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from ninja.errors import AuthenticationError
 
 from access import attempts, token_guard
 from access.attempt_counts import counts
+from access.attempts import TooManyAttempts
 from tests.access.people import HOME, OFFICE
 from tests.factories import make_token, problem
 
@@ -120,3 +124,47 @@ def test_what_a_process_remembers_is_bounded(monkeypatch):
         with token_guard.guarded(f"Bearer {number}", OFFICE):
             pass
     assert len(token_guard._good) == 3
+
+
+def test_a_good_token_marks_no_other_however_it_is_padded_or_spelled():
+    for good, wrong in (
+        ("a" * 43, f"{'a' * 42}b"),
+        (f"{' ' * 4_200}good", f"{' ' * 4_200}wrong"),
+        (f"{'a' * 4_200}good", f"{'a' * 4_200}wrong"),
+        ("Good", "gOOD"),
+        ("good", "\uff47ood"),
+    ):
+        counts()._shared._redis.flushdb()
+        refused = 0
+        for _ in range(LIMIT + 10):
+            token_guard.forget_all()
+            with contextlib.suppress(TooManyAttempts), token_guard.guarded(f"Bearer {good}", OFFICE):
+                pass
+            try:
+                tried(wrong)
+            except TooManyAttempts:
+                refused += 1
+        assert refused == 10, (good[-9:], wrong[-9:])
+
+
+def tried(token):
+    with contextlib.suppress(AuthenticationError), token_guard.guarded(f"Bearer {token}", OFFICE):
+        raise AuthenticationError
+
+
+def test_blanks_around_a_token_are_no_part_of_it():
+    _, token = make_token()
+    assert call(f"{' ' * 4_000}{token}  ").status_code == 200
+    try_wrong_ones()
+    assert call(token).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/api/articles", "/stats"])
+def test_a_long_header_is_refused_unread_with_the_bound(path):
+    _, token = make_token()
+    with CaptureQueriesContext(connection) as queries:
+        refused = call(f"{' ' * 8_200}{token}", path=path)
+    assert "at most 8,192" in problem(refused, 401)["detail"]
+    assert len(queries) == 0
+    assert 429 in [call("x" * 9_000, path=path).status_code for _ in range(200)]
+    assert call(token, path=path).status_code == 200

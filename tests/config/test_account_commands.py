@@ -1,4 +1,4 @@
-"""The operator ends sessions and resets a second factor, with a reason, and it is written down."""
+"""The operator ends sessions and tokens and resets a second factor, and it is written down."""
 
 import json
 from io import StringIO
@@ -7,11 +7,13 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from access import second_factor
+from access import bootstrap, second_factor
 from access.sessions import Session
 from queueops.models import AuditLog
 from tests.access.conftest import doors  # noqa: F401  a fixture
-from tests.access.people import is_signed_in, make_ada, make_device, sign_in
+from tests.access.people import HOME, OFFICE, is_signed_in, make_ada, make_device, sign_in
+from tests.access.test_tokens import is_refused
+from tests.factories import make_token
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("doors")]
 
@@ -41,9 +43,13 @@ def written(message):
 def test_the_sessions_of_one_person_end(ada):
     make_ada(username="bob")
     adas, bobs = signed_in(), signed_in("bob")
-    assert "Ended 1 sessions of ada" in run("end_sessions", "ada", "--reason", "a lost laptop")
+    assert "Ended 1 session of ada." in run("end_sessions", "ada", "--reason", "a lost laptop")
     assert (is_signed_in(adas), is_signed_in(bobs)) == (False, True)
     assert written("sessions ended") == ("root", "ada", "a lost laptop")
+
+
+def test_a_person_without_a_session_is_said_to_have_none(ada):
+    assert run("end_sessions", "ada", "--reason", "a lost laptop") == "ada has no sessions.\n"
 
 
 def test_the_sessions_of_everybody_end(ada):
@@ -63,6 +69,38 @@ def test_a_second_factor_is_reset(ada):
     assert written("second factor: removed") == ("root", "ada", "the phone is lost")
 
 
+def fail_often(address=OFFICE, times=10):
+    for _ in range(times):
+        sign_in(Client(), password="wrong", address=address)
+    assert sign_in(Client(), address=address).status_code == 429
+
+
+@pytest.mark.parametrize("whose", [["Ada"], ["--address", OFFICE]])
+def test_a_block_ends_before_its_time(ada, whose):
+    fail_often()
+    fail_often(HOME)
+    reply = json.loads(run("end_blocks", *whose, "--reason", "asked by telephone", "--json"))
+    assert reply == {"whose": whose[-1], "dry_run": False, "ended": 3 if whose == ["Ada"] else 2}
+    assert sign_in(Client()).status_code == 302
+    assert sign_in(Client(), address=HOME).status_code == (302 if whose == ["Ada"] else 429)
+    assert written("blocks ended") == ("root", whose[-1], "asked by telephone")
+
+
+def test_the_wait_after_wrong_codes_ends_with_the_blocks(ada):
+    device = make_device(ada)
+    device.throttle_increment()
+    run("end_blocks", "ada", "--reason", "asked by telephone")
+    device.refresh_from_db()
+    assert device.throttling_failure_count == 0
+
+
+def test_blocks_cannot_be_ended_while_redis_is_away(ada, settings):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    with pytest.raises(CommandError, match="Redis does not answer") as refused:
+        run("end_blocks", "ada", "--reason", "x")
+    assert refused.value.returncode == 2
+
+
 def test_a_dry_run_changes_nothing(ada):
     client = signed_in()
     make_device(ada)
@@ -75,10 +113,50 @@ def test_a_dry_run_changes_nothing(ada):
     assert client.cookies["sessionid"].value
 
 
+@pytest.mark.parametrize("form", ["{}", "vp_{}", "vp_{}_…"])
+def test_revoke_token_ends_a_token_by_its_id(form):
+    row, text = make_token()
+    shown = run("revoke_token", form.format(row.prefix), "--reason", "it was in a log")
+    assert "is revoked" in shown
+    assert is_refused(text)
+    assert "was revoked before" in run("revoke_token", row.prefix)
+    entry = AuditLog.objects.get(message="API token revoked")
+    assert (entry.actor, entry.metadata["reason"]) == ("root", "it was in a log")
+
+
+@pytest.mark.parametrize("place", ["argument", "standard input"])
+def test_revoke_token_finds_a_leaked_text(place, monkeypatch, settings):
+    settings.AUTH_TOKEN = "a text of an operator's own, without a prefix"
+    bootstrap.ensure(actor="first start")
+    for text in (make_token()[1], settings.AUTH_TOKEN):
+        monkeypatch.setattr("sys.stdin", StringIO(f"{text}\n"))
+        reply = json.loads(run("revoke_token", text if place == "argument" else "-", "--json"))
+        assert reply.pop("token") not in {"", text}
+        assert reply["is_revoked"] is True
+        assert is_refused(text)
+
+
+def test_revoke_token_asks_unless_yes_is_given():
+    row, text = make_token()
+    with pytest.raises(CommandError, match="add --yes to go on") as refused:
+        call_command("revoke_token", row.prefix, stdout=StringIO())
+    assert refused.value.returncode == 3
+    call_command("revoke_token", row.prefix, "--dry-run", stdout=(out := StringIO()))
+    assert "Nothing was changed" in out.getvalue()
+    assert not is_refused(text)
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (["end_sessions", "ada"], "give a reason"),
+        (["end_blocks", "ada"], "give a reason"),
+        (["end_blocks", "--reason", "x"], "give the name of a person, or --address"),
+        (
+            ["end_blocks", "ada", "--address", OFFICE, "--reason", "x"],
+            "give the name of a person, or --address",
+        ),
+        (["end_blocks", "--address", "office", "--reason", "x"], "'office' is not an address"),
         (["end_sessions", "--reason", "x"], "give the name of a person, or --all"),
         (["end_sessions", "ada", "--all", "--reason", "x"], "give the name of a person, or --all"),
         (["end_sessions", "nobody", "--reason", "x"], "no account named 'nobody'"),

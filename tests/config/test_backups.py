@@ -35,6 +35,14 @@ def test_a_backup_is_readable_by_its_owner_alone_and_says_what_is_in_it(whole, q
     assert set(manifest.read(queue).rows) == set(server.queue_tables())
 
 
+def test_no_backup_takes_the_place_of_one_made_in_the_same_second(source, target, tmp_path):
+    made = [making.make(source, tmp_path, queue_only=True) for _ in range(4)]
+    assert len(set(made)) == 4
+    for path in made:
+        assert manifest.read(path).file == path.name
+    assert not list(tmp_path.glob("*.partial"))
+
+
 def test_what_is_there_is_replaced_and_what_the_backup_does_not_know_goes(whole, target):
     restored(target, whole)
     execute(

@@ -9,7 +9,7 @@ from django.test import override_settings
 from access import lifecycle, token_text
 from access.bootstrap import row
 from config.stack.firststart import FirstImport, Login, Token, ensure_login, ensure_token, login_file
-from config.stack.up import token_in_words
+from config.stack.up import token_in_words, welcome
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +38,19 @@ def test_a_database_with_an_admin_of_its_own_is_left_alone() -> None:
     get_user_model()._default_manager.create_superuser("somebody", password="a long enough password")
     assert ensure_login() is None
     assert not login_file().exists()
+
+
+@pytest.mark.parametrize(
+    ("public", "named"),
+    [("", "http://127.0.0.1:8000"), ("https://articles.example.org", "https://articles.example.org")],
+)
+def test_the_welcome_names_addresses_that_people_can_open(settings, public, named) -> None:
+    settings.PUBLIC_URL, settings.HOST, settings.PORT = public, "127.0.0.1", 8000
+    shown = welcome(None, Token(is_new=False, has_ended=False))
+    assert f"up at {named}" in shown
+    assert f"{named}/admin/ " in shown
+    assert f"{named}/api/docs " in shown
+    assert ("for the proxy at http://127.0.0.1:8000" in shown) == bool(public)
 
 
 @pytest.fixture

@@ -9,10 +9,13 @@ import dramatiq
 import pytest
 import structlog
 from django.test import Client
+from dramatiq.brokers.redis import RedisBroker
+from redis.exceptions import AuthenticationError, OutOfMemoryError, ReadOnlyError, ResponseError
 
 from config import log_bounds
 from config.log_bounds import A_MINUTE, RefusedRequests
 from queueops import doorbell
+from tests.waiting import wait_until
 
 FORGED = "x\n12:00:00 [info     ] all is well\x1b[2K\u202e"
 
@@ -22,7 +25,7 @@ def lines() -> Iterator[list[str]]:
     """What the handler of the root writes while the test runs, line by line, in the form of `config.logs`."""
     (handler,) = [each for each in logging.getLogger().handlers if any(map(_is_ours, each.filters))]
     assert isinstance(handler, logging.StreamHandler)
-    before, handler.filters = list(handler.filters), [RefusedRequests()]
+    before, handler.filters = list(handler.filters), [_new(each) for each in handler.filters]
     stream = handler.setStream(io.StringIO())
     found = _Lines(handler.stream)
     yield found
@@ -32,6 +35,12 @@ def lines() -> Iterator[list[str]]:
 
 def _is_ours(filter: object) -> bool:
     return isinstance(filter, RefusedRequests)
+
+
+def _new(filter: object) -> logging.Filter:
+    """One of the same class, which has counted nothing."""
+    assert isinstance(filter, logging.Filter)
+    return type(filter)()
 
 
 class _Lines(list[str]):
@@ -108,3 +117,67 @@ def test_a_forged_message_for_an_unknown_actor_is_a_wake_up():
     }  # fmt: skip
     message = dramatiq.Message.decode(json.dumps(forged).encode())
     assert message.actor_name == doorbell.EMBED_DUE
+
+
+BROKER_ERRORS = [
+    ResponseError("WRONGTYPE Operation against a key"),
+    OutOfMemoryError("command not allowed"),
+    ReadOnlyError("You can't write"),
+    AuthenticationError("Authentication required."),
+]
+
+
+@pytest.mark.parametrize("error", BROKER_ERRORS, ids=lambda error: type(error).__name__)
+def test_consumers_that_fail_for_long_are_a_few_lines(error, lines, monkeypatch):
+    """Dramatiq's own consumers, whose fetch fails again and again."""
+
+    class Failing(RedisBroker):
+        tries = 0
+
+        def __getattr__(self, name):
+            return self._fail
+
+        def _fail(self, *_):
+            self.tries += 1
+            raise error
+
+    monkeypatch.setattr("dramatiq.worker.CONSUMER_RESTART_DELAY_SECS", 0.05)
+    broker = Failing(middleware=[])
+    worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=10)
+    worker.start()
+    broker.declare_queue("failing")  # and the one for delayed messages
+    wait_until(lambda: broker.tries >= 20, what="ten rounds of two consumers")
+    worker.stop()
+    said = [line for line in lines.now() if "Shutting down" not in line and "shut down" not in line]
+    assert ["Consumer encountered" in line for line in said] == [True, False], said
+    assert "Restarting consumer" in said[1]
+
+
+def test_another_error_of_the_broker_is_a_line_at_once(lines):
+    logger = logging.getLogger("dramatiq.worker.ConsumerThread(embed)")
+    for error in [*BROKER_ERRORS, *BROKER_ERRORS]:
+        try:
+            raise error
+        except type(error):
+            logger.critical("Consumer encountered an unexpected error.", exc_info=True)
+    assert [line.split("error. ")[1].split(":")[0] for line in lines.now()] == [
+        type(error).__name__ for error in BROKER_ERRORS
+    ]
+
+
+def test_rings_that_fail_are_a_line_and_then_their_number(lines, monkeypatch):
+    logger = structlog.get_logger("queueops.doorbell")
+    for _ in range(50):
+        logger.warning("wake-up not sent; the sweep will ring", error="OutOfMemoryError")
+    assert len(lines.now()) == 1
+    monkeypatch.setattr(log_bounds, "_WINDOW_SECONDS", 0.0)
+    logger.warning("wake-up not sent; the sweep will ring", error="OutOfMemoryError")
+    assert "(49 more of this kind were not logged)" in lines.now()[-1]
+
+
+def test_a_message_that_fails_for_another_reason_keeps_its_stack_trace(lines):
+    try:
+        raise ValueError("of ours")
+    except ValueError:
+        logging.getLogger("dramatiq.worker.WorkerThread").exception("Failed to process message x")
+    assert any("Traceback" in line for line in lines.now())

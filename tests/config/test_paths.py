@@ -48,16 +48,17 @@ def test_root_and_the_owner_of_the_data_agree_where_they_are(tmp_path: Path) -> 
         claim_folder(sockets, account)
         os.chown(deep, *account)
         assert paths.socket_dir(deep) == sockets
-        for folder in (tmp_path, *tmp_path.parents[:2]):
-            folder.chmod(0o711)
+        for folder in (tmp_path, *tmp_path.parents):
+            if folder.stat().st_mode & 0o001 == 0:
+                folder.chmod(0o711)
         with acting_as(account):
             assert paths.socket_dir(deep) == sockets
     finally:
         sockets.rmdir()
 
 
-def test_a_folder_with_blanks_and_signs_in_its_name_is_found_by_its_address(tmp_path: Path) -> None:
-    odd = tmp_path / "my data & more?#%20"
+def test_a_folder_with_blanks_and_signs_in_its_name_is_found_by_its_address() -> None:
+    odd = Path("/srv/my data & more?#%20")  # of a test's own folder the path may be too long for a socket
     assert conninfo_to_dict(paths.database_url(odd))["host"] == str(odd / "run")
     assert parse_url(paths.redis_url(odd))["path"] == str(odd / "run" / "valkey.sock")
 

@@ -9,7 +9,8 @@ from django.test import Client
 
 from access.second_factor import PROXY_BACKEND
 from access.sessions import Session
-from config import env
+from config import env, security_log
+from queueops.models import AuditLog
 from tests.access.conftest import doors  # noqa: F401  a fixture
 from tests.access.people import make_ada, make_device, sign_in
 
@@ -104,3 +105,40 @@ def test_the_name_of_a_header_is_checked(monkeypatch, value):
     monkeypatch.setenv("PROXY_USER_HEADER", value)
     with pytest.raises(ImproperlyConfigured, match="PROXY_USER_HEADER"):
         env.header("PROXY_USER_HEADER")
+
+
+def call_without_cookies(path, times=10):
+    return [
+        Client().get(path, headers={"x-forwarded-user": "ada"}, REMOTE_ADDR=PROXY).status_code
+        for _ in range(times)
+    ]
+
+
+def audited():
+    return AuditLog.objects.filter(category="access").count()
+
+
+@pytest.mark.parametrize("is_public", [True, False])
+@pytest.mark.parametrize(
+    "path", ["/health", "/stats", "/api/articles", "/static/x.css", "/.well-known/security.txt"]
+)
+def test_where_no_person_is_needed_the_header_begins_no_session(ada, settings, path, is_public):
+    settings.PUBLIC_SEARCH = is_public
+    call_without_cookies(path)
+    assert (Session.objects.count(), audited()) == (0, 0)
+
+
+@pytest.mark.parametrize("path", ["/", "/search", "/articles/x"])
+def test_the_public_pages_need_a_person_only_while_they_are_closed(ada, settings, path):
+    settings.PUBLIC_SEARCH = True
+    call_without_cookies(path, 1)
+    assert not Session.objects.exists()
+    settings.PUBLIC_SEARCH = False
+    assert call_without_cookies(path, 1) != [302]
+    assert Session.objects.filter(user=ada).exists()
+
+
+def test_repeated_sign_ins_without_cookies_leave_one_row_a_minute(ada, monkeypatch):
+    monkeypatch.setattr(security_log, "_repeats", security_log.Repeats())
+    assert call_without_cookies("/admin/") == [200] * 10
+    assert audited() == 1

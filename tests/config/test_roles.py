@@ -200,6 +200,28 @@ def test_a_handing_over_that_was_cut_off_is_finished_by_the_next_start(server: P
     assert rows(server.url, "SELECT slug FROM articles WHERE slug = 'of-old'") == [("of-old",)]
 
 
+def test_a_database_that_locks_everybody_out_is_open_again_at_the_next_start(server: PostgresServer) -> None:
+    """What its owner may set, and with it a function of a restored archive."""
+    for statement in (
+        "ALTER DATABASE vectorpress SET local_preload_libraries = 'x'",
+        "ALTER DATABASE vectorpress SET statement_timeout = 1",
+        "ALTER DATABASE vectorpress CONNECTION LIMIT 0",
+        "REVOKE CONNECT ON DATABASE vectorpress FROM PUBLIC, vectorpress",
+        "ALTER ROLE vectorpress SET statement_timeout = 1",
+        "ALTER ROLE vectorpress IN DATABASE vectorpress SET search_path = nowhere",
+    ):
+        with psycopg.connect(
+            paths.postgres_url(server.socket_dir, "postgres", paths.SUPERUSER), autocommit=True
+        ) as session:
+            session.execute(statement.encode())
+    with pytest.raises(psycopg.Error):
+        rows(server.url, "SELECT pg_sleep(1)")
+    server.stop()
+    server.start()
+    assert rows(server.url, "SELECT slug FROM articles WHERE slug = 'of-old'") == [("of-old",)]
+    assert rows(server.url, "SELECT * FROM pg_db_role_setting") == []
+
+
 def test_every_command_works_on_the_old_data_as_that_role(
     installation: Installation, server: PostgresServer
 ) -> None:
@@ -218,6 +240,7 @@ def test_every_command_works_on_the_old_data_as_that_role(
     installation.manage("remove_queue", "--yes")
     assert rows(server.url, "SELECT to_regclass('embedding_tasks')") == [(None,)]
     installation.manage("migrate", "-v0")
+    rows(server.url, "CREATE SCHEMA aside")  # other tests look into it, in any order
 
 
 def test_the_scratch_database_of_a_rollback_drill_is_made_by_the_superuser_and_owned_by_the_role(

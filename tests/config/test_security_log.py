@@ -4,11 +4,12 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
 from django.db import connection
+from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from access import attempts
 from config import security_log
-from config.security_log import HourlyBudget
+from config.security_log import HourlyBudget, Repeats
 from queueops import installed
 from queueops.models import AuditLog
 from tests.access.conftest import doors  # noqa: F401  a fixture
@@ -20,7 +21,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("doors")]
 
 @pytest.fixture(autouse=True)
 def a_new_hour(monkeypatch):
-    monkeypatch.setattr(security_log, "_budget", HourlyBudget(security_log.ROWS_PER_HOUR))
+    for budget in ("_budget", "_budget_of_known"):
+        monkeypatch.setattr(security_log, budget, HourlyBudget(security_log.ROWS_PER_HOUR))
+    monkeypatch.setattr(security_log, "_repeats", Repeats())
 
 
 @pytest.fixture
@@ -64,7 +67,7 @@ def test_an_attack_from_many_addresses_writes_a_bounded_number_of_rows(client, m
     for number in range(40):
         sign_in(client, "wrong", name=f"name-{number}", address=f"203.0.113.{number}")
     assert len(rows()) == 6
-    assert rows()[-1][0] == "further failures of this hour are not written: 5 were"
+    assert rows()[-1][0] == "further rows like the last one are not written in this hour: 5 were"
 
 
 def test_no_secret_is_in_a_row_or_in_the_log(client, ada, caplog):
@@ -81,6 +84,7 @@ def test_no_secret_is_in_a_row_or_in_the_log(client, ada, caplog):
     written = str(list(AuditLog.objects.values())) + caplog.text
     assert [message for message, *_ in rows()] == [
         "sign-in failed",
+        "password right, second factor asked",
         "second factor failed",
         "signed in",
         "API token failed",
@@ -147,3 +151,35 @@ def test_an_hour_has_its_budget_and_the_next_one_again(monkeypatch):
     assert [budget.spend() for _ in range(4)] == [2, 1, 0, 0]
     now += 3_600
     assert budget.spend() == 2
+
+
+def test_a_right_password_without_the_code_leaves_a_row_a_minute(ada, monkeypatch):
+    make_device(ada)
+    now = 7_200.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    for _ in range(3):
+        sign_in(Client())
+    sign_in(Client(), address=HOME)
+    message = "password right, second factor asked"
+    assert rows() == [(message, "ada", OFFICE), (message, "ada", HOME)]
+    now += 61
+    sign_in(Client())
+    assert len(rows()) == 3
+
+
+def test_right_passwords_without_the_code_have_a_budget_that_failures_do_not_spend(ada, monkeypatch):
+    make_device(ada)
+    monkeypatch.setattr(security_log, "_budget", HourlyBudget(0))
+    monkeypatch.setattr(security_log, "_budget_of_known", HourlyBudget(2))
+    for number in range(5):
+        sign_in(Client(), address=f"203.0.113.{number}")
+    assert [message for message, *_ in rows()][:2] == ["password right, second factor asked"] * 2
+    assert len(rows()) == 3
+
+
+def test_a_bounded_number_of_events_is_remembered(monkeypatch):
+    monkeypatch.setattr(security_log, "_REPEATS_HELD", 3)
+    repeats = Repeats()
+    assert [repeats.has("event", str(number)) for number in range(9)] == [False] * 9
+    assert len(repeats._until) == 3
+    assert repeats.has("event", "8")

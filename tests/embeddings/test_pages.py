@@ -258,6 +258,14 @@ def test_a_title_that_hides_something_shows_it_on_every_page(client, space):
     assert '<dt dir="auto">a\\u202eb</dt><dd dir="auto">c\\u2066d</dd>' in page
 
 
+def test_a_snippet_that_hides_something_shows_it(client, space):
+    make_article("Bread", "Text that turns\u202e and hides\u200b.")
+    embed_all()
+    page = client.get("/search?q=text").content.decode()
+    assert "turns\\u202e and hides\\u200b." in page
+    assert not set(page) & set("\u202e\u200b")
+
+
 def test_a_text_from_right_to_left_stays_readable(client, space):
     article = make_article("می\u200cخواهم", "# שלום\n\nمقالة \u200fعن\n\n- مادة")
     page = client.get(f"/articles/{article.slug}").content.decode()

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand
 from access.management import options as shared
 from access.models import EXPIRING_DAYS, ApiToken, State
 
-_HEADS = ("PREFIX", "NAME", "SCOPES", "STATE", "ENDS", "LAST USED", "FROM", "MADE BY")
+_HEADS = ("ID", "NAME", "SCOPES", "STATE", "ENDS", "LAST USED", "FROM", "MADE BY")
 
 
 class Command(BaseCommand):
@@ -35,7 +35,7 @@ class Command(BaseCommand):
             self.stdout.write("  ".join(padded).rstrip())
         if ending := [token for token in tokens if token.state == State.EXPIRING]:
             self.stderr.write(
-                f"{len(ending)} will end within {EXPIRING_DAYS} days. Renew with: rotate_token PREFIX"
+                f"{len(ending)} will end within {EXPIRING_DAYS} days. Renew with: rotate_token ID"
             )
 
 

@@ -1,4 +1,4 @@
-"""manage.py rotate_token PREFIX: makes the successor of an API token and prints it, once."""
+"""manage.py rotate_token TOKEN: makes the successor of an API token and prints it, once."""
 
 import json
 from argparse import ArgumentParser
@@ -43,7 +43,7 @@ class Command(BaseCommand):
     def handle(self, *_: Any, **options: Any) -> None:
         overlap = shared.understood(ending.read_overlap, options["overlap"])
         given = options["expires"] and shared.understood(ending.read_expires, options["expires"])
-        old = shared.the_token(options["prefix"])
+        old = shared.the_token(options["token"])
         try:
             new, text = lifecycle.rotate(
                 old,
@@ -53,9 +53,9 @@ class Command(BaseCommand):
                 keep=_keeper(old),
             )
         except lifecycle.TokenEnded as error:
-            raise CommandError(shared.visible(str(error))) from None
+            raise CommandError(shared.visible(str(error)), returncode=shared.REFUSED) from None
         except OSError as error:
-            raise CommandError(f"{error}; nothing was changed") from None
+            raise CommandError(f"{error}; nothing was changed", returncode=shared.REFUSED) from None
         old.refresh_from_db()
         self._tell(old, new, text, as_json=options["json"])
 
@@ -65,15 +65,16 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps({"token": text, "prefix": new.prefix, "old_ends_at": ends}))
         else:
             self.stdout.write(text)
-        self.stderr.write(
-            f"It is not shown again. {shared.visible(str(old))} ends at {shared.moment(old.expires_at, '')}."
-        )
+        last = f"'{shared.visible(old.name)}' ({old.begins_with}) ends at {shared.moment(old.expires_at, '')}"
+        self.stderr.write(f"The new token is not shown again. The old one, {last}.")
         if _is_ours(old) and settings.AUTH_TOKEN_FILE:
             self.stderr.write(
-                f"It was written to {settings.AUTH_TOKEN_FILE}, which is read at the next start."
+                f"{settings.AUTH_TOKEN_FILE} has the new one: restart Vectorpress before the old one ends."
             )
         elif _is_ours(old):
-            self.stderr.write("Set AUTH_TOKEN to it wherever Vectorpress runs, and restart, before then.")
+            self.stderr.write(
+                "Set AUTH_TOKEN to the new one wherever Vectorpress runs, and restart before the old one ends."
+            )
 
 
 def _is_ours(token: ApiToken) -> bool:
@@ -89,7 +90,8 @@ def _keeper(token: ApiToken) -> Callable[[str], None] | None:
     if token.bootstrap_line:
         raise CommandError(
             f"{token} is not the AUTH_TOKEN that this process has, so its successor would not be accepted; run this "
-            "where it is set, or end it with revoke_token"
+            "where it is set, or end it with revoke_token",
+            returncode=shared.REFUSED,
         )
     return None
 

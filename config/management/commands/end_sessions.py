@@ -28,9 +28,16 @@ class Command(AccountCommand):
             rows = rows.of(person_named(options["name"]))
         whose, count = options["name"] or "everybody", rows.signed_in().count()
         fields = {"whose": whose, "dry_run": options["dry_run"], "ended": 0}
-        deed = f"end {count} session{'' if count == 1 else 's'} of {whose}"
+        if not rows.exists():
+            desk.answer(fields, "Nobody has a session." if options["all"] else f"{whose} has no sessions.")
+            return
+        deed = f"end {_sessions(count)} of {whose}"
         if not desk.agree(deed, yes=options["yes"], dry_run=options["dry_run"]):
             desk.answer(fields)
             return
         fields["ended"] = sessions.end(rows, name=desk.actor, reason=reason)
-        desk.answer(fields, f"Ended {fields['ended']} sessions of {whose}. API tokens are not affected.")
+        desk.answer(fields, f"Ended {_sessions(fields['ended'])} of {whose}. API tokens are not affected.")
+
+
+def _sessions(count: int) -> str:
+    return f"{count} session{'' if count == 1 else 's'}"

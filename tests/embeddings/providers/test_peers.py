@@ -16,7 +16,7 @@ from embeddings.providers.endpoint import Endpoint
 from embeddings.providers.errors import ErrorClass, ProviderError
 from embeddings.providers.openai import LOCAL_LIMITS, OpenAIProvider
 from tests.embeddings.embedder import other_account
-from tests.providers import ProviderProcess
+from tests.providers import ProviderProcess, local_embedder
 
 TEXT = "the merger is on friday"
 SQUAT = """
@@ -85,7 +85,7 @@ def test_a_socket_whose_queue_is_full_is_left_at_the_deadline(folder: Path):
 def squatted(folder: Path) -> Iterator[tuple[Endpoint, Callable[[], str]]]:
     """An endpoint whose socket another account made, and what that account has heard once we have connected."""
     taken = folder / "taken"
-    taken.mkdir(exist_ok=True)
+    taken.mkdir()
     folder.chmod(0o711)
     taken.chmod(0o777)
     path = taken / "embedder.sock"
@@ -96,6 +96,7 @@ def squatted(folder: Path) -> Iterator[tuple[Endpoint, Callable[[], str]]]:
     squatter.kill()
     squatter.communicate()
     path.unlink()
+    taken.rmdir()  # a test may have given it away
     folder.chmod(0o700)
 
 
@@ -161,8 +162,10 @@ class Squatter:
 
     def close(self) -> None:
         """Waits until its client has left."""
-        assert self.is_left.wait(10)
-        self._listening.close()
+        try:
+            assert self.is_left.wait(10)
+        finally:
+            self._listening.close()
 
 
 SECRET_OF_OURS = "ours-" + "o" * 40
@@ -216,17 +219,14 @@ def test_a_program_that_passes_the_question_on_to_the_real_embedder_gets_nothing
     assert proof.token(on_port.endpoint.secret).encode() not in squatter.heard
 
 
-def test_each_new_connection_is_proven_again(on_port: ProviderProcess):
+def test_each_new_connection_is_proven_again():
     """A squatter that comes after a crash meets clients that have talked to the real one before."""
-    with_proof = local(on_port.endpoint)
-    with_proof.embed([TEXT], 30)
-    port = httpx.URL(on_port.url).port
-    on_port.process.kill()
-    on_port.process.wait(10)
+    with local_embedder(secret=SECRET_OF_OURS) as crashed:
+        local(crashed.endpoint).embed([TEXT], 30)
     squatter = Squatter(lambda asked: b"")
-    assert squatter.address != f"127.0.0.1:{port}"
-    moved = Endpoint(f"http://{squatter.address}/v1", secret=on_port.endpoint.secret)
-    assert transport.client(moved) is transport.client(on_port.endpoint)
+    assert squatter.address != f"127.0.0.1:{httpx.URL(crashed.url).port}"
+    moved = Endpoint(f"http://{squatter.address}/v1", secret=SECRET_OF_OURS)
+    assert transport.client(moved) is transport.client(crashed.endpoint)
     refused(moved, deadline=1.0)
     squatter.close()
     assert TEXT.encode() not in squatter.heard

@@ -1,0 +1,21 @@
+"""Reads a count within a Lua script of Redis (https://valkey.io/topics/eval-intro/), whatever somebody has put there.
+
+Whoever can write to Redis can delete a count; a value that is not one, or a key that never ends, must not do more.
+"""
+
+# count_of(key): the whole number that the key holds, of nine digits at most; anything else is removed, and is 0.
+# end_within(key, most): lets a key that exists end within `most` ms; one that ends sooner keeps its end.
+HELPERS = """
+local function count_of(key)
+  local value = redis.pcall('GETRANGE', key, 0, 9)
+  if type(value) == 'string' and #value <= 9 and (value == '0' or string.match(value, '^[1-9]%d*$')) then
+    return tonumber(value)
+  end
+  redis.call('UNLINK', key)
+  return 0
+end
+local function end_within(key, most)
+  local left = redis.call('PTTL', key)
+  if left == -1 or left > most then redis.call('PEXPIRE', key, most) end
+end
+"""

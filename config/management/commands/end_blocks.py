@@ -1,0 +1,60 @@
+"""`manage.py end_blocks NAME --reason …`: lets a name, or with --address an address, sign in again at once."""
+
+from argparse import ArgumentParser
+from ipaddress import ip_address
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from access import unblocking
+from config.account_command import AccountCommand
+from queueops.desk.exits import Exit, Refused
+from queueops.desk.frame import Desk
+
+
+class Command(AccountCommand):
+    name = "end_blocks"
+    keys = ("whose", "dry_run", "ended")
+    help = (
+        "Removes the failed attempts to sign in that were counted for a name or an address, and the blocks with them. "
+        "Exits with 0, with 2 where Redis does not answer, or with 3 when it was refused."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", nargs="?", default="", help="the name that is blocked")
+        parser.add_argument("--address", default="", help="the address that is blocked, for every name")
+        super().add_arguments(parser)
+
+    def run(self, desk: Desk, reason: str, options: dict[str, Any]) -> None:
+        name, address = options["name"], options["address"]
+        if bool(name) == bool(address):
+            raise Refused("give the name of a person, or --address. Nothing was changed")
+        try:
+            keys = unblocking.of_name(name) if name else unblocking.of_address(_checked(address))
+            self._end(desk, keys, reason, options)
+        except (RedisError, OSError) as error:
+            raise Refused(
+                f"Redis does not answer ({type(error).__name__}), so each process counts for itself until it restarts. "
+                "Nothing was changed",
+                Exit.TROUBLE,
+            ) from error
+
+    def _end(self, desk: Desk, keys: list[str], reason: str, options: dict[str, Any]) -> None:
+        whose = options["name"] or options["address"]
+        fields = {"whose": whose, "dry_run": options["dry_run"], "ended": 0}
+        deed = f"forget {len(keys)} count{'' if len(keys) == 1 else 's'} of failed attempts of {whose}"
+        if not desk.agree(deed, yes=options["yes"], dry_run=options["dry_run"]):
+            desk.answer(fields)
+            return
+        fields["ended"] = unblocking.end(keys, actor=desk.actor, whose=whose, reason=reason)
+        desk.answer(fields, f"{whose} is not blocked any more.")
+
+
+def _checked(address: str) -> str:
+    """Raises Refused for what is not an address."""
+    try:
+        return str(ip_address(address))
+    except ValueError:
+        raise Refused(
+            f"{address[:60]!r} is not an address; 203.0.113.9 is one. Nothing was changed"
+        ) from None

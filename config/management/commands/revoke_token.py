@@ -1,0 +1,36 @@
+"""`manage.py revoke_token TOKEN`: ends an API token for good."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from access import lifecycle
+from access.management import options as shared
+from access.recent import SECONDS
+from config.account_command import AccountCommand
+from queueops.desk.frame import Desk
+
+
+class Command(AccountCommand):
+    name = "revoke_token"
+    keys = ("token", "name", "dry_run", "is_revoked")
+    needs_reason = False
+    help = (
+        f"Ends an API token: every process refuses it within {SECONDS:g} s. A revoked token cannot be brought back. "
+        "Exits with 0, or with 3 when it was refused."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        shared.add_token(parser)
+        super().add_arguments(parser)
+
+    def run(self, desk: Desk, reason: str, options: dict[str, Any]) -> None:
+        token = shared.the_token(options["token"])
+        fields = {"token": token.prefix, "name": token.name, "dry_run": options["dry_run"]}
+        if token.revoked_at:
+            desk.answer(fields | {"is_revoked": True}, f"{token} was revoked before; nothing was changed.")
+            return
+        if not desk.agree(f"revoke {token} for good", yes=options["yes"], dry_run=options["dry_run"]):
+            desk.answer(fields | {"is_revoked": False})
+            return
+        lifecycle.revoke(token, actor=desk.actor, reason=reason)
+        desk.answer(fields | {"is_revoked": True}, f"{token} is revoked.")
