@@ -16,6 +16,13 @@ _SHARED: list[Any] = [
     structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=True),
 ]
 
+_QUIET = {
+    "psycopg.pool": "ERROR",  # it logs every try of a connection
+    "httpx": "WARNING",
+    "httpcore": "WARNING",
+    "django.request": "ERROR",
+}
+
 
 def configure(level: str) -> None:
     """Sends structlog's and the standard library's records to stderr in one shape."""
@@ -23,20 +30,7 @@ def configure(level: str) -> None:
         {
             "version": 1,
             "disable_existing_loggers": False,
-            "formatters": {
-                "line": {
-                    "()": structlog.stdlib.ProcessorFormatter,
-                    "processors": [
-                        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                        log_bounds.unforgeable,
-                        # plain: the rich form prints local variables, tokens and texts among them
-                        structlog.dev.ConsoleRenderer(
-                            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-                        ),
-                    ],
-                    "foreign_pre_chain": _SHARED,
-                }
-            },
+            "formatters": {"line": _line()},
             "filters": {
                 "refused_requests": {"()": log_bounds.RefusedRequests},
                 "broker_failures": {"()": log_bounds.BrokerFailures},
@@ -49,12 +43,7 @@ def configure(level: str) -> None:
                 }
             },
             "root": {"handlers": ["stderr"], "level": level},
-            "loggers": {
-                "psycopg.pool": {"level": "ERROR"},  # it would tell of every try of a connection
-                "httpx": {"level": "WARNING"},
-                "httpcore": {"level": "WARNING"},
-                "django.request": {"level": "ERROR"},
-            },
+            "loggers": {name: {"level": least} for name, least in _QUIET.items()},
         }
     )
     structlog.configure(
@@ -68,3 +57,19 @@ def configure(level: str) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
+
+
+def _line() -> dict[str, Any]:
+    """The formatter of both kinds of records."""
+    return {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "processors": [
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            log_bounds.unforgeable,
+            # plain: the rich form prints local variables, tokens and texts among them
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
+        ],
+        "foreign_pre_chain": _SHARED,
+    }
