@@ -155,10 +155,13 @@ def origin(name: str) -> str:
     return _noted(name, value)
 
 
+_HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,63})?")
+
+
 def header(name: str) -> str:
     """The name of an HTTP header, empty where it is not set."""
     value = _raw(name)
-    if not re.fullmatch(r"([A-Za-z][A-Za-z0-9-]{0,63})?", value):
+    if not _HEADER.fullmatch(value):
         raise refuse(name, value, "the name of a header in letters, digits and -, such as X-Forwarded-User")
     return _noted(name, value)
 

@@ -72,7 +72,7 @@ REFUSED = {
     "a huge number": (
         {"title": "a", "metadata": {"a": 2**64}},
         "metadata",
-        "metadata holds a whole number of more",
+        "metadata holds a number of more than 64 bits",
     ),
     "NUL in metadata": ({"title": "a", "metadata": {"a": "\0"}}, "metadata", "metadata holds the character"),
     "a slug with a blank": ({"title": "a", "slug": "A b"}, "slug", "slug 'A b' must be lower-case letters"),
