@@ -102,7 +102,9 @@ def assert_ends_with_its_starter(script: str) -> None:
         [sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=ROOT, text=True
     ) as starter:
         assert starter.stdout
-        witness = int(starter.stdout.readline())
-        assert lives(witness)
-        starter.kill()
+        try:
+            witness = int(starter.stdout.readline())
+            wait_until(lambda: lives(witness), what="what it started")  # in the moment of an exec it has no name
+        finally:
+            starter.kill()  # else leaving this block would wait for it without end
     wait_until(lambda: not lives(witness), what="the end of what it started")
