@@ -14,6 +14,7 @@ from config.stack import leftovers, roles
 from config.stack.firststart import FirstImport
 from config.stack.leftovers import end_leftover, kept_text
 from config.stack.processes import StackError
+from tests.waiting import wait_until
 
 KINDS = ("FIFO", "endless", "link", "folder", "large")
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root starts processes of others")
@@ -73,6 +74,7 @@ def test_a_process_of_another_user_is_left_alone(tmp_path: Path) -> None:
     with subprocess.Popen(
         ["/bin/sh", "-c", "read line", str(tmp_path)], user=someone.pw_uid, stdin=subprocess.PIPE
     ) as stranger:
+        wait_until(lambda: "/sh " in leftovers.command_line(stranger.pid), what="its command line")
         (tmp_path / "pid").write_text(f"{stranger.pid}\n")
         end_leftover(tmp_path / "pid", "sh", str(tmp_path), signal.SIGKILL)
         assert stranger.poll() is None
@@ -81,6 +83,7 @@ def test_a_process_of_another_user_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_server_left_behind_is_ended(tmp_path: Path) -> None:
     with subprocess.Popen(["/bin/sh", "-c", "read line", str(tmp_path)], stdin=subprocess.PIPE) as server:
+        wait_until(lambda: "/sh " in leftovers.command_line(server.pid), what="its command line")
         (tmp_path / "pid").write_text(f"{server.pid}\n")
         assert leftovers.user_of(server.pid) == os.geteuid()
         end_leftover(tmp_path / "pid", "sh", str(tmp_path), signal.SIGKILL)

@@ -104,7 +104,9 @@ def assert_ends_with_its_starter(script: str) -> None:
         assert starter.stdout
         try:
             witness = int(starter.stdout.readline())
-            wait_until(lambda: lives(witness), what="what it started")  # in the moment of an exec it has no name
+            wait_until(
+                lambda: lives(witness), what="what it started"
+            )  # in the moment of an exec it has no name
         finally:
             starter.kill()  # else leaving this block would wait for it without end
     wait_until(lambda: not lives(witness), what="the end of what it started")
