@@ -53,7 +53,7 @@ class _Windows:
 
 class RefusedRequests(logging.Filter):
     """Lets through a line for each request that was refused for what it holds, A_MINUTE of each kind in each process,
-    without the stack trace: it shows Django's code, and a wrong Host header is no news."""
+    without the stack trace: it shows Django's code, and a wrong Host header needs none."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Lists of the admin that take any filter from the address: what the database refuses is no page of status 500."""
+"""Lists of the admin that take any filter from the address: what the database refuses is not a page of status 500."""
 
 from typing import Any
 

@@ -141,7 +141,7 @@ def regular(descriptor: int) -> BinaryIO:
 
 
 def read_small(path: Path, most_bytes: int, *, follow_links: bool = True) -> bytes:
-    """The whole of one named file. Links are followed unless told otherwise, as secrets are mounted. Raises OSError,
+    """The whole of one named file. Links are followed by default, as secrets are mounted. Raises OSError,
     also for what is not a regular file or is longer than `most_bytes`."""
     with regular(os.open(path, _FILE if follow_links else _FILE | os.O_NOFOLLOW)) as file:
         data = file.read(most_bytes + 1)

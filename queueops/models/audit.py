@@ -61,7 +61,7 @@ class AuditLog(models.Model):
     def write_event(
         cls, message: str, *, category: str, level: Level, actor: str, details: dict[str, Any]
     ) -> None:
-        """One row about something that is no operation on tasks, such as a sign-in."""
+        """One row about something that is not an operation on tasks, such as a sign-in."""
         cls.objects.create(message=message, category=category, level=level, actor=actor, metadata=details)
 
     @classmethod

@@ -50,8 +50,8 @@ class Command(BaseCommand):
         )
         if options["json"]:
             ends = row.expires_at and row.expires_at.isoformat()
-            told = {"name": name, "token": text, "scopes": row.scopes, "allow_from": row.allow_from}
-            self.stdout.write(json.dumps(told | {"expires_at": ends}))
+            shown_fields = {"name": name, "token": text, "scopes": row.scopes, "allow_from": row.allow_from}
+            self.stdout.write(json.dumps(shown_fields | {"expires_at": ends}))
             return
         places = f" from {', '.join(row.allow_from)}" if row.allow_from else ""
         ends = f"until {shared.moment(row.expires_at, 'it is revoked')}"

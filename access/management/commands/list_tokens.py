@@ -42,8 +42,8 @@ class Command(BaseCommand):
 def _as_dict(token: Any) -> dict[str, Any]:
     times = ("created_at", "expires_at", "last_used_at", "revoked_at")
     texts = ("prefix", "name", "scopes", "state", "allow_from", "created_by")
-    told = {name: getattr(token, name) for name in texts}
-    return told | {name: (when := getattr(token, name)) and when.isoformat() for name in times}
+    shown_fields = {name: getattr(token, name) for name in texts}
+    return shown_fields | {name: (when := getattr(token, name)) and when.isoformat() for name in times}
 
 
 def _cells(token: Any) -> tuple[str, ...]:
