@@ -191,18 +191,20 @@ MIDDLEWARE = [
     "config.request_ids.middleware",
     "config.problems.middleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.pages.begin",  # calls of the API go past what follows
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.csp.admin_policy",
     "config.querystrings.without_nul",
-    "config.pages.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "config.pages.CsrfViewMiddleware",
-    "config.pages.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
     "config.pages.ProxyUserMiddleware",
     "django_otp.middleware.OTPMiddleware",
-    "config.pages.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "config.pages.end",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"

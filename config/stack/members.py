@@ -98,7 +98,12 @@ def web(
         [
             *[sys.executable, "-m", "granian", application, "--interface=asginl", "--http=1", "--no-ws"],
             *[f"--host={settings.HOST}", f"--port={port}", f"--working-dir={settings.BASE_DIR}"],
-            *[f"--workers={settings.WEB_PROCESSES}", "--loop=uvloop", "--task-impl=asyncio"],
+            *[
+                f"--workers={settings.WEB_PROCESSES}",
+                "--loop=uvloop",
+                "--task-impl=asyncio",
+                "--runtime-mode=st",
+            ],
             *[
                 f"--http1-header-read-timeout={header_seconds * 1000:.0f}",
                 f"--http1-buffer-size={HEADER_BYTES}",

@@ -16,6 +16,19 @@ def test_a_call_of_the_api_carries_no_session_and_no_user():
     assert not hasattr(request, "user")
 
 
+def test_an_answer_of_the_api_has_the_headers_that_protect_every_answer():
+    answer = Client().get("/api/articles")
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["X-Frame-Options"] == "DENY"
+    assert "default-src 'self'" in answer["Content-Security-Policy"]
+    assert answer["Content-Length"] == str(len(answer.content))
+
+
+def test_a_call_of_the_api_to_an_unknown_host_is_refused(settings):
+    settings.ALLOWED_HOSTS = ["news.example"]
+    assert Client().get("/api/articles", headers={"Host": "elsewhere.example"}).status_code == 400
+
+
 def test_a_login_is_of_no_use_to_the_api(admin_client):
     assert admin_client.get("/api/articles").status_code == 401
 
