@@ -1,60 +1,101 @@
-"""Takes a text apart for a page: headings, lists, code and paragraphs. Pure; the template writes the tags, so that
+"""Reads a Markdown text (CommonMark and tables) into blocks for a page. Pure; the template writes the tags, so that
 nothing in a text can become markup."""
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-# A page takes apart as many lines and marks of code; what follows them is shown as it was written.
-MOST_LINES = MOST_MARKS = 5_000
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+# A page reads this many lines and special characters as Markdown; what follows them is shown as it was written.
+MOST_LINES = 5_000
+MOST_MARKS = 20_000
 _DEEPEST_HEADING = 6
-_ITEM = re.compile(r"\s{0,3}[-*+]\s+(.*)")
-_FENCE = re.compile(r"\s{0,3}(```|~~~)")
-_INDENT = "    "
-_CODE = re.compile(r"`([^`\n]+)`")
+_DEEPEST_NESTING = 40
+_SCHEMES = frozenset({"http", "https", "mailto"})
+_SPECIAL = re.compile(r"[^\w\s,.;'\"()/]")  # what the parser stops at in the midst of a line, and some more
+_PATH = re.compile(r"[/?#]")
 _BULLET = re.compile(r"\n\s{0,3}[-*+]\s+")
 _MARKS = re.compile(r"^[ \t]*(?:#{1,6}|[-*+])(?:[ \t]+|$)|`+", re.MULTILINE)
+
+type Kind = Literal[
+    "heading",
+    "paragraph",
+    "text",
+    "code",
+    "bullets",
+    "numbers",
+    "item",
+    "quote",
+    "table",
+    "row",
+    "head",
+    "cell",
+    "rule",
+]
+
+
+_WITH_TEXT: dict[str, Kind] = {
+    "heading_open": "heading",
+    "paragraph_open": "paragraph",
+    "th_open": "head",
+    "td_open": "cell",
+}
+_AROUND_OTHERS: dict[str, Kind] = {
+    "bullet_list_open": "bullets",
+    "ordered_list_open": "numbers",
+    "list_item_open": "item",
+    "blockquote_open": "quote",
+    "table_open": "table",
+    "tr_open": "row",
+}
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of a line; code is set in another face."""
+    """A stretch of a line that is set in one way; a link where `href` is not empty."""
 
     text: str
-    is_code: bool
+    is_code: bool = False
+    is_strong: bool = False
+    is_emphasized: bool = False
+    href: str = ""
 
 
 @dataclass(frozen=True)
 class Block:
-    """`lines` are the items of a list, and else one text."""
+    """`pieces` are the text of a heading, a paragraph or a cell, `blocks` what a list, an item, a quote, a table or a
+    row holds. `number` is the level of a heading, and where a numbered list starts."""
 
-    kind: Literal["heading", "list", "code", "paragraph"]
-    lines: tuple[str, ...]
+    kind: Kind
+    pieces: tuple[Piece, ...] = ()
+    blocks: tuple["Block", ...] = ()
+    number: int = 0
 
     @property
     def text(self) -> str:
-        return "\n".join(self.lines)
+        return "".join(piece.text for piece in self.pieces)
 
-    @property
-    def pieces(self) -> list[list[Piece]]:
-        """The pieces of each line."""
-        return [pieces(line) for line in self.lines]
+
+def is_safe_link(href: str) -> bool:
+    """Whether a page may link there: to an address without a scheme, or with one that opens a page or a letter."""
+    before, colon, _ = href.partition(":")
+    return not colon or bool(_PATH.search(before)) or before.lower() in _SCHEMES
 
 
 def blocks(content: str) -> list[Block]:
-    """The blocks of a text in that part of Markdown which people use without thinking; the rest stays as written.
+    """The blocks of a text. HTML in it stays text, and so does a link that is not safe.
 
-    Of a text with more than MOST_LINES lines or MOST_MARKS marks of code, the end is one block of code."""
-    found: list[Block] = []
-    lines, rest = _taken_apart(content.expandtabs(4).splitlines())
-    at = 0
-    while at < len(lines):
-        if not lines[at].strip():
-            at += 1
-            continue
-        block, at = _next(lines, at)
-        found.append(block)
-    return [*found, Block("code", tuple(rest))] if rest else found
+    Of a text with more than MOST_LINES lines or MOST_MARKS special characters, the end is one block of code; one with
+    lists or quotes in each other so deep that the parser would leave text out is so as a whole."""
+    lines, rest = _within_bounds(content.splitlines())
+    tokens = _PARSER.parse("\n".join(lines))
+    if any(token.level >= _DEEPEST_NESTING - 1 for token in tokens):
+        return [_code(content)]
+    found = list(_blocks(iter(tokens)))
+    return [*found, _code("\n".join(rest))] if rest else found
 
 
 def heading_of(line: str) -> tuple[int, str] | None:
@@ -67,70 +108,73 @@ def heading_of(line: str) -> tuple[int, str] | None:
     return (level, words) if words else None
 
 
-def pieces(line: str) -> list[Piece]:
-    """A line cut where `code` begins and ends."""
-    parts = enumerate(_CODE.split(line))  # every second part is what the group caught
-    return [Piece(text, bool(number % 2)) for number, text in parts if text]
-
-
 def plain(excerpt: str) -> str:
     """An excerpt on one line without the marks of headings, lists and code."""
     return " ".join(_MARKS.sub("", _BULLET.sub(" · ", excerpt)).split())
 
 
-def _taken_apart(lines: list[str]) -> tuple[list[str], list[str]]:
-    """The lines within the bounds, and the others."""
+def _within_bounds(lines: list[str]) -> tuple[list[str], list[str]]:
+    """The lines that are read as Markdown, and the others."""
     marks = 0
     for at, line in enumerate(lines[:MOST_LINES]):
-        marks += line.count("`")
+        marks += len(_SPECIAL.findall(line))
         if marks > MOST_MARKS:
             return lines[:at], lines[at:]
     return lines[:MOST_LINES], lines[MOST_LINES:]
 
 
-def _next(lines: list[str], at: int) -> tuple[Block, int]:
-    line = lines[at]
-    if heading := heading_of(line):
-        return Block("heading", heading[1:]), at + 1
-    if fence := _FENCE.match(line):
-        return _fenced(lines, at + 1, fence[1])
-    if _ITEM.match(line):
-        return _items(lines, at)
-    if line.startswith(_INDENT):
-        return _indented(lines, at)
-    end = at + 1
-    while end < len(lines) and lines[end].strip() and not _starts_block(lines[end]):
-        end += 1
-    return Block("paragraph", tuple(text.strip() for text in lines[at:end])), end
+class _Parser(MarkdownIt):
+    def validateLink(self, url: str) -> bool:
+        return is_safe_link(url)
 
 
-def _starts_block(line: str) -> bool:
-    return bool(heading_of(line) or _FENCE.match(line) or _ITEM.match(line))
+_PARSER = _Parser("commonmark", {"html": False, "maxNesting": _DEEPEST_NESTING}).enable("table")
 
 
-def _fenced(lines: list[str], at: int, fence: str) -> tuple[Block, int]:
-    end = at
-    while end < len(lines) and not lines[end].strip().startswith(fence):
-        end += 1
-    return Block("code", tuple(lines[at:end])), end + 1
+def _blocks(tokens: Iterator[Token]) -> Iterator[Block]:
+    """The blocks up to the token that closes the one around them."""
+    for token in tokens:
+        if token.nesting < 0:
+            return
+        if token.type in _WITH_TEXT:
+            yield _with_text(token, tokens)
+        elif token.type in _AROUND_OTHERS:
+            kind = _AROUND_OTHERS[token.type]
+            number = int(token.attrs.get("start", 1)) if kind == "numbers" else 0
+            yield Block(kind, blocks=tuple(_blocks(tokens)), number=number)
+        elif token.type in ("thead_open", "tbody_open"):
+            yield from _blocks(tokens)
+        elif token.type in ("fence", "code_block"):
+            yield _code(token.content.removesuffix("\n"))
+        elif token.type == "hr":
+            yield Block("rule")
 
 
-def _indented(lines: list[str], at: int) -> tuple[Block, int]:
-    end = at
-    while end < len(lines) and (lines[end].startswith(_INDENT) or not lines[end].strip()):
-        end += 1
-    code = "\n".join(line[len(_INDENT) :] for line in lines[at:end]).rstrip()
-    return Block("code", tuple(code.splitlines())), end
+def _with_text(opening: Token, tokens: Iterator[Token]) -> Block:
+    inline = next(tokens)
+    next(tokens)  # what closes it
+    kind: Kind = "text" if opening.hidden else _WITH_TEXT[opening.type]  # hidden: the items of a tight list
+    number = int(opening.tag[1:]) if kind == "heading" else 0
+    return Block(kind, tuple(_pieces(inline.children or ())), number=number)
 
 
-def _items(lines: list[str], at: int) -> tuple[Block, int]:
-    items: list[list[str]] = []
-    while at < len(lines) and lines[at].strip():
-        if item := _ITEM.match(lines[at]):
-            items.append([item[1].strip()])
-        elif heading_of(lines[at]) or _FENCE.match(lines[at]):
-            break
+def _pieces(tokens: Sequence[Token]) -> Iterator[Piece]:
+    strong = emphasized = 0
+    href = ""
+    for token in tokens:
+        if token.type.startswith("strong_"):
+            strong += token.nesting
+        elif token.type.startswith("em_"):
+            emphasized += token.nesting
+        elif token.type.startswith("link_"):
+            href = str(token.attrGet("href") or "")
+        elif token.type == "image":
+            yield Piece(token.content, href=href or str(token.attrGet("src") or ""))
         else:
-            items[-1].append(lines[at].strip())
-        at += 1
-    return Block("list", tuple(map(" ".join, items))), at
+            text = "\n" if token.type in ("softbreak", "hardbreak") else token.content
+            if text:
+                yield Piece(text, token.type == "code_inline", strong > 0, emphasized > 0, href)
+
+
+def _code(text: str) -> Block:
+    return Block("code", (Piece(text),))

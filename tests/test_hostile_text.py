@@ -26,7 +26,7 @@ import embeddings
 import lib
 import queueops
 from articles import etags, slugs
-from articles.blocks import blocks, heading_of, pieces, plain
+from articles.blocks import blocks, heading_of, plain
 from articles.importing import csv_source, jsonl_source, markdown_source, pydoc_text
 from articles.importing.entries import SourceUnreadable
 from config import jsonio, log_bounds
@@ -63,6 +63,16 @@ HOSTILE = {
     "sentences without blanks": ".\"" * (MANY // 2) + "x",
     "a sentence full of quotes": "." + '"' * MANY + "x",
     "brackets": "a(" * (MANY // 2),
+    "images": "![" * (MANY // 2),
+    "links": "[a](b) " * (MANY // 7),
+    "links in links": "[" * (MANY // 2) + "](b)" * (MANY // 8),
+    "links that are defined": "[a]: /b\n" + "[a] " * (MANY // 4),
+    "emphasis": "*a_ " * (MANY // 4),
+    "runs of backticks": "".join("`" * length + " " for length in range(440)),
+    "quotes": "> a\n" * (MANY // 4),
+    "a long table": "|a|b|\n|-|-|\n" + "|c|d|\n" * (MANY // 6),
+    "a wide table": "|" + "a|" * (MANY // 4) + "\n|" + "-|" * (MANY // 4) + "\n",
+    "lists in lists": "".join(" " * depth + "- a\n" for depth in range(440)),
     "closed brackets": "a(" + ") -" * (MANY // 3),
     "roles": ":a" * (MANY // 2),
     "roles with marks": ":a:`b <" * (MANY // 7),
@@ -114,7 +124,7 @@ PATTERNS = compiled()
 
 
 def test_the_patterns_are_found():
-    assert {"articles.blocks._CODE:0", "config.jsonio._LONG_NUMBER:0"} <= PATTERNS.keys()
+    assert {"articles.blocks._MARKS:0", "config.jsonio._LONG_NUMBER:0"} <= PATTERNS.keys()
 
 
 @pytest.mark.parametrize("place", PATTERNS)
@@ -162,9 +172,8 @@ def chunk(count: tokens.TokenCounter) -> Callable[[str], object]:
 
 
 PARSERS: dict[str, Callable[[str], object]] = {
-    "blocks": lambda text: [block.pieces for block in blocks(text)],
+    "blocks": blocks,
     "heading_of": heading_of,
-    "pieces": pieces,
     "plain": plain,
     "markdown heading": markdown_source.heading,
     "markdown": quietly(markdown_source.FrontMatterError)(markdown_source.parse),
