@@ -79,13 +79,13 @@ class _Bench:
 
     def measure(self, metadata: dict[str, Any] | None, truth: list[set[int]]) -> dict[str, Any]:
         """Latency of each way, and what the API adds to the statement."""
-        path = self.semantic.nearest(self.space, self.query_wires[0], K, metadata).path
-        raw = latencies(list(self._raw(path, metadata)))
+        plan = self.semantic.plan_for(self.space, metadata)
+        raw = latencies(list(self._raw(plan, metadata)))
         self._in_process(metadata, truth[:_WARM_UP])
         inside, recall = self._in_process(metadata, truth)
         api = latencies(self._over_http(metadata))
         return {
-            "path": path,
+            "path": str(plan),
             "recall_at_10": round(recall, 4),
             "statement": raw,
             "in_process": latencies(inside),
@@ -103,9 +103,9 @@ class _Bench:
             with transaction.atomic():
                 vectors.replace(self.space.pk, ids, _chunks(known[part], wires[part]))
 
-    def _raw(self, path: str, metadata: dict[str, Any] | None) -> Iterator[float]:
+    def _raw(self, plan: Any, metadata: dict[str, Any] | None) -> Iterator[float]:
         """Seconds of our own statement through the driver alone."""
-        statement = self.semantic.sql(self.space, path).encode()
+        statement = self.semantic.sql(self.space, plan).encode()
         chunks = K * self.semantic.CHUNKS_PER_HIT
         self.stack.database.execute(f"SET hnsw.ef_search = {self.semantic.EF_SEARCH}".encode())
         for number, query in enumerate([*self.data.queries[:_WARM_UP], *self.data.queries], start=1):

@@ -1,6 +1,7 @@
 """Nearest chunks of one space, best one per article: exactly, or through the space's approximate index."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
@@ -64,26 +65,40 @@ ORDER BY best.distance LIMIT %(k)s
 """
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How the database is asked: every vector is compared, or the approximate index is read; and whether a filter of
+    metadata holds. An exact plan with a filter starts from the articles that the filter keeps."""
+
+    exact: bool
+    filtered: bool = False
+
+    def __str__(self) -> str:
+        """As replies name it, for people."""
+        name = "exact" if self.exact else "approximate"
+        return f"{name}, filtered" if self.filtered else name
+
+
 def nearest(space: Space, vector: WireVector, k: int, metadata: dict[str, Any] | None) -> Found:
     """The k articles nearest to a vector, by cosine; `metadata` keeps only articles that contain it.
 
     Where several chunks of few articles crowd the nearest places, it looks further until k articles are found or
     there are no more.
     """
-    path = _path(space, metadata)
+    plan = plan_for(space, metadata)
     chunks = k * CHUNKS_PER_HIT
-    hits, seen = _ask(space, vector, k, metadata, path, chunks)
+    hits, seen = _ask(space, vector, k, metadata, plan, chunks)
     while len(hits) < k and seen >= chunks:
         chunks *= _WIDER
-        hits, seen = _ask(space, vector, k, metadata, path, chunks)
-    return Found(hits, path)
+        hits, seen = _ask(space, vector, k, metadata, plan, chunks)
+    return Found(hits, str(plan))
 
 
-def _path(space: Space, metadata: dict[str, Any] | None) -> str:
+def plan_for(space: Space, metadata: dict[str, Any] | None) -> Plan:
+    """Exact where the filter keeps few articles, or the space has no approximate index that can be used."""
     if metadata and _kept_by(metadata) <= EXACT_FILTER_MOST:
-        return "exact, filtered"
-    way = "approximate" if annindex.is_usable(space) else "exact"
-    return f"{way}, filtered" if metadata else way
+        return Plan(exact=True, filtered=True)
+    return Plan(exact=not annindex.is_usable(space), filtered=bool(metadata))
 
 
 def _kept_by(metadata: dict[str, Any]) -> int:
@@ -96,7 +111,7 @@ def _kept_by(metadata: dict[str, Any]) -> int:
 
 
 def _ask(
-    space: Space, vector: WireVector, k: int, metadata: dict[str, Any] | None, path: str, chunks: int
+    space: Space, vector: WireVector, k: int, metadata: dict[str, Any] | None, plan: Plan, chunks: int
 ) -> tuple[list[Hit], int]:
     """(hits, chunks seen); fewer chunks than asked for means that there are no more."""
     arguments: dict[str, str | int] = {
@@ -106,12 +121,12 @@ def _ask(
         "k": k,
     }
     with connection.cursor() as cursor:
-        if path.startswith("approximate"):
+        if not plan.exact:
             # two statements sent as one are one transaction, which is how far the tuning reaches
-            cursor.execute(_TUNE + sql(space, path), arguments | {"ef_search": _ef_search(chunks)})
+            cursor.execute(_TUNE + sql(space, plan), arguments | {"ef_search": _ef_search(chunks)})
             cursor.nextset()
         else:
-            cursor.execute(sql(space, path), arguments)
+            cursor.execute(sql(space, plan), arguments)
         rows = cursor.fetchall()
     return [_hit(row) for row in rows], rows[0][-1] if rows else 0
 
@@ -128,13 +143,13 @@ def _ef_search(chunks: int) -> int:
     return min(max(EF_SEARCH, chunks), _EF_SEARCH_MOST)
 
 
-def sql(space: Space, path: str) -> str:
-    """The statement for a path; needs vector, filter, chunks and k."""
+def sql(space: Space, plan: Plan) -> str:
+    """The statement of a plan; needs vector, filter, chunks and k."""
     distance = _DISTANCE.format(type=annindex.column_type(space))
-    if path == "exact, filtered":
+    if plan.exact and plan.filtered:
         candidates = _EXACT.format(distance=distance, space=space.pk)
     else:
-        matching = _MATCHING if path.endswith("filtered") else ""
+        matching = _MATCHING if plan.filtered else ""
         candidates = _ANY.format(distance=distance, space=space.pk, matching=matching)
     return _HITS.format(candidates=candidates, longest=MAX_CHARACTERS, snippet=MAX_SNIPPET)
 

@@ -72,10 +72,10 @@ def test_the_statement_of_the_approximate_path_reads_the_spaces_own_index(space)
     annindex.build(space)
     vector = "[" + ",".join(map(repr, matrix[0].tolist())) + "]"
     arguments = {"vector": vector, "filter": "{}", "chunks": 30, "k": 10}
-    for path in ("approximate", "approximate, filtered"):
-        plan = plan_of(semantic.sql(space, path), arguments)
+    for filtered in (False, True):
+        plan = plan_of(semantic.sql(space, semantic.Plan(exact=False, filtered=filtered)), arguments)
         assert annindex.name_of(space) in plan, plan
-    plan = plan_of(semantic.sql(space, "exact, filtered"), arguments)
+    plan = plan_of(semantic.sql(space, semantic.Plan(exact=True, filtered=True)), arguments)
     assert annindex.name_of(space) not in plan, plan
 
 
