@@ -131,10 +131,13 @@ class Stack:
 class Provider(Service):
     """The fake provider as a process."""
 
-    def __init__(self, port: int, **options: str) -> None:
-        flags = [f"--{name}={value}" for name, value in {"port": str(port), **options}.items()]
+    def __init__(self, port: int, vectors: str, **options: str) -> None:
+        flags = [
+            f"--{name}={value}" for name, value in {"port": str(port), "vectors": vectors, **options}.items()
+        ]
         super().__init__(Process("provider", [sys.executable, "-m", "embeddings.fakeprovider", *flags]))
         self.url = f"http://127.0.0.1:{port}"
+        self.vectors = vectors
 
     def ready(self) -> bool:
         try:
@@ -165,7 +168,7 @@ def own_stack(vectors: str = "pool", **environment: str) -> Iterator[Stack]:
         sockets = paths.socket_dir(data_dir)
         say("starting Postgres, Valkey and the fake provider")
         postgres = PostgresServer(data_dir / "postgres", sockets)
-        provider = Provider(free_port(), vectors=vectors, dimensions=str(DIMENSIONS))
+        provider = Provider(free_port(), vectors, dimensions=str(DIMENSIONS))
         valkey = ValkeyServer(data_dir / "valkey", sockets)
         for service in (postgres, valkey, provider):
             service.start(_BOOT_SECONDS)
