@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Self
 
 import psycopg
@@ -255,9 +256,10 @@ class System:
 
     @classmethod
     @contextlib.contextmanager
-    def standing(cls, **settings: str) -> Iterator[Self]:
-        """Servers and provider with a short lease and sweep, and more settings; everything is gone at the end."""
-        with own_stack(**_SETTINGS | settings) as stack:
+    def standing(cls, folder: Path | None = None, **settings: str) -> Iterator[Self]:
+        """Servers and provider with a short lease and sweep, and more settings, below `folder` or where temporary
+        files are; everything is gone at the end."""
+        with own_stack(folder=folder, **_SETTINGS | settings) as stack:
             system = cls(stack)
             try:
                 yield system

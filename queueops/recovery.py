@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from embeddings import annindex
 from embeddings.models import Space, SpaceState
-from queueops import doorbell, failpoints, heirs, modes, workers
+from queueops import doorbell, failpoints, heirs, modes, workers, write_outages
 from queueops.enqueue import Reason, enqueue
 from queueops.models import AuditLog, Level, Mode, Operation, Task
 from queueops.patience import past_collisions
@@ -164,6 +164,8 @@ def return_expired() -> tuple[int, int]:
 
 @transaction.atomic
 def _return_expired() -> tuple[int, int]:
+    if write_outages.is_just_over():
+        return 0, 0
     with connection.cursor() as cursor:
         cursor.execute(_RETURN_EXPIRED, [_BATCH])
         rows = cursor.fetchall()

@@ -161,10 +161,11 @@ class Provider(Service):
 
 
 @contextlib.contextmanager
-def own_stack(vectors: str = "pool", **environment: str) -> Iterator[Stack]:
-    """Servers, provider, schema and first space; `vectors` is what the provider gives, `environment` more settings."""
+def own_stack(vectors: str = "pool", folder: Path | None = None, **environment: str) -> Iterator[Stack]:
+    """Servers, provider, schema and first space, below `folder` or where temporary files are; `vectors` is what the
+    provider gives, `environment` more settings."""
     with contextlib.ExitStack() as closing:
-        data_dir = _temporary(closing)
+        data_dir = _temporary(closing, folder)
         sockets = paths.socket_dir(data_dir)
         say("starting Postgres, Valkey and the fake provider")
         postgres = PostgresServer(data_dir / "postgres", sockets)
@@ -198,8 +199,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _temporary(closing: contextlib.ExitStack) -> Path:
-    data_dir = Path(tempfile.mkdtemp(prefix="vectorpress-bench-"))
+def _temporary(closing: contextlib.ExitStack, folder: Path | None) -> Path:
+    data_dir = Path(tempfile.mkdtemp(prefix="vectorpress-bench-", dir=folder))
     if account := accounts.account_for(data_dir):
         ownership.hand_over(data_dir, account, ())
     for folder in (data_dir, paths.socket_dir(data_dir)):
