@@ -164,10 +164,10 @@ def return_expired() -> tuple[int, int]:
 
 @transaction.atomic
 def _return_expired() -> tuple[int, int]:
-    if write_outages.is_just_over():
-        return 0, 0
+    # even where nothing may be returned yet the statement is tried: what refuses it is an outage that goes on
+    most = 0 if write_outages.is_just_over() else _BATCH
     with connection.cursor() as cursor:
-        cursor.execute(_RETURN_EXPIRED, [_BATCH])
+        cursor.execute(_RETURN_EXPIRED, [most])
         rows = cursor.fetchall()
     heirs.inherit_rank([task_id for task_id, _, _, is_superseded in rows if is_superseded])
     parked = [row for row in rows if row[1] == "failed"]

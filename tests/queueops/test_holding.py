@@ -12,7 +12,7 @@ from embeddings.models import ArticleEmbedding
 from queueops import claims, drain, execution, holding, leases, recovery, resting, storage, storage_brake
 from queueops.models import QueueState, Task
 from tests.queueops.making import make_tasks
-from tests.queueops.refusing import refuse, refusing, take_again
+from tests.queueops.refusing import refusing, take_again
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -223,20 +223,23 @@ def test_the_first_sweeps_after_an_outage_leave_living_workers_time_to_renew(cla
     assert Task.objects.pending().get().pk == dead.tasks[0].task_id
 
 
-def test_a_sweep_that_is_refused_does_not_pass_for_one(space):
-    """Else a privilege lost on the tasks alone would look as if leases could have been renewed."""
+@pytest.mark.parametrize("age", [timedelta(0), timedelta(minutes=5)])
+def test_a_sweep_that_is_refused_does_not_pass_for_one(space, settings, age):
+    """Else a right that was lost on the tasks alone would look as if leases could have been renewed."""
+    settings.EMBEDDING_WORKER_TIMEOUT = 60_000
     make_tasks(1, space, "processing")
-    recovery.return_expired()
     end_leases()
-    before = QueueState.objects.get().leases_returned_at
-    refuse("42501", table="embedding_audit_logs")
-    try:
-        with pytest.raises(DatabaseError):
-            recovery.return_expired()
-    finally:
-        take_again()
-    assert QueueState.objects.get().leases_returned_at == before
-    assert recovery.return_expired() == (1, 0)
+    QueueState.objects.update(leases_returned_at=Now() - age)
+    before = QueueState.objects.get()
+    with connection.cursor() as cursor:
+        cursor.execute("REVOKE UPDATE ON embedding_tasks FROM CURRENT_USER")
+        try:
+            with pytest.raises(DatabaseError):
+                recovery.return_expired()
+        finally:
+            cursor.execute("GRANT UPDATE ON embedding_tasks TO CURRENT_USER")
+    after = QueueState.objects.get()
+    assert (after.leases_returned_at, after.grace_until) == (before.leases_returned_at, None)
 
 
 def test_sweeps_that_come_in_time_return_what_has_ended(space, settings):
