@@ -96,7 +96,7 @@ def _on_a_small_disk(options: argparse.Namespace) -> tuple[list[Trial], list[str
     if reason := small_disk.why_not():
         return [], [f"{FULL_DISK}: skipped, since this machine lets us mount nothing ({reason})"]
     with small_disk.mounted() as disk, System.standing(folder=disk.folder) as system:
-        fault = {FULL_DISK: Fault(faults_storage.fill_disk(disk))}
+        fault = {FULL_DISK: Fault(faults_storage.fill_disk(disk), join=lambda _: disk.fill_almost())}
         return list(_trials(system, options, [FULL_DISK], fault)), []
 
 

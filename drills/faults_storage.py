@@ -4,12 +4,14 @@ None of it may charge a text, pay for one twice, or stay unsaid; and work goes o
 """
 
 import contextlib
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg
 
+from drills.faults_workers import signal_group
 from drills.small_disk import SmallDisk
 from drills.system import LEASE_SECONDS, System
 from drills.trials import Struck
@@ -100,6 +102,10 @@ def fill_disk(disk: SmallDisk) -> Callable[[System], Struck]:
     """The filesystem that database, broker and everything else of the installation are on is full for a while."""
 
     def strike(system: System) -> Struck:
+        workers = system.kept[0].process
+        signal_group(workers, signal.SIGSTOP)  # they would be done before it is full
+        disk.fill()
+        signal_group(workers, signal.SIGCONT)
         ends = time.monotonic() + _SECONDS
         while time.monotonic() < ends:
             disk.fill()

@@ -1,5 +1,7 @@
 """The drill's small disk is full when it says so, and empty again afterwards."""
 
+import shutil
+
 import pytest
 
 from drills import small_disk
@@ -22,6 +24,12 @@ def test_it_is_filled_to_the_last_block_and_cleared(disk):
     disk.clear()
     assert not disk.is_full()
     assert not (disk.folder / "ballast").exists()
+
+
+def test_it_is_filled_but_for_some_megabytes(disk):
+    disk.fill_almost()
+    assert 40 << 20 < shutil.disk_usage(disk.folder).free < 56 << 20
+    disk.clear()
 
 
 def test_nothing_is_left_mounted_behind():
