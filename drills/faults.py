@@ -1,14 +1,16 @@
 """Harms workers, servers, connections and clocks while a backlog is worked off: nothing may be lost."""
 
 import argparse
+import json
 import random
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from benchmarks.tools.report import say
-from drills import faults_broker, faults_clock, faults_database, faults_workers
+from drills import faults_broker, faults_clock, faults_database, faults_storage, faults_workers, small_disk
 from drills.faults_workers import LATENCY_MS
 from drills.system import System
 from drills.trials import Struck, Trial, as_json, table
@@ -52,20 +54,60 @@ FAULTS = {
     "database's answers cut short": Fault(faults_database.cut_replies, is_proxied=True),
     "connections cut": Fault(faults_database.cut_connections, is_proxied=True),
     "connections terminated": Fault(faults_database.end_connections),
+    "no room for vectors": Fault(faults_storage.no_room),
+    "no right to write vectors": Fault(faults_storage.lose_privilege),
+    "no right to change tasks": Fault(faults_storage.lose_privilege_on_tasks),
+    "database read-only": Fault(faults_storage.make_read_only),
+    "sessions cut in COPY": Fault(faults_storage.cut_in_copy),
+    "trigger refuses one text": Fault(faults_storage.refuse_one_text),
     "provider down for 15 s": Fault(faults_workers.stop_provider, is_counted=False),
 }
+FULL_DISK = "full disk"
+NAMES = sorted([*FAULTS, FULL_DISK])
 
 
 def main(words: list[str] | None = None) -> int:
     options = _options(words)
-    found: list[Trial] = []
-    with System.standing() as system:
-        for name in _order(options):
-            found.append(_trial(system, name, options.articles))
-            system.end_workers()
-            say(f"{name}: {found[-1].recovery_seconds:.1f} s, lost {found[-1].lost} {found[-1].broken or ''}")
+    if options.only == [FULL_DISK]:
+        found, skipped = _on_a_small_disk(options)
+    else:
+        found, skipped = _on_any_disk(options)
     print(as_json("faults", vars(options), found) if options.json else table(found))
+    for line in skipped:
+        say(line)
     return 0 if all(trial.is_good for trial in found) else 1
+
+
+def _on_any_disk(options: argparse.Namespace) -> tuple[list[Trial], list[str]]:
+    """The trials, and why some were not made."""
+    with System.standing() as system:
+        found = list(_trials(system, options, [name for name in options.only if name in FAULTS]))
+    if FULL_DISK not in options.only:
+        return found, []
+    # Django's settings are those of one data folder, so a process of its own has the other
+    words = [f"--rounds={options.rounds}", f"--seed={options.seed}", f"--articles={options.articles}"]
+    command = [sys.executable, "-m", "drills.faults", "--only", FULL_DISK, "--json", *words]
+    ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    return found + [Trial(**trial) for trial in json.loads(ended.stdout)["trials"]], []
+
+
+def _on_a_small_disk(options: argparse.Namespace) -> tuple[list[Trial], list[str]]:
+    """As `_on_any_disk`, for what needs a filesystem that can be filled."""
+    if reason := small_disk.why_not():
+        return [], [f"{FULL_DISK}: skipped, since this machine lets us mount nothing ({reason})"]
+    with small_disk.mounted() as disk, System.standing(folder=disk.folder) as system:
+        fault = {FULL_DISK: Fault(faults_storage.fill_disk(disk), join=lambda _: disk.fill_almost())}
+        return list(_trials(system, options, [FULL_DISK], fault)), []
+
+
+def _trials(
+    system: System, options: argparse.Namespace, names: list[str], faults: dict[str, Fault] = FAULTS
+) -> Iterator[Trial]:
+    for name in _order(options, names):
+        trial = _trial(system, name, faults[name], options.articles)
+        system.end_workers()
+        say(f"{name}: {trial.recovery_seconds:.1f} s, lost {trial.lost} {trial.broken or ''}")
+        yield trial
 
 
 def _options(words: list[str] | None) -> argparse.Namespace:
@@ -73,18 +115,17 @@ def _options(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--articles", type=int, default=_ARTICLES, help="in each trial")
-    parser.add_argument("--only", choices=sorted(FAULTS), nargs="+", default=list(FAULTS))
+    parser.add_argument("--only", choices=NAMES, nargs="+", default=NAMES)
     parser.add_argument("--json", action="store_true")
     return parser.parse_args(words)
 
 
-def _order(options: argparse.Namespace) -> list[str]:
+def _order(options: argparse.Namespace, names: list[str]) -> list[str]:
     chosen = random.Random(options.seed)
-    return [name for _ in range(options.rounds) for name in chosen.sample(options.only, len(options.only))]
+    return [name for _ in range(options.rounds) for name in chosen.sample(names, len(names))]
 
 
-def _trial(system: System, name: str, articles: int) -> Trial:
-    fault = FAULTS[name]
+def _trial(system: System, name: str, fault: Fault, articles: int) -> Trial:
     system.is_proxied = fault.is_proxied
     system.fill(0, LATENCY_MS)
     system.start_workers()

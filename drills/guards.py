@@ -9,6 +9,8 @@ _CLAIMS, _EXECUTION, _LEASES, _RECOVERY, _SETTLING, _BREAKING = (
 _DEADLY = "tests/queueops/test_deadly_texts.py"
 _GUARDS = "tests/queueops/test_guards.py"
 _GIVING_WAY = "tests/queueops/test_giving_way.py"
+_HOLDING = "tests/queueops/test_holding.py"
+_IN_PARTS = "tests/queueops/test_settling_in_parts.py"
 _INVARIANTS = "tests/queueops/test_invariants.py"
 _MIGRATION_RUN = "tests/queueops/test_migration_run.py"
 _OUTAGE = "tests/queueops/test_outage.py"
@@ -420,6 +422,118 @@ MUTATIONS = (
         "    LIMIT %s\n    FOR UPDATE SKIP LOCKED\n)\nUPDATE",
         "    LIMIT %s\n    FOR UPDATE\n)\nUPDATE",
         (_GUARDS,),
+    ),
+    Mutation(
+        "storage: COPY raises Django's errors",
+        "embeddings/vectors.py",
+        "with connection.wrap_database_errors, cursor.copy(_COPY) as copy:",
+        "with cursor.copy(_COPY) as copy:",
+        (_HOLDING, "tests/embeddings/test_vectors.py"),
+    ),
+    Mutation(
+        "storage: a refused batch is held",
+        "queueops/holding.py",
+        "    return time.monotonic() < until and resting.rest(0) and storage.brake.await_turn(until, resting.rest)",
+        "    return False",
+        (_HOLDING,),
+    ),
+    Mutation(
+        "storage: a held batch ends in time",
+        "queueops/storage_brake.py",
+        "            if left <= 0 or not rest(min(wait, left, _LOOK_SECONDS)):",
+        "            if not rest(min(wait, _LOOK_SECONDS)):",
+        ("tests/queueops/test_storage_brake.py",),
+    ),
+    Mutation(
+        "storage: a refusal charges no attempt",
+        "queueops/settling.py",
+        "later = Decision(Verdict.WAIT, seconds)",
+        "later = Decision(Verdict.AGAIN, seconds)",
+        (_HOLDING,),
+    ),
+    Mutation(
+        "storage: what cannot be given back is owed",
+        "queueops/holding.py",
+        "        owed.add(_without_texts(claim), refusal)\n",
+        "",
+        (_HOLDING,),
+    ),
+    Mutation(
+        "storage: only what is still ours is given back",
+        "queueops/settling.py",
+        "for task in tasks if task.task_id in ours])",
+        "for task in tasks])",
+        (_HOLDING,),
+    ),
+    Mutation(
+        "storage: nothing is claimed while it refuses",
+        "queueops/drain.py",
+        "    if wait := storage.wait(space):\n        return _Turn(wait=wait)\n",
+        "",
+        (_HOLDING,),
+    ),
+    Mutation(
+        "storage: a row is asked for before work is claimed",
+        "queueops/storage.py",
+        "    if refusal := refusal_of_a_row(space):\n        refused(refusal)",
+        "    if False and (refusal := refusal_of_a_row(space)):\n        refused(refusal)",
+        (_HOLDING,),
+    ),
+    Mutation(
+        "storage: one caller has the turn",
+        "queueops/storage_brake.py",
+        "            self._retry_at = now + _interval(self._turns)\n            return 0.0",
+        "            return 0.0",
+        ("tests/queueops/test_storage_brake.py",),
+    ),
+    Mutation(
+        "storage: one text's rows are told from all rows",
+        "queueops/settling_in_parts.py",
+        "(blame is Blame.ROWS and _takes_no_row(batch))",
+        "blame is Blame.ROWS",
+        (_IN_PARTS,),
+    ),
+    Mutation(
+        "storage: a database that refuses all is no text's fault",
+        "queueops/settling_in_parts.py",
+        "(blame is Blame.ROWS and _takes_no_row(batch))",
+        "False",
+        (_HOLDING,),
+    ),
+    Mutation(
+        "storage: many texts that are all refused are not at fault",
+        "queueops/settling_in_parts.py",
+        "        if len(search.refused) == len(batch.results) >= _MANY_REFUSED:\n            raise\n",
+        "",
+        (_IN_PARTS,),
+    ),
+    Mutation(
+        "storage: the row that asks is taken back",
+        "embeddings/vectors.py",
+        "        transaction.set_rollback(True)\n",
+        "",
+        (_IN_PARTS, "tests/embeddings/test_vectors.py"),
+    ),
+    Mutation(
+        "storage: what was paid for is kept",
+        "queueops/holding.py",
+        "            unsaved.keep(batch.claim.space.pk, batch.by_hash)\n",
+        "",
+        (_HOLDING,),
+    ),
+    Mutation(
+        "recovery: leases that ended in an outage of writes",
+        "queueops/recovery.py",
+        "most = 0 if write_outages.is_just_over() else _BATCH",
+        "most = _BATCH",
+        ("tests/queueops/test_write_outages.py",),
+    ),
+    Mutation(
+        "recovery: a refused sweep ends no outage",
+        "queueops/recovery.py",
+        "    most = 0 if write_outages.is_just_over() else _BATCH\n",
+        "    if write_outages.is_just_over():\n        return 0, 0\n    most = _BATCH\n",
+        ("tests/queueops/test_write_outages.py",),
     ),
     Mutation(
         "workers: a stopped one keeps the brake",

@@ -84,7 +84,7 @@ class Watch:
     def look(self, system: System) -> None:
         """One look at the rows, at the workers' memory and at the server's connections."""
         try:
-            self.broken += system.breaches(at_rest=False)
+            self.broken += system.breaches(at_rest=False) + system.wrong_vectors()
             self.connections.append(int(system.value(_CONNECTIONS)))
         except (psycopg.Error, DatabaseError, InterfaceError):
             return  # the server is down just now

@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Self
 
 import psycopg
@@ -16,6 +17,7 @@ from benchmarks.tools.stack import Stack, own_stack
 from config.stack import members, paths
 from config.stack.processes import Process
 from config.stack.service import Service
+from drills import stored_vectors
 from drills.proxy import PASS, Proxy
 
 LEASE_SECONDS = 5.0
@@ -205,7 +207,23 @@ class System:
     def broken(self) -> list[str]:
         """What should not be, at rest: sentences."""
         found = {what: self.value(query) for what, query in _BROKEN.items()}
-        return [f"{count} {what}" for what, count in found.items() if count] + self.breaches(at_rest=True)
+        sentences = [f"{count} {what}" for what, count in found.items() if count]
+        return sentences + self.breaches(at_rest=True) + self.wrong_vectors()
+
+    def wrong_vectors(self) -> list[str]:
+        """Whether any vector of a current text is another than the provider gives; holds at any time."""
+        self.value("SELECT 1")  # reconnects
+        connection.close()
+        load = self.stack.load
+        try:
+            product = stored_vectors.Product(
+                load("embeddings.models.Space").objects.in_bulk(),
+                load("embeddings.indexing.Source"),
+                load("embeddings.indexing.render"),
+            )
+            return stored_vectors.wrong(self.stack.database, product, self.stack.provider.vectors)
+        finally:
+            connection.close()
 
     def breaches(self, *, at_rest: bool) -> list[str]:
         """What the product's own checker finds."""
@@ -238,9 +256,10 @@ class System:
 
     @classmethod
     @contextlib.contextmanager
-    def standing(cls, **settings: str) -> Iterator[Self]:
-        """Servers and provider with a short lease and sweep, and more settings; everything is gone at the end."""
-        with own_stack(**_SETTINGS | settings) as stack:
+    def standing(cls, folder: Path | None = None, **settings: str) -> Iterator[Self]:
+        """Servers and provider with a short lease and sweep, and more settings, below `folder` or where temporary
+        files are; everything is gone at the end."""
+        with own_stack(folder=folder, **_SETTINGS | settings) as stack:
             system = cls(stack)
             try:
                 yield system

@@ -1,5 +1,6 @@
 """Reads and writes vectors in Postgres' binary form; the only module that knows how they lie on the wire."""
 
+import random
 import struct
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -7,7 +8,8 @@ from uuid import UUID
 
 import numpy as np
 import orjson
-from django.db import connection
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from embeddings import arrays
 from embeddings.providers.base import Matrix
@@ -78,10 +80,34 @@ def replace(space_id: int, article_ids: Sequence[int], chunks: Iterable[StoredCh
             "DELETE FROM article_embeddings WHERE article_id = ANY(%s::bigint[]) AND space_id = %s::bigint",
             [arrays.of_integers(article_ids), space_id],
         )
-        with cursor.copy(_COPY) as copy:
-            copy.write(rows)
+        _copy(cursor, rows)
 
 
+def try_write(space_id: int, dimensions: int, besides: Sequence[int]) -> None:
+    """Writes a vector of an article other than these, as `replace` does, and takes it back. Raises what the database
+    has against it; does nothing where there is no other article."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_OTHER_ARTICLE, [_LOCK_MILLISECONDS, arrays.of_integers(besides)])
+        if row := cursor.fetchone():
+            unit = to_wire(np.eye(1, dimensions, dtype=np.float32))[0]
+            # far beyond any chunk's place, and not where another process tries
+            index = random.randrange(1 << 30, 1 << 31)
+            chunk = StoredChunk(row[0], index, 1, 0, 0, bytes(16), 0, UUID(int=0), unit)
+            _copy(cursor, b"".join([_HEADER, _row(space_id, chunk), _TRAILER]))
+        transaction.set_rollback(True)
+
+
+def _copy(cursor: CursorWrapper, rows: bytes) -> None:
+    # Django wraps the errors of its own calls only, and everybody above expects its classes
+    with connection.wrap_database_errors, cursor.copy(_COPY) as copy:
+        copy.write(rows)
+
+
+_LOCK_MILLISECONDS = "1000"
+_OTHER_ARTICLE = """
+SELECT a.id FROM articles a, (SELECT set_config('lock_timeout', %s, true)) AS bounded
+WHERE a.id <> ALL(%s::bigint[]) ORDER BY a.id LIMIT 1
+"""
 _COPY = """
 COPY article_embeddings (article_id, space_id, chunk_index, chunk_count, span, text_hash, source_version, source_hash,
                          embedding) FROM STDIN (FORMAT binary)

@@ -1,22 +1,19 @@
 """What Dramatiq runs: wake-ups that say only that there may be work."""
 
 import dramatiq
-import structlog
+from django.db import DatabaseError, InterfaceError
 
 from embeddings import annindex
 from embeddings.models import Space
-from queueops import doorbell, installed
+from queueops import doorbell, installed, storage
 from queueops.alarm import alarm
 from queueops.drain import drain
-from queueops.patience import AWAY
 from queueops.pulse import pulse
 
 # Long enough to amortise a wake-up, short enough that a process told to stop is not kept waiting.
 _SLICE_SECONDS = 20.0
-# Where the database is away, each process looks for it again so often.
+# Where the database is away or refuses, each process looks for it again so often.
 _AWAY_SECONDS = 1.0
-
-log = structlog.get_logger(__name__)
 
 
 @dramatiq.actor(queue_name=doorbell.QUEUE, actor_name=doorbell.EMBED_DUE)
@@ -32,9 +29,9 @@ def embed_due(v: int = 1) -> None:
             wake_in=alarm.ring_in,
             is_stopping=lambda: pulse.is_stopping,
         )
-    except AWAY as error:
-        log.warning("the database is away; looking again", error=type(error).__name__)
-        alarm.ring_in(_AWAY_SECONDS)
+    except (DatabaseError, InterfaceError) as error:
+        storage.noted(error)
+        alarm.ring_in(max(storage.brake.left, _AWAY_SECONDS))
         return
     if drained.is_more:
         doorbell.ring()

@@ -5,13 +5,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
 from embeddings.models import Space
 from embeddings.providers.registry import provider_of
-from queueops import claims, execution, gate, installed, lanes, leases, modes, workers
+from queueops import claims, execution, gate, holding, installed, lanes, leases, modes, storage, workers
 from queueops.claims import Claim
 from queueops.gate import Passage
 from queueops.models import Mode
@@ -19,8 +18,6 @@ from queueops.results import Settled
 
 # A slice sees a new or retired space this much later: reading them for each batch cost more than the claim.
 _SPACES_SECONDS = 0.5
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -76,6 +73,9 @@ def drain(
 
 
 def _turn(space: Space, worker_id: int, wake: Callable[[], None], wake_in: Callable[[float], None]) -> _Turn:
+    if wait := storage.wait(space):
+        return _Turn(wait=wait)
+    is_asked = storage.brake.is_on
     passage = gate.ask(space.provider)
     if passage.wait:
         return _Turn(wait=passage.wait)
@@ -85,13 +85,15 @@ def _turn(space: Space, worker_id: int, wake: Callable[[], None], wake_in: Calla
         claim = claims.claim_due(space, size, worker_id, workers.claimant(worker_id), with_low=with_low)
         if not claim.tasks:
             gate.withdraw(passage)
+            if is_asked:  # it took what it was asked with, and there is nothing to store
+                storage.accepted()
             return _Turn()
         if claim.is_full and not passage.canary:  # what the canary finds out comes first
             wake()
         settled = _execute(claim, worker_id, passage)
-    if settled and settled.retry_in:
+    if settled.retry_in:
         wake_in(settled.retry_in)
-    return _Turn(len(claim.tasks), look_again=claim.is_full or bool(settled and settled.retried))
+    return _Turn(len(claim.tasks), look_again=claim.is_full or bool(settled.retried))
 
 
 def batch_size(space: Space) -> int:
@@ -99,13 +101,12 @@ def batch_size(space: Space) -> int:
     return settings.EMBEDDING_BATCH_SIZE or provider_of(space).limits.batch
 
 
-def _execute(claim: Claim, worker_id: int, passage: Passage) -> Settled | None:
-    """What was settled; None where the database did not take it, so that the lease brings the tasks back."""
+def _execute(claim: Claim, worker_id: int, passage: Passage) -> Settled:
+    """What was settled; where the database ends the batch before it came to that, its tasks go back uncharged."""
     try:
         with leases.in_execution.holding(claim.token):
             settled = execution.execute(claim, passage=passage)
     except (DatabaseError, InterfaceError) as error:
-        log.error("batch not settled", tasks=len(claim.tasks), error=type(error).__name__)
-        return None
+        return holding.give_back(claim, storage.noted(error))
     workers.note_batch(worker_id, len(claim.tasks), settled.failed)
     return settled

@@ -13,29 +13,34 @@ from embeddings.asking import Asking
 from embeddings.indexing import Rendered, Vectors
 from embeddings.providers.errors import ErrorClass, NotAskedError, ProviderError
 from embeddings.vectors import WireVector
-from queueops import breaking, failpoints, gate, limiter, resting, retries, settling, suspects, switches
+from queueops import breaking, failpoints, gate, holding, limiter, resting, retries, suspects, switches
 from queueops.breaking import News
 from queueops.claims import Claim, Claimed
 from queueops.gate import Passage
 from queueops.models import Outcome
 from queueops.patience import patiently
-from queueops.results import Effort, Failure, Settled, Success
+from queueops.results import Batch, Effort, Failure, Settled, Success
+from queueops.unsaved_vectors import unsaved
 
 # The lease is renewed while a batch runs (leases.py), so the provider's time does not depend on its length.
 _DEADLINE_SECONDS = 120.0
+# For so long after the deadline a batch is held that the database refuses: less than its lease is renewed for.
+_HELD_SECONDS = 50.0
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass
 class _Run:
-    """A claim on its way: what was rendered, what could be reused, what the provider gave, and whether it is out."""
+    """A claim on its way: what was rendered, what could be reused, what an earlier try had to leave unsaved, what the
+    provider gave, and whether it is out."""
 
     claim: Claim
     passage: Passage
     started: float = field(default_factory=time.perf_counter)
     rendered: list[tuple[Claimed, Rendered]] = field(default_factory=list)
     reused: dict[bytes, WireVector] = field(default_factory=dict)
+    unsaved: dict[bytes, WireVector] = field(default_factory=dict)
     vectors: Vectors = field(default_factory=Vectors)
     provider_seconds: float = 0.0
     is_out: bool = False
@@ -58,22 +63,30 @@ def execute(claim: Claim, deadline: float | None = None, passage: Passage | None
     _embed(run, deadline or deadline_seconds())
     failpoints.reach("after_provider")
     is_told = _tell(run)  # first, so that others leave a provider alone that is out
-    settled = settling.settle(
-        claim,
-        [_result(run, task, rendered) for task, rendered in run.rendered],
-        run.vectors.by_hash,
-        Effort(
-            seconds=time.perf_counter() - run.started,
-            provider_seconds=run.provider_seconds,
-            requests=run.vectors.requests,
-            texts=run.vectors.texts,
-        ),
-    )
+    settled = holding.settle(_batch(run), _held_until(run, deadline))
     failpoints.reach("after_commit")
     if not is_told:
         _tell(run)
     log.info("batch settled", space=claim.space.pk, **settled.as_log())
     return settled
+
+
+def _batch(run: _Run) -> Batch:
+    effort = Effort(
+        seconds=time.perf_counter() - run.started,
+        provider_seconds=run.provider_seconds,
+        requests=run.vectors.requests,
+        texts=run.vectors.texts,
+    )
+    results = [_result(run, task, rendered) for task, rendered in run.rendered]
+    return Batch(run.claim, results, run.vectors.by_hash, effort)
+
+
+def _held_until(run: _Run, deadline: float | None) -> float:
+    """Until when the batch is held if the database does not take it: who has set a deadline does not wait for that."""
+    elapsed = time.perf_counter() - run.started
+    left = 0.0 if deadline else deadline_seconds() + _HELD_SECONDS - elapsed
+    return time.monotonic() + left
 
 
 def _render(run: _Run) -> None:
@@ -82,6 +95,8 @@ def _render(run: _Run) -> None:
     found = patiently(lambda: indexing.reusable(run.claim.space, reusing), "batch not begun yet")
     anew = {text_hash for task, rendered in run.rendered if task.is_anew for text_hash in rendered.hashes}
     run.reused = {text_hash: vector for text_hash, vector in found.items() if text_hash not in anew}
+    missing = (h for _, rendered in run.rendered for h in rendered.hashes if h not in run.reused)
+    run.unsaved = unsaved.take(run.claim.space.pk, missing)
 
 
 def _embed(run: _Run, deadline: float) -> None:
@@ -91,7 +106,8 @@ def _embed(run: _Run, deadline: float) -> None:
     space = run.claim.space
     seconds = min(deadline, breaking.CANARY_SECONDS) if run.passage.canary else deadline
     asking = Asking(space, seconds, limiter.meter(space.provider), resting.rest)
-    run.vectors = suspects.embed(asking, [rendered for _, rendered in run.rendered], run.reused)
+    at_hand = run.reused | run.unsaved
+    run.vectors = suspects.embed(asking, [rendered for _, rendered in run.rendered], at_hand)
     run.provider_seconds = time.perf_counter() - before
 
 

@@ -18,6 +18,12 @@ from queueops.standstill import Brakes, Task
 # A worker says that it lives every five seconds.
 _ALIVE = "is_running AND last_seen_at > now() - interval '30 seconds'"
 
+_STORAGE = """
+SELECT current_setting('transaction_read_only')::boolean, coalesce(max(refusal), ''),
+       coalesce(extract(epoch FROM statement_timestamp() - min(refused_since)), 0)::float8
+FROM embedding_worker_status WHERE refusal <> '' AND last_seen_at > statement_timestamp() - interval '30 seconds'
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -169,6 +175,8 @@ def _why_behind(standing: Standing, brakes: Brakes) -> str:
     match state_of(standing, brakes.mode):
         case "disabled":
             return "embedding is switched off."
+        case "processing" if task and brakes.storage:
+            return f"a worker holds it. {brakes.storage}"
         case "processing" if task:
             return f"a worker is embedding it right now (attempt {task.attempts} of {task.max_attempts})."
         case "pending" if task:
@@ -258,7 +266,9 @@ def brakes() -> Brakes:
             f"WHERE {_ALIVE}), (SELECT count(*) FROM embedding_worker_status WHERE NOT is_running) FROM queue_state"
         )
         is_paused, reason, workers, stopped = cursor.fetchone() or (False, "", 0, 0)
+        cursor.execute(_STORAGE)
+        storage = next(health.of_storage(*cursor.fetchone()), "")
     views = providers.views()
     held = {view.name: next(health.of_provider(view)) for view in views if view.is_held}
     spent = {view.name: health.of_budget(view) for view in views if view.is_spent}
-    return Brakes(modes.current(), is_paused, reason, workers, held, stopped, spent)
+    return Brakes(modes.current(), is_paused, reason, workers, held, stopped, spent, storage=storage)

@@ -92,6 +92,8 @@ def age(seconds: float) -> str:
 
 def _down(snapshot: Snapshot) -> Iterator[str]:
     waited = snapshot.oldest_due_age or 0.0
+    if snapshot.is_read_only or (snapshot.refused_for or 0.0) > LATE_SECONDS:
+        yield from of_storage(snapshot.is_read_only, snapshot.refusal, snapshot.refused_for or 0.0)
     if snapshot.paused_itself and waited > STUCK_SECONDS:
         yield f"The queue has paused itself, and work has waited for {age(waited)}."
     if snapshot.mode != Mode.QUEUED or snapshot.paused or not snapshot.due:
@@ -115,7 +117,8 @@ def _claims_nothing(snapshot: Snapshot) -> bool:
 
 def _is_held(snapshot: Snapshot) -> bool:
     """Whether there is another sentence for why nothing is claimed."""
-    return bool(snapshot.workers_stopped) or any(provider.blocked_for for provider in snapshot.providers)
+    is_limited = any(provider.blocked_for for provider in snapshot.providers)
+    return bool(snapshot.workers_stopped or snapshot.refusal or snapshot.is_read_only) or is_limited
 
 
 def _degraded(snapshot: Snapshot) -> Iterator[str]:
@@ -132,6 +135,8 @@ def _degraded(snapshot: Snapshot) -> Iterator[str]:
         yield f"The queue has paused itself: {snapshot.reason.rstrip('.')}."
     elif snapshot.paused:
         yield f"The queue is paused{_by(snapshot)}."
+    if snapshot.refusal and not snapshot.is_read_only and (snapshot.refused_for or 0.0) <= LATE_SECONDS:
+        yield from of_storage(False, snapshot.refusal, snapshot.refused_for or 0.0)
     for provider in snapshot.providers:
         yield from of_provider(provider)
     if snapshot.broker_trouble:
@@ -147,6 +152,17 @@ def _degraded(snapshot: Snapshot) -> Iterator[str]:
     ended = snapshot.completed_5m + snapshot.failed_5m
     if snapshot.failed_5m >= FAILING_FROM and snapshot.failed_5m >= FAILING_SHARE * ended:
         yield f"{snapshot.failed_5m:,} of {ended:,} tasks failed in the last five minutes."
+
+
+def of_storage(is_read_only: bool, refusal: str, seconds: float) -> Iterator[str]:
+    """That the database takes no vectors, why, and since when; nothing when it does."""
+    if is_read_only:
+        yield "The database is read-only (25006): it takes no saves and no vectors, and workers wait until it does."
+    elif refusal:
+        yield (
+            f"The database has taken no vectors for {age(seconds)} ({refusal.rstrip('.')}): workers keep what they"
+            " have, claim nothing more, charge no text, and try again by themselves."
+        )
 
 
 def of_provider(provider: ProviderView) -> Iterator[str]:

@@ -13,6 +13,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
+from queueops import holding, refusals
 from queueops.execution import deadline_seconds
 from queueops.models import Metric
 
@@ -20,6 +21,8 @@ from queueops.models import Metric
 # for a server that restarts. What has run for longer hangs, and must lose its tasks to others.
 _SLACK_SECONDS = 60.0
 _BEATS_A_LEASE = 3  # one may be missed
+# While the database takes nothing, living workers must be quicker than the first sweep after it.
+_RETRY_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -128,6 +131,7 @@ class Heartbeat:
         self._register = register
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._is_failing = False
 
     def start(self, **_: Any) -> None:
         """Listens to worker_booted."""
@@ -156,11 +160,18 @@ class Heartbeat:
         return beat
 
     def _run(self) -> None:
-        while not self._stop.wait(settings.EMBEDDING_WORKER_TIMEOUT / 1000 / _BEATS_A_LEASE):
+        interval = settings.EMBEDDING_WORKER_TIMEOUT / 1000 / _BEATS_A_LEASE
+        quick = min(_RETRY_SECONDS, interval / 4)
+        while not self._stop.wait(quick if self._is_failing or holding.owed else interval):
             try:
                 self.beat()
+                if given := holding.give_back_owed():
+                    log.warning("tasks given back that the database did not take before", tasks=given)
+                self._is_failing = False
             except (DatabaseError, InterfaceError) as error:
-                log.warning("leases not renewed; trying again", error=type(error).__name__)
+                if not self._is_failing:
+                    log.warning("leases not renewed; trying again", reason=str(refusals.of(error)))
+                self._is_failing = True
             except Exception:  # a heartbeat that ends would cost every long batch its tasks
                 log.exception("leases not renewed")
             finally:

@@ -4,10 +4,13 @@ import time
 from collections.abc import Callable
 
 import structlog
-from django.db import IntegrityError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection
 from psycopg.errors import DeadlockDetected, LockNotAvailable, UniqueViolation
 
-# What is raised while the database is gone, does not take connections yet, or has ended ours.
+from queueops import refusals
+from queueops.refusals import Blame
+
+# What is raised while the database is gone, does not take connections yet, or has ended ours; and for more than that.
 AWAY = (OperationalError, InterfaceError)
 # When it stays away for longer than this, leases have ended and others have the tasks.
 _SECONDS = 30.0
@@ -29,8 +32,9 @@ def patiently[T](work: Callable[[], T], what: str) -> T:
     while True:
         try:
             return work()
-        except AWAY as error:
-            if connection.in_atomic_block or is_locked(error) or time.monotonic() > ends:
+        except (DatabaseError, InterfaceError) as error:
+            is_away = refusals.of(error).blame is Blame.CONNECTION
+            if connection.in_atomic_block or not is_away or time.monotonic() > ends:
                 raise
             log.warning(f"{what}: the database is away; trying again", error=type(error).__name__)
             connection.close()

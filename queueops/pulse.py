@@ -14,6 +14,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from queueops import broker, doorbell, installed, recovery, retention, sampling, workers
 from queueops.standin import StandIn
+from queueops.storage_report import report
 
 _BEAT_SECONDS = 5.0
 _KEYS_SHOWN = 5
@@ -80,6 +81,7 @@ class Pulse:
                 return
             if not workers.beat(self.registered()):
                 self.worker_id = None
+            report.write(self.registered())
             is_repaired = _repair_broker()
             swept = recovery.sweep_if_leader(timedelta(seconds=interval))
             if swept and swept.is_due and (is_repaired or broker.trouble()):

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from embeddings import annindex
 from embeddings.models import Space, SpaceState
-from queueops import doorbell, failpoints, heirs, modes, workers
+from queueops import doorbell, failpoints, heirs, modes, workers, write_outages
 from queueops.enqueue import Reason, enqueue
 from queueops.models import AuditLog, Level, Mode, Operation, Task
 from queueops.patience import past_collisions
@@ -164,8 +164,10 @@ def return_expired() -> tuple[int, int]:
 
 @transaction.atomic
 def _return_expired() -> tuple[int, int]:
+    # even where nothing may be returned yet the statement is tried: what refuses it is an outage that goes on
+    most = 0 if write_outages.is_just_over() else _BATCH
     with connection.cursor() as cursor:
-        cursor.execute(_RETURN_EXPIRED, [_BATCH])
+        cursor.execute(_RETURN_EXPIRED, [most])
         rows = cursor.fetchall()
     heirs.inherit_rank([task_id for task_id, _, _, is_superseded in rows if is_superseded])
     parked = [row for row in rows if row[1] == "failed"]

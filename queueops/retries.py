@@ -52,7 +52,7 @@ def decide(
         case ErrorClass.PROVIDER_DOWN:
             asked = DOWN_SECONDS if retry_after is None else retry_after
             return Decision(Verdict.WAIT, _spread(min(max(asked, DOWN_SECONDS), MAX_DOWN_SECONDS), draw))
-        case ErrorClass.TRANSIENT | ErrorClass.PROVIDER_LOST:
+        case ErrorClass.TRANSIENT | ErrorClass.PROVIDER_LOST | ErrorClass.STORAGE_REFUSED:
             if attempts >= max_attempts:
                 return Decision(Verdict.PARK)
             return Decision(Verdict.AGAIN, backoff(attempts, base_seconds, draw))

@@ -1,29 +1,23 @@
 """Writes the end of a claim in one transaction: vectors, tasks, audit and metrics, all behind the claim's token."""
 
-import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from django.conf import settings
-from django.db import OperationalError, connection, transaction
+from django.db import connection, transaction
 
 from embeddings import arrays, indexing
-from embeddings.providers.errors import ErrorClass, ProviderError
-from embeddings.vectors import WireVector
+from embeddings.providers.errors import ProviderError
 from queueops import failpoints, heirs, history, tries
 from queueops.claims import WAS_LOST, Claim, Claimed
 from queueops.models import AuditLog, Outcome, Status
-from queueops.patience import is_locked, past_collisions, patiently
-from queueops.results import Batch, Effort, Failure, Settled, Success
+from queueops.patience import past_collisions, patiently
+from queueops.results import Batch, Failure, Settled, Success
 from queueops.retries import Decision, Verdict
 
 # Articles are locked before tasks, as a delete does, and against a second settle of the same article; only then is it
 # asked whether the task is still ours and its text still the newest. A worker that freezes with these locks in hand
-# would hold up saves: the server ends its session when the lease would have ended. One article that somebody else keeps
-# locked must not hold up the others of its batch: after so many seconds halves are settled, each briefly tried, and
-# what stays locked goes back to the queue.
-_LOCK_SECONDS, _BRIEFLY, _LOCKED_FOR = 5.0, 0.1, 20.0
-_LATER = Decision(Verdict.WAIT, 10.0)
+# would hold up saves: the server ends its session when the lease would have ended.
 _AT_ONCE = 0.01
 _LOCK_ARTICLES = """
 SELECT a.id FROM articles a, (SELECT set_config('idle_in_transaction_session_timeout', %s, true)) AS guarded,
@@ -82,58 +76,27 @@ RETURNING t.status, t.id
 """  # noqa: S608  the only text put in is our own
 
 
-def settle(
-    claim: Claim, results: Sequence[Success | Failure], by_hash: dict[bytes, WireVector], effort: Effort
-) -> Settled:
-    """Writes every result whose task is still ours; a text that is no longer the newest gets no vectors.
+def settle(batch: Batch, seconds: float) -> Settled:
+    """Writes every result whose task is still ours, in one transaction that waits for no lock longer than `seconds`;
+    a text that is no longer the newest gets no vectors.
 
-    `by_hash` holds the vector of each chunk of the successes. While the database is gone this is tried again: the
-    vectors are paid for. Where only the answer to a commit was lost, the token is gone and nothing is written twice.
+    While the database is gone this is tried again: the vectors are paid for. Where only the answer to a commit was
+    lost, the token is gone and nothing is written twice.
     """
-    batch = Batch(claim, results, by_hash, effort)
-    try:
-        return _settled(batch, _LOCK_SECONDS)
-    except OperationalError as error:
-        if not is_locked(error):
-            raise
-    return _around_locks(batch, time.monotonic() + _LOCKED_FOR)
-
-
-def _settled(batch: Batch, seconds: float) -> Settled:
-    """In one transaction, which waits for no lock longer than `seconds`."""
     return patiently(lambda: past_collisions(lambda: _settle(batch, seconds)), "batch not settled yet")
 
 
-def _around_locks(batch: Batch, until: float) -> Settled:
-    """By halves, down to what is locked, which is waited for until the moment `until` and then given back."""
-    is_alone = len(batch.results) == 1
-    try:
-        return _settled(batch, max(until - time.monotonic(), _BRIEFLY) if is_alone else _BRIEFLY)
-    except OperationalError as error:
-        if not is_locked(error):
-            raise
-    if is_alone:
-        return _give_up(batch)
-    first, second = batch.halves()
-    return _around_locks(first, until) + _around_locks(second, until)
-
-
-def _give_up(batch: Batch) -> Settled:
-    """Gives back a task that cannot be settled, without charging an attempt; its lease ends where even that fails."""
-    error = ProviderError(
-        ErrorClass.TRANSIENT, "somebody else kept the article locked when its vectors were there"
-    )
-    task = batch.results[0].task
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [_milliseconds(_BRIEFLY)])
-            ours = _lock_tasks(batch.claim, [task])
-            ended = _fail([Failure(task, error, _LATER)] if ours else [])
-    except OperationalError as locked:
-        if not is_locked(locked):
-            raise
-        ended = Counter()
-    return Settled(Counter(), ended[Status.PENDING], 1 - ended.total(), batch.effort, _LATER.delay_seconds)
+def give_back(
+    claim: Claim, tasks: Sequence[Claimed], error: ProviderError, seconds: float, lock_seconds: float
+) -> int:
+    """Lets tasks of a claim wait again, for so many seconds, without charging an attempt; answers how many were still
+    ours. Waits for no lock longer than `lock_seconds`."""
+    later = Decision(Verdict.WAIT, seconds)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [_milliseconds(lock_seconds)])
+        ours = _lock_tasks(claim, tasks)
+        ended = _fail([Failure(task, error, later) for task in tasks if task.task_id in ours])
+    return ended.total()
 
 
 @transaction.atomic

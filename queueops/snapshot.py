@@ -25,6 +25,7 @@ class Snapshot:
     counting stopped. Ages and spans of time are in seconds; `per_second` is how many tasks ended a second since the
     first of those that ended in the last five minutes, and `coverage_age` how long ago the articles were counted.
     `oldest_fresh_age` is that of the oldest due task that no spent budget holds: of any rank but the lowest.
+    `refusal` is why the database takes no vectors, and has taken none for `refused_for` seconds.
     `broker_trouble` follows the words "the broker"; empty when it is well. Where the queue is not `installed` there is
     nothing to count."""
 
@@ -58,6 +59,9 @@ class Snapshot:
     coverage_age: float = 0.0
     installed: bool = True
     oldest_fresh_age: float | None = None
+    is_read_only: bool = False  # the database
+    refusal: str = ""
+    refused_for: float | None = None
 
     @property
     def coverage(self) -> float:
@@ -87,7 +91,9 @@ WITH ended AS MATERIALIZED (
 ), workers AS (
     SELECT count(*) FILTER (WHERE is_running AND {alive}) AS alive,
            count(*) FILTER (WHERE NOT is_running) AS stopped,
-           extract(epoch FROM {now} - max(last_claim_at))::float AS claim_age
+           extract(epoch FROM {now} - max(last_claim_at))::float AS claim_age,
+           coalesce(max(refusal) FILTER (WHERE {alive}), '') AS refusal,
+           extract(epoch FROM {now} - min(refused_since) FILTER (WHERE {alive}))::float AS refused_for
     FROM embedding_worker_status
 )
 SELECT {counts},
@@ -117,6 +123,9 @@ SELECT {counts},
     (SELECT alive FROM workers) AS workers_alive,
     (SELECT stopped FROM workers) AS workers_stopped,
     (SELECT claim_age FROM workers) AS last_claim_age,
+    (SELECT refusal FROM workers) AS refusal,
+    (SELECT refused_for FROM workers) AS refused_for,
+    current_setting('transaction_read_only')::boolean AS is_read_only,
     (SELECT extract(epoch FROM {now} - swept_at)::float FROM queue_state) AS sweep_age
 """
 _COUNT = "(SELECT count(*) FROM (SELECT FROM embedding_tasks WHERE {where} LIMIT %(limit)s) t) AS {status}"

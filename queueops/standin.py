@@ -7,7 +7,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from queueops import broker
+from queueops import broker, storage
 from queueops.drain import drain
 
 # As long as an actor's: in between it is asked whether the broker is back.
@@ -41,6 +41,6 @@ class StandIn:
                 if not broker.trouble():
                     return
         except (DatabaseError, InterfaceError) as error:
-            log.warning("database does not answer; the next sweep tries again", error=type(error).__name__)
+            storage.noted(error)  # the next sweep tries again
         finally:
             connection.close()

@@ -49,6 +49,7 @@ class Brakes:
     spent: Mapping[str, str] = field(default_factory=dict)
     installed: bool = True  # the queue is
     is_staged: bool = False  # a migration has left the article for a later stage
+    storage: str = ""  # the sentence for a database that takes no vectors
 
 
 def why(task: Task, provider: str, brakes: Brakes) -> str:
@@ -81,6 +82,8 @@ def why_pending(task: Task, provider: str, brakes: Brakes) -> str:
     if not brakes.workers:
         told = f": {brakes.stopped} told to stop" if brakes.stopped else ""
         return f"task {task.id} waits for a worker, and none is running{told}."
+    if brakes.storage:
+        return f"task {task.id} waits. {brakes.storage}"
     if held := brakes.held.get(provider):
         return f"task {task.id} waits. {held}"
     if task.seconds_to_try > 0:
@@ -114,6 +117,8 @@ def _why_later(task: Task) -> str:
 def _why_held(task: Task, brakes: Brakes) -> str:
     holder = task.claimed_by or "a worker"
     left = task.seconds_of_lease
+    if brakes.storage:
+        return f"{holder} holds task {task.id}. {brakes.storage}"
     if left is None:
         return f"{holder} holds task {task.id} without a lease: somebody changed it by hand. Requeue it."
     if left > 0:

@@ -7,7 +7,8 @@ from django.conf import settings
 from access import attempt_counts, recent, token_guard
 from embeddings.providers import registry
 from lib.redis_client import fast_client
-from queueops import explain, installed, modes, views
+from queueops import explain, holding, installed, modes, resting, storage, views
+from queueops.unsaved_vectors import unsaved
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +23,10 @@ def forget_everything() -> None:
     modes.forget()
     explain.forget()
     views.held_condition.forget()
+    resting.begin()
+    storage.brake.accepted()
+    holding.owed.take()
+    unsaved.forget()
     registry.forget()
     recent.tokens.forget()
     token_guard.forget_all()

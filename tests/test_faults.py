@@ -5,20 +5,27 @@ from collections.abc import Iterator
 
 import dramatiq
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models.functions import Now
 from dramatiq.brokers.redis import RedisBroker
 
 from drills.proxy import PASS, Proxy, Rules
 from embeddings.models import ArticleEmbedding
-from queueops import actors, doorbell, invariants
-from queueops.models import Task
+from queueops import actors, doorbell, health, invariants, snapshot, storage
+from queueops.models import AuditLog, Task, Worker
 from tests.providers import FakeProvider
 from tests.queueops.conftest import NO_FAULTS
 from tests.queueops.making import make_article, make_space, make_tasks
+from tests.queueops.refusing import refusing, take_again
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("flow")]
 TASKS = 60
+CUT_COPY = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pid()
+  AND query ~ '^\\s*COPY article_embeddings'
+"""
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +76,8 @@ def completed() -> int:
 
 def begin(space) -> None:
     """A backlog of which a part is done."""
-    make_tasks(TASKS, space)
+    with transaction.atomic():  # else the sweep may find the articles first
+        make_tasks(TASKS, space)
     doorbell.ring()
     wait_until(lambda: completed() >= 5, what="a part of the backlog")
 
@@ -100,6 +108,81 @@ def test_answers_of_the_database_that_are_lost_lose_nothing_and_double_nothing(w
     to_database.rules = PASS
     to_database.cut()
     end()
+
+
+def uncharged() -> None:
+    """No attempt of any task was counted but the one that embedded it, and no lease ended."""
+    assert set(Task.objects.values_list("attempts", flat=True)) == {1}
+    assert not AuditLog.objects.filter(category="sweep").exists()
+
+
+@pytest.mark.parametrize("sqlstate", ["53100", "P0001"])
+def test_a_table_that_has_no_room_for_a_while_charges_and_wastes_no_text(workers, space, provider, sqlstate):
+    begin(space)
+    with refusing(sqlstate):
+        wait_until(lambda: storage.brake.is_on)
+        wait_until(lambda: Worker.objects.exclude(refusal="").exists(), what="the worker's row to say why")
+        assert sqlstate in health.judge(snapshot.take()).sentence
+    end()
+    uncharged()
+    assert provider.stats()["texts"] == TASKS
+
+
+def test_a_right_that_was_lost_for_a_while_charges_no_text(workers, space):
+    begin(space)
+    execute("REVOKE INSERT ON article_embeddings FROM CURRENT_USER")
+    wait_until(lambda: storage.brake.is_on)
+    execute("GRANT INSERT ON article_embeddings TO CURRENT_USER")
+    end()
+    uncharged()
+
+
+def test_a_database_that_is_read_only_past_all_leases_charges_no_text(workers, space, to_database):
+    begin(space)
+    execute("SET default_transaction_read_only = off")  # of this session
+    name = connection.settings_dict["NAME"]
+    execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    try:
+        wait_until(lambda: to_database.cut() and storage.brake.is_on)
+        wait_until(lambda: not Task.objects.filter(lease_expires_at__gt=Now()).exists(), what="leases to end")
+    finally:
+        execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+        to_database.cut()
+    end()
+    uncharged()
+
+
+def test_sessions_that_end_in_the_midst_of_copy_charge_and_waste_no_text(workers, space, provider):
+    execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END $$;"
+        " CREATE TRIGGER slow BEFORE INSERT ON article_embeddings FOR EACH ROW EXECUTE FUNCTION refuse()"
+    )
+    try:
+        begin(space)
+        wait_until(lambda: execute(CUT_COPY), what="a session in the midst of COPY")
+        end()
+    finally:
+        take_again()
+    uncharged()
+    assert provider.stats()["texts"] == TASKS
+
+
+def test_a_trigger_that_refuses_one_text_holds_up_no_other(workers, space):
+    begin(space)
+    with transaction.atomic():
+        (bad,) = make_tasks(1, space, priority="high")
+    with refusing("P0001", f"NEW.article_id = {bad.article_id}"):
+        doorbell.ring()
+        wait_until(lambda: completed() == TASKS, seconds=30, what="all others")
+        wait_until(lambda: Task.objects.filter(pk=bad.pk, error_class="storage_refused", attempts=1))
+
+
+def execute(statement: str) -> int:
+    """The first number of the answer, if there is one."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return int(cursor.fetchone()[0]) if cursor.description else 0
 
 
 def test_foreign_messages_end_no_thread_and_hold_up_no_work(workers, caplog):

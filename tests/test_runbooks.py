@@ -144,6 +144,12 @@ def break_provider(_: Space) -> None:
     )
 
 
+def refuse_vectors(_: Space) -> None:
+    Worker.objects.update(
+        refusal="53100 disk full: could not extend file", refused_since=Now() - timedelta(minutes=7)
+    )
+
+
 def refuse_key(_: Space) -> None:
     switches.resume(actor="test")
     assert switches.pause_itself("openai", ProviderError(ErrorClass.AUTH, "it refused the key with 401"), 0)
@@ -190,6 +196,7 @@ SCENES: dict[str, Callable[[Space], None]] = {
     "no-worker-alive": lose_workers,
     "provider-outage": break_provider,
     "key-revoked": refuse_key,
+    "database-refuses": refuse_vectors,
     "migrate-small": bring_old_articles,
     "migrate-medium": bring_old_articles,
     "migrate-large": bring_old_articles,

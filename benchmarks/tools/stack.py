@@ -131,10 +131,13 @@ class Stack:
 class Provider(Service):
     """The fake provider as a process."""
 
-    def __init__(self, port: int, **options: str) -> None:
-        flags = [f"--{name}={value}" for name, value in {"port": str(port), **options}.items()]
+    def __init__(self, port: int, vectors: str, **options: str) -> None:
+        flags = [
+            f"--{name}={value}" for name, value in {"port": str(port), "vectors": vectors, **options}.items()
+        ]
         super().__init__(Process("provider", [sys.executable, "-m", "embeddings.fakeprovider", *flags]))
         self.url = f"http://127.0.0.1:{port}"
+        self.vectors = vectors
 
     def ready(self) -> bool:
         try:
@@ -158,14 +161,15 @@ class Provider(Service):
 
 
 @contextlib.contextmanager
-def own_stack(vectors: str = "pool", **environment: str) -> Iterator[Stack]:
-    """Servers, provider, schema and first space; `vectors` is what the provider gives, `environment` more settings."""
+def own_stack(vectors: str = "pool", folder: Path | None = None, **environment: str) -> Iterator[Stack]:
+    """Servers, provider, schema and first space, below `folder` or where temporary files are; `vectors` is what the
+    provider gives, `environment` more settings."""
     with contextlib.ExitStack() as closing:
-        data_dir = _temporary(closing)
+        data_dir = _temporary(closing, folder)
         sockets = paths.socket_dir(data_dir)
         say("starting Postgres, Valkey and the fake provider")
         postgres = PostgresServer(data_dir / "postgres", sockets)
-        provider = Provider(free_port(), vectors=vectors, dimensions=str(DIMENSIONS))
+        provider = Provider(free_port(), vectors, dimensions=str(DIMENSIONS))
         valkey = ValkeyServer(data_dir / "valkey", sockets)
         for service in (postgres, valkey, provider):
             service.start(_BOOT_SECONDS)
@@ -195,8 +199,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _temporary(closing: contextlib.ExitStack) -> Path:
-    data_dir = Path(tempfile.mkdtemp(prefix="vectorpress-bench-"))
+def _temporary(closing: contextlib.ExitStack, folder: Path | None) -> Path:
+    data_dir = Path(tempfile.mkdtemp(prefix="vectorpress-bench-", dir=folder))
     if account := accounts.account_for(data_dir):
         ownership.hand_over(data_dir, account, ())
     for folder in (data_dir, paths.socket_dir(data_dir)):

@@ -11,6 +11,7 @@ class ErrorClass(StrEnum):
     AUTH = "auth"  # key, quota or payment: an operator must act
     TOO_LONG = "too_long"  # the same body will never be taken, a smaller one may be
     INVALID_INPUT = "invalid_input"  # this text will never be taken
+    STORAGE_REFUSED = "storage_refused"  # no provider's: the database does not take the vectors
 
 
 # What smaller requests may get past: the request was too long, or one of its texts is at fault.

@@ -8,7 +8,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.loader import MigrationLoader
 
 from embeddings.models import Space
-from queueops import unreachable
+from queueops import storage, unreachable
 from queueops.checks import added, configuration, schema
 from queueops.checks.finding import Finding, Verdict, fail, ok, warn, worst
 
@@ -42,7 +42,7 @@ def check() -> Iterator[Finding]:
     yield _role(role, is_super)
     yield _pgvector(vector)
     yield _connections(most - reserved, open_now)
-    for step in (_migrations, schema.check, _space, added.check):
+    for step in (_migrations, schema.check, _space, _vectors, added.check):
         found = list(step())
         yield from found
         if worst(found) is Verdict.FAIL:  # what comes next would only say the same in other words
@@ -143,6 +143,18 @@ def _space() -> Iterator[Finding]:
         )
     else:
         yield ok("space", f"{space} serves, as the settings say")
+
+
+def _vectors() -> Iterator[Finding]:
+    """A row is written and taken back, as workers ask before they claim again."""
+    space = Space.objects.serving()
+    if space is None:
+        return
+    if refusal := storage.refusal_of_a_row(space):
+        fix = "docs/operations/database-refuses.md says what each reason asks for; workers go on by themselves then."
+        yield fail("vectors", f"the database takes none ({str(refusal).rstrip('.')})", fix)
+    else:
+        yield ok("vectors", "the database takes them")
 
 
 def _listed(migrations: Sequence[tuple[str, str]]) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -35,6 +35,9 @@ class QueueState(models.Model):
     mode_changed_at = models.DateTimeField(null=True, blank=True)
     swept_at = models.DateTimeField(null=True, blank=True, editable=False)
     cleaned_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # write_outages: when expired leases were last returned, and until when they are not, after an outage
+    leases_returned_at = models.DateTimeField(null=True, blank=True, editable=False)
+    grace_until = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         db_table = "queue_state"
@@ -51,4 +54,7 @@ class QueueState(models.Model):
     def ensure_row(**_: Any) -> None:
         """Makes the one row where it is missing; listens to post_migrate."""
         if installed.look():
-            QueueState.objects.bulk_create([QueueState()], ignore_conflicts=True)
+            with (
+                connection.cursor() as cursor
+            ):  # the columns of the table, which may be older than the model's
+                cursor.execute("INSERT INTO queue_state DEFAULT VALUES ON CONFLICT (id) DO NOTHING")

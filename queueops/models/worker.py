@@ -22,6 +22,9 @@ class Worker(models.Model):
     last_claim_at = models.DateTimeField(null=True, blank=True)
     tasks_done = models.PositiveBigIntegerField(default=0, db_default=0)
     tasks_failed = models.PositiveBigIntegerField(default=0, db_default=0)
+    # why the database takes no vectors of this process, and since when it does not; empty while it does
+    refusal = models.TextField(blank=True, default="", db_default="")
+    refused_since = models.DateTimeField(null=True, blank=True)
 
     objects = WorkerQuerySet.as_manager()
 

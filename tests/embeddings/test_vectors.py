@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
+from psycopg.errors import UniqueViolation
 
 from articles.models import Article
 from embeddings import vectors
@@ -82,3 +83,22 @@ def test_deleting_an_article_by_plain_sql_takes_its_vectors_versions_and_tasks_a
         for table in ("article_embeddings", "article_versions", "embedding_tasks"):
             cursor.execute(f"SELECT count(*) FROM {table}")
             assert cursor.fetchone() == (0,), table
+
+
+def test_what_the_database_says_against_a_copy_is_an_error_of_djangos():
+    space, owner = make_space(), article()
+    (wire,) = vectors.to_wire(np.ones((1, 8), dtype=np.float32))
+    with pytest.raises(IntegrityError) as raised, transaction.atomic():
+        vectors.replace(space.pk, [owner.pk], [chunk(owner.pk, vector=wire)] * 2)
+    assert isinstance(raised.value.__cause__, UniqueViolation)
+
+
+def test_a_row_that_is_written_on_trial_leaves_nothing_behind():
+    space, owner = make_space(), article()
+    vectors.try_write(space.pk, space.dimensions, [])
+    assert not ArticleEmbedding.objects.exists()
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE article_embeddings ADD CONSTRAINT never CHECK (chunk_count <> 1)")
+    with pytest.raises(IntegrityError):
+        vectors.try_write(space.pk, space.dimensions, [])
+    vectors.try_write(space.pk, space.dimensions, [owner.pk])  # there is no other to try with

@@ -11,7 +11,8 @@ from queueops.checks import provider as provider_check
 from queueops.checks.finding import Finding, Verdict, worst
 from tests.databases import spoil_index
 from tests.queueops.calling import called
-from tests.queueops.making import make_space
+from tests.queueops.making import make_article, make_space
+from tests.queueops.refusing import refuse
 
 
 def troubles(findings) -> dict[str, Finding]:
@@ -298,3 +299,12 @@ def test_a_hint_for_psql_quotes_the_name_of_an_index():
     assert schema._invalid('x"; DROP TABLE articles; --').fix == (
         'Run: REINDEX INDEX CONCURRENTLY "x""; DROP TABLE articles; --";'
     )
+
+
+@pytest.mark.django_db
+def test_a_database_that_takes_no_vectors_is_named_with_its_reason():
+    make_space(provider="openai")
+    make_article()
+    assert "vectors" not in troubles(database._vectors())
+    refuse("53100")
+    assert "53100 disk full: No space left on device" in troubles(database._vectors())["vectors"].says

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from embeddings.models import ArticleEmbedding
-from queueops import claims, execution, invariants, recovery, settling
+from queueops import claims, execution, invariants, recovery, settling_in_parts
 from queueops.models import Task
 from tests.queueops.making import make_article, make_tasks
 from tests.queueops.test_recovery import expire
@@ -135,7 +135,7 @@ def test_a_newer_task_of_a_higher_rank_keeps_its_own(space, worker, provider):
 
 def test_an_article_that_somebody_keeps_locked_does_not_hold_up_its_batch(space, worker, monkeypatch):
     for name, seconds in (("_LOCK_SECONDS", 0.2), ("_BRIEFLY", 0.05), ("_LOCKED_FOR", 0.3)):
-        monkeypatch.setattr(settling, name, seconds)
+        monkeypatch.setattr(settling_in_parts, name, seconds)
     article = make_article("T", "A text.")
     make_tasks(9, space)
     claim = claims.claim_due(space, 10, worker.pk, worker.name)

@@ -48,7 +48,26 @@ OUT = ProviderView(
 )
 SELF_PAUSED: Any = {"paused": True, "paused_itself": True, "changed_by": "vectorpress", "reason": "no money."}
 
+FULL: Any = {"refusal": "53100 disk full: could not extend file"}
+
 CASES = [
+    (
+        FULL | {"refused_for": 20.0},
+        "degraded",
+        "has taken no vectors for 20 s (53100 disk full: could not extend file)",
+    ),
+    (
+        FULL | {"refused_for": 200.0},
+        "down",
+        "has taken no vectors for 3 min (53100 disk full: could not extend file)",
+    ),
+    (
+        STUCK | FULL | {"refused_for": 20.0, "last_claim_age": 1800.0},
+        "degraded",
+        "has taken no vectors for 20 s",
+    ),
+    ({"is_read_only": True}, "down", "The database is read-only (25006)"),
+    ({"is_read_only": True} | FULL, "down", "The database is read-only (25006)"),
     ({}, "ok", ""),
     ({"due": 500, "oldest_due_age": 5.0}, "ok", ""),
     ({"failed_5m": 4, "completed_5m": 0}, "ok", ""),

@@ -31,10 +31,10 @@ from embeddings.providers.errors import ErrorClass, ProviderError
 from queueops import claims, invariants, leases, operations, recovery, retention
 from queueops.claims import Claim, Claimed
 from queueops.models import Outcome, QueueState, Task, Worker
-from queueops.results import Effort, Failure, Success
+from queueops.results import Batch, Effort, Failure, Success
 from queueops.retries import Decision, Verdict
 from queueops.selection import Selection
-from queueops.settling import settle
+from queueops.settling_in_parts import settle
 from tests.queueops.making import make_article, make_space, make_worker
 
 # Seconds. The clock moves in steps of 20, so nothing ends within ten seconds of a step: a slow machine changes nothing.
@@ -176,7 +176,7 @@ class Queue(RuleBasedStateMachine):
             for task, text, end in zip(claim.tasks, rendered, cycle(ends), strict=False)
         ]
         made = {text_hash: vector_of(text_hash) for text in rendered for text_hash in text.hashes}
-        settled = settle(claim, results, made, Effort())
+        settled = settle(Batch(claim, results, made, Effort()))
         ours = [result for result in results if self.is_held(result.task.task_id, claim.token)]
         assert settled.lost == len(results) - len(ours)
         for result in sorted(ours, key=lambda result: isinstance(result, Failure)):

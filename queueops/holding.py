@@ -1,0 +1,118 @@
+"""Holds on to a batch that the database does not take: settles it again while its lease may be renewed, and then gives
+its tasks back uncharged, as soon as the database takes that."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import structlog
+from django.db import DatabaseError, InterfaceError, connection
+
+from embeddings.providers.errors import ErrorClass, ProviderError
+from queueops import refusals, resting, settling, settling_in_parts, storage
+from queueops.claims import Claim, Claimed
+from queueops.refusals import Blame, Refusal
+from queueops.results import Batch, Effort, Settled
+from queueops.unsaved_vectors import unsaved
+
+_LOCK_SECONDS = 5.0
+_LEAST_WAIT = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class _Owed:
+    """Claims that could not be given back yet; any thread may ask and change it."""
+
+    def __init__(self) -> None:
+        self._claims: list[tuple[Claim, Refusal]] = []
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._claims)
+
+    def add(self, claim: Claim, refusal: Refusal) -> None:
+        with self._lock:
+            self._claims.append((claim, refusal))
+
+    def take(self) -> list[tuple[Claim, Refusal]]:
+        """All of them, which are the caller's now."""
+        with self._lock:
+            taken, self._claims = self._claims, []
+            return taken
+
+
+owed = _Owed()
+
+
+def settle(batch: Batch, until: float) -> Settled:
+    """As settling_in_parts.settle; where the database refuses, again until the moment `until`, or until the process is
+    told to stop."""
+    while True:
+        try:
+            settled = settling_in_parts.settle(batch)
+        except (DatabaseError, InterfaceError) as error:
+            refusal = refusals.of(error)
+            if connection.in_atomic_block and refusal.blame is Blame.CONNECTION:
+                raise
+        else:
+            storage.accepted()
+            return settled
+        if not _may_try_again(refusal, until):
+            unsaved.keep(batch.claim.space.pk, batch.by_hash)
+            return give_back(batch.claim, refusal, batch.effort)
+
+
+def _may_try_again(refusal: Refusal, until: float) -> bool:
+    """Waits for the next try. A database that is away has been waited for already, and is no storage that refuses."""
+    if refusal.blame is not Blame.CONNECTION:
+        storage.refused(refusal)
+    if connection.in_atomic_block:
+        return False
+    connection.close()
+    return time.monotonic() < until and resting.rest(0) and storage.brake.await_turn(until, resting.rest)
+
+
+def give_back(claim: Claim, refusal: Refusal, effort: Effort | None = None) -> Settled:
+    """Lets a claim's tasks wait again, uncharged; where not even that is taken, it is owed."""
+    wait = max(storage.brake.left, _LEAST_WAIT)
+    try:
+        given = _give_back(claim, claim.tasks, refusal, wait)
+    except (DatabaseError, InterfaceError) as error:
+        log.warning(
+            "tasks not given back yet; trying again", tasks=len(claim.tasks), reason=str(refusals.of(error))
+        )
+        owed.add(_without_texts(claim), refusal)
+        given = 0
+    return Settled(Counter(), given, len(claim.tasks) - given, effort or Effort(), wait if given else None)
+
+
+def give_back_owed() -> int:
+    """Gives back what could not be given back before; answers how many tasks. Raises DatabaseError while that is still
+    not taken. A lease that has ended meanwhile does not matter as long as nobody else has the task."""
+    given, claims = 0, owed.take()
+    while claims:
+        claim, refusal = claims[-1]
+        try:
+            given += _give_back(claim, claim.tasks, refusal, 0.0)
+        except (DatabaseError, InterfaceError):
+            for claim, refusal in claims:
+                owed.add(claim, refusal)
+            raise
+        claims.pop()
+    return given
+
+
+def _give_back(claim: Claim, tasks: Sequence[Claimed], refusal: Refusal, seconds: float) -> int:
+    error = ProviderError(
+        ErrorClass.STORAGE_REFUSED, f"the database takes no vectors ({refusal}); the text is not at fault"
+    )
+    return settling.give_back(claim, tasks, error, seconds, _LOCK_SECONDS)
+
+
+def _without_texts(claim: Claim) -> Claim:
+    """What giving it back needs, which may be long in coming."""
+    tasks = [replace(task, source=task.source._replace(title="", content="")) for task in claim.tasks]
+    return replace(claim, tasks=tasks)

@@ -1,0 +1,124 @@
+"""What a database error says of the write that it ended, by its SQLSTATE alone; pure.
+
+The codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+import psycopg
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
+
+_MESSAGE_CHARACTERS = 200
+
+
+class Blame(StrEnum):
+    """Whose fault it may be that a write was not taken."""
+
+    CONNECTION = "connection"  # it ended, or none is to be had: the same once more, when the server is back
+    LOCK = "lock"  # somebody else holds what it wanted
+    ROWS = "rows"  # one row's or all rows': whether others are taken tells
+    DATABASE = "database"  # the server takes no such write, whatever the text
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """`sqlstate` is empty where the error has none; `message` is what the server said, in one line."""
+
+    sqlstate: str
+    blame: Blame
+    message: str
+
+    @property
+    def reason(self) -> str:
+        """The SQLSTATE in words: "53100 disk full"."""
+        return f"{self.sqlstate} {_words(self.sqlstate)}".strip()
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.message}" if self.message else self.reason
+
+
+# The longest beginning of a SQLSTATE counts. What is not listed is asked for by halves: that finds out either way.
+_BLAMES = {
+    "08": Blame.CONNECTION,
+    "25P03": Blame.CONNECTION,  # idle in a transaction for too long: the worker froze
+    "25P04": Blame.CONNECTION,
+    "40": Blame.CONNECTION,  # rolled back because of somebody else
+    "53300": Blame.CONNECTION,  # too many clients
+    "57P01": Blame.CONNECTION,
+    "57P02": Blame.CONNECTION,
+    "57P03": Blame.CONNECTION,
+    "57P05": Blame.CONNECTION,
+    "55P03": Blame.LOCK,
+    "25": Blame.DATABASE,  # read-only
+    "28": Blame.DATABASE,
+    "3D": Blame.DATABASE,
+    "3F": Blame.DATABASE,
+    "42": Blame.DATABASE,  # tables and columns that are missing
+    "42501": Blame.ROWS,  # a privilege; but row security refuses single rows with it
+    "53": Blame.DATABASE,  # disk, memory, limits
+    "55": Blame.DATABASE,
+    "57P": Blame.DATABASE,
+    "58": Blame.DATABASE,  # I/O
+    "F0": Blame.DATABASE,
+    "XX001": Blame.DATABASE,
+    "XX002": Blame.DATABASE,
+}
+_WORDS = {
+    "23": "refused by a constraint",
+    "23514": "refused by a check constraint",
+    "25006": "read-only",
+    "42501": "no privilege",
+    "42703": "a column is missing",
+    "42P01": "a table is missing",
+    "53100": "disk full",
+    "53200": "out of memory",
+    "57014": "cancelled or timed out",
+    "58030": "I/O error",
+    "P0001": "refused by a trigger",
+}
+_CAPITALS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def of(error: BaseException) -> Refusal:
+    """What an error of Django's or the driver's says."""
+    cause = error if isinstance(error, psycopg.Error) else error.__cause__
+    if isinstance(cause, psycopg.Error) and cause.sqlstate:
+        return Refusal(
+            cause.sqlstate, blame_of(cause.sqlstate), _first_line(cause.diag.message_primary or "")
+        )
+    return Refusal("", _blame_without_code(error), _first_line(str(error)) or type(error).__name__)
+
+
+def blame_of(sqlstate: str) -> Blame:
+    """By the longest beginning that is known."""
+    return next((_BLAMES[part] for part in _beginnings(sqlstate) if part in _BLAMES), Blame.ROWS)
+
+
+def _blame_without_code(error: BaseException) -> Blame:
+    """The driver found it: mostly a connection that broke."""
+    if isinstance(
+        error, OperationalError | InterfaceError | psycopg.OperationalError | psycopg.InterfaceError
+    ):
+        return Blame.CONNECTION
+    values = (DataError, IntegrityError, psycopg.DataError, psycopg.IntegrityError)
+    return Blame.ROWS if isinstance(error, values) else Blame.DATABASE
+
+
+def _words(sqlstate: str) -> str:
+    """Plain words where we have some, and else the name that the driver has for the condition."""
+    if known := next((_WORDS[part] for part in _beginnings(sqlstate) if part in _WORDS), ""):
+        return known
+    try:
+        return _CAPITALS.sub(" ", psycopg.errors.lookup(sqlstate).__name__).lower()
+    except KeyError:
+        return "refused" if sqlstate else "the connection broke"
+
+
+def _beginnings(sqlstate: str) -> list[str]:
+    return [sqlstate[:length] for length in range(len(sqlstate), 1, -1)]
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0][:_MESSAGE_CHARACTERS]

@@ -1,0 +1,97 @@
+"""The drills' checker knows the provider's vectors, and notices one number that is another."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from django.db import connection
+
+from articles.models import Article
+from drills import stored_vectors
+from embeddings.indexing import Source, render
+from embeddings.models import Space
+from queueops import drain
+from tests.providers import FakeProvider
+from tests.queueops.making import make_article, make_space, make_worker
+
+pytestmark = pytest.mark.django_db
+LONG = "\n\n".join(f"Paragraph {n}. " + "A few plain words follow here. " * 40 for n in range(12))
+
+
+@pytest.fixture(scope="module", params=["words", "pool"])
+def kind(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def provider(kind):
+    with FakeProvider(dimensions=8, vectors=kind) as process:
+        yield process
+
+
+@pytest.fixture
+def embedded(provider, settings) -> list[Article]:
+    """A short article, a long one and a blank one."""
+    settings.OPENAI_BASE_URL = provider.url + "/v1"
+    make_space()
+    made = [make_article("Short"), make_article("Long", LONG), make_article("Blank", "  ")]
+    drain.drain(make_worker().pk, seconds=20)
+    return made
+
+
+def wrong(kind: str) -> list[str]:
+    product = stored_vectors.Product(Space.objects.in_bulk(), Source, render)
+    return stored_vectors.wrong(connection.connection, product, kind)
+
+
+def change(sql: str, *arguments: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE article_embeddings SET {sql}", arguments)
+        assert cursor.rowcount == 1
+
+
+def test_it_gives_the_vectors_that_the_provider_gives(provider, kind):
+    texts = ["A title\n\nSome content.", "Ünïcode – and none"]
+    answer = provider.http.post("/v1/embeddings", json={"input": texts}).json()
+    given = [np.array(item["embedding"], dtype=np.float32) for item in answer["data"]]
+    assert all(map(np.array_equal, given, stored_vectors.provided(texts, 8, kind)))
+
+
+def test_what_a_worker_has_stored_is_right(embedded, kind):
+    assert wrong(kind) == []
+
+
+def test_one_number_that_is_another_is_found(embedded, kind):
+    change(
+        "embedding = embedding + '[0,0,0.001,0,0,0,0,0]'::vector WHERE article_id = %s AND chunk_index = 3",
+        embedded[1].pk,
+    )
+    (said,) = wrong(kind)
+    assert said.startswith("1 articles")
+    assert f"article {embedded[1].pk}" in said
+    assert said.endswith("chunk 3: 1 of 8 numbers differ")
+
+
+def test_the_vector_of_another_text_is_found(embedded, kind):
+    change(
+        "embedding = (SELECT embedding FROM article_embeddings WHERE article_id = %s AND chunk_index = 1)"
+        " WHERE article_id = %s",
+        embedded[1].pk,
+        embedded[0].pk,
+    )
+    assert f"article {embedded[0].pk}" in wrong(kind)[0]
+
+
+def test_a_chunk_that_is_missing_is_found(embedded, kind):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM article_embeddings WHERE article_id = %s AND chunk_index = 2", [embedded[1].pk]
+        )
+    assert "expected" in wrong(kind)[0]
+    change("chunk_index = 2, chunk_count = chunk_count WHERE article_id = %s", embedded[0].pk)
+    assert wrong(kind)[0].startswith("2 articles")
+
+
+def test_what_is_stored_of_an_older_text_is_not_judged(embedded, kind):
+    Article.objects.filter(pk=embedded[0].pk).update(content="Other words.")
+    assert wrong(kind) == []

@@ -1,0 +1,34 @@
+"""Makes the database refuse vectors, as a full disk, a lost privilege or somebody's trigger does."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection
+
+_REFUSE = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE 'No space left on device' USING ERRCODE = TG_ARGV[0]; END $$;
+CREATE TRIGGER refuse BEFORE INSERT ON {table} FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION refuse('{sqlstate}');
+"""
+_TAKE_AGAIN = "DROP FUNCTION IF EXISTS refuse CASCADE"
+
+
+def refuse(sqlstate: str = "53100", condition: str = "true", table: str = "article_embeddings") -> None:
+    """From now on rows for which the condition holds are refused with this SQLSTATE."""
+    with connection.cursor() as cursor:
+        cursor.execute(_REFUSE.format(table=table, condition=condition, sqlstate=sqlstate))
+
+
+def take_again() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE_AGAIN)
+
+
+@contextmanager
+def refusing(sqlstate: str = "53100", condition: str = "true") -> Iterator[None]:
+    """The table of vectors refuses such rows while this lasts."""
+    refuse(sqlstate, condition)
+    try:
+        yield
+    finally:
+        take_again()
