@@ -8,7 +8,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from embeddings import indexing
+from embeddings import indexing, kept
 from embeddings.asking import Asking
 from embeddings.indexing import Rendered, Vectors
 from embeddings.providers.errors import ErrorClass, NotAskedError, ProviderError
@@ -17,25 +17,31 @@ from queueops import breaking, failpoints, gate, limiter, resting, retries, sett
 from queueops.breaking import News
 from queueops.claims import Claim, Claimed
 from queueops.gate import Passage
+from queueops.keeping import Keeper
 from queueops.models import Outcome
 from queueops.patience import patiently
 from queueops.results import Effort, Failure, Settled, Success
 
 # The lease is renewed while a batch runs (leases.py), so the provider's time does not depend on its length.
 _DEADLINE_SECONDS = 120.0
+# Where texts failed before, so much less is asked for at once: it may have been too much.
+_SHARE_AFTER_FAILURE = 0.25
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass
 class _Run:
-    """A claim on its way: what was rendered, what could be reused, what the provider gave, and whether it is out."""
+    """A claim on its way: what was rendered, what was stored or kept of it before, what the provider gave, and whether
+    that is out."""
 
     claim: Claim
     passage: Passage
     started: float = field(default_factory=time.perf_counter)
     rendered: list[tuple[Claimed, Rendered]] = field(default_factory=list)
-    reused: dict[bytes, WireVector] = field(default_factory=dict)
+    stored: dict[bytes, WireVector] = field(default_factory=dict)
+    kept: dict[bytes, WireVector] = field(default_factory=dict)
+    progressed: set[int] = field(default_factory=set)
     vectors: Vectors = field(default_factory=Vectors)
     provider_seconds: float = 0.0
     is_out: bool = False
@@ -81,7 +87,10 @@ def _render(run: _Run) -> None:
     reusing = [rendered for task, rendered in run.rendered if not task.is_anew]
     found = patiently(lambda: indexing.reusable(run.claim.space, reusing), "batch not begun yet")
     anew = {text_hash for task, rendered in run.rendered if task.is_anew for text_hash in rendered.hashes}
-    run.reused = {text_hash: vector for text_hash, vector in found.items() if text_hash not in anew}
+    run.stored = {text_hash: vector for text_hash, vector in found.stored.items() if text_hash not in anew}
+    run.kept = {text_hash: vector for text_hash, vector in found.kept.items() if text_hash not in anew}
+    begun = [task.source.article_id for task, _ in run.rendered if task.is_anew]
+    run.kept |= patiently(lambda: kept.of_articles(run.claim.space.pk, begun), "batch not begun yet")
 
 
 def _embed(run: _Run, deadline: float) -> None:
@@ -90,9 +99,26 @@ def _embed(run: _Run, deadline: float) -> None:
     before = time.perf_counter()
     space = run.claim.space
     seconds = min(deadline, breaking.CANARY_SECONDS) if run.passage.canary else deadline
-    asking = Asking(space, seconds, limiter.meter(space.provider), resting.rest)
-    run.vectors = suspects.embed(asking, [rendered for _, rendered in run.rendered], run.reused)
+    keeper = Keeper(run.claim.token, run.rendered, run.stored, run.kept)
+    failures = max((task.attempts - 1 for task in run.claim.tasks), default=0)
+    asking = Asking(
+        space,
+        seconds,
+        limiter.meter(space.provider),
+        resting.rest,
+        keeper.between,
+        _SHARE_AFTER_FAILURE ** min(failures, 10),
+    )
+    run.vectors = suspects.embed(asking, [rendered for _, rendered in run.rendered], run.kept | run.stored)
     run.provider_seconds = time.perf_counter() - before
+    complete = {
+        text_hash
+        for _, rendered in run.rendered
+        if _is_complete(run, rendered)
+        for text_hash in rendered.hashes
+    }
+    keeper.keep(run.vectors.by_hash, complete)
+    run.progressed = keeper.progressed
 
 
 def _tell(run: _Run) -> bool:
@@ -128,14 +154,11 @@ def release_connection() -> None:
 
 def _result(run: _Run, task: Claimed, rendered: Rendered) -> Success | Failure:
     rendered = run.vectors.instead.get(task.source.article_id, rendered)
-    error = run.vectors.error_of(rendered)
-    if error is None and all(text_hash in run.vectors.by_hash for text_hash in rendered.hashes):
-        return Success(task, rendered, _outcome(run, rendered))
-    error = (
-        error
-        or run.vectors.failure
-        or ProviderError(ErrorClass.TRANSIENT, "the provider gave no vector for this text")
-    )
+    has_progressed = task.source.article_id in run.progressed
+    if _is_complete(run, rendered):
+        had_kept = has_progressed or any(text_hash in run.kept for text_hash in rendered.hashes)
+        return Success(task, rendered, _outcome(run, rendered), had_kept)
+    error = _error(run, rendered)
     decision = retries.decide(
         error.kind,
         attempts=task.attempts,
@@ -145,12 +168,30 @@ def _result(run: _Run, task: Claimed, rendered: Rendered) -> Success | Failure:
         draw=random.random(),
         is_out=run.is_out,
         is_canary=run.passage.canary is not None,
+        has_progressed=has_progressed,
     )
     return Failure(task, error, decision)
+
+
+def _is_complete(run: _Run, rendered: Rendered) -> bool:
+    rendered = run.vectors.instead.get(rendered.source.article_id, rendered)
+    return run.vectors.error_of(rendered) is None and run.vectors.by_hash.keys() >= set(rendered.hashes)
+
+
+def _error(run: _Run, rendered: Rendered) -> ProviderError:
+    error = run.vectors.error_of(rendered) or run.vectors.failure
+    if error is None:
+        return ProviderError(ErrorClass.TRANSIENT, "the provider gave no vector for this text")
+    if error.kind is not ErrorClass.POSTPONED:
+        return error
+    passages = set(rendered.hashes)
+    done = len(passages & run.vectors.by_hash.keys())
+    message = f"{done:,} of {len(passages):,} passages are embedded, and the next turn goes on from there"
+    return ProviderError(error.kind, message)
 
 
 def _outcome(run: _Run, rendered: Rendered) -> Outcome:
     if not rendered.chunks:
         return Outcome.EMPTY
-    is_reused = all(text_hash in run.reused for text_hash in rendered.hashes)
+    is_reused = all(text_hash in run.stored for text_hash in rendered.hashes)
     return Outcome.UNCHANGED if is_reused else Outcome.EMBEDDED

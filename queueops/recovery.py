@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from embeddings import annindex
 from embeddings.models import Space, SpaceState
-from queueops import doorbell, failpoints, heirs, modes, workers
+from queueops import doorbell, failpoints, heirs, keeping, modes, workers
 from queueops.enqueue import Reason, enqueue
 from queueops.models import AuditLog, Level, Mode, Operation, Task
 from queueops.patience import past_collisions
@@ -134,6 +134,7 @@ def sweep() -> Swept:
     failpoints.reach("sweep_returned")
     workers.forget_silent()
     end_retired()
+    keeping.sweep()
     is_due = Task.objects.due().exists()
     drifted = enqueue_drift() if _is_time_for_drift(is_due) else 0
     if is_due or drifted:

@@ -179,6 +179,7 @@ def test_a_claim_reads_only_its_own_stretch_of_the_index(space):
     arguments = {
         "size": 50, "aged_slots": 5, "aged_after": timedelta(minutes=5), "worker": 1, "space": space.pk,
         "token": "00000000-0000-0000-0000-000000000000", "claimed_by": "x", "lease": timedelta(minutes=1),
+        "longest": None, "most_bytes": None,
     }  # fmt: skip
     plan = plan_of(claims._CLAIM_DUE, arguments)
     assert plan.count("Index Scan using embedding_tasks_due") == 3, plan
