@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 
 from django.conf import settings
 
-from embeddings.pace import LEAST_AT_ONCE, LONG_SECONDS
+from embeddings import pace
 from embeddings.tokens import byte_length
+from queueops import keeping
 from queueops.claims import Claim, Room
-from queueops.keeping import TURN_SECONDS
 
 
 class LongTurns:
@@ -18,7 +18,7 @@ class LongTurns:
     one thread, turns of long and short ones alternate."""
 
     def __init__(self, threads: int) -> None:
-        self._free = threading.BoundedSemaphore(max(min(LEAST_AT_ONCE, threads - 1), 1))
+        self._free = threading.BoundedSemaphore(max(min(pace.LEAST_AT_ONCE, threads - 1), 1))
         self._short_is_next = False
 
     @contextlib.contextmanager
@@ -56,7 +56,7 @@ class LongTurns:
 
 def _most(long_bytes: int) -> int:
     """How much text a turn has time for."""
-    return int(long_bytes * TURN_SECONDS / LONG_SECONDS)
+    return int(long_bytes * keeping.TURN_SECONDS / pace.LONG_SECONDS)
 
 
 @functools.cache

@@ -8,7 +8,7 @@ from django.db import connection
 
 from embeddings import glance
 from embeddings.models import Space
-from queueops import broker, installed, modes, providers, reach
+from queueops import broker, installed, modes, progress, providers, reach
 from queueops.models import QueueState, Status
 from queueops.providers import ProviderView
 from queueops.switches import ITSELF
@@ -25,6 +25,7 @@ class Snapshot:
     counting stopped. Ages and spans of time are in seconds; `per_second` is how many tasks ended a second since the
     first of those that ended in the last five minutes, and `coverage_age` how long ago the articles were counted.
     `oldest_fresh_age` is that of the oldest due task that no spent budget holds: of any rank but the lowest.
+    `begun_articles` have some of their passages embedded and kept, `kept_passages` of `begun_passages`.
     `broker_trouble` follows the words "the broker"; empty when it is well. Where the queue is not `installed` there is
     nothing to count."""
 
@@ -58,6 +59,16 @@ class Snapshot:
     coverage_age: float = 0.0
     installed: bool = True
     oldest_fresh_age: float | None = None
+    begun_articles: int = 0
+    begun_passages: int = 0
+    kept_passages: int = 0
+    passages_per_second: float = 0.0
+
+    @property
+    def passages_eta(self) -> float | None:
+        """Seconds until the articles that are begun have all their passages, at the pace of the last minute."""
+        left = max(self.begun_passages - self.kept_passages, 0)
+        return left / self.passages_per_second if self.passages_per_second else None
 
     @property
     def coverage(self) -> float:
@@ -112,12 +123,15 @@ SELECT {counts},
     (SELECT count(*) FROM ended WHERE status = 'failed') AS failed_1h,
     (SELECT coalesce(count(*) / GREATEST(extract(epoch FROM {now} - min(completed_at)), 1), 0)::float
      FROM ended WHERE lately) AS per_second,
+    begun.articles AS begun_articles, begun.passages AS begun_passages, begun.kept AS kept_passages, begun.per_second
+        AS passages_per_second,
     {estimates},
     ({articles}) AS about_articles,
     (SELECT alive FROM workers) AS workers_alive,
     (SELECT stopped FROM workers) AS workers_stopped,
     (SELECT claim_age FROM workers) AS last_claim_age,
     (SELECT extract(epoch FROM {now} - swept_at)::float FROM queue_state) AS sweep_age
+FROM ({begun}) AS begun
 """
 _COUNT = "(SELECT count(*) FROM (SELECT FROM embedding_tasks WHERE {where} LIMIT %(limit)s) t) AS {status}"
 _WHERE = {status: f"status = '{status}'" for status in Status.values} | {
@@ -130,6 +144,7 @@ _ESTIMATES = """(SELECT jsonb_object_agg(known.status, round(known.share * c.rel
      WHERE c.oid = 'embedding_tasks'::regclass AND s.schemaname = current_schema()
        AND s.tablename = 'embedding_tasks' AND s.attname = 'status') AS analyzed"""
 _STATEMENT = _SQL.format(
+    begun=progress.SQL,
     estimates=_ESTIMATES,
     articles=reach.ABOUT_SQL,
     counts=", ".join(_COUNT.format(where=where, status=status) for status, where in _WHERE.items()),
