@@ -95,7 +95,9 @@ def _longest(folder: Path, characters: int) -> list[Text]:
     """Different pages of about so many characters together: the longest, and others as chance will have it."""
     files = (Path(at) / name for at, _, names in os.walk(folder) for name in names)
     sized = [(file.stat().st_size, str(file)) for file in files if file.suffix in _ENDINGS and file.is_file()]
-    longest, *others = sorted([each for each in sized if each[0] >= _LEAST_CHARACTERS], reverse=True) or [(0, "")]
+    longest, *others = sorted([each for each in sized if each[0] >= _LEAST_CHARACTERS], reverse=True) or [
+        (0, "")
+    ]
     random.Random(7).shuffle(others)
     pages: dict[str, Text] = {}
     left = characters

@@ -65,8 +65,9 @@ _BYTES = """CASE WHEN %(most_bytes)s::bigint IS NOT NULL THEN (
 _AGED = f"""
 aged AS (
     SELECT id, article_id, priority_rank AS rank, {_PERIL} AS peril FROM embedding_tasks
-    WHERE (SELECT are_off FROM brakes) AND {_FITS}
+    WHERE (SELECT are_off FROM brakes)
       AND status = 'pending' AND space_id = %(space)s AND scheduled_at <= statement_timestamp() - %(aged_after)s
+      AND {_FITS}
     ORDER BY scheduled_at
     LIMIT %(aged_slots)s
     FOR UPDATE SKIP LOCKED
@@ -78,9 +79,10 @@ def _ranked(name: str, rank: int, *before: str) -> str:
     return f"""
 {name} AS (
     SELECT id, article_id, priority_rank AS rank, {_PERIL} AS peril FROM embedding_tasks
-    WHERE (SELECT are_off FROM brakes) AND {_FITS}
+    WHERE (SELECT are_off FROM brakes)
       AND status = 'pending' AND space_id = %(space)s AND priority_rank = {rank}
       AND scheduled_at <= statement_timestamp()
+      AND {_FITS}
     ORDER BY scheduled_at, id
     LIMIT %(size)s{taken}
     FOR UPDATE SKIP LOCKED

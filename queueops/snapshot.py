@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -25,7 +26,8 @@ class Snapshot:
     counting stopped. Ages and spans of time are in seconds; `per_second` is how many tasks ended a second since the
     first of those that ended in the last five minutes, and `coverage_age` how long ago the articles were counted.
     `oldest_fresh_age` is that of the oldest due task that no spent budget holds: of any rank but the lowest.
-    `begun_articles` have some of their passages embedded and kept, `kept_passages` of `begun_passages`.
+    `begun_articles` have some of their passages embedded and kept, `kept_passages` of `begun_passages`; at the pace of
+    the last minute all of them will be at `passages_done_at`.
     `broker_trouble` follows the words "the broker"; empty when it is well. Where the queue is not `installed` there is
     nothing to count."""
 
@@ -63,12 +65,7 @@ class Snapshot:
     begun_passages: int = 0
     kept_passages: int = 0
     passages_per_second: float = 0.0
-
-    @property
-    def passages_eta(self) -> float | None:
-        """Seconds until the articles that are begun have all their passages, at the pace of the last minute."""
-        left = max(self.begun_passages - self.kept_passages, 0)
-        return left / self.passages_per_second if self.passages_per_second else None
+    passages_done_at: datetime | None = None
 
     @property
     def coverage(self) -> float:
@@ -124,7 +121,7 @@ SELECT {counts},
     (SELECT coalesce(count(*) / GREATEST(extract(epoch FROM {now} - min(completed_at)), 1), 0)::float
      FROM ended WHERE lately) AS per_second,
     begun.articles AS begun_articles, begun.passages AS begun_passages, begun.kept AS kept_passages, begun.per_second
-        AS passages_per_second,
+        AS passages_per_second, begun.done_at AS passages_done_at,
     {estimates},
     ({articles}) AS about_articles,
     (SELECT alive FROM workers) AS workers_alive,

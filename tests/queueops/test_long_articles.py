@@ -3,12 +3,13 @@
 import contextlib
 import functools
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from articles.models import Article
@@ -17,6 +18,7 @@ from embeddings.models import ArticleEmbedding, KeptVector
 from embeddings.providers.registry import provider_of
 from queueops import claims, execution, keeping, long_articles, recovery
 from queueops.drain import drain
+from queueops.enqueue import enqueue_anew
 from queueops.models import ProviderState, Status, Task
 from tests.queueops.making import make_article, make_tasks
 from tests.together import together
@@ -163,7 +165,8 @@ def test_who_lost_a_task_keeps_nothing_of_it(slow, space, worker):
     long_article()
     held = claims.claim_due(space, 100, worker.pk, worker.name)
     Task.objects.update(status=Status.PENDING)
-    execution.execute(held)
+    claims.claim_due(space, 100, worker.pk, worker.name)
+    assert execution.execute(held).lost == 1
     assert not KeptVector.objects.exists()
 
 
@@ -179,6 +182,19 @@ def test_an_edit_keeps_what_is_still_of_its_text_and_drops_the_rest_at_its_end(t
     assert slow.stats()["texts"] <= passages() - kept
     recovery.sweep()
     assert not KeptVector.objects.exists()
+
+
+@alone
+def test_one_that_is_to_be_embedded_anew_begins_without_what_was_kept_and_ends_too(turn, slow):
+    article = long_article()
+    turn()
+    assert KeptVector.objects.exists()
+    with transaction.atomic():
+        enqueue_anew([article.pk], uuid.uuid4())
+    assert not KeptVector.objects.exists()
+    slow.config(reset=True)
+    assert turns_until_all_is_done(turn) > 2
+    assert slow.stats()["texts"] == passages()
 
 
 @alone
