@@ -100,11 +100,11 @@ def _longest(folder: Path, characters: int) -> list[Text]:
     ]
     random.Random(7).shuffle(others)
     pages: dict[str, Text] = {}
-    left = characters
+    left, most = characters, max(characters // 3, _LEAST_CHARACTERS)
     for _, name in [longest, *others] if longest[0] else []:
         if left <= 0:
             break
-        content = Path(name).read_text(errors="replace").replace("\0", "")[:_MOST_CHARACTERS]
+        content = Path(name).read_text(errors="replace").replace("\0", "")[: min(_MOST_CHARACTERS, most)]
         if content not in pages:
             pages[content] = Text(f"page-{len(pages)}", Path(name).name, content)
             left -= len(content)
@@ -116,7 +116,7 @@ def _made(characters: int) -> list[Text]:
     chosen, made, left = random.Random(7), texts.articles(characters // 600), characters
     pages: list[Text] = []
     while left > 0:
-        length = min(chosen.choice([900_000, 300_000, 100_000, 50_000]), left)
+        length = min(chosen.choice([900_000, 300_000, 100_000, 50_000]), left, characters // 3 + 1)
         content = "\n\n".join(text.content for text in itertools.islice(made, length // 800 + 1))
         pages.append(Text(f"page-{len(pages)}", f"Page {len(pages)}", content))
         left -= len(content)
