@@ -1,5 +1,6 @@
 """Carries a claim to its end: render, reuse, embed, settle. The provider is called outside any transaction."""
 
+import itertools
 import random
 import time
 from dataclasses import dataclass, field
@@ -97,28 +98,21 @@ def _embed(run: _Run, deadline: float) -> None:
     release_connection()
     failpoints.reach("before_provider")
     before = time.perf_counter()
-    space = run.claim.space
     seconds = min(deadline, breaking.CANARY_SECONDS) if run.passage.canary else deadline
     keeper = Keeper(run.claim.token, run.rendered, run.stored, run.kept)
-    failures = max((task.attempts - 1 for task in run.claim.tasks), default=0)
-    asking = Asking(
-        space,
-        seconds,
-        limiter.meter(space.provider),
-        resting.rest,
-        keeper.between,
-        _SHARE_AFTER_FAILURE ** min(failures, 10),
-    )
+    asking = _asking(run.claim, seconds, keeper)
     run.vectors = suspects.embed(asking, [rendered for _, rendered in run.rendered], run.kept | run.stored)
     run.provider_seconds = time.perf_counter() - before
-    complete = {
-        text_hash
-        for _, rendered in run.rendered
-        if _is_complete(run, rendered)
-        for text_hash in rendered.hashes
-    }
-    keeper.keep(run.vectors.by_hash, complete)
+    complete = (rendered.hashes for _, rendered in run.rendered if _is_complete(run, rendered))
+    keeper.keep(run.vectors.by_hash, itertools.chain.from_iterable(complete))
     run.progressed = keeper.progressed
+
+
+def _asking(claim: Claim, seconds: float, keeper: Keeper) -> Asking:
+    failures = max((task.attempts - 1 for task in claim.tasks), default=0)
+    share = _SHARE_AFTER_FAILURE ** min(failures, 10)
+    meter = limiter.meter(claim.space.provider)
+    return Asking(claim.space, seconds, meter, resting.rest, keeper.between, share)
 
 
 def _tell(run: _Run) -> bool:
