@@ -7,6 +7,7 @@ _CLAIMS, _EXECUTION, _LEASES, _RECOVERY, _SETTLING, _BREAKING = (
     for name in ("claims", "execution", "leases", "recovery", "settling", "breaking")
 )
 _DEADLY = "tests/queueops/test_deadly_texts.py"
+_LONG = "tests/queueops/test_long_articles.py"
 _GUARDS = "tests/queueops/test_guards.py"
 _GIVING_WAY = "tests/queueops/test_giving_way.py"
 _HOLDING = "tests/queueops/test_holding.py"
@@ -773,5 +774,82 @@ MUTATIONS = (
         "(*_FORWARDED, *user)",
         "_FORWARDED",
         ("tests/config/test_proxy_user.py",),
+    ),
+    Mutation(
+        "kept vectors: the claim's token",
+        "queueops/keeping.py",
+        "WHERE t.claim_token = %s AND t.status = 'processing'",
+        "WHERE (t.claim_token = %s OR true) AND t.status = 'processing'",
+        (_LONG,),
+    ),
+    Mutation(
+        "kept vectors: in the midst of a batch",
+        "queueops/keeping.py",
+        "            self.keep(made)\n",
+        "            pass\n",
+        (_LONG,),
+    ),
+    Mutation(
+        "kept vectors: gone when their article is stored",
+        "queueops/settling.py",
+        "for r in successes if r.had_kept]",
+        "for r in successes if False]",
+        (_LONG,),
+    ),
+    Mutation(
+        "kept vectors: what waits needs them",
+        "queueops/keeping.py",
+        "AND t.status IN ('pending', 'processing'))",
+        "AND t.status = 'processing')",
+        (_LONG,),
+    ),
+    Mutation(
+        "kept vectors: what embeds anew begins without them",
+        "queueops/enqueue.py",
+        "    kept.forget(article_ids)\n",
+        "",
+        (_LONG,),
+    ),
+    Mutation(
+        "progress: an error charges no attempt",
+        "queueops/retries.py",
+        "ErrorClass.PROVIDER_LOST if has_progressed:",
+        "ErrorClass.PROVIDER_LOST if has_progressed and False:",
+        (_LONG, "tests/queueops/test_retries.py"),
+    ),
+    Mutation(
+        "progress: a lost worker charges no attempt",
+        "queueops/recovery.py",
+        "AND t.id IN (SELECT id FROM progressed) THEN 1 ELSE 0 END",
+        "AND false THEN 1 ELSE 0 END",
+        (_LONG,),
+    ),
+    Mutation(
+        "turn: it ends",
+        "queueops/keeping.py",
+        "return now < self._ends and not resting.is_over()",
+        "return True",
+        (_LONG,),
+    ),
+    Mutation(
+        "turn: each has one request",
+        "embeddings/asking.py",
+        "if self.requests and not self._between(made)",
+        "if not self._between(made)",
+        (_OUTAGE,),
+    ),
+    Mutation(
+        "claim: long articles are left to others",
+        "queueops/claims.py",
+        '_FITS = """(%(longest)s::bigint IS NULL',
+        '_FITS = """(true OR %(longest)s::bigint IS NULL',
+        (_CLAIMS,),
+    ),
+    Mutation(
+        "claim: no more text than a turn has time for",
+        "queueops/claims.py",
+        "AND (place = 1 OR %(most_bytes)s",
+        "AND (true OR %(most_bytes)s",
+        (_CLAIMS,),
     ),
 )

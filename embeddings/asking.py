@@ -1,12 +1,13 @@
-"""The requests of one batch to its provider: one deadline and one budget for all of them, and patience in the midst."""
+"""The requests of one batch to its provider: one deadline, one turn and one budget for all of them, and patience in the
+midst."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from embeddings import vectors
+from embeddings import pace, vectors
 from embeddings.meters import FREE, Meter
 from embeddings.models import Space
-from embeddings.providers.errors import REFUSALS, ErrorClass, NotAskedError, ProviderError
+from embeddings.providers.errors import REFUSALS, ErrorClass, NotAskedError, PostponedError, ProviderError
 from embeddings.providers.registry import provider_of
 from embeddings.tokens import estimate
 from embeddings.vectors import WireVector
@@ -16,10 +17,16 @@ _HARMLESS = "The quick brown fox jumps over the lazy dog."
 # How soon it is looked again whether our own budget has room, at the earliest, and how long the first rest after a 429
 # is at least; each further one is twice as long.
 _LOOK_SECONDS, _REST_SECONDS = 0.25, 1.0
+# About one passage: to ask for less at once gains nothing.
+_PASSAGE_TOKENS = 256
 
 
 def _never(seconds: float) -> bool:
     return False
+
+
+def _go_on(made: Mapping[bytes, WireVector]) -> bool:
+    return True
 
 
 class Asking:
@@ -27,17 +34,30 @@ class Asking:
 
     `rest` waits for so many seconds, or answers False where it must not wait. It is asked only while `is_patient`: a
     batch that gives up in the midst of a search, or of an article, begins that anew, and sends the same again.
+    `between` is told between two requests what vectors there are, and answers False where the batch's turn is over,
+    which a search is not ended by. `share` is how much of what a request may carry is asked for: after an attempt that
+    failed, less.
     """
 
     def __init__(
-        self, space: Space, seconds: float, meter: Meter = FREE, rest: Callable[[float], bool] = _never
+        self,
+        space: Space,
+        seconds: float,
+        meter: Meter = FREE,
+        rest: Callable[[float], bool] = _never,
+        between: Callable[[Mapping[bytes, WireVector]], bool] = _go_on,
+        share: float = 1.0,
     ) -> None:
         self.space = space
         self.meter = meter
         self.requests = self.texts = 0
         self.is_patient = False
-        self.is_fruitful = False  # an article of the batch got the last of its vectors
+        self.is_searching = False  # for the text that is at fault for an error
+        self.ahead = 0  # tokens that are still to be asked for
+        self.pace = pace.of(space)
         self._rest = rest
+        self._between = between
+        self._share = share
         self._seconds = seconds
         self._ends = time.monotonic() + seconds
         self._is_proven = False
@@ -46,6 +66,20 @@ class Asking:
     def left(self) -> float:
         """Seconds until the deadline."""
         return self._ends - time.monotonic()
+
+    @property
+    def most_tokens(self) -> int:
+        """How many tokens the next request may have."""
+        limits = provider_of(self.space).limits
+        room = self.pace.speed.room
+        fitting = max(int(room * self._share), min(room, _PASSAGE_TOKENS))
+        return min(limits.max_tokens, self.meter.most_tokens, fitting)
+
+    def go_on(self, made: Mapping[bytes, WireVector]) -> None:
+        """To be called before each request with the vectors there are. Raises PostponedError where the turn is over;
+        each has one request at least."""
+        if self.requests and not self._between(made) and not self.is_searching:
+            raise PostponedError
 
     def is_greedy(self, began: float) -> bool:
         """Whether a request that was made with `began` seconds left, and not answered, had most of the time."""
@@ -93,16 +127,19 @@ class Asking:
     def _request(self, texts: list[str]) -> list[WireVector]:
         if self.left <= 0:
             raise self.late()
-        tokens = 0 if self.meter is FREE else sum(map(estimate, texts))
-        with self.meter.call(tokens):
-            self.requests += 1
-            return vectors.to_wire(provider_of(self.space).embed(texts, self.left))
+        tokens = sum(map(estimate, texts))
+        with self.pace.request(tokens, self.ahead, lambda: self.left <= 0) as has_turn:
+            if not has_turn:
+                raise PostponedError
+            with self.meter.call(tokens):
+                self.requests += 1
+                return vectors.to_wire(provider_of(self.space).embed(texts, self.left))
 
     def late(self) -> ProviderError:
         """What is to be said of a text whose turn did not come before the deadline: it is not at fault where others
         of the batch got their vectors."""
         if self.texts:
-            return NotAskedError("the deadline passed before this text's turn")
+            return PostponedError()
         return ProviderError(
             ErrorClass.TRANSIENT, "the deadline passed before every text of the batch was embedded"
         )

@@ -19,7 +19,7 @@ from embeddings.providers.errors import REFUSALS, ErrorClass, ProviderError
 from embeddings.providers.registry import provider_of
 from embeddings.spaces import spec_and_counter
 from embeddings.tokens import estimate
-from embeddings.vectors import StoredChunk, WireVector
+from embeddings.vectors import Known, StoredChunk, WireVector
 
 _NOTHING_HASH = b"\0" * 16
 # So many refusals, in a batch that got no vectors yet, may as well be the provider's fault: each quarter was refused.
@@ -85,10 +85,10 @@ def render(space: Space, source: Source) -> Rendered:
     return Rendered(source, chunks, [_hash_of(chunk) for chunk in chunks])
 
 
-def reusable(space: Space, articles: Iterable[Rendered]) -> dict[bytes, WireVector]:
+def reusable(space: Space, articles: Iterable[Rendered]) -> Known:
     """The vectors that these articles' chunks have in the space already: unchanged text is never paid for twice."""
     hashes = {text_hash for article in articles for text_hash in article.hashes}
-    return vectors.known(space.pk, list(hashes)) if hashes else {}
+    return vectors.known(space.pk, list(hashes)) if hashes else Known({}, {})
 
 
 def embed(
@@ -108,8 +108,10 @@ def embed(
 
 
 def embed_with(asking: Asking, articles: Iterable[Rendered], reused: dict[bytes, WireVector]) -> Vectors:
-    """As `embed`, with the requests, the time and the budget of a batch that may have used some of them already."""
-    articles = list(articles)
+    """As `embed`, with the requests, the time and the budget of a batch that may have used some of them already.
+
+    What lacks least comes first: most articles are complete when the turn is over."""
+    articles = sorted(articles, key=lambda article: sum(h not in reused for h in article.hashes))
     missing = {
         text_hash: chunk
         for article in articles
@@ -122,7 +124,9 @@ def embed_with(asking: Asking, articles: Iterable[Rendered], reused: dict[bytes,
     owner = {text_hash: n for n, article in enumerate(articles) for text_hash in article.hashes}
     patience = asking.is_patient
     try:
-        for part in packs(tokens, limits.max_inputs, min(limits.max_tokens, asking.meter.most_tokens)):
+        for part in packs(tokens, limits.max_inputs, lambda: asking.most_tokens):
+            asking.ahead = sum(tokens[part.start :])
+            asking.go_on(search.result.by_hash)
             is_begun = part.start > 0 and owner[hashes[part.start]] == owner[hashes[part.start - 1]]
             asking.is_patient = patience or is_begun or bool(search.refused)
             search.isolate(hashes[part])
@@ -134,7 +138,6 @@ def embed_with(asking: Asking, articles: Iterable[Rendered], reused: dict[bytes,
             for article in articles
             if not search.too_long.isdisjoint(article.hashes)
         }
-    search.charge_what_is_too_slow(articles)
     search.result.requests, search.result.texts = asking.requests, asking.texts
     return search.result
 
@@ -168,19 +171,6 @@ class _Search:
             elif error := self._refusal_in_pieces(part[0], refusal):
                 self.asking.prove()
                 self.result.errors[part[0]] = error
-
-    def charge_what_is_too_slow(self, articles: Sequence[Rendered]) -> None:
-        """Where the deadline passed with no article of the batch complete, those that were begun are at fault: they
-        would be begun again and again."""
-        begun = [article for article in articles if any(h in self.chunks for h in article.hashes)]
-        by_hash = self.result.by_hash
-        self.asking.is_fruitful |= any(all(h in by_hash for h in article.hashes) for article in begun)
-        if self.asking.is_fruitful or self.asking.left > 0 or not self.result.failure:
-            return
-        error = ProviderError(ErrorClass.TRANSIENT, "the deadline passed before all of the text was embedded")
-        for article in begun:
-            if any(h in self.chunks and h in by_hash for h in article.hashes):
-                self.result.errors |= {h: error for h in article.hashes if h not in by_hash}
 
     def _refusal_in_pieces(self, text_hash: bytes, refusal: ProviderError) -> ProviderError | None:
         """Asks for a text that was refused alone in smaller chunks, if it was for its length; answers why it cannot
@@ -217,7 +207,7 @@ class _Search:
         except ProviderError as error:
             if error.kind not in REFUSALS:
                 raise self._of_the_batch(error, hashes, left) from error
-            self.asking.is_patient = True
+            self.asking.is_patient = self.asking.is_searching = True
             self.refused[request] = error
             return error
         self.result.by_hash.update(zip(hashes, made, strict=True))
@@ -256,7 +246,8 @@ def _in_smaller_chunks(space: Space, article: Rendered, too_long: set[bytes]) ->
 def _stored(space: Space, hashes: list[bytes]) -> dict[bytes, WireVector]:
     """The vectors of texts that turned up between two requests; none where the database does not say."""
     try:
-        return vectors.known(space.pk, hashes)
+        found = vectors.known(space.pk, hashes)
+        return found.kept | found.stored
     except (DatabaseError, InterfaceError):  # what was paid for until now matters more
         return {}
     finally:

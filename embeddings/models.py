@@ -113,3 +113,32 @@ class ArticleEmbedding(models.Model):
 
     def __str__(self) -> str:
         return f"chunk {self.chunk_index} of article {self.article_id} in space {self.space_id}"
+
+
+class KeptVector(models.Model):
+    """A vector that was paid for, of an article that is not complete yet: its task goes on from here at its next turn.
+    Removed when the article's vectors are stored, or no task needs it any more. `passages` is how many of the article
+    had no vector when it was begun."""
+
+    article = models.ForeignKey(Article, on_delete=models.DB_CASCADE, related_name="+", db_index=False)
+    space = models.ForeignKey(Space, on_delete=models.DB_CASCADE, related_name="+", db_index=False)
+    text_hash = models.BinaryField(max_length=16, help_text="BLAKE2b-128 of the text that was embedded")
+    embedding = models.BinaryField(help_text="as pgvector sends it: vectors.WireVector")
+    passages = models.PositiveIntegerField()
+    kept_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "kept_vectors"
+        constraints = [
+            # an article's progress, and its end (kept.remove, cascade)
+            models.UniqueConstraint(
+                fields=["article", "space", "text_hash"], name="kept_vectors_one_per_text"
+            ),
+        ]
+        indexes = [
+            # embeddings.vectors.known: text that has a vector is not paid for again; cascade from a space
+            models.Index(fields=["space", "text_hash"], name="kept_vectors_text"),
+        ]
+
+    def __str__(self) -> str:
+        return f"a kept vector of article {self.article_id} in space {self.space_id}"

@@ -25,10 +25,10 @@ def bring_up_to_date(space: Space, article_ids: Sequence[int], deadline: float) 
     with connection.cursor() as cursor:
         cursor.execute(_READ, [arrays.of_integers(article_ids)])
         rendered = [indexing.render(space, Source(*row)) for row in cursor.fetchall()]
-    reused = indexing.reusable(space, rendered)
+    known = indexing.reusable(space, rendered)
     if not connection.in_atomic_block:
         connection.close()
-    made = indexing.embed(space, rendered, reused, deadline)
+    made = indexing.embed(space, rendered, known.kept | known.stored, deadline)
     whole = [
         article
         for article in (made.instead.get(r.source.article_id, r) for r in rendered)

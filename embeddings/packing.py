@@ -1,18 +1,25 @@
 """Divides texts over requests so that none has more inputs or tokens than a provider takes; pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 
-def packs(tokens: Sequence[int], max_inputs: int, max_tokens: int) -> Iterator[slice]:
-    """Slices of the texts in order; each has at most `max_inputs` texts of together at most `max_tokens`.
+def packs(tokens: Sequence[int], max_inputs: int, max_tokens: Callable[[], int]) -> Iterator[slice]:
+    """Slices of the texts in order; each has at most `max_inputs` texts of together at most `max_tokens`,
+    which is asked for each: a provider's speed is known better after every request.
 
     A single text above `max_tokens` has a pack of its own: the provider, not we, refuses it.
     """
-    begin, total = 0, 0
-    for index, size in enumerate(tokens):
-        if index > begin and (index - begin >= max_inputs or total + size > max_tokens):
-            yield slice(begin, index)
-            begin, total = index, 0
-        total += size
-    if begin < len(tokens):
-        yield slice(begin, len(tokens))
+    begin = 0
+    while begin < len(tokens):
+        end = _end_of_pack(tokens, begin, max_inputs, max_tokens())
+        yield slice(begin, end)
+        begin = end
+
+
+def _end_of_pack(tokens: Sequence[int], begin: int, max_inputs: int, max_tokens: int) -> int:
+    total = tokens[begin]
+    for index in range(begin + 1, len(tokens)):
+        total += tokens[index]
+        if index - begin >= max_inputs or total > max_tokens:
+            return index
+    return len(tokens)

@@ -61,15 +61,30 @@ def is_wire(data: bytes, dimensions: int) -> bool:
     return bool(0 < square < np.inf)
 
 
-def known(space_id: int, hashes: Sequence[bytes]) -> dict[bytes, WireVector]:
-    """The vectors that these texts have in a space already, by text hash."""
+_KNOWN = """
+(SELECT DISTINCT ON (text_hash) text_hash, vector_send(embedding), false FROM article_embeddings
+ WHERE space_id = %(space)s::bigint AND text_hash = ANY(%(hashes)s::bytea[]) AND embedding IS NOT NULL)
+UNION ALL
+SELECT text_hash, embedding, true FROM kept_vectors
+WHERE space_id = %(space)s::bigint AND text_hash = ANY(%(hashes)s::bytea[])
+"""
+
+
+class Known(NamedTuple):
+    """Vectors by text hash: those of articles' current vectors, and those that are kept for articles not complete."""
+
+    stored: dict[bytes, WireVector]
+    kept: dict[bytes, WireVector]
+
+
+def known(space_id: int, hashes: Sequence[bytes]) -> Known:
+    """The vectors that these texts have in a space already."""
+    found = Known({}, {})
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT ON (text_hash) text_hash, vector_send(embedding) FROM article_embeddings"
-            " WHERE space_id = %s::bigint AND text_hash = ANY(%s::bytea[]) AND embedding IS NOT NULL",
-            [space_id, arrays.of_bytes(hashes)],
-        )
-        return {bytes(text_hash): bytes(vector) for text_hash, vector in cursor.fetchall()}
+        cursor.execute(_KNOWN, {"space": space_id, "hashes": arrays.of_bytes(hashes)})
+        for text_hash, vector, is_kept in cursor.fetchall():
+            (found.kept if is_kept else found.stored)[bytes(text_hash)] = bytes(vector)
+    return found
 
 
 def replace(space_id: int, article_ids: Sequence[int], chunks: Iterable[StoredChunk]) -> None:

@@ -56,11 +56,18 @@ _PERIL = f"""CASE WHEN NOT {WAS_LOST} THEN 0 WHEN attempts + 1 < max_attempts TH
 _HELD_AT_ITS_LAST = (
     "SELECT 1 FROM embedding_tasks WHERE status = 'processing' AND attempts >= max_attempts AND error_class"
 )
+# Of a provider that takes its time, whoever leaves long articles to others passes over them, and a claim holds no more
+# than its turn has time for, the most urgent first and of these the largest; one at least. NULL asks nothing.
+_FITS = """(%(longest)s::bigint IS NULL OR %(longest)s >= (
+          SELECT octet_length(a.content) FROM articles a WHERE a.id = embedding_tasks.article_id))"""
+_BYTES = """CASE WHEN %(most_bytes)s::bigint IS NOT NULL THEN (
+               SELECT octet_length(a.content) FROM articles a WHERE a.id = candidates.article_id) END"""
 _AGED = f"""
 aged AS (
-    SELECT id, {_PERIL} AS peril FROM embedding_tasks
+    SELECT id, article_id, priority_rank AS rank, {_PERIL} AS peril FROM embedding_tasks
     WHERE (SELECT are_off FROM brakes)
       AND status = 'pending' AND space_id = %(space)s AND scheduled_at <= statement_timestamp() - %(aged_after)s
+      AND {_FITS}
     ORDER BY scheduled_at
     LIMIT %(aged_slots)s
     FOR UPDATE SKIP LOCKED
@@ -71,10 +78,11 @@ def _ranked(name: str, rank: int, *before: str) -> str:
     taken = "".join(f" - (SELECT count(*) FROM {other})" for other in before)  # noqa: S608
     return f"""
 {name} AS (
-    SELECT id, {_PERIL} AS peril FROM embedding_tasks
+    SELECT id, article_id, priority_rank AS rank, {_PERIL} AS peril FROM embedding_tasks
     WHERE (SELECT are_off FROM brakes)
       AND status = 'pending' AND space_id = %(space)s AND priority_rank = {rank}
       AND scheduled_at <= statement_timestamp()
+      AND {_FITS}
     ORDER BY scheduled_at, id
     LIMIT %(size)s{taken}
     FOR UPDATE SKIP LOCKED
@@ -83,19 +91,23 @@ def _ranked(name: str, rank: int, *before: str) -> str:
 
 def _due(*found: str) -> str:
     """What is taken of all that was found; the bound tells the planner how few there are."""
-    union = " UNION ".join(f"SELECT id, peril FROM {name}" for name in found)  # noqa: S608
+    union = " UNION ".join(f"SELECT id, article_id, rank, peril FROM {name}" for name in found)  # noqa: S608
     return f"""
 at_its_last AS (
     SELECT EXISTS ({_HELD_AT_ITS_LAST} = 'worker_lost' AND claimed_by = %(claimed_by)s) AS is_held_here,
            EXISTS ({_HELD_AT_ITS_LAST} = 'provider_lost') AS is_held
 ), candidates AS (
-    SELECT id, peril FROM ({union}) AS found
+    SELECT id, article_id, rank, peril FROM ({union}) AS found
     WHERE CASE peril WHEN 2 THEN NOT (SELECT is_held_here FROM at_its_last)
                      WHEN 3 THEN NOT (SELECT is_held FROM at_its_last) ELSE true END
 ), due AS (
-    SELECT id FROM (SELECT id, row_number() OVER () AS place FROM candidates
-                    WHERE peril = (SELECT max(peril) FROM candidates)) AS chosen
+    SELECT id FROM (
+        SELECT id, row_number() OVER line AS place, sum(bytes) OVER line AS bytes_so_far
+        FROM (SELECT id, rank, {_BYTES} AS bytes FROM candidates
+              WHERE peril = (SELECT max(peril) FROM candidates)) AS measured
+        WINDOW line AS (ORDER BY rank, bytes DESC, id)) AS chosen
     WHERE place <= CASE (SELECT max(peril) FROM candidates) WHEN 0 THEN %(size)s WHEN 1 THEN {_COMPANY} ELSE 1 END
+      AND (place = 1 OR %(most_bytes)s::bigint IS NULL OR bytes_so_far <= %(most_bytes)s)
     LIMIT %(size)s
 )"""  # noqa: S608  the only text put in is our own
 
@@ -142,7 +154,24 @@ WHERE t.status = 'processing' AND t.claim_token = %(token)s
 """  # noqa: S608  the only text put in is our own
 
 
-def claim_due(space: Space, size: int, worker_id: int, worker_name: str, *, with_low: bool = True) -> Claim:
+@dataclass(frozen=True)
+class Room:
+    """In bytes of text: the `longest` article that is taken, and the `most` of all together, where one is always taken;
+    None for any."""
+
+    longest: int | None = None
+    most: int | None = None
+
+
+def claim_due(
+    space: Space,
+    size: int,
+    worker_id: int,
+    worker_name: str,
+    *,
+    with_low: bool = True,
+    room: Room = Room(),
+) -> Claim:
     """Up to `size` due tasks of a space, best rank first, with a share for those that have waited longest; none of the
     lowest rank unless `with_low`.
 
@@ -154,10 +183,18 @@ def claim_due(space: Space, size: int, worker_id: int, worker_name: str, *, with
         _CLAIM_DUE if with_low else _CLAIM_FRESH,
         space,
         worker_name,
-        {"size": size, "aged_slots": aged, "aged_after": ageing.AGED_AFTER, "worker": worker_id},
+        {
+            "size": size,
+            "aged_slots": aged,
+            "aged_after": ageing.AGED_AFTER,
+            "worker": worker_id,
+            "longest": room.longest,
+            "most_bytes": room.most,
+        },
     )
-    # a task that is both aged and first of its rank fills two slots; what was lost leaves places empty
-    is_full = len(found.tasks) >= size - aged or any(task.was_lost for task in found.tasks)
+    # a task that is both aged and first of its rank fills two slots; what was lost, or is long, leaves places empty
+    is_cut = any(task.was_lost for task in found.tasks) or (room.most and bool(found.tasks))
+    is_full = len(found.tasks) >= size - aged or bool(is_cut)
     return replace(found, is_full=is_full)
 
 

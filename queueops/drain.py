@@ -3,15 +3,29 @@
 import functools
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
+from embeddings import pace
 from embeddings.models import Space
 from embeddings.providers.registry import provider_of
-from queueops import claims, execution, gate, holding, installed, lanes, leases, modes, storage, workers
-from queueops.claims import Claim
+from queueops import (
+    claims,
+    execution,
+    gate,
+    holding,
+    installed,
+    lanes,
+    leases,
+    long_articles,
+    modes,
+    storage,
+    workers,
+)
+from queueops.claims import Claim, Room
 from queueops.gate import Passage
 from queueops.models import Mode
 from queueops.results import Settled
@@ -82,18 +96,34 @@ def _turn(space: Space, worker_id: int, wake: Callable[[], None], wake_in: Calla
     size = 1 if passage.canary else batch_size(space)
     with lanes.of_this_process().enter() as may_backfill:
         with_low = passage.with_low and (may_backfill or passage.canary is not None)
-        claim = claims.claim_due(space, size, worker_id, workers.claimant(worker_id), with_low=with_low)
-        if not claim.tasks:
-            gate.withdraw(passage)
-            if is_asked:  # it took what it was asked with, and there is nothing to store
-                storage.accepted()
-            return _Turn()
-        if claim.is_full and not passage.canary:  # what the canary finds out comes first
-            wake()
-        settled = _execute(claim, worker_id, passage)
+        with _claimed(space, size, worker_id, passage, with_low=with_low) as claim:
+            if not claim.tasks:
+                gate.withdraw(passage)
+                if is_asked:  # it took what it was asked with, and there is nothing to store
+                    storage.accepted()
+                return _Turn()
+            if claim.is_full and not passage.canary:  # what the canary finds out comes first
+                wake()
+            settled = _execute(claim, worker_id, passage)
     if settled.retry_in:
         wake_in(settled.retry_in)
     return _Turn(len(claim.tasks), look_again=claim.is_full or bool(settled.retried))
+
+
+def _claimed(
+    space: Space, size: int, worker_id: int, passage: Passage, *, with_low: bool
+) -> AbstractContextManager[Claim]:
+    """What is due, for the length of its execution; where the provider takes its time, no more than a turn has time
+    for."""
+
+    def claim(room: Room) -> Claim:
+        name = workers.claimant(worker_id)
+        return claims.claim_due(space, size, worker_id, name, with_low=with_low, room=room)
+
+    long_bytes = pace.of(space).speed.long_bytes
+    if long_bytes is None or passage.canary:
+        return nullcontext(claim(Room()))
+    return long_articles.of_this_process().claimed(claim, long_bytes)
 
 
 def batch_size(space: Space) -> int:

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from articles import prepared
 from articles.models import Article
-from embeddings import coverage
+from embeddings import coverage, kept
 from queueops import signals
 from queueops.models import Priority, Task
 
@@ -131,6 +131,7 @@ def enqueue_anew(article_ids: Sequence[int], operation: UUID) -> int:
         "operation": str(operation),
         **_common(Reason.REINDEX, None),
     }
+    kept.forget(article_ids)
     with connection.cursor() as cursor:
         cursor.execute(_ENQUEUE_ANEW, values)
         return _announced(cursor.rowcount, announce=True)

@@ -1,5 +1,6 @@
 """Carries a claim to its end: render, reuse, embed, settle. The provider is called outside any transaction."""
 
+import itertools
 import random
 import time
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from embeddings import indexing
+from embeddings import indexing, kept
 from embeddings.asking import Asking
 from embeddings.indexing import Rendered, Vectors
 from embeddings.providers.errors import ErrorClass, NotAskedError, ProviderError
@@ -17,6 +18,7 @@ from queueops import breaking, failpoints, gate, holding, limiter, resting, retr
 from queueops.breaking import News
 from queueops.claims import Claim, Claimed
 from queueops.gate import Passage
+from queueops.keeping import Keeper
 from queueops.models import Outcome
 from queueops.patience import patiently
 from queueops.results import Batch, Effort, Failure, Settled, Success
@@ -26,21 +28,25 @@ from queueops.unsaved_vectors import unsaved
 _DEADLINE_SECONDS = 120.0
 # For so long after the deadline a batch is held that the database refuses: less than its lease is renewed for.
 _HELD_SECONDS = 50.0
+# Where texts failed before, so much less is asked for at once: it may have been too much.
+_SHARE_AFTER_FAILURE = 0.25
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass
 class _Run:
-    """A claim on its way: what was rendered, what could be reused, what an earlier try had to leave unsaved, what the
-    provider gave, and whether it is out."""
+    """A claim on its way: what was rendered, what was stored or kept of it before, what an earlier try had to leave
+    unsaved, what the provider gave, and whether that is out."""
 
     claim: Claim
     passage: Passage
     started: float = field(default_factory=time.perf_counter)
     rendered: list[tuple[Claimed, Rendered]] = field(default_factory=list)
-    reused: dict[bytes, WireVector] = field(default_factory=dict)
+    stored: dict[bytes, WireVector] = field(default_factory=dict)
+    kept: dict[bytes, WireVector] = field(default_factory=dict)
     unsaved: dict[bytes, WireVector] = field(default_factory=dict)
+    progressed: set[int] = field(default_factory=set)
     vectors: Vectors = field(default_factory=Vectors)
     provider_seconds: float = 0.0
     is_out: bool = False
@@ -94,8 +100,12 @@ def _render(run: _Run) -> None:
     reusing = [rendered for task, rendered in run.rendered if not task.is_anew]
     found = patiently(lambda: indexing.reusable(run.claim.space, reusing), "batch not begun yet")
     anew = {text_hash for task, rendered in run.rendered if task.is_anew for text_hash in rendered.hashes}
-    run.reused = {text_hash: vector for text_hash, vector in found.items() if text_hash not in anew}
-    missing = (h for _, rendered in run.rendered for h in rendered.hashes if h not in run.reused)
+    run.stored = {text_hash: vector for text_hash, vector in found.stored.items() if text_hash not in anew}
+    run.kept = {text_hash: vector for text_hash, vector in found.kept.items() if text_hash not in anew}
+    begun = [task.source.article_id for task, _ in run.rendered if task.is_anew]
+    run.kept |= patiently(lambda: kept.of_articles(run.claim.space.pk, begun), "batch not begun yet")
+    needed = itertools.chain.from_iterable(rendered.hashes for _, rendered in run.rendered)
+    missing = (text_hash for text_hash in needed if text_hash not in run.stored and text_hash not in run.kept)
     run.unsaved = unsaved.take(run.claim.space.pk, missing)
 
 
@@ -103,12 +113,22 @@ def _embed(run: _Run, deadline: float) -> None:
     release_connection()
     failpoints.reach("before_provider")
     before = time.perf_counter()
-    space = run.claim.space
     seconds = min(deadline, breaking.CANARY_SECONDS) if run.passage.canary else deadline
-    asking = Asking(space, seconds, limiter.meter(space.provider), resting.rest)
-    at_hand = run.reused | run.unsaved
+    keeper = Keeper(run.claim.token, run.rendered, run.stored, run.kept)
+    asking = _asking(run.claim, seconds, keeper)
+    at_hand = run.unsaved | run.kept | run.stored
     run.vectors = suspects.embed(asking, [rendered for _, rendered in run.rendered], at_hand)
     run.provider_seconds = time.perf_counter() - before
+    complete = (rendered.hashes for _, rendered in run.rendered if _is_complete(run, rendered))
+    keeper.keep(run.vectors.by_hash, itertools.chain.from_iterable(complete))
+    run.progressed = keeper.progressed
+
+
+def _asking(claim: Claim, seconds: float, keeper: Keeper) -> Asking:
+    failures = max((task.attempts - 1 for task in claim.tasks), default=0)
+    share = _SHARE_AFTER_FAILURE ** min(failures, 10)
+    meter = limiter.meter(claim.space.provider)
+    return Asking(claim.space, seconds, meter, resting.rest, keeper.between, share)
 
 
 def _tell(run: _Run) -> bool:
@@ -144,14 +164,11 @@ def release_connection() -> None:
 
 def _result(run: _Run, task: Claimed, rendered: Rendered) -> Success | Failure:
     rendered = run.vectors.instead.get(task.source.article_id, rendered)
-    error = run.vectors.error_of(rendered)
-    if error is None and all(text_hash in run.vectors.by_hash for text_hash in rendered.hashes):
-        return Success(task, rendered, _outcome(run, rendered))
-    error = (
-        error
-        or run.vectors.failure
-        or ProviderError(ErrorClass.TRANSIENT, "the provider gave no vector for this text")
-    )
+    has_progressed = task.source.article_id in run.progressed
+    if _is_complete(run, rendered):
+        had_kept = has_progressed or any(text_hash in run.kept for text_hash in rendered.hashes)
+        return Success(task, rendered, _outcome(run, rendered), had_kept)
+    error = _error(run, rendered)
     decision = retries.decide(
         error.kind,
         attempts=task.attempts,
@@ -161,12 +178,30 @@ def _result(run: _Run, task: Claimed, rendered: Rendered) -> Success | Failure:
         draw=random.random(),
         is_out=run.is_out,
         is_canary=run.passage.canary is not None,
+        has_progressed=has_progressed,
     )
     return Failure(task, error, decision)
+
+
+def _is_complete(run: _Run, rendered: Rendered) -> bool:
+    rendered = run.vectors.instead.get(rendered.source.article_id, rendered)
+    return run.vectors.error_of(rendered) is None and run.vectors.by_hash.keys() >= set(rendered.hashes)
+
+
+def _error(run: _Run, rendered: Rendered) -> ProviderError:
+    error = run.vectors.error_of(rendered) or run.vectors.failure
+    if error is None:
+        return ProviderError(ErrorClass.TRANSIENT, "the provider gave no vector for this text")
+    if error.kind is not ErrorClass.POSTPONED:
+        return error
+    passages = set(rendered.hashes)
+    done = len(passages & run.vectors.by_hash.keys())
+    message = f"{done:,} of {len(passages):,} passages are embedded, and the next turn goes on from there"
+    return ProviderError(error.kind, message)
 
 
 def _outcome(run: _Run, rendered: Rendered) -> Outcome:
     if not rendered.chunks:
         return Outcome.EMPTY
-    is_reused = all(text_hash in run.reused for text_hash in rendered.hashes)
+    is_reused = all(text_hash in run.stored for text_hash in rendered.hashes)
     return Outcome.UNCHANGED if is_reused else Outcome.EMBEDDED

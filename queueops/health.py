@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC
 from enum import StrEnum
 
 from queueops.models import Mode, Status
@@ -25,11 +26,13 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True)
 class Health:
-    """`reasons` are sentences for people, the gravest first; there are none when all is well."""
+    """`reasons` are sentences for people, the gravest first; there are none when all is well. `progress` says how far
+    long articles are that are begun, empty where none is."""
 
     condition: Condition
     reasons: tuple[str, ...] = ()
     given_up: int = 0
+    progress: str = ""
 
     @property
     def sentence(self) -> str:
@@ -42,17 +45,32 @@ class Health:
                 f"Everything that was saved can be found or is on its way, but for the text of {articles} that was "
                 "given up or cancelled: manage.py queue_admin failed."
             )
-        return "Everything that was saved can be found or is on its way."
+        rest = f" {self.progress}" if self.progress else ""
+        return f"Everything that was saved can be found or is on its way.{rest}"
 
 
 def judge(snapshot: Snapshot) -> Health:
     """Down: what was saved is not becoming searchable and no operator asked for that. Degraded: it becomes so late,
     partly, or not because an operator decided so."""
     if down := tuple(_down(snapshot)):
-        return Health(Condition.DOWN, (*down, *_degraded(snapshot)))
+        return Health(Condition.DOWN, (*down, *_degraded(snapshot)), progress=progress(snapshot))
     if degraded := tuple(_degraded(snapshot)):
-        return Health(Condition.DEGRADED, degraded)
-    return Health(Condition.OK, given_up=_given_up(snapshot))
+        return Health(Condition.DEGRADED, degraded, progress=progress(snapshot))
+    return Health(Condition.OK, given_up=_given_up(snapshot), progress=progress(snapshot))
+
+
+def progress(snapshot: Snapshot) -> str:
+    """How far the articles are that are begun and not complete; empty where none is."""
+    if not snapshot.begun_articles:
+        return ""
+    articles = (
+        "1 long article" if snapshot.begun_articles == 1 else f"{snapshot.begun_articles:,} long articles"
+    )
+    done = f"{snapshot.kept_passages:,} of {snapshot.begun_passages:,} passages"
+    if snapshot.passages_done_at is None:
+        return f"Of {articles}, {done} are embedded; none was in the last minute."
+    by = f"{snapshot.passages_done_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"Of {articles}, {done} are embedded, {snapshot.passages_per_second:.1f} per second: done by {by}."
 
 
 def _given_up(snapshot: Snapshot) -> int:
@@ -147,6 +165,8 @@ def _degraded(snapshot: Snapshot) -> Iterator[str]:
         yield "No worker is alive."
     if not snapshot.paused and (snapshot.oldest_due_age or 0.0) > LATE_SECONDS:
         yield f"The oldest task has been due for {age(snapshot.oldest_due_age or 0.0)}."
+        if snapshot.begun_articles:
+            yield progress(snapshot)
     if snapshot.expired_leases:
         yield f"{_count(snapshot.expired_leases, 'task')} held by a worker past the lease."
     ended = snapshot.completed_5m + snapshot.failed_5m

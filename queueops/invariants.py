@@ -213,6 +213,16 @@ INVARIANTS = (
         """,
     ),
     Invariant(
+        "kept_vector_fits_its_space",
+        "A vector that is kept for an article which is not complete is not as wide as those of its space: its article "
+        "would be stored with vectors of another model.",
+        """
+        SELECT k.id AS kept, k.article_id AS article, k.space_id AS space, octet_length(k.embedding) AS bytes
+        FROM kept_vectors k JOIN embedding_spaces s ON s.id = k.space_id
+        WHERE octet_length(k.embedding) <> 4 + 4 * s.dimensions
+        """,
+    ),
+    Invariant(
         "empty_is_blank",
         "An article is noted as having nothing to embed although its text, the same then and now, is not blank.",
         """
@@ -227,6 +237,18 @@ INVARIANTS = (
         """
         SELECT id AS task, status, scheduled_at::text, lease_expires_at::text, error_class FROM embedding_tasks
         WHERE status IN ('pending', 'processing')
+        """,
+        at_rest=True,
+    ),
+    Invariant(
+        "kept_vector_is_needed",
+        "A vector is kept for an article that no task is about any more: the sweep, which removes it, does not run.",
+        """
+        SELECT k.article_id AS article, k.space_id AS space, count(*) AS vectors FROM kept_vectors k
+        WHERE kept_at < statement_timestamp() - interval '1 hour'
+          AND NOT EXISTS (SELECT 1 FROM embedding_tasks t WHERE t.article_id = k.article_id
+                          AND t.space_id = k.space_id AND t.status IN ('pending', 'processing'))
+        GROUP BY k.article_id, k.space_id
         """,
         at_rest=True,
     ),

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from embeddings import annindex
 from embeddings.models import Space, SpaceState
-from queueops import doorbell, failpoints, heirs, modes, workers, write_outages
+from queueops import doorbell, failpoints, heirs, keeping, modes, workers, write_outages
 from queueops.enqueue import Reason, enqueue
 from queueops.models import AuditLog, Level, Mode, Operation, Task
 from queueops.patience import past_collisions
@@ -39,18 +39,24 @@ RETURNING id
 """
 # An article that was edited while a worker held it can have several tasks in work. Only one may wait: where none does
 # already, the one claimed last goes back, one with attempts left before one without. What plain SQL has marked as in
-# work has no lease at all.
+# work has no lease at all. An attempt in which passages were embedded and kept is not charged: the next goes on there.
 _RETURN_EXPIRED = """
 WITH expired AS (
     SELECT id, article_id, space_id, processed_at, attempts >= max_attempts AS is_spent FROM embedding_tasks
     WHERE status = 'processing' AND (lease_expires_at < statement_timestamp() OR lease_expires_at IS NULL)
     ORDER BY id LIMIT %s
     FOR UPDATE SKIP LOCKED
+), progressed AS (
+    SELECT id FROM expired WHERE EXISTS (SELECT FROM kept_vectors k WHERE k.article_id = expired.article_id
+                                         AND k.space_id = expired.space_id AND k.kept_at >= expired.processed_at)
+), charged AS (
+    SELECT id, article_id, space_id, processed_at, is_spent AND id NOT IN (SELECT id FROM progressed) AS is_spent
+    FROM expired
 ), judged AS (
     SELECT e.id, e.is_spent, newer.id IS NOT NULL OR 1 < row_number() OVER (
                PARTITION BY e.article_id, e.space_id ORDER BY e.is_spent, e.processed_at DESC, e.id DESC
            ) AS is_superseded
-    FROM expired e
+    FROM charged e
     LEFT JOIN embedding_tasks newer
         ON newer.article_id = e.article_id AND newer.space_id = e.space_id AND newer.status = 'pending'
 )
@@ -58,6 +64,7 @@ UPDATE embedding_tasks t SET
     status = CASE WHEN is_superseded THEN 'completed' WHEN is_spent THEN 'failed' ELSE 'pending' END,
     outcome = CASE WHEN is_superseded THEN 'superseded' WHEN is_spent THEN 'failed' ELSE '' END,
     completed_at = CASE WHEN is_superseded OR is_spent THEN statement_timestamp() END,
+    attempts = t.attempts - CASE WHEN t.attempts > 0 AND t.id IN (SELECT id FROM progressed) THEN 1 ELSE 0 END,
     scheduled_at = statement_timestamp(), lease_expires_at = NULL, claim_token = NULL, error_class = 'worker_lost',
     error_message = 'its worker died or hung: the lease ended before the work did'
 FROM judged WHERE t.id = judged.id
@@ -134,6 +141,7 @@ def sweep() -> Swept:
     failpoints.reach("sweep_returned")
     workers.forget_silent()
     end_retired()
+    keeping.sweep()
     is_due = Task.objects.due().exists()
     drifted = enqueue_drift() if _is_time_for_drift(is_due) else 0
     if is_due or drifted:

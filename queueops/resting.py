@@ -11,6 +11,11 @@ def rest(seconds: float) -> bool:
     return not _stop.wait(seconds)
 
 
+def is_over() -> bool:
+    """Whether the process is to stop."""
+    return _stop.is_set()
+
+
 def begin(**_: Any) -> None:
     """Listens to worker_booted."""
     _stop.clear()

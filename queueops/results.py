@@ -18,6 +18,7 @@ class Success:
     task: Claimed
     rendered: Rendered
     outcome: Outcome
+    had_kept: bool = False  # vectors of it are kept, and not needed any more
 
 
 @dataclass(frozen=True, slots=True)

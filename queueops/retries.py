@@ -39,19 +39,23 @@ def decide(
     draw: float,
     is_out: bool = False,
     is_canary: bool = False,
+    has_progressed: bool = False,
 ) -> Decision:
     """`attempts` includes the one that failed; `draw` in [0, 1) is the jitter. `is_out`: the provider's breaker is not
-    closed, so that no text is at fault; `is_canary`: this task was the one that asked whether it is back."""
+    closed, so that no text is at fault; `is_canary`: this task was the one that asked whether it is back.
+    `has_progressed`: some of its passages were embedded and kept, so that it comes to an end however often it fails."""
     match kind:
         case ErrorClass.INVALID_INPUT | ErrorClass.TOO_LONG:
             return Decision(Verdict.PARK)  # it was refused alone, and in small pieces: nothing is left to try
-        case ErrorClass.RATE_LIMITED | ErrorClass.AUTH:
+        case ErrorClass.RATE_LIMITED | ErrorClass.AUTH | ErrorClass.POSTPONED:
             return _PLACE_IN_LINE
         case ErrorClass.PROVIDER_DOWN | ErrorClass.PROVIDER_LOST | ErrorClass.TRANSIENT if is_out:
             return Decision(Verdict.WAIT, CANARY_BACK_SECONDS) if is_canary else _PLACE_IN_LINE
         case ErrorClass.PROVIDER_DOWN:
             asked = DOWN_SECONDS if retry_after is None else retry_after
             return Decision(Verdict.WAIT, _spread(min(max(asked, DOWN_SECONDS), MAX_DOWN_SECONDS), draw))
+        case ErrorClass.TRANSIENT | ErrorClass.PROVIDER_LOST if has_progressed:
+            return Decision(Verdict.WAIT, backoff(1, base_seconds, draw))
         case ErrorClass.TRANSIENT | ErrorClass.PROVIDER_LOST | ErrorClass.STORAGE_REFUSED:
             if attempts >= max_attempts:
                 return Decision(Verdict.PARK)

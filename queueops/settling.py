@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from django.conf import settings
 from django.db import connection, transaction
 
-from embeddings import arrays, indexing
-from embeddings.providers.errors import ProviderError
+from embeddings import arrays, indexing, kept
+from embeddings.providers.errors import ErrorClass, ProviderError
 from queueops import failpoints, heirs, history, tries
 from queueops.claims import WAS_LOST, Claim, Claimed
 from queueops.models import AuditLog, Outcome, Status
@@ -112,6 +112,7 @@ def _settle(batch: Batch, seconds: float) -> Settled:
     successes = [r for r in ours if isinstance(r, Success) and r.task.task_id not in overtaken]
     failures = [r for r in ours if isinstance(r, Failure) and r.task.task_id not in overtaken]
     indexing.store(claim.space, [result.rendered for result in successes], batch.by_hash)
+    kept.remove(claim.space.pk, [r.task.source.article_id for r in successes if r.had_kept])
     failpoints.reach("stored")
     outcomes = {result.task.task_id: result.outcome for result in successes}
     outcomes |= dict.fromkeys(overtaken - waiting, Outcome.SUPERSEDED)

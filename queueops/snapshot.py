@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
 
 from embeddings import glance
 from embeddings.models import Space
-from queueops import broker, installed, modes, providers, reach
+from queueops import broker, installed, modes, progress, providers, reach
 from queueops.models import QueueState, Status
 from queueops.providers import ProviderView
 from queueops.switches import ITSELF
@@ -26,6 +27,8 @@ class Snapshot:
     first of those that ended in the last five minutes, and `coverage_age` how long ago the articles were counted.
     `oldest_fresh_age` is that of the oldest due task that no spent budget holds: of any rank but the lowest.
     `refusal` is why the database takes no vectors, and has taken none for `refused_for` seconds.
+    `begun_articles` have some of their passages embedded and kept, `kept_passages` of `begun_passages`; at the pace of
+    the last minute all of them will be at `passages_done_at`.
     `broker_trouble` follows the words "the broker"; empty when it is well. Where the queue is not `installed` there is
     nothing to count."""
 
@@ -62,6 +65,11 @@ class Snapshot:
     is_read_only: bool = False  # the database
     refusal: str = ""
     refused_for: float | None = None
+    begun_articles: int = 0
+    begun_passages: int = 0
+    kept_passages: int = 0
+    passages_per_second: float = 0.0
+    passages_done_at: datetime | None = None
 
     @property
     def coverage(self) -> float:
@@ -118,6 +126,8 @@ SELECT {counts},
     (SELECT count(*) FROM ended WHERE status = 'failed') AS failed_1h,
     (SELECT coalesce(count(*) / GREATEST(extract(epoch FROM {now} - min(completed_at)), 1), 0)::float
      FROM ended WHERE lately) AS per_second,
+    begun.articles AS begun_articles, begun.passages AS begun_passages, begun.kept AS kept_passages, begun.per_second
+        AS passages_per_second, begun.done_at AS passages_done_at,
     {estimates},
     ({articles}) AS about_articles,
     (SELECT alive FROM workers) AS workers_alive,
@@ -127,6 +137,7 @@ SELECT {counts},
     (SELECT refused_for FROM workers) AS refused_for,
     current_setting('transaction_read_only')::boolean AS is_read_only,
     (SELECT extract(epoch FROM {now} - swept_at)::float FROM queue_state) AS sweep_age
+FROM ({begun}) AS begun
 """
 _COUNT = "(SELECT count(*) FROM (SELECT FROM embedding_tasks WHERE {where} LIMIT %(limit)s) t) AS {status}"
 _WHERE = {status: f"status = '{status}'" for status in Status.values} | {
@@ -139,6 +150,7 @@ _ESTIMATES = """(SELECT jsonb_object_agg(known.status, round(known.share * c.rel
      WHERE c.oid = 'embedding_tasks'::regclass AND s.schemaname = current_schema()
        AND s.tablename = 'embedding_tasks' AND s.attname = 'status') AS analyzed"""
 _STATEMENT = _SQL.format(
+    begun=progress.SQL,
     estimates=_ESTIMATES,
     articles=reach.ABOUT_SQL,
     counts=", ".join(_COUNT.format(where=where, status=status) for status, where in _WHERE.items()),

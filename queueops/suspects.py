@@ -49,7 +49,7 @@ class _Search:
 
     def run(self, articles: Sequence[Rendered], failure: ProviderError) -> None:
         """`failure` ended the asking for these articles."""
-        self.asking.is_patient = True
+        self.asking.is_patient = self.asking.is_searching = True
         try:
             self.asking.probe()
         except ProviderError as error:

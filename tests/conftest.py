@@ -5,6 +5,7 @@ from _pytest.nodeid import coerce_node_id
 from django.conf import settings
 
 from access import attempt_counts, recent, token_guard
+from embeddings import pace
 from embeddings.providers import registry
 from lib.redis_client import fast_client
 from queueops import explain, holding, installed, modes, resting, storage, views
@@ -28,6 +29,7 @@ def forget_everything() -> None:
     holding.owed.take()
     unsaved.forget()
     registry.forget()
+    pace.forget()
     recent.tokens.forget()
     token_guard.forget_all()
     attempt_counts.forget()

@@ -22,6 +22,7 @@ TINY = {
     "desk": ["--n=200", "--repeat=1", "--no-memory"],
     "backfill": ["--n=300", "--edits=2", "--latency-ms=20"],
     "migrate": ["--n=200"],
+    "long-pages": ["--folder=docs", "--characters=20000", "--slice-seconds=1"],
     "bulk": ["--n=300", "--latency-ms=20", "--alone-seconds=0.3"],
 }
 FIGURES: dict[str, Callable[[Any], float]] = {
@@ -34,6 +35,7 @@ FIGURES: dict[str, Callable[[Any], float]] = {
     "desk": lambda found: found["verbs"]["status"]["answer"]["p50_ms"],
     "backfill": lambda found: found["saved_to_embedded"]["p50_ms"],
     "migrate": lambda found: found["run"]["enqueue_seconds"],
+    "long-pages": lambda found: found["passages_computed"],
     "bulk": lambda found: found["acts"][0]["tasks_per_second"],
 }
 

@@ -1,6 +1,7 @@
 """The fake provider without its network: a request's path and body in, the reply to give out."""
 
 import random
+import time
 from collections import deque
 from typing import Any
 
@@ -24,6 +25,7 @@ class Service:
         self._settings = settings
         self._planned = deque(settings.fail_next)
         self._down = 0  # requests to come that find nobody
+        self._free_at = 0.0  # when the last of the requests that wait for each other is done
         self._random = random.Random(settings.seed)
 
     def counts(self, request: Request) -> bool:
@@ -160,7 +162,15 @@ class Service:
         self.stats.tokens += tokens
         body = replies.embeddings(shape, model, found, tokens, not settings.no_usage, fault)
         delay = (settings.latency_ms + settings.per_text_ms * len(texts)) / 1000
-        return replies.deliver(body, delay, settings, fault)
+        return replies.deliver(body, self._in_line(delay), settings, fault)
+
+    def _in_line(self, seconds: float) -> float:
+        """When what takes so long is done: after all that came before, where requests wait for each other."""
+        if not self._settings.one_by_one:
+            return seconds
+        now = time.monotonic()
+        self._free_at = max(self._free_at, now) + seconds
+        return self._free_at - now
 
 
 def _texts(asked: Any) -> list[str]:

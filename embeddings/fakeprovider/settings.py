@@ -64,6 +64,9 @@ class Settings(BaseModel):
     )
     latency_ms: float = Field(default=0, ge=0, description="delay of every answer")
     per_text_ms: float = Field(default=0, ge=0, description="further delay for each text in the request")
+    one_by_one: bool = Field(
+        default=False, description="requests wait for each other, also for those whose client has left"
+    )
     rate_429: Share = Field(default=0, description="share of requests answered 429")
     rate_500: Share = Field(default=0, description="share of requests answered 500")
     rate_hang: Share = Field(default=0, description="share of requests that hang for hang_s, then get 504")

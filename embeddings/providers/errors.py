@@ -6,6 +6,7 @@ from enum import StrEnum
 class ErrorClass(StrEnum):
     TRANSIENT = "transient"  # may well work next time
     RATE_LIMITED = "rate_limited"  # asked us to come back later
+    POSTPONED = "postponed"  # its turn ended before all of the text was embedded: nothing is wrong
     PROVIDER_LOST = "provider_lost"  # went away in the midst: a text may have taken it along
     PROVIDER_DOWN = "provider_down"  # nobody answers, or a gateway says so
     AUTH = "auth"  # key, quota or payment: an operator must act
@@ -30,5 +31,14 @@ class ProviderError(Exception):
 class NotAskedError(ProviderError):
     """The provider was not asked, so nothing is known of it; the text is not at fault."""
 
-    def __init__(self, message: str, seconds: float | None = None) -> None:
-        super().__init__(ErrorClass.RATE_LIMITED, f"{message}: not asked", seconds)
+    def __init__(
+        self, message: str, seconds: float | None = None, kind: ErrorClass = ErrorClass.RATE_LIMITED
+    ) -> None:
+        super().__init__(kind, f"{message}: not asked", seconds)
+
+
+class PostponedError(NotAskedError):
+    """The batch gave its turn back before this text's came."""
+
+    def __init__(self) -> None:
+        super().__init__("the turn ended before this text's came", kind=ErrorClass.POSTPONED)

@@ -38,6 +38,7 @@ def status(desk: Desk) -> None:
         line(f"Mode: {now.mode}"),
         "Queue Statistics:",
         *(line(f"  {each.label}: {number(now, each)}") for each in Status),
+        *([line(f"Long Articles: {judged.progress}")] if judged.progress else []),
         *verdict(judged),
     )
 

@@ -19,6 +19,12 @@ from embeddings.packing import packs
     ],
 )
 def test_packs_have_no_more_texts_or_tokens_than_allowed(tokens, max_inputs, max_tokens, sizes):
-    found = list(packs(tokens, max_inputs, max_tokens))
+    found = list(packs(tokens, max_inputs, lambda: max_tokens))
     assert [s.stop - s.start for s in found] == sizes
     assert [n for s in found for n in tokens[s]] == tokens
+
+
+def test_a_pack_is_as_large_as_is_allowed_when_its_turn_comes():
+    allowed = iter([1, 2, 3])
+    found = list(packs([1] * 6, 10, lambda: next(allowed)))
+    assert [s.stop - s.start for s in found] == [1, 2, 3]

@@ -69,8 +69,8 @@ def test_known_vectors_come_back_on_the_wire_as_they_went():
     space, owner = make_space(), article()
     (wire,) = vectors.to_wire(np.arange(1, 9, dtype=np.float32)[None])
     vectors.replace(space.pk, [owner.pk], [chunk(owner.pk, vector=wire)])
-    assert vectors.known(space.pk, [bytes(range(16)), b"x" * 16]) == {bytes(range(16)): wire}
-    assert vectors.known(space.pk + 1, [bytes(range(16))]) == {}
+    assert vectors.known(space.pk, [bytes(range(16)), b"x" * 16]) == ({bytes(range(16)): wire}, {})
+    assert vectors.known(space.pk + 1, [bytes(range(16))]) == ({}, {})
     assert vectors.as_text(wire) == "[1.0,2.0,3.0,4.0,5.0,6.0,7.0,8.0]"
 
 

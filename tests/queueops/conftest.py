@@ -39,6 +39,8 @@ def provider(provider_process, settings):
 
 NO_FAULTS = {
     "latency_ms": 0,
+    "per_text_ms": 0,
+    "one_by_one": False,
     "rate_429": 0,
     "rate_500": 0,
     "rate_hang": 0,

@@ -10,8 +10,9 @@ from django.db.models.functions import Now
 
 from embeddings.models import Space
 from queueops import claims, execution, recovery
+from queueops.claims import Room
 from queueops.models import QueueState, Status, Task
-from tests.queueops.making import make_space, make_tasks, make_worker, plan_of
+from tests.queueops.making import make_article, make_space, make_tasks, make_worker, plan_of
 
 pytestmark = pytest.mark.django_db
 
@@ -179,9 +180,46 @@ def test_a_claim_reads_only_its_own_stretch_of_the_index(space):
     arguments = {
         "size": 50, "aged_slots": 5, "aged_after": timedelta(minutes=5), "worker": 1, "space": space.pk,
         "token": "00000000-0000-0000-0000-000000000000", "claimed_by": "x", "lease": timedelta(minutes=1),
+        "longest": None, "most_bytes": None,
     }  # fmt: skip
     plan = plan_of(claims._CLAIM_DUE, arguments)
     assert plan.count("Index Scan using embedding_tasks_due") == 3, plan
     assert "Index Scan using embedding_tasks_waiting" in plan, plan
     assert "Seq Scan on embedding_tasks" not in plan, plan
     assert "Seq Scan on articles" not in plan, plan
+
+
+def sizes(claim) -> list[int]:
+    return sorted(len(task.source.content) for task in claim.tasks)
+
+
+def of_sizes(*lengths: int) -> None:
+    for number, length in enumerate(lengths):
+        make_article(f"Of {length}, the {number}th", "x" * length)
+
+
+def test_who_leaves_long_articles_to_others_passes_over_them(space, worker):
+    of_sizes(5_000, 10, 7_000, 20)
+    claim = claims.claim_due(space, 2, worker.pk, worker.name, room=Room(longest=1_000))
+    assert sizes(claim) == [10, 20]
+
+
+def test_a_claim_holds_no_more_text_than_there_is_room_for(space, worker):
+    of_sizes(400, 500, 300)
+    claim = claims.claim_due(space, 10, worker.pk, worker.name, room=Room(most=900))
+    assert sizes(claim) == [400, 500]
+    assert claim.is_full
+
+
+def test_one_article_is_taken_however_long_it_is(space, worker):
+    of_sizes(10, 50_000, 20)
+    claim = claims.claim_due(space, 10, worker.pk, worker.name, room=Room(most=900))
+    assert sizes(claim) == [50_000]
+
+
+def test_what_is_urgent_goes_before_what_is_long(space, worker):
+    of_sizes(50_000)
+    Task.objects.update(priority="low")
+    of_sizes(10)
+    claim = claims.claim_due(space, 10, worker.pk, worker.name, room=Room(most=900))
+    assert sizes(claim) == [10]

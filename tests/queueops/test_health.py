@@ -1,7 +1,7 @@
 """Health is a pure judgement of a snapshot; a table of cases."""
 
 from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -202,3 +202,33 @@ def test_articles_that_were_given_up_are_told(tasks, articles, embedded, said):
 )
 def test_an_age_is_told_in_the_unit_a_person_would_use(seconds, words):
     assert age(seconds) == words
+
+
+BEGUN: Any = {
+    "begun_articles": 3,
+    "kept_passages": 812,
+    "begun_passages": 2_406,
+    "passages_per_second": 11.23,
+    "passages_done_at": datetime(2026, 5, 1, 14, 32, tzinfo=UTC),
+}
+HOW_FAR = (
+    "Of 3 long articles, 812 of 2,406 passages are embedded, 11.2 per second: done by 2026-05-01 14:32 UTC."
+)
+
+
+def test_how_far_long_articles_are_is_said_while_all_is_well():
+    judged = judge(replace(WELL, **BEGUN))
+    assert judged.condition is Condition.OK
+    assert judged.sentence == f"Everything that was saved can be found or is on its way. {HOW_FAR}"
+
+
+def test_how_far_long_articles_are_says_why_the_oldest_task_is_late():
+    judged = judge(replace(WELL, **LATE, **BEGUN))
+    assert judged.reasons == ("The oldest task has been due for 2 min.", HOW_FAR)
+
+
+def test_long_articles_that_stand_still_are_said_to():
+    judged = judge(replace(WELL, **BEGUN | {"begun_articles": 1, "passages_done_at": None}))
+    assert judged.progress == (
+        "Of 1 long article, 812 of 2,406 passages are embedded; none was in the last minute."
+    )

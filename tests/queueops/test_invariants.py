@@ -117,6 +117,11 @@ BREAKS = [
     ("chunks_are_complete", "UPDATE article_embeddings SET chunk_index = 1 WHERE chunk_count = 1"),
     ("chunks_are_complete", f"UPDATE article_embeddings SET source_version = 7 WHERE {FIRST_CHUNK}"),
     ("chunks_are_complete", f"UPDATE article_embeddings SET source_hash = gen_random_uuid() WHERE {FIRST_CHUNK}"),
+    (
+        "kept_vector_fits_its_space",
+        "INSERT INTO kept_vectors (article_id, space_id, text_hash, embedding, passages)"
+        " SELECT article_id, space_id, text_hash, 'too short', 1 FROM article_embeddings ON CONFLICT DO NOTHING",
+    ),
     ("vector_fits_its_space", "UPDATE article_embeddings SET embedding = '[1,2,3]' WHERE embedding IS NOT NULL"),
     ("vector_means_something", "UPDATE article_embeddings SET embedding = NULL"),
     ("vector_means_something", "UPDATE article_embeddings SET embedding = '[0,0,0,0,0,0,0,0]' WHERE chunk_count = 1"),
@@ -165,6 +170,18 @@ def test_a_text_that_changed_without_a_task_is_reported_at_rest_only(at_rest):
     (breach,) = invariants.broken(at_rest=True)
     assert breach.invariant.name == "every_text_is_embedded_or_parked"
     assert [row["slug"] for row in breach.rows] == ["short"]
+
+
+def test_a_vector_that_is_kept_for_no_task_is_reported_at_rest_only(at_rest, space):
+    sql(
+        "INSERT INTO kept_vectors (article_id, space_id, text_hash, embedding, passages, kept_at)"
+        " SELECT article_id, space_id, text_hash, vector_send(embedding), 1, now() - interval '2 hours'"
+        " FROM article_embeddings WHERE embedding IS NOT NULL AND chunk_index = 0"
+    )
+    assert found() == []
+    assert set(found(at_rest=True)) == {"kept_vector_is_needed"}
+    recovery.sweep()
+    assert found(at_rest=True) == []
 
 
 def test_a_text_that_waits_is_no_rest(space):

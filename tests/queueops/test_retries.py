@@ -39,6 +39,7 @@ def decision(kind, attempts=1, max_attempts=3, retry_after=None, draw=0.0, **pro
         (ErrorClass.TRANSIENT, {"is_canary": True}, Decision(Verdict.AGAIN, 0.5)),
         (ErrorClass.INVALID_INPUT, {"is_out": True, "is_canary": True}, Decision(Verdict.PARK)),
         (ErrorClass.RATE_LIMITED, {}, IN_LINE),
+        (ErrorClass.POSTPONED, {"attempts": 99}, IN_LINE),
         (ErrorClass.RATE_LIMITED, {"retry_after": 7.0, "attempts": 99}, IN_LINE),
         (ErrorClass.RATE_LIMITED, {"retry_after": 1e9}, IN_LINE),
         (ErrorClass.PROVIDER_DOWN, {"attempts": 99}, Decision(Verdict.WAIT, 2.0)),
@@ -49,6 +50,9 @@ def decision(kind, attempts=1, max_attempts=3, retry_after=None, draw=0.0, **pro
         (ErrorClass.PROVIDER_DOWN, {"attempts": 99, "is_out": True}, IN_LINE),
         (ErrorClass.PROVIDER_DOWN, {"is_out": True, "is_canary": True}, Decision(Verdict.WAIT, 1.0)),
         (ErrorClass.AUTH, {"attempts": 99}, IN_LINE),
+        (ErrorClass.TRANSIENT, {"attempts": 99, "has_progressed": True}, Decision(Verdict.WAIT, 0.5)),
+        (ErrorClass.PROVIDER_LOST, {"attempts": 99, "has_progressed": True}, Decision(Verdict.WAIT, 0.5)),
+        (ErrorClass.INVALID_INPUT, {"has_progressed": True}, Decision(Verdict.PARK)),
     ],
 )
 def test_the_class_of_an_error_decides_what_follows(kind, arguments, expected):

@@ -1,17 +1,17 @@
 """The snapshot's figures, and that each is read through an index."""
 
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.db.models.functions import Now, TruncDate
 
-from embeddings.models import ArticleEmbedding
+from embeddings.models import ArticleEmbedding, KeptVector
 from queueops import snapshot
 from queueops.models import ProviderState, QueueState, Status, Task, Worker
-from tests.queueops.making import make_space, make_tasks, make_worker
+from tests.queueops.making import make_article, make_space, make_tasks, make_worker
 
 pytestmark = pytest.mark.django_db
 
@@ -214,3 +214,24 @@ def test_the_rate_is_of_what_ended_lately_and_gives_the_time_that_is_left(space)
     now = snapshot.take()
     assert now.per_second == pytest.approx(1.0, rel=0.1)
     assert now.eta == pytest.approx(30, rel=0.1)
+
+
+def test_articles_that_are_begun_are_shown_with_their_passages_and_their_pace(space):
+    for article, passages in ((make_article(), 100), (make_article(), 50)):
+        KeptVector.objects.bulk_create(
+            KeptVector(
+                article=article,
+                space=space,
+                text_hash=bytes([n]) * 16,
+                embedding=bytes(36),
+                passages=passages,
+                kept_at=Now() - timedelta(seconds=20),
+            )
+            for n in range(10)
+        )
+    now = snapshot.take()
+    assert (now.begun_articles, now.kept_passages, now.begun_passages) == (2, 20, 150)
+    assert now.passages_per_second == pytest.approx(1.0, rel=0.2)
+    assert now.passages_done_at is not None
+    left = (now.passages_done_at - datetime.now(UTC)).total_seconds()
+    assert left == pytest.approx(130, abs=30)

@@ -1,0 +1,37 @@
+"""Vectors of articles that are not complete yet: read by their text, removed when their article needs them no more."""
+
+from collections.abc import Collection
+
+from django.db import connection
+
+from embeddings import arrays
+from embeddings.vectors import WireVector
+
+_OF_ARTICLES = """
+SELECT text_hash, embedding FROM kept_vectors WHERE article_id = ANY(%s::bigint[]) AND space_id = %s::bigint
+"""
+_REMOVE = "DELETE FROM kept_vectors WHERE article_id = ANY(%s::bigint[]) AND space_id = %s::bigint"
+_REMOVE_ALL = "DELETE FROM kept_vectors WHERE article_id = ANY(%s::bigint[])"
+
+
+def of_articles(space_id: int, article_ids: Collection[int]) -> dict[bytes, WireVector]:
+    """What these articles themselves have kept in a space, by text hash."""
+    if not article_ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_OF_ARTICLES, [arrays.of_integers(article_ids), space_id])
+        return {bytes(text_hash): bytes(vector) for text_hash, vector in cursor.fetchall()}
+
+
+def remove(space_id: int, article_ids: Collection[int]) -> None:
+    """Forgets what these articles have kept in a space."""
+    if article_ids:
+        with connection.cursor() as cursor:
+            cursor.execute(_REMOVE, [arrays.of_integers(article_ids), space_id])
+
+
+def forget(article_ids: Collection[int]) -> None:
+    """Forgets what these articles have kept in any space: they are to be embedded anew."""
+    if article_ids:
+        with connection.cursor() as cursor:
+            cursor.execute(_REMOVE_ALL, [arrays.of_integers(article_ids)])

@@ -1,0 +1,118 @@
+"""Keeps the vectors of articles that are not complete yet, under their claim's token: no second of a provider is paid
+for twice, whatever ends the batch."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
+
+import structlog
+from django.db import DatabaseError, InterfaceError, connection
+
+from embeddings import arrays
+from embeddings.indexing import Rendered
+from embeddings.vectors import WireVector
+from queueops import resting
+from queueops.claims import Claimed
+
+# So much of a provider's time may be lost with the process, beside the requests under way.
+KEEP_SECONDS = 1.0
+# A batch that still asks after this gives its turn back: the next may be of short articles.
+TURN_SECONDS = 30.0
+# No stranger's lock on an article holds the batch up for longer.
+_LOCK_MILLISECONDS = "2000"
+
+log = structlog.get_logger(__name__)
+
+# The token fences: who lost a task keeps nothing of it.
+_KEEP = """
+INSERT INTO kept_vectors (article_id, space_id, text_hash, embedding, passages, kept_at)
+SELECT t.article_id, t.space_id, k.text_hash, k.embedding, k.passages, statement_timestamp()
+FROM unnest(%s::bigint[], %s::bytea[], %s::bytea[], %s::int[]) AS k (task_id, text_hash, embedding, passages)
+     JOIN embedding_tasks t ON t.id = k.task_id,
+     (SELECT set_config('lock_timeout', %s, true)) AS bounded
+WHERE t.claim_token = %s AND t.status = 'processing'
+ON CONFLICT DO NOTHING
+"""
+_SWEEP = """
+DELETE FROM kept_vectors k USING (SELECT DISTINCT article_id, space_id FROM kept_vectors) AS held
+WHERE k.article_id = held.article_id AND k.space_id = held.space_id
+  AND NOT EXISTS (SELECT FROM embedding_tasks t WHERE t.article_id = held.article_id
+                  AND t.space_id = held.space_id AND t.status IN ('pending', 'processing'))
+"""
+
+
+class Keeper:
+    """What a batch keeps. `stored` and `kept` are the hashes of texts whose vectors are there, for good or until their
+    article is complete; `progressed` are the articles of which something was kept in this batch."""
+
+    def __init__(
+        self,
+        token: UUID,
+        rendered: Sequence[tuple[Claimed, Rendered]],
+        stored: Iterable[bytes],
+        kept: Iterable[bytes],
+    ) -> None:
+        self.progressed: set[int] = set()
+        self._token = token
+        self._rendered = rendered
+        self._stored = frozenset(stored)
+        self._safe = self._stored.union(kept)
+        self._owners: dict[bytes, tuple[Claimed, int]] = {}
+        self._kept_at = time.monotonic()
+        self._ends = self._kept_at + TURN_SECONDS
+
+    def between(self, made: Mapping[bytes, WireVector]) -> bool:
+        """Keeps what came, unless that is quickly had again; answers whether the batch may go on."""
+        now = time.monotonic()
+        if now - self._kept_at >= KEEP_SECONDS:
+            self.keep(made)
+        return now < self._ends and not resting.is_over()
+
+    def keep(self, made: Mapping[bytes, WireVector], complete: Iterable[bytes] = ()) -> None:
+        """Writes what is not safe yet, without the texts of articles that are about to be stored. Where the database
+        does not take it, it is tried again at the next time."""
+        unsafe = made.keys() - self._safe - set(complete)
+        if unsafe:
+            try:
+                self._write({text_hash: made[text_hash] for text_hash in unsafe})
+            except (DatabaseError, InterfaceError) as error:
+                log.warning("vectors not kept; trying again later", error=type(error).__name__)
+            finally:
+                if not connection.in_atomic_block:
+                    connection.close()
+        self._kept_at = time.monotonic()
+
+    def _write(self, made: Mapping[bytes, WireVector]) -> None:
+        owners = self._owned()
+        # what stands for a chunk that was too long belongs to the article that lacks most
+        largest = max(owners.values(), key=lambda owner: owner[1])
+        held = [owners.get(text_hash, largest) for text_hash in made]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _KEEP,
+                [
+                    arrays.of_integers(task.task_id for task, _ in held),
+                    arrays.of_bytes(made),
+                    arrays.of_bytes(made.values()),
+                    arrays.of_integers(passages for _, passages in held),
+                    _LOCK_MILLISECONDS,
+                    self._token,
+                ],
+            )
+        self._safe = self._safe.union(made)
+        self.progressed |= {task.source.article_id for task, _ in held}
+
+    def _owned(self) -> dict[bytes, tuple[Claimed, int]]:
+        """Of each text without a stored vector: a task that needs it, and how many such texts its article has."""
+        if not self._owners:
+            for task, rendered in self._rendered:
+                lacking = set(rendered.hashes) - self._stored
+                self._owners |= dict.fromkeys(lacking, (task, len(lacking)))
+        return self._owners
+
+
+def sweep() -> int:
+    """Removes what no task needs any more; answers how many vectors."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SWEEP)
+        return int(cursor.rowcount)

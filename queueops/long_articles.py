@@ -1,0 +1,65 @@
+"""Who takes the long articles of a provider that takes its time: a few threads, so that the others find short ones."""
+
+import contextlib
+import functools
+import threading
+from collections.abc import Callable, Iterator
+
+from django.conf import settings
+
+from embeddings import pace
+from embeddings.tokens import byte_length
+from queueops import keeping
+from queueops.claims import Claim, Room
+
+
+class LongTurns:
+    """Of a process's threads, so many take long articles as keep a provider busy, and one never does; in a process of
+    one thread, turns of long and short ones alternate."""
+
+    def __init__(self, threads: int) -> None:
+        self._free = threading.BoundedSemaphore(max(min(pace.LEAST_AT_ONCE, threads - 1), 1))
+        self._short_is_next = False
+
+    @contextlib.contextmanager
+    def claimed(self, claim: Callable[[Room], Claim], long_bytes: int) -> Iterator[Claim]:
+        """What `claim` takes, for the length of its execution; articles of more than `long_bytes` are long."""
+        short = self._short_first(claim, long_bytes)
+        if short:
+            yield short
+        elif self._free.acquire(blocking=False):
+            yield from self._with_turn(claim, long_bytes)
+        else:
+            yield claim(Room(long_bytes, _most(long_bytes)))
+
+    def _short_first(self, claim: Callable[[Room], Claim], long_bytes: int) -> Claim | None:
+        """What is short and due, right after a long one gave its turn back."""
+        if not self._short_is_next:
+            return None
+        self._short_is_next = False
+        found = claim(Room(long_bytes, _most(long_bytes)))
+        return found if found.tasks else None
+
+    def _with_turn(self, claim: Callable[[Room], Claim], long_bytes: int) -> Iterator[Claim]:
+        is_held = True
+        try:
+            found = claim(Room(None, _most(long_bytes)))
+            if not any(byte_length(task.source.content) > long_bytes for task in found.tasks):
+                self._free.release()
+                is_held = False
+            yield found
+        finally:
+            if is_held:
+                self._short_is_next = True
+                self._free.release()
+
+
+def _most(long_bytes: int) -> int:
+    """How much text a turn has time for."""
+    return int(long_bytes * keeping.TURN_SECONDS / pace.LONG_SECONDS)
+
+
+@functools.cache
+def of_this_process() -> LongTurns:
+    """Those that its threads share."""
+    return LongTurns(settings.EMBEDDING_WORKER_THREADS)
