@@ -478,6 +478,20 @@ def test_a_walk_past_a_zombie(end):
 
 
 @pytest.mark.django_db
+def test_a_walk_past_a_task_that_gave_way_and_was_put_back_by_sql():
+    queue = Queue()
+    queue.write(0, TEXTS[1])
+    queue.claim(0, 4)
+    queue.write(1, TEXTS[2])
+    queue.settle(0, ["again"])
+    queue.claim(0, 4)
+    queue.reset_by_sql(queue.article(0), "completed")
+    queue.claim(1, 4)
+    queue.all_is_as_expected()
+    queue.teardown()
+
+
+@pytest.mark.django_db
 def test_whatever_happens_in_whatever_order_no_text_is_lost():
     run_state_machine_as_test(
         Queue,
