@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from django.conf import settings
+
 from queueops.models import Mode, Status
 from queueops.providers import ProviderView
 from queueops.snapshot import Snapshot
@@ -118,6 +120,10 @@ def _is_held(snapshot: Snapshot) -> bool:
     return bool(snapshot.workers_stopped) or any(provider.blocked_for for provider in snapshot.providers)
 
 
+def _is_swept_late(snapshot: Snapshot) -> bool:
+    return (snapshot.sweep_age or 0.0) > max(LATE_SECONDS, 3 * settings.EMBEDDING_WORKER_INTERVAL / 1000)
+
+
 def _degraded(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.space is None:
         yield "No embedding space serves searches yet; search falls back to words."
@@ -140,6 +146,11 @@ def _degraded(snapshot: Snapshot) -> Iterator[str]:
         yield f"{_count(snapshot.workers_stopped, 'worker')} told to stop claiming."
     if snapshot.mode == Mode.QUEUED and not snapshot.workers_alive and not snapshot.workers_stopped:
         yield "No worker is alive."
+    if snapshot.workers_alive and _is_swept_late(snapshot):
+        yield (
+            f"The last sweep was {age(snapshot.sweep_age or 0.0)} ago: what a lost wake-up, a dead worker or plain SQL "
+            "has left waits for the next."
+        )
     if not snapshot.paused and (snapshot.oldest_due_age or 0.0) > LATE_SECONDS:
         yield f"The oldest task has been due for {age(snapshot.oldest_due_age or 0.0)}."
     if snapshot.expired_leases:

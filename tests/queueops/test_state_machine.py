@@ -460,7 +460,6 @@ def execute(statement: str, *arguments: Any) -> None:
 @pytest.fixture(autouse=True)
 def limits(settings):
     settings.EMBEDDING_WORKER_TIMEOUT = LEASE * 1000
-    settings.EMBEDDING_WORKER_INTERVAL = 0  # drift is sought without grace
     settings.EMBEDDING_MAX_RETRIES = ATTEMPTS
 
 
