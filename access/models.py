@@ -16,7 +16,8 @@ from access import addresses, recent, token_text
 # the name of the token that AUTH_TOKEN holds, also as the author of what it writes
 BOOTSTRAP_NAME = "AUTH_TOKEN"
 EXPIRING_DAYS = 14
-_USE_IS_OLD = Q(last_used_at__isnull=True) | Q(last_used_at__lt=Now() - timedelta(minutes=1))
+# A time ahead of now was written by a clock that has stepped back since.
+_USE_IS_OLD = Q(last_used_at__isnull=True) | ~Q(last_used_at__range=(Now() - timedelta(minutes=1), Now()))
 _TIME_LEFT = ExpressionWrapper(F("expires_at") - Now(), DurationField())
 
 

@@ -165,6 +165,7 @@ def _compact(code: str) -> str:
 def _fits(device: TOTPDevice | StaticDevice, code: str, user: User, address: str) -> bool:
     """Whether the code is right, counted by the guard. A wrong one must not roll back what django-otp counts, so it is
     no exception."""
+    _forgive_clock(device)
     allowed, reason = device.verify_is_allowed()
     if not allowed:
         ends = (reason or {}).get("locked_until", timezone.now())
@@ -177,6 +178,13 @@ def _fits(device: TOTPDevice | StaticDevice, code: str, user: User, address: str
         return True
     attempt.failed()
     return False
+
+
+def _forgive_clock(device: TOTPDevice | StaticDevice) -> None:
+    """A failure noted ahead of now, by a clock that has stepped back since, would lock the device out until then."""
+    if (failed_at := device.throttling_failure_timestamp) and failed_at > timezone.now():
+        device.throttling_failure_timestamp = timezone.now()
+        device.save(update_fields=["throttling_failure_timestamp"])
 
 
 def _replace_codes(user: User) -> list[str]:

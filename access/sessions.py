@@ -19,7 +19,8 @@ from access.attempts import address_of
 # What a session's data says of itself, so that its row can have columns for it.
 BEGAN, ADDRESS, AGENT = "began_at", "address", "agent"
 _AGENT_LENGTH = 200
-_SEEN_LONG_AGO = Q(seen_at__lt=Now() - timedelta(minutes=1))
+# or ahead of now, as a clock wrote that has stepped back since
+_SEEN_LONG_AGO = ~Q(seen_at__range=(Now() - timedelta(minutes=1), Now()))
 _REMOVED_PER_SIGN_IN = 500
 
 

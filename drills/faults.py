@@ -10,7 +10,15 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from benchmarks.tools.report import say
-from drills import faults_broker, faults_clock, faults_database, faults_storage, faults_workers, small_disk
+from drills import (
+    faults_broker,
+    faults_clock,
+    faults_database,
+    faults_server_clock,
+    faults_storage,
+    faults_workers,
+    small_disk,
+)
 from drills.faults_workers import LATENCY_MS
 from drills.system import System
 from drills.trials import Struck, Trial, as_json, table
@@ -37,6 +45,8 @@ FAULTS = {
     "worker told to stop": Fault(faults_workers.stop_worker),
     "worker's clock 5 min ahead": Fault(faults_clock.postpone, join=faults_clock.join_ahead),
     "worker's clock 5 min behind": Fault(faults_clock.postpone, join=faults_clock.join_behind),
+    "server_clock ahead": Fault(faults_server_clock.go_ahead, is_counted=False),
+    "server_clock behind": Fault(faults_server_clock.fall_behind, is_counted=False),
     "broker emptied": Fault(faults_broker.flush_broker),
     "broker killed, restarted": Fault(faults_broker.restart_broker),
     "broker killed, restarted empty": Fault(faults_broker.restart_empty_broker),

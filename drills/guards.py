@@ -6,6 +6,7 @@ _CLAIMS, _EXECUTION, _LEASES, _RECOVERY, _SETTLING, _BREAKING = (
     f"tests/queueops/test_{name}.py"
     for name in ("claims", "execution", "leases", "recovery", "settling", "breaking")
 )
+_CLOCKS, _DRIFT = "tests/queueops/test_clocks.py", "tests/queueops/test_drift.py"
 _DEADLY = "tests/queueops/test_deadly_texts.py"
 _LONG = "tests/queueops/test_long_articles.py"
 _GUARDS = "tests/queueops/test_guards.py"
@@ -161,7 +162,7 @@ MUTATIONS = (
     Mutation(
         "drift: what a stage has left",
         "queueops/recovery.py",
-        "(%(stage)s::timestamptz IS NULL OR",
+        "(NOT %(is_staged)s OR",
         "(true OR",
         (_MIGRATION_RUN,),
     ),
@@ -362,11 +363,137 @@ MUTATIONS = (
         (_RECOVERY,),
     ),
     Mutation(
-        "recovery: a save under way is not behind",
+        "recovery: no date of an article counts",
         "queueops/recovery.py",
-        "AND a.updated_at < statement_timestamp() - %(grace)s * interval '1 second'",
-        "AND a.updated_at < statement_timestamp() - %(grace)s * interval '0 seconds'",
-        (_GUARDS,),
+        "  AND (NOT %(is_staged)s OR",
+        "  AND a.updated_at < statement_timestamp() AND (NOT %(is_staged)s OR",
+        (_DRIFT,),
+    ),
+    Mutation(
+        "recovery: a stage ends at an article, not at a date",
+        "queueops/recovery.py",
+        "a.id > %(newest)s::bigint OR ",
+        "",
+        (_DRIFT,),
+    ),
+    Mutation(
+        "recovery: a sweep that lies ahead is due",
+        "queueops/recovery.py",
+        "\n   OR queue_state.swept_at > clock_timestamp()",
+        "",
+        (_CLOCKS,),
+    ),
+    Mutation(
+        "clocks: a lease ahead of any that is given is cut",
+        "queueops/clocks.py",
+        "AND lease_expires_at > statement_timestamp() + %(lease)s + %(tolerance)s",
+        "AND false",
+        (_CLOCKS,),
+    ),
+    Mutation(
+        "clocks: a schedule that was not written ahead stays",
+        "queueops/clocks.py",
+        "\n          AND schedule_set_at > statement_timestamp() + %(tolerance)s",
+        "",
+        (_CLOCKS,),
+    ),
+    Mutation(
+        "clocks: what was to wait waits as long",
+        "queueops/clocks.py",
+        "GREATEST(t.scheduled_at - (t.schedule_set_at - statement_timestamp()), statement_timestamp())",
+        "statement_timestamp()",
+        (_CLOCKS,),
+    ),
+    Mutation(
+        "clocks: a lease goes on when the clock goes ahead",
+        "queueops/clocks.py",
+        "LEAST(t.lease_expires_at + %(step)s, statement_timestamp() + %(lease)s)",
+        "t.lease_expires_at",
+        (_CLOCKS,),
+    ),
+    Mutation(
+        "clocks: a lease that ended before does not go on",
+        "queueops/clocks.py",
+        "AND lease_expires_at > statement_timestamp() - %(step)s",
+        "",
+        (_CLOCKS,),
+    ),
+    Mutation(
+        "clocks: a process looks at the clock before it sweeps",
+        "queueops/pulse.py",
+        "            self._notice_clock()\n",
+        "",
+        (_CLOCKS,),
+    ),
+    Mutation(
+        "clocks: a provider is asked when the clock has stepped back",
+        "queueops/clocks.py",
+        "timedelta() if is_back else timedelta(seconds=seconds) + _TOLERANCE",
+        "timedelta(seconds=seconds) + _TOLERANCE",
+        (_CLOCKS,),
+    ),
+    Mutation(
+        "trigger: a schedule says when it was written",
+        "queueops/migrations/0015_clocks.py",
+        "WHEN (NEW.scheduled_at <> OLD.scheduled_at)",
+        "WHEN (false)",
+        (_CLOCKS,),
+    ),
+    Mutation(
+        "snapshot: a worker seen ahead of now is not alive",
+        "queueops/snapshot.py",
+        "BETWEEN {_NOW} - interval '{ALIVE_WITHIN_SECONDS} seconds' AND {_NOW}",
+        "> {_NOW} - interval '{ALIVE_WITHIN_SECONDS} seconds'",
+        (_CLOCKS,),
+    ),
+    Mutation(
+        "snapshot: what ended ahead of now is in no rate",
+        "queueops/snapshot.py",
+        "completed_at BETWEEN {now} - interval '1 hour' AND {now}",
+        "completed_at > {now} - interval '1 hour'",
+        (_CLOCKS,),
+    ),
+    Mutation(
+        "sampling: a sample ahead of now is not the newest",
+        "queueops/sampling.py",
+        " AND timestamp <= statement_timestamp()",
+        "",
+        (_CLOCKS,),
+    ),
+    Mutation(
+        "retention: a cleanup that lies ahead is due",
+        "queueops/retention.py",
+        "\n   OR queue_state.cleaned_at > clock_timestamp()",
+        "",
+        (_CLOCKS,),
+    ),
+    Mutation(
+        "limiter: a call of a clock ahead holds no slot",
+        "queueops/limiter.py",
+        "BETWEEN 0 AND {_SLOT_SECONDS}",
+        "> 0",
+        (_CLOCKS,),
+    ),
+    Mutation(
+        "limiter: tokens of a day to come stay spent",
+        "queueops/limiter.py",
+        "CASE WHEN day >= {_TODAY}",
+        "CASE WHEN day = {_TODAY}",
+        (_CLOCKS,),
+    ),
+    Mutation(
+        "pause: a change ahead of now does not keep the queue going",
+        "queueops/switches.py",
+        " OR changed_at > clock_timestamp()",
+        "",
+        (_CLOCKS,),
+    ),
+    Mutation(
+        "giving way: no later try is scheduled",
+        "queueops/settling.py",
+        "d.is_parked OR newer.id IS NOT NULL OR d.delay = 0",
+        "d.is_parked OR d.delay = 0",
+        (_GIVING_WAY,),
     ),
     Mutation(
         "recovery: what was parked stays parked",

@@ -16,7 +16,7 @@ from queueops.models import Mode, Operation, Status
 from queueops.standstill import Brakes, Task
 
 # A worker says that it lives every five seconds.
-_ALIVE = "is_running AND last_seen_at > now() - interval '30 seconds'"
+_ALIVE = "is_running AND last_seen_at BETWEEN statement_timestamp() - interval '30 seconds' AND statement_timestamp()"
 
 _STORAGE = """
 SELECT current_setting('transaction_read_only')::boolean, coalesce(max(refusal), ''),
@@ -57,7 +57,7 @@ _STANDINGS = """
 SELECT a.id, a.version_number, s.provider || '/' || s.model || ' v' || s.version, s.state = 'serving',
        e.source_version, coalesce(e.chunk_count, 0), coalesce(e.source_hash = a.content_hash, false),
        t.id, t.status, t.attempts, t.max_attempts, t.created_at, t.scheduled_at,
-       extract(epoch FROM t.scheduled_at - now())::float, t.error_class, t.error_message, t.priority
+       extract(epoch FROM t.scheduled_at - statement_timestamp())::float, t.error_class, t.error_message, t.priority
 FROM articles a
 CROSS JOIN ({spaces}) s
 LEFT JOIN article_embeddings e ON e.article_id = a.id AND e.space_id = s.id AND e.chunk_index = 0
@@ -199,8 +199,8 @@ def _is_staged(article: Article, standings: Sequence[Standing]) -> bool:
     """Whether the sweep leaves the article alone: see recovery.enqueue_drift."""
     if not installed.is_there() or any(each.task or each.can_be_found for each in standings):
         return False
-    began = Operation.objects.stage_began()
-    return began is not None and article.created_at <= began
+    stage = Operation.objects.newest_stage()
+    return stage is not None and stage.was_there(article)
 
 
 def _short(standing: Standing, mode: Mode) -> EmbeddingState:

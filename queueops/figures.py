@@ -59,7 +59,8 @@ _DURATIONS = """
 SELECT count(*), avg(seconds), percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds),
        percentile_cont(0.95) WITHIN GROUP (ORDER BY seconds)
 FROM (SELECT extract(epoch FROM completed_at - processed_at)::float8 AS seconds FROM embedding_tasks
-      WHERE completed_at > statement_timestamp() - interval '1 hour' AND status = 'completed'
+      WHERE completed_at BETWEEN statement_timestamp() - interval '1 hour' AND statement_timestamp()
+        AND status = 'completed'
       ORDER BY completed_at DESC LIMIT %s) ended
 """
 _COURSES = f"""
@@ -68,9 +69,11 @@ SELECT names.name, span.samples, span.average, span.least, span.most, span.sum, 
 FROM names,
 LATERAL (SELECT count(*) AS samples, avg(value) AS average, min(value) AS least, max(value) AS most, sum(value) AS sum
          FROM (SELECT value FROM performance_metrics
-               WHERE name = names.name AND timestamp > statement_timestamp() - %s * interval '1 second'
+               WHERE name = names.name
+                 AND timestamp BETWEEN statement_timestamp() - %s * interval '1 second' AND statement_timestamp()
                ORDER BY timestamp DESC LIMIT %s) t) span,
-LATERAL (SELECT value, timestamp FROM performance_metrics WHERE name = names.name
+LATERAL (SELECT value, timestamp FROM performance_metrics
+         WHERE name = names.name AND timestamp <= statement_timestamp()
          ORDER BY timestamp DESC LIMIT 1) newest
 WHERE names.name IS NOT NULL ORDER BY names.name
 """  # noqa: S608  the only text put in is our own

@@ -15,7 +15,7 @@ from django.db.models import BooleanField, ExpressionWrapper, F, Q
 from django.db.models.functions import Greatest, Now
 
 from embeddings.providers.errors import ErrorClass, ProviderError
-from queueops import breaking
+from queueops import breaking, limiter
 from queueops.breaking import News, Standing, State
 from queueops.models import AuditLog, Breaker, Level, ProviderState
 
@@ -43,10 +43,10 @@ SELECT breaker, failures > 0 OR refusals > 0,
        coalesce(extract(epoch FROM canary_until - statement_timestamp()), 0)::float8,
        coalesce(extract(epoch FROM blocked_until - statement_timestamp()), 0)::float8,
        {calls},
-       CASE WHEN day = (statement_timestamp() AT TIME ZONE 'UTC')::date THEN tokens_today ELSE 0 END
+       CASE WHEN day >= (statement_timestamp() AT TIME ZONE 'UTC')::date THEN tokens_today ELSE 0 END
 FROM provider_states WHERE name = %s
 """
-_CALLS = "(SELECT count(*) FROM jsonb_each_text(calls) WHERE value::float8 > extract(epoch FROM statement_timestamp()))"
+_CALLS = f"(SELECT count(*) FROM jsonb_each_text(calls) WHERE {limiter.IS_LIVE_SQL})"  # noqa: S608  our own text
 # what no limit asks for is not counted
 _LOOK_AT_CALLS, _LOOK = _LOOK.format(calls=_CALLS), _LOOK.format(calls="0")
 # Whoever changes the row first is the canary; a dead one's lease ends.

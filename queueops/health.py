@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC
 from enum import StrEnum
 
+from django.conf import settings
+
 from queueops.models import Mode, Status
 from queueops.providers import ProviderView
 from queueops.snapshot import Snapshot
@@ -139,6 +141,10 @@ def _is_held(snapshot: Snapshot) -> bool:
     return bool(snapshot.workers_stopped or snapshot.refusal or snapshot.is_read_only) or is_limited
 
 
+def _is_swept_late(snapshot: Snapshot) -> bool:
+    return (snapshot.sweep_age or 0.0) > max(LATE_SECONDS, 3 * settings.EMBEDDING_WORKER_INTERVAL / 1000)
+
+
 def _degraded(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.space is None:
         yield "No embedding space serves searches yet; search falls back to words."
@@ -163,6 +169,11 @@ def _degraded(snapshot: Snapshot) -> Iterator[str]:
         yield f"{_count(snapshot.workers_stopped, 'worker')} told to stop claiming."
     if snapshot.mode == Mode.QUEUED and not snapshot.workers_alive and not snapshot.workers_stopped:
         yield "No worker is alive."
+    if snapshot.workers_alive and _is_swept_late(snapshot):
+        yield (
+            f"The last sweep was {age(snapshot.sweep_age or 0.0)} ago: what a lost wake-up, a dead worker or plain SQL "
+            "has left waits for the next."
+        )
     if not snapshot.paused and (snapshot.oldest_due_age or 0.0) > LATE_SECONDS:
         yield f"The oldest task has been due for {age(snapshot.oldest_due_age or 0.0)}."
         if snapshot.begun_articles:

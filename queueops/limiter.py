@@ -61,10 +61,13 @@ class Bucket:
 
 
 _NOW = "clock_timestamp()"
+# A call that ends later than a slot lasts was begun by a clock that was ahead.
+IS_LIVE_SQL = f"value::float8 - extract(epoch FROM {_NOW})::float8 BETWEEN 0 AND {_SLOT_SECONDS}"
+"""Of an entry of `calls`: it is under way."""
 _LIVE = f"""(
-    SELECT coalesce(jsonb_object_agg(key, value), '{{}}') FROM jsonb_each(calls)
-    WHERE value::float8 > extract(epoch FROM {_NOW})
+    SELECT coalesce(jsonb_object_agg(key, value), '{{}}') FROM jsonb_each(calls) WHERE {IS_LIVE_SQL}
 )"""  # noqa: S608  the only text put in is our own
+# What was counted under a day to come, by a clock that was ahead, was paid for all the same.
 _TODAY = f"({_NOW} AT TIME ZONE 'UTC')::date"
 
 
@@ -80,7 +83,7 @@ UPDATE provider_states SET
     tokens_full_at = GREATEST(tokens_full_at, {_NOW}) + %(token_cost)s * interval '1 second',
     calls = {_LIVE} || CASE WHEN %(slots)s = 0 THEN '{{}}'::jsonb ELSE
         jsonb_build_object(%(token)s::text, extract(epoch FROM {_NOW}) + %(lease)s) END,
-    tokens_today = %(tokens)s + CASE WHEN day = {_TODAY} THEN tokens_today ELSE 0 END,
+    tokens_today = %(tokens)s + CASE WHEN day >= {_TODAY} THEN tokens_today ELSE 0 END,
     day = {_TODAY}
 WHERE name = %(name)s AND {_WAIT} <= 0
   AND (%(slots)s = 0 OR (SELECT count(*) FROM jsonb_object_keys({_LIVE})) < %(slots)s)

@@ -12,7 +12,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from queueops import broker, doorbell, installed, recovery, retention, sampling, workers
+from queueops import broker, clocks, doorbell, installed, recovery, retention, sampling, workers
 from queueops.standin import StandIn
 from queueops.storage_report import report
 
@@ -32,6 +32,7 @@ class Pulse:
         self._thread: threading.Thread | None = None
         self._is_idle = False  # the queue's tables are not there
         self._stand_in = StandIn(lambda: self.is_stopping)
+        self._clock: clocks.Reading | None = None
 
     @property
     def is_stopping(self) -> bool:
@@ -82,6 +83,7 @@ class Pulse:
             if not workers.beat(self.registered()):
                 self.worker_id = None
             report.write(self.registered())
+            self._notice_clock()
             is_repaired = _repair_broker()
             swept = recovery.sweep_if_leader(timedelta(seconds=interval))
             if swept and swept.is_due and (is_repaired or broker.trouble()):
@@ -96,6 +98,13 @@ class Pulse:
             log.exception("pulse missed a beat")
         finally:
             connection.close()
+
+    def _notice_clock(self) -> None:
+        """A clock that goes ahead ends no lease: the tasks are in good hands."""
+        read = clocks.read()
+        if step := clocks.went_ahead(self._clock, read):
+            clocks.carry_leases(step)
+        self._clock = read
 
     def _has_work_here(self) -> bool:
         """Whether the queue is installed; where it was removed meanwhile, the process waits for it to come back."""

@@ -15,7 +15,8 @@ ARTICLES, EMBEDDED = "articles", "articles_embedded"
 ABOUT_SQL = "SELECT reltuples::bigint FROM pg_class WHERE oid = 'articles'::regclass"
 _NEWEST = """
 SELECT value, extract(epoch FROM statement_timestamp() - timestamp)::float8 FROM performance_metrics
-WHERE name = %s AND labels @> jsonb_build_object('space', %s::bigint) ORDER BY timestamp DESC LIMIT 1
+WHERE name = %s AND labels @> jsonb_build_object('space', %s::bigint) AND timestamp <= statement_timestamp()
+ORDER BY timestamp DESC LIMIT 1
 """
 
 

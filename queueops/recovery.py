@@ -3,13 +3,13 @@
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from django.conf import settings
 from django.db import connection, transaction
 
 from embeddings import annindex
 from embeddings.models import Space, SpaceState
-from queueops import doorbell, failpoints, heirs, keeping, modes, workers, write_outages
+from queueops import clocks, doorbell, failpoints, heirs, keeping, modes, workers, write_outages
 from queueops.enqueue import Reason, enqueue
 from queueops.models import AuditLog, Level, Mode, Operation, Task
 from queueops.patience import past_collisions
@@ -30,12 +30,18 @@ class Swept:
     is_due: bool
 
 
-# One leader a sweep, by a row that whoever is first takes; a doubled sweep would be harmless.
+# One leader a sweep, by a row that whoever is first takes; a doubled sweep would be harmless. A sweep that lies ahead
+# was written by a clock that has stepped back since: it is due. The clock is read at the row itself, so that of two who
+# look at once the second does not take the first one's time for such.
 _LEAD = """
-INSERT INTO queue_state (id, swept_at) VALUES (1, statement_timestamp())
-ON CONFLICT (id) DO UPDATE SET swept_at = statement_timestamp()
-WHERE queue_state.swept_at IS NULL OR queue_state.swept_at <= statement_timestamp() - %s * interval '1 second'
-RETURNING id
+WITH before AS (
+    SELECT swept_at > clock_timestamp() + interval '1 second' AS is_ahead FROM queue_state WHERE id = 1
+)
+INSERT INTO queue_state (id, swept_at) VALUES (1, clock_timestamp())
+ON CONFLICT (id) DO UPDATE SET swept_at = clock_timestamp()
+WHERE queue_state.swept_at IS NULL OR queue_state.swept_at <= clock_timestamp() - %s * interval '1 second'
+   OR queue_state.swept_at > clock_timestamp()
+RETURNING coalesce((SELECT is_ahead FROM before), false)
 """
 # An article that was edited while a worker held it can have several tasks in work. Only one may wait: where none does
 # already, the one claimed last goes back, one with attempts left before one without. What plain SQL has marked as in
@@ -109,7 +115,8 @@ FROM waiting WHERE t.id = waiting.id
 """
 # An article that is behind is enqueued unless a task already works for it, or one was parked or cancelled over just
 # this text: what an operator or the provider has ended is not begun again behind their back. Nor is what a migration in
-# stages has left for later, which nothing has touched yet.
+# stages has left for later, which nothing has touched yet. No time of the article counts, since whoever writes it may
+# set that; nor need it be old: a save commits with its task, so that one statement sees both or neither.
 _DRIFTED = """
 SELECT a.id FROM articles a
 WHERE NOT EXISTS (SELECT 1 FROM article_embeddings e WHERE e.article_id = a.id AND e.space_id = %(space)s
@@ -117,8 +124,7 @@ WHERE NOT EXISTS (SELECT 1 FROM article_embeddings e WHERE e.article_id = a.id A
   AND NOT EXISTS (SELECT 1 FROM embedding_tasks t WHERE t.article_id = a.id AND t.space_id = %(space)s
                   AND (t.status IN ('pending', 'processing')
                        OR (t.status IN ('failed', 'cancelled') AND t.content_hash = a.content_hash)))
-  AND a.updated_at < statement_timestamp() - %(grace)s * interval '1 second'
-  AND (%(stage)s::timestamptz IS NULL OR a.created_at > %(stage)s
+  AND (NOT %(is_staged)s OR a.id > %(newest)s::bigint OR a.created_at > %(began)s::timestamptz
        OR EXISTS (SELECT FROM article_embeddings e WHERE e.article_id = a.id)
        OR EXISTS (SELECT FROM embedding_tasks t WHERE t.article_id = a.id))
 ORDER BY a.id LIMIT %(limit)s
@@ -129,14 +135,14 @@ def sweep_if_leader(interval: timedelta) -> Swept | None:
     """One sweep, unless another process has made one within the interval."""
     with connection.cursor() as cursor:
         cursor.execute(_LEAD, [interval.total_seconds()])
-        if cursor.fetchone() is None:
-            return None
-    return sweep()
+        led = cursor.fetchone()
+    return sweep(is_back=led[0]) if led else None
 
 
-def sweep() -> Swept:
-    """Returns expired leases, forgets silent workers, ends what waits in retired spaces, enqueues drift, and rings when
-    work is due."""
+def sweep(*, is_back: bool = False) -> Swept:
+    """Puts times right that another clock wrote, returns expired leases, forgets silent workers, ends what waits in
+    retired spaces, enqueues drift, and rings when work is due. `is_back`: the database's clock has stepped back."""
+    clocks.put_right(is_back=is_back)
     returned, parked = return_expired()
     failpoints.reach("sweep_returned")
     workers.forget_silent()
@@ -225,14 +231,19 @@ def end_retired() -> int:
 
 def enqueue_drift() -> int:
     """Enqueues articles whose text changed without anybody saying so (plain SQL, fixtures); answers how many."""
-    # a save enqueues for itself, in its own transaction: only what is older than one can have been missed
-    grace = settings.EMBEDDING_WORKER_INTERVAL / 1000
-    stage = Operation.objects.stage_began()
+    left = left_by(Operation.objects.newest_stage())
     count = 0
     for space in Space.objects.receiving():
         with transaction.atomic(), connection.cursor() as cursor:
-            wanted = {"space": space.pk, "grace": grace, "stage": stage, "limit": _BATCH}
-            cursor.execute(_DRIFTED, wanted)
+            cursor.execute(_DRIFTED, {"space": space.pk, "limit": _BATCH} | left)
             ids = [article_id for (article_id,) in cursor.fetchall()]
             count += enqueue(ids, Reason.DRIFT) if ids else 0
     return count
+
+
+def left_by(stage: Operation | None) -> dict[str, Any]:
+    """What tells _DRIFTED the articles that a migration has left for later; an older version noted the moment alone."""
+    if stage is None:
+        return {"is_staged": False, "newest": None, "began": None}
+    began = stage.started_at if stage.newest_article is None else None
+    return {"is_staged": True, "newest": stage.newest_article, "began": began}

@@ -38,12 +38,13 @@ class Removed:
 
 
 # One process an interval, by a row that whoever is first takes: for a minute, until all is done. What is left by one
-# that died or had too little time is then taken up by the next.
+# that died or had too little time is then taken up by the next. A time ahead of now is another clock's, and due.
 _LEAD = """
 INSERT INTO queue_state (id, cleaned_at) VALUES (1, {until})
 ON CONFLICT (id) DO UPDATE SET cleaned_at = {until}
 WHERE queue_state.cleaned_at IS NULL
    OR queue_state.cleaned_at <= statement_timestamp() - %(hours)s * interval '1 hour'
+   OR queue_state.cleaned_at > clock_timestamp()
 RETURNING id
 """.format(until="statement_timestamp() - %(hours)s * interval '1 hour' + interval '1 minute'")
 _IS_DONE = "UPDATE queue_state SET cleaned_at = statement_timestamp()"

@@ -18,7 +18,8 @@ _SHARE = 20
 _LOCK = "SELECT pg_try_advisory_xact_lock(hashtext('vectorpress:sampling'))"
 _IS_DUE = """
 SELECT NOT EXISTS (SELECT 1 FROM (
-    SELECT timestamp, value FROM performance_metrics WHERE name = %s ORDER BY timestamp DESC LIMIT 1) last
+    SELECT timestamp, value FROM performance_metrics WHERE name = %s AND timestamp <= statement_timestamp()
+    ORDER BY timestamp DESC LIMIT 1) last
     WHERE last.timestamp + GREATEST(%s, last.value * %s) * interval '1 second' > statement_timestamp())
 """
 

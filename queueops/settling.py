@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from embeddings import arrays, indexing, kept
-from embeddings.providers.errors import ErrorClass, ProviderError
+from embeddings.providers.errors import ProviderError
 from queueops import failpoints, heirs, history, tries
 from queueops.claims import WAS_LOST, Claim, Claimed
 from queueops.models import AuditLog, Outcome, Status
@@ -60,7 +60,7 @@ UPDATE embedding_tasks t SET
     status = CASE WHEN d.is_parked THEN 'failed' WHEN newer.id IS NOT NULL THEN 'completed' ELSE 'pending' END,
     outcome = CASE WHEN d.is_parked THEN 'failed' WHEN newer.id IS NOT NULL THEN 'superseded' ELSE '' END,
     completed_at = CASE WHEN d.is_parked OR newer.id IS NOT NULL THEN clock_timestamp() END,
-    scheduled_at = CASE WHEN d.is_parked OR d.delay = 0 THEN t.scheduled_at
+    scheduled_at = CASE WHEN d.is_parked OR newer.id IS NOT NULL OR d.delay = 0 THEN t.scheduled_at
                         ELSE clock_timestamp() + d.delay * interval '1 second' END,
     attempts = t.attempts - d.refund, lease_expires_at = NULL, claim_token = NULL,
     error_class = CASE WHEN {_KEEPS} THEN t.error_class ELSE d.error_class END,

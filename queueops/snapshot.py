@@ -91,15 +91,16 @@ class Snapshot:
 KEYS = (*(each.name for each in fields(Snapshot)), "coverage", "count_limit", "eta")  # of as_dict
 
 _NOW = "statement_timestamp()"
-# One statement reads one moment. Each bounded count is served by a partial index of embedding_tasks.
+# One statement reads one moment; what lies after it was written by a clock that was ahead, and counts for nothing. Each
+# bounded count is served by a partial index of embedding_tasks.
 _SQL = """
 WITH ended AS MATERIALIZED (
     SELECT status, completed_at, completed_at > {now} - interval '5 minutes' AS lately FROM embedding_tasks
-    WHERE completed_at > {now} - interval '1 hour' ORDER BY completed_at DESC LIMIT %(limit)s
+    WHERE completed_at BETWEEN {now} - interval '1 hour' AND {now} ORDER BY completed_at DESC LIMIT %(limit)s
 ), workers AS (
     SELECT count(*) FILTER (WHERE is_running AND {alive}) AS alive,
            count(*) FILTER (WHERE NOT is_running) AS stopped,
-           extract(epoch FROM {now} - max(last_claim_at))::float AS claim_age,
+           extract(epoch FROM {now} - max(last_claim_at) FILTER (WHERE last_claim_at <= {now}))::float AS claim_age,
            coalesce(max(refusal) FILTER (WHERE {alive}), '') AS refusal,
            extract(epoch FROM {now} - min(refused_since) FILTER (WHERE {alive}))::float AS refused_for
     FROM embedding_worker_status
@@ -155,7 +156,7 @@ _STATEMENT = _SQL.format(
     articles=reach.ABOUT_SQL,
     counts=", ".join(_COUNT.format(where=where, status=status) for status, where in _WHERE.items()),
     now=_NOW,
-    alive=f"last_seen_at > {_NOW} - interval '{ALIVE_WITHIN_SECONDS} seconds'",
+    alive=f"last_seen_at BETWEEN {_NOW} - interval '{ALIVE_WITHIN_SECONDS} seconds' AND {_NOW}",
 )
 
 

@@ -21,10 +21,12 @@ ENVIRONMENT = "environment"  # how the audit log calls the mode that the setting
 # A claim that was on its way when the brakes were set is taken back in the next round.
 _ROUNDS = 2
 
-# An operator's pause keeps its reason; and one who has changed the state since the batch began knows better than it.
+# An operator's pause keeps its reason; and one who has changed the state since the batch began knows better than it. A
+# change ahead of now was written by another clock: long ago, for all that is known.
 _PAUSE_ITSELF = """
 UPDATE queue_state SET is_paused = true, reason = %(reason)s, changed_by = %(who)s, changed_at = clock_timestamp()
-WHERE NOT is_paused AND changed_at <= clock_timestamp() - %(elapsed)s * interval '1 second'
+WHERE NOT is_paused
+  AND (changed_at <= clock_timestamp() - %(elapsed)s * interval '1 second' OR changed_at > clock_timestamp())
 """
 
 

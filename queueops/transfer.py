@@ -25,8 +25,8 @@ _PAGE = 1_000
 _IDS_AHEAD, _HIGHEST_ID = 10**9, 2**62
 
 _PAGE_OF_TASKS = """
-SELECT t.id, (to_jsonb(t) - '{article_id,space_id,priority_rank,claim_token}'::text[] || jsonb_build_object(
-    'article', a.slug, 'space', s.provider || '/' || s.model || ' v' || s.version))::text
+SELECT t.id, (to_jsonb(t) - '{article_id,space_id,priority_rank,claim_token,schedule_set_at}'::text[]
+    || jsonb_build_object('article', a.slug, 'space', s.provider || '/' || s.model || ' v' || s.version))::text
 FROM embedding_tasks t JOIN articles a ON a.id = t.article_id JOIN embedding_spaces s ON s.id = t.space_id
 WHERE t.id > %s ORDER BY t.id LIMIT %s
 """
@@ -56,17 +56,19 @@ SELECT (SELECT count(*) FROM given), (SELECT count(*) FROM added), (SELECT count
        (SELECT count(*) FROM given WHERE article_id IS NOT NULL AND space_id IS NULL)
 """
 # No worker holds what comes from a file: such a task waits again, and the attempt that was under way is not charged.
+# One made later than now was scheduled by a clock ahead of ours.
 _INSERT = f"""{_FIT}
     INSERT INTO embedding_tasks (
         id, article_id, slug, space_id, status, priority, attempts, max_attempts, created_at, scheduled_at,
-        processed_at, completed_at, claimed_by, source_version, content_hash, outcome, error_class, error_message,
-        metadata)
+        schedule_set_at, processed_at, completed_at, claimed_by, source_version, content_hash, outcome, error_class,
+        error_message, metadata)
     SELECT CASE WHEN id > %(ceiling)s OR EXISTS (SELECT 1 FROM embedding_tasks t WHERE t.id = fit.id)
                 THEN nextval(pg_get_serial_sequence('embedding_tasks', 'id')) ELSE id END,
         article_id, slug, space_id, CASE status WHEN 'processing' THEN 'pending' ELSE status END, priority,
         CASE status WHEN 'processing' THEN GREATEST(attempts - 1, 0) ELSE attempts END, max_attempts, created_at,
-        scheduled_at, processed_at, completed_at, CASE WHEN waits THEN '' ELSE claimed_by END, source_version,
-        content_hash, outcome, error_class, error_message, metadata
+        scheduled_at, GREATEST(created_at, statement_timestamp()), processed_at, completed_at,
+        CASE WHEN waits THEN '' ELSE claimed_by END, source_version, content_hash, outcome, error_class, error_message,
+        metadata
     FROM fit WHERE NOT is_present
     ON CONFLICT (article_id, space_id) WHERE status = 'pending' DO NOTHING
     RETURNING 1

@@ -15,7 +15,7 @@ ROOMS = ("articles", "embeddings", "queueops", "access")
 COLUMNS_BY_SQL: Mapping[str, tuple[str, ...]] = {"articles": ("keywords",)}
 INDEXES_BY_SQL: Mapping[str, tuple[str, ...]] = {"articles": ("articles_keywords",)}
 TRIGGERS: Mapping[str, tuple[str, ...]] = {
-    "embedding_tasks": ("embedding_tasks_tidy", "embedding_tasks_tell"),
+    "embedding_tasks": ("embedding_tasks_tidy", "embedding_tasks_tell", "embedding_tasks_note_schedule"),
     "embedding_audit_logs": ("embedding_audit_logs_append_only",),
 }
 _MEND = "Restore the schema from a backup, or make it again as its migration does (manage.py sqlmigrate shows how)."

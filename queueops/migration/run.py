@@ -10,7 +10,9 @@ import socket
 from collections.abc import Iterator
 
 from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db.models import Max
 
+from articles.models import Article
 from queueops.migration.scope import Scope
 from queueops.models import Operation, OperationStatus, Verb
 from queueops.models.audit import needed_reason
@@ -72,6 +74,7 @@ def _new(scope: Scope, actor: str, reason: str, priority: str) -> Operation:
         priority=priority,
         total=found.articles,
         last_id=found.last_id,
+        newest_article=Article.objects.aggregate(newest=Max("pk"))["newest"] or 0,
         is_stage=scope != Scope() and Scope().find().articles > found.articles,
     )
     operation.attend()

@@ -3,7 +3,6 @@
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, Self
 
 from django.contrib.postgres.fields import ArrayField
@@ -11,6 +10,7 @@ from django.db import connection, models
 from django.db.models import Value
 from django.db.models.functions import Now
 
+from articles.models import Article
 from queueops.models.audit import AuditLog
 from queueops.models.task import Priority
 
@@ -60,13 +60,13 @@ class OperationQuerySet(models.QuerySet["Operation"]):
     def running(self) -> Self:
         return self.filter(status=OperationStatus.RUNNING)
 
-    def stage_began(self) -> datetime | None:
-        """When the newest migration began, if it was one of several stages or was stopped: of what was there then,
-        the sweep leaves alone what no task has ever been for."""
+    def newest_stage(self) -> "Operation | None":
+        """The newest migration, if it was one of several stages or was stopped: of what was there when it began, the
+        sweep leaves alone what no task has ever been for."""
         migrations = self.filter(verb=Verb.MIGRATE).exclude(scope__has_key="only_failed")
         newest = migrations.newest_first().first()
         if newest and (newest.is_stage or newest.status == OperationStatus.CANCELLED):
-            return newest.started_at
+            return newest
         return None
 
 
@@ -116,6 +116,9 @@ class Operation(models.Model):
     is_stage = models.BooleanField(
         default=False, db_default=False, help_text="a migration that leaves articles to the next one"
     )
+    newest_article = models.BigIntegerField(
+        null=True, help_text="of a migration: the highest id of an article when it began"
+    )
     started_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -131,6 +134,12 @@ class Operation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verb} {self.id} ({self.status})"
+
+    def was_there(self, article: Article) -> bool:
+        """Whether a migration found the article when it began; an older version noted the moment alone."""
+        if self.newest_article is None:
+            return article.created_at <= self.started_at
+        return article.pk <= self.newest_article
 
     @property
     def is_running(self) -> bool:

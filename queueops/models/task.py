@@ -36,7 +36,10 @@ class Outcome(models.TextChoices):
 
 
 # Plain SQL may set any time; one that Python cannot read would break every list that it is in.
-_TIMES = ("created_at", "scheduled_at", "processed_at", "completed_at", "lease_expires_at")
+_TIMES = (
+    *("created_at", "scheduled_at", "schedule_set_at"),
+    *("processed_at", "completed_at", "lease_expires_at"),
+)
 _READABLE = (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
 _RANKS = [When(priority=Priority.HIGH, then=Value(1)), When(priority=Priority.NORMAL, then=Value(2))]
 
@@ -87,6 +90,10 @@ class Task(models.Model):
     max_attempts = models.PositiveIntegerField(default=3, db_default=3)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     scheduled_at = models.DateTimeField(db_default=Now())
+    # written by a trigger: a schedule that was written later than now comes from a clock that was ahead (clocks.py)
+    schedule_set_at = models.DateTimeField(
+        db_default=Now(), editable=False, help_text="when scheduled_at was written, whoever did so"
+    )
     processed_at = models.DateTimeField(null=True, blank=True, help_text="when the newest attempt began")
     completed_at = models.DateTimeField(null=True, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)

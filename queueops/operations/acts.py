@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
 
 from embeddings import arrays
 from queueops.enqueue import Reason, enqueue
@@ -190,9 +191,11 @@ def candidates(operation: Operation) -> TaskQuerySet:
         status__in=_statuses(Verb(operation.verb), selection)
     )
     match operation.verb:
-        case Verb.REQUEUE:  # not what fails again meanwhile
+        case (
+            Verb.REQUEUE
+        ):  # not what fails again meanwhile; a time ahead of now was written before, by another clock
             ended = Q(completed_at__isnull=True) | Q(completed_at__lte=operation.started_at)
-            return tasks.filter(ended)
+            return tasks.filter(ended | Q(completed_at__gt=Now()))
         case Verb.PRIORITIZE:
             return tasks.exclude(priority=operation.priority)
         case _:

@@ -17,7 +17,9 @@ BACK_AGAIN = "it is there again"
 
 _COLUMNS = [str(field.column) for field in Task._meta.concrete_fields if not field.generated]
 _NAMED = ", ".join(_COLUMNS)
-_OF_RECORD = ", ".join(f"r.{column}" for column in _COLUMNS)
+# what an older version has written down does not say when it was scheduled
+_WITH_DEFAULT = {"schedule_set_at": "coalesce(r.schedule_set_at, statement_timestamp())"}
+_OF_RECORD = ", ".join(_WITH_DEFAULT.get(column, f"r.{column}") for column in _COLUMNS)
 # what any act changes
 _CHANGEABLE = ", ".join(
     f"{column} = r.{column}"

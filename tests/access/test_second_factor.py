@@ -140,6 +140,21 @@ def test_one_lands_where_one_wanted_to_go_but_on_no_foreign_site(client, device)
         client.logout()
 
 
+def test_a_failure_noted_ahead_of_now_locks_out_for_its_pause_only(client, device):
+    sign_in(client)
+    enter(client, "000000")
+    device.refresh_from_db()
+    device.throttling_failure_timestamp = timezone.now() + timedelta(hours=1)
+    device.save()
+    enter(client, "000000")
+    device.refresh_from_db()
+    assert device.throttling_failure_timestamp <= timezone.now()
+    device.throttling_failure_timestamp -= timedelta(minutes=1)  # the pause is over
+    device.save()
+    enter(client, code_of(device))
+    assert is_signed_in(client)
+
+
 def test_a_code_is_good_once(client, device):
     code = code_of(device)
     sign_in(client)

@@ -86,6 +86,14 @@ def test_use_is_noted_once_a_minute(ada):
     assert row_of(client).seen_at > first
 
 
+def test_use_is_noted_though_the_last_was_noted_ahead_of_now(ada):
+    """By a clock that has stepped back since; unnoted, the session would stay young for as long as that was ahead."""
+    client = signed_in()
+    Session.objects.update(seen_at=Now() + timedelta(hours=1))
+    assert is_signed_in(client)
+    assert row_of(client).seen_at < timezone.now() + timedelta(minutes=1)
+
+
 def test_a_busy_session_ends_for_good_a_week_after_signing_in(ada):
     client = signed_in()
     ends = row_of(client).expire_date

@@ -1,7 +1,7 @@
 """Tokens: what is kept of them, who is admitted, and for how long."""
 
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -126,6 +126,13 @@ def test_use_is_noted_once_a_minute():
     identify(f"Bearer {text}")
     row.refresh_from_db()
     assert row.last_used_at > first
+    ApiToken.objects.filter(pk=row.pk).update(
+        last_used_at=Now() + timedelta(hours=1)
+    )  # by a clock that was ahead
+    recent.tokens.forget()
+    identify(f"Bearer {text}")
+    row.refresh_from_db()
+    assert row.last_used_at < datetime.now(UTC) + timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("scopes", [[], ["root"], ["read", "root"]])

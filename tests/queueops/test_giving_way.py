@@ -65,6 +65,20 @@ def test_a_text_that_would_be_parked_but_is_no_longer_the_newest_gives_way_to_th
     assert kinds() == [("pending", "")]
 
 
+def test_a_task_that_gives_way_is_scheduled_for_no_later_try(space, worker, provider):
+    """Put back to waiting by plain SQL, it is due at once."""
+    provider.config(fail_next=["500"] * 10)
+    article = make_article("T", "The old text.")
+    claim = claims.claim_due(space, 10, worker.pk, worker.name)
+    article.content = "The new text."
+    article.save()
+    execution.execute(claim)
+    assert kinds() == [("completed", "superseded"), ("pending", "")]
+    Task.objects.pending().update(status="cancelled")
+    Task.objects.filter(status="completed").update(status="pending")
+    assert claims.claim_due(space, 10, worker.pk, worker.name).tasks
+
+
 def test_what_an_operator_cancelled_meanwhile_is_not_begun_again(space, worker):
     article = make_article("T", "The old text.")
     claim = claims.claim_due(space, 10, worker.pk, worker.name)

@@ -171,15 +171,6 @@ def test_a_text_whose_worker_has_lost_its_lease_gets_a_task(claim):
     assert enqueue([article.pk], Reason.EDIT) == 1
 
 
-def test_the_search_for_drift_leaves_alone_what_was_saved_just_now(space, settings):
-    """Its task may not be committed yet."""
-    settings.EMBEDDING_WORKER_INTERVAL = 60_000
-    Article.objects.bulk_create([Article(slug="raw", title="Raw", content="Raw text.")])
-    assert recovery.enqueue_drift() == 0
-    sql("UPDATE articles SET updated_at = now() - interval '2 minutes'")
-    assert recovery.enqueue_drift() == 1
-
-
 # --- the provider's row, between a look at it and the change
 
 

@@ -76,6 +76,9 @@ CASES = [
     (LATE, "degraded", "due for 2 min"),
     (LATE | {"workers_alive": 0}, "down", "No worker is alive, and work has waited for 2 min"),
     ({"workers_alive": 0}, "degraded", "No worker is alive"),
+    ({"sweep_age": 300.0}, "degraded", "The last sweep was 5 min ago"),
+    ({"sweep_age": -3600.0}, "ok", ""),  # ahead of now: the next beat of a worker sweeps
+    ({"sweep_age": 300.0, "workers_alive": 0}, "degraded", "No worker is alive"),
     (LATE | {"workers_alive": 0, "workers_stopped": 1}, "degraded", "1 worker is told to stop"),
     (STUCK | {"last_claim_age": 1800.0}, "down", "claim nothing"),
     (STUCK | {"last_claim_age": None}, "down", "claim nothing"),

@@ -107,16 +107,10 @@ def test_each_stage_queues_its_share_of_the_whole_until_all_is_queued():
     assert counts == [4, 4, 2, 0]
 
 
-@pytest.fixture
-def no_grace(settings):
-    """The search for drift waits for nobody's transaction."""
-    settings.EMBEDDING_WORKER_INTERVAL = 0
-
-
 @pytest.mark.parametrize(
     "partly", [["--stage=40%"], ["--limit=4"], ["--filter=old-000"]], ids=["stage", "limit", "filter"]
 )
-def test_the_sweep_leaves_alone_what_a_stage_has_left(no_grace, partly):
+def test_the_sweep_leaves_alone_what_a_stage_has_left(partly):
     articles = make_corpus(10)
     said = embed_migrate("--yes", *partly).out
     assert "wait for the next run; until then no sweep takes them up" in said
@@ -129,10 +123,10 @@ def test_the_sweep_leaves_alone_what_a_stage_has_left(no_grace, partly):
     )
     assert embed_migrate("--yes").code == 0
     assert Task.objects.count() == len(articles)
-    assert Operation.objects.stage_began() is None
+    assert Operation.objects.newest_stage() is None
 
 
-def test_what_comes_after_a_stage_and_what_changes_is_still_found_by_the_sweep(no_grace):
+def test_what_comes_after_a_stage_and_what_changes_is_still_found_by_the_sweep(space):
     articles = make_corpus(4)
     embed_migrate("--yes", "--stage=50%")
     late = make_corpus(1, first=100)
@@ -146,13 +140,13 @@ def test_the_last_stage_leaves_nothing_to_wait(space):
     make_corpus(4)
     embed_migrate("--yes", "--stage=50%")
     assert "no sweep" not in embed_migrate("--yes", "--stage=50%").out
-    assert Operation.objects.stage_began() is None
+    assert Operation.objects.newest_stage() is None
 
 
 def test_what_a_stopped_run_has_left_waits_for_the_next(space):
     make_corpus(4)
     with run.begun(Scope(), actor="ada", reason="all") as operation:
-        assert Operation.objects.stage_began() is None
+        assert Operation.objects.newest_stage() is None
         operations.stop(operation.pk, actor="bob")
     assert recovery.enqueue_drift() == 0
     embed_migrate("--yes", "--only-failed")

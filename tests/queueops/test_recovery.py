@@ -17,11 +17,6 @@ from tests.queueops.making import make_article, make_tasks, make_worker, plan_of
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def no_grace(settings):
-    settings.EMBEDDING_WORKER_INTERVAL = 0
-
-
 def expire(**fields) -> None:
     Task.objects.update(status=Status.PROCESSING, lease_expires_at=Now() - timedelta(seconds=1), **fields)
 
@@ -144,7 +139,7 @@ def test_the_search_for_drift_reads_each_article_once(space):
     make_tasks(2000, space, status="completed")
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    plan = plan_of(recovery._DRIFTED, {"space": space.pk, "grace": 0, "stage": None, "limit": 100})
+    plan = plan_of(recovery._DRIFTED, {"space": space.pk, "limit": 100} | recovery.left_by(None))
     assert plan.count("Seq Scan on articles") <= 1, plan
     assert "SubPlan" not in plan, plan
 

@@ -23,12 +23,6 @@ pytestmark = pytest.mark.django_db
 beside_a_worker = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture(autouse=True)
-def without_grace(settings):
-    """The search for drift also sees articles that were written just now."""
-    settings.EMBEDDING_WORKER_INTERVAL = 0
-
-
 @pytest.fixture
 def claim(space, worker):
     return lambda size=10: claims.claim_due(space, size, worker.pk, worker.name)

@@ -460,7 +460,6 @@ def execute(statement: str, *arguments: Any) -> None:
 @pytest.fixture(autouse=True)
 def limits(settings):
     settings.EMBEDDING_WORKER_TIMEOUT = LEASE * 1000
-    settings.EMBEDDING_WORKER_INTERVAL = 0  # drift is sought without grace
     settings.EMBEDDING_MAX_RETRIES = ATTEMPTS
 
 
@@ -473,6 +472,20 @@ def test_a_walk_past_a_zombie(end):
     queue.claim(0, 4)
     queue.advance_and(3, "claim_again")
     queue.settle(1, [end])
+    queue.all_is_as_expected()
+    queue.teardown()
+
+
+@pytest.mark.django_db
+def test_a_walk_past_a_task_that_gave_way_and_was_put_back_by_sql():
+    queue = Queue()
+    queue.write(0, TEXTS[1])
+    queue.claim(0, 4)
+    queue.write(1, TEXTS[2])
+    queue.settle(0, ["again"])
+    queue.claim(0, 4)
+    queue.reset_by_sql(queue.article(0), "completed")
+    queue.claim(1, 4)
     queue.all_is_as_expected()
     queue.teardown()
 

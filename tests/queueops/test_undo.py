@@ -28,8 +28,8 @@ from tests.queueops.making import make_space, make_tasks, make_worker
 pytestmark = pytest.mark.django_db
 WHO: Any = {"actor": "ada", "reason": "a mistake"}
 FAILED = Selection(statuses=("failed",))
-# what a claim and a lease leave behind is not put back
-PASSING = {"claim_token", "claimed_by", "lease_expires_at"}
+# what a claim and a lease leave behind is not put back, nor when the schedule was written
+PASSING = {"claim_token", "claimed_by", "lease_expires_at", "schedule_set_at"}
 
 
 @pytest.fixture

@@ -1,0 +1,28 @@
+"""The short form of the drill that turns the server's clock; tests/queueops/test_clocks.py proves the same by SQL."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from drills.faults_server_clock import MISSING, library
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = [pytest.mark.long, pytest.mark.skipif(library() is None, reason=MISSING)]
+
+
+@pytest.mark.parametrize("fault", ["server_clock ahead", "server_clock behind"])
+def test_an_hour_of_the_servers_clock_loses_nothing_and_charges_nothing(fault):
+    ran = subprocess.run(
+        [sys.executable, "-m", "drills.faults", "--only", fault, "--articles=100", "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert ran.returncode == 0, ran.stderr + ran.stdout
+    (row,) = json.loads(ran.stdout)["rows"]
+    assert (row["fault"], row["trials"], row["lost"], row["broken"]) == (fault, 1, 0, 0)
