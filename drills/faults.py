@@ -38,6 +38,7 @@ FAULTS = {
     "broker emptied": Fault(faults_broker.flush_broker),
     "broker killed, restarted": Fault(faults_broker.restart_broker),
     "broker killed, restarted empty": Fault(faults_broker.restart_empty_broker),
+    "broker's files damaged": Fault(faults_broker.damage_broker_files),
     "broker out of reach": Fault(faults_broker.refuse_broker, is_proxied=True),
     "broker's replies lost": Fault(faults_broker.silence_broker, is_proxied=True),
     "broker read-only": Fault(faults_broker.make_broker_a_replica),

@@ -29,12 +29,25 @@ class Service:
     def prepare(self) -> None:
         """Makes what the process needs before it can start; called before each start."""
 
+    def mend(self) -> bool:
+        """Called after a start that failed: removes the cause where it can; whether the next may succeed."""
+        return False
+
     def ready(self) -> bool:
         """Whether it answers right now."""
         return self.process.running
 
     def start(self, seconds: float = 30.0) -> None:
         """Prepares and starts it and waits until it answers, `seconds` at most; a StackError says why not."""
+        try:
+            self._start(seconds)
+        except StackError:
+            self.process.stop(self.grace)
+            if not self.mend():
+                raise
+            self._start(seconds)
+
+    def _start(self, seconds: float) -> None:
         self.prepare()
         self.process.start()
         self.wait_until_ready(seconds, self.process.exited.wait)
