@@ -43,6 +43,7 @@ FAULTS = {
     "broker's replies lost": Fault(faults_broker.silence_broker, is_proxied=True),
     "broker read-only": Fault(faults_broker.make_broker_a_replica),
     "broker out of memory": Fault(faults_broker.fill_broker),
+    "stranger's Dramatiq on its database": Fault(faults_broker.share_with_a_stranger),
     "foreign messages": Fault(faults_broker.send_foreign_messages),
     "messages doubled and shuffled": Fault(faults_broker.double_messages),
     "database restarted": Fault(faults_database.restart_database),

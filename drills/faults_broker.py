@@ -20,8 +20,10 @@ from drills.servers import restart
 from drills.system import System
 from drills.trials import Struck
 
-_QUEUE = "dramatiq:embed"
+_QUEUE = "vectorpress:vectorpress.embed"
+_STRANGERS_QUEUE = "dramatiq:embed"
 _SAVES = 30
+_STRANGERS = 120
 # A save takes some milliseconds; this is far from both that and any time-out, on a busy machine too.
 _SLOW_SAVE_SECONDS = 1.0
 _SECONDS_TO_WORK = 40.0
@@ -145,6 +147,23 @@ def send_foreign_messages(system: System) -> Struck:
     return Struck(time.monotonic(), _deaf(system))
 
 
+def share_with_a_stranger(system: System) -> Struck:
+    """Another program that uses Dramatiq as it comes, with a queue `embed`, on the same database: it loses nothing."""
+    sent = {str(uuid.uuid4()): _message(queue_name="embed", actor_name="theirs") for _ in range(_STRANGERS)}
+    with _client(system) as client:
+        for number, body in sent.items():
+            client.hset(f"{_STRANGERS_QUEUE}.msgs", number, body)
+            client.rpush(_STRANGERS_QUEUE, number)
+        since = time.monotonic()
+        broken = _deaf(system)
+        system.wait(system.is_at_rest, "the backlog")
+        left = client.llen(_STRANGERS_QUEUE)
+        client.delete(_STRANGERS_QUEUE, f"{_STRANGERS_QUEUE}.msgs")
+    return Struck(
+        since, broken + ([f"{_STRANGERS - left} messages were taken"] if left != _STRANGERS else [])
+    )
+
+
 def double_messages(system: System) -> Struck:
     """Each wake-up five times, in any order, those of older and newer versions among them."""
     messages = [_message(kwargs={"v": version}) for version in (0, 1, 1, 1, 2) for _ in range(40)]
@@ -209,7 +228,7 @@ def _push(system: System, messages: list[bytes]) -> None:
 
 def _message(**fields: Any) -> bytes:
     usual = {
-        "queue_name": "embed",
+        "queue_name": "vectorpress.embed",
         "actor_name": "embed_due",
         "args": [],
         "kwargs": {"v": 1},

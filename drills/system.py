@@ -99,7 +99,7 @@ class System:
         """The web processes, which answer once this returns; whoever starts them stops them."""
         service = members.web()
         self._arm(service.process, "")
-        service.start()
+        service.start(PATIENCE_SECONDS)
         return service
 
     def start_saver(self, count: int, failpoint: str = "") -> Process:

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from queueops import failpoints
 
-QUEUE = "embed"
+QUEUE = "vectorpress.embed"
 EMBED_DUE = "embed_due"
 BUILD_INDEXES = "build_indexes"
 ACTORS = frozenset({EMBED_DUE, BUILD_INDEXES})

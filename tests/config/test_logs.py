@@ -127,7 +127,7 @@ def test_a_stack_trace_is_set_in_from_the_margin_and_forges_no_line(lines):
 
 def test_a_forged_message_for_an_unknown_actor_is_a_wake_up():
     forged = {
-        "queue_name": "embed", "actor_name": FORGED, "args": [], "kwargs": {}, "message_id": "a",
+        "queue_name": doorbell.QUEUE, "actor_name": FORGED, "args": [], "kwargs": {}, "message_id": "a",
         "message_timestamp": 1, "options": {"redis_message_id": "7"},
     }  # fmt: skip
     message = dramatiq.Message.decode(json.dumps(forged).encode())
