@@ -7,10 +7,13 @@ from django.db import connection
 from psycopg_pool import PoolTimeout
 
 _SECONDS = 3
+_DISK_FULL = "53100"  # SQLSTATE
 
 
 def sentence(error: BaseException) -> str:
-    """That the database does not answer, why, and what to do about it."""
+    """That the database does not answer, or has no room, why, and what to do about it."""
+    if getattr(error.__cause__, "sqlstate", "") == _DISK_FULL:
+        return f"the database has no room: {reason(error)}; free some on its disk, then run this again"
     advice = "; start it (./dev up), or correct DATABASE_URL" if _is_of_pool(error) else ""
     return f"the database does not answer: {reason(error)}{advice}"
 

@@ -33,6 +33,10 @@ class Service:
         """Called after a start that failed: removes the cause where it can; whether the next may succeed."""
         return False
 
+    def advice(self) -> str:
+        """Lines for the person whose start it failed, to follow its last words: what to do."""
+        return ""
+
     def ready(self) -> bool:
         """Whether it answers right now."""
         return self.process.running
@@ -61,11 +65,10 @@ class Service:
         deadline = time.monotonic() + seconds
         while not self.ready():
             if self.process.exited.is_set():
-                raise StackError(
-                    f"{self.name} {self.process.describe_end()} while starting{self.process.last_words()}"
-                )
+                said = f"{self.process.describe_end()} while starting{self.process.last_words()}"
+                raise StackError(f"{self.name} {said}{self.advice()}")
             if time.monotonic() > deadline:
                 raise StackError(
-                    f"{self.name} did not answer within {seconds:.0f} seconds{self.process.last_words()}"
+                    f"{self.name} did not answer within {seconds:.0f} seconds{self.process.last_words()}{self.advice()}"
                 )
             pause(0.02)

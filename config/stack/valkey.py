@@ -12,7 +12,7 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from config.stack import accounts, aside, paths, valkey_files
+from config.stack import accounts, aside, paths, room, valkey_files
 from config.stack.binaries import valkey_server
 from config.stack.capabilities import to_reach
 from config.stack.leftovers import end_leftover
@@ -98,6 +98,10 @@ class ValkeyServer(Service):
             "aside are kept; remove them when you like)",
         )
         return True
+
+    def advice(self) -> str:
+        """A full disk keeps it from starting on any folder."""
+        return f"\n{room.sentence(self.data_dir)}" if room.is_short(self.data_dir) else ""
 
     def ready(self) -> bool:
         """Whether it answers a PING; it does not while it still reads its data."""

@@ -4,7 +4,7 @@ import os
 import random
 import shutil
 import signal
-import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,9 +21,15 @@ BIG = 24 * 1024 * 1024
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sound() -> Iterator[Path]:
     """A data folder whose Valkey was used, rewrote its file once and was stopped."""
-    data_dir = owned(tmp_path_factory.mktemp("sound") / "var")
+    with tempfile.TemporaryDirectory(prefix="vectorpress-test-") as home:
+        yield used(Path(home))
+
+
+def used(home: Path) -> Path:
+    home.chmod(0o755)  # pytest's own folders are closed to the account of the servers
+    data_dir = owned(home / "var")
     server = ValkeyServer(data_dir / "valkey", paths.socket_dir(data_dir))
     server.start()
     with Redis.from_url(server.url) as client:
@@ -40,21 +46,21 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def data_dir(sound: Path, tmp_path: Path) -> Iterator[Path]:
+def data_dir(sound: Path) -> Iterator[Path]:
     """A copy of it, in the same hands."""
-    copy = tmp_path / "var"
-    shutil.copytree(sound, copy)
-    for path in (copy, *copy.rglob("*")):
-        os.chown(path, sound.stat().st_uid, sound.stat().st_gid)
-    yield copy
-    shutil.rmtree(paths.socket_dir(copy), ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="vectorpress-test-") as home:
+        Path(home).chmod(0o755)
+        copy = Path(home) / "var"
+        shutil.copytree(sound, copy)
+        for path in (copy, *copy.rglob("*")):
+            os.chown(path, sound.stat().st_uid, sound.stat().st_gid)
+        yield copy
+        shutil.rmtree(paths.socket_dir(copy), ignore_errors=True)
 
 
 def owned(folder: Path) -> Path:
     """A new data folder, which root gives to the account that its servers run as."""
     folder.mkdir()
-    for above in folder.parents[:3]:  # pytest's own are closed to others
-        above.chmod(above.stat().st_mode | stat.S_IXOTH)
     if account := accounts.account_for(folder):
         ownership.hand_over(folder, account, ())
     return folder

@@ -39,10 +39,10 @@ def stack(data_dir: Path) -> Iterator[Stack]:
 
 
 def refused(data_dir: Path, port: int, **settings: str) -> str:
-    """What a stack says that must not start; it exits with 1, or with 2 where a setting cannot be read."""
+    """What a stack says that must not start; it exits with 2."""
     second = Stack(data_dir, port, **settings)
     code, _ = second.await_end()
-    assert code == (2 if port < 0 else 1)
+    assert code == 2
     return second.output
 
 
