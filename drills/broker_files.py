@@ -95,8 +95,16 @@ def litter(data_dir: Path) -> list[str]:
     kept = [path for path in data_dir.iterdir() if path.name.startswith("valkey.")]
     aside = [path for path in kept if path.name.startswith("valkey.damaged-")]
     found = [f"{path.name} is left" for path in kept if path not in aside]
-    found += [f"{len(aside)} folders are set aside"] if len(aside) > KEPT else []
+    ours = [path for path in aside if _is_ours(path, data_dir)]
+    found += [f"{len(ours)} folders are set aside"] if len(ours) > KEPT else []
     folder = (data_dir / "valkey").lstat()
     if not stat.S_ISDIR(folder.st_mode) or stat.S_IMODE(folder.st_mode) != 0o700:
         found.append("valkey is not a private folder")
     return found
+
+
+def _is_ours(path: Path, data_dir: Path) -> bool:
+    """Whether the account may remove it: of another user's folder it can only change the name."""
+    wanted = data_dir.stat().st_uid
+    places = (path, path / "appendonlydir")
+    return all(each.lstat().st_uid == wanted for each in places if each.exists())

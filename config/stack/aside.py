@@ -18,14 +18,13 @@ from config.stack.processes import Account
 KEPT = 3
 _MARK = ".damaged-"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_ENTRY = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def set_aside(path: Path, account: Account | None) -> Path:
     """Renames whatever has this name, whoever owns it, and removes all but the newest KEPT of those set aside before.
 
-    The new name begins with the old one. What is the account's is private to it from then on. Raises OSError or
-    StackError.
+    The new name begins with the old one. What is the account's is private to it from then on; what is another user's
+    cannot be removed, and stays. Raises OSError or StackError.
     """
     with _above(path, account) as parent:
         name = _free_name(path.name, parent)
@@ -66,22 +65,25 @@ def _names(folder: int) -> set[str]:
 
 
 def _make_private(name: str, parent: int) -> None:
-    if stat.S_IFMT(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode) not in (
-        stat.S_IFDIR,
-        stat.S_IFREG,
-    ):
-        return
-    with suppress(OSError):  # another user's, or closed to its owner too
-        opened = os.open(name, _ENTRY, dir_fd=parent)
-        try:
-            os.fchmod(opened, 0o700 if stat.S_ISDIR(os.fstat(opened).st_mode) else 0o600)
-        finally:
-            os.close(opened)
+    """Also what its owner may not open. Who could exchange it for a link is its owner, whose rights we have."""
+    kind = stat.S_IFMT(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
+    if kind in (stat.S_IFDIR, stat.S_IFREG):
+        with suppress(PermissionError):  # another user's
+            os.chmod(name, 0o700 if kind == stat.S_IFDIR else 0o600, dir_fd=parent)
 
 
 def _remove(name: str, parent: int) -> None:
     with suppress(OSError):
         if stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
+            _open_up(name, parent)
             shutil.rmtree(name, ignore_errors=True, dir_fd=parent)
         else:
             os.unlink(name, dir_fd=parent)
+
+
+def _open_up(name: str, parent: int) -> None:
+    """Lets its owner into a folder and those below, so that they can be emptied."""
+    _make_private(name, parent)
+    for _, folders, _, opened in os.fwalk(name, dir_fd=parent):
+        for folder in folders:
+            _make_private(folder, opened)

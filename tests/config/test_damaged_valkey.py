@@ -209,13 +209,15 @@ def test_the_newest_few_are_kept(data_dir: Path) -> None:
     names = [f"valkey.damaged-2020010{day}-000000" for day in range(1, 6)]
     for name in names:
         (data_dir / name).mkdir()
-        (data_dir / name / "file").touch()
-    (data_dir / names[0] / "file").unlink()
-    (data_dir / names[0]).rmdir()
+        (data_dir / name / "below").mkdir()
+        (data_dir / name / "below" / "file").touch()
+    shutil.rmtree(data_dir / names[0])
     (data_dir / names[0]).symlink_to(data_dir / "elsewhere")
     (data_dir / "elsewhere").mkdir()
     for path in data_dir.rglob("*"):
         os.chown(path, data_dir.stat().st_uid, data_dir.stat().st_gid, follow_symlinks=False)
+    (data_dir / names[1] / "below").chmod(0)
+    (data_dir / names[2]).chmod(0)
     made = aside.set_aside(data_dir / "valkey", account)
     assert set_aside_in(data_dir) == [*(data_dir / name for name in names[-2:]), made]
     assert (data_dir / "elsewhere").is_dir()
