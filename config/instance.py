@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-from config.stack import ways
+from config.stack import room, ways
 from config.stack.processes import StackError
 from config.stack.working import working_in
 from lib.regular_files import read_small
@@ -30,6 +30,8 @@ def kept_secret(path: Path, make: Callable[[], str] = random_text) -> str:
     except StackError as error:
         raise ImproperlyConfigured(str(error)) from None
     except OSError as error:
+        if room.is_missing(error):
+            raise ImproperlyConfigured(room.sentence(path.parent)) from error
         raise ImproperlyConfigured(
             f"{path} cannot be made: {error.strerror}. Set DATA_DIR to a folder that its owner may write to."
         ) from error
@@ -59,13 +61,12 @@ def _kept(path: Path, make: Callable[[], str]) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")  # of mode 0600
     made = Path(name)
-    with os.fdopen(handle, "w") as file:
-        file.write(make() + "\n")
-        give_to_owner(file.fileno(), path.parent)
     try:
-        os.link(made, path)  # two processes that start together must agree: the first link wins
-    except FileExistsError:
-        pass
+        with os.fdopen(handle, "w") as file:
+            file.write(make() + "\n")
+            give_to_owner(file.fileno(), path.parent)
+        with suppress(FileExistsError):
+            os.link(made, path)  # two processes that start together must agree: the first link wins
     finally:
         made.unlink()
     return _read(path) or ""

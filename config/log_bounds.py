@@ -4,12 +4,15 @@ another line."""
 import logging
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.http import UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
+from dramatiq.errors import BrokerConnectionError
 from redis.exceptions import RedisError
 
 from lib.visible import one_line, visible
@@ -19,15 +22,24 @@ _WINDOW_SECONDS = 60.0
 _LONGEST = 300
 _OF_CLIENTS = (SuspiciousOperation, BadRequest, UnreadablePostError, MultiPartParserError)
 
-# What the loops of Dramatiq's consumers and our own beside them say each time, while the broker fails.
-_WHILE_THE_BROKER_FAILS = (
+# Between two lines of one kind from one process while the broker fails: at first, then twice as long each time.
+_LEAST_SECONDS, _MOST_SECONDS = 60.0, 3_600.0
+# After so long without one the next is a change of state again, and a line at once.
+_QUIET_SECONDS = 300.0
+# What the loops of Dramatiq's consumers and our own beside them say each time, while the broker fails or as it is back.
+WHILE_THE_BROKER_FAILS = (
     "Consumer encountered a",
     "Restarting consumer",
     "Found 'None' message",  # a forged number of a message in the queue
     "Failed to post_process_message",
+    "Failed to requeue messages",
     "wake-up not sent",
+    "wake-ups are sent again",
     "the broker takes no rings",
     "keys of a wrong type removed",
+    "query cache does not answer",
+    "Redis does not answer",
+    "Redis refuses to count",
 )
 
 
@@ -51,6 +63,42 @@ class _Windows:
             return count < self._at_most, 0
 
 
+@dataclass
+class _Kind:
+    """Of one kind of lines: when the last came, from when on the next is let through, and how many were not since."""
+
+    last: float
+    next: float
+    seconds: float = _LEAST_SECONDS
+    left_out: int = 0
+
+
+class _Growing:
+    """Lets the first line of a kind through at once, and while more come, one after ever longer times."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._kinds: dict[tuple[str, ...], _Kind] = {}
+
+    def count(self, *kind: str) -> tuple[bool, int]:
+        """Whether this one is let through, and how many were not since the one before."""
+        with self._lock:
+            now = self._clock()
+            known = self._kinds.get(kind)
+            if known is None or now - known.last > _QUIET_SECONDS:
+                self._kinds[kind] = _Kind(now, now + _LEAST_SECONDS)
+                return True, known.left_out if known else 0
+            known.last = now
+            if now < known.next:
+                known.left_out += 1
+                return False, 0
+            left_out, known.left_out = known.left_out, 0
+            known.seconds = min(2 * known.seconds, _MOST_SECONDS)
+            known.next = now + known.seconds
+            return True, left_out
+
+
 class RefusedRequests(logging.Filter):
     """Lets through a line for each request that was refused for what it holds, A_MINUTE of each kind in each process,
     without the stack trace: it shows Django's code, and a wrong Host header needs none."""
@@ -69,22 +117,22 @@ class RefusedRequests(logging.Filter):
 
 
 class BrokerFailures(logging.Filter):
-    """Lets through a line for each new kind of failure of the broker, then one a minute in each process, without the
-    stack trace: it shows Dramatiq's code, once a second for each consumer."""
+    """Lets through a line for each new kind of failure of the broker, and while it lasts one after a minute, two, four
+    and so on in each process, without the stack trace: it shows Dramatiq's code, once a second for each consumer."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
-        self._windows = _Windows(1)
+        self._kinds = _Growing(clock)
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = _error_of_the_broker(record)
         event = (
             record.msg.get("event", "") if isinstance(record.msg, dict) else record.msg
         )  # structlog gives a dict
-        begins = next((words for words in _WHILE_THE_BROKER_FAILS if str(event).startswith(words)), "")
+        begins = next((words for words in WHILE_THE_BROKER_FAILS if str(event).startswith(words)), "")
         if not begins and error is None:
             return True
-        is_let_through, left_out = self._windows.count(begins or record.name, _kind(record, error))
+        is_let_through, left_out = self._kinds.count(begins or record.name, _kind(record, error))
         if not is_let_through:
             return False
         if isinstance(record.msg, dict):
@@ -96,7 +144,7 @@ class BrokerFailures(logging.Filter):
         return True
 
 
-def _kind(record: logging.LogRecord, error: RedisError | None) -> str:
+def _kind(record: logging.LogRecord, error: Exception | None) -> str:
     """What a change of is worth a line at once: the class of the error."""
     if isinstance(record.msg, dict):
         return str(record.msg.get("error", ""))
@@ -109,9 +157,11 @@ def _kind(record: logging.LogRecord, error: RedisError | None) -> str:
     )  # Dramatiq wraps what the client raised
 
 
-def _error_of_the_broker(record: logging.LogRecord) -> RedisError | None:
+def _error_of_the_broker(record: logging.LogRecord) -> Exception | None:
     error = record.exc_info[1] if record.exc_info else None
-    return error if record.name.startswith("dramatiq.") and isinstance(error, RedisError) else None
+    if record.name.startswith("dramatiq.") and isinstance(error, RedisError | BrokerConnectionError):
+        return error
+    return None
 
 
 def _more(left_out: int) -> str:

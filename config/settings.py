@@ -149,6 +149,8 @@ DRAMATIQ_BROKER = {
             socket_connect_timeout=0.5,
             retry=Retry(NoBackoff(), 1, (RedisConnectionError,)),
         ),
+        # not Dramatiq's own, which any other program on the same database has
+        "namespace": "vectorpress",
         "heartbeat_timeout": 20_000,
         "maintenance_chance": 100_000,
     },

@@ -1,5 +1,6 @@
 """What can happen to the broker: it may forget, vanish, fall silent or refuse writes, and say what nobody sent."""
 
+import itertools
 import json
 import random
 import shutil
@@ -12,20 +13,25 @@ from typing import Any
 
 from redis import Redis
 
-from config.stack.processes import Process
+from config.stack.processes import Process, StackError
+from drills import broker_files
 from drills.proxy import PASS, Rules
 from drills.servers import restart
 from drills.system import System
 from drills.trials import Struck
 
-_QUEUE = "dramatiq:embed"
+_QUEUE = "vectorpress:vectorpress.embed"
+_STRANGERS_QUEUE = "dramatiq:embed"
 _SAVES = 30
+_STRANGERS = 120
 # A save takes some milliseconds; this is far from both that and any time-out, on a busy machine too.
 _SLOW_SAVE_SECONDS = 1.0
 _SECONDS_TO_WORK = 40.0
 _SECONDS_TO_HEAR = 30.0
 _NOBODY = ("127.0.0.1", "1")
 _HUGE = 5_000_000
+_chosen = random.Random(7)
+_damages = itertools.cycle(_chosen.sample(broker_files.ALL, len(broker_files.ALL)))
 
 
 def flush_broker(system: System) -> Struck:
@@ -47,55 +53,81 @@ def restart_empty_broker(system: System) -> Struck:
     return Struck(found.since, _deaf(system))
 
 
+def damage_broker_files(system: System) -> Struck:
+    """Killed, and started on a folder of which one file is damaged."""
+    return damage(system, *next(_damages), _chosen)
+
+
+def damage(system: System, target: str, name: str, chosen: random.Random) -> Struck:
+    """Kills Valkey, damages a file of its folder and starts it as `./dev up` does; recovery counts from the start."""
+    data_dir = system.stack.data_dir
+    began = time.monotonic()
+
+    def meanwhile() -> None:
+        nonlocal began
+        broker_files.damages(target)[name](broker_files.find(data_dir, target), chosen)
+        began = time.monotonic()
+
+    try:
+        restart(system.stack.valkey, signal.SIGKILL, meanwhile)
+    except StackError as error:
+        return Struck(began, [f"Valkey did not start: {error}"])
+    return Struck(began, broker_files.litter(data_dir) + _deaf(system))
+
+
+@contextmanager
+def cut_off(system: System) -> Iterator[None]:
+    """It cannot be reached inside."""
+    system.to_broker.rules = Rules(refuse=True)
+    system.to_broker.cut()
+    yield
+    system.to_broker.rules = PASS
+
+
+@contextmanager
+def silent(system: System) -> Iterator[None]:
+    """It hears everything, and its replies are lost."""
+    system.to_broker.rules = Rules(swallow=True)
+    yield
+    system.to_broker.rules = PASS
+
+
+@contextmanager
+def replica(system: System) -> Iterator[None]:
+    """Of a server that is not there, as after a failover: it answers READONLY to every write."""
+    with _client(system) as client:
+        client.replicaof(*_NOBODY)
+        yield
+        client.replicaof("NO", "ONE")
+
+
+@contextmanager
+def full(system: System) -> Iterator[None]:
+    """It answers OOM to every write."""
+    with _client(system) as client:
+        client.config_set("maxmemory", 1)
+        yield
+        client.config_set("maxmemory", 0)
+
+
 def refuse_broker(system: System) -> Struck:
     """It cannot be reached for a while."""
-
-    @contextmanager
-    def outage() -> Iterator[None]:
-        system.to_broker.rules = Rules(refuse=True)
-        system.to_broker.cut()
-        yield
-        system.to_broker.rules = PASS
-
-    return _without(system, outage(), "does not answer")
+    return _without(system, cut_off(system), "does not answer")
 
 
 def silence_broker(system: System) -> Struck:
-    """It hears everything, and its replies are lost."""
-
-    @contextmanager
-    def outage() -> Iterator[None]:
-        system.to_broker.rules = Rules(swallow=True)
-        yield
-        system.to_broker.rules = PASS
-
-    return _without(system, outage(), "does not answer in time")
+    """Its replies are lost for a while."""
+    return _without(system, silent(system), "does not answer in time")
 
 
 def make_broker_a_replica(system: System) -> Struck:
-    """Of a server that is not there, as after a failover: it answers READONLY to every write."""
-
-    @contextmanager
-    def outage() -> Iterator[None]:
-        with _client(system) as client:
-            client.replicaof(*_NOBODY)
-            yield
-            client.replicaof("NO", "ONE")
-
-    return _without(system, outage(), "it is a replica")
+    """It refuses every write as a replica does."""
+    return _without(system, replica(system), "it is a replica")
 
 
 def fill_broker(system: System) -> Struck:
-    """It answers OOM to every write."""
-
-    @contextmanager
-    def outage() -> Iterator[None]:
-        with _client(system) as client:
-            client.config_set("maxmemory", 1)
-            yield
-            client.config_set("maxmemory", 0)
-
-    return _without(system, outage(), "it is out of memory")
+    """It refuses every write as one without memory does."""
+    return _without(system, full(system), "it is out of memory")
 
 
 def send_foreign_messages(system: System) -> Struck:
@@ -113,6 +145,23 @@ def send_foreign_messages(system: System) -> Struck:
     ]  # fmt: skip
     _push(system, messages)
     return Struck(time.monotonic(), _deaf(system))
+
+
+def share_with_a_stranger(system: System) -> Struck:
+    """Another program that uses Dramatiq as it comes, with a queue `embed`, on the same database: it loses nothing."""
+    sent = {str(uuid.uuid4()): _message(queue_name="embed", actor_name="theirs") for _ in range(_STRANGERS)}
+    with _client(system) as client:
+        for number, body in sent.items():
+            client.hset(f"{_STRANGERS_QUEUE}.msgs", number, body)
+            client.rpush(_STRANGERS_QUEUE, number)
+        since = time.monotonic()
+        broken = _deaf(system)
+        system.wait(system.is_at_rest, "the backlog")
+        left = client.llen(_STRANGERS_QUEUE)
+        client.delete(_STRANGERS_QUEUE, f"{_STRANGERS_QUEUE}.msgs")
+    return Struck(
+        since, broken + ([f"{_STRANGERS - left} messages were taken"] if left != _STRANGERS else [])
+    )
 
 
 def double_messages(system: System) -> Struck:
@@ -179,7 +228,7 @@ def _push(system: System, messages: list[bytes]) -> None:
 
 def _message(**fields: Any) -> bytes:
     usual = {
-        "queue_name": "embed",
+        "queue_name": "vectorpress.embed",
         "actor_name": "embed_due",
         "args": [],
         "kwargs": {"v": 1},

@@ -9,7 +9,7 @@ from drills.system import System
 from drills.trials import Struck
 
 _WRONG_SECONDS = 300
-_TOLD = "dramatiq:__heartbeats__"
+_TOLD = "vectorpress:__heartbeats__"
 _LATER_SECONDS = 4
 _LATE_SECONDS = 10  # on a busy machine
 _POSTPONE = f"""

@@ -7,6 +7,7 @@ _CLAIMS, _EXECUTION, _LEASES, _RECOVERY, _SETTLING, _BREAKING = (
     for name in ("claims", "execution", "leases", "recovery", "settling", "breaking")
 )
 _CLOCKS, _DRIFT = "tests/queueops/test_clocks.py", "tests/queueops/test_drift.py"
+_DAMAGED = "tests/config/test_damaged_valkey.py"
 _DEADLY = "tests/queueops/test_deadly_texts.py"
 _LONG = "tests/queueops/test_long_articles.py"
 _GUARDS = "tests/queueops/test_guards.py"
@@ -978,5 +979,68 @@ MUTATIONS = (
         "AND (place = 1 OR %(most_bytes)s",
         "AND (true OR %(most_bytes)s",
         (_CLAIMS,),
+    ),
+    Mutation(
+        "valkey's folder: an empty one must start",
+        "config/stack/valkey.py",
+        "            if not self._try(empty, wanted):\n                return False\n",
+        "            self._try(empty, wanted)\n",
+        (_DAMAGED,),
+    ),
+    Mutation(
+        "valkey's folder: with as much in memory",
+        "config/stack/valkey.py",
+        "self._try(empty, wanted)",
+        "self._try(empty)",
+        (_DAMAGED,),
+    ),
+    Mutation(
+        "valkey's folder: a killed start says nothing",
+        "config/stack/valkey.py",
+        "return None if not started and process.returncode == -signal.SIGKILL else started",
+        "return started",
+        (_DAMAGED,),
+    ),
+    Mutation(
+        "valkey's folder: no links, pipes and devices",
+        "config/stack/valkey_files.py",
+        "if needed is None:",
+        "if needed is False:",
+        ("tests/config/test_valkey_files.py",),
+    ),
+    Mutation(
+        "set aside: the newest few are kept",
+        "config/stack/aside.py",
+        "for each in sorted(earlier)[:-KEPT]:",
+        "for each in sorted(earlier)[:0]:",
+        (_DAMAGED,),
+    ),
+    Mutation(
+        "reserve: only where room is short",
+        "config/stack/reserve.py",
+        "if not room.is_short(data_dir):",
+        "if not data_dir:",
+        ("tests/config/test_full_disk.py",),
+    ),
+    Mutation(
+        "secret: what was begun is removed",
+        "config/instance.py",
+        "    finally:\n        made.unlink()\n",
+        "    finally:\n        pass\n",
+        ("tests/config/test_full_disk.py",),
+    ),
+    Mutation(
+        "log: ever longer times between lines of a broker",
+        "config/log_bounds.py",
+        "known.seconds = min(2 * known.seconds, _MOST_SECONDS)",
+        "known.seconds = _LEAST_SECONDS",
+        ("tests/config/test_logs.py",),
+    ),
+    Mutation(
+        "old wake-ups: a stranger's message stays",
+        "queueops/broker_strangers.py",
+        "and ours[found.actor_name]",
+        "and (ours[found.actor_name] or true)",
+        ("tests/queueops/test_broker_strangers.py",),
     ),
 )

@@ -97,6 +97,13 @@ class System:
             self.kept.append(service)
         return service
 
+    def start_web(self) -> Service:
+        """The web processes, which answer once this returns; whoever starts them stops them."""
+        service = members.web()
+        self._arm(service.process, "")
+        service.start(PATIENCE_SECONDS)
+        return service
+
     def start_saver(self, count: int, failpoint: str = "") -> Process:
         """A process that saves `count` articles one by one, as the API does."""
         process = Process(

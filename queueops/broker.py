@@ -16,7 +16,7 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from queueops import broker_keys
+from queueops import broker_keys, broker_strangers
 
 _SECONDS = 0.3
 _KEY, _KEEP_SECONDS = "vectorpress:asked", 60
@@ -52,6 +52,18 @@ def repair() -> list[str]:
         return broker_keys.of_wrong_type(_client(settings.REDIS_URL), remove=True)
     except (RedisError, OSError):
         return []
+
+
+def strangers() -> str:
+    """What a worker process says once of others on the broker's database, a sentence; empty where there are none, or
+    where it does not answer. What earlier releases left under names that others may have is removed."""
+    client = _client(settings.REDIS_URL)
+    try:
+        broker_strangers.forget_old_names(client)
+        found = broker_strangers.look(client)
+    except (RedisError, OSError):
+        return ""
+    return broker_strangers.sentence(found) if found else ""
 
 
 @functools.cache

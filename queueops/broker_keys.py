@@ -46,14 +46,20 @@ def of_wrong_type(client: Redis, *, remove: bool = False) -> list[str]:
     """The keys of our queue that have another type than Dramatiq uses, removed if wanted.
 
     Raises RedisError or OSError where the broker does not answer, or refuses."""
-    found = client.eval(_LOOK, 1, _namespace(), str(int(remove)), QUEUE, _consumer())
+    found = client.eval(_LOOK, 1, namespace(), str(int(remove)), QUEUE, _consumer())
     names = found if isinstance(found, list) else []
     return sorted({name.decode(errors="replace") if isinstance(name, bytes) else str(name) for name in names})
 
 
-def _namespace() -> str:
+def name_of(key: str) -> str:
+    """The whole name of a key of Dramatiq's, such as that of a queue."""
+    return f"{namespace()}:{key}"
+
+
+def namespace() -> str:
+    """What all names of Dramatiq's keys begin with, before a colon."""
     broker = dramatiq.get_broker()
-    return str(broker.namespace) if isinstance(broker, RedisBroker) else "dramatiq"
+    return str(broker.namespace) if isinstance(broker, RedisBroker) else "vectorpress"
 
 
 def _consumer() -> str:

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from queueops import failpoints
 
-QUEUE = "embed"
+QUEUE = "vectorpress.embed"
 EMBED_DUE = "embed_due"
 BUILD_INDEXES = "build_indexes"
 ACTORS = frozenset({EMBED_DUE, BUILD_INDEXES})
@@ -23,6 +23,7 @@ _QUIET_SECONDS = 0.05
 _QUIET_AT_MOST = 1.0
 
 log = structlog.get_logger(__name__)
+_failing = threading.Event()  # since the last wake-up of this process
 
 
 def ring(actor: str = EMBED_DUE) -> None:
@@ -32,7 +33,12 @@ def ring(actor: str = EMBED_DUE) -> None:
     try:
         broker.enqueue(message)
     except (DramatiqError, RedisError, OSError) as error:
+        _failing.set()
         log.warning("wake-up not sent; the sweep will ring", error=type(error).__name__)
+        return
+    if _failing.is_set():
+        _failing.clear()
+        log.warning("wake-ups are sent again")
 
 
 class Doorbell:

@@ -12,7 +12,17 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from queueops import broker, clocks, doorbell, installed, recovery, retention, sampling, workers
+from queueops import (
+    broker,
+    broker_strangers,
+    clocks,
+    doorbell,
+    installed,
+    recovery,
+    retention,
+    sampling,
+    workers,
+)
 from queueops.standin import StandIn
 from queueops.storage_report import report
 
@@ -71,6 +81,8 @@ class Pulse:
 
     def _run(self) -> None:
         interval = settings.EMBEDDING_WORKER_INTERVAL / 1000
+        if sentence := broker.strangers():
+            log.warning(f"the broker's database {sentence}", fix=broker_strangers.FIX)
         while True:
             self._once(interval)
             if self._stop.wait(min(interval, _BEAT_SECONDS)):

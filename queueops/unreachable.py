@@ -7,11 +7,15 @@ from django.db import connection
 from psycopg_pool import PoolTimeout
 
 _SECONDS = 3
+_DISK_FULL = "53100"  # SQLSTATE
 
 
 def sentence(error: BaseException) -> str:
-    """That the database does not answer, why, and what to do about it."""
-    advice = "; start it (./dev up), or correct DATABASE_URL" if _is_of_pool(error) else ""
+    """That the database does not answer, or has no room, why, and what to do about it."""
+    if getattr(error.__cause__, "sqlstate", "") == _DISK_FULL:
+        return f"the database has no room: {reason(error)}; free some on its disk, then run this again"
+    is_away = _is_of_pool(error) or _is_of_connecting(error)
+    advice = "; start it (./dev up), or correct DATABASE_URL" if is_away else ""
     return f"the database does not answer: {reason(error)}{advice}"
 
 
@@ -34,3 +38,8 @@ def reason(error: BaseException) -> str:
 
 def _is_of_pool(error: BaseException) -> bool:
     return isinstance(error, PoolTimeout) or isinstance(error.__cause__, PoolTimeout)
+
+
+def _is_of_connecting(error: BaseException) -> bool:
+    """psycopg's errors hold a connection where there came none about, and only then."""
+    return any(getattr(each, "pgconn", None) is not None for each in (error, error.__cause__))

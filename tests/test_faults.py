@@ -190,14 +190,14 @@ def test_foreign_messages_end_no_thread_and_hold_up_no_work(workers, caplog):
     for body in [
         foreign("elsewhere"),
         foreign("elsewhere"),
-        foreign("embed", "of_tomorrow"),
+        foreign(doorbell.QUEUE, "of_tomorrow"),
         b"not JSON",
         b"{}",
     ]:
         number = str(uuid.uuid4())
-        workers.broker.client.hset("dramatiq:embed.msgs", number, body)
-        workers.broker.client.rpush("dramatiq:embed", number)
-        wait_until(lambda: workers.broker.client.llen("dramatiq:embed") == 0)
+        workers.broker.client.hset("vectorpress:vectorpress.embed.msgs", number, body)
+        workers.broker.client.rpush("vectorpress:vectorpress.embed", number)
+        wait_until(lambda: workers.broker.client.llen("vectorpress:vectorpress.embed") == 0)
     make_article()
     wait_until(lambda: completed() == 1)
     wait_until(lambda: workers.work_queue.unfinished_tasks == 0, what="each message to be worked on")

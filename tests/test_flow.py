@@ -94,7 +94,7 @@ def test_wake_ups_that_come_five_times_make_one_vector(workers, provider):
     for _ in range(5):
         doorbell.ring()
     wait_until(lambda: Task.objects.filter(status="completed").exists())
-    wait_until(lambda: workers.broker.client.llen("dramatiq:embed") == 0)
+    wait_until(lambda: workers.broker.client.llen("vectorpress:vectorpress.embed") == 0)
     assert ArticleEmbedding.objects.get().article_id == article.pk
     assert provider.stats()["texts"] == 1
 
@@ -102,7 +102,7 @@ def test_wake_ups_that_come_five_times_make_one_vector(workers, provider):
 def test_a_paused_queue_waits_and_goes_on_when_it_is_resumed(workers):
     QueueState.objects.update_or_create(pk=1, defaults={"is_paused": True})
     Article(title="Later", content="Not before the pause ends.").save()
-    wait_until(lambda: workers.broker.client.llen("dramatiq:embed") == 0)
+    wait_until(lambda: workers.broker.client.llen("vectorpress:vectorpress.embed") == 0)
     assert Task.objects.get().status == "pending"
     QueueState.objects.update(is_paused=False)
     wait_until(lambda: Task.objects.get().status == "completed", what="the sweep to ring again")

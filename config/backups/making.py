@@ -18,6 +18,7 @@ from config.backups.problems import BackupError
 from config.backups.programs import Programs
 from config.backups.server import Server
 from config.instance import give_path
+from queueops import unreachable
 
 type Tell = Callable[[str], None]
 
@@ -32,15 +33,15 @@ def make(of: Server, folder: Path, *, queue_only: bool = False, tell: Tell = lam
     BackupError; then nothing is left behind.
     """
     try:
-        if not folder.exists():
-            folder.mkdir(parents=True, mode=0o700)
-            _give(folder)
         with of.connect() as session:
+            if not folder.exists():
+                folder.mkdir(parents=True, mode=0o700)
+                _give(folder)
             session.isolation_level = IsolationLevel.REPEATABLE_READ
             session.read_only = True
             return _make(of, session, folder, queue_only, tell)
     except psycopg.Error as error:
-        raise BackupError(f"the database does not answer: {str(error).strip()}") from error
+        raise BackupError(unreachable.sentence(error)) from error
     except OSError as error:
         raise BackupError(f"the backup cannot be written to {folder}: {error.strerror}") from error
 

@@ -6,6 +6,7 @@ import stat
 import time
 from pathlib import Path
 
+from config.stack import room
 from config.stack.leftovers import command_line
 from config.stack.processes import StackError
 from config.stack.working import working_in
@@ -40,8 +41,7 @@ class DataLock:
                     "stop it there, or set DATA_DIR and PORT to run another one."
                 )
             time.sleep(0.05)
-        os.ftruncate(file, 0)
-        os.pwrite(file, f"{os.getpid()}\n{url}\n".encode(), 0)
+        self._write(file, f"{os.getpid()}\n{url}\n".encode())
         self._file = file
         return file
 
@@ -50,6 +50,15 @@ class DataLock:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+    def _write(self, file: int, words: bytes) -> None:
+        """Over what is there, which needs no room. Without the words the lock holds as well."""
+        try:
+            os.pwrite(file, words, 0)
+            os.ftruncate(file, len(words))
+        except OSError as error:
+            if not room.is_missing(error):
+                raise
 
     def _locked(self, file: int) -> bool:
         try:
@@ -62,6 +71,8 @@ class DataLock:
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
+            if room.is_missing(error):
+                raise StackError(room.sentence(self.data_dir)) from None
             raise StackError(f"{self.data_dir} cannot be made ({error.strerror}): set DATA_DIR.") from None
 
     def _opened(self) -> int:
@@ -69,6 +80,8 @@ class DataLock:
         try:
             file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         except OSError as error:
+            if room.is_missing(error):
+                raise StackError(room.sentence(self.data_dir)) from None
             raise StackError(f"{self.path} cannot be opened ({error.strerror}): remove it.") from None
         found = os.fstat(file)
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
@@ -79,4 +92,4 @@ class DataLock:
     def _holder(self, file: int) -> tuple[int, str]:
         """Process id and address of the holder; 0 and "?" in the moment before it has written them."""
         pid, _, url = os.pread(file, 1000, 0).decode(errors="replace").strip().partition("\n")
-        return int(pid or 0), url or "?"
+        return int(pid) if pid.isdigit() else 0, url.partition("\n")[0] or "?"

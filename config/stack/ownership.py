@@ -14,9 +14,11 @@ from config.stack.working import acting, exchangeable
 
 OURS = (
     *("postgres", "postgres.new", "valkey", "run", "backups"),
-    *("secret_key", "auth_token", "embedder_secret", "admin_login", "first_import", "stack.lock"),
+    *("secret_key", "auth_token", "embedder_secret", "admin_login", "first_import", "stack.lock", "reserve"),
 )
 """What Vectorpress keeps in a data folder; nothing else in it changes hands."""
+_REPLACEABLE = frozenset({"valkey"})
+"""Not worth a start that fails: where it is another's, its server sets it aside."""
 _SHARED = (
     *(
         "/",
@@ -113,7 +115,8 @@ def hand_over(data_dir: Path, account: Account, code: tuple[Path, ...]) -> None:
         if known.st_uid != account.uid:
             os.fchmod(top, stat.S_IMODE(known.st_mode) & ~0o022)
         for name in OURS:
-            _give_tree(data_dir / name, top, account)
+            with suppress(StackError) if name in _REPLACEABLE else nullcontext():
+                _give_tree(data_dir / name, top, account)
         if known.st_uid != account.uid:
             _give(top, account, data_dir)
 
@@ -121,7 +124,7 @@ def hand_over(data_dir: Path, account: Account, code: tuple[Path, ...]) -> None:
 def _demand_given(data_dir: Path, way: ways.Way, account: Account) -> None:
     if os.fstat(way.folder).st_uid != account.uid:
         raise exchangeable(data_dir, way)
-    for name in OURS:
+    for name in (name for name in OURS if name not in _REPLACEABLE):
         with suppress(FileNotFoundError):
             if os.stat(name, dir_fd=way.folder, follow_symlinks=False).st_uid != account.uid:
                 raise _foreign(data_dir / name)
@@ -190,7 +193,7 @@ def _opened(folder: Path, parent: int | None) -> Iterator[int]:
         opened = os.open(folder.name if parent is not None else folder, flags, dir_fd=parent)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENOTDIR):
-            raise StackError(f"{folder} is a link or a file: a folder was expected. Remove it.") from None
+            raise StackError(f"{folder} is a link or a file: a folder was expected. Move it away.") from None
         raise
     try:
         yield opened

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 
-from config.stack import accounts, paths, roles
+from config.stack import accounts, paths, roles, room
 from config.stack.binaries import postgres_bin_dir
 from config.stack.capabilities import to_reach
 from config.stack.leftovers import end_leftover, kept_text
@@ -133,6 +133,15 @@ class PostgresServer(Service):
             raise StackError(f"The embedded Postgres cannot be set up: {str(error).strip()}") from None
         return True
 
+    def advice(self) -> str:
+        """Its data is the truth: it is left as it is, whatever is wrong with it."""
+        if room.is_short(self.data_dir):
+            return f"\n{room.sentence(self.data_dir)}"
+        return (
+            f"\nIts data in {self.data_dir} was left as it is. Where it is damaged, go on from a backup: set DATA_DIR "
+            "to a new folder, run ./dev up --no-import, then ./dev manage restore FILE"
+        )
+
     def _says_ready(self) -> bool:
         """Whether the server's lock file holds the state "ready" (its eighth line, as pg_ctl reads it)."""
         lines = kept_text(self.data_dir / "postmaster.pid").splitlines()
@@ -173,8 +182,14 @@ class PostgresServer(Service):
         ]
         made = subprocess.run(command, env=server_environment(), capture_output=True, text=True, check=False)
         if made.returncode != 0:
+            # looked at before what it has made is gone
+            reason = (
+                f":\n{made.stderr.strip()}"
+                if not room.is_short(folder)
+                else f"; {room.sentence(folder.parent)}"
+            )
             self._remove(folder)
-            raise StackError(f"Postgres data could not be made in {folder}:\n{made.stderr.strip()}")
+            raise StackError(f"Postgres data could not be made in {folder}{reason}")
 
 
 def quoted(folder: Path) -> str:

@@ -29,12 +29,29 @@ class Service:
     def prepare(self) -> None:
         """Makes what the process needs before it can start; called before each start."""
 
+    def mend(self) -> bool:
+        """Called after a start that failed: removes the cause where it can; whether the next may succeed."""
+        return False
+
+    def advice(self) -> str:
+        """Lines for the person whose start it failed, to follow its last words: what to do."""
+        return ""
+
     def ready(self) -> bool:
         """Whether it answers right now."""
         return self.process.running
 
     def start(self, seconds: float = 30.0) -> None:
         """Prepares and starts it and waits until it answers, `seconds` at most; a StackError says why not."""
+        try:
+            self._start(seconds)
+        except StackError:
+            self.process.stop(self.grace)
+            if not self.mend():
+                raise
+            self._start(seconds)
+
+    def _start(self, seconds: float) -> None:
         self.prepare()
         self.process.start()
         self.wait_until_ready(seconds, self.process.exited.wait)
@@ -48,11 +65,10 @@ class Service:
         deadline = time.monotonic() + seconds
         while not self.ready():
             if self.process.exited.is_set():
-                raise StackError(
-                    f"{self.name} {self.process.describe_end()} while starting{self.process.last_words()}"
-                )
+                said = f"{self.process.describe_end()} while starting{self.process.last_words()}"
+                raise StackError(f"{self.name} {said}{self.advice()}")
             if time.monotonic() > deadline:
                 raise StackError(
-                    f"{self.name} did not answer within {seconds:.0f} seconds{self.process.last_words()}"
+                    f"{self.name} did not answer within {seconds:.0f} seconds{self.process.last_words()}{self.advice()}"
                 )
             pause(0.02)

@@ -64,7 +64,14 @@ class Supervisor:
     def await_ready(self, services: Iterable[Service], seconds: float) -> None:
         """Waits until all of these answer; a StackError says which does not and why."""
         for service in services:
-            service.wait_until_ready(seconds, self.pause)
+            try:
+                service.wait_until_ready(seconds, self.pause)
+            except StackError:
+                service.process.stop(service.grace)
+                if not service.mend():
+                    raise
+                self._start(service)
+                service.wait_until_ready(seconds, self.pause)
 
     def run(self, process: Process) -> None:
         """Runs a helper to its end; a StackError if that is not a good one."""
@@ -107,6 +114,7 @@ class Supervisor:
         process.on_exit = self._events.put
 
     def _start(self, service: Service) -> None:
+        self._restarts.pop(service, None)
         service.prepare()
         service.process.start()
         self._started[service] = time.monotonic()
@@ -120,7 +128,7 @@ class Supervisor:
         """A member that ended is due again after a pause that grows while it keeps ending soon."""
         self._tell_leash()
         for service in self.services:
-            if service.process is process:
+            if service.process is process and not process.running:  # it may have been started again by now
                 self._plan_restart(service, process.describe_end())
 
     def _plan_restart(self, service: Service, what_happened: str) -> None:
@@ -135,6 +143,8 @@ class Supervisor:
         for service in [service for service, due in self._restarts.items() if due <= time.monotonic()]:
             del self._restarts[service]
             try:
+                if self._failures[service] > 1:
+                    service.mend()
                 self._start(service)
             except StackError as error:
                 self._plan_restart(service, f"could not be started ({error})")

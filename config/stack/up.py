@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from functools import partial
 
 from django.conf import settings
-from django.db import OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection
 
-from config.stack import accounts, capabilities, firststart, members, ownership
+from config.stack import accounts, capabilities, firststart, members, ownership, reserve, room
 from config.stack.corpus import import_corpus
 from config.stack.launch import become
 from config.stack.leash import Leash
@@ -29,12 +29,19 @@ def up(*, first_import: bool) -> None:
     locked = lock.acquire(local_url())
     try:
         # not before the lock is ours: the files of a running server stay as they are
+        if reserve.give_up(settings.DATA_DIR):
+            report.say(
+                f"{room.sentence(settings.DATA_DIR)}. For this start the reserve was given up: remove something now, "
+                "for instance with ./dev manage queue_admin cleanup, or the next start fails"
+            )
         account = take_account(report)
         demand_free_ports()
         leash = Leash(locked, partial(launcher, 0, account, members.to_run_python()))
         with Supervisor(report, leash) as supervisor:
             login, token = start(supervisor)
             report.say(welcome(login, token))
+            if settings.DATABASE_EMBEDDED:
+                reserve.keep(settings.DATA_DIR)
             if first_import:
                 import_corpus(supervisor)
             supervisor.watch()
@@ -126,6 +133,10 @@ def prepare_database(supervisor: Supervisor) -> tuple[firststart.Login | None, f
             supervisor.run(members.manage("migrate", "migrate", "--no-input", *words))
         spaces.ensure_first()
         return firststart.ensure_login(), firststart.ensure_token()
+    except (StackError, DatabaseError) as error:
+        if settings.DATABASE_EMBEDDED and room.is_short(settings.DATA_DIR):
+            raise StackError(f"{room.sentence(settings.DATA_DIR)}\n{error}") from None
+        raise
     finally:
         firststart.release_connections()
 

@@ -9,9 +9,8 @@ from redis import Redis
 
 from drills.attack.target import Target, await_true
 
-_QUEUE = (
-    "embed"  # an attacker sees the name in the broker; queueops cannot be imported before there are settings
-)
+# an attacker sees the names in the broker; queueops cannot be imported before there are settings
+_NAMESPACE, _QUEUE = "vectorpress", "vectorpress.embed"
 _LINES_AT_MOST = 20
 _QUERY = "a question whose vector is forged"
 _MESSAGE = {
@@ -70,8 +69,8 @@ def forged_messages(target: Target) -> list[str]:
     lines = len(target.lines)
     with target.broker() as broker:
         for number, message in forged.items():
-            broker.hset(f"dramatiq:{_QUEUE}.msgs", number, message)
-            broker.rpush(f"dramatiq:{_QUEUE}", number)
+            broker.hset(f"{_NAMESPACE}:{_QUEUE}.msgs", number, message)
+            broker.rpush(f"{_NAMESPACE}:{_QUEUE}", number)
     slug = target.save("After the forged messages", "it is embedded all the same")
     await_true(lambda: _is_embedded(target, slug), "a save to be embedded beside forged messages", 60.0)
     said = target.lines[lines:]
@@ -106,11 +105,11 @@ def forged_keys(target: Target) -> list[str]:
 def _keys_of_the_queue(broker: Redis) -> list[str]:
     """As an attacker reads them from Dramatiq's source and from the broker: its consumers have a heartbeat each."""
     queues = [_QUEUE, f"{_QUEUE}.DQ", f"{_QUEUE}.XQ"]
-    found = broker.zrange("dramatiq:__heartbeats__", 0, -1)
+    found = broker.zrange(f"{_NAMESPACE}:__heartbeats__", 0, -1)
     consumers = [one.decode() for one in found if isinstance(one, bytes)]
     acks = [f"__acks__.{one}.{queue}" for one in consumers for queue in queues[:2]]
     names = ["__heartbeats__", *queues, *(f"{queue}.msgs" for queue in queues), *acks]
-    return [f"dramatiq:{name}" for name in names]
+    return [f"{_NAMESPACE}:{name}" for name in names]
 
 
 def _is_worried(target: Target) -> bool:

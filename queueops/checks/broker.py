@@ -7,7 +7,7 @@ from django.conf import settings
 from redis import Redis
 from redis.exceptions import RedisError
 
-from queueops import broker, doorbell
+from queueops import broker, broker_keys, broker_strangers, doorbell
 from queueops.checks.finding import Finding, fail, ok, warn
 
 _SECONDS = 2.0
@@ -28,7 +28,8 @@ def check() -> Iterator[Finding]:
             settings.REDIS_URL, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS
         ) as client:
             facts: dict[str, Any] = client.info()
-            waiting = int(client.llen(f"dramatiq:{doorbell.QUEUE}"))
+            strangers = broker_strangers.look(client)
+            waiting = int(client.llen(broker_keys.name_of(doorbell.QUEUE)))
     except (RedisError, OSError) as error:
         yield warn(
             "broker",
@@ -40,6 +41,7 @@ def check() -> Iterator[Finding]:
     yield _persistence(facts)
     yield from _memory(facts)
     yield _depth(waiting)
+    yield from _strangers(strangers)
 
 
 def _persistence(facts: dict[str, Any]) -> Finding:
@@ -60,6 +62,11 @@ def _memory(facts: dict[str, Any]) -> Iterator[Finding]:
             f"maxmemory-policy is {policy}: a full broker throws wake-ups away",
             "Set maxmemory-policy noeviction.",
         )
+
+
+def _strangers(found: list[str]) -> Iterator[Finding]:
+    if found:
+        yield warn("broker database", broker_strangers.sentence(found), broker_strangers.FIX)
 
 
 def _depth(waiting: int) -> Finding:

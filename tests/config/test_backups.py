@@ -178,6 +178,15 @@ def test_a_backup_that_fails_leaves_no_file_behind(target, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_backup_while_nothing_runs_says_how_to_start_it_and_makes_no_folder(target, tmp_path):
+    with pytest.raises(BackupError) as refusal:
+        making.make(Server(dict(target.parameters) | {"host": str(tmp_path)}), tmp_path / "backups")
+    assert str(refusal.value).startswith("the database does not answer: connection ")
+    assert str(refusal.value).endswith("; start it (./dev up), or correct DATABASE_URL")
+    assert "\n" not in str(refusal.value)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_programs_older_than_the_server_are_refused_with_the_way_out(monkeypatch, tmp_path):
     with pytest.raises(BackupError, match=r"Postgres 99, .* those found are of 1.* POSTGRES_BIN_DIR"):
         programs.for_server(99)

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import dramatiq
 import pytest
@@ -13,19 +14,33 @@ from dramatiq.brokers.redis import RedisBroker
 from redis.exceptions import AuthenticationError, OutOfMemoryError, ReadOnlyError, ResponseError
 
 from config import log_bounds
-from config.log_bounds import A_MINUTE, RefusedRequests
+from config.log_bounds import A_MINUTE, WHILE_THE_BROKER_FAILS, BrokerFailures, RefusedRequests
 from queueops import doorbell
 from tests.waiting import wait_until
 
+ROOT = Path(__file__).resolve().parents[2]
 FORGED = "x\n12:00:00 [info     ] all is well\x1b[2K\u202e"
 
 
+class _Clock:
+    seconds = 1_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
 @pytest.fixture
-def lines() -> Iterator[list[str]]:
+def clock() -> _Clock:
+    """What the filter of the broker's failures takes for the time, in seconds."""
+    return _Clock()
+
+
+@pytest.fixture
+def lines(clock) -> Iterator[list[str]]:
     """What the handler of the root writes while the test runs, line by line, in the form of `config.logs`."""
     (handler,) = [each for each in logging.getLogger().handlers if any(map(_is_ours, each.filters))]
     assert isinstance(handler, logging.StreamHandler)
-    before, handler.filters = list(handler.filters), [_new(each) for each in handler.filters]
+    before, handler.filters = list(handler.filters), [_new(each, clock) for each in handler.filters]
     stream = handler.setStream(io.StringIO())
     found = _Lines(handler.stream)
     yield found
@@ -37,10 +52,10 @@ def _is_ours(filter: object) -> bool:
     return isinstance(filter, RefusedRequests)
 
 
-def _new(filter: object) -> logging.Filter:
+def _new(filter: object, clock: _Clock) -> logging.Filter:
     """One of the same class, which has counted nothing."""
     assert isinstance(filter, logging.Filter)
-    return type(filter)()
+    return BrokerFailures(clock) if isinstance(filter, BrokerFailures) else type(filter)()
 
 
 class _Lines(list[str]):
@@ -112,7 +127,7 @@ def test_a_stack_trace_is_set_in_from_the_margin_and_forges_no_line(lines):
 
 def test_a_forged_message_for_an_unknown_actor_is_a_wake_up():
     forged = {
-        "queue_name": "embed", "actor_name": FORGED, "args": [], "kwargs": {}, "message_id": "a",
+        "queue_name": doorbell.QUEUE, "actor_name": FORGED, "args": [], "kwargs": {}, "message_id": "a",
         "message_timestamp": 1, "options": {"redis_message_id": "7"},
     }  # fmt: skip
     message = dramatiq.Message.decode(json.dumps(forged).encode())
@@ -165,14 +180,64 @@ def test_another_error_of_the_broker_is_a_line_at_once(lines):
     ]
 
 
-def test_rings_that_fail_are_a_line_and_then_their_number(lines, monkeypatch):
+def test_rings_that_fail_are_a_line_and_then_their_number(lines, clock):
     logger = structlog.get_logger("queueops.doorbell")
     for _ in range(50):
         logger.warning("wake-up not sent; the sweep will ring", error="OutOfMemoryError")
     assert len(lines.now()) == 1
-    monkeypatch.setattr(log_bounds, "_WINDOW_SECONDS", 0.0)
+    clock.seconds += 61
     logger.warning("wake-up not sent; the sweep will ring", error="OutOfMemoryError")
     assert "(49 more of this kind were not logged)" in lines.now()[-1]
+
+
+def test_an_hour_of_a_failing_broker_is_a_few_lines_of_each_kind(lines, clock):
+    """Each of the kinds that a process may write, over and over, with what Dramatiq says of it."""
+    consumer = logging.getLogger("dramatiq.worker.ConsumerThread(embed)")
+    for _ in range(120):
+        clock.seconds += 30
+        for words in WHILE_THE_BROKER_FAILS:
+            structlog.get_logger("queueops").warning(f"{words} and so on", error="ReadOnlyError")
+        try:
+            raise BROKER_ERRORS[0]
+        except ResponseError:
+            consumer.critical("Consumer encountered an unexpected error.", exc_info=True)
+    said = lines.now()
+    assert len(said) == (len(WHILE_THE_BROKER_FAILS) + 1) * 6  # at once, after 1, 3, 7, 15 and 31 minutes
+    assert len("\n".join(said)) < 16_384
+
+
+def test_after_a_quiet_time_the_next_is_a_line_at_once(lines, clock):
+    logger = structlog.get_logger("queueops.doorbell")
+    for _ in range(2):
+        for _ in range(20):
+            clock.seconds += 1
+            logger.warning("wake-up not sent; the sweep will ring", error="ReadOnlyError")
+        clock.seconds += 400
+    assert len(lines.now()) == 2
+    assert "(19 more of this kind were not logged)" in lines.now()[-1]
+
+
+def test_a_line_is_bounded_only_where_somebody_writes_it():
+    """What the bounds know by its words is what the code says, ours and Dramatiq's."""
+    ours = [path for app in ("access", "embeddings", "queueops") for path in (ROOT / app).rglob("*.py")]
+    theirs = Path(dramatiq.__file__).parent.rglob("*.py")
+    said = "\n".join(path.read_text() for path in [*ours, *theirs])
+    assert [words for words in WHILE_THE_BROKER_FAILS if words not in said] == []
+
+
+def test_wake_ups_that_are_sent_again_are_said_once(lines, monkeypatch):
+    broker = dramatiq.get_broker()
+    monkeypatch.setattr(broker, "enqueue", _refuse)
+    doorbell.ring()
+    monkeypatch.undo()
+    for _ in range(3):
+        doorbell.ring()
+    assert ["not sent" in line for line in lines.now()] == [True, False]
+    assert "wake-ups are sent again" in lines.now()[1]
+
+
+def _refuse(*_: object, **__: object) -> None:
+    raise ReadOnlyError("You can't write")
 
 
 def test_a_message_that_fails_for_another_reason_keeps_its_stack_trace(lines):

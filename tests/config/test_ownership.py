@@ -169,3 +169,20 @@ def test_the_lock_is_never_written_through_a_link_that_the_folders_owner_left(tm
     with pytest.raises(StackError, match=r"stack\.lock"):
         DataLock(tmp_path).acquire("http://127.0.0.1:8000")
     assert (tmp_path / "passwd").read_text() == "root"
+
+
+@as_root
+@pytest.mark.parametrize("name", ["valkey", "postgres"])
+def test_another_users_folder_stops_the_start_unless_nothing_in_it_is_worth_that(
+    tmp_path: Path, name: str
+) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / name).mkdir()
+    (tmp_path / "secret_key").touch()
+    os.chown(tmp_path / name, 1234, 1234)
+    if name == "postgres":
+        with pytest.raises(StackError, match="belongs to another user"):
+            hand_over(tmp_path, ACCOUNT, ())
+        return
+    hand_over(tmp_path, ACCOUNT, ())
+    assert (owner(tmp_path / name), owner(tmp_path / "secret_key")) == (1234, ACCOUNT.uid)

@@ -11,6 +11,8 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+from redis import Redis
+from redis.exceptions import RedisError
 
 from config.stack import paths
 from config.stack.embedder import UnixConnection, answers
@@ -39,10 +41,10 @@ def stack(data_dir: Path) -> Iterator[Stack]:
 
 
 def refused(data_dir: Path, port: int, **settings: str) -> str:
-    """What a stack says that must not start; it exits with 1, or with 2 where a setting cannot be read."""
+    """What a stack says that must not start; it exits with 2."""
     second = Stack(data_dir, port, **settings)
     code, _ = second.await_end()
-    assert code == (2 if port < 0 else 1)
+    assert code == 2
     return second.output
 
 
@@ -136,6 +138,50 @@ def test_a_killed_postgres_is_started_again_with_its_data(stack: Stack, data_dir
         timeout=30,
     )
     assert answer.status_code == 200
+
+
+def test_a_valkey_whose_files_go_bad_while_it_runs_is_started_again_without_them(
+    stack: Stack, data_dir: Path
+) -> None:
+    seen = len(stack.lines)
+    os.kill(max(stack.pids("valkey-server")), signal.SIGKILL)
+    for manifest in (data_dir / "valkey" / "appendonlydir").glob("*.manifest"):
+        manifest.write_text("garbled\n")
+    sentence = stack.await_line("was set aside as valkey.damaged-", after=seen)
+    assert sentence.startswith("valkey   │ cannot start with what is in ")
+    wait_until(lambda: answers_ping(data_dir), 60, "an empty Valkey")
+    assert [path.name for path in data_dir.glob("valkey.*")] == [
+        path.name for path in data_dir.glob("valkey.dam*")
+    ]
+
+
+def answers_ping(data_dir: Path) -> bool:
+    try:
+        with Redis.from_url(paths.redis_url(data_dir)) as client:
+            return bool(client.ping())
+    except RedisError:
+        return False
+
+
+def test_a_start_on_a_damaged_valkey_and_then_on_a_damaged_postgres(tmp_path: Path) -> None:
+    """The one is worth nothing, and the other is the truth."""
+    first = Stack(tmp_path, free_port(), EMBEDDING_PROVIDER="ollama")
+    first.await_line("stop    Ctrl-C")
+    first.end()
+    for manifest in (tmp_path / "valkey" / "appendonlydir").glob("*.manifest"):
+        manifest.write_text("garbled\n")
+    second = Stack(tmp_path, free_port(), EMBEDDING_PROVIDER="ollama")
+    second.await_line("was set aside as valkey.damaged-")
+    second.await_line("stop    Ctrl-C")
+    second.end()
+    control = tmp_path / "postgres" / "global" / "pg_control"
+    control.write_bytes(b"garbled" * 100)
+    sentence = refused(tmp_path, free_port(), EMBEDDING_PROVIDER="ollama")
+    assert f"Its data in {tmp_path / 'postgres'} was left as it is." in sentence
+    assert "./dev manage restore FILE" in sentence
+    assert "Traceback" not in sentence
+    assert control.read_bytes() == b"garbled" * 100
+    assert list(tmp_path.glob("postgres.*")) == []
 
 
 def workers_of(data_dir: Path, other_than: Collection[int] = ()) -> int:

@@ -18,7 +18,7 @@ def waiting() -> int:
     """How many wake-ups the real broker holds."""
     broker = dramatiq.get_broker()
     assert isinstance(broker, RedisBroker)
-    return broker.client.llen(f"dramatiq:{doorbell.QUEUE}")
+    return broker.client.llen(f"vectorpress:{doorbell.QUEUE}")
 
 
 @pytest.fixture(autouse=True)
@@ -106,6 +106,6 @@ def test_a_wake_up_carries_nothing_but_its_version():
     doorbell.ring()
     broker = dramatiq.get_broker()
     assert isinstance(broker, RedisBroker)
-    (raw,) = broker.client.hgetall(f"dramatiq:{doorbell.QUEUE}.msgs").values()
+    (raw,) = broker.client.hgetall(f"vectorpress:{doorbell.QUEUE}.msgs").values()
     assert isinstance(raw, bytes)
     assert dramatiq.Message.decode(raw).kwargs == {"v": 1}

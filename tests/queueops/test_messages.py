@@ -10,7 +10,7 @@ from queueops import actors, doorbell
 from queueops.messages import PatientEncoder
 
 OURS: dict[str, Any] = {
-    "queue_name": "embed",
+    "queue_name": doorbell.QUEUE,
     "actor_name": "embed_due",
     "args": [],
     "kwargs": {"v": 1},

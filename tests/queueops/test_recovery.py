@@ -155,7 +155,7 @@ def test_a_space_that_has_grown_gets_its_index_once_nothing_is_due(space, worker
     assert isinstance(broker, RedisBroker)
     broker.client.flushdb()
     recovery.sweep()
-    (raw,) = broker.client.hgetall("dramatiq:embed.msgs").values()
+    (raw,) = broker.client.hgetall("vectorpress:vectorpress.embed.msgs").values()
     assert isinstance(raw, bytes)
     assert dramatiq.Message.decode(raw).actor_name == rings
     broker.client.flushdb()

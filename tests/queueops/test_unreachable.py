@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.db import OperationalError, connection
+from psycopg.errors import DiskFull
 from psycopg_pool import PoolTimeout
 
 from queueops import unreachable
@@ -44,6 +45,14 @@ def test_a_pool_that_is_only_busy_says_so_itself():
 
 def test_any_other_error_is_told_by_its_first_line():
     assert unreachable.sentence(OperationalError("gone\nfor good")) == "the database does not answer: gone"
+
+
+def test_one_without_room_is_told_apart():
+    error = OperationalError("could not extend file: gone")
+    error.__cause__ = DiskFull()
+    assert unreachable.sentence(error) == (
+        "the database has no room: could not extend file: gone; free some on its disk, then run this again"
+    )
 
 
 @pytest.fixture

@@ -3,13 +3,16 @@
 import os
 import sys
 from argparse import ArgumentParser
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from config.stack import room
 from config.stack.processes import StackError
 from config.stack.up import up
+from queueops.desk.exits import Exit
 
 
 class Command(BaseCommand):
@@ -26,7 +29,18 @@ class Command(BaseCommand):
         try:
             up(first_import=not no_import)
         except StackError as error:
-            raise CommandError(str(error)) from None
+            raise CommandError(str(error), returncode=Exit.TROUBLE) from None
+        except OSError as error:
+            raise CommandError(_sentence(error), returncode=Exit.TROUBLE) from None
         # Nothing is left to tidy up, and taking a whole Django apart costs a busy machine up to a second.
-        sys.stdout.flush()
+        with suppress(OSError):  # what was written to may be full
+            sys.stdout.flush()
         os._exit(0)
+
+
+def _sentence(error: OSError) -> str:
+    """What a start met that nobody foresaw where it happened."""
+    if room.is_missing(error):
+        return room.sentence(settings.DATA_DIR)
+    place = f"{error.filename}: " if error.filename else ""
+    return f"the start failed: {place}{error.strerror or type(error).__name__}"
