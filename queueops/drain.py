@@ -11,8 +11,9 @@ from django.db import DatabaseError, InterfaceError
 
 from embeddings.models import Space
 from embeddings.providers.registry import provider_of
-from queueops import claims, execution, gate, installed, lanes, leases, modes, workers
+from queueops import claims, execution, gate, installed, lanes, leases, modes, trials, workers
 from queueops.claims import Claim
+from queueops.company import Company
 from queueops.gate import Passage
 from queueops.models import Mode
 from queueops.results import Settled
@@ -21,6 +22,7 @@ from queueops.results import Settled
 _SPACES_SECONDS = 0.5
 
 log = structlog.get_logger(__name__)
+_of_the_lost = Company(claims.COMPANY)
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,11 @@ def drain(
         for space in spaces:
             if is_stopping():
                 return Drained(tasks, False)
-            turns.append(_turn(space, worker_id, wake, wake_in))
+            with trials.hands.beside_others(is_stopping) as may_begin:
+                turns.append(_turn(space, worker_id, wake, wake_in) if may_begin else _Turn())
             tasks += turns[-1].tasks
+        if trials.is_time():
+            tasks += trials.run(spaces, worker_id, _execute, batch_size, is_stopping)
         if not any(turn.look_again for turn in turns):
             return Drained(tasks, False, min((turn.wait for turn in turns if turn.wait), default=None))
     return Drained(tasks, True)
@@ -82,13 +87,21 @@ def _turn(space: Space, worker_id: int, wake: Callable[[], None], wake_in: Calla
     size = 1 if passage.canary else batch_size(space)
     with lanes.of_this_process().enter() as may_backfill:
         with_low = passage.with_low and (may_backfill or passage.canary is not None)
-        claim = claims.claim_due(space, size, worker_id, workers.claimant(worker_id), with_low=with_low)
+        claim = claims.claim_due(
+            space,
+            size,
+            worker_id,
+            workers.claimant(worker_id),
+            with_low=with_low,
+            company=_of_the_lost.size(),
+        )
         if not claim.tasks:
             gate.withdraw(passage)
             return _Turn()
         if claim.is_full and not passage.canary:  # what the canary finds out comes first
             wake()
         settled = _execute(claim, worker_id, passage)
+    _of_the_lost.note(sum(task.was_lost for task in claim.tasks))
     if settled and settled.retry_in:
         wake_in(settled.retry_in)
     return _Turn(len(claim.tasks), look_again=claim.is_full or bool(settled and settled.retried))

@@ -145,6 +145,7 @@ def _result(run: _Run, task: Claimed, rendered: Rendered) -> Success | Failure:
         draw=random.random(),
         is_out=run.is_out,
         is_canary=run.passage.canary is not None,
+        is_alone=task.was_lost and len(run.claim.tasks) == 1,
     )
     return Failure(task, error, decision)
 

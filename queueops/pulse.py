@@ -15,7 +15,6 @@ from django.db import DatabaseError, InterfaceError, connection
 from queueops import broker, doorbell, installed, recovery, retention, sampling, workers
 from queueops.standin import StandIn
 
-_BEAT_SECONDS = 5.0
 _KEYS_SHOWN = 5
 
 log = structlog.get_logger(__name__)
@@ -71,7 +70,7 @@ class Pulse:
         interval = settings.EMBEDDING_WORKER_INTERVAL / 1000
         while True:
             self._once(interval)
-            if self._stop.wait(min(interval, _BEAT_SECONDS)):
+            if self._stop.wait(workers.beat_seconds()):
                 return
 
     def _once(self, interval: float) -> None:

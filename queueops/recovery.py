@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from embeddings import annindex
 from embeddings.models import Space, SpaceState
-from queueops import doorbell, failpoints, heirs, modes, workers
+from queueops import doorbell, failpoints, heirs, losses, modes, workers
 from queueops.enqueue import Reason, enqueue
 from queueops.models import AuditLog, Level, Mode, Operation, Task
 from queueops.patience import past_collisions
@@ -39,30 +39,39 @@ RETURNING id
 """
 # An article that was edited while a worker held it can have several tasks in work. Only one may wait: where none does
 # already, the one claimed last goes back, one with attempts left before one without. What plain SQL has marked as in
-# work has no lease at all.
-_RETURN_EXPIRED = """
+# work has no lease at all. An attempt stays charged only to a task that was alone in its worker's hands: see losses.py.
+_RETURN_EXPIRED = f"""
 WITH expired AS (
-    SELECT id, article_id, space_id, processed_at, attempts >= max_attempts AS is_spent FROM embedding_tasks
+    SELECT id, article_id, space_id, processed_at, claimed_by, is_alone, attempts, max_attempts,
+           {losses.is_charged("embedding_tasks")} AS is_charged
+    FROM embedding_tasks
     WHERE status = 'processing' AND (lease_expires_at < statement_timestamp() OR lease_expires_at IS NULL)
-    ORDER BY id LIMIT %s
+    ORDER BY id LIMIT %(most)s
     FOR UPDATE SKIP LOCKED
+), charged AS (
+    SELECT *, is_charged AND attempts >= max_attempts AS is_spent FROM expired
 ), judged AS (
-    SELECT e.id, e.is_spent, newer.id IS NOT NULL OR 1 < row_number() OVER (
+    SELECT e.id, e.is_spent, e.is_alone, e.is_charged, newer.id IS NOT NULL OR 1 < row_number() OVER (
                PARTITION BY e.article_id, e.space_id ORDER BY e.is_spent, e.processed_at DESC, e.id DESC
            ) AS is_superseded
-    FROM expired e
+    FROM charged e
     LEFT JOIN embedding_tasks newer
         ON newer.article_id = e.article_id AND newer.space_id = e.space_id AND newer.status = 'pending'
+), counted AS (
+    INSERT INTO performance_metrics (timestamp, name, value, labels)
+    SELECT statement_timestamp(), '{losses.METRIC}', count(*),
+           jsonb_build_object('claimed_by', claimed_by, 'alone', bool_and(is_alone))
+    FROM expired WHERE claimed_by <> '' GROUP BY claimed_by
 )
 UPDATE embedding_tasks t SET
     status = CASE WHEN is_superseded THEN 'completed' WHEN is_spent THEN 'failed' ELSE 'pending' END,
     outcome = CASE WHEN is_superseded THEN 'superseded' WHEN is_spent THEN 'failed' ELSE '' END,
     completed_at = CASE WHEN is_superseded OR is_spent THEN statement_timestamp() END,
-    scheduled_at = statement_timestamp(), lease_expires_at = NULL, claim_token = NULL, error_class = 'worker_lost',
-    error_message = 'its worker died or hung: the lease ended before the work did'
+    scheduled_at = statement_timestamp(), lease_expires_at = NULL, claim_token = NULL,
+    {losses.COUNTED}, error_class = 'worker_lost', error_message = {losses.message("judged")}
 FROM judged WHERE t.id = judged.id
 RETURNING t.id, t.status, t.claimed_by, is_superseded
-"""
+"""  # noqa: S608  the only text put in is our own
 # A worker that is told to stop gives its tasks back: due at once, no attempt charged, and the token gone, so that
 # a thread of it that still finishes writes nothing.
 _RELEASE_HELD = """
@@ -155,7 +164,8 @@ def _is_time_for_drift(is_due: bool) -> bool:
 
 
 def return_expired() -> tuple[int, int]:
-    """Gives tasks whose lease has ended back to the queue, or parks them once their attempts are spent.
+    """Gives tasks whose lease has ended back to the queue, or parks those that lost their worker alone, once their
+    attempts are spent.
 
     Answers (returned, parked); each has an audit row.
     """
@@ -165,7 +175,7 @@ def return_expired() -> tuple[int, int]:
 @transaction.atomic
 def _return_expired() -> tuple[int, int]:
     with connection.cursor() as cursor:
-        cursor.execute(_RETURN_EXPIRED, [_BATCH])
+        cursor.execute(_RETURN_EXPIRED, losses.arguments() | {"most": _BATCH})
         rows = cursor.fetchall()
     heirs.inherit_rank([task_id for task_id, _, _, is_superseded in rows if is_superseded])
     parked = [row for row in rows if row[1] == "failed"]

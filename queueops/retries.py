@@ -39,9 +39,11 @@ def decide(
     draw: float,
     is_out: bool = False,
     is_canary: bool = False,
+    is_alone: bool = True,
 ) -> Decision:
     """`attempts` includes the one that failed; `draw` in [0, 1) is the jitter. `is_out`: the provider's breaker is not
-    closed, so that no text is at fault; `is_canary`: this task was the one that asked whether it is back."""
+    closed, so that no text is at fault; `is_canary`: this task was the one that asked whether it is back. `is_alone`:
+    it was lost before, and claimed with no other beside it."""
     match kind:
         case ErrorClass.INVALID_INPUT | ErrorClass.TOO_LONG:
             return Decision(Verdict.PARK)  # it was refused alone, and in small pieces: nothing is left to try
@@ -52,6 +54,8 @@ def decide(
         case ErrorClass.PROVIDER_DOWN:
             asked = DOWN_SECONDS if retry_after is None else retry_after
             return Decision(Verdict.WAIT, _spread(min(max(asked, DOWN_SECONDS), MAX_DOWN_SECONDS), draw))
+        case ErrorClass.PROVIDER_LOST if attempts >= max_attempts and not is_alone:
+            return Decision(Verdict.WAIT, backoff(attempts, base_seconds, draw))  # the last attempt is alone
         case ErrorClass.TRANSIENT | ErrorClass.PROVIDER_LOST:
             if attempts >= max_attempts:
                 return Decision(Verdict.PARK)
