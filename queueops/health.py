@@ -15,6 +15,8 @@ STUCK_SECONDS = 900
 # Share of the tasks ended in five minutes that failed, counted once there are a few.
 FAILING_SHARE = 0.2
 FAILING_FROM = 5
+# One or two workers in ten minutes may be a machine that was switched off; each of more is somebody's fault.
+LOST_FROM = 3
 
 
 class Condition(StrEnum):
@@ -142,11 +144,22 @@ def _degraded(snapshot: Snapshot) -> Iterator[str]:
         yield "No worker is alive."
     if not snapshot.paused and (snapshot.oldest_due_age or 0.0) > LATE_SECONDS:
         yield f"The oldest task has been due for {age(snapshot.oldest_due_age or 0.0)}."
+    if snapshot.workers_lost_10m >= LOST_FROM:
+        yield _of_lost_workers(snapshot)
     if snapshot.expired_leases:
         yield f"{_count(snapshot.expired_leases, 'task')} held by a worker past the lease."
     ended = snapshot.completed_5m + snapshot.failed_5m
     if snapshot.failed_5m >= FAILING_FROM and snapshot.failed_5m >= FAILING_SHARE * ended:
         yield f"{snapshot.failed_5m:,} of {ended:,} tasks failed in the last five minutes."
+
+
+def _of_lost_workers(snapshot: Snapshot) -> str:
+    tasks = f"{snapshot.lost_waiting:,} {'task' if snapshot.lost_waiting == 1 else 'tasks'}"
+    again = f"; {tasks} they held will be tried again in small company" if snapshot.lost_waiting else ""
+    return (
+        f"Workers were lost {snapshot.workers_lost_10m:,} times in the last ten minutes{again}: "
+        "manage.py queue_admin metrics --minutes 10, and docs/operations/workers-lost.md."
+    )
 
 
 def of_provider(provider: ProviderView) -> Iterator[str]:

@@ -12,6 +12,8 @@ from queueops import workers
 
 METRIC = "worker_lost"
 """A row for each worker that was lost with tasks: how many, who it was, and whether with one task alone."""
+ENDED = "worker_ended"
+"""A row for each worker process that ended although nobody asked it to; its label `how` says how."""
 
 WAS_LOST = "error_class IN ('worker_lost', 'provider_lost')"
 # Lost in the full batch, and in small company: from here on with nothing beside it.
