@@ -16,6 +16,7 @@ from drills import (
     faults_database,
     faults_server_clock,
     faults_storage,
+    faults_storms,
     faults_workers,
     small_disk,
 )
@@ -29,17 +30,22 @@ _STRIKE_AFTER = 0.1  # of the backlog
 
 class Fault(NamedTuple):
     """What strikes; whether workers reach the servers through the proxies; whether the provider's counters last; who
-    else works from the beginning."""
+    else works from the beginning; how many worker processes there are."""
 
     strike: Callable[[System], Struck]
     is_proxied: bool = False
     is_counted: bool = True
     join: Callable[[System], object] = lambda _: None
+    processes: int = 1
 
 
 FAULTS = {
     "worker killed": Fault(faults_workers.kill_worker),
-    "worker's child killed": Fault(faults_workers.kill_child),
+    "worker's child killed": Fault(faults_workers.kill_child, processes=2),
+    "workers killed often": Fault(faults_storms.kill_all_often, is_counted=False, processes=2),
+    "only worker killed often": Fault(faults_storms.kill_all_often, is_counted=False),
+    "workers killed steadily": Fault(faults_storms.kill_steadily, is_counted=False, processes=2),
+    "text that kills its worker": Fault(faults_storms.deadly_text, processes=2),
     "worker's master killed": Fault(faults_workers.kill_master),
     "worker frozen past its lease": Fault(faults_workers.freeze_worker),
     "worker told to stop": Fault(faults_workers.stop_worker),
@@ -140,8 +146,8 @@ def _order(options: argparse.Namespace, names: list[str]) -> list[str]:
 def _trial(system: System, name: str, fault: Fault, articles: int) -> Trial:
     system.is_proxied = fault.is_proxied
     system.fill(0, LATENCY_MS)
-    system.start_workers()
-    system.await_workers(1)
+    system.start_workers(processes=fault.processes)
+    system.await_workers(fault.processes)
     fault.join(system)
     system.add(articles)
     system.wait(lambda: system.done() >= articles * _STRIKE_AFTER, "a part of the backlog")

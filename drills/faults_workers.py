@@ -13,6 +13,10 @@ LATENCY_MS = 150.0  # most workers wait for the provider when the fault strikes
 _OUTAGE_SECONDS = 15.0
 _BOOT_SECONDS = 60.0
 _LOST = "SELECT coalesce(sum(value), 0)::int FROM performance_metrics WHERE name = 'batch_lost'"
+_NAMES = "SELECT coalesce(string_agg(name, ' '), '') FROM embedding_worker_status"
+_DONE_BY_OTHERS = "SELECT coalesce(sum(tasks_done), 0) FROM embedding_worker_status WHERE name"
+# the other process needs no lease to end and no start
+_WORK_ON_SECONDS, _REPLACED_SECONDS = 5.0, 30.0
 _CHARGED = """
 SELECT count(*) FROM embedding_tasks WHERE status = 'processing' OR status = 'pending' AND attempts > 0
 """
@@ -26,14 +30,30 @@ def kill_worker(system: System) -> Struck:
 
 
 def kill_child(system: System) -> Struck:
-    """One process of a master's, as the end of memory does: the master ends the others and itself."""
-    master = system.kept[0].process
-    children = subprocess.run(["pgrep", "-P", str(master.pid)], capture_output=True, text=True, check=True)
-    since = time.monotonic()
-    os.kill(int(children.stdout.split()[-1]), signal.SIGKILL)
-    return Struck(
-        since, [] if master.exited.wait(_BOOT_SECONDS) else ["the master lives on without its child"]
+    """One process of two, as the end of memory does: the other works on, and another takes its place."""
+    keeper, workers = system.kept[0].process, registered(system)
+    killed = min(workers)
+    since, done = time.monotonic(), tasks_of_others(system, killed)
+    os.kill(killed, signal.SIGKILL)
+    broken = system.unless(
+        lambda: tasks_of_others(system, killed) > done, "the other process to work on", _WORK_ON_SECONDS
     )
+    broken += system.unless(
+        lambda: registered(system) - workers, "another process in its place", _REPLACED_SECONDS
+    )
+    if keeper.exited.is_set() or system.restarts:
+        broken.append("the keeper ended with its child")
+    return Struck(since, broken)
+
+
+def registered(system: System) -> set[int]:
+    """The pids of the worker processes that have a row."""
+    return {int(name.rpartition(":")[2]) for name in system.value(_NAMES).split()}
+
+
+def tasks_of_others(system: System, pid: int) -> int:
+    """How many tasks the processes but this one have done."""
+    return int(system.value(f"{_DONE_BY_OTHERS} NOT LIKE '%:{pid}'"))
 
 
 def kill_master(system: System) -> Struck:

@@ -435,7 +435,7 @@ MUTATIONS = (
     ),
     Mutation(
         "trigger: a schedule says when it was written",
-        "queueops/migrations/0015_clocks.py",
+        "queueops/migrations/0014_clocks.py",
         "WHEN (NEW.scheduled_at <> OLD.scheduled_at)",
         "WHEN (false)",
         (_CLOCKS,),
@@ -948,8 +948,8 @@ MUTATIONS = (
     Mutation(
         "progress: a lost worker charges no attempt",
         "queueops/recovery.py",
-        "AND t.id IN (SELECT id FROM progressed) THEN 1 ELSE 0 END",
-        "AND false THEN 1 ELSE 0 END",
+        "is_charged AND id NOT IN (SELECT id FROM progressed) AS is_charged",
+        "is_charged AS is_charged",
         (_LONG,),
     ),
     Mutation(

@@ -88,9 +88,10 @@ class System:
 
     # --- processes -------------------------------------------------------------------------------------
 
-    def start_workers(self, failpoint: str = "", *, kept: bool = True) -> Service:
-        """A Dramatiq master with its processes; one that is kept is started again when it ends."""
-        service = members.workers()
+    def start_workers(self, failpoint: str = "", *, kept: bool = True, processes: int = 1) -> Service:
+        """Worker processes with their keeper; where that is kept, it is started again when it ends."""
+        with override_settings(EMBEDDING_CONCURRENT_WORKERS=processes):
+            service = members.workers()
         self._arm(service.process, failpoint)
         service.process.start()
         if kept:

@@ -13,6 +13,7 @@ from django.db import connection
 from embeddings.indexing import Source
 from embeddings.models import Space
 from queueops import ageing, failpoints
+from queueops.losses import IS_ON_TRIAL, WAS_LOST
 from queueops.patience import AWAY, patiently
 
 
@@ -46,16 +47,13 @@ brakes AS MATERIALIZED (
     SELECT NOT EXISTS (SELECT 1 FROM queue_state WHERE is_paused)
        AND EXISTS (SELECT 1 FROM embedding_worker_status WHERE id = %(worker)s AND is_running) AS are_off
 )"""
-# One text may have taken its worker with it, or the provider, and all that these held are charged for that. So what was
-# lost is tried in small company, and at its last attempt alone: one such task a process, or one for all workers, since
-# spaces share a provider. That is parked, no other.
-_COMPANY = 16
-WAS_LOST = "error_class IN ('worker_lost', 'provider_lost')"
-_PERIL = f"""CASE WHEN NOT {WAS_LOST} THEN 0 WHEN attempts + 1 < max_attempts THEN 1
-                     WHEN error_class = 'worker_lost' THEN 2 ELSE 3 END"""
-_HELD_AT_ITS_LAST = (
-    "SELECT 1 FROM embedding_tasks WHERE status = 'processing' AND attempts >= max_attempts AND error_class"
-)
+# One text may have taken its worker with it, or the provider, and all that these held were lost with it. So what was
+# lost is tried in small company. What was lost with its worker again is passed over here: it is claimed with nothing
+# beside it (claim_on_trial). What was lost with its provider is alone at its last attempt, one such task for all
+# workers, since spaces share a provider.
+COMPANY = 16
+_PERIL = f"""CASE WHEN NOT {WAS_LOST} THEN 0
+                     WHEN error_class = 'worker_lost' OR attempts + 1 < max_attempts THEN 1 ELSE 2 END"""
 # Of a provider that takes its time, whoever leaves long articles to others passes over them, and a claim holds no more
 # than its turn has time for, the most urgent first and of these the largest; one at least. NULL asks nothing.
 _FITS = """(%(longest)s::bigint IS NULL OR %(longest)s >= (
@@ -67,7 +65,7 @@ aged AS (
     SELECT id, article_id, priority_rank AS rank, {_PERIL} AS peril FROM embedding_tasks
     WHERE (SELECT are_off FROM brakes)
       AND status = 'pending' AND space_id = %(space)s AND scheduled_at <= statement_timestamp() - %(aged_after)s
-      AND {_FITS}
+      AND NOT ({IS_ON_TRIAL}) AND {_FITS}
     ORDER BY scheduled_at
     LIMIT %(aged_slots)s
     FOR UPDATE SKIP LOCKED
@@ -81,7 +79,7 @@ def _ranked(name: str, rank: int, *before: str) -> str:
     SELECT id, article_id, priority_rank AS rank, {_PERIL} AS peril FROM embedding_tasks
     WHERE (SELECT are_off FROM brakes)
       AND status = 'pending' AND space_id = %(space)s AND priority_rank = {rank}
-      AND scheduled_at <= statement_timestamp()
+      AND scheduled_at <= statement_timestamp() AND NOT ({IS_ON_TRIAL})
       AND {_FITS}
     ORDER BY scheduled_at, id
     LIMIT %(size)s{taken}
@@ -94,19 +92,18 @@ def _due(*found: str) -> str:
     union = " UNION ".join(f"SELECT id, article_id, rank, peril FROM {name}" for name in found)  # noqa: S608
     return f"""
 at_its_last AS (
-    SELECT EXISTS ({_HELD_AT_ITS_LAST} = 'worker_lost' AND claimed_by = %(claimed_by)s) AS is_held_here,
-           EXISTS ({_HELD_AT_ITS_LAST} = 'provider_lost') AS is_held
+    SELECT EXISTS (SELECT 1 FROM embedding_tasks WHERE status = 'processing' AND attempts >= max_attempts
+                   AND error_class = 'provider_lost') AS is_held
 ), candidates AS (
     SELECT id, article_id, rank, peril FROM ({union}) AS found
-    WHERE CASE peril WHEN 2 THEN NOT (SELECT is_held_here FROM at_its_last)
-                     WHEN 3 THEN NOT (SELECT is_held FROM at_its_last) ELSE true END
+    WHERE peril < 2 OR NOT (SELECT is_held FROM at_its_last)
 ), due AS (
     SELECT id FROM (
         SELECT id, row_number() OVER line AS place, sum(bytes) OVER line AS bytes_so_far
         FROM (SELECT id, rank, {_BYTES} AS bytes FROM candidates
               WHERE peril = (SELECT max(peril) FROM candidates)) AS measured
         WINDOW line AS (ORDER BY rank, bytes DESC, id)) AS chosen
-    WHERE place <= CASE (SELECT max(peril) FROM candidates) WHEN 0 THEN %(size)s WHEN 1 THEN {_COMPANY} ELSE 1 END
+    WHERE place <= CASE (SELECT max(peril) FROM candidates) WHEN 0 THEN %(size)s WHEN 1 THEN %(company)s ELSE 1 END
       AND (place = 1 OR %(most_bytes)s::bigint IS NULL OR bytes_so_far <= %(most_bytes)s)
     LIMIT %(size)s
 )"""  # noqa: S608  the only text put in is our own
@@ -114,7 +111,7 @@ at_its_last AS (
 
 _TAKE = f"""
 UPDATE embedding_tasks t SET
-    status = 'processing', attempts = t.attempts + 1, outcome = '',
+    status = 'processing', attempts = t.attempts + 1, outcome = '', is_alone = false,
     processed_at = statement_timestamp(), completed_at = NULL,
     lease_expires_at = statement_timestamp() + %(lease)s, claim_token = %(token)s, claimed_by = %(claimed_by)s,
     source_version = a.version_number, content_hash = a.content_hash
@@ -145,6 +142,31 @@ WITH due AS (
 )
 {_TAKE}"""  # noqa: S608  the only text put in is our own
 
+# One process at a time, and those first that were lost most often: two trials at once could blame each other's text.
+_CLAIM_ON_TRIAL = f"""
+WITH {_BRAKES}, due AS (
+    SELECT id FROM embedding_tasks
+    WHERE (SELECT are_off FROM brakes)
+      AND status = 'pending' AND space_id = %(space)s AND losses > 0 AND {IS_ON_TRIAL}
+      AND scheduled_at <= statement_timestamp() AND (%(with_low)s OR priority_rank < 3)
+      AND NOT EXISTS (SELECT FROM embedding_tasks WHERE status = 'processing' AND {IS_ON_TRIAL})
+    ORDER BY losses DESC, id
+    LIMIT %(size)s
+    FOR UPDATE SKIP LOCKED
+)
+{_TAKE}"""  # noqa: S608  the only text put in is our own
+_IS_TRIAL_DUE = f"""
+SELECT EXISTS (SELECT FROM embedding_tasks
+               WHERE status = 'pending' AND space_id = %s AND losses > 0 AND {IS_ON_TRIAL}
+                 AND scheduled_at <= statement_timestamp())
+"""  # noqa: S608
+_MARK_ALONE = """
+UPDATE embedding_tasks t SET is_alone = true
+WHERE t.claim_token = %s AND t.status = 'processing'
+  AND NOT EXISTS (SELECT FROM embedding_tasks o
+                  WHERE o.status = 'processing' AND o.claimed_by = t.claimed_by AND o.id <> t.id)
+"""
+
 # What a claim took whose answer was lost: what _TAKE would have answered.
 _TAKEN = f"""
 SELECT t.id, t.attempts, t.max_attempts, t.metadata ? 'anew', t.{WAS_LOST}, a.id, a.version_number,
@@ -170,10 +192,11 @@ def claim_due(
     worker_name: str,
     *,
     with_low: bool = True,
+    company: int = COMPANY,
     room: Room = Room(),
 ) -> Claim:
     """Up to `size` due tasks of a space, best rank first, with a share for those that have waited longest; none of the
-    lowest rank unless `with_low`.
+    lowest rank unless `with_low`, and no more than `company` that were lost with a worker or the provider.
 
     Takes nothing while the queue is paused or this worker's row says it shall not run. The attempt is counted here,
     so that a task which kills its worker still reaches its limit.
@@ -185,6 +208,7 @@ def claim_due(
         worker_name,
         {
             "size": size,
+            "company": company,
             "aged_slots": aged,
             "aged_after": ageing.AGED_AFTER,
             "worker": worker_id,
@@ -196,6 +220,32 @@ def claim_due(
     is_cut = any(task.was_lost for task in found.tasks) or (room.most and bool(found.tasks))
     is_full = len(found.tasks) >= size - aged or bool(is_cut)
     return replace(found, is_full=is_full)
+
+
+def is_trial_due(space: Space) -> bool:
+    """Whether a task waits that must be claimed with `claim_on_trial`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_IS_TRIAL_DUE, [space.pk])
+        return bool(cursor.fetchone()[0])
+
+
+def claim_on_trial(
+    space: Space, size: int, worker_id: int, worker_name: str, *, with_low: bool = True
+) -> Claim:
+    """Up to `size` of the tasks that were lost with several workers; none while another process has such."""
+    return _take(
+        _CLAIM_ON_TRIAL, space, worker_name, {"size": size, "worker": worker_id, "with_low": with_low}
+    )
+
+
+def mark_alone(claim: Claim) -> bool:
+    """Writes down that the claim's one task is all that its worker holds; False where it is not.
+
+    Who calls this sees to it that the process claims nothing else until the task is settled.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_MARK_ALONE, [claim.token])
+        return bool(cursor.rowcount)
 
 
 def claim_of_articles(space: Space, article_ids: Sequence[int], claimed_by: str) -> Claim:

@@ -23,15 +23,19 @@ from queueops import (
     long_articles,
     modes,
     storage,
+    trials,
     workers,
 )
 from queueops.claims import Claim, Room
+from queueops.company import Company
 from queueops.gate import Passage
 from queueops.models import Mode
 from queueops.results import Settled
 
 # A slice sees a new or retired space this much later: reading them for each batch cost more than the claim.
 _SPACES_SECONDS = 0.5
+
+_of_the_lost = Company(claims.COMPANY)
 
 
 @dataclass(frozen=True)
@@ -79,8 +83,11 @@ def drain(
         for space in spaces:
             if is_stopping():
                 return Drained(tasks, False)
-            turns.append(_turn(space, worker_id, wake, wake_in))
+            with trials.hands.beside_others(is_stopping) as may_begin:
+                turns.append(_turn(space, worker_id, wake, wake_in) if may_begin else _Turn())
             tasks += turns[-1].tasks
+        if trials.is_time():
+            tasks += trials.run(spaces, worker_id, _execute, batch_size, is_stopping)
         if not any(turn.look_again for turn in turns):
             return Drained(tasks, False, min((turn.wait for turn in turns if turn.wait), default=None))
     return Drained(tasks, True)
@@ -105,6 +112,7 @@ def _turn(space: Space, worker_id: int, wake: Callable[[], None], wake_in: Calla
             if claim.is_full and not passage.canary:  # what the canary finds out comes first
                 wake()
             settled = _execute(claim, worker_id, passage)
+    _of_the_lost.note(sum(task.was_lost for task in claim.tasks))
     if settled.retry_in:
         wake_in(settled.retry_in)
     return _Turn(len(claim.tasks), look_again=claim.is_full or bool(settled.retried))
@@ -118,7 +126,9 @@ def _claimed(
 
     def claim(room: Room) -> Claim:
         name = workers.claimant(worker_id)
-        return claims.claim_due(space, size, worker_id, name, with_low=with_low, room=room)
+        return claims.claim_due(
+            space, size, worker_id, name, with_low=with_low, company=_of_the_lost.size(), room=room
+        )
 
     long_bytes = pace.of(space).speed.long_bytes
     if long_bytes is None or passage.canary:

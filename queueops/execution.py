@@ -179,6 +179,7 @@ def _result(run: _Run, task: Claimed, rendered: Rendered) -> Success | Failure:
         is_out=run.is_out,
         is_canary=run.passage.canary is not None,
         has_progressed=has_progressed,
+        is_alone=task.was_lost and len(run.claim.tasks) == 1,
     )
     return Failure(task, error, decision)
 

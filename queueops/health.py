@@ -18,6 +18,8 @@ STUCK_SECONDS = 900
 # Share of the tasks ended in five minutes that failed, counted once there are a few.
 FAILING_SHARE = 0.2
 FAILING_FROM = 5
+# One or two workers in ten minutes may be a machine that was switched off; each of more is somebody's fault.
+LOST_FROM = 3
 
 
 class Condition(StrEnum):
@@ -178,6 +180,8 @@ def _degraded(snapshot: Snapshot) -> Iterator[str]:
         yield f"The oldest task has been due for {age(snapshot.oldest_due_age or 0.0)}."
         if snapshot.begun_articles:
             yield progress(snapshot)
+    if snapshot.workers_lost_10m >= LOST_FROM:
+        yield _of_lost_workers(snapshot)
     if snapshot.expired_leases:
         yield f"{_count(snapshot.expired_leases, 'task')} held by a worker past the lease."
     ended = snapshot.completed_5m + snapshot.failed_5m
@@ -194,6 +198,15 @@ def of_storage(is_read_only: bool, refusal: str, seconds: float) -> Iterator[str
             f"The database has taken no vectors for {age(seconds)} ({refusal.rstrip('.')}): workers keep what they"
             " have, claim nothing more, charge no text, and try again by themselves."
         )
+
+
+def _of_lost_workers(snapshot: Snapshot) -> str:
+    tasks = f"{snapshot.lost_waiting:,} {'task' if snapshot.lost_waiting == 1 else 'tasks'}"
+    again = f"; {tasks} they held will be tried again in small company" if snapshot.lost_waiting else ""
+    return (
+        f"Workers were lost {snapshot.workers_lost_10m:,} times in the last ten minutes{again}: "
+        "manage.py queue_admin metrics --minutes 10, and docs/operations/workers-lost.md."
+    )
 
 
 def of_provider(provider: ProviderView) -> Iterator[str]:

@@ -26,7 +26,6 @@ from queueops import (
 from queueops.standin import StandIn
 from queueops.storage_report import report
 
-_BEAT_SECONDS = 5.0
 _KEYS_SHOWN = 5
 
 log = structlog.get_logger(__name__)
@@ -85,7 +84,7 @@ class Pulse:
             log.warning(f"the broker's database {sentence}", fix=broker_strangers.FIX)
         while True:
             self._once(interval)
-            if self._stop.wait(min(interval, _BEAT_SECONDS)):
+            if self._stop.wait(workers.beat_seconds()):
                 return
 
     def _once(self, interval: float) -> None:

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from embeddings import annindex
 from embeddings.models import Space, SpaceState
-from queueops import clocks, doorbell, failpoints, heirs, keeping, modes, workers, write_outages
+from queueops import clocks, doorbell, failpoints, heirs, keeping, losses, modes, workers, write_outages
 from queueops.enqueue import Reason, enqueue
 from queueops.models import AuditLog, Level, Mode, Operation, Task
 from queueops.patience import past_collisions
@@ -45,37 +45,46 @@ RETURNING coalesce((SELECT is_ahead FROM before), false)
 """
 # An article that was edited while a worker held it can have several tasks in work. Only one may wait: where none does
 # already, the one claimed last goes back, one with attempts left before one without. What plain SQL has marked as in
-# work has no lease at all. An attempt in which passages were embedded and kept is not charged: the next goes on there.
-_RETURN_EXPIRED = """
+# work has no lease at all. An attempt stays charged only to a task that was alone in its worker's hands (losses.py),
+# and of which no passage was embedded and kept in it: the next goes on there.
+_RETURN_EXPIRED = f"""
 WITH expired AS (
-    SELECT id, article_id, space_id, processed_at, attempts >= max_attempts AS is_spent FROM embedding_tasks
+    SELECT id, article_id, space_id, processed_at, claimed_by, is_alone, attempts, max_attempts,
+           {losses.is_charged("embedding_tasks")} AS is_charged
+    FROM embedding_tasks
     WHERE status = 'processing' AND (lease_expires_at < statement_timestamp() OR lease_expires_at IS NULL)
-    ORDER BY id LIMIT %s
+    ORDER BY id LIMIT %(most)s
     FOR UPDATE SKIP LOCKED
 ), progressed AS (
     SELECT id FROM expired WHERE EXISTS (SELECT FROM kept_vectors k WHERE k.article_id = expired.article_id
                                          AND k.space_id = expired.space_id AND k.kept_at >= expired.processed_at)
 ), charged AS (
-    SELECT id, article_id, space_id, processed_at, is_spent AND id NOT IN (SELECT id FROM progressed) AS is_spent
-    FROM expired
+    SELECT *, is_charged AND attempts >= max_attempts AS is_spent FROM (
+        SELECT id, article_id, space_id, processed_at, claimed_by, is_alone, attempts, max_attempts,
+               is_charged AND id NOT IN (SELECT id FROM progressed) AS is_charged
+        FROM expired) AS found
 ), judged AS (
-    SELECT e.id, e.is_spent, newer.id IS NOT NULL OR 1 < row_number() OVER (
+    SELECT e.id, e.is_spent, e.is_alone, e.is_charged, newer.id IS NOT NULL OR 1 < row_number() OVER (
                PARTITION BY e.article_id, e.space_id ORDER BY e.is_spent, e.processed_at DESC, e.id DESC
            ) AS is_superseded
     FROM charged e
     LEFT JOIN embedding_tasks newer
         ON newer.article_id = e.article_id AND newer.space_id = e.space_id AND newer.status = 'pending'
+), counted AS (
+    INSERT INTO performance_metrics (timestamp, name, value, labels)
+    SELECT statement_timestamp(), '{losses.METRIC}', count(*),
+           jsonb_build_object('claimed_by', claimed_by, 'alone', bool_and(is_alone))
+    FROM expired WHERE claimed_by <> '' GROUP BY claimed_by
 )
 UPDATE embedding_tasks t SET
     status = CASE WHEN is_superseded THEN 'completed' WHEN is_spent THEN 'failed' ELSE 'pending' END,
     outcome = CASE WHEN is_superseded THEN 'superseded' WHEN is_spent THEN 'failed' ELSE '' END,
     completed_at = CASE WHEN is_superseded OR is_spent THEN statement_timestamp() END,
-    attempts = t.attempts - CASE WHEN t.attempts > 0 AND t.id IN (SELECT id FROM progressed) THEN 1 ELSE 0 END,
-    scheduled_at = statement_timestamp(), lease_expires_at = NULL, claim_token = NULL, error_class = 'worker_lost',
-    error_message = 'its worker died or hung: the lease ended before the work did'
+    scheduled_at = statement_timestamp(), lease_expires_at = NULL, claim_token = NULL,
+    {losses.COUNTED}, error_class = 'worker_lost', error_message = {losses.message("judged")}
 FROM judged WHERE t.id = judged.id
 RETURNING t.id, t.status, t.claimed_by, is_superseded
-"""
+"""  # noqa: S608  the only text put in is our own
 # A worker that is told to stop gives its tasks back: due at once, no attempt charged, and the token gone, so that
 # a thread of it that still finishes writes nothing.
 _RELEASE_HELD = """
@@ -169,7 +178,8 @@ def _is_time_for_drift(is_due: bool) -> bool:
 
 
 def return_expired() -> tuple[int, int]:
-    """Gives tasks whose lease has ended back to the queue, or parks them once their attempts are spent.
+    """Gives tasks whose lease has ended back to the queue, or parks those that lost their worker alone, once their
+    attempts are spent.
 
     Answers (returned, parked); each has an audit row.
     """
@@ -181,7 +191,7 @@ def _return_expired() -> tuple[int, int]:
     # even where nothing may be returned yet the statement is tried: what refuses it is an outage that goes on
     most = 0 if write_outages.is_just_over() else _BATCH
     with connection.cursor() as cursor:
-        cursor.execute(_RETURN_EXPIRED, [most])
+        cursor.execute(_RETURN_EXPIRED, losses.arguments() | {"most": most})
         rows = cursor.fetchall()
     heirs.inherit_rank([task_id for task_id, _, _, is_superseded in rows if is_superseded])
     parked = [row for row in rows if row[1] == "failed"]

@@ -40,10 +40,12 @@ def decide(
     is_out: bool = False,
     is_canary: bool = False,
     has_progressed: bool = False,
+    is_alone: bool = True,
 ) -> Decision:
     """`attempts` includes the one that failed; `draw` in [0, 1) is the jitter. `is_out`: the provider's breaker is not
     closed, so that no text is at fault; `is_canary`: this task was the one that asked whether it is back.
-    `has_progressed`: some of its passages were embedded and kept, so that it comes to an end however often it fails."""
+    `has_progressed`: some of its passages were embedded and kept, so that it comes to an end however often it fails.
+    `is_alone`: it was lost before, and claimed with no other beside it."""
     match kind:
         case ErrorClass.INVALID_INPUT | ErrorClass.TOO_LONG:
             return Decision(Verdict.PARK)  # it was refused alone, and in small pieces: nothing is left to try
@@ -56,6 +58,8 @@ def decide(
             return Decision(Verdict.WAIT, _spread(min(max(asked, DOWN_SECONDS), MAX_DOWN_SECONDS), draw))
         case ErrorClass.TRANSIENT | ErrorClass.PROVIDER_LOST if has_progressed:
             return Decision(Verdict.WAIT, backoff(1, base_seconds, draw))
+        case ErrorClass.PROVIDER_LOST if attempts >= max_attempts and not is_alone:
+            return Decision(Verdict.WAIT, backoff(attempts, base_seconds, draw))  # the last attempt is alone
         case ErrorClass.TRANSIENT | ErrorClass.PROVIDER_LOST | ErrorClass.STORAGE_REFUSED:
             if attempts >= max_attempts:
                 return Decision(Verdict.PARK)

@@ -9,7 +9,8 @@ from django.db import connection, transaction
 from embeddings import arrays, indexing, kept
 from embeddings.providers.errors import ProviderError
 from queueops import failpoints, heirs, history, tries
-from queueops.claims import WAS_LOST, Claim, Claimed
+from queueops.claims import Claim, Claimed
+from queueops.losses import WAS_LOST
 from queueops.models import AuditLog, Outcome, Status
 from queueops.patience import past_collisions, patiently
 from queueops.results import Batch, Failure, Settled, Success
@@ -53,8 +54,8 @@ WHERE t.id = ANY(%s::bigint[]) AND a.id = t.article_id
 RETURNING t.id
 """
 # A newer pending task of the same article makes another try of this one pointless. What was lost with a worker or the
-# provider is in small company until it is charged for something else: to wait says nothing of it.
-_KEEPS = f"d.refund = 1 AND t.{WAS_LOST}"
+# provider is in small company until it is charged for something else: to wait says nothing of it, but for another loss.
+_KEEPS = f"d.refund = 1 AND d.error_class <> 'provider_lost' AND t.{WAS_LOST}"
 _FAIL = f"""
 UPDATE embedding_tasks t SET
     status = CASE WHEN d.is_parked THEN 'failed' WHEN newer.id IS NOT NULL THEN 'completed' ELSE 'pending' END,

@@ -9,7 +9,7 @@ from django.db import connection
 
 from embeddings import glance
 from embeddings.models import Space
-from queueops import broker, installed, modes, progress, providers, reach
+from queueops import broker, installed, losses, modes, progress, providers, reach
 from queueops.models import QueueState, Status
 from queueops.providers import ProviderView
 from queueops.switches import ITSELF
@@ -29,8 +29,9 @@ class Snapshot:
     `refusal` is why the database takes no vectors, and has taken none for `refused_for` seconds.
     `begun_articles` have some of their passages embedded and kept, `kept_passages` of `begun_passages`; at the pace of
     the last minute all of them will be at `passages_done_at`.
-    `broker_trouble` follows the words "the broker"; empty when it is well. Where the queue is not `installed` there is
-    nothing to count."""
+    `workers_lost_10m` is how many worker processes died within ten minutes, `lost_waiting` how many tasks that one held
+    wait to be tried in small company. `broker_trouble` follows the words "the broker"; empty when it is well. Where the
+    queue is not `installed` there is nothing to count."""
 
     mode: str
     mode_in_settings: str
@@ -70,6 +71,8 @@ class Snapshot:
     kept_passages: int = 0
     passages_per_second: float = 0.0
     passages_done_at: datetime | None = None
+    workers_lost_10m: int = 0
+    lost_waiting: int = 0
 
     @property
     def coverage(self) -> float:
@@ -121,6 +124,11 @@ SELECT {counts},
      WHERE s.state <> 'retired') AS oldest_fresh_age,
     (SELECT count(*) FROM (SELECT FROM embedding_tasks WHERE status = 'processing' AND lease_expires_at < {now}
                            LIMIT %(limit)s) t) AS expired_leases,
+    (SELECT GREATEST(count(*) FILTER (WHERE name = '{ended}'), count(DISTINCT labels->>'claimed_by'))::int
+     FROM performance_metrics WHERE name IN ('{ended}', '{lost}') AND timestamp > {now} - interval '10 minutes'
+    ) AS workers_lost_10m,
+    (SELECT count(*) FROM (SELECT FROM embedding_tasks WHERE status = 'pending' AND losses > 0
+                           AND error_class = 'worker_lost' LIMIT %(limit)s) t) AS lost_waiting,
     (SELECT count(*) FROM ended WHERE status = 'completed' AND lately) AS completed_5m,
     (SELECT count(*) FROM ended WHERE status = 'failed' AND lately) AS failed_5m,
     (SELECT count(*) FROM ended WHERE status = 'completed') AS completed_1h,
@@ -156,6 +164,8 @@ _STATEMENT = _SQL.format(
     articles=reach.ABOUT_SQL,
     counts=", ".join(_COUNT.format(where=where, status=status) for status, where in _WHERE.items()),
     now=_NOW,
+    ended=losses.ENDED,
+    lost=losses.METRIC,
     alive=f"last_seen_at BETWEEN {_NOW} - interval '{ALIVE_WITHIN_SECONDS} seconds' AND {_NOW}",
 )
 

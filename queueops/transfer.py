@@ -25,7 +25,8 @@ _PAGE = 1_000
 _IDS_AHEAD, _HIGHEST_ID = 10**9, 2**62
 
 _PAGE_OF_TASKS = """
-SELECT t.id, (to_jsonb(t) - '{article_id,space_id,priority_rank,claim_token,schedule_set_at}'::text[]
+SELECT t.id, (
+    to_jsonb(t) - '{article_id,space_id,priority_rank,claim_token,schedule_set_at,losses,is_alone}'::text[]
     || jsonb_build_object('article', a.slug, 'space', s.provider || '/' || s.model || ' v' || s.version))::text
 FROM embedding_tasks t JOIN articles a ON a.id = t.article_id JOIN embedding_spaces s ON s.id = t.space_id
 WHERE t.id > %s ORDER BY t.id LIMIT %s

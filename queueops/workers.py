@@ -4,6 +4,7 @@ import os
 import socket
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
@@ -12,6 +13,7 @@ from queueops.models import Worker
 
 # a process that has not been seen for this long is gone
 SILENT_AFTER = timedelta(minutes=2)
+_BEAT_SECONDS = 5.0
 _TRIES = 100
 _NOTE = """
 UPDATE embedding_worker_status SET last_seen_at = statement_timestamp(), last_claim_at = statement_timestamp(),
@@ -35,6 +37,11 @@ def register() -> Worker:
 def claimant(worker_id: int) -> str:
     """What a worker writes into `claimed_by`."""
     return f"worker {worker_id}"
+
+
+def beat_seconds() -> float:
+    """How often a process says that it lives."""
+    return min(settings.EMBEDDING_WORKER_INTERVAL / 1000, _BEAT_SECONDS)
 
 
 def beat(worker_id: int) -> bool:

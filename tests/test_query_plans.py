@@ -123,6 +123,7 @@ def test_coverage_probes_one_row_an_article(tables):
 def test_every_index_that_we_made_has_a_query_here_or_beside_the_code():
     elsewhere = {  # test_claims, test_recovery, test_enqueue
         "embedding_tasks_due",
+        "embedding_tasks_lost",
         "embedding_tasks_waiting",
         "embedding_tasks_held",
         "embedding_tasks_one_pending",

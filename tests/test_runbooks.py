@@ -31,7 +31,7 @@ from articles.models import Article, ArticleVersion
 from embeddings.models import Space
 from embeddings.providers.errors import ErrorClass, ProviderError
 from queueops import modes, switches
-from queueops.models import Breaker, Mode, ProviderState, Status, Task, Worker
+from queueops.models import Breaker, Metric, Mode, ProviderState, Status, Task, Worker
 from tests.providers import FakeProvider
 from tests.queueops.calling import Called, called
 from tests.queueops.making import make_article, make_space, make_tasks, make_worker
@@ -133,6 +133,14 @@ def lose_workers(space: Space) -> None:
     Task.objects.update(scheduled_at=Now() - timedelta(hours=1))
 
 
+def lose_workers_again_and_again(space: Space) -> None:
+    for number in range(6):
+        Metric.objects.create(name="worker_ended", value=1, labels={"how": "SIGKILL"})
+        lost = {"claimed_by": f"worker {number}", "alone": False}
+        Metric.objects.create(name="worker_lost", value=20, labels=lost)
+    make_tasks(2, space, priority="high", error_class="worker_lost", losses=1)
+
+
 def break_provider(_: Space) -> None:
     out = {
         "openings": 2,
@@ -194,6 +202,7 @@ SCENES: dict[str, Callable[[Space], None]] = {
     "stuck-tasks": strand_a_task,
     "workers-stopped": stop_by_hand,
     "no-worker-alive": lose_workers,
+    "workers-lost": lose_workers_again_and_again,
     "provider-outage": break_provider,
     "key-revoked": refuse_key,
     "database-refuses": refuse_vectors,

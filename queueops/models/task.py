@@ -104,6 +104,14 @@ class Task(models.Model):
     outcome = models.CharField(max_length=16, choices=Outcome, blank=True, default="", db_default="")
     error_class = models.CharField(max_length=32, blank=True, default="", db_default="")
     error_message = models.TextField(blank=True, default="", db_default="")
+    losses = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="how often in a row a worker was lost with it"
+    )
+    is_alone = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="the worker that claimed it last held nothing else as long as it had it",
+    )
     metadata = models.JSONField(
         blank=True,
         default=_empty_object,
@@ -154,6 +162,12 @@ class Task(models.Model):
             ),
             # recovery.behind, explain and cascade: an article's tasks
             models.Index(fields=["article", "space", "-id"], name="embedding_tasks_article"),
+            # claims.claim_on_trial: what was lost with workers, most often first; health
+            models.Index(
+                fields=["space", "-losses", "id"],
+                condition=Q(status="pending", losses__gt=0),
+                name="embedding_tasks_lost",
+            ),
             # lists of failed and cancelled tasks, newest first
             models.Index(
                 fields=["status", "-id"],

@@ -14,6 +14,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from embeddings import arrays
+from queueops import losses
 from queueops.enqueue import Reason, enqueue
 from queueops.migration.scope import Scope
 from queueops.models import AuditLog, Operation, Priority, Status, Task, Verb
@@ -131,22 +132,24 @@ _CLEAR = f"""
 # loses a task before its lease has ended is not charged for the attempt.
 _RELEASE = f"""
 WITH {LOCKED}, judged AS MATERIALIZED (
-    SELECT l.id, l.lease_expires_at < statement_timestamp() AS has_expired,
-        l.lease_expires_at < statement_timestamp() AND l.attempts >= l.max_attempts AS is_spent,
+    SELECT l.id, l.lease_expires_at < statement_timestamp() AS has_expired, l.is_charged,
+        l.is_charged AND l.attempts >= l.max_attempts AS is_spent,
         EXISTS (SELECT 1 FROM embedding_tasks o
                 WHERE o.article_id = l.article_id AND o.space_id = l.space_id AND o.status = 'pending')
         OR 1 < row_number() OVER (
             PARTITION BY l.article_id, l.space_id
-            ORDER BY l.lease_expires_at < statement_timestamp() AND l.attempts >= l.max_attempts,
-                     l.processed_at DESC, l.id DESC
+            ORDER BY l.is_charged AND l.attempts >= l.max_attempts, l.processed_at DESC, l.id DESC
         ) AS is_superseded
-    FROM locked l WHERE NOT %(stuck)s OR l.lease_expires_at < statement_timestamp()
+    FROM (SELECT *, lease_expires_at < statement_timestamp() AND {losses.is_charged("locked")} AS is_charged
+          FROM locked) l
+    WHERE NOT %(stuck)s OR l.lease_expires_at < statement_timestamp()
 ), changed AS (
     UPDATE embedding_tasks t SET
         status = CASE WHEN is_superseded THEN 'completed' WHEN is_spent THEN 'failed' ELSE 'pending' END,
         outcome = CASE WHEN is_superseded THEN 'superseded' WHEN is_spent THEN 'failed' ELSE '' END,
         completed_at = CASE WHEN is_superseded OR is_spent THEN statement_timestamp() END,
-        attempts = t.attempts - CASE WHEN has_expired THEN 0 ELSE 1 END, scheduled_at = statement_timestamp(),
+        attempts = CASE WHEN is_charged THEN t.attempts ELSE GREATEST(t.attempts - 1, 0) END,
+        losses = CASE WHEN has_expired THEN {losses.NEXT} ELSE t.losses END, scheduled_at = statement_timestamp(),
         error_class = CASE WHEN has_expired THEN 'worker_lost' ELSE t.error_class END,
         error_message = CASE WHEN has_expired THEN %(why)s ELSE t.error_message END, {UNHELD}
     FROM judged j WHERE t.id = j.id RETURNING t.*
@@ -285,7 +288,7 @@ def _arguments(operation: Operation, task_ids: Sequence[int]) -> dict[str, Any]:
         "message": operation.message,
         "operation": operation.pk,
         "undone": operation.undoes_id,
-    }
+    } | losses.arguments()
 
 
 def _migrate(operation: Operation, article_ids: Sequence[int]) -> dict[int, str]:

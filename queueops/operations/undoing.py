@@ -20,6 +20,8 @@ _NAMED = ", ".join(_COLUMNS)
 # what an older version has written down does not say when it was scheduled
 _WITH_DEFAULT = {"schedule_set_at": "coalesce(r.schedule_set_at, statement_timestamp())"}
 _OF_RECORD = ", ".join(_WITH_DEFAULT.get(column, f"r.{column}") for column in _COLUMNS)
+# columns that a row may lack which was written down before they were there
+_ADDED_LATER = '{"losses": 0, "is_alone": false}'
 # what any act changes
 _CHANGEABLE = ", ".join(
     f"{column} = r.{column}"
@@ -78,7 +80,8 @@ UNDO = f"""
     WHERE t.id = j.id AND answer = '' AND after IS NOT NULL AND before IS NOT NULL
 ), added AS (
     INSERT INTO embedding_tasks ({_NAMED})
-    SELECT {_OF_RECORD} FROM judged CROSS JOIN LATERAL jsonb_populate_record(NULL::embedding_tasks, goal) r
+    SELECT {_OF_RECORD} FROM judged CROSS JOIN LATERAL
+        jsonb_populate_record(NULL::embedding_tasks, '{_ADDED_LATER}' || goal) r
     WHERE answer = '' AND after IS NULL
 ), removed AS (
     DELETE FROM embedding_tasks t USING judged j

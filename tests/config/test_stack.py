@@ -113,16 +113,15 @@ def test_a_killed_embedder_is_started_again_on_its_socket(stack: Stack, data_dir
     assert answers(connection)
 
 
-def test_a_killed_worker_takes_its_master_down_and_both_are_started_again(
-    stack: Stack, data_dir: Path
-) -> None:
+def test_a_killed_worker_is_started_again_by_itself(stack: Stack, data_dir: Path) -> None:
     wait_until(lambda: workers_of(data_dir) > 0, 90, "a worker")
-    before = stack.pids("bin/dramatiq")
+    keeper, before = stack.pids("keeper.py"), stack.pids("--kept-by")
     seen = len(stack.lines)
     os.kill(max(before), signal.SIGKILL)
-    stack.await_line("workers exited with 1; it is started again in", after=seen)
+    stack.await_line("worker process 1 ended (SIGKILL); it is started again in 0.5 s", after=seen)
     wait_until(lambda: workers_of(data_dir, other_than=before) > 0, 90, "a new worker")
-    assert not stack.pids("bin/dramatiq") & before
+    assert stack.pids("keeper.py") == keeper
+    assert not stack.pids("--kept-by") & before
 
 
 def test_a_killed_postgres_is_started_again_with_its_data(stack: Stack, data_dir: Path) -> None:

@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from embeddings.models import Space
-from queueops import claims, execution, recovery
+from queueops import claims, recovery
 from queueops.claims import Room
 from queueops.models import QueueState, Status, Task
 from tests.queueops.making import make_article, make_space, make_tasks, make_worker, plan_of
@@ -135,40 +135,83 @@ def lose(token) -> None:
     recovery.return_expired()
 
 
-def test_a_text_that_kills_its_worker_is_parked_and_none_beside_it(space, provider):
-    poison, worker = make_tasks(100, space)[37], make_worker()
-    for _ in range(30):
-        held = claim(space, size=100, worker=worker)
-        if poison.pk in {task.task_id for task in held.tasks}:
-            lose(held.token)
-        elif held.tasks:
-            assert execution.execute(held).outcomes.total() == len(held.tasks)
-    assert list(Task.objects.failed()) == [poison]
-    assert Task.objects.filter(outcome="embedded").count() == 99
-
-
-def test_what_was_lost_with_a_worker_is_tried_in_ever_smaller_company(space):
+def test_what_was_lost_with_a_worker_is_tried_in_small_company(space):
     make_tasks(40, space)
     worker = make_worker()
     sizes = []
-    for _ in range(3):
+    for _ in range(2):
         held = claim(space, size=40, worker=worker)
         assert held.is_full
         sizes.append(len(held.tasks))
         lose(held.token)
-    assert sizes == [40, 16, 1]
+    assert sizes == [40, 16]
 
 
-def test_a_process_holds_one_task_at_its_last_attempt_and_beside_it_what_can_bear_a_loss(space):
-    suspects = make_tasks(3, space, priority="high")
-    Task.objects.update(error_class="worker_lost", attempts=2)
+def test_the_company_grows_as_its_caller_says(space):
+    make_tasks(40, space)
+    Task.objects.update(error_class="worker_lost", losses=1)
+    worker = make_worker()
+    assert len(claims.claim_due(space, 40, worker.pk, worker.name, company=30).tasks) == 30
+
+
+def test_what_lost_two_workers_is_passed_over_and_holds_up_nothing_behind_it(space):
+    make_tasks(20, space, priority="high")
+    Task.objects.update(error_class="worker_lost", losses=2)
+    fresh = make_tasks(3, space)
+    assert {task.task_id for task in claim(space, size=10).tasks} == {task.pk for task in fresh}
+
+
+def on_trial(space, size=1, worker=None):
+    worker = worker or make_worker()
+    return claims.claim_on_trial(space, size, worker.pk, worker.name)
+
+
+def test_what_lost_most_workers_is_tried_first_and_by_one_process_at_a_time(space):
+    _twice, thrice = make_tasks(2, space)
+    Task.objects.update(error_class="worker_lost", losses=2)
+    Task.objects.filter(pk=thrice.pk).update(losses=3)
+    assert claims.is_trial_due(space)
+    held = on_trial(space)
+    assert [task.task_id for task in held.tasks] == [thrice.pk]
+    assert on_trial(space).tasks == []
+    recovery.release_held("test")
+    assert len(on_trial(space, 2).tasks) == 2
+
+
+@pytest.mark.parametrize("stopped", ["pause", "worker", "budget", "later"])
+def test_a_trial_heeds_the_brakes(space, stopped):
+    make_tasks(1, space, priority="low")
+    Task.objects.update(error_class="worker_lost", losses=2)
+    QueueState.objects.update_or_create(pk=1, defaults={"is_paused": stopped == "pause"})
+    if stopped == "later":
+        Task.objects.update(scheduled_at=Now() + timedelta(minutes=1))
+    worker = make_worker(is_running=stopped != "worker")
+    assert not claims.claim_on_trial(space, 1, worker.pk, "test", with_low=stopped != "budget").tasks
+
+
+def test_a_task_is_alone_only_where_its_worker_holds_nothing_else(space):
     make_tasks(2, space)
+    Task.objects.filter(pk=make_tasks(1, space, priority="high")[0].pk).update(
+        error_class="worker_lost", losses=2
+    )
     first, second = make_worker(name="first"), make_worker(name="second")
-    held = [claim(space, worker=worker) for worker in (first, first, second, first)]
-    ids = {task.pk for task in suspects}
-    assert [(len(each.tasks), ids >= {task.task_id for task in each.tasks}) for each in held] == [
-        (1, True), (2, False), (1, True), (0, True),
-    ]  # fmt: skip
+    beside = claim(space, worker=first)
+    held = on_trial(space, worker=first)
+    assert not claims.mark_alone(held)
+    recovery.release_held("first")
+    assert beside.tasks
+    claim(space, worker=second)
+    held = on_trial(space, worker=first)
+    assert claims.mark_alone(held)
+    assert Task.objects.get(claim_token=held.token).is_alone
+
+
+def test_what_is_on_trial_is_found_through_its_index(space):
+    make_tasks(3000, space, status="completed")
+    make_tasks(3000, space)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE embedding_tasks")
+    assert "embedding_tasks_lost" in plan_of(claims._IS_TRIAL_DUE, [space.pk])
 
 
 def test_a_claim_reads_only_its_own_stretch_of_the_index(space):
@@ -178,7 +221,7 @@ def test_a_claim_reads_only_its_own_stretch_of_the_index(space):
         cursor.execute("ANALYZE embedding_tasks")
         cursor.execute("ANALYZE articles")
     arguments = {
-        "size": 50, "aged_slots": 5, "aged_after": timedelta(minutes=5), "worker": 1, "space": space.pk,
+        "size": 50, "company": 16, "aged_slots": 5, "aged_after": timedelta(minutes=5), "worker": 1, "space": space.pk,
         "token": "00000000-0000-0000-0000-000000000000", "claimed_by": "x", "lease": timedelta(minutes=1),
         "longest": None, "most_bytes": None,
     }  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 from django.db.models import F
 from django.db.models.functions import Now
 
-from queueops import claims
+from queueops import claims, execution
 from queueops.drain import drain
 from queueops.models import ProviderState, Task
 from tests.queueops.making import make_article, make_tasks, make_worker
@@ -61,6 +61,19 @@ def test_at_its_last_attempt_one_such_task_is_tried_at_a_time_by_all_workers(spa
         worker = make_worker(name=name)
         sizes.append(len(claims.claim_due(space, 10, worker.pk, worker.name).tasks))
     assert sizes == [1, 0]
+
+
+def test_a_text_that_was_never_alone_is_not_parked_whatever_its_other_attempts_went_to(
+    space, worker, provider
+):
+    make_tasks(40, space)
+    Task.objects.update(error_class="transient", attempts=F("max_attempts") - 1)
+    provider.config(deadly="", fail_next=["cut"] * 3)
+    claims_of = claims.claim_due(space, 40, worker.pk, worker.name)
+    execution.execute(claims_of)
+    kept = Task.objects.pending()
+    assert set(kept.values_list("error_class", "attempts")) == {("provider_lost", 2)}
+    assert kept.count() == 40
 
 
 @pytest.mark.parametrize("kind", ["provider_lost", "worker_lost"])

@@ -85,6 +85,17 @@ CASES = [
     (STUCK | {"last_claim_age": 2.0}, "degraded", "due for 30 min"),
     ({"paused": True, "changed_by": "ada", "reason": "upgrade."}, "degraded", "paused by ada: upgrade."),
     (STUCK | {"paused": True, "last_claim_age": None}, "degraded", "The queue is paused."),
+    ({"workers_lost_10m": 2, "lost_waiting": 7}, "ok", ""),
+    (
+        {"workers_lost_10m": 6, "lost_waiting": 7},
+        "degraded",
+        "Workers were lost 6 times in the last ten minutes; 7 tasks they held will be tried again in small company",
+    ),
+    (
+        {"workers_lost_10m": 3},
+        "degraded",
+        "lost 3 times in the last ten minutes: manage.py queue_admin metrics",
+    ),
     ({"expired_leases": 2}, "degraded", "2 tasks are held by a worker past the lease"),
     ({"space": None}, "degraded", "No embedding space serves"),
     ({"mode": "disabled", "mode_in_settings": "disabled"}, "degraded", "switched off"),

@@ -32,8 +32,9 @@ def test_a_task_whose_lease_ended_is_pending_again_and_says_why(space):
     swept = recovery.sweep()
     task = Task.objects.get()
     assert (swept.returned, swept.parked, swept.is_due) == (1, 0, True)
-    assert (task.status, task.attempts, task.error_class, task.claim_token) == (
+    assert (task.status, task.attempts, task.losses, task.error_class, task.claim_token) == (
         "pending",
+        0,
         1,
         "worker_lost",
         None,
@@ -43,7 +44,7 @@ def test_a_task_whose_lease_ended_is_pending_again_and_says_why(space):
 
 def test_a_task_that_lost_its_worker_too_often_is_parked(space):
     make_tasks(1, space)
-    expire(attempts=3, max_attempts=3)
+    expire(attempts=3, max_attempts=3, is_alone=True)
     assert recovery.sweep().parked == 1
     task = Task.objects.get()
     assert (task.status, task.outcome, task.error_class) == ("failed", "failed", "worker_lost")
@@ -131,7 +132,7 @@ def test_expired_leases_are_found_through_their_index(space):
     make_tasks(50, space, Status.PROCESSING)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE embedding_tasks")
-    plan = plan_of(recovery._RETURN_EXPIRED, [100])
+    plan = plan_of(recovery._RETURN_EXPIRED, {"most": 100, "silent": 11})
     assert "embedding_tasks_held" in plan, plan
 
 
@@ -205,7 +206,7 @@ def test_of_an_articles_expired_tasks_one_goes_back(space, worker):
 def test_of_an_articles_expired_tasks_the_one_with_attempts_left_goes_back(space, worker):
     older, newer = claim_twice(space, worker)
     Task.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
-    Task.objects.filter(pk=newer.pk).update(attempts=3)
+    Task.objects.filter(pk=newer.pk).update(attempts=3, is_alone=True)
     assert recovery.return_expired() == (2, 0)
     assert Task.objects.pending().get() == older
 

@@ -10,7 +10,7 @@ from django.db.models.functions import Now, TruncDate
 
 from embeddings.models import ArticleEmbedding, KeptVector
 from queueops import snapshot
-from queueops.models import ProviderState, QueueState, Status, Task, Worker
+from queueops.models import Metric, ProviderState, QueueState, Status, Task, Worker
 from tests.queueops.making import make_article, make_space, make_tasks, make_worker
 
 pytestmark = pytest.mark.django_db
@@ -74,6 +74,20 @@ def test_leases_that_ran_out_are_counted(space):
     make_tasks(1, space, **held, lease_expires_at=Now() - timedelta(seconds=1))
     make_tasks(1, space, **held, lease_expires_at=Now() + timedelta(minutes=1), priority="high")
     assert snapshot.take().expired_leases == 1
+
+
+def test_lost_workers_are_counted_once_however_they_are_known(space):
+    assert snapshot.take().workers_lost_10m == 0
+    for number in range(4):
+        Metric.objects.create(name="worker_ended", value=1, labels={"how": "SIGKILL"})
+        for _ in range(2):  # a worker's claims may come back in several sweeps
+            Metric.objects.create(name="worker_lost", value=9, labels={"claimed_by": f"worker {number}"})
+    Metric.objects.create(name="worker_lost", value=9, labels={"claimed_by": "worker 9"})
+    Metric.objects.create(name="worker_ended", value=1, timestamp=Now() - timedelta(minutes=11))
+    make_tasks(3, space, error_class="worker_lost", losses=1)
+    make_tasks(1, space, priority="high", error_class="transient", losses=1)
+    now = snapshot.take()
+    assert (now.workers_lost_10m, now.lost_waiting) == (5, 3)
 
 
 def test_what_ended_lately_is_told_apart_by_time_and_by_outcome(space):

@@ -31,7 +31,7 @@ _READABLE = (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
 
 
 class Migration(migrations.Migration):
-    dependencies = [("queueops", "0012_readable_times")]
+    dependencies = [("queueops", "0013_refusals")]
 
     operations = [
         migrations.AddField(

@@ -1,0 +1,120 @@
+"""Worker processes that are killed again and again: by something outside, or by a text."""
+
+import os
+import signal
+import threading
+import time
+from contextlib import suppress
+from functools import partial
+
+import psycopg
+
+from benchmarks.tools.report import say
+from drills.system import System
+from drills.trials import Struck
+
+KILLS = 6
+# Slow, so that all threads hold tasks at each kill.
+SLOW_MS, _ARTICLES = 3_000.0, 600
+# A worker starts within one to three seconds, so most batches end between two kills.
+STEADY_MS, _STEADY_ARTICLES, STEADY_SECONDS, BETWEEN_KILLS = 500.0, 4_000, 60.0, 5.0
+_PATIENCE = 60.0
+_HELD = "SELECT count(*) FROM embedding_tasks WHERE status = 'processing' AND processed_at > '{since}'"
+_NOW = "SELECT clock_timestamp()::text"
+_PARKED = "SELECT count(*) FROM embedding_tasks WHERE status = 'failed'"
+_DEADLY = "SELECT coalesce(max(article_id), 0) FROM embedding_tasks WHERE status = 'pending' AND losses = 0"
+# The process that holds the text and its pid: whoever begins it dies of it.
+_HOLDER = """
+SELECT w.name FROM embedding_tasks t JOIN embedding_worker_status w ON t.claimed_by = 'worker ' || w.id
+WHERE t.status = 'processing' AND t.article_id = %s
+"""
+_END = (
+    "SELECT status || ' ' || error_class || ' ' || attempts FROM embedding_tasks WHERE article_id = {article}"
+)
+_OTHERS_LEFT = """
+SELECT count(*) FROM embedding_tasks WHERE article_id <> {article} AND status <> 'completed'
+"""
+_DEADLY_SECONDS = 180.0
+
+
+def kill_all_often(system: System) -> Struck:
+    """All processes at once, six times, each time while they hold tasks: a machine short of memory, a bad deploy."""
+    system.stack.provider.configure(latency_ms=SLOW_MS)
+    system.add(_ARTICLES)
+    broken: list[str] = []
+    for _ in range(KILLS):
+        broken += system.unless(partial(_hold_tasks, system, system.value(_NOW)), "tasks in work", _PATIENCE)
+        _kill_all(system)
+    ended = time.monotonic()
+    system.wait(lambda: system.health()[0] != "down", "workers")
+    if not any("Workers were lost" in reason for reason in system.health()[1]):
+        broken.append(f"health does not say that workers were lost: {system.health()}")
+    return Struck(ended, broken + _parked(system))
+
+
+def kill_steadily(system: System) -> Struck:
+    """All processes at once, every five seconds for a minute, with batches that end in between."""
+    system.stack.provider.configure(latency_ms=STEADY_MS)
+    system.add(_STEADY_ARTICLES)
+    kills, in_vain = round(STEADY_SECONDS / BETWEEN_KILLS), 0
+    for _ in range(kills):
+        done = system.done()
+        system.stack.pause(BETWEEN_KILLS)
+        in_vain += not system.is_at_rest() and system.done() == done
+        _kill_all(system)
+    say(f"nothing was done between two kills {in_vain} of {kills} times; {system.done()} tasks are")
+    broken = [f"{in_vain} times nothing was done between two kills"] if in_vain > kills / 2 else []
+    return Struck(time.monotonic(), broken + _parked(system))
+
+
+def deadly_text(system: System) -> Struck:
+    """Whoever begins this text is killed: it is parked in bounded time, and all others are embedded."""
+    since, article = time.monotonic(), int(system.value(_DEADLY))
+    stopping = threading.Event()
+    killer = threading.Thread(target=_kill_holders, args=[system.stack.postgres.url, article, stopping])
+    killer.start()
+    broken = system.unless(
+        lambda: str(system.value(_END.format(article=article))).startswith("failed"),
+        "the text to be parked",
+        _DEADLY_SECONDS,
+    )
+    stopping.set()
+    killer.join()
+    end = system.value(_END.format(article=article))
+    if end != "failed worker_lost 3":
+        broken.append(f"the text ended as {end!r}, not parked after three attempts")
+    broken += system.unless(
+        lambda: not system.value(_OTHERS_LEFT.format(article=article)), "all others", _PATIENCE
+    )
+    took = time.monotonic() - since
+    system.execute(f"DELETE FROM articles WHERE id = {article}")
+    return Struck(time.monotonic() - took, broken)
+
+
+def _kill_holders(url: str, article: int, stopping: threading.Event) -> None:
+    with psycopg.connect(url, autocommit=True) as session:
+        while not stopping.wait(0.01):
+            row = session.execute(_HOLDER, [article]).fetchone()
+            if row:
+                _kill(int(row[0].rpartition(":")[2]))
+
+
+def _hold_tasks(system: System, since: str) -> bool:
+    return bool(system.value(_HELD.format(since=since)))
+
+
+def _kill(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _kill_all(system: System) -> None:
+    for service in system.kept:
+        service.process.kill()
+        service.process.exited.wait()
+    system.tend()
+
+
+def _parked(system: System) -> list[str]:
+    parked = system.value(_PARKED)
+    return [f"{parked} harmless texts were parked"] if parked else []
