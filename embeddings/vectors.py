@@ -78,7 +78,7 @@ def replace(space_id: int, article_ids: Sequence[int], chunks: Iterable[StoredCh
             "DELETE FROM article_embeddings WHERE article_id = ANY(%s::bigint[]) AND space_id = %s::bigint",
             [arrays.of_integers(article_ids), space_id],
         )
-        with cursor.copy(_COPY) as copy:
+        with connection.wrap_database_errors, cursor.copy(_COPY) as copy:  # else they are psycopg's own
             copy.write(rows)
 
 

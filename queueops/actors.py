@@ -8,6 +8,7 @@ from embeddings.models import Space
 from queueops import doorbell, installed
 from queueops.alarm import alarm
 from queueops.drain import drain
+from queueops.locked_out import locked_out
 from queueops.patience import AWAY
 from queueops.pulse import pulse
 
@@ -33,7 +34,8 @@ def embed_due(v: int = 1) -> None:
             is_stopping=lambda: pulse.is_stopping,
         )
     except AWAY as error:
-        log.warning("the database is away; looking again", error=type(error).__name__)
+        if not locked_out.note(error):
+            log.warning("the database is away; looking again", error=type(error).__name__)
         alarm.ring_in(_AWAY_SECONDS)
         return
     if drained.is_more:
@@ -45,6 +47,10 @@ def embed_due(v: int = 1) -> None:
 @dramatiq.actor(queue_name=doorbell.QUEUE, actor_name=doorbell.BUILD_INDEXES)
 def build_indexes(v: int = 1) -> None:
     """Builds the approximate index of each space that has grown to want one; one process at a time does."""
+    locked_out.unless(_build_indexes)  # the next sweep rings again
+
+
+def _build_indexes() -> None:
     for space in Space.objects.receiving():
         if annindex.is_wanted(space):
             annindex.build(space)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 from embeddings.models import Space
 from embeddings.providers.registry import provider_of
-from queueops import claims, execution, gate, installed, lanes, leases, modes, workers
+from queueops import claims, execution, gate, installed, lanes, leases, modes, outwaiting, workers
 from queueops.claims import Claim
 from queueops.gate import Passage
+from queueops.locked_out import LOOK_AGAIN_SECONDS, locked_out
 from queueops.models import Mode
 from queueops.results import Settled
 
@@ -60,6 +61,8 @@ def drain(
     ends, tasks, wake = time.monotonic() + seconds, 0, functools.cache(wake_another)  # once a slice
     spaces, known_until = list[Space](), 0.0
     while (now := time.monotonic()) < ends and installed.is_there():
+        if locked_out.is_lasting():
+            return Drained(tasks, False, LOOK_AGAIN_SECONDS)
         if modes.current() is Mode.DISABLED:
             return Drained(tasks, False)
         if now >= known_until:
@@ -103,9 +106,19 @@ def _execute(claim: Claim, worker_id: int, passage: Passage) -> Settled | None:
     """What was settled; None where the database did not take it, so that the lease brings the tasks back."""
     try:
         with leases.in_execution.holding(claim.token):
-            settled = execution.execute(claim, passage=passage)
+            settled = _executed(claim, passage)
     except (DatabaseError, InterfaceError) as error:
         log.error("batch not settled", tasks=len(claim.tasks), error=type(error).__name__)
         return None
     workers.note_batch(worker_id, len(claim.tasks), settled.failed)
     return settled
+
+
+def _executed(claim: Claim, passage: Passage) -> Settled:
+    """What was settled, or given back where a lock came before the provider was asked."""
+    try:
+        return execution.execute(claim, passage=passage)
+    except OperationalError as error:
+        if not locked_out.note(error):
+            raise
+        return outwaiting.put_back(claim)

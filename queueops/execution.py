@@ -13,7 +13,18 @@ from embeddings.asking import Asking
 from embeddings.indexing import Rendered, Vectors
 from embeddings.providers.errors import ErrorClass, NotAskedError, ProviderError
 from embeddings.vectors import WireVector
-from queueops import breaking, failpoints, gate, limiter, resting, retries, settling, suspects, switches
+from queueops import (
+    breaking,
+    failpoints,
+    gate,
+    limiter,
+    outwaiting,
+    resting,
+    retries,
+    settling,
+    suspects,
+    switches,
+)
 from queueops.breaking import News
 from queueops.claims import Claim, Claimed
 from queueops.gate import Passage
@@ -58,22 +69,28 @@ def execute(claim: Claim, deadline: float | None = None, passage: Passage | None
     _embed(run, deadline or deadline_seconds())
     failpoints.reach("after_provider")
     is_told = _tell(run)  # first, so that others leave a provider alone that is out
-    settled = settling.settle(
-        claim,
-        [_result(run, task, rendered) for task, rendered in run.rendered],
-        run.vectors.by_hash,
-        Effort(
-            seconds=time.perf_counter() - run.started,
-            provider_seconds=run.provider_seconds,
-            requests=run.vectors.requests,
-            texts=run.vectors.texts,
-        ),
-    )
+    settled = _settle(run, waits=deadline is None)
     failpoints.reach("after_commit")
     if not is_told:
         _tell(run)
     log.info("batch settled", space=claim.space.pk, **settled.as_log())
     return settled
+
+
+def _settle(run: _Run, *, waits: bool) -> Settled:
+    """Unless it `waits`, for somebody waits for this batch, a lock ends it: the tasks go back."""
+    results = [_result(run, task, rendered) for task, rendered in run.rendered]
+    effort = Effort(
+        seconds=time.perf_counter() - run.started,
+        provider_seconds=run.provider_seconds,
+        requests=run.vectors.requests,
+        texts=run.vectors.texts,
+    )
+    return outwaiting.settled(
+        lambda: settling.settle(run.claim, results, run.vectors.by_hash, effort, waits=waits),
+        run.claim,
+        outwaiting.SECONDS if waits else 0.0,
+    )
 
 
 def _render(run: _Run) -> None:

@@ -63,6 +63,11 @@ UPDATE embedding_tasks t SET
 FROM judged WHERE t.id = judged.id
 RETURNING t.id, t.status, t.claimed_by, is_superseded
 """
+# While the table is locked, leases end that nobody could renew. So one sweep at a time waits for it, and judges by the
+# moment at which it began to: all others that begin while it waits would judge by a later one.
+_ONE_AT_A_TIME = """
+SELECT pg_try_advisory_xact_lock(hashtext('vectorpress:leases')), set_config('lock_timeout', '0', true)
+"""
 # A worker that is told to stop gives its tasks back: due at once, no attempt charged, and the token gone, so that
 # a thread of it that still finishes writes nothing.
 _RELEASE_HELD = """
@@ -157,7 +162,7 @@ def _is_time_for_drift(is_due: bool) -> bool:
 def return_expired() -> tuple[int, int]:
     """Gives tasks whose lease has ended back to the queue, or parks them once their attempts are spent.
 
-    Answers (returned, parked); each has an audit row.
+    Answers (returned, parked); each has an audit row. Does nothing while another process is at it.
     """
     return past_collisions(_return_expired)
 
@@ -165,6 +170,9 @@ def return_expired() -> tuple[int, int]:
 @transaction.atomic
 def _return_expired() -> tuple[int, int]:
     with connection.cursor() as cursor:
+        cursor.execute(_ONE_AT_A_TIME)
+        if not cursor.fetchone()[0]:
+            return 0, 0
         cursor.execute(_RETURN_EXPIRED, [_BATCH])
         rows = cursor.fetchall()
     heirs.inherit_rank([task_id for task_id, _, _, is_superseded in rows if is_superseded])

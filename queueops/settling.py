@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
@@ -12,6 +13,7 @@ from embeddings.providers.errors import ErrorClass, ProviderError
 from embeddings.vectors import WireVector
 from queueops import failpoints, heirs, history, tries
 from queueops.claims import WAS_LOST, Claim, Claimed
+from queueops.locked_out import locked_out
 from queueops.models import AuditLog, Outcome, Status
 from queueops.patience import is_locked, past_collisions, patiently
 from queueops.results import Batch, Effort, Failure, Settled, Success
@@ -83,18 +85,24 @@ RETURNING t.status, t.id
 
 
 def settle(
-    claim: Claim, results: Sequence[Success | Failure], by_hash: dict[bytes, WireVector], effort: Effort
+    claim: Claim,
+    results: Sequence[Success | Failure],
+    by_hash: dict[bytes, WireVector],
+    effort: Effort,
+    *,
+    waits: bool = True,
 ) -> Settled:
     """Writes every result whose task is still ours; a text that is no longer the newest gets no vectors.
 
     `by_hash` holds the vector of each chunk of the successes. While the database is gone this is tried again: the
     vectors are paid for. Where only the answer to a commit was lost, the token is gone and nothing is written twice.
+    Raises OperationalError where a whole table is locked, and for every lock unless it `waits` for articles.
     """
     batch = Batch(claim, results, by_hash, effort)
     try:
         return _settled(batch, _LOCK_SECONDS)
     except OperationalError as error:
-        if not is_locked(error):
+        if not is_locked(error) or not waits or (locked_out.note(error) and locked_out.is_lasting()):
             raise
     return _around_locks(batch, time.monotonic() + _LOCKED_FOR)
 
@@ -120,20 +128,35 @@ def _around_locks(batch: Batch, until: float) -> Settled:
 
 def _give_up(batch: Batch) -> Settled:
     """Gives back a task that cannot be settled, without charging an attempt; its lease ends where even that fails."""
-    error = ProviderError(
-        ErrorClass.TRANSIENT, "somebody else kept the article locked when its vectors were there"
-    )
-    task = batch.results[0].task
+    task, words = batch.results[0].task, "somebody else kept the article locked when its vectors were there"
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [_milliseconds(_BRIEFLY)])
-            ours = _lock_tasks(batch.claim, [task])
-            ended = _fail([Failure(task, error, _LATER)] if ours else [])
+        return replace(_put_back(batch.claim, [task], words), effort=batch.effort)
     except OperationalError as locked:
         if not is_locked(locked):
             raise
-        ended = Counter()
-    return Settled(Counter(), ended[Status.PENDING], 1 - ended.total(), batch.effort, _LATER.delay_seconds)
+        return Settled(Counter(), 0, 1, batch.effort, _LATER.delay_seconds)
+
+
+def put_back(claim: Claim) -> Settled:
+    """Gives back what is still ours of a claim, without charging an attempt, because a table is locked. Raises
+    OperationalError where it is the table of tasks."""
+    return past_collisions(lambda: _put_back(claim, claim.tasks, "somebody else kept a table locked"))
+
+
+def nothing_of(claim: Claim) -> Settled:
+    """A claim that not even this could be written of."""
+    return Settled(Counter(), 0, len(claim.tasks), Effort(), _LATER.delay_seconds)
+
+
+@transaction.atomic
+def _put_back(claim: Claim, tasks: Sequence[Claimed], words: str) -> Settled:
+    error = ProviderError(ErrorClass.TRANSIENT, words)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [_milliseconds(_BRIEFLY)])
+    ours = _lock_tasks(claim, tasks)
+    ended = _fail([Failure(task, error, _LATER) for task in tasks if task.task_id in ours])
+    lost = len(tasks) - ended.total()
+    return Settled(Counter(), ended[Status.PENDING], lost, Effort(), _LATER.delay_seconds)
 
 
 @transaction.atomic

@@ -9,6 +9,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from queueops import broker
 from queueops.drain import drain
+from queueops.locked_out import locked_out
 
 # As long as an actor's: in between it is asked whether the broker is back.
 _SLICE_SECONDS = 20.0
@@ -41,6 +42,8 @@ class StandIn:
                 if not broker.trouble():
                     return
         except (DatabaseError, InterfaceError) as error:
+            if locked_out.note(error):
+                return
             log.warning("database does not answer; the next sweep tries again", error=type(error).__name__)
         finally:
             connection.close()

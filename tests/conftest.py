@@ -21,7 +21,7 @@ def forget_everything() -> None:
     installed.forget()
     modes.forget()
     explain.forget()
-    views.held_condition.forget()
+    views.seen.forget()
     registry.forget()
     recent.tokens.forget()
     token_guard.forget_all()

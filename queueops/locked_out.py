@@ -1,0 +1,88 @@
+"""A worker process that met a locked table: it claims nothing until nobody holds one, and says so once."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+
+from lib.database_errors import LOCKED, sqlstate
+from queueops import table_locks
+from queueops.table_locks import TableLock
+
+LOOK_AGAIN_SECONDS = 1.0
+# Without one of these no batch can be settled, so that asking the provider for its vectors would be wasted.
+NEEDED = frozenset(
+    {
+        "articles",
+        "embedding_spaces",
+        "article_embeddings",
+        "embedding_tasks",
+        "embedding_worker_status",
+        "queue_state",
+        "provider_states",
+        "embedding_audit_logs",
+        "performance_metrics",
+    }
+)
+
+log = structlog.get_logger(__name__)
+
+
+class LockedOut:
+    """Any thread may ask and change it. Costs nothing until a lock was met."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._is_met = False
+        self._looked_at = float("-inf")
+
+    def note(self, error: Exception) -> bool:
+        """Whether this error is a statement's that waited for a lock in vain; where it is a whole table that is
+        locked, all threads know then."""
+        if sqlstate(error) != LOCKED:
+            return False
+        if not self._is_met and not connection.in_atomic_block:
+            with contextlib.suppress(DatabaseError, InterfaceError):
+                self._meet(_needed())
+        return True
+
+    def _meet(self, locks: list[TableLock]) -> None:
+        with self._lock:
+            is_new, self._is_met = bool(locks) and not self._is_met, bool(locks)
+        if is_new:
+            by = "; ".join(f"{lock.table} by {lock.holder}" for lock in locks)
+            log.warning("a table is locked; nothing is claimed until it is free", locked=by)
+
+    def is_lasting(self) -> bool:
+        """Whether a table that workers need is still locked; asked of the database once a second."""
+        if not self._is_met:
+            return False
+        with self._lock:
+            if time.monotonic() - self._looked_at < LOOK_AGAIN_SECONDS:
+                return self._is_met
+            self._looked_at = time.monotonic()
+        if self._is_met and not _needed():
+            with self._lock:
+                self._is_met = False
+            log.warning("no table is locked any more")
+        return self._is_met
+
+    def unless(self, work: Callable[[], object]) -> bool:
+        """Whether `work` was done: False where it met a lock, which is noted."""
+        try:
+            work()
+        except OperationalError as error:
+            if not self.note(error):
+                raise
+            return False
+        return True
+
+
+def _needed() -> list[TableLock]:
+    return [lock for lock in table_locks.held(at_once=True) if lock.table in NEEDED and not lock.is_of_rows]
+
+
+locked_out = LockedOut()
