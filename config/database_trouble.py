@@ -8,6 +8,7 @@ import psycopg
 import structlog
 from django.db import InterfaceError, OperationalError
 from django.db.utils import DatabaseError
+from django.http import HttpResponse
 from psycopg_pool import PoolTimeout
 
 from config.lock_waits import lock_waits
@@ -54,6 +55,12 @@ def of(error: BaseException | None) -> Trouble | None:
     if isinstance(error, _OF_SESSIONS):
         return Trouble(f"{_AWAY}; try again in a moment", state)
     return None
+
+
+def without_a_line[T: HttpResponse](response: T) -> T:
+    """The answer with Django's own mark of what has been logged: it would write a line and a stack trace for each."""
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
 
 
 class Noticed:

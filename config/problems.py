@@ -149,8 +149,8 @@ def _database(request: HttpRequest, error: DatabaseError | InterfaceError) -> Ht
 
 
 def unavailable(trouble: Trouble) -> HttpResponse:
-    """For a request that the database could not serve for now."""
-    return problem(503, trouble.detail, headers=trouble.headers)
+    """For a request that the database could not serve for now; it has its line in the log."""
+    return database_trouble.without_a_line(problem(503, trouble.detail, headers=trouble.headers))
 
 
 def _unexpected(request: HttpRequest, error: Exception) -> HttpResponse:

@@ -11,8 +11,6 @@ from django.views import defaults
 from config import database_trouble, problems
 from config.database_trouble import Trouble
 
-_HAS_BEEN_LOGGED = "_has_been_logged"  # Django's own mark: no stack trace for what has its line already
-
 
 class UnavailableMiddleware:
     """For what views raise; what middleware raises comes to `server_error`."""
@@ -43,5 +41,4 @@ def _answer(request: HttpRequest, trouble: Trouble) -> HttpResponse:
         page = loader.get_template("503.html").render({"detail": trouble.detail})
         response = HttpResponse(page, status=503, headers=trouble.headers)
     response["Cache-Control"] = "no-store"
-    setattr(response, _HAS_BEEN_LOGGED, True)
-    return response
+    return database_trouble.without_a_line(response)

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from benchmarks.tools.report import say
-from drills import faults_broker, faults_clock, faults_database, faults_workers
+from drills import faults_broker, faults_clock, faults_database, faults_locks, faults_workers
 from drills.faults_workers import LATENCY_MS
 from drills.system import System
 from drills.trials import Struck, Trial, as_json, table
 
 _ARTICLES = 600
+_LOCK_SECONDS = 60.0
 _STRIKE_AFTER = 0.1  # of the backlog
 
 
@@ -52,6 +53,7 @@ FAULTS = {
     "database's answers cut short": Fault(faults_database.cut_replies, is_proxied=True),
     "connections cut": Fault(faults_database.cut_connections, is_proxied=True),
     "connections terminated": Fault(faults_database.end_connections),
+    "stranger_locks": Fault(faults_locks.lock_tables, is_counted=False),
     "provider down for 15 s": Fault(faults_workers.stop_provider, is_counted=False),
 }
 
@@ -60,6 +62,7 @@ def main(words: list[str] | None = None) -> int:
     options = _options(words)
     found: list[Trial] = []
     with System.standing() as system:
+        system.lock_seconds, system.chosen = options.lock_seconds, random.Random(options.seed)
         for name in _order(options):
             found.append(_trial(system, name, options.articles))
             system.end_workers()
@@ -73,6 +76,9 @@ def _options(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--articles", type=int, default=_ARTICLES, help="in each trial")
+    parser.add_argument(
+        "--lock-seconds", type=float, default=_LOCK_SECONDS, help="for which a stranger keeps each table"
+    )
     parser.add_argument("--only", choices=sorted(FAULTS), nargs="+", default=list(FAULTS))
     parser.add_argument("--json", action="store_true")
     return parser.parse_args(words)

@@ -25,6 +25,8 @@ from queueops.retries import Decision, Verdict
 # locked must not hold up the others of its batch: after so many seconds halves are settled, each briefly tried, and
 # what stays locked goes back to the queue.
 _LOCK_SECONDS, _BRIEFLY, _LOCKED_FOR = 5.0, 0.1, 20.0
+# As long as it waits with its tasks in hand, their leases cannot be renewed.
+_LOCK_SHARE = 1 / 6
 _LATER = Decision(Verdict.WAIT, 10.0)
 _AT_ONCE = 0.01
 _LOCK_ARTICLES = """
@@ -100,7 +102,7 @@ def settle(
     """
     batch = Batch(claim, results, by_hash, effort)
     try:
-        return _settled(batch, _LOCK_SECONDS)
+        return _settled(batch, min(_LOCK_SECONDS, settings.EMBEDDING_WORKER_TIMEOUT / 1000 * _LOCK_SHARE))
     except OperationalError as error:
         if not is_locked(error) or not waits or (locked_out.note(error) and locked_out.is_lasting()):
             raise

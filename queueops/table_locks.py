@@ -1,15 +1,18 @@
 """Who keeps others from our tables: locks that stop readers or writers, and for how long they have been held."""
 
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from django.db import connection
 
 # A lock of a moment is nobody's trouble: VACUUM, a migration and a restore take some.
 _SECONDS = 1.0
 _READERS_TOO, _ROWS = "AccessExclusiveLock", "rows"
-# A session of another role hides when its transaction began: then the longest wait for its lock is what is known. A
-# lock that is itself waited for holds up everybody who came after it, so it counts like one that is held. Rows are
-# waited for through the transaction that holds them; the waiter's own lock on the row names the table.
+# A session of another role hides when its transaction began: then the longest wait for its lock is what is known, or
+# since when we have seen it. A lock that is itself waited for holds up everybody who came after it, so it counts like
+# one that is held. Rows are waited for through the transaction that holds them; the waiter's own lock on the row names
+# the table.
 _HELD = """
 WITH of_tables AS (
     SELECT DISTINCT ON (c.relname, l.pid)
@@ -89,9 +92,30 @@ class TableLock:
         )
 
 
+class _Ages:
+    """Since when this process has seen a lock whose age the server hides."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, int | None], float] = {}
+
+    def added(self, locks: Sequence[TableLock]) -> list[TableLock]:
+        """The locks with their ages, as far as they are known."""
+        now, before = time.monotonic(), self._seen
+        self._seen = {(lock.table, lock.pid): before.get((lock.table, lock.pid), now) for lock in locks}
+        return [
+            lock
+            if lock.seconds is not None
+            else replace(lock, seconds=now - self._seen[lock.table, lock.pid])
+            for lock in locks
+        ]
+
+
+_ages = _Ages()
+
+
 def held(*, at_once: bool = False) -> tuple[TableLock, ...]:
     """The locks that have been held for a second or more; `at_once`: all there are, for somebody who has met one."""
     with connection.cursor() as cursor:
         cursor.execute(_HELD)
-        found = [TableLock(*row) for row in cursor.fetchall()]
+        found = _ages.added([TableLock(*row) for row in cursor.fetchall()])
     return tuple(lock for lock in found if at_once or (lock.seconds or 0.0) >= _SECONDS)
