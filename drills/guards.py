@@ -88,8 +88,8 @@ MUTATIONS = (
     Mutation(
         "settle: a frozen worker's locks end",
         "queueops/settling.py",
-        "(SELECT set_config('idle_in_transaction_session_timeout', %s, true)) AS guarded",
-        "(SELECT %s::text) AS guarded",
+        "SELECT set_config('idle_in_transaction_session_timeout', %s, true), ",
+        "SELECT %s::text, ",
         (_SETTLING,),
     ),
     Mutation(
@@ -123,8 +123,8 @@ MUTATIONS = (
     Mutation(
         "settle: no lock is waited for without end",
         "queueops/settling.py",
-        "(SELECT set_config('lock_timeout', %s, true)) AS bounded",
-        "(SELECT %s::text) AS bounded",
+        ", set_config('lock_timeout', %s, true);",
+        ", %s::text;",
         (_GIVING_WAY,),
     ),
     Mutation(

@@ -29,10 +29,10 @@ _LOCK_SECONDS, _BRIEFLY, _LOCKED_FOR = 5.0, 0.1, 20.0
 _LOCK_SHARE = 1 / 6
 _LATER = Decision(Verdict.WAIT, 10.0)
 _AT_ONCE = 0.01
+# Two statements sent as one: in one, the table would be waited for before the bound was set.
 _LOCK_ARTICLES = """
-SELECT a.id FROM articles a, (SELECT set_config('idle_in_transaction_session_timeout', %s, true)) AS guarded,
-     (SELECT set_config('lock_timeout', %s, true)) AS bounded
-WHERE a.id = ANY(%s::bigint[]) ORDER BY a.id FOR NO KEY UPDATE OF a
+SELECT set_config('idle_in_transaction_session_timeout', %s, true), set_config('lock_timeout', %s, true);
+SELECT a.id FROM articles a WHERE a.id = ANY(%s::bigint[]) ORDER BY a.id FOR NO KEY UPDATE OF a
 """
 _STILL_OURS = """
 SELECT t.id, a.content_hash = t.content_hash AND a.version_number = t.source_version
