@@ -8,7 +8,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from benchmarks.tools.report import say
-from drills import faults_broker, faults_clock, faults_database, faults_locks, faults_workers
+from drills import (
+    faults_broker,
+    faults_clock,
+    faults_database,
+    faults_frozen,
+    faults_locks,
+    faults_workers,
+)
 from drills.faults_workers import LATENCY_MS
 from drills.system import System
 from drills.trials import Struck, Trial, as_json, table
@@ -53,6 +60,7 @@ FAULTS = {
     "database's answers cut short": Fault(faults_database.cut_replies, is_proxied=True),
     "connections cut": Fault(faults_database.cut_connections, is_proxied=True),
     "connections terminated": Fault(faults_database.end_connections),
+    "database frozen": Fault(faults_frozen.freeze_database, is_counted=False),
     "stranger_locks": Fault(faults_locks.lock_tables, is_counted=False),
     "provider down for 15 s": Fault(faults_workers.stop_provider, is_counted=False),
 }

@@ -20,7 +20,7 @@ SEARCH_READS = frozenset(
 )
 _STRANGER = "a stranger"
 # A request waits DATABASE_LOCK_TIMEOUT (2 s) at first, and behind those that do; health has its own bound.
-_ANSWER_SECONDS, _HEALTH_SECONDS = 6.0, 2.5
+_ANSWER_SECONDS, HEALTH_SECONDS = 6.0, 2.5
 _STALL_SECONDS = 5.0
 _LINES = 40
 _SEARCHES = 60  # by then each web process has read the mode, which it remembers while the row is locked
@@ -81,7 +81,7 @@ def _wrong(table: str, answered: Sequence[Answered], began: float) -> list[str]:
     wrong = [f"{each.path} answered {each.status}" for each in others if each.status not in (200, 201, 503)]
     wrong += [f"{each.path} answered 503 without Retry-After" for each in others if each.is_bare]
     wrong += [f"{each.path} took {each.seconds:.1f} s" for each in others if each.seconds > _ANSWER_SECONDS]
-    wrong += [f"health took {each.seconds:.1f} s" for each in health if each.seconds > _HEALTH_SECONDS]
+    wrong += [f"health took {each.seconds:.1f} s" for each in health if each.seconds > HEALTH_SECONDS]
     if not any(table in each.body and _STRANGER in each.body for each in health):
         wrong.append("health did not name the lock and its holder")
     later = [each for each in others if each.path == "/api/search" and each.asked > began + _STALL_SECONDS]

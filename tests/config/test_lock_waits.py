@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from config import lock_waits, pooling, web_sessions
+from config import pooling, web_sessions
 from config.lock_waits import LockWaits
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +44,7 @@ def test_after_one_has_waited_in_vain_the_others_hardly_wait_until_no_lock_was_m
     waits.shorten()
     waits.apply(pooled)
     assert lock_timeout(pooled) == "50ms"
-    monkeypatch.setattr(lock_waits.time, "monotonic", lambda: waits._until + 0.1)
+    monkeypatch.setattr("config.lock_waits.time.monotonic", lambda: waits._until + 0.1)
     waits.apply(pooled)
     assert lock_timeout(pooled) == "2s"
 
