@@ -10,6 +10,7 @@ _DEADLY = "tests/queueops/test_deadly_texts.py"
 _GUARDS = "tests/queueops/test_guards.py"
 _GIVING_WAY = "tests/queueops/test_giving_way.py"
 _INVARIANTS = "tests/queueops/test_invariants.py"
+_LOCKED_TABLES = "tests/queueops/test_locked_tables.py"
 _MIGRATION_RUN = "tests/queueops/test_migration_run.py"
 _OUTAGE = "tests/queueops/test_outage.py"
 _RETENTION = "tests/queueops/test_retention.py"
@@ -659,5 +660,61 @@ MUTATIONS = (
         "(*_FORWARDED, *user)",
         "_FORWARDED",
         ("tests/config/test_proxy_user.py",),
+    ),
+    Mutation(
+        "locks: a lease begins when the claim takes",
+        "queueops/claims.py",
+        "lease_expires_at = clock_timestamp() + %(lease)s",
+        "lease_expires_at = statement_timestamp() + %(lease)s",
+        (_LOCKED_TABLES,),
+    ),
+    Mutation(
+        "locks: a lease is renewed from the moment it is written",
+        "queueops/leases.py",
+        "lease_expires_at = clock_timestamp() + %(lease)s",
+        "lease_expires_at = statement_timestamp() + %(lease)s",
+        (_LOCKED_TABLES,),
+    ),
+    Mutation(
+        "locks: vectors are kept for a while",
+        "queueops/outwaiting.py",
+        "ends = time.monotonic() + seconds",
+        "ends = time.monotonic()",
+        (_LOCKED_TABLES,),
+    ),
+    Mutation(
+        "locks: tasks go back uncharged before the provider is asked",
+        "queueops/drain.py",
+        "        return outwaiting.put_back(claim)",
+        "        raise",
+        (_LOCKED_TABLES,),
+    ),
+    Mutation(
+        "locks: nothing is claimed while a table is locked",
+        "queueops/drain.py",
+        "        if locked_out.is_lasting():",
+        "        if False:",
+        (_LOCKED_TABLES,),
+    ),
+    Mutation(
+        "locks: a batch of a request does not wait",
+        "queueops/settling.py",
+        "if not is_locked(error) or not waits or (",
+        "if not is_locked(error) or (",
+        (_LOCKED_TABLES,),
+    ),
+    Mutation(
+        "locks: health reads what is not locked",
+        "queueops/views.py",
+        "now = snapshot.take_despite_locks()",
+        "now = snapshot.take()",
+        ("tests/queueops/test_views.py",),
+    ),
+    Mutation(
+        "locks: others hardly wait once one has waited in vain",
+        "config/lock_waits.py",
+        "        self._until = time.monotonic() + KNOWN_SECONDS",
+        "        pass",
+        ("tests/config/test_lock_waits.py",),
     ),
 )

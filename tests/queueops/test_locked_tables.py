@@ -1,6 +1,7 @@
 """Workers beside a stranger who locks tables: nothing is charged, nothing parked, and they go on by themselves."""
 
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -9,14 +10,14 @@ import psycopg
 import pytest
 from django.db import connection, connections
 
-from queueops import claims, drain, leases, locked_out, outwaiting, recovery, resting, settling
+from queueops import claims, drain, execution, leases, locked_out, outwaiting, recovery, resting, settling
 from queueops.claims import Claim
 from queueops.gate import Passage
 from queueops.locked_out import LockedOut
 from queueops.models import Task, Worker
 from queueops.pulse import Pulse
-from tests.locking import locked, waiting_at_most
-from tests.queueops.making import make_tasks
+from tests.locking import locked, rows_locked, waiting_at_most
+from tests.queueops.making import make_article, make_tasks
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -124,6 +125,20 @@ def test_with_the_table_of_tasks_locked_it_waits_for_as_long_as_that_takes(space
     assert rows() <= {("pending", 0, ""), ("completed", 1, "embedded")}
 
 
+def test_a_batch_that_a_reader_waits_for_gives_its_tasks_back_at_once(space, worker, monkeypatch):
+    monkeypatch.setattr(settling, "_LOCKED_FOR", 60.0)
+    article = make_article("T", "A text.")
+    make_tasks(3, space)
+    claim = claims.claim_due(space, 4, worker.pk, worker.name)
+    began = time.monotonic()
+    with rows_locked("articles"):
+        settled = execution.execute(claim, deadline=5.0)
+    assert time.monotonic() - began < 20
+    assert (settled.retried, settled.lost) == (4, 0)
+    assert rows() == {("pending", 0, "")}
+    assert Task.objects.get(article=article).error_message == "somebody else kept a table locked"
+
+
 def test_a_process_that_is_told_to_stop_does_not_wait(space, worker, monkeypatch):
     make_tasks(4, space)
     claim = claims.claim_due(space, 4, worker.pk, worker.name)
@@ -137,7 +152,7 @@ def test_a_process_that_is_told_to_stop_does_not_wait(space, worker, monkeypatch
 def test_nothing_is_claimed_while_a_table_is_locked_and_the_log_says_so_once(space, worker, met, caplog):
     make_tasks(4, space)
     error = _refusal()
-    with locked("article_embeddings"):
+    with locked("article_embeddings"), waiting_at_most(200):
         for _ in range(20):
             assert met.note(error)
         drained = drain.drain(worker.pk, seconds=5)
