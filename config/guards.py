@@ -13,7 +13,7 @@ from ninja.errors import HttpError, Throttled
 from access import addresses, attempts, second_factor, throttles
 from access.auth import Bearer
 from access.models import Scope
-from config import problems
+from config import database_trouble, problems
 
 type View = Callable[..., HttpResponseBase]
 
@@ -40,15 +40,21 @@ def public(view: View, busy: str = "pages/busy.html") -> View:
 
 
 def with_token(view: View, scope: Scope) -> View:
-    """Open to bearer tokens with this scope; refusals are problem documents, as in the API."""
+    """Open to bearer tokens with this scope; refusals are problem documents, as in the API, and so is a database that
+    cannot answer."""
     admits = Bearer(scope)
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             admits(request)
+            return view(request, *args, **kwargs)
         except HttpError as error:
             return problems.refused(request, error)
-        return view(request, *args, **kwargs)
+        except Exception as error:
+            if trouble := database_trouble.of(error):
+                database_trouble.noticed.note(trouble)
+                return problems.unavailable(trouble)
+            raise
 
     return guarded

@@ -6,6 +6,8 @@ from typing import Any
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
+from config.lock_waits import lock_waits
+
 
 def check(connection: Connection[Any]) -> None:
     """For the pool's `check`. Raises OperationalError for a connection that the server has closed.
@@ -17,3 +19,4 @@ def check(connection: Connection[Any]) -> None:
     waiting.register(connection.fileno(), select.POLLIN)
     if waiting.poll(0):
         ConnectionPool.check_connection(connection)
+    lock_waits.apply(connection)

@@ -7,17 +7,19 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.db import DatabaseError, DataError, InterfaceError, OperationalError
+from django.db import DatabaseError, DataError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
 from ninja import NinjaAPI
 from ninja.errors import HttpError, Throttled, ValidationError
 
+from config import database_trouble
+from config.database_trouble import Trouble
 from config.jsonio import dump
 from config.wording import errors_in_words
+from lib.database_errors import sqlstate
 
 CONTENT_TYPE = "application/problem+json"
 PREFIX = "/api/"
-RETRY_WHEN_DOWN_SECONDS = 5
 _NO_TABLE = "42P01"  # undefined_table, in the standard's list of states
 
 log = structlog.get_logger(__name__)
@@ -137,19 +139,23 @@ def refused(request: HttpRequest, error: HttpError) -> HttpResponse:
 
 
 def _database(request: HttpRequest, error: DatabaseError | InterfaceError) -> HttpResponse:
-    state = getattr(error.__cause__, "sqlstate", None) or ""
+    state = sqlstate(error)
     if isinstance(error, DataError) or state.startswith("54"):  # 54: a limit of the database itself
         log.warning("the database refused a value", error=type(error).__name__, sqlstate=state)
         return problem(422, "the database cannot store a value of this request")
     if state == _NO_TABLE:
         return problem(503, "tables of this part are not in the database; manage.py migrate makes them")
-    if isinstance(error, OperationalError | InterfaceError):
-        log.error("the database does not answer", error=type(error).__name__, sqlstate=state)
-        headers = {"Retry-After": str(RETRY_WHEN_DOWN_SECONDS)}
-        return problem(503, "the database does not answer; try again in a moment", headers=headers)
     return _unexpected(request, error)
 
 
+def unavailable(trouble: Trouble) -> HttpResponse:
+    """For a request that the database could not serve for now; it has its line in the log."""
+    return database_trouble.without_a_line(problem(503, trouble.detail, headers=trouble.headers))
+
+
 def _unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
+    if trouble := database_trouble.of(error):
+        database_trouble.noticed.note(trouble)
+        return unavailable(trouble)
     log.error("an API request failed", path=request.path, method=request.method, exc_info=error)
     return problem(500, "something went wrong here; it has been logged")

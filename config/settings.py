@@ -33,6 +33,13 @@ HOST = env.text("HOST", "127.0.0.1")
 PORT = env.integer("PORT", 8000, 1, 65535)
 WEB_PROCESSES = env.integer("WEB_PROCESSES", 2, 1, 64)
 WEB_THREADS = env.integer("WEB_THREADS", 8, 1, 256)
+# Of a web process's database sessions. Workers and commands have none: they wait, or say for themselves how long.
+DATABASE_LOCK_TIMEOUT = env.integer(
+    "DATABASE_LOCK_TIMEOUT", 2_000, 0, 3_600_000, "milliseconds, 0: as the database says"
+)
+DATABASE_STATEMENT_TIMEOUT = env.integer(
+    "DATABASE_STATEMENT_TIMEOUT", 30_000, 0, 3_600_000, "milliseconds, 0: as the database says"
+)
 PUBLIC_URL = env.origin("PUBLIC_URL")
 # Behind a proxy on this machine nothing needs to be set but PUBLIC_URL.
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", public_site.USUAL_PROXIES if PUBLIC_URL else "")
@@ -192,6 +199,7 @@ MIDDLEWARE = [
     "config.proxies.ForwardedMiddleware",
     "config.request_ids.middleware",
     "config.problems.middleware",
+    "config.unavailable.UnavailableMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -21,3 +21,4 @@ urlpatterns = [
     path("health", queue.health_answer, name="health"),
     path("stats", with_token(queue.stats, Scope.READ), name="stats"),
 ]
+handler500 = "config.unavailable.server_error"

@@ -14,6 +14,8 @@ from drills import (
     faults_broker,
     faults_clock,
     faults_database,
+    faults_frozen,
+    faults_locks,
     faults_server_clock,
     faults_storage,
     faults_storms,
@@ -25,6 +27,7 @@ from drills.system import System
 from drills.trials import Struck, Trial, as_json, table
 
 _ARTICLES = 600
+_LOCK_SECONDS = 60.0
 _STRIKE_AFTER = 0.1  # of the backlog
 
 
@@ -78,6 +81,8 @@ FAULTS = {
     "database read-only": Fault(faults_storage.make_read_only),
     "sessions cut in COPY": Fault(faults_storage.cut_in_copy),
     "trigger refuses one text": Fault(faults_storage.refuse_one_text),
+    "database frozen": Fault(faults_frozen.freeze_database, is_counted=False),
+    "stranger_locks": Fault(faults_locks.lock_tables, is_counted=False),
     "provider down for 15 s": Fault(faults_workers.stop_provider, is_counted=False),
 }
 FULL_DISK = "full disk"
@@ -99,6 +104,7 @@ def main(words: list[str] | None = None) -> int:
 def _on_any_disk(options: argparse.Namespace) -> tuple[list[Trial], list[str]]:
     """The trials, and why some were not made."""
     with System.standing() as system:
+        system.lock_seconds, system.chosen = options.lock_seconds, random.Random(options.seed)
         found = list(_trials(system, options, [name for name in options.only if name in FAULTS]))
     if FULL_DISK not in options.only:
         return found, []
@@ -133,6 +139,9 @@ def _options(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--articles", type=int, default=_ARTICLES, help="in each trial")
+    parser.add_argument(
+        "--lock-seconds", type=float, default=_LOCK_SECONDS, help="for which a stranger keeps each table"
+    )
     parser.add_argument("--only", choices=NAMES, nargs="+", default=NAMES)
     parser.add_argument("--json", action="store_true")
     return parser.parse_args(words)

@@ -15,6 +15,7 @@ _GIVING_WAY = "tests/queueops/test_giving_way.py"
 _HOLDING = "tests/queueops/test_holding.py"
 _IN_PARTS = "tests/queueops/test_settling_in_parts.py"
 _INVARIANTS = "tests/queueops/test_invariants.py"
+_LOCKED_TABLES = "tests/queueops/test_locked_tables.py"
 _MIGRATION_RUN = "tests/queueops/test_migration_run.py"
 _OUTAGE = "tests/queueops/test_outage.py"
 _RETENTION = "tests/queueops/test_retention.py"
@@ -93,8 +94,8 @@ MUTATIONS = (
     Mutation(
         "settle: a frozen worker's locks end",
         "queueops/settling.py",
-        "(SELECT set_config('idle_in_transaction_session_timeout', %s, true)) AS guarded",
-        "(SELECT %s::text) AS guarded",
+        "SELECT set_config('idle_in_transaction_session_timeout', %s, true), ",
+        "SELECT %s::text, ",
         (_SETTLING,),
     ),
     Mutation(
@@ -128,8 +129,8 @@ MUTATIONS = (
     Mutation(
         "settle: no lock is waited for without end",
         "queueops/settling.py",
-        "(SELECT set_config('lock_timeout', %s, true)) AS bounded",
-        "(SELECT %s::text) AS bounded",
+        ", set_config('lock_timeout', %s, true);",
+        ", %s::text;",
         (_GIVING_WAY,),
     ),
     Mutation(
@@ -562,7 +563,7 @@ MUTATIONS = (
     Mutation(
         "storage: a refused batch is held",
         "queueops/holding.py",
-        "    return time.monotonic() < until and resting.rest(0) and storage.brake.await_turn(until, resting.rest)",
+        "    return storage.await_turn(until)",
         "    return False",
         (_HOLDING,),
     ),
@@ -1042,5 +1043,61 @@ MUTATIONS = (
         "and ours[found.actor_name]",
         "and (ours[found.actor_name] or true)",
         ("tests/queueops/test_broker_strangers.py",),
+    ),
+    Mutation(
+        "locks: a lease begins when the claim takes",
+        "queueops/claims.py",
+        "lease_expires_at = clock_timestamp() + %(lease)s",
+        "lease_expires_at = statement_timestamp() + %(lease)s",
+        (_LOCKED_TABLES,),
+    ),
+    Mutation(
+        "locks: a lease is renewed from the moment it is written",
+        "queueops/leases.py",
+        "lease_expires_at = clock_timestamp() + %(lease)s",
+        "lease_expires_at = statement_timestamp() + %(lease)s",
+        (_LOCKED_TABLES,),
+    ),
+    Mutation(
+        "locks: vectors are kept for a while",
+        "queueops/storage.py",
+        "    while locked_out.is_lasting():\n        if time.monotonic() >= until or",
+        "    while locked_out.is_lasting():\n        if True or",
+        (_LOCKED_TABLES,),
+    ),
+    Mutation(
+        "locks: tasks go back uncharged before the provider is asked",
+        "queueops/drain.py",
+        "        return holding.give_back(claim, storage.noted(error))",
+        "        raise",
+        (_LOCKED_TABLES,),
+    ),
+    Mutation(
+        "locks: nothing is claimed while a table is locked",
+        "queueops/drain.py",
+        "        if locked_out.is_lasting():",
+        "        if False:",
+        (_LOCKED_TABLES,),
+    ),
+    Mutation(
+        "locks: a batch of a request does not wait",
+        "queueops/settling_in_parts.py",
+        "if blame is Blame.LOCK and (not waits or (",
+        "if blame is Blame.LOCK and ((",
+        (_LOCKED_TABLES,),
+    ),
+    Mutation(
+        "locks: health reads what is not locked",
+        "queueops/views.py",
+        "now = snapshot.take_despite_locks()",
+        "now = snapshot.take()",
+        ("tests/queueops/test_views.py",),
+    ),
+    Mutation(
+        "locks: others hardly wait once one has waited in vain",
+        "config/lock_waits.py",
+        "        self._until = time.monotonic() + KNOWN_SECONDS",
+        "        pass",
+        ("tests/config/test_lock_waits.py",),
     ),
 )

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -83,6 +84,9 @@ class System:
         self.restarts = 0
         self.is_proxied = False
         self.environment: dict[str, str] = {}
+        self.lock_seconds = 60.0
+        self.chosen = random.Random(0)
+        self.lines: list[str] = []
         self.to_database = Proxy(str(stack.postgres.socket_dir / ".s.PGSQL.5432"))
         self.to_broker = Proxy(str(paths.valkey_socket(stack.valkey.socket_dir)))
 
@@ -93,6 +97,7 @@ class System:
         with override_settings(EMBEDDING_CONCURRENT_WORKERS=processes):
             service = members.workers()
         self._arm(service.process, failpoint)
+        service.process.on_line = self.count_line
         service.process.start()
         if kept:
             self.kept.append(service)
@@ -104,6 +109,11 @@ class System:
         self._arm(service.process, "")
         service.start(PATIENCE_SECONDS)
         return service
+
+    def count_line(self, _process: Process, line: str) -> None:
+        """Keeps what workers, and others who say so, have logged, but for the line of each batch."""
+        if "batch settled" not in line:
+            self.lines.append(line)
 
     def start_saver(self, count: int, failpoint: str = "") -> Process:
         """A process that saves `count` articles one by one, as the API does."""

@@ -94,9 +94,12 @@ def _alone(space: Space) -> Iterator[CursorWrapper | None]:
             yield None
             return
         try:
-            cursor.execute("SET maintenance_work_mem = '512MB'")
+            # a build takes as long as it takes, and waits for every transaction that is older than it
+            cursor.execute(
+                "SET maintenance_work_mem = '512MB'; SET lock_timeout = 0; SET statement_timeout = 0"
+            )
             yield cursor
-            cursor.execute("RESET maintenance_work_mem")
+            cursor.execute("RESET maintenance_work_mem; RESET lock_timeout; RESET statement_timeout")
             _usable.pop(space.pk, None)
         finally:
             cursor.execute("SELECT pg_advisory_unlock(hashtext('embeddings.annindex'), %s)", [space.pk])

@@ -10,6 +10,8 @@ from embeddings.models import Space
 # A count that took t is held for 20 t: however large the corpus, at most a twentieth of the time goes into counting.
 _HELD_FOR = 20
 _CHEAP_SECONDS = 0.02
+# Whoever counts may be kept waiting by a lock in the database, which must not keep others who look at health.
+_WAIT_SECONDS = 0.5
 _held: dict[int, tuple[float, Coverage]] = {}
 _counting = threading.Lock()
 
@@ -18,11 +20,15 @@ def coverage(space: Space | None) -> Coverage:
     """How many articles there are and how many of them the space finds; without a space, none are found."""
     if space is None:
         return Coverage(0, 0)
-    with _counting:  # one thread counts, the others take its answer
+    is_alone = _counting.acquire(timeout=_WAIT_SECONDS)  # one thread counts, the others take its answer
+    try:
         until, held = _held.get(space.pk, (0.0, None))
         if held and time.monotonic() < until:
             return held
         return _count(space)
+    finally:
+        if is_alone:
+            _counting.release()
 
 
 def _count(space: Space) -> Coverage:

@@ -8,6 +8,7 @@ from embeddings.models import Space
 from queueops import doorbell, installed, storage
 from queueops.alarm import alarm
 from queueops.drain import drain
+from queueops.locked_out import locked_out
 from queueops.pulse import pulse
 
 # Long enough to amortise a wake-up, short enough that a process told to stop is not kept waiting.
@@ -42,6 +43,10 @@ def embed_due(v: int = 1) -> None:
 @dramatiq.actor(queue_name=doorbell.QUEUE, actor_name=doorbell.BUILD_INDEXES)
 def build_indexes(v: int = 1) -> None:
     """Builds the approximate index of each space that has grown to want one; one process at a time does."""
+    locked_out.unless(_build_indexes)  # the next sweep rings again
+
+
+def _build_indexes() -> None:
     for space in Space.objects.receiving():
         if annindex.is_wanted(space):
             annindex.build(space)

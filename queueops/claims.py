@@ -109,11 +109,12 @@ at_its_last AS (
 )"""  # noqa: S608  the only text put in is our own
 
 
+# The statement may have waited for a locked table: its lease begins when it takes, not when it was sent.
 _TAKE = f"""
 UPDATE embedding_tasks t SET
     status = 'processing', attempts = t.attempts + 1, outcome = '', is_alone = false,
     processed_at = statement_timestamp(), completed_at = NULL,
-    lease_expires_at = statement_timestamp() + %(lease)s, claim_token = %(token)s, claimed_by = %(claimed_by)s,
+    lease_expires_at = clock_timestamp() + %(lease)s, claim_token = %(token)s, claimed_by = %(claimed_by)s,
     source_version = a.version_number, content_hash = a.content_hash
 FROM due, articles a
 WHERE t.id = due.id AND a.id = t.article_id

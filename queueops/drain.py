@@ -29,6 +29,7 @@ from queueops import (
 from queueops.claims import Claim, Room
 from queueops.company import Company
 from queueops.gate import Passage
+from queueops.locked_out import LOOK_AGAIN_SECONDS, locked_out
 from queueops.models import Mode
 from queueops.results import Settled
 
@@ -75,6 +76,8 @@ def drain(
     ends, tasks, wake = time.monotonic() + seconds, 0, functools.cache(wake_another)  # once a slice
     spaces, known_until = list[Space](), 0.0
     while (now := time.monotonic()) < ends and installed.is_there():
+        if locked_out.is_lasting():
+            return Drained(tasks, False, LOOK_AGAIN_SECONDS)
         if modes.current() is Mode.DISABLED:
             return Drained(tasks, False)
         if now >= known_until:

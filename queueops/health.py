@@ -10,6 +10,7 @@ from django.conf import settings
 from queueops.models import Mode, Status
 from queueops.providers import ProviderView
 from queueops.snapshot import Snapshot
+from queueops.table_locks import TableLock
 
 # An idle system embeds within a second and the sweep repairs within seconds: work that has been due for this long
 # is not being done fast enough, and after the second bound nobody can be said to do it.
@@ -85,7 +86,10 @@ def _given_up(snapshot: Snapshot) -> int:
 
 
 def workers(snapshot: Snapshot) -> tuple[str, str]:
-    """Whether work is being claimed, in one word for scripts ("running" or "stopped"), and a note that says why."""
+    """Whether work is being claimed, in one word for scripts ("running", "stopped" or, behind a lock, "unknown"), and a
+    note that says why."""
+    if snapshot.partial:
+        return "unknown", "a table is locked"
     alive = f"{snapshot.workers_alive} alive"
     if not snapshot.installed:
         return "stopped", "the queue is not installed: a save embeds in its request"
@@ -112,7 +116,24 @@ def age(seconds: float) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
+def of_lock(lock: TableLock) -> str:
+    """Who keeps others from a table, and how to end it."""
+    since = "" if lock.seconds is None else f" for {age(lock.seconds)}"
+    after = f", which itself waits for pid {', '.join(map(str, lock.behind))}" if lock.behind else ""
+    waiting = f"; {_sessions(lock.waiting)} for it" if lock.waiting else ""
+    end = (
+        f"SELECT pg_terminate_backend({lock.pid})" if lock.pid else "ROLLBACK PREPARED, by pg_prepared_xacts"
+    )
+    what = f"{lock.what.capitalize()} {'are' if lock.is_of_rows else 'is'} locked by {lock.holder}"
+    return f"{what}{since}{after}{waiting}. To end it: {end}, in psql."
+
+
+def _sessions(count: int) -> str:
+    return "1 session waits" if count == 1 else f"{count:,} sessions wait"
+
+
 def _down(snapshot: Snapshot) -> Iterator[str]:
+    yield from (of_lock(lock) for lock in snapshot.locks if (lock.seconds or 0.0) > STUCK_SECONDS)
     waited = snapshot.oldest_due_age or 0.0
     if snapshot.is_read_only or (snapshot.refused_for or 0.0) > LATE_SECONDS:
         yield from of_storage(snapshot.is_read_only, snapshot.refusal, snapshot.refused_for or 0.0)
@@ -148,7 +169,10 @@ def _is_swept_late(snapshot: Snapshot) -> bool:
 
 
 def _degraded(snapshot: Snapshot) -> Iterator[str]:
-    if snapshot.space is None:
+    yield from (of_lock(lock) for lock in snapshot.locks if (lock.seconds or 0.0) <= STUCK_SECONDS)
+    if snapshot.partial and not snapshot.locks:
+        yield "A table was locked when it was to be read."
+    if snapshot.space is None and not snapshot.partial:
         yield "No embedding space serves searches yet; search falls back to words."
     if snapshot.mode == Mode.DISABLED:
         who = "" if snapshot.mode == snapshot.mode_in_settings else _mode_by(snapshot)
@@ -169,7 +193,8 @@ def _degraded(snapshot: Snapshot) -> Iterator[str]:
         yield f"The broker {snapshot.broker_trouble}; the sweep finds new work, some seconds later."
     if snapshot.workers_stopped:
         yield f"{_count(snapshot.workers_stopped, 'worker')} told to stop claiming."
-    if snapshot.mode == Mode.QUEUED and not snapshot.workers_alive and not snapshot.workers_stopped:
+    is_nobody_there = not snapshot.workers_alive and not snapshot.workers_stopped and not snapshot.partial
+    if snapshot.mode == Mode.QUEUED and is_nobody_there:
         yield "No worker is alive."
     if snapshot.workers_alive and _is_swept_late(snapshot):
         yield (

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 
 class NotInTimeError(Exception):
@@ -10,8 +11,9 @@ class NotInTimeError(Exception):
 
 
 class Held[T]:
-    """`read()` is held for `seconds`. Threads that ask while it is being read wait for it, until it has taken
-    `patience` seconds; then each gets NotInTimeError. What `read()` raises goes to the thread that called it."""
+    """`read()` is held for `seconds`. It runs in a thread of its own, so that a reading that hangs holds up nobody:
+    whoever asks waits for it until it has taken `patience` seconds, and then gets NotInTimeError. What `read()` raises
+    goes to all who wait for it."""
 
     def __init__(self, read: Callable[[], T], seconds: float, patience: float) -> None:
         self._read = read
@@ -19,34 +21,53 @@ class Held[T]:
         self._patience = patience
         self._changed = threading.Condition()
         self._value: tuple[T, float] | None = None
-        self._begun: float | None = None
+        self._reading: _Reading | None = None
 
     def get(self) -> T:
-        """The value, read by this thread where no other does."""
+        """The value, as old as `seconds` at most when it was asked for."""
         with self._changed:
             asked = time.monotonic()
             while self._value is None or self._value[1] < asked - self._seconds:
-                if self._begun is None:
-                    self._begun = time.monotonic()
-                    break
-                if not self._changed.wait(self._begun + self._patience - time.monotonic()):
-                    raise NotInTimeError
-            else:
-                return self._value[0]
-        return self._read_now()
+                reading = self._reading = self._reading or self._begin()
+                self._wait_for(reading)
+                if reading.error is not None:
+                    raise reading.error
+            return self._value[0]
 
     def forget(self) -> None:
         """Reads at the next question."""
         with self._changed:
             self._value = None
 
-    def _read_now(self) -> T:
+    def _wait_for(self, reading: "_Reading") -> None:
+        ends = reading.began + self._patience
+        if not self._changed.wait_for(lambda: reading.is_over, ends - time.monotonic()):
+            raise NotInTimeError
+
+    def _begin(self) -> "_Reading":
+        reading = _Reading(time.monotonic())
+        threading.Thread(target=self._run, args=[reading], name="held", daemon=True).start()
+        return reading
+
+    def _run(self, reading: "_Reading") -> None:
         try:
             value = self._read()
-            with self._changed:
-                self._value = value, time.monotonic()
-            return value
-        finally:
-            with self._changed:
-                self._begun = None
-                self._changed.notify_all()
+        except Exception as error:
+            self._end(reading, error)
+        else:
+            self._end(reading, None, (value, time.monotonic()))
+
+    def _end(
+        self, reading: "_Reading", error: Exception | None, value: tuple[T, float] | None = None
+    ) -> None:
+        with self._changed:
+            reading.is_over, reading.error = True, error
+            self._value, self._reading = value or self._value, None
+            self._changed.notify_all()
+
+
+@dataclass
+class _Reading:
+    began: float
+    is_over: bool = False
+    error: Exception | None = None

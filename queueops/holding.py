@@ -1,5 +1,5 @@
-"""Holds on to a batch that the database does not take: settles it again while its lease may be renewed, and then gives
-its tasks back uncharged, as soon as the database takes that."""
+"""Holds on to a batch that the database does not take, or whose table is locked: settles it again while its lease may
+be renewed, and then gives its tasks back uncharged, as soon as the database takes that."""
 
 import threading
 import time
@@ -11,13 +11,13 @@ import structlog
 from django.db import DatabaseError, InterfaceError, connection
 
 from embeddings.providers.errors import ErrorClass, ProviderError
-from queueops import refusals, resting, settling, settling_in_parts, storage
+from queueops import refusals, settling, settling_in_parts, storage
 from queueops.claims import Claim, Claimed
 from queueops.refusals import Blame, Refusal
 from queueops.results import Batch, Effort, Settled
 from queueops.unsaved_vectors import unsaved
 
-_LOCK_SECONDS = 5.0
+_LOCK_SECONDS = 1.0
 _LEAST_WAIT = 1.0
 
 log = structlog.get_logger(__name__)
@@ -48,31 +48,29 @@ owed = _Owed()
 
 
 def settle(batch: Batch, until: float) -> Settled:
-    """As settling_in_parts.settle; where the database refuses, again until the moment `until`, or until the process is
-    told to stop."""
+    """As settling_in_parts.settle; where the database refuses, or a table is locked, again until the moment `until`, or
+    until the process is told to stop. Where that moment is past already, no lock on an article is waited for either."""
     while True:
         try:
-            settled = settling_in_parts.settle(batch)
+            settled = settling_in_parts.settle(batch, waits=time.monotonic() < until)
         except (DatabaseError, InterfaceError) as error:
-            refusal = refusals.of(error)
+            refusal = storage.noted(error)
             if connection.in_atomic_block and refusal.blame is Blame.CONNECTION:
                 raise
         else:
             storage.accepted()
             return settled
-        if not _may_try_again(refusal, until):
+        if not _may_try_again(until):
             unsaved.keep(batch.claim.space.pk, batch.by_hash)
             return give_back(batch.claim, refusal, batch.effort)
 
 
-def _may_try_again(refusal: Refusal, until: float) -> bool:
-    """Waits for the next try. A database that is away has been waited for already, and is no storage that refuses."""
-    if refusal.blame is not Blame.CONNECTION:
-        storage.refused(refusal)
+def _may_try_again(until: float) -> bool:
+    """Waits for the next try; inside a transaction there is none."""
     if connection.in_atomic_block:
         return False
     connection.close()
-    return time.monotonic() < until and resting.rest(0) and storage.brake.await_turn(until, resting.rest)
+    return storage.await_turn(until)
 
 
 def give_back(claim: Claim, refusal: Refusal, effort: Effort | None = None) -> Settled:
@@ -106,10 +104,15 @@ def give_back_owed() -> int:
 
 
 def _give_back(claim: Claim, tasks: Sequence[Claimed], refusal: Refusal, seconds: float) -> int:
-    error = ProviderError(
+    return settling.give_back(claim, tasks, _error(refusal), seconds, _LOCK_SECONDS)
+
+
+def _error(refusal: Refusal) -> ProviderError:
+    if refusal.blame is Blame.LOCK:
+        return ProviderError(ErrorClass.TRANSIENT, "somebody else kept a table locked")
+    return ProviderError(
         ErrorClass.STORAGE_REFUSED, f"the database takes no vectors ({refusal}); the text is not at fault"
     )
-    return settling.give_back(claim, tasks, error, seconds, _LOCK_SECONDS)
 
 
 def _without_texts(claim: Claim) -> Claim:

@@ -11,10 +11,11 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from queueops import holding, refusals
 from queueops.execution import deadline_seconds
+from queueops.locked_out import locked_out
 from queueops.models import Metric
 
 # A batch ends within the provider's deadline plus its own work in the database, which may have to wait for locks or
@@ -98,7 +99,8 @@ class Register:
 
 # Locked in the order in which a settle locks, and never waited for: a batch that is being settled needs no lease.
 # The token fences: what was returned, cancelled or changed by hand since the claim is not touched. A lease that has
-# ended but was not returned yet is renewed, since the token still holds.
+# ended but was not returned yet is renewed, since the token still holds. A locked table is waited for however long it
+# takes, and the lease counts from then on.
 _RENEW = """
 WITH held AS (
     SELECT id FROM embedding_tasks
@@ -106,7 +108,7 @@ WITH held AS (
     ORDER BY id
     FOR UPDATE SKIP LOCKED
 ), renewed AS (
-    UPDATE embedding_tasks t SET lease_expires_at = statement_timestamp() + %(lease)s
+    UPDATE embedding_tasks t SET lease_expires_at = clock_timestamp() + %(lease)s
     FROM held WHERE t.id = held.id
 )
 SELECT DISTINCT claim_token FROM embedding_tasks WHERE status = 'processing' AND claim_token = ANY(%(tokens)s)
@@ -119,7 +121,8 @@ def renew(tokens: Collection[uuid.UUID]) -> set[uuid.UUID]:
         "tokens": list(tokens),
         "lease": timedelta(milliseconds=settings.EMBEDDING_WORKER_TIMEOUT),
     }
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = 0")
         cursor.execute(_RENEW, arguments)
         return {token for (token,) in cursor.fetchall()}
 
@@ -169,7 +172,7 @@ class Heartbeat:
                     log.warning("tasks given back that the database did not take before", tasks=given)
                 self._is_failing = False
             except (DatabaseError, InterfaceError) as error:
-                if not self._is_failing:
+                if not locked_out.note(error) and not self._is_failing:
                     log.warning("leases not renewed; trying again", reason=str(refusals.of(error)))
                 self._is_failing = True
             except Exception:  # a heartbeat that ends would cost every long batch its tasks

@@ -3,12 +3,16 @@
 import time
 
 from django.conf import settings
+from django.db import OperationalError, connection
 
+from lib.database_errors import is_held_up
 from queueops import installed
 from queueops.models import Mode, QueueState
 
 # every process sees a change in the row this much later at the latest
 SECONDS = 1.0
+# unless somebody keeps the row locked: then what was read last stays in force, and is read again so often
+_SECONDS_WHILE_LOCKED = 5.0
 
 _remembered: tuple[str, float] | None = None  # what the row says, and until when to believe it
 
@@ -35,9 +39,18 @@ def current() -> Mode:
 
 def _persisted() -> str:
     global _remembered
-    if _remembered is None or time.monotonic() >= _remembered[1]:
+    known, now = _remembered, time.monotonic()
+    if known is not None and now < known[1]:
+        return known[0]
+    if known is not None:  # for the others meanwhile: the reading may have to wait for a lock
+        _remembered = (known[0], now + _SECONDS_WHILE_LOCKED)
+    try:
         row = QueueState.objects.filter(pk=1).values_list("mode", flat=True).first()
-        _remembered = (row or "", time.monotonic() + SECONDS)
+    except OperationalError as error:
+        if known is None or connection.in_atomic_block or not is_held_up(error):
+            raise
+        return known[0]
+    _remembered = (row or "", time.monotonic() + SECONDS)
     return _remembered[0]
 
 

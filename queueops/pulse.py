@@ -23,6 +23,7 @@ from queueops import (
     sampling,
     workers,
 )
+from queueops.locked_out import locked_out
 from queueops.standin import StandIn
 from queueops.storage_report import report
 
@@ -91,18 +92,12 @@ class Pulse:
         try:
             if not self._has_work_here():
                 return
-            if not workers.beat(self.registered()):
-                self.worker_id = None
-            report.write(self.registered())
-            self._notice_clock()
-            is_repaired = _repair_broker()
-            swept = recovery.sweep_if_leader(timedelta(seconds=interval))
-            if swept and swept.is_due and (is_repaired or broker.trouble()):
-                self._stand_in.work(self.registered())
-            retention.clean_if_leader()
-            sampling.sample_if_due()
-            if swept and (swept.returned or swept.parked or swept.drifted):
-                log.warning("sweep", returned=swept.returned, parked=swept.parked, drifted=swept.drifted)
+            # one by one: a table that somebody keeps locked holds up what needs it, and nothing else
+            locked_out.unless(self._beat)
+            locked_out.unless(lambda: self._sweep(interval))
+            locked_out.unless(retention.clean_if_leader)
+            locked_out.unless(sampling.sample_if_due)
+            locked_out.is_lasting()
         except (DatabaseError, InterfaceError) as error:
             log.warning("database does not answer; trying again", error=str(error).strip().partition("\n")[0])
         except Exception:  # only this thread keeps the process known: it must outlive any surprise
@@ -110,8 +105,23 @@ class Pulse:
         finally:
             connection.close()
 
+    def _beat(self) -> None:
+        if not workers.beat(self.registered()):
+            self.worker_id = None
+        report.write(self.registered())
+
+    def _sweep(self, interval: float) -> None:
+        self._notice_clock()
+        is_repaired = _repair_broker()
+        swept = recovery.sweep_if_leader(timedelta(seconds=interval))
+        if swept and swept.is_due and (is_repaired or broker.trouble()):
+            self._stand_in.work(self.registered())
+        if swept and (swept.returned or swept.parked or swept.drifted):
+            log.warning("sweep", returned=swept.returned, parked=swept.parked, drifted=swept.drifted)
+
     def _notice_clock(self) -> None:
-        """A clock that goes ahead ends no lease: the tasks are in good hands."""
+        """A clock that goes ahead ends no lease: the tasks are in good hands. Where a lock keeps leases from being
+        carried, nothing is swept."""
         read = clocks.read()
         if step := clocks.went_ahead(self._clock, read):
             clocks.carry_leases(step)

@@ -52,7 +52,7 @@ WITH expired AS (
     SELECT id, article_id, space_id, processed_at, claimed_by, is_alone, attempts, max_attempts,
            {losses.is_charged("embedding_tasks")} AS is_charged
     FROM embedding_tasks
-    WHERE status = 'processing' AND (lease_expires_at < statement_timestamp() OR lease_expires_at IS NULL)
+    WHERE status = 'processing' AND (lease_expires_at < %(began)s OR lease_expires_at IS NULL)
     ORDER BY id LIMIT %(most)s
     FOR UPDATE SKIP LOCKED
 ), progressed AS (
@@ -85,6 +85,14 @@ UPDATE embedding_tasks t SET
 FROM judged WHERE t.id = judged.id
 RETURNING t.id, t.status, t.claimed_by, is_superseded
 """  # noqa: S608  the only text put in is our own
+# While the table is locked, leases end that nobody could renew. So one sweep at a time waits for it, and judges by the
+# moment at which it began to: all others that begin while it waits would judge by a later one.
+_ONE_AT_A_TIME = """
+SELECT pg_try_advisory_xact_lock(hashtext('vectorpress:leases')), statement_timestamp(),
+       set_config('lock_timeout', '0', true)
+"""
+# The table is waited for before anything else is locked, and nothing else without end.
+_WAIT_FOR_TABLE = "LOCK TABLE embedding_tasks IN ROW EXCLUSIVE MODE; SET LOCAL lock_timeout TO DEFAULT"
 # A worker that is told to stop gives its tasks back: due at once, no attempt charged, and the token gone, so that
 # a thread of it that still finishes writes nothing.
 _RELEASE_HELD = """
@@ -181,17 +189,22 @@ def return_expired() -> tuple[int, int]:
     """Gives tasks whose lease has ended back to the queue, or parks those that lost their worker alone, once their
     attempts are spent.
 
-    Answers (returned, parked); each has an audit row.
+    Answers (returned, parked); each has an audit row. Does nothing while another process is at it.
     """
     return past_collisions(_return_expired)
 
 
 @transaction.atomic
 def _return_expired() -> tuple[int, int]:
-    # even where nothing may be returned yet the statement is tried: what refuses it is an outage that goes on
-    most = 0 if write_outages.is_just_over() else _BATCH
     with connection.cursor() as cursor:
-        cursor.execute(_RETURN_EXPIRED, losses.arguments() | {"most": most})
+        cursor.execute(_ONE_AT_A_TIME)
+        is_alone, began, _ = cursor.fetchone()
+        if not is_alone:
+            return 0, 0
+        cursor.execute(_WAIT_FOR_TABLE)
+        # even where nothing may be returned yet the statement is tried: what refuses it is an outage that goes on
+        most = 0 if write_outages.is_just_over() else _BATCH
+        cursor.execute(_RETURN_EXPIRED, losses.arguments() | {"most": most, "began": began})
         rows = cursor.fetchall()
     heirs.inherit_rank([task_id for task_id, _, _, is_superseded in rows if is_superseded])
     parked = [row for row in rows if row[1] == "failed"]

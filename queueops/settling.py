@@ -20,10 +20,10 @@ from queueops.retries import Decision, Verdict
 # asked whether the task is still ours and its text still the newest. A worker that freezes with these locks in hand
 # would hold up saves: the server ends its session when the lease would have ended.
 _AT_ONCE = 0.01
+# Two statements sent as one: in one, the table would be waited for before the bound was set.
 _LOCK_ARTICLES = """
-SELECT a.id FROM articles a, (SELECT set_config('idle_in_transaction_session_timeout', %s, true)) AS guarded,
-     (SELECT set_config('lock_timeout', %s, true)) AS bounded
-WHERE a.id = ANY(%s::bigint[]) ORDER BY a.id FOR NO KEY UPDATE OF a
+SELECT set_config('idle_in_transaction_session_timeout', %s, true), set_config('lock_timeout', %s, true);
+SELECT a.id FROM articles a WHERE a.id = ANY(%s::bigint[]) ORDER BY a.id FOR NO KEY UPDATE OF a
 """
 _STILL_OURS = """
 SELECT t.id, a.content_hash = t.content_hash AND a.version_number = t.source_version

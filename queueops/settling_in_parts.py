@@ -13,6 +13,7 @@ from django.db import DatabaseError, InterfaceError
 from embeddings.providers.errors import ErrorClass, ProviderError
 from queueops import refusals, retries, settling, storage
 from queueops.claims import Claimed
+from queueops.locked_out import locked_out
 from queueops.refusals import Blame, Refusal
 from queueops.results import Batch, Effort, Failure, Settled, Success
 from queueops.unsaved_vectors import unsaved
@@ -21,6 +22,8 @@ from queueops.unsaved_vectors import unsaved
 # settled, each briefly tried, and what stays locked goes back to the queue.
 _LOCK_SECONDS, _BRIEFLY, _LOCKED_FOR = 5.0, 0.1, 20.0
 _LATER_SECONDS = 10.0
+# As long as it waits with its tasks in hand, their leases cannot be renewed.
+_LOCK_SHARE = 1 / 6
 # So many texts that were each refused alone, and none taken, say that it is the database after all, whatever it made of
 # the row that it was asked with.
 _MANY_REFUSED = 8
@@ -36,20 +39,27 @@ class _Search:
     refused: list[tuple[Success | Failure, Refusal]] = field(default_factory=list)
 
 
-def settle(batch: Batch) -> Settled:
+def settle(batch: Batch, *, waits: bool = True) -> Settled:
     """As settling.settle. A task whose article stays locked goes back uncharged; one whose rows alone are refused has
-    that as its error. Raises DatabaseError where the database refuses whatever the text."""
+    that as its error. Raises DatabaseError where the database refuses whatever the text, where a whole table is locked,
+    and for every lock unless it `waits` for articles."""
     try:
-        return settling.settle(batch, _LOCK_SECONDS)
+        return settling.settle(batch, _lock_seconds())
     except (DatabaseError, InterfaceError) as error:
         blame = refusals.of(error).blame
         if blame not in (Blame.LOCK, Blame.ROWS) or (blame is Blame.ROWS and _takes_no_row(batch)):
+            raise
+        if blame is Blame.LOCK and (not waits or (locked_out.note(error) and locked_out.is_lasting())):
             raise
         search = _Search(time.monotonic() + _LOCKED_FOR)
         settled = _settle_part(batch, search)
         if len(search.refused) == len(batch.results) >= _MANY_REFUSED:
             raise
     return settled + _charge(batch, search.refused) if search.refused else settled
+
+
+def _lock_seconds() -> float:
+    return min(_LOCK_SECONDS, settings.EMBEDDING_WORKER_TIMEOUT / 1000 * _LOCK_SHARE)
 
 
 def _takes_no_row(batch: Batch) -> bool:
@@ -99,7 +109,7 @@ def _charge(batch: Batch, refused: Sequence[tuple[Success | Failure, Refusal]]) 
             vectors = {h: batch.by_hash[h] for h in result.rendered.hashes}
             unsaved.keep(batch.claim.space.pk, vectors)
     failures = [_failure(result.task, refusal) for result, refusal in refused]
-    return settling.settle(Batch(batch.claim, failures, {}, Effort()), _LOCK_SECONDS)
+    return settling.settle(Batch(batch.claim, failures, {}, Effort()), _lock_seconds())
 
 
 def _failure(task: Claimed, refusal: Refusal) -> Failure:

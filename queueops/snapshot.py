@@ -1,23 +1,34 @@
 """The queue's health in one read: every face (admin, pages, commands, metrics) renders this one dataclass."""
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-from django.db import connection
+from django.db import OperationalError, connection
 
 from embeddings import glance
+from embeddings.coverage import Coverage
 from embeddings.models import Space
-from queueops import broker, installed, losses, modes, progress, providers, reach
+from lib.database_errors import is_held_up
+from queueops import broker, installed, losses, modes, progress, providers, reach, table_locks
 from queueops.models import QueueState, Status
 from queueops.providers import ProviderView
+from queueops.reach import Reach
 from queueops.switches import ITSELF
+from queueops.table_locks import TableLock
 
 # Counting stops here, so that a snapshot of ten million rows costs what one of ten thousand does.
 COUNT_LIMIT = 10_000
 # A worker says that it lives every five seconds; after this many without a word it counts as gone.
 ALIVE_WITHIN_SECONDS = 30
+
+
+class Reading(Protocol):
+    """Reads a part of a snapshot; `otherwise` stands for what cannot be read."""
+
+    def __call__[T](self, read: Callable[[], T], otherwise: T) -> T: ...
 
 
 @dataclass(frozen=True)
@@ -31,7 +42,9 @@ class Snapshot:
     the last minute all of them will be at `passages_done_at`.
     `workers_lost_10m` is how many worker processes died within ten minutes, `lost_waiting` how many tasks that one held
     wait to be tried in small company. `broker_trouble` follows the words "the broker"; empty when it is well. Where the
-    queue is not `installed` there is nothing to count."""
+    queue is not `installed` there is nothing to count. `locks` are those that others hold on our tables; where one of
+    them kept the counts from being read, the snapshot is `partial`: what could not be read is empty, and nothing
+    follows from it."""
 
     mode: str
     mode_in_settings: str
@@ -73,6 +86,8 @@ class Snapshot:
     passages_done_at: datetime | None = None
     workers_lost_10m: int = 0
     lost_waiting: int = 0
+    locks: tuple[TableLock, ...] = ()
+    partial: bool = False
 
     @property
     def coverage(self) -> float:
@@ -172,40 +187,77 @@ _STATEMENT = _SQL.format(
 
 def take() -> Snapshot:
     """Reads the queue as it is now, in a handful of cheap statements."""
+    return _taken(_plainly)
+
+
+def take_despite_locks() -> Snapshot:
+    """As `take`, in a session that gives up waiting: where a lock keeps a part from being read, the others are."""
+    return _taken(_unless_locked)
+
+
+def _plainly[T](read: Callable[[], T], otherwise: T) -> T:
+    return read()
+
+
+def _unless_locked[T](read: Callable[[], T], otherwise: T) -> T:
+    try:
+        return read()
+    except OperationalError as error:
+        if not is_held_up(error):
+            raise
+        return otherwise
+
+
+def _taken(reading: Reading) -> Snapshot:
     if not installed.is_there():
-        return _without_queue()
-    state = QueueState.objects.first() or QueueState()
-    space = Space.objects.serving()
-    numbers = _numbers()
-    covered = reach.of(space, numbers.pop("about_articles"))
-    tasks = {status: numbers.pop(status) for status in Status.values}
-    return Snapshot(
+        return _without_queue(reading)
+    state = reading(QueueState.objects.first, None) or QueueState()
+    space = reading(Space.objects.serving, None)
+    numbers: dict[str, Any] = reading(_numbers, {})
+    covered = reading(lambda: reach.of(space, numbers.pop("about_articles", 0)), Reach(0, 0))
+    tasks = {status: numbers.pop(status, 0) for status in Status.values}
+    return replace(
+        _empty(),
         mode=state.mode or modes.of_settings(),
-        mode_in_settings=modes.of_settings(),
         mode_reason=state.mode_reason,
         mode_changed_by=state.mode_changed_by,
         paused=state.is_paused,
         reason=state.reason,
         changed_by=state.changed_by,
         paused_itself=state.is_paused and state.changed_by == ITSELF,
-        providers=providers.views(),
+        providers=reading(providers.views, ()),
         broker_trouble=broker.trouble(),
+        partial=not numbers,
+        locks=table_locks.held(at_once=not numbers),
         tasks=tasks,
-        estimated=_estimated(tasks, json.loads(numbers.pop("analyzed") or "{}")),
+        estimated=_estimated(tasks, json.loads(numbers.pop("analyzed", None) or "{}")),
         space=str(space) if space else None,
         articles=covered.articles,
         embedded=covered.embedded,
         coverage_age=covered.age,
+        installed=True,
         **numbers,
     )
 
 
-def _without_queue() -> Snapshot:
-    space = Space.objects.serving()
-    covered = glance.coverage(space)
+def _without_queue(reading: Reading) -> Snapshot:
+    space = reading(Space.objects.serving, None)
+    covered = reading(lambda: glance.coverage(space), Coverage(0, 0))
+    return replace(
+        _empty(),
+        mode=modes.without_queue(),
+        space=str(space) if space else None,
+        articles=covered.articles,
+        embedded=covered.current,
+        locks=table_locks.held(),
+    )
+
+
+def _empty() -> Snapshot:
+    """Nothing counted, and no queue there."""
     none = dict.fromkeys(Status.values, 0)
     return Snapshot(
-        mode=modes.without_queue(),
+        mode=modes.of_settings(),
         mode_in_settings=modes.of_settings(),
         paused=False,
         reason="",
@@ -222,9 +274,9 @@ def _without_queue() -> Snapshot:
         workers_stopped=0,
         last_claim_age=None,
         sweep_age=None,
-        space=str(space) if space else None,
-        articles=covered.articles,
-        embedded=covered.current,
+        space=None,
+        articles=0,
+        embedded=0,
         estimated=none,
         installed=False,
     )

@@ -1,15 +1,19 @@
 """Whether the database takes vectors: what this process has found, and a small write that asks."""
 
+import time
+
 import structlog
 from django.db import DatabaseError, InterfaceError
 
 from embeddings import vectors
 from embeddings.models import Space
-from queueops import refusals
+from queueops import refusals, resting
+from queueops.locked_out import locked_out
 from queueops.refusals import Blame, Refusal
 from queueops.storage_brake import StorageBrake
 
 _LEAST_WAIT = 0.1
+_PAUSE_SECONDS = 0.5
 brake = StorageBrake()
 
 log = structlog.get_logger(__name__)
@@ -22,8 +26,10 @@ def refused(refusal: Refusal) -> None:
 
 
 def noted(error: Exception) -> Refusal:
-    """What a database error says, noted where it says that the database takes no writes."""
+    """What a database error says, noted where it says that the database takes no writes, or that a table is locked."""
     refusal = refusals.of(error)
+    if locked_out.note(error):
+        return refusal
     if refusal.blame is Blame.CONNECTION:
         log.warning("the database is away; trying again", reason=str(refusal))
     else:
@@ -50,11 +56,20 @@ def wait(space: Space) -> float:
     return 0.0
 
 
+def await_turn(until: float) -> bool:
+    """Waits for leave to write vectors again; False where the moment `until` comes first, or the process is to stop."""
+    while locked_out.is_lasting():
+        if time.monotonic() >= until or not resting.rest(_PAUSE_SECONDS):
+            return False
+    if time.monotonic() >= until or not resting.rest(0):
+        return False
+    return brake.await_turn(until, resting.rest)
+
+
 def refusal_of_a_row(space: Space, besides: list[int] | None = None) -> Refusal | None:
     """What the database has against a row of another article than these; None where it takes one."""
     try:
         vectors.try_write(space.pk, space.dimensions, besides or [])
     except (DatabaseError, InterfaceError) as error:
-        refusal = refusals.of(error)
-        return None if refusal.blame is Blame.LOCK else refusal
+        return None if locked_out.note(error) else refusals.of(error)
     return None

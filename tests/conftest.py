@@ -9,6 +9,7 @@ from embeddings import pace
 from embeddings.providers import registry
 from lib.redis_client import fast_client
 from queueops import explain, holding, installed, modes, resting, storage, views
+from queueops.locked_out import locked_out
 from queueops.unsaved_vectors import unsaved
 
 
@@ -23,9 +24,10 @@ def forget_everything() -> None:
     installed.forget()
     modes.forget()
     explain.forget()
-    views.held_condition.forget()
+    views.seen.forget()
     resting.begin()
     storage.brake.accepted()
+    locked_out.forget()
     holding.owed.take()
     unsaved.forget()
     registry.forget()

@@ -12,7 +12,7 @@ from queueops.desk.tables import table
 from queueops.desk.verbs import Family
 from queueops.models import Task
 
-family = Family("Braking")
+family = Family("Braking", is_brief=True)
 
 
 def _add_optional_reason(parser: ArgumentParser) -> None:

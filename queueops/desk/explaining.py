@@ -16,7 +16,7 @@ from queueops.desk.verbs import Family
 from queueops.models import Task
 from queueops.story import Story
 
-family = Family("Explaining")
+family = Family("Explaining", is_brief=True)
 
 
 def _debug_arguments(parser: ArgumentParser) -> None:

@@ -10,7 +10,7 @@ from queueops.desk.verbs import Family
 from queueops.health import Condition, Health
 from queueops.snapshot import Snapshot
 
-family = Family("Judging")
+family = Family("Judging", is_brief=True)
 
 _EXITS = {Condition.OK: Exit.OK, Condition.DEGRADED: Exit.PARTLY, Condition.DOWN: Exit.TROUBLE}
 COLOURS = {Condition.OK: "green", Condition.DEGRADED: "yellow", Condition.DOWN: "bold red"}
@@ -19,7 +19,7 @@ KEYS = ("status", "reasons", *snapshot.KEYS)
 
 @family.verb("health", "exits with 0 when all is well, 1 degraded, 2 down", keys=KEYS)
 def judge(desk: Desk) -> Exit:
-    now = snapshot.take()
+    now = snapshot.take_despite_locks()
     judged = health.judge(now)
     sentences = judged.reasons or (judged.sentence,)
     desk.answer(fields(now, judged), line(judged.condition, COLOURS[judged.condition]), *map(line, sentences))

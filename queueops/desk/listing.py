@@ -15,7 +15,7 @@ from queueops.desk.verbs import Family
 from queueops.models import Priority, Status
 from queueops.tasklists import Page, TaskRow
 
-family = Family("Listing")
+family = Family("Listing", is_brief=True)
 
 COLOURS = {
     Status.PROCESSING.value: "cyan",

@@ -17,7 +17,7 @@ from queueops.health import Health
 from queueops.models import Status
 from queueops.snapshot import COUNT_LIMIT, Snapshot
 
-family = Family("Looking")
+family = Family("Looking", is_brief=True)
 
 _MOST_MINUTES = 60 * 24 * 365
 
@@ -28,7 +28,7 @@ _MOST_MINUTES = 60 * 24 * 365
     keys=("worker_status", "worker_note", *judging.KEYS),
 )
 def status(desk: Desk) -> None:
-    now = snapshot.take()
+    now = snapshot.take_despite_locks()
     judged = health.judge(now)
     word, note = health.workers(now)
     fields = {"worker_status": word, "worker_note": note, **judging.fields(now, judged)}
@@ -100,6 +100,8 @@ def gauges(now: Snapshot) -> dict[str, float]:
 
 def number(now: Snapshot, status: Status) -> str:
     """How many tasks have a status: exactly, or about, where counting stopped."""
+    if now.partial:
+        return "unknown"
     if now.tasks[status] < COUNT_LIMIT:
         return f"{now.tasks[status]:,}"
     about = now.estimated[status]

@@ -24,7 +24,7 @@ from queueops.models import Status
 from queueops.snapshot import Snapshot
 from queueops.tasklists import FailureKind
 
-family = Family("Watching")
+family = Family("Watching", is_brief=True)
 
 PAUSE = "p"
 _REASON = "from the monitor"
@@ -111,7 +111,7 @@ def _toggle(actor: str) -> None:
 def _screen() -> RenderableType:
     """The whole screen; while the database is away, that it is."""
     try:
-        now = snapshot.take()
+        now = snapshot.take_despite_locks()
         return rendered(Look(now, figures.workers(_MOST_WORKERS), tasklists.failure_kinds()))
     except (DatabaseError, InterfaceError) as error:
         connection.close()

@@ -11,7 +11,7 @@ from queueops.desk.verbs import Family
 from queueops.models import Mode, QueueState, Worker
 from queueops.providers import ProviderView
 
-family = Family("Switching")
+family = Family("Switching", is_brief=True)
 
 _MEANS = {
     Mode.QUEUED: "a save makes a task, and workers embed it",

@@ -17,20 +17,23 @@ def no_arguments(_: ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class Verb:
-    """`run(desk, **options)` answers how it ended, None for OK. `keys` are those of each JSON object it prints."""
+    """`run(desk, **options)` answers how it ended, None for OK. `keys` are those of each JSON object it prints. A verb
+    that `is_brief` waits for no lock longer than a moment."""
 
     name: str
     help: str
     run: Run
     arguments: Arguments
     keys: tuple[str, ...]
+    is_brief: bool = False
 
 
 class Family:
     """Verbs about one thing, in the order they were written."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, *, is_brief: bool = False) -> None:
         self.title = title
+        self._is_brief = is_brief
         self._verbs: list[Verb] = []
 
     def __iter__(self) -> Iterator[Verb]:
@@ -42,7 +45,7 @@ class Family:
         """Makes a verb of the function below it."""
 
         def add(run: F) -> F:
-            self._verbs.append(Verb(name, help, run, arguments, keys))
+            self._verbs.append(Verb(name, help, run, arguments, keys, self._is_brief))
             return run
 
         return add

@@ -196,7 +196,7 @@ def test_a_broker_that_is_away_is_told_and_fails_nothing(space, settings):
 
 
 def test_a_snapshot_takes_a_handful_of_statements(space, django_assert_max_num_queries):
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         snapshot.take()
 
 

@@ -6,10 +6,11 @@ from argparse import SUPPRESS
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError
+from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError, connection
 
+from lib.database_errors import is_held_up
 from lib.visible import one_line
-from queueops import installed, unreachable
+from queueops import health, installed, table_locks, unreachable
 from queueops.desk import (
     acts,
     braking,
@@ -43,6 +44,7 @@ FAMILIES: tuple[Family, ...] = (
     acts.family,
     running.family,
 )
+_BRIEF_MS = 1_000
 _NO_TABLE = "42P01"  # undefined_table, in the standard's list of states
 
 
@@ -75,6 +77,8 @@ class Command(BaseCommand):
 
     def _run(self, verb: Verb, desk: Desk, options: dict[str, Any]) -> Exit | None:
         try:
+            if verb.is_brief:
+                _wait_for_locks(_BRIEF_MS)
             if self.needs_queue and not installed.look():
                 raise Refused(installed.NOT_INSTALLED, Exit.TROUBLE)
             return verb.run(desk, **options)
@@ -107,8 +111,17 @@ def give_options(parser: Any, verb: Verb) -> None:
     parser.set_defaults(act=verb, names=names)
 
 
+def _wait_for_locks(milliseconds: int) -> None:
+    """Whoever looks at the queue, or stops it, hears at once that a table is locked."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, false)", [str(milliseconds)])
+
+
 def _said(error: Exception) -> str:
     """The database's trouble in one sentence."""
+    if is_held_up(error):
+        holders = " ".join(health.of_lock(lock) for lock in table_locks.held(at_once=True))
+        return f"the database is locked, nothing was done: {holders or 'for a moment; try again'}"
     reason = str(error).strip().partition("\n")[0]
     if isinstance(error, ProgrammingError) and getattr(error.__cause__, "sqlstate", "") == _NO_TABLE:
         return f"the queue's tables are not there ({reason}): run manage.py migrate"

@@ -21,6 +21,10 @@ from queueops.worker_process import WorkerProcess, note_end
 
 _MASTERS_OWN = ("watch_dir", "use_gevent", "forks")
 
+# A statement of a worker waits for a lock so long; then its batch goes back, and nothing is claimed while that lasts.
+# libpq reads it where DATABASE_URL says nothing of `options`.
+_SESSIONS = ("PGOPTIONS", "-c lock_timeout=5000")
+
 
 class Command(rundramatiq.Command):  # type: ignore[misc]  # it has no types
     help = "Runs worker processes, and starts again each that ends."
@@ -36,6 +40,8 @@ class Command(rundramatiq.Command):  # type: ignore[misc]  # it has no types
             self._work(kept_by, after, options)
         if not _has_work():
             raise CommandError(f"no workers started: {installed.NOT_INSTALLED}", returncode=Exit.TROUBLE)
+        if settings.DATABASE_LOCK_TIMEOUT:
+            os.environ.setdefault(*_SESSIONS)
         if any(options[name] for name in _MASTERS_OWN):
             super().handle(*arguments, **options)
         else:

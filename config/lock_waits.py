@@ -1,0 +1,54 @@
+"""How long a request waits for a lock: DATABASE_LOCK_TIMEOUT, and hardly at all while a lock is known to be held.
+
+With a table locked by a stranger, each request that needs it would keep a thread for all of that time, and searches
+that do not need it would find no thread. So after one has waited in vain, the others of this process give up almost at
+once, until nobody has met a lock for a while.
+"""
+
+import time
+from typing import Any
+from weakref import WeakSet
+
+from psycopg import Connection, errors, pq
+
+HARDLY_MS = 50
+KNOWN_SECONDS = 5.0
+
+
+class LockWaits:
+    """What sessions of this process are told when they are lent out; any thread may ask and change it."""
+
+    def __init__(self) -> None:
+        self._until = 0.0
+        self._shortened: WeakSet[Connection[Any]] = WeakSet()
+
+    def shorten(self) -> None:
+        """Somebody has just waited for a lock in vain."""
+        self._until = time.monotonic() + KNOWN_SECONDS
+
+    def apply(self, connection: Connection[Any]) -> None:
+        """For a connection outside a transaction. Costs a statement where something changes, else next to nothing."""
+        if not self._until:
+            return
+        is_short = time.monotonic() < self._until
+        if is_short is (connection in self._shortened):
+            return
+        _run(connection, f"SET lock_timeout = {HARDLY_MS}" if is_short else "RESET lock_timeout")
+        if is_short:
+            self._shortened.add(connection)
+        else:
+            self._shortened.discard(connection)
+
+    def forget(self) -> None:
+        """As at the start."""
+        self._until = 0.0
+
+
+def _run(connection: Connection[Any], statement: str) -> None:
+    """Without a transaction, whatever the connection would begin."""
+    result = connection.pgconn.exec_(statement.encode())
+    if result.status != pq.ExecStatus.COMMAND_OK:
+        raise errors.OperationalError(f"{statement} was refused")
+
+
+lock_waits = LockWaits()

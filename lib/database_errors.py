@@ -1,0 +1,21 @@
+"""What an error of the database means, by its SQLSTATE: its words differ by language and version.
+
+https://www.postgresql.org/docs/current/errcodes-appendix.html
+"""
+
+LOCKED = "55P03"  # lock_not_available: lock_timeout ended the wait
+CANCELLED = "57014"  # query_canceled: statement_timeout ended the statement, or somebody did
+DEADLOCK = "40P01"  # deadlock_detected
+
+
+def sqlstate(error: BaseException) -> str:
+    """The state of Django's error or psycopg's; empty where the server gave none, as for a lost connection."""
+    for each in (error, error.__cause__):
+        if state := getattr(each, "sqlstate", None):
+            return str(state)
+    return ""
+
+
+def is_held_up(error: BaseException) -> bool:
+    """Whether the database works, but this statement could not get what it needed in its time."""
+    return sqlstate(error) in {LOCKED, CANCELLED, DEADLOCK}
