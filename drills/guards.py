@@ -422,8 +422,8 @@ MUTATIONS = (
     Mutation(
         "clocks: a process looks at the clock before it sweeps",
         "queueops/pulse.py",
-        "            self._notice_clock()\n",
-        "",
+        "is_sure = self._clock.look()",
+        "is_sure = True",
         (_CLOCKS,),
     ),
     Mutation(

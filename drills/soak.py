@@ -17,7 +17,7 @@ from benchmarks.tools.report import say
 from benchmarks.tools.usage import tree_mib
 from config.stack import members
 from config.stack.processes import Process
-from drills import faults_broker, faults_database, faults_workers
+from drills import faults_broker, faults_database, faults_server_clock, faults_workers
 from drills.proxy import PASS, Rules
 from drills.system import LEASE_SECONDS, System
 
@@ -64,7 +64,10 @@ STROKES: dict[str, Callable[[System], object]] = {
     "cut connections": faults_database.cut_connections,
     "lose answers": faults_database.lose_answers,
     "provider stumbles": stumble,
+    "step server's clock": faults_server_clock.step_on,
 }
+if faults_server_clock.library() is None:
+    del STROKES["step server's clock"]
 
 
 @dataclass
@@ -131,6 +134,10 @@ def _options(words: list[str] | None) -> argparse.Namespace:
 
 
 def _start_load(system: System, seed: int, watch: Watch) -> Process:
+    if faults_server_clock.library() is None:
+        say(faults_server_clock.MISSING)
+    else:
+        faults_server_clock.load(system)
     system.fill(0, _LATENCY_MS)
     system.is_proxied = True
     system.start_workers()

@@ -41,7 +41,7 @@ class Pulse:
         self._thread: threading.Thread | None = None
         self._is_idle = False  # the queue's tables are not there
         self._stand_in = StandIn(lambda: self.is_stopping)
-        self._clock: clocks.Reading | None = None
+        self._clock = clocks.Watch()
 
     @property
     def is_stopping(self) -> bool:
@@ -94,9 +94,9 @@ class Pulse:
             if not workers.beat(self.registered()):
                 self.worker_id = None
             report.write(self.registered())
-            self._notice_clock()
+            is_sure = self._clock.look()
             is_repaired = _repair_broker()
-            swept = recovery.sweep_if_leader(timedelta(seconds=interval))
+            swept = recovery.sweep_if_leader(timedelta(seconds=interval), with_leases=is_sure)
             if swept and swept.is_due and (is_repaired or broker.trouble()):
                 self._stand_in.work(self.registered())
             retention.clean_if_leader()
@@ -109,13 +109,6 @@ class Pulse:
             log.exception("pulse missed a beat")
         finally:
             connection.close()
-
-    def _notice_clock(self) -> None:
-        """A clock that goes ahead ends no lease: the tasks are in good hands."""
-        read = clocks.read()
-        if step := clocks.went_ahead(self._clock, read):
-            clocks.carry_leases(step)
-        self._clock = read
 
     def _has_work_here(self) -> bool:
         """Whether the queue is installed; where it was removed meanwhile, the process waits for it to come back."""

@@ -140,19 +140,23 @@ ORDER BY a.id LIMIT %(limit)s
 """
 
 
-def sweep_if_leader(interval: timedelta) -> Swept | None:
+def sweep_if_leader(interval: timedelta, *, with_leases: bool = True) -> Swept | None:
     """One sweep, unless another process has made one within the interval."""
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_LEAD, [interval.total_seconds()])
         led = cursor.fetchone()
-    return sweep(is_back=led[0]) if led else None
+        if (
+            led and led[0]
+        ):  # in one transaction with the sweep's time, which says nothing of the step any more
+            clocks.ask_providers()
+    return sweep(with_leases=with_leases) if led else None
 
 
-def sweep(*, is_back: bool = False) -> Swept:
-    """Puts times right that another clock wrote, returns expired leases, forgets silent workers, ends what waits in
-    retired spaces, enqueues drift, and rings when work is due. `is_back`: the database's clock has stepped back."""
-    clocks.put_right(is_back=is_back)
-    returned, parked = return_expired()
+def sweep(*, with_leases: bool = True) -> Swept:
+    """Puts times right that another clock wrote, returns expired leases (unless the clock has just gone ahead), forgets
+    silent workers, ends what waits in retired spaces, enqueues drift, and rings when work is due."""
+    clocks.put_right()
+    returned, parked = return_expired() if with_leases else (0, 0)
     failpoints.reach("sweep_returned")
     workers.forget_silent()
     end_retired()
