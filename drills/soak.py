@@ -17,7 +17,7 @@ from benchmarks.tools.report import say
 from benchmarks.tools.usage import tree_mib
 from config.stack import members
 from config.stack.processes import Process
-from drills import faults_broker, faults_database, faults_server_clock, faults_workers
+from drills import faults_broker, faults_database, faults_server_clock, faults_storage, faults_workers
 from drills.proxy import PASS, Rules
 from drills.system import LEASE_SECONDS, System
 
@@ -51,6 +51,24 @@ def silence(system: System) -> None:
     system.to_broker.rules = PASS
 
 
+def no_room(system: System) -> None:
+    """The table of vectors is as on a full disk, past the lease."""
+    with faults_storage.refusing_rows(system, "53100"):
+        system.stack.pause(LEASE_SECONDS * 1.5)
+
+
+def read_only(system: System) -> None:
+    """Nothing is written, saves neither, past the lease."""
+    with faults_storage.read_only(system):
+        system.stack.pause(LEASE_SECONDS * 1.5)
+
+
+def lose_right(system: System) -> None:
+    """No task can be changed, past the lease."""
+    with faults_storage.without_right(system, "UPDATE", "embedding_tasks"):
+        system.stack.pause(LEASE_SECONDS * 1.5)
+
+
 STROKES: dict[str, Callable[[System], object]] = {
     "kill worker": faults_workers.kill_worker,
     "freeze worker": freeze,
@@ -63,6 +81,9 @@ STROKES: dict[str, Callable[[System], object]] = {
     "end connections": faults_database.end_connections,
     "cut connections": faults_database.cut_connections,
     "lose answers": faults_database.lose_answers,
+    "no room": no_room,
+    "read-only": read_only,
+    "lose right": lose_right,
     "provider stumbles": stumble,
     "step server's clock": faults_server_clock.step_on,
 }

@@ -67,7 +67,7 @@ def settle(batch: Batch, until: float) -> Settled:
 
 def _may_try_again(refusal: Refusal, until: float) -> bool:
     """Waits for the next try. A database that is away has been waited for already, and is no storage that refuses."""
-    if refusal.blame is not Blame.CONNECTION:
+    if refusal.blame not in storage.PASSING:
         storage.refused(refusal)
     if connection.in_atomic_block:
         return False

@@ -19,6 +19,7 @@ from queueops import (
     doorbell,
     installed,
     recovery,
+    refusals,
     retention,
     sampling,
     workers,
@@ -40,6 +41,7 @@ class Pulse:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._is_idle = False  # the queue's tables are not there
+        self._trouble = ""  # the database's, as it was last logged
         self._stand_in = StandIn(lambda: self.is_stopping)
         self._clock = clocks.Watch()
 
@@ -103,12 +105,19 @@ class Pulse:
             sampling.sample_if_due()
             if swept and (swept.returned or swept.parked or swept.drifted):
                 log.warning("sweep", returned=swept.returned, parked=swept.parked, drifted=swept.drifted)
+            self._trouble = ""
         except (DatabaseError, InterfaceError) as error:
-            log.warning("database does not answer; trying again", error=str(error).strip().partition("\n")[0])
+            self._say(str(refusals.of(error)))
         except Exception:  # only this thread keeps the process known: it must outlive any surprise
             log.exception("pulse missed a beat")
         finally:
             connection.close()
+
+    def _say(self, trouble: str) -> None:
+        """One line for each new reason, since this is tried every few seconds."""
+        if trouble != self._trouble:
+            log.warning("the database does not answer or takes no writes; trying again", reason=trouble)
+        self._trouble = trouble
 
     def _has_work_here(self) -> bool:
         """Whether the queue is installed; where it was removed meanwhile, the process waits for it to come back."""

@@ -10,6 +10,8 @@ from queueops.refusals import Blame, Refusal
 from queueops.storage_brake import StorageBrake
 
 _LEAST_WAIT = 0.1
+# What says nothing of whether vectors are taken.
+PASSING = (Blame.CONNECTION, Blame.LOCK)
 brake = StorageBrake()
 
 log = structlog.get_logger(__name__)
@@ -24,8 +26,8 @@ def refused(refusal: Refusal) -> None:
 def noted(error: Exception) -> Refusal:
     """What a database error says, noted where it says that the database takes no writes."""
     refusal = refusals.of(error)
-    if refusal.blame is Blame.CONNECTION:
-        log.warning("the database is away; trying again", reason=str(refusal))
+    if refusal.blame in PASSING:
+        log.warning("the database is away or busy; trying again", reason=str(refusal))
     else:
         refused(refusal)
     return refusal
