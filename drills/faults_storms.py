@@ -18,7 +18,7 @@ KILLS = 6
 SLOW_MS, _ARTICLES = 3_000.0, 600
 # A worker starts within one to three seconds, so most batches end between two kills.
 STEADY_MS, _STEADY_ARTICLES, STEADY_SECONDS, BETWEEN_KILLS = 500.0, 4_000, 60.0, 5.0
-_PATIENCE = 60.0
+_PATIENCE, _UNTIL_ALL_HOLD = 60.0, 1.0
 _HELD = "SELECT count(*) FROM embedding_tasks WHERE status = 'processing' AND processed_at > '{since}'"
 _NOW = "SELECT clock_timestamp()::text"
 _PARKED = "SELECT count(*) FROM embedding_tasks WHERE status = 'failed'"
@@ -39,11 +39,11 @@ _DEADLY_SECONDS = 180.0
 
 def kill_all_often(system: System) -> Struck:
     """All processes at once, six times, each time while they hold tasks: a machine short of memory, a bad deploy."""
-    system.stack.provider.configure(latency_ms=SLOW_MS)
-    system.add(_ARTICLES)
+    _begin(system, _ARTICLES, SLOW_MS)
     broken: list[str] = []
     for _ in range(KILLS):
         broken += system.unless(partial(_hold_tasks, system, system.value(_NOW)), "tasks in work", _PATIENCE)
+        system.stack.pause(_UNTIL_ALL_HOLD)
         _kill_all(system)
     ended = time.monotonic()
     system.wait(lambda: system.health()[0] != "down", "workers")
@@ -54,8 +54,7 @@ def kill_all_often(system: System) -> Struck:
 
 def kill_steadily(system: System) -> Struck:
     """All processes at once, every five seconds for a minute, with batches that end in between."""
-    system.stack.provider.configure(latency_ms=STEADY_MS)
-    system.add(_STEADY_ARTICLES)
+    _begin(system, _STEADY_ARTICLES, STEADY_MS)
     kills, in_vain = round(STEADY_SECONDS / BETWEEN_KILLS), 0
     for _ in range(kills):
         done = system.done()
@@ -97,6 +96,12 @@ def _kill_holders(url: str, article: int, stopping: threading.Event) -> None:
             row = session.execute(_HOLDER, [article]).fetchone()
             if row:
                 _kill(int(row[0].rpartition(":")[2]))
+
+
+def _begin(system: System, articles: int, latency_ms: float) -> None:
+    """Another backlog for the same workers, and a provider as slow as this."""
+    system.wait(system.is_at_rest, "the first backlog")
+    system.fill(articles, latency_ms)
 
 
 def _hold_tasks(system: System, since: str) -> bool:

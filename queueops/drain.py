@@ -73,9 +73,9 @@ def drain(
             with trials.hands.beside_others(is_stopping) as may_begin:
                 turns.append(_turn(space, worker_id, wake, wake_in) if may_begin else _Turn())
             tasks += turns[-1].tasks
-        if trials.is_time():
-            tasks += trials.run(spaces, worker_id, _execute, batch_size, is_stopping)
-        if not any(turn.look_again for turn in turns):
+        tried = trials.run(spaces, worker_id, _execute, batch_size, is_stopping) if trials.is_time() else 0
+        tasks += tried
+        if not tried and not any(turn.look_again for turn in turns):
             return Drained(tasks, False, min((turn.wait for turn in turns if turn.wait), default=None))
     return Drained(tasks, True)
 
@@ -84,7 +84,8 @@ def _turn(space: Space, worker_id: int, wake: Callable[[], None], wake_in: Calla
     passage = gate.ask(space.provider)
     if passage.wait:
         return _Turn(wait=passage.wait)
-    size = 1 if passage.canary else batch_size(space)
+    most = batch_size(space)
+    size, with_trial = 1 if passage.canary else most, trials.is_trusting(most)
     with lanes.of_this_process().enter() as may_backfill:
         with_low = passage.with_low and (may_backfill or passage.canary is not None)
         claim = claims.claim_due(
@@ -93,7 +94,8 @@ def _turn(space: Space, worker_id: int, wake: Callable[[], None], wake_in: Calla
             worker_id,
             workers.claimant(worker_id),
             with_low=with_low,
-            company=_of_the_lost.size(),
+            company=most if with_trial else _of_the_lost.size(),
+            with_trial=with_trial,
         )
         if not claim.tasks:
             gate.withdraw(passage)
@@ -101,7 +103,8 @@ def _turn(space: Space, worker_id: int, wake: Callable[[], None], wake_in: Calla
         if claim.is_full and not passage.canary:  # what the canary finds out comes first
             wake()
         settled = _execute(claim, worker_id, passage)
-    _of_the_lost.note(sum(task.was_lost for task in claim.tasks))
+    of_the_lost = trials.company if with_trial else _of_the_lost
+    of_the_lost.note(sum(task.was_lost for task in claim.tasks))
     if settled and settled.retry_in:
         wake_in(settled.retry_in)
     return _Turn(len(claim.tasks), look_again=claim.is_full or bool(settled and settled.retried))
