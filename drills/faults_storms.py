@@ -44,7 +44,7 @@ def kill_all_often(system: System) -> Struck:
     for _ in range(KILLS):
         broken += system.unless(partial(_hold_tasks, system, system.value(_NOW)), "tasks in work", _PATIENCE)
         system.stack.pause(_UNTIL_ALL_HOLD)
-        _kill_all(system)
+        kill_all(system)
     ended = time.monotonic()
     system.wait(lambda: system.health()[0] != "down", "workers")
     if not any("Workers were lost" in reason for reason in system.health()[1]):
@@ -60,7 +60,7 @@ def kill_steadily(system: System) -> Struck:
         done = system.done()
         system.stack.pause(BETWEEN_KILLS)
         in_vain += not system.is_at_rest() and system.done() == done
-        _kill_all(system)
+        kill_all(system)
     say(f"nothing was done between two kills {in_vain} of {kills} times; {system.done()} tasks are")
     broken = [f"{in_vain} times nothing was done between two kills"] if in_vain > kills / 2 else []
     return Struck(time.monotonic(), broken + _parked(system))
@@ -113,7 +113,8 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def _kill_all(system: System) -> None:
+def kill_all(system: System) -> None:
+    """Every worker process with its keeper, and others in their places."""
     for service in system.kept:
         service.process.kill()
         service.process.exited.wait()
