@@ -16,8 +16,7 @@ from drills.trials import Struck
 KILLS = 6
 # Slow, so that all threads hold tasks at each kill.
 SLOW_MS, _ARTICLES = 3_000.0, 600
-# A worker starts within one to three seconds, so most batches end between two kills.
-STEADY_MS, _STEADY_ARTICLES, STEADY_SECONDS, BETWEEN_KILLS = 500.0, 4_000, 60.0, 5.0
+STEADY_MS, _STEADY_ARTICLES, STEADY_KILLS, BETWEEN_KILLS = 500.0, 10_000, 15, 2.5
 _PATIENCE, _UNTIL_ALL_HOLD = 60.0, 1.0
 _HELD = "SELECT count(*) FROM embedding_tasks WHERE status = 'processing' AND processed_at > '{since}'"
 _NOW = "SELECT clock_timestamp()::text"
@@ -53,16 +52,18 @@ def kill_all_often(system: System) -> Struck:
 
 
 def kill_steadily(system: System) -> Struck:
-    """All processes at once, every five seconds for a minute, with batches that end in between."""
+    """All processes at once, again and again, each time when a batch has had the time to end."""
     _begin(system, _STEADY_ARTICLES, STEADY_MS)
-    kills, in_vain = round(STEADY_SECONDS / BETWEEN_KILLS), 0
-    for _ in range(kills):
-        done = system.done()
+    broken, in_vain = list[str](), 0
+    for _ in range(STEADY_KILLS):
+        done, since = system.done(), system.value(_NOW)
+        broken += system.unless(partial(_hold_tasks, system, since), "tasks in work", _PATIENCE)
         system.stack.pause(BETWEEN_KILLS)
         in_vain += not system.is_at_rest() and system.done() == done
         kill_all(system)
-    say(f"nothing was done between two kills {in_vain} of {kills} times; {system.done()} tasks are")
-    broken = [f"{in_vain} times nothing was done between two kills"] if in_vain > kills / 2 else []
+    say(f"nothing was done between two kills {in_vain} of {STEADY_KILLS} times; {system.done()} tasks are")
+    if in_vain:
+        broken.append(f"{in_vain} times nothing was done between two kills")
     return Struck(time.monotonic(), broken + _parked(system))
 
 
