@@ -17,7 +17,14 @@ from benchmarks.tools.report import say
 from benchmarks.tools.usage import tree_mib
 from config.stack import members
 from config.stack.processes import Process
-from drills import faults_broker, faults_database, faults_server_clock, faults_storage, faults_workers
+from drills import (
+    faults_broker,
+    faults_database,
+    faults_server_clock,
+    faults_storage,
+    faults_storms,
+    faults_workers,
+)
 from drills.proxy import PASS, Rules
 from drills.system import LEASE_SECONDS, System
 
@@ -71,6 +78,7 @@ def lose_right(system: System) -> None:
 
 STROKES: dict[str, Callable[[System], object]] = {
     "kill worker": faults_workers.kill_worker,
+    "kill all workers": faults_storms.kill_all,
     "freeze worker": freeze,
     "stop worker": lambda system: system.kept[0].stop(),
     "empty broker": faults_broker.flush_broker,

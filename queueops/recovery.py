@@ -61,10 +61,11 @@ WITH expired AS (
 ), charged AS (
     SELECT *, is_charged AND attempts >= max_attempts AS is_spent FROM (
         SELECT id, article_id, space_id, processed_at, claimed_by, is_alone, attempts, max_attempts,
+               id IN (SELECT id FROM progressed) AS has_progressed,
                is_charged AND id NOT IN (SELECT id FROM progressed) AS is_charged
         FROM expired) AS found
 ), judged AS (
-    SELECT e.id, e.is_spent, e.is_alone, e.is_charged, newer.id IS NOT NULL OR 1 < row_number() OVER (
+    SELECT e.id, e.is_spent, e.is_alone, e.is_charged, e.has_progressed, newer.id IS NOT NULL OR 1 < row_number() OVER (
                PARTITION BY e.article_id, e.space_id ORDER BY e.is_spent, e.processed_at DESC, e.id DESC
            ) AS is_superseded
     FROM charged e

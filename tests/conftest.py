@@ -8,7 +8,7 @@ from access import attempt_counts, recent, token_guard
 from embeddings import pace
 from embeddings.providers import registry
 from lib.redis_client import fast_client
-from queueops import explain, holding, installed, modes, resting, storage, views
+from queueops import drain, explain, holding, installed, modes, resting, storage, trials, views
 from queueops.unsaved_vectors import unsaved
 
 
@@ -28,6 +28,8 @@ def forget_everything() -> None:
     storage.brake.accepted()
     holding.owed.take()
     unsaved.forget()
+    drain.company_of_the_lost.forget()
+    trials.company.forget()
     registry.forget()
     pace.forget()
     recent.tokens.forget()
