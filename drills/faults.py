@@ -54,8 +54,12 @@ FAULTS = {
     "worker told to stop": Fault(faults_workers.stop_worker),
     "worker's clock 5 min ahead": Fault(faults_clock.postpone, join=faults_clock.join_ahead),
     "worker's clock 5 min behind": Fault(faults_clock.postpone, join=faults_clock.join_behind),
-    "server_clock ahead": Fault(faults_server_clock.go_ahead, is_counted=False),
-    "server_clock behind": Fault(faults_server_clock.fall_behind, is_counted=False),
+    "server_clock ahead": Fault(
+        faults_server_clock.go_ahead, is_counted=False, join=faults_server_clock.load
+    ),
+    "server_clock behind": Fault(
+        faults_server_clock.fall_behind, is_counted=False, join=faults_server_clock.load
+    ),
     "broker emptied": Fault(faults_broker.flush_broker),
     "broker killed, restarted": Fault(faults_broker.restart_broker),
     "broker killed, restarted empty": Fault(faults_broker.restart_empty_broker),

@@ -15,10 +15,14 @@ PLACES = ("/usr/lib/*/faketime", "/usr/lib/faketime", "/usr/local/lib/faketime",
 MISSING = (
     "libfaketime is not installed (Debian: apt-get install libfaketime), so no server's clock can be turned"
 )
+_TURN = "clock"
+_WORDS_OF_THE_LIBRARY = 5
+_NEXT = {"+0": HOUR, f"+{HOUR}": -HOUR, f"-{HOUR}": 0}
 _ARTICLES = 200
 _WRITTEN = 20
 _REFUSED_SECONDS = 2.0
 _HEALTHY_SECONDS = 30.0
+_PATIENCE_SECONDS = 3 * PATIENCE_SECONDS  # a worker has to start first, on a busy machine
 _CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float8"
 _HELD = "SELECT count(*) FROM embedding_tasks WHERE status = 'processing'"
 _OUT = "SELECT count(*) FROM provider_states WHERE breaker <> 'closed'"
@@ -59,7 +63,7 @@ def library() -> Path | None:
 
 def go_ahead(system: System) -> Struck:
     """An hour ahead; rate limits and a worker's death are written down by that clock; then it steps back."""
-    with _turned_clock(system) as turn:
+    with _unloading(system) as turn:
         broken = _turn(system, turn, HOUR)
         _write(system)
         system.stack.provider.configure(rate_429=0.5)
@@ -78,7 +82,7 @@ def go_ahead(system: System) -> Struck:
 def fall_behind(system: System) -> Struck:
     """An hour back, in the midst of an outage; then ahead again, to the right time, in the midst of work."""
     provider = system.stack.provider
-    with _turned_clock(system) as turn:
+    with _unloading(system) as turn:
         provider.process.kill()
         provider.process.exited.wait()
         system.wait(lambda: system.value(_OUT), "the breaker to open")
@@ -94,24 +98,36 @@ def fall_behind(system: System) -> Struck:
     return Struck(time.monotonic() - seconds, broken)
 
 
-@contextmanager
-def _turned_clock(system: System) -> Iterator[Path]:
-    """Postgres with the library loaded as long as this lasts, and the file that says how far off its clock is."""
+def load(system: System) -> None:
+    """Starts Postgres with the library; its clock is right. Exits where the machine has none."""
     found = library()
     if found is None:
         raise SystemExit(f"The server's clock was not tried: {MISSING}.")
-    turn = system.stack.data_dir / "clock"
+    turn = system.stack.data_dir / _TURN
     _say(turn, 0)
-    plain = system.stack.postgres.process.command
+    postgres = system.stack.postgres
     preload = [
         "/usr/bin/env", f"LD_PRELOAD={found}", f"FAKETIME_TIMESTAMP_FILE={turn}", "FAKETIME_NO_CACHE=1",
         "FAKETIME_DONT_FAKE_MONOTONIC=1",
     ]  # fmt: skip
-    restart_with(system.stack.postgres, [*preload, *plain])
+    restart_with(postgres, [*preload, *postgres.process.command])
+    system.wait(lambda: system.value(_CLOCK), "the server")
+
+
+@contextmanager
+def _unloading(system: System) -> Iterator[Path]:
+    """The file that says how far off the clock is; the library is gone at the end."""
     try:
-        yield turn
+        yield system.stack.data_dir / _TURN
     finally:
-        restart_with(system.stack.postgres, plain)
+        words = system.stack.postgres.process.command
+        restart_with(system.stack.postgres, words[_WORDS_OF_THE_LIBRARY:])
+
+
+def step_on(system: System) -> None:
+    """From the right time an hour ahead, then an hour behind, then back; after `load`."""
+    turn = system.stack.data_dir / _TURN
+    _say(turn, _NEXT[turn.read_text().strip()])
 
 
 def _say(turn: Path, seconds: int) -> None:
@@ -140,7 +156,7 @@ def _recover(system: System) -> tuple[float, list[str]]:
     """Writes past the product; answers how long it took until all that was saved was embedded, and whether it was."""
     began = time.monotonic()
     _write(system)
-    broken = system.unless(system.is_at_rest, "everything to be embedded", PATIENCE_SECONDS)
+    broken = system.unless(system.is_at_rest, "everything to be embedded", _PATIENCE_SECONDS)
     return time.monotonic() - began, broken
 
 

@@ -52,24 +52,22 @@ _UNDONE = "SELECT count(*) FROM embedding_tasks WHERE status <> 'completed'"
 
 def no_room(system: System) -> Struck:
     """The table refuses every row as on a full disk."""
-    return _while_refused(system, _trigger(system, "53100"), "53100 disk full")
+    return _while_refused(system, refusing_rows(system, "53100"), "53100 disk full")
 
 
 def lose_privilege(system: System) -> Struck:
     """Nobody may write to the table of vectors."""
-    return _while_refused(
-        system, _without_right(system, "INSERT", "article_embeddings"), "42501 no privilege"
-    )
+    return _while_refused(system, without_right(system, "INSERT", "article_embeddings"), "42501 no privilege")
 
 
 def lose_privilege_on_tasks(system: System) -> Struck:
     """No task may be changed: nothing is claimed, renewed, settled or given back, and leases end."""
-    return _while_refused(system, _without_right(system, "UPDATE", "embedding_tasks"), "42501 no privilege")
+    return _while_refused(system, without_right(system, "UPDATE", "embedding_tasks"), "42501 no privilege")
 
 
 def make_read_only(system: System) -> Struck:
     """No session may write, as on a server that a failover has made a replica of."""
-    return _while_refused(system, _read_only(system), "read-only (25006)")
+    return _while_refused(system, read_only(system), "read-only (25006)")
 
 
 def cut_in_copy(system: System) -> Struck:
@@ -87,7 +85,7 @@ def cut_in_copy(system: System) -> Struck:
 def refuse_one_text(system: System) -> Struck:
     """Somebody's trigger refuses one article: the others must not wait for it."""
     article = system.value(_ONE_WAITING)
-    with _trigger(system, "P0001", f"NEW.article_id = {article}"):
+    with refusing_rows(system, "P0001", f"NEW.article_id = {article}"):
         broken = system.unless(
             lambda: system.value(_UNDONE) == 1, "all other texts to be embedded", _SECONDS_FOR_OTHERS
         )
@@ -145,7 +143,8 @@ def _uncharged(system: System) -> list[str]:
 
 
 @contextmanager
-def _trigger(system: System, sqlstate: str, condition: str = "true") -> Iterator[None]:
+def refusing_rows(system: System, sqlstate: str, condition: str = "true") -> Iterator[None]:
+    """A trigger refuses rows for which the condition holds, with this SQLSTATE."""
     system.execute(_REFUSE)
     system.execute(_REFUSE_ROWS.format(sqlstate=sqlstate, condition=condition))
     try:
@@ -155,7 +154,7 @@ def _trigger(system: System, sqlstate: str, condition: str = "true") -> Iterator
 
 
 @contextmanager
-def _without_right(system: System, right: str, table: str) -> Iterator[None]:
+def without_right(system: System, right: str, table: str) -> Iterator[None]:
     """Owners hold rights as others do, and can take them from themselves."""
     system.execute(f"REVOKE {right} ON {table} FROM CURRENT_USER")
     try:
@@ -165,7 +164,8 @@ def _without_right(system: System, right: str, table: str) -> Iterator[None]:
 
 
 @contextmanager
-def _read_only(system: System) -> Iterator[None]:
+def read_only(system: System) -> Iterator[None]:
+    """For every session."""
     with system.stack.maintenance() as session:
         session.execute("SET default_transaction_read_only = off")
         _configure(session, "on")

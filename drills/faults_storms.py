@@ -16,9 +16,8 @@ from drills.trials import Struck
 KILLS = 6
 # Slow, so that all threads hold tasks at each kill.
 SLOW_MS, _ARTICLES = 3_000.0, 600
-# A worker starts within one to three seconds, so most batches end between two kills.
-STEADY_MS, _STEADY_ARTICLES, STEADY_SECONDS, BETWEEN_KILLS = 500.0, 4_000, 60.0, 5.0
-_PATIENCE = 60.0
+STEADY_MS, _STEADY_ARTICLES, STEADY_KILLS, BETWEEN_KILLS = 500.0, 10_000, 15, 2.5
+_PATIENCE, _UNTIL_ALL_HOLD = 60.0, 1.0
 _HELD = "SELECT count(*) FROM embedding_tasks WHERE status = 'processing' AND processed_at > '{since}'"
 _NOW = "SELECT clock_timestamp()::text"
 _PARKED = "SELECT count(*) FROM embedding_tasks WHERE status = 'failed'"
@@ -39,12 +38,12 @@ _DEADLY_SECONDS = 180.0
 
 def kill_all_often(system: System) -> Struck:
     """All processes at once, six times, each time while they hold tasks: a machine short of memory, a bad deploy."""
-    system.stack.provider.configure(latency_ms=SLOW_MS)
-    system.add(_ARTICLES)
+    _begin(system, _ARTICLES, SLOW_MS)
     broken: list[str] = []
     for _ in range(KILLS):
         broken += system.unless(partial(_hold_tasks, system, system.value(_NOW)), "tasks in work", _PATIENCE)
-        _kill_all(system)
+        system.stack.pause(_UNTIL_ALL_HOLD)
+        kill_all(system)
     ended = time.monotonic()
     system.wait(lambda: system.health()[0] != "down", "workers")
     if not any("Workers were lost" in reason for reason in system.health()[1]):
@@ -53,17 +52,18 @@ def kill_all_often(system: System) -> Struck:
 
 
 def kill_steadily(system: System) -> Struck:
-    """All processes at once, every five seconds for a minute, with batches that end in between."""
-    system.stack.provider.configure(latency_ms=STEADY_MS)
-    system.add(_STEADY_ARTICLES)
-    kills, in_vain = round(STEADY_SECONDS / BETWEEN_KILLS), 0
-    for _ in range(kills):
-        done = system.done()
+    """All processes at once, again and again, each time when a batch has had the time to end."""
+    _begin(system, _STEADY_ARTICLES, STEADY_MS)
+    broken, in_vain = list[str](), 0
+    for _ in range(STEADY_KILLS):
+        done, since = system.done(), system.value(_NOW)
+        broken += system.unless(partial(_hold_tasks, system, since), "tasks in work", _PATIENCE)
         system.stack.pause(BETWEEN_KILLS)
         in_vain += not system.is_at_rest() and system.done() == done
-        _kill_all(system)
-    say(f"nothing was done between two kills {in_vain} of {kills} times; {system.done()} tasks are")
-    broken = [f"{in_vain} times nothing was done between two kills"] if in_vain > kills / 2 else []
+        kill_all(system)
+    say(f"nothing was done between two kills {in_vain} of {STEADY_KILLS} times; {system.done()} tasks are")
+    if in_vain:
+        broken.append(f"{in_vain} times nothing was done between two kills")
     return Struck(time.monotonic(), broken + _parked(system))
 
 
@@ -99,6 +99,12 @@ def _kill_holders(url: str, article: int, stopping: threading.Event) -> None:
                 _kill(int(row[0].rpartition(":")[2]))
 
 
+def _begin(system: System, articles: int, latency_ms: float) -> None:
+    """Another backlog for the same workers, and a provider as slow as this."""
+    system.wait(system.is_at_rest, "the first backlog")
+    system.fill(articles, latency_ms)
+
+
 def _hold_tasks(system: System, since: str) -> bool:
     return bool(system.value(_HELD.format(since=since)))
 
@@ -108,7 +114,8 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def _kill_all(system: System) -> None:
+def kill_all(system: System) -> None:
+    """Every worker process with its keeper, and others in their places."""
     for service in system.kept:
         service.process.kill()
         service.process.exited.wait()

@@ -33,7 +33,7 @@ def kill_child(system: System) -> Struck:
     """One process of two, as the end of memory does: the other works on, and another takes its place."""
     keeper, workers = system.kept[0].process, registered(system)
     killed = min(workers)
-    since, done = time.monotonic(), tasks_of_others(system, killed)
+    since, done, restarts = time.monotonic(), tasks_of_others(system, killed), system.restarts
     os.kill(killed, signal.SIGKILL)
     broken = system.unless(
         lambda: tasks_of_others(system, killed) > done, "the other process to work on", _WORK_ON_SECONDS
@@ -41,7 +41,7 @@ def kill_child(system: System) -> Struck:
     broken += system.unless(
         lambda: registered(system) - workers, "another process in its place", _REPLACED_SECONDS
     )
-    if keeper.exited.is_set() or system.restarts:
+    if keeper.exited.is_set() or system.restarts > restarts:
         broken.append("the keeper ended with its child")
     return Struck(since, broken)
 

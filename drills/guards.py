@@ -10,6 +10,9 @@ _CLOCKS, _DRIFT = "tests/queueops/test_clocks.py", "tests/queueops/test_drift.py
 _DAMAGED = "tests/config/test_damaged_valkey.py"
 _DEADLY = "tests/queueops/test_deadly_texts.py"
 _LONG = "tests/queueops/test_long_articles.py"
+_COMPANY, _HANDS, _KEEPER, _LOSSES = (
+    f"tests/queueops/test_{name}.py" for name in ("company", "hands", "keeper", "losses")
+)
 _GUARDS = "tests/queueops/test_guards.py"
 _GIVING_WAY = "tests/queueops/test_giving_way.py"
 _HOLDING = "tests/queueops/test_holding.py"
@@ -169,36 +172,106 @@ MUTATIONS = (
         (_MIGRATION_RUN,),
     ),
     Mutation(
-        "claim: the last attempt after a lost worker is alone",
+        "claim: after a loss in small company",
         "queueops/claims.py",
-        "WHEN 1 THEN {_COMPANY} ELSE 1 END",
-        "WHEN 1 THEN {_COMPANY} ELSE %(size)s END",
-        (_CLAIMS,),
-    ),
-    Mutation(
-        "claim: after a lost worker in small company",
-        "queueops/claims.py",
-        "WHEN 1 THEN {_COMPANY} ELSE 1 END",
+        "WHEN 1 THEN %(company)s ELSE 1 END",
         "WHEN 1 THEN %(size)s ELSE 1 END",
         (_CLAIMS,),
     ),
     Mutation(
-        "claim: one last attempt a process",
+        "claim: after the provider was lost, the last attempt is alone",
         "queueops/claims.py",
-        "WHEN 2 THEN NOT (SELECT is_held_here FROM at_its_last)",
-        "WHEN 2 THEN true",
-        (_CLAIMS,),
+        "WHEN 1 THEN %(company)s ELSE 1 END",
+        "WHEN 1 THEN %(company)s ELSE %(size)s END",
+        (_DEADLY,),
     ),
     Mutation(
         "claim: one last attempt for all workers",
         "queueops/claims.py",
-        "WHEN 3 THEN NOT (SELECT is_held FROM at_its_last) ELSE true END",
-        "ELSE true END",
+        "peril < 2 OR NOT (SELECT is_held FROM at_its_last)",
+        "true",
+        (_DEADLY,),
+    ),
+    Mutation(
+        "claim: what lost two workers is passed over",
+        "queueops/claims.py",
+        "AND scheduled_at <= statement_timestamp() AND (%(with_trial)s OR NOT ({IS_ON_TRIAL}))",
+        "AND scheduled_at <= statement_timestamp()",
+        (_CLAIMS,),
+    ),
+    Mutation(
+        "trial: by one process at a time",
+        "queueops/claims.py",
+        "AND NOT EXISTS (SELECT FROM embedding_tasks WHERE status = 'processing' AND {IS_ON_TRIAL})",
+        "",
+        (_CLAIMS,),
+    ),
+    Mutation(
+        "trial: nothing beside it",
+        "queueops/hands.py",
+        "may_begin = self._wait(lambda: not self._holds(), is_stopping)",
+        "may_begin = True",
+        (_HANDS,),
+    ),
+    Mutation(
+        "trial: nothing begins meanwhile",
+        "queueops/hands.py",
+        "self._wait(lambda: not self._has_only(), is_stopping)\n            if may_begin:\n                self._held",
+        "True\n            if may_begin:\n                self._held",
+        (_HANDS,),
+    ),
+    Mutation(
+        "trial: alone is what the rows say",
+        "queueops/claims.py",
+        "WHERE o.status = 'processing' AND o.claimed_by = t.claimed_by AND o.id <> t.id",
+        "WHERE false",
+        (_CLAIMS,),
+    ),
+    Mutation(
+        "trial: the company never grows past what went well",
+        "queueops/company.py",
+        "return min(self._first << doublings, self._first + self._done)",
+        "return self._first << doublings",
+        (_COMPANY,),
+    ),
+    Mutation(
+        "loss: charged to what was alone",
+        "queueops/losses.py",
+        "({row}.is_alone\n",
+        "(true\n",
+        (_LOSSES,),
+    ),
+    Mutation(
+        "loss: not charged where another worker was lost since",
+        "queueops/losses.py",
+        "m.timestamp > {row}.scheduled_at",
+        "false",
+        (_LOSSES,),
+    ),
+    Mutation(
+        "loss: not charged where another worker fell silent with it",
+        "queueops/losses.py",
+        "w.is_running AND 'worker ' || w.id <> {row}.claimed_by",
+        "false",
+        (_LOSSES,),
+    ),
+    Mutation(
+        "loss: a death alone clears nobody",
+        "queueops/losses.py",
+        "AND m.labels->>'alone' = 'false'",
+        "",
+        (_LOSSES,),
+    ),
+    Mutation(
+        "failure: lost with its provider in company is not parked",
+        "queueops/retries.py",
+        "case ErrorClass.PROVIDER_LOST if attempts >= max_attempts and not is_alone:",
+        "case ErrorClass.PROVIDER_LOST if False:",
         (_DEADLY,),
     ),
     Mutation(
         "claim: what was lost with its provider",
-        "queueops/claims.py",
+        "queueops/losses.py",
         "error_class IN ('worker_lost', 'provider_lost')",
         "error_class IN ('worker_lost')",
         (_DEADLY,),
@@ -206,9 +279,23 @@ MUTATIONS = (
     Mutation(
         "claim: what was lost stays so while it waits",
         "queueops/settling.py",
-        "d.refund = 1 AND t.{WAS_LOST}",
+        "d.refund = 1 AND d.error_class <> 'provider_lost' AND t.{WAS_LOST}",
         "false",
         (_DEADLY,),
+    ),
+    Mutation(
+        "keeper: one that ends is started again",
+        "queueops/keeper.py",
+        "self.child, self.ended_by, self.due = None, how, time.monotonic() + pause",
+        "self.child, self.ended_by, self.due = None, how, None",
+        (_KEEPER,),
+    ),
+    Mutation(
+        "keeper: a crash loop backs off",
+        "queueops/keeper.py",
+        "min(SHORTEST_PAUSE * 2.0 ** (self._failures - 1), LONGEST_PAUSE)",
+        "SHORTEST_PAUSE",
+        (_KEEPER,),
     ),
     Mutation(
         "claim: rows are locked",
@@ -255,8 +342,8 @@ MUTATIONS = (
     Mutation(
         "claim: the time of the next try",
         "queueops/claims.py",
-        "\n      AND scheduled_at <= statement_timestamp()",
-        "",
+        "AND scheduled_at <= statement_timestamp() AND (%(with_trial)s OR NOT ({IS_ON_TRIAL}))",
+        "AND (%(with_trial)s OR NOT ({IS_ON_TRIAL}))",
         (_CLAIMS,),
     ),
     Mutation(
@@ -325,29 +412,29 @@ MUTATIONS = (
     Mutation(
         "recovery: attempts have a limit",
         "queueops/recovery.py",
-        "attempts >= max_attempts AS is_spent",
+        "is_charged AND attempts >= max_attempts AS is_spent",
         "false AS is_spent",
         (_RECOVERY,),
     ),
     Mutation(
         "recovery: SKIP LOCKED",
         "queueops/recovery.py",
-        "    ORDER BY id LIMIT %s\n    FOR UPDATE SKIP LOCKED\n",
-        "    ORDER BY id LIMIT %s\n    FOR UPDATE\n",
+        "    ORDER BY id LIMIT %(most)s\n    FOR UPDATE SKIP LOCKED\n",
+        "    ORDER BY id LIMIT %(most)s\n    FOR UPDATE\n",
         (_GUARDS,),
     ),
     Mutation(
         "recovery: one of an article's tasks goes back",
         "queueops/recovery.py",
-        "    SELECT e.id, e.is_spent, newer.id IS NOT NULL OR 1 < row_number()",
-        "    SELECT e.id, e.is_spent, newer.id IS NOT NULL OR 1 > row_number()",
+        "    SELECT e.id, e.is_spent, e.is_alone, e.is_charged, newer.id IS NOT NULL OR 1 < row_number()",
+        "    SELECT e.id, e.is_spent, e.is_alone, e.is_charged, newer.id IS NOT NULL OR 1 > row_number()",
         (_RECOVERY,),
     ),
     Mutation(
         "recovery: a task gives way to a newer one",
         "queueops/recovery.py",
-        "    SELECT e.id, e.is_spent, newer.id IS NOT NULL OR 1 < row_number()",
-        "    SELECT e.id, e.is_spent, 1 < row_number()",
+        "    SELECT e.id, e.is_spent, e.is_alone, e.is_charged, newer.id IS NOT NULL OR 1 < row_number()",
+        "    SELECT e.id, e.is_spent, e.is_alone, e.is_charged, 1 < row_number()",
         (_RECOVERY,),
     ),
     Mutation(
@@ -423,8 +510,8 @@ MUTATIONS = (
     Mutation(
         "clocks: a process looks at the clock before it sweeps",
         "queueops/pulse.py",
-        "            self._notice_clock()\n",
-        "",
+        "is_sure = self._clock.look()",
+        "is_sure = True",
         (_CLOCKS,),
     ),
     Mutation(

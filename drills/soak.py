@@ -17,7 +17,14 @@ from benchmarks.tools.report import say
 from benchmarks.tools.usage import tree_mib
 from config.stack import members
 from config.stack.processes import Process
-from drills import faults_broker, faults_database, faults_workers
+from drills import (
+    faults_broker,
+    faults_database,
+    faults_server_clock,
+    faults_storage,
+    faults_storms,
+    faults_workers,
+)
 from drills.proxy import PASS, Rules
 from drills.system import LEASE_SECONDS, System
 
@@ -51,8 +58,27 @@ def silence(system: System) -> None:
     system.to_broker.rules = PASS
 
 
+def no_room(system: System) -> None:
+    """The table of vectors is as on a full disk, past the lease."""
+    with faults_storage.refusing_rows(system, "53100"):
+        system.stack.pause(LEASE_SECONDS * 1.5)
+
+
+def read_only(system: System) -> None:
+    """Nothing is written, saves neither, past the lease."""
+    with faults_storage.read_only(system):
+        system.stack.pause(LEASE_SECONDS * 1.5)
+
+
+def lose_right(system: System) -> None:
+    """No task can be changed, past the lease."""
+    with faults_storage.without_right(system, "UPDATE", "embedding_tasks"):
+        system.stack.pause(LEASE_SECONDS * 1.5)
+
+
 STROKES: dict[str, Callable[[System], object]] = {
     "kill worker": faults_workers.kill_worker,
+    "kill all workers": faults_storms.kill_all,
     "freeze worker": freeze,
     "stop worker": lambda system: system.kept[0].stop(),
     "empty broker": faults_broker.flush_broker,
@@ -63,8 +89,14 @@ STROKES: dict[str, Callable[[System], object]] = {
     "end connections": faults_database.end_connections,
     "cut connections": faults_database.cut_connections,
     "lose answers": faults_database.lose_answers,
+    "no room": no_room,
+    "read-only": read_only,
+    "lose right": lose_right,
     "provider stumbles": stumble,
+    "step server's clock": faults_server_clock.step_on,
 }
+if faults_server_clock.library() is None:
+    del STROKES["step server's clock"]
 
 
 @dataclass
@@ -131,6 +163,10 @@ def _options(words: list[str] | None) -> argparse.Namespace:
 
 
 def _start_load(system: System, seed: int, watch: Watch) -> Process:
+    if faults_server_clock.library() is None:
+        say(faults_server_clock.MISSING)
+    else:
+        faults_server_clock.load(system)
     system.fill(0, _LATENCY_MS)
     system.is_proxied = True
     system.start_workers()

@@ -1,5 +1,6 @@
 """From articles' texts to the chunks and vectors of one space: render, reuse, embed, store. Knows no queue."""
 
+import functools
 import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,11 +18,12 @@ from embeddings.models import Space
 from embeddings.packing import packs
 from embeddings.providers.errors import REFUSALS, ErrorClass, ProviderError
 from embeddings.providers.registry import provider_of
-from embeddings.spaces import spec_and_counter
+from embeddings.spaces import known_model, spec_and_counter
 from embeddings.tokens import estimate
 from embeddings.vectors import Known, StoredChunk, WireVector
 
 _NOTHING_HASH = b"\0" * 16
+_LONG_CHARACTERS = 32_768
 # So many refusals, in a batch that got no vectors yet, may as well be the provider's fault: each quarter was refused.
 _MANY_REFUSALS = 7
 
@@ -73,16 +75,22 @@ def _hash_of(chunk: Chunk) -> bytes:
 
 def render(space: Space, source: Source) -> Rendered:
     """The chunks that stand for an article in a space, with their hashes."""
-    spec, count = spec_and_counter(space)
-    chunks = chunks_of(
-        source.title,
-        source.content,
-        budget=space.chunk_tokens,
-        overlap=space.chunk_overlap,
-        count=count,
-        prefix=spec.document_prefix,
-    )
-    return Rendered(source, chunks, [_hash_of(chunk) for chunk in chunks])
+    cut = _cut if len(source.content) < _LONG_CHARACTERS else _cut_once
+    how = (space.model, space.dimensions, space.chunk_tokens, space.chunk_overlap)
+    return Rendered(source, *cut(source.title, source.content, *how))
+
+
+def _cut(
+    title: str, content: str, model: str, dimensions: int, tokens: int, overlap: int
+) -> tuple[list[Chunk], list[bytes]]:
+    spec, count = known_model(model, dimensions)
+    prefix = spec.document_prefix
+    chunks = chunks_of(title, content, budget=tokens, overlap=overlap, count=count, prefix=prefix)
+    return chunks, [_hash_of(chunk) for chunk in chunks]
+
+
+# To count a megabyte takes a second, and a long article that gives its turn back comes again soon.
+_cut_once = functools.lru_cache(maxsize=4)(_cut)
 
 
 def reusable(space: Space, articles: Iterable[Rendered]) -> Known:

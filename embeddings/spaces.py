@@ -57,10 +57,11 @@ def _fit(space: Space, provider: str, model: str, dimensions: int, chunk_tokens:
 
 
 @functools.cache
-def _known(model: str, dimensions: int) -> tuple[ModelSpec, TokenCounter]:
+def known_model(model: str, dimensions: int) -> tuple[ModelSpec, TokenCounter]:
+    """What is known of a model, and how its tokens are counted."""
     return spec_of(model, dimensions), counter_for(model)
 
 
 def spec_and_counter(space: Space) -> tuple[ModelSpec, TokenCounter]:
     """What is known of the space's model, and how its tokens are counted."""
-    return _known(space.model, space.dimensions)
+    return known_model(space.model, space.dimensions)

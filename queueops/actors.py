@@ -1,11 +1,12 @@
 """What Dramatiq runs: wake-ups that say only that there may be work."""
 
 import dramatiq
+import structlog
 from django.db import DatabaseError, InterfaceError
 
 from embeddings import annindex
 from embeddings.models import Space
-from queueops import doorbell, installed, storage
+from queueops import doorbell, installed, refusals, storage
 from queueops.alarm import alarm
 from queueops.drain import drain
 from queueops.locked_out import locked_out
@@ -15,6 +16,8 @@ from queueops.pulse import pulse
 _SLICE_SECONDS = 20.0
 # Where the database is away or refuses, each process looks for it again so often.
 _AWAY_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
 
 
 @dramatiq.actor(queue_name=doorbell.QUEUE, actor_name=doorbell.EMBED_DUE)
@@ -48,5 +51,9 @@ def build_indexes(v: int = 1) -> None:
 
 def _build_indexes() -> None:
     for space in Space.objects.receiving():
-        if annindex.is_wanted(space):
-            annindex.build(space)
+        try:
+            if annindex.is_wanted(space):
+                annindex.build(space)
+        except (DatabaseError, InterfaceError) as error:
+            if not locked_out.note(error):
+                log.warning("index not built; a later sweep tries again", reason=str(refusals.of(error)))

@@ -65,7 +65,7 @@ aged AS (
     SELECT id, article_id, priority_rank AS rank, {_PERIL} AS peril FROM embedding_tasks
     WHERE (SELECT are_off FROM brakes)
       AND status = 'pending' AND space_id = %(space)s AND scheduled_at <= statement_timestamp() - %(aged_after)s
-      AND NOT ({IS_ON_TRIAL}) AND {_FITS}
+      AND (%(with_trial)s OR NOT ({IS_ON_TRIAL})) AND {_FITS}
     ORDER BY scheduled_at
     LIMIT %(aged_slots)s
     FOR UPDATE SKIP LOCKED
@@ -79,7 +79,7 @@ def _ranked(name: str, rank: int, *before: str) -> str:
     SELECT id, article_id, priority_rank AS rank, {_PERIL} AS peril FROM embedding_tasks
     WHERE (SELECT are_off FROM brakes)
       AND status = 'pending' AND space_id = %(space)s AND priority_rank = {rank}
-      AND scheduled_at <= statement_timestamp() AND NOT ({IS_ON_TRIAL})
+      AND scheduled_at <= statement_timestamp() AND (%(with_trial)s OR NOT ({IS_ON_TRIAL}))
       AND {_FITS}
     ORDER BY scheduled_at, id
     LIMIT %(size)s{taken}
@@ -194,10 +194,12 @@ def claim_due(
     *,
     with_low: bool = True,
     company: int = COMPANY,
+    with_trial: bool = False,
     room: Room = Room(),
 ) -> Claim:
     """Up to `size` due tasks of a space, best rank first, with a share for those that have waited longest; none of the
-    lowest rank unless `with_low`, and no more than `company` that were lost with a worker or the provider.
+    lowest rank unless `with_low`, and no more than `company` that were lost with a worker or the provider; what is on
+    trial only `with_trial`, by a process that has tried many of them.
 
     Takes nothing while the queue is paused or this worker's row says it shall not run. The attempt is counted here,
     so that a task which kills its worker still reaches its limit.
@@ -210,6 +212,7 @@ def claim_due(
         {
             "size": size,
             "company": company,
+            "with_trial": with_trial,
             "aged_slots": aged,
             "aged_after": ageing.AGED_AFTER,
             "worker": worker_id,

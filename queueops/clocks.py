@@ -95,15 +95,15 @@ FROM held WHERE t.id = held.id
 _NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
 
 
-def put_right(*, is_back: bool = False) -> dict[str, int]:
+def put_right() -> dict[str, int]:
     """Puts right every time that lies ahead of what could be set now; answers how many rows of each kind, and writes
-    them down. `is_back`: the clock has stepped back since the last sweep."""
+    them down."""
     changed = {
         "leases": _in_batches(_CUT_LEASES),
         "schedules": _in_batches(_MOVE_SCHEDULES),
         "workers": _execute(_SEE_WORKERS_NOW),
         "operations": _execute(_BEGIN_OPERATIONS_NOW),
-        "providers": _execute(_ASK_PROVIDERS, **_longest(is_back), is_back=is_back),
+        "providers": _execute(_ASK_PROVIDERS, **_longest(is_back=False)),
     }
     changed = {kind: count for kind, count in changed.items() if count}
     if changed:
@@ -111,13 +111,19 @@ def put_right(*, is_back: bool = False) -> dict[str, int]:
     return changed
 
 
+def ask_providers() -> int:
+    """Where the clock has stepped back, no provider is left alone because of what was written before; answers how
+    many."""
+    changed = _execute(_ASK_PROVIDERS, **_longest(is_back=True))
+    if changed:
+        _tell("the database's clock has stepped back: providers are asked again", {"providers": changed})
+    return changed
+
+
 def carry_leases(step: float) -> int:
     """After the clock went ahead by so many seconds: leases that it would have ended go on for as long as they had
     left; answers how many."""
-    carried = _execute(_CARRY_LEASES, step=timedelta(seconds=step), lease=_lease())
-    if carried:
-        _tell("the database's clock went ahead: leases go on as if it had not", {"leases": carried})
-    return carried
+    return _execute(_CARRY_LEASES, step=timedelta(seconds=step), lease=_lease())
 
 
 @dataclass(frozen=True)
@@ -148,17 +154,41 @@ def went_ahead(earlier: Reading | None, later: Reading) -> float:
     return step if step > _SMALLEST_STEP + earlier.took + later.took else 0.0
 
 
-def _longest(is_back: bool) -> dict[str, timedelta]:
+class Watch:
+    """Looks at the clock again and again, for one process, and keeps leases from ending because it went ahead."""
+
+    def __init__(self) -> None:
+        self._last: Reading | None = None
+        self._step = 0.0
+        self._until = float("-inf")
+
+    def look(self) -> bool:
+        """Notices a step since the last look; answers whether leases have ended that seem so. What was claimed or
+        renewed as the step came may be committed later, so for as long as a lease lasts they are carried on instead.
+        """
+        reading = read()
+        if step := went_ahead(self._last, reading):
+            self._step, self._until = step, reading.steady + _lease().total_seconds()
+            _tell("the database's clock went ahead: leases go on as if it had not", {"seconds": round(step)})
+        self._last = reading
+        is_sure = reading.steady >= self._until
+        if not is_sure:
+            carry_leases(self._step)
+        return is_sure
+
+
+def _longest(*, is_back: bool) -> dict[str, Any]:
     longest = {
         "retry": breaking.LONGEST_INTERVAL,
         "canary": breaking.CANARY_LEASE_SECONDS,
         "blocked": breaking.MAX_BLOCK_SECONDS,
         "requests": 2 * MINUTE,
     }
-    return {
+    spans = {
         name: timedelta() if is_back else timedelta(seconds=seconds) + _TOLERANCE
         for name, seconds in longest.items()
     }
+    return {**spans, "is_back": is_back}
 
 
 def _lease() -> timedelta:

@@ -23,16 +23,26 @@ class Company:
         self._began = self._noted = float("-inf")
         self._done = 0
 
+    def forget(self) -> None:
+        """Begins as a new process does."""
+        self._began = self._noted = float("-inf")
+        self._done = 0
+
     def size(self) -> int:
         """How many may be tried together now."""
         lease, now = settings.EMBEDDING_WORKER_TIMEOUT / 1000, self._now()
-        if now - self._noted > lease:
-            self._began, self._noted, self._done = now, now, 0
+        self._begin_anew_after(lease, now)
         doublings = min(int((now - self._began) / lease * _DOUBLINGS_A_LEASE), _MOST_DOUBLINGS)
         return min(self._first << doublings, self._first + self._done)
 
     def note(self, tasks: int) -> None:
         """So many went well: the process lives on."""
         if tasks:
+            now = self._now()
+            self._begin_anew_after(settings.EMBEDDING_WORKER_TIMEOUT / 1000, now)
             self._done += tasks
-            self._noted = self._now()
+            self._noted = now
+
+    def _begin_anew_after(self, lease: float, now: float) -> None:
+        if now - self._noted > lease:
+            self._began, self._noted, self._done = now, now, 0

@@ -26,7 +26,7 @@ from queueops import (
     trials,
     workers,
 )
-from queueops.claims import Claim, Room
+from queueops.claims import Claim
 from queueops.company import Company
 from queueops.gate import Passage
 from queueops.locked_out import LOOK_AGAIN_SECONDS, locked_out
@@ -36,7 +36,7 @@ from queueops.results import Settled
 # A slice sees a new or retired space this much later: reading them for each batch cost more than the claim.
 _SPACES_SECONDS = 0.5
 
-_of_the_lost = Company(claims.COMPANY)
+company_of_the_lost = Company(claims.COMPANY)
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,9 @@ def drain(
             with trials.hands.beside_others(is_stopping) as may_begin:
                 turns.append(_turn(space, worker_id, wake, wake_in) if may_begin else _Turn())
             tasks += turns[-1].tasks
-        if trials.is_time():
-            tasks += trials.run(spaces, worker_id, _execute, batch_size, is_stopping)
-        if not any(turn.look_again for turn in turns):
+        tried = trials.run(spaces, worker_id, _execute, batch_size, is_stopping) if trials.is_time() else 0
+        tasks += tried
+        if not tried and not any(turn.look_again for turn in turns):
             return Drained(tasks, False, min((turn.wait for turn in turns if turn.wait), default=None))
     return Drained(tasks, True)
 
@@ -103,10 +103,21 @@ def _turn(space: Space, worker_id: int, wake: Callable[[], None], wake_in: Calla
     passage = gate.ask(space.provider)
     if passage.wait:
         return _Turn(wait=passage.wait)
-    size = 1 if passage.canary else batch_size(space)
+    most = batch_size(space)
+    size, with_trial = 1 if passage.canary else most, trials.is_trusting(most)
     with lanes.of_this_process().enter() as may_backfill:
         with_low = passage.with_low and (may_backfill or passage.canary is not None)
-        with _claimed(space, size, worker_id, passage, with_low=with_low) as claim:
+        claim_due = functools.partial(
+            claims.claim_due,
+            space,
+            size,
+            worker_id,
+            workers.claimant(worker_id),
+            with_low=with_low,
+            company=most if with_trial else company_of_the_lost.size(),
+            with_trial=with_trial,
+        )
+        with _in_turn(space, passage, claim_due) as claim:
             if not claim.tasks:
                 gate.withdraw(passage)
                 if is_asked:  # it took what it was asked with, and there is nothing to store
@@ -115,28 +126,23 @@ def _turn(space: Space, worker_id: int, wake: Callable[[], None], wake_in: Calla
             if claim.is_full and not passage.canary:  # what the canary finds out comes first
                 wake()
             settled = _execute(claim, worker_id, passage)
-    _of_the_lost.note(sum(task.was_lost for task in claim.tasks))
+    if not settled.retried:
+        tried = trials.company if with_trial else company_of_the_lost
+        tried.note(sum(task.was_lost for task in claim.tasks))
     if settled.retry_in:
         wake_in(settled.retry_in)
     return _Turn(len(claim.tasks), look_again=claim.is_full or bool(settled.retried))
 
 
-def _claimed(
-    space: Space, size: int, worker_id: int, passage: Passage, *, with_low: bool
+def _in_turn(
+    space: Space, passage: Passage, claim_due: Callable[..., Claim]
 ) -> AbstractContextManager[Claim]:
     """What is due, for the length of its execution; where the provider takes its time, no more than a turn has time
     for."""
-
-    def claim(room: Room) -> Claim:
-        name = workers.claimant(worker_id)
-        return claims.claim_due(
-            space, size, worker_id, name, with_low=with_low, company=_of_the_lost.size(), room=room
-        )
-
     long_bytes = pace.of(space).speed.long_bytes
     if long_bytes is None or passage.canary:
-        return nullcontext(claim(Room()))
-    return long_articles.of_this_process().claimed(claim, long_bytes)
+        return nullcontext(claim_due())
+    return long_articles.of_this_process().claimed(lambda room: claim_due(room=room), long_bytes)
 
 
 def batch_size(space: Space) -> int:

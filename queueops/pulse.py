@@ -19,6 +19,7 @@ from queueops import (
     doorbell,
     installed,
     recovery,
+    refusals,
     retention,
     sampling,
     workers,
@@ -41,8 +42,9 @@ class Pulse:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._is_idle = False  # the queue's tables are not there
+        self._trouble = ""  # the database's, as it was last logged
         self._stand_in = StandIn(lambda: self.is_stopping)
-        self._clock: clocks.Reading | None = None
+        self._clock = clocks.Watch()
 
     @property
     def is_stopping(self) -> bool:
@@ -98,8 +100,9 @@ class Pulse:
             locked_out.unless(retention.clean_if_leader)
             locked_out.unless(sampling.sample_if_due)
             locked_out.is_lasting()
+            self._trouble = ""
         except (DatabaseError, InterfaceError) as error:
-            log.warning("database does not answer; trying again", error=str(error).strip().partition("\n")[0])
+            self._say(str(refusals.of(error)))
         except Exception:  # only this thread keeps the process known: it must outlive any surprise
             log.exception("pulse missed a beat")
         finally:
@@ -111,21 +114,19 @@ class Pulse:
         report.write(self.registered())
 
     def _sweep(self, interval: float) -> None:
-        self._notice_clock()
+        is_sure = self._clock.look()
         is_repaired = _repair_broker()
-        swept = recovery.sweep_if_leader(timedelta(seconds=interval))
+        swept = recovery.sweep_if_leader(timedelta(seconds=interval), with_leases=is_sure)
         if swept and swept.is_due and (is_repaired or broker.trouble()):
             self._stand_in.work(self.registered())
         if swept and (swept.returned or swept.parked or swept.drifted):
             log.warning("sweep", returned=swept.returned, parked=swept.parked, drifted=swept.drifted)
 
-    def _notice_clock(self) -> None:
-        """A clock that goes ahead ends no lease: the tasks are in good hands. Where a lock keeps leases from being
-        carried, nothing is swept."""
-        read = clocks.read()
-        if step := clocks.went_ahead(self._clock, read):
-            clocks.carry_leases(step)
-        self._clock = read
+    def _say(self, trouble: str) -> None:
+        """One line for each new reason, since this is tried every few seconds."""
+        if trouble != self._trouble:
+            log.warning("the database does not answer or takes no writes; trying again", reason=trouble)
+        self._trouble = trouble
 
     def _has_work_here(self) -> bool:
         """Whether the queue is installed; where it was removed meanwhile, the process waits for it to come back."""

@@ -11,6 +11,7 @@ from embeddings import annindex
 from embeddings.models import Space, SpaceState
 from queueops import clocks, doorbell, failpoints, heirs, keeping, losses, modes, workers, write_outages
 from queueops.enqueue import Reason, enqueue
+from queueops.locked_out import locked_out
 from queueops.models import AuditLog, Level, Mode, Operation, Task
 from queueops.patience import past_collisions
 
@@ -61,10 +62,11 @@ WITH expired AS (
 ), charged AS (
     SELECT *, is_charged AND attempts >= max_attempts AS is_spent FROM (
         SELECT id, article_id, space_id, processed_at, claimed_by, is_alone, attempts, max_attempts,
+               id IN (SELECT id FROM progressed) AS has_progressed,
                is_charged AND id NOT IN (SELECT id FROM progressed) AS is_charged
         FROM expired) AS found
 ), judged AS (
-    SELECT e.id, e.is_spent, e.is_alone, e.is_charged, newer.id IS NOT NULL OR 1 < row_number() OVER (
+    SELECT e.id, e.is_spent, e.is_alone, e.is_charged, e.has_progressed, newer.id IS NOT NULL OR 1 < row_number() OVER (
                PARTITION BY e.article_id, e.space_id ORDER BY e.is_spent, e.processed_at DESC, e.id DESC
            ) AS is_superseded
     FROM charged e
@@ -88,11 +90,14 @@ RETURNING t.id, t.status, t.claimed_by, is_superseded
 # While the table is locked, leases end that nobody could renew. So one sweep at a time waits for it, and judges by the
 # moment at which it began to: all others that begin while it waits would judge by a later one.
 _ONE_AT_A_TIME = """
-SELECT pg_try_advisory_xact_lock(hashtext('vectorpress:leases')), statement_timestamp(),
-       set_config('lock_timeout', '0', true)
+SELECT pg_try_advisory_xact_lock(hashtext('vectorpress:leases')), statement_timestamp(), current_setting('lock_timeout')
 """
 # The table is waited for before anything else is locked, and nothing else without end.
-_WAIT_FOR_TABLE = "LOCK TABLE embedding_tasks IN ROW EXCLUSIVE MODE; SET LOCAL lock_timeout TO DEFAULT"
+_WAIT_FOR_TABLE = """
+SET LOCAL lock_timeout = 0;
+LOCK TABLE embedding_tasks IN ROW EXCLUSIVE MODE
+"""
+_WAIT_AS_BEFORE = "SELECT set_config('lock_timeout', %s, true)"
 # A worker that is told to stop gives its tasks back: due at once, no attempt charged, and the token gone, so that
 # a thread of it that still finishes writes nothing.
 _RELEASE_HELD = """
@@ -148,19 +153,23 @@ ORDER BY a.id LIMIT %(limit)s
 """
 
 
-def sweep_if_leader(interval: timedelta) -> Swept | None:
+def sweep_if_leader(interval: timedelta, *, with_leases: bool = True) -> Swept | None:
     """One sweep, unless another process has made one within the interval."""
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_LEAD, [interval.total_seconds()])
         led = cursor.fetchone()
-    return sweep(is_back=led[0]) if led else None
+        if (
+            led and led[0]
+        ):  # in one transaction with the sweep's time, which says nothing of the step any more
+            clocks.ask_providers()
+    return sweep(with_leases=with_leases) if led else None
 
 
-def sweep(*, is_back: bool = False) -> Swept:
-    """Puts times right that another clock wrote, returns expired leases, forgets silent workers, ends what waits in
-    retired spaces, enqueues drift, and rings when work is due. `is_back`: the database's clock has stepped back."""
-    clocks.put_right(is_back=is_back)
-    returned, parked = return_expired()
+def sweep(*, with_leases: bool = True) -> Swept:
+    """Puts times right that another clock wrote, returns expired leases (unless the clock has just gone ahead), forgets
+    silent workers, ends what waits in retired spaces, enqueues drift, and rings when work is due."""
+    locked_out.unless(clocks.put_right)
+    returned, parked = return_expired() if with_leases else (0, 0)
     failpoints.reach("sweep_returned")
     workers.forget_silent()
     end_retired()
@@ -198,10 +207,11 @@ def return_expired() -> tuple[int, int]:
 def _return_expired() -> tuple[int, int]:
     with connection.cursor() as cursor:
         cursor.execute(_ONE_AT_A_TIME)
-        is_alone, began, _ = cursor.fetchone()
+        is_alone, began, lock_timeout = cursor.fetchone()
         if not is_alone:
             return 0, 0
         cursor.execute(_WAIT_FOR_TABLE)
+        cursor.execute(_WAIT_AS_BEFORE, [lock_timeout])
         # even where nothing may be returned yet the statement is tried: what refuses it is an outage that goes on
         most = 0 if write_outages.is_just_over() else _BATCH
         cursor.execute(_RETURN_EXPIRED, losses.arguments() | {"most": most, "began": began})

@@ -1,7 +1,8 @@
 """Tasks that were lost with worker after worker are tried with nothing beside them: what a loss then says is certain.
 
 One process at a time does, for all spaces; its other threads wait, other processes go on. It begins with one task. As
-long as that goes well it takes more: after a night of kills from outside, nearly all of them are harmless.
+long as that goes well it takes more: after a night of kills from outside, nearly all of them are harmless. Once it
+would take more than a batch, all its threads take them as they take everything.
 """
 
 import threading
@@ -24,6 +25,8 @@ Execute = Callable[[Claim, int, Passage], Settled | None]
 
 hands = Hands(leases.longest_seconds)
 """Those of this process."""
+company = Company(1)
+"""How many of them this process tries together."""
 _looking = threading.Lock()
 _looked_at = float("-inf")
 
@@ -36,6 +39,11 @@ def is_time() -> bool:
             return False
         _looked_at = time.monotonic()
         return True
+
+
+def is_trusting(most: int) -> bool:
+    """Whether so much has gone well that they need no care; `most` is how many tasks a batch has."""
+    return company.size() > most
 
 
 def run(
@@ -67,9 +75,8 @@ class _Held(NamedTuple):
 def _try(
     held: _Held | None, worker_id: int, execute: Execute, most: int, is_stopping: Callable[[], bool]
 ) -> int:
-    """Claim after claim, until nothing is left to be tried or the provider is not to be asked."""
-    company, tried = Company(1), 0
-    company.size()
+    """Claim after claim, until none is left, they need no more care, or the provider is not to be asked."""
+    tried = 0
     while held:
         tasks = len(held.claim.tasks)
         if tasks == 1:
@@ -80,6 +87,8 @@ def _try(
             break
         company.note(tasks)
         hands.renew()
+        if is_trusting(most):
+            break
         held = _claim(held.claim.space, worker_id, min(company.size(), most))
     return tried
 

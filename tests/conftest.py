@@ -8,7 +8,7 @@ from access import attempt_counts, recent, token_guard
 from embeddings import pace
 from embeddings.providers import registry
 from lib.redis_client import fast_client
-from queueops import explain, holding, installed, modes, resting, storage, views
+from queueops import drain, explain, holding, installed, modes, resting, storage, trials, views
 from queueops.locked_out import locked_out
 from queueops.unsaved_vectors import unsaved
 
@@ -30,6 +30,8 @@ def forget_everything() -> None:
     locked_out.forget()
     holding.owed.take()
     unsaved.forget()
+    drain.company_of_the_lost.forget()
+    trials.company.forget()
     registry.forget()
     pace.forget()
     recent.tokens.forget()

@@ -222,7 +222,8 @@ def test_a_claim_reads_only_its_own_stretch_of_the_index(space):
         cursor.execute("ANALYZE embedding_tasks")
         cursor.execute("ANALYZE articles")
     arguments = {
-        "size": 50, "company": 16, "aged_slots": 5, "aged_after": timedelta(minutes=5), "worker": 1, "space": space.pk,
+        "size": 50, "company": 16, "with_trial": False,
+        "aged_slots": 5, "aged_after": timedelta(minutes=5), "worker": 1, "space": space.pk,
         "token": "00000000-0000-0000-0000-000000000000", "claimed_by": "x", "lease": timedelta(minutes=1),
         "longest": None, "most_bytes": None,
     }  # fmt: skip

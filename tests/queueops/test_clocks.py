@@ -35,7 +35,7 @@ from queueops.models import AuditLog, Metric, ProviderState, QueueState, Task, W
 from queueops.pulse import Pulse
 from queueops.selection import Selection
 from tests.queueops.making import make_tasks, make_worker, now, plan_of
-from tests.together import together
+from tests.together import another_session, together
 
 pytestmark = pytest.mark.django_db
 
@@ -107,6 +107,7 @@ def test_all_that_was_written_an_hour_ahead_is_worked_off_and_health_says_so(spa
 
 def test_nothing_is_put_right_where_nothing_is_ahead(space, worker):
     make_tasks(1, space)
+    make_tasks(1, space, priority="low", scheduled_at=Now() + timedelta(days=1))
     make_tasks(1, space, status="processing", lease_expires_at=Now() + timedelta(seconds=60))
     gate.tell(gate.Passage(OPENAI), News.FAILED, ProviderError(ErrorClass.RATE_LIMITED, "slow", 3_600))
     assert clocks.put_right() == {}
@@ -161,10 +162,19 @@ def test_a_process_that_sees_the_clock_go_ahead_ends_no_lease(space):
     make_tasks(1, space, status="processing", lease_expires_at=Now() - HOUR + timedelta(seconds=40))
     process = Pulse()
     read = clocks.read()
-    process._clock = Reading(read.database - HOUR.total_seconds(), read.steady)
-    process._once(5.0)
+    process._clock._last = Reading(read.database - HOUR.total_seconds(), read.steady)
+    process._once(0.0)
+    make_tasks(
+        1, space, status="processing", priority="low", lease_expires_at=Now() - HOUR + timedelta(seconds=50)
+    )
+    process._once(0.0)  # what was claimed by the old time was committed after the first look
+    make_tasks(1, space, status="processing", priority="high", lease_expires_at=Now() - SECOND)
+    assert not process._clock.look()  # or even between a look and its sweep
+    recovery.sweep(with_leases=False)
     process.leave()
-    assert (Task.objects.get().status, state().swept_at is not None) == ("processing", True)
+    assert {task.status for task in Task.objects.all()} == {"processing"}
+    assert state().swept_at is not None
+    assert AuditLog.objects.get(category="sweep").metadata == {"seconds": 3600}
 
 
 @pytest.mark.parametrize(
@@ -266,11 +276,23 @@ def test_a_block_within_what_is_given_ends_when_the_clock_is_known_to_have_stepp
     assert not gate.ask(OPENAI).wait
 
 
+@pytest.mark.django_db(transaction=True)
+def test_who_dies_before_its_sweep_leaves_the_step_back_to_the_next():
+    QueueState.ensure_row()
+    QueueState.objects.update(swept_at=Now() + HOUR)
+    ProviderState.objects.create(name=OPENAI, blocked_until=Now() + HOUR - SECOND)
+    with another_session() as dying:
+        dying.execute(recovery._LEAD.encode(), [5.0])
+    recovery.sweep_if_leader(INTERVAL)
+    assert not gate.ask(OPENAI).wait
+
+
 def test_a_bucket_that_is_to_be_full_later_than_ever_is_full(settings):
     settings.EMBEDDING_REQUESTS_PER_MINUTE = 60
     settings.EMBEDDING_TOKENS_PER_MINUTE = 6_000
     ProviderState.objects.create(name=OPENAI, requests_full_at=Now() + HOUR, tokens_full_at=Now() + HOUR)
-    recovery.sweep(is_back=True)
+    QueueState.objects.update(swept_at=Now() + HOUR)
+    recovery.sweep_if_leader(INTERVAL)
     with limiter.meter(OPENAI).call(1):
         pass
 

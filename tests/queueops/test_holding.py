@@ -8,9 +8,21 @@ import pytest
 from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 
-from queueops import claims, drain, execution, holding, leases, recovery, resting, storage, storage_brake
+from queueops import (
+    claims,
+    drain,
+    execution,
+    holding,
+    inline,
+    leases,
+    recovery,
+    resting,
+    storage,
+    storage_brake,
+)
+from queueops.enqueue import Reason
 from queueops.models import Task
-from tests.queueops.making import make_tasks
+from tests.queueops.making import make_article, make_tasks
 from tests.queueops.refusing import refusing, take_again
 from tests.waiting import wait_until
 
@@ -135,6 +147,17 @@ def test_a_request_does_not_wait_for_room(claim, space):
         execution.execute(claim(), 5.0)
     assert time.monotonic() - began < 5
     assert kinds() == {("pending", 0, "storage_refused")}
+
+
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_a_save_that_embeds_in_its_request_succeeds_all_the_same(space, is_installed):
+    article = make_article()
+    with refusing("53100"):
+        if is_installed:
+            inline.embed_now([article.pk])
+        else:
+            inline.embed_without_queue([article.pk], Reason.EDIT)
+    assert Task.objects.get().status == "pending"
 
 
 def test_a_session_that_ends_in_the_midst_of_copy_costs_nothing(claim, space, provider):

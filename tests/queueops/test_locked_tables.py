@@ -221,7 +221,7 @@ def test_one_sweep_at_a_time_waits_for_the_leases_and_no_other_judges_by_a_later
     assert Task.objects.pending().count() == 1
 
 
-@pytest.mark.parametrize("table", ["embedding_worker_status", "performance_metrics", "embedding_operations"])
+@pytest.mark.parametrize("table", ["provider_states", "embedding_operations"])
 def test_the_sweep_goes_on_beside_a_lock_that_it_does_not_need(space, worker, table):
     make_tasks(1, space, "processing", lease_expires_at=None, claim_token=uuid.uuid4())
     with waiting_at_most(100), locked(table):

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 
 from queueops import claims, execution, recovery, trials, workers
 from queueops.claims import Claim
+from queueops.company import Company
 from queueops.models import AuditLog, Metric, Task, Worker
 from queueops.results import Settled
 from tests.queueops.making import make_tasks, make_worker
@@ -36,7 +37,7 @@ class Deaths:
         if self.poison & {task.task_id for task in claim.tasks}:
             self.sizes.append(len(claim.tasks))
             lose(self.worker)
-            self.worker = make_worker()
+            self.worker, trials.company = make_worker(), Company(1)
             return None
         return execution.execute(claim)
 

@@ -4,6 +4,7 @@ import pytest
 from django.db.models.functions import Now
 
 from queueops import trials
+from queueops.company import Company
 from queueops.drain import drain
 from queueops.models import ProviderState, Task
 from tests.queueops.making import make_article, make_tasks
@@ -14,6 +15,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def looks_at_once(monkeypatch):
     monkeypatch.setattr("queueops.trials._looked_at", float("-inf"))
+    monkeypatch.setattr("queueops.trials.company", Company(1))
 
 
 def lost(count: int, space) -> None:
@@ -57,3 +59,18 @@ def test_a_provider_that_limits_us_ends_the_trial_and_charges_nothing(space, wor
     provider.config(fail_next=["429"])
     drain(worker.pk, seconds=20)
     assert set(Task.objects.values_list("status", "attempts", "losses")) == {("pending", 0, 2)}
+
+
+def test_once_more_than_a_batch_went_well_they_are_claimed_like_all_else(space, worker, provider, settings):
+    settings.EMBEDDING_BATCH_SIZE = 4
+    trials.company = Company(1, now=iter(range(0, 10_000, 3)).__next__)  # three seconds pass at each look
+    lost(40, space)
+    drain(worker.pk, seconds=20)
+    assert Task.objects.filter(outcome="embedded").count() == 40
+    assert trials.is_trusting(4)
+    assert claims_of_a_trial() < 10
+
+
+def claims_of_a_trial() -> int:
+    """How many tasks were tried with nothing beside them."""
+    return Task.objects.filter(is_alone=True).count()
