@@ -21,8 +21,8 @@ IS_ON_TRIAL = "error_class = 'worker_lost' AND losses >= 2"
 
 _SILENT_BEATS = 2
 _MOST = 10_000  # the column holds a little more
-# What changes in a task `t` that was lost; `is_charged` and `has_progressed` are in reach. One that is not charged has an
-# attempt left, and where passages were embedded meanwhile, it is a first loss: the text did not end the worker at once.
+# What changes in a task `t` that was lost; `is_charged` and `has_progressed` are in reach. One that is not charged has
+# an attempt left. Where passages were embedded meanwhile, it counts as a first loss: the text was not what ended it.
 NEXT = f"CASE WHEN t.error_class = 'worker_lost' THEN LEAST(t.losses, {_MOST}) + 1 ELSE 1 END"
 COUNTED = f"""
     attempts = CASE WHEN is_charged THEN t.attempts ELSE GREATEST(LEAST(t.attempts, t.max_attempts) - 1, 0) END,
