@@ -83,6 +83,7 @@ STROKES: dict[str, Callable[[System], object]] = {
     "stop worker": lambda system: system.kept[0].stop(),
     "empty broker": faults_broker.flush_broker,
     "kill broker": faults_broker.restart_broker,
+    "damage broker's files": faults_broker.damage_broker_files,
     "silence broker": silence,
     "restart database": faults_database.restart_database,
     "crash database": faults_database.crash_database,
