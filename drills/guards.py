@@ -720,8 +720,22 @@ MUTATIONS = (
     Mutation(
         "storage: many texts that are all refused are not at fault",
         "queueops/settling_in_parts.py",
-        "        if len(search.refused) == len(batch.results) >= _MANY_REFUSED:\n            raise\n",
+        "len(refused) == len(batch.results) >= _MANY_REFUSED or _takes_no_row(batch)",
+        "_takes_no_row(batch)",
+        (_IN_PARTS,),
+    ),
+    Mutation(
+        "storage: what is at fault is refused twice",
+        "queueops/settling_in_parts.py",
+        "        if search.refused:\n            settled, search = _settle_again(batch, settled, search)\n",
         "",
+        (_IN_PARTS,),
+    ),
+    Mutation(
+        "storage: what is at fault is refused while others are taken",
+        "queueops/settling_in_parts.py",
+        "len(refused) == len(batch.results) >= _MANY_REFUSED or _takes_no_row(batch)",
+        "len(refused) == len(batch.results) >= _MANY_REFUSED",
         (_IN_PARTS,),
     ),
     Mutation(

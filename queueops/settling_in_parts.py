@@ -5,7 +5,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
@@ -53,13 +53,27 @@ def settle(batch: Batch, *, waits: bool = True) -> Settled:
             raise
         search = _Search(time.monotonic() + _LOCKED_FOR)
         settled = _settle_part(batch, search)
-        if len(search.refused) == len(batch.results) >= _MANY_REFUSED:
+        if search.refused:
+            settled, search = _settle_again(batch, settled, search)
+        if search.refused and _are_all(search.refused, batch):
             raise
     return settled + _charge(batch, search.refused) if search.refused else settled
 
 
 def _lock_seconds() -> float:
     return min(_LOCK_SECONDS, settings.EMBEDDING_WORKER_TIMEOUT / 1000 * _LOCK_SHARE)
+
+
+def _settle_again(batch: Batch, settled: Settled, search: _Search) -> tuple[Settled, _Search]:
+    """The database may have refused all for a moment, when these were tried: what is at fault is refused twice."""
+    again = _Search(search.until)
+    rest = replace(batch, results=[result for result, _ in search.refused], effort=Effort())
+    return settled + _settle_part(rest, again), again
+
+
+def _are_all(refused: Sequence[tuple[Success | Failure, Refusal]], batch: Batch) -> bool:
+    """Whether it is the database after all: nothing of many was taken, or by now it takes nothing else either."""
+    return len(refused) == len(batch.results) >= _MANY_REFUSED or _takes_no_row(batch)
 
 
 def _takes_no_row(batch: Batch) -> bool:

@@ -1,12 +1,13 @@
 """A row that alone is refused is found, and holds up no other."""
 
 import pytest
+from django.db import connection
 
 from embeddings.models import ArticleEmbedding
 from queueops import claims, drain, execution, storage
 from queueops.models import AuditLog, Task
 from tests.queueops.making import make_article, make_tasks
-from tests.queueops.refusing import refusing
+from tests.queueops.refusing import refusing, take_again
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -69,6 +70,51 @@ def test_many_texts_that_are_all_refused_are_not_at_fault(claim, space, monkeypa
         assert execution.execute(claim()).retried == 8
     assert set(Task.objects.pending().values_list("attempts", flat=True)) == {0}
     assert not ArticleEmbedding.objects.exists()
+
+
+REFUSING_FROM_TO = """
+CREATE SEQUENCE rows_seen;
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF {which} THEN RAISE 'not now' USING ERRCODE = 'P0001'; END IF;
+    RETURN NEW; END $$;
+CREATE TRIGGER refuse BEFORE INSERT ON article_embeddings FOR EACH ROW EXECUTE FUNCTION refuse()
+"""
+
+
+@pytest.fixture
+def refuse_rows():
+    """Refuses which rows, by how many were seen; sequences do not roll back."""
+
+    def refuse(which: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(REFUSING_FROM_TO.format(which=which))
+
+    yield refuse
+    take_again()
+    with connection.cursor() as cursor:
+        cursor.execute("DROP SEQUENCE IF EXISTS rows_seen")
+
+
+def test_what_is_refused_until_the_search_is_half_done_is_no_text_of_the_first_half(
+    claim, space, refuse_rows
+):
+    make_tasks(16, space)
+    make_tasks(1, space, "completed")
+    refuse_rows("NEW.chunk_index = 0 AND nextval('rows_seen') <= 9")
+    assert execution.execute(claim()).outcomes == {"embedded": 16}
+    assert set(Task.objects.filter(outcome="embedded").values_list("attempts", flat=True)) == {1}
+
+
+def test_what_is_refused_from_the_midst_of_the_search_on_is_no_text_of_the_second_half(
+    claim, space, refuse_rows, monkeypatch
+):
+    monkeypatch.setattr(execution, "_DEADLINE_SECONDS", 0.1)
+    monkeypatch.setattr(execution, "_HELD_SECONDS", 0.1)
+    tasks = make_tasks(16, space)
+    make_tasks(1, space, "completed")
+    refuse_rows(f"NEW.article_id = {tasks[0].article_id} OR nextval('rows_seen') > 12")
+    execution.execute(claim())
+    assert set(Task.objects.pending().values_list("attempts", flat=True)) == {0}
 
 
 def test_the_row_that_the_database_is_asked_with_leaves_nothing_behind(space):
