@@ -405,8 +405,8 @@ MUTATIONS = (
     Mutation(
         "recovery: the lease has ended",
         "queueops/recovery.py",
-        "lease_expires_at < statement_timestamp()",
-        "(lease_expires_at < statement_timestamp() OR true)",
+        "lease_expires_at < %(began)s",
+        "(lease_expires_at < %(began)s OR true)",
         (_RECOVERY,),
     ),
     Mutation(
@@ -426,15 +426,15 @@ MUTATIONS = (
     Mutation(
         "recovery: one of an article's tasks goes back",
         "queueops/recovery.py",
-        "    SELECT e.id, e.is_spent, e.is_alone, e.is_charged, newer.id IS NOT NULL OR 1 < row_number()",
-        "    SELECT e.id, e.is_spent, e.is_alone, e.is_charged, newer.id IS NOT NULL OR 1 > row_number()",
+        "e.has_progressed, newer.id IS NOT NULL OR 1 < row_number()",
+        "e.has_progressed, newer.id IS NOT NULL OR 1 > row_number()",
         (_RECOVERY,),
     ),
     Mutation(
         "recovery: a task gives way to a newer one",
         "queueops/recovery.py",
-        "    SELECT e.id, e.is_spent, e.is_alone, e.is_charged, newer.id IS NOT NULL OR 1 < row_number()",
-        "    SELECT e.id, e.is_spent, e.is_alone, e.is_charged, 1 < row_number()",
+        "e.has_progressed, newer.id IS NOT NULL OR 1 < row_number()",
+        "e.has_progressed, 1 < row_number()",
         (_RECOVERY,),
     ),
     Mutation(
