@@ -167,8 +167,8 @@ def _judged(stack: Stack, ours: list[float], own: list[float]) -> dict[str, Any]
         "passages_computed": computed,
         "passages_safe": safe,
         "wasted": round(1 - safe / computed, 4) if computed else None,
-        "passages_per_second": spread(ours, digits=1),
-        "directly_per_second": spread(own[: len(ours)], digits=1),
+        "passages_per_second": spread(ours, digits=1) if ours else None,
+        "directly_per_second": spread(own[: len(ours)], digits=1) if ours else None,
         "share_of_direct": round(sum(ours) / sum(own[: len(ours)]), 3) if ours else None,
     }
 

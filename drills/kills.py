@@ -80,9 +80,14 @@ def _kill_saver(system: System, failpoint: str, articles: int) -> float:
 
 
 def _await_death(victim: Victim, failpoint: str) -> float:
-    if not victim.process.exited.wait(_SECONDS_TO_DIE):
-        victim.process.kill()
-        raise TimeoutError(f"{failpoint} was not reached within {_SECONDS_TO_DIE:g} s")
+    """When the failpoint was reached. A worker that died is not left to its keeper, which would start it again."""
+    ends = time.monotonic() + _SECONDS_TO_DIE
+    while victim.reached_at is None and not victim.process.exited.wait(0.05):
+        if time.monotonic() > ends:
+            victim.process.kill()
+            raise TimeoutError(f"{failpoint} was not reached within {_SECONDS_TO_DIE:g} s")
+    victim.process.kill()
+    victim.process.exited.wait()
     if victim.reached_at is None:
         raise RuntimeError(
             f"{failpoint}: the process {victim.process.describe_end()}{victim.process.last_words()}"

@@ -37,7 +37,7 @@ def stack(data_dir: Path) -> Iterator[Stack]:
     running = Stack(data_dir, free_port())
     try:
         running.await_line("stop    Ctrl-C")
-        running.await_line("Worker process is ready")
+        wait_until(lambda: running.pids("--kept-by"), 90, "a worker process")
         yield running
     finally:
         running.end()

@@ -248,7 +248,7 @@ def test_however_a_task_was_parked_its_going_on_is_noticed(space, worker, provid
         provider.config(fail_next=["500"])
         execution.execute(claim)
     elif way == "lost":
-        Task.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
+        Task.objects.update(lease_expires_at=Now() - timedelta(seconds=1), is_alone=True)
         recovery.return_expired()
     else:
         operations.cancel(Selection(), **WHO)

@@ -247,8 +247,9 @@ ENDED = {"lease_expires_at": Now() - timedelta(minutes=1)}
     ("fields", "status", "attempts"),
     [
         ({}, "pending", 0),  # taken from a worker that lives: the attempt is not charged
-        (ENDED, "pending", 1),
-        (ENDED | {"attempts": 3}, "failed", 3),
+        (ENDED, "pending", 0),  # from one that may have died of another text
+        (ENDED | {"is_alone": True}, "pending", 1),
+        (ENDED | {"is_alone": True, "attempts": 3}, "failed", 3),
         ({"attempts": 3}, "pending", 2),
     ],
 )
