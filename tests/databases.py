@@ -10,6 +10,8 @@ import pytest
 from django.db import connection
 from psycopg import sql
 
+from lib.scratch_databases import drop_database
+
 _SPOIL = """
 CREATE FUNCTION spoil_index(text) RETURNS void LANGUAGE sql SECURITY DEFINER AS
 $$ UPDATE pg_index SET indisvalid = false WHERE indexrelid = to_regclass($1) $$
@@ -22,13 +24,13 @@ def empty_database(name: str) -> Iterator[str]:
     own = f"{name}_{os.getpid()}"
     url = os.environ["DATABASE_URL"]
     with psycopg.connect(url, autocommit=True) as session:
-        _drop(session, own)
+        drop_database(session, own)
         session.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(own)))
     try:
         yield address_of(own)
     finally:
         with psycopg.connect(url, autocommit=True) as session:
-            _drop(session, own)
+            drop_database(session, own)
 
 
 def spoil_index(name: str) -> None:
@@ -48,7 +50,3 @@ def spoil_index(name: str) -> None:
 def address_of(name: str) -> str:
     """The address of a database on the tests' server."""
     return urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))
-
-
-def _drop(session: psycopg.Connection, name: str) -> None:
-    session.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))

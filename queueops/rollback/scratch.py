@@ -13,6 +13,8 @@ from django.conf import settings
 from django.db import connection
 from psycopg import sql
 
+from lib.scratch_databases import drop_database
+
 SUFFIX = "_drill"
 # what a process must not take over from ours: it would work with other servers, keys and limits
 _NOT_OURS = ("EMBEDDING_", "OPENAI_", "OLLAMA_", "SEMANTIC_", "VECTORPRESS_")
@@ -32,7 +34,7 @@ def database() -> Iterator[str]:
     address. Raises psycopg.Error where it cannot be made."""
     try:
         with _server() as session:
-            _drop(session)
+            drop_database(session, name())
             session.execute(
                 sql.SQL("CREATE DATABASE {} OWNER {}").format(
                     sql.Identifier(name()), sql.Identifier(connection.settings_dict["USER"])
@@ -41,7 +43,7 @@ def database() -> Iterator[str]:
         yield address(connection.settings_dict)
     finally:
         with _server() as session:
-            _drop(session)
+            drop_database(session, name())
 
 
 @contextlib.contextmanager
@@ -92,10 +94,6 @@ def _server() -> psycopg.Connection:
     if settings.DATABASE_MAINTENANCE_ROLE:
         known["user"] = settings.DATABASE_MAINTENANCE_ROLE
     return psycopg.connect(**known, autocommit=True)
-
-
-def _drop(session: psycopg.Connection) -> None:
-    session.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name())))
 
 
 def address(given: Mapping[str, Any]) -> str:

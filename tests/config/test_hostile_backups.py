@@ -18,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 from config.backups import making, manifest, restoring
 from config.backups.problems import BackupError
 from config.backups.server import Server
+from lib.scratch_databases import drop_database
 from tests.config.archives import counts, describe, described, execute, patch, restored, state, vouch
 from tests.config.test_backup_manifests import ESCAPE
 from tests.databases import empty_database
@@ -301,7 +302,7 @@ def test_the_name_of_a_database_is_not_a_path(target, tmp_path):
         restored(target, archive)
     finally:
         with psycopg.connect(**dict(target.parameters), autocommit=True) as session:
-            session.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(odd)))
+            drop_database(session, odd)
 
 
 def test_a_file_that_is_called_like_an_option_is_a_file(copy, target, monkeypatch):
