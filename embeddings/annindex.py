@@ -1,6 +1,6 @@
 """The approximate index of one space: when it is wanted, how it is built, whether it can be used."""
 
-import time
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,17 +8,17 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from embeddings.models import Space
+from lib.remembered import Remembered
 
 # below this many chunks an exact scan takes milliseconds, and an index would only slow every write
 WANTED_FROM_ROWS = 5_000
 # pgvector README: vector is indexable to 2,000 dimensions, halfvec to 4,000
 _VECTOR_MOST, _HALFVEC_MOST = 2_000, 4_000
 _REMEMBER_SECONDS = 5.0
-_usable: dict[int, tuple[float, bool]] = {}
 
 
 def name_of(space: Space) -> str:
-    return f"article_embeddings_ann_{space.pk:d}"
+    return _name(space.pk)
 
 
 def column_type(space: Space) -> str:
@@ -29,16 +29,12 @@ def column_type(space: Space) -> str:
 
 def is_usable(space: Space) -> bool:
     """Whether a valid index stands; remembered for a few seconds."""
-    asked_at, answer = _usable.get(space.pk, (float("-inf"), False))
-    if time.monotonic() - asked_at > _REMEMBER_SECONDS:
-        answer = _state(space) is True
-        _usable[space.pk] = (time.monotonic(), answer)
-    return answer
+    return _usable(space.pk).get()
 
 
 def is_wanted(space: Space) -> bool:
     """Whether an index should be built now: the space is large enough and has no valid one."""
-    if space.dimensions > _HALFVEC_MOST or _state(space):
+    if space.dimensions > _HALFVEC_MOST or _state(space.pk):
         return False
     with connection.cursor() as cursor:
         cursor.execute(
@@ -54,7 +50,7 @@ def build(space: Space) -> bool:
     What an interrupted build left behind is removed first. Call it outside a transaction.
     """
     with _alone(space) as cursor:
-        if cursor and not _state(space):
+        if cursor and not _state(space.pk):
             cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name_of(space)}")
             cursor.execute(_create_sql(space))
         return cursor is not None
@@ -77,12 +73,12 @@ def drop_of_empty(space: Space) -> None:
     """Removes the index of a space that is empty, within the transaction that gives it another width."""
     with connection.cursor() as cursor:
         cursor.execute(f"DROP INDEX IF EXISTS {name_of(space)}")
-    _usable.pop(space.pk, None)
+    _usable(space.pk).forget()
 
 
 def stands(space: Space) -> bool:
     """Whether a valid index is there right now."""
-    return _state(space) is True
+    return _state(space.pk) is True
 
 
 @contextmanager
@@ -100,7 +96,7 @@ def _alone(space: Space) -> Iterator[CursorWrapper | None]:
             )
             yield cursor
             cursor.execute("RESET maintenance_work_mem; RESET lock_timeout; RESET statement_timeout")
-            _usable.pop(space.pk, None)
+            _usable(space.pk).forget()
         finally:
             cursor.execute("SELECT pg_advisory_unlock(hashtext('embeddings.annindex'), %s)", [space.pk])
 
@@ -120,7 +116,16 @@ def drop(space: Space) -> None:
     """Removes the index; searches go on exactly, and slower."""
     with connection.cursor() as cursor:
         cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name_of(space)}")
-    _usable.pop(space.pk, None)
+    _usable(space.pk).forget()
+
+
+def _name(space_id: int) -> str:
+    return f"article_embeddings_ann_{space_id:d}"
+
+
+@functools.cache
+def _usable(space_id: int) -> Remembered[bool]:
+    return Remembered(lambda: _state(space_id) is True, _REMEMBER_SECONDS)
 
 
 def _create_sql(space: Space) -> str:
@@ -133,9 +138,11 @@ def _create_sql(space: Space) -> str:
     )
 
 
-def _state(space: Space) -> bool | None:
+def _state(space_id: int) -> bool | None:
     """True: valid; False: there, but left half built; None: there is none."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", [name_of(space)])
+        cursor.execute(
+            "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", [_name(space_id)]
+        )
         row = cursor.fetchone()
     return row[0] if row else None

@@ -1,6 +1,5 @@
 """Where articles stand with their embedding: a word for each of many, and for one the whole story in sentences."""
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +10,7 @@ from django.db import connection
 from articles.models import Article
 from articles.schemas import EmbeddingState, State
 from embeddings.models import Space
+from lib.remembered import Remembered
 from queueops import health, installed, modes, providers, standstill
 from queueops.models import Mode, Operation, Status
 from queueops.standstill import Brakes, Task
@@ -51,7 +51,6 @@ class Standing:
 
 _NOWHERE = EmbeddingState(state="disabled", space=None, source_version=None, chunks=0)
 _SECONDS = 1.0
-_remembered: tuple[str, float] | None = None  # the name of a space, and until when to believe it
 
 _STANDINGS = """
 SELECT a.id, a.version_number, s.provider || '/' || s.model || ' v' || s.version, s.state = 'serving',
@@ -104,15 +103,15 @@ def state_of_new(article: Article) -> EmbeddingState:
     mode = modes.current()
     if mode is Mode.SYNCHRONOUS:
         return embedding_states([article])[article.pk]
-    space = _first_space()
-    state: State = "pending" if mode is Mode.QUEUED else "disabled"
-    return {**_NOWHERE, "state": state, "space": space} if space else _NOWHERE
+    if (space := _first_space.get()) is None:
+        forget()  # there may be one a moment later
+        return _NOWHERE
+    return {**_NOWHERE, "state": "pending" if mode is Mode.QUEUED else "disabled", "space": space}
 
 
 def forget() -> None:
     """Asks for the space again at the next question."""
-    global _remembered
-    _remembered = None
+    _first_space.forget()
 
 
 def explain(article: Article) -> dict[str, Any]:
@@ -245,15 +244,12 @@ def _read(statement: str, article_ids: list[int]) -> Iterable[Standing]:
             yield Standing(*fields)
 
 
-def _first_space() -> str | None:
-    """The name of the space that articles are told about; believed for a second."""
-    global _remembered
-    if _remembered is None or time.monotonic() >= _remembered[1]:
-        space = Space.objects.receiving().first()
-        if space is None:
-            return None
-        _remembered = (str(space), time.monotonic() + _SECONDS)
-    return _remembered[0]
+def _name_of_first_space() -> str | None:
+    space = Space.objects.receiving().first()
+    return None if space is None else str(space)
+
+
+_first_space = Remembered(_name_of_first_space, _SECONDS)
 
 
 def brakes() -> Brakes:

@@ -5,6 +5,8 @@ from typing import Any
 
 from django.db import connection
 
+from lib.remembered import Remembered
+
 # A view over the tables: it goes before they do, and no plain DROP TABLE takes one of them without it.
 PUT_UP = """
 CREATE OR REPLACE VIEW queue_is_installed AS
@@ -21,15 +23,10 @@ _FIRST_MIGRATION = ("queueops", "0001_initial")
 
 NOT_INSTALLED = "the queue is not installed: its tables are not in the database; manage.py migrate makes them"
 
-_remembered: tuple[bool, float] | None = None  # the answer, and until when to believe it
-
 
 def is_there() -> bool:
     """Whether the queue is installed; asked of the database once a second."""
-    global _remembered
-    if _remembered is None or time.monotonic() >= _remembered[1]:
-        _remembered = (look(), time.monotonic() + _SECONDS)
-    return _remembered[0]
+    return _answer.get()
 
 
 def look() -> bool:
@@ -39,10 +36,12 @@ def look() -> bool:
         return bool(cursor.fetchone()[0])
 
 
+_answer = Remembered(look, _SECONDS)
+
+
 def forget() -> None:
     """Asks the database at the next question (after a change by this process)."""
-    global _remembered
-    _remembered = None
+    _answer.forget()
 
 
 def before_migrate(plan: Any = (), **_: Any) -> None:

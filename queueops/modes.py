@@ -1,11 +1,10 @@
 """How the installation runs right now: queued, synchronous or disabled."""
 
-import time
-
 from django.conf import settings
 from django.db import OperationalError, connection
 
 from lib.database_errors import is_held_up
+from lib.remembered import Remembered
 from queueops import installed
 from queueops.models import Mode, QueueState
 
@@ -13,8 +12,6 @@ from queueops.models import Mode, QueueState
 SECONDS = 1.0
 # unless somebody keeps the row locked: then what was read last stays in force, and is read again so often
 _SECONDS_WHILE_LOCKED = 5.0
-
-_remembered: tuple[str, float] | None = None  # what the row says, and until when to believe it
 
 
 def of_settings() -> Mode:
@@ -38,20 +35,18 @@ def current() -> Mode:
 
 
 def _persisted() -> str:
-    global _remembered
-    known, now = _remembered, time.monotonic()
-    if known is not None and now < known[1]:
-        return known[0]
-    if known is not None:  # for the others meanwhile: the reading may have to wait for a lock
-        _remembered = (known[0], now + _SECONDS_WHILE_LOCKED)
     try:
-        row = QueueState.objects.filter(pk=1).values_list("mode", flat=True).first()
+        return _row.get()
     except OperationalError as error:
-        if known is None or connection.in_atomic_block or not is_held_up(error):
+        if connection.in_atomic_block or not is_held_up(error):
             raise
-        return known[0]
-    _remembered = (row or "", time.monotonic() + SECONDS)
-    return _remembered[0]
+        if (last := _row.keep(_SECONDS_WHILE_LOCKED)) is None:
+            raise
+        return last
+
+
+def _read() -> str:
+    return QueueState.objects.filter(pk=1).values_list("mode", flat=True).first() or ""
 
 
 def embeds() -> bool:
@@ -59,7 +54,9 @@ def embeds() -> bool:
     return current() is not Mode.DISABLED
 
 
+_row = Remembered(_read, SECONDS)
+
+
 def forget() -> None:
     """Reads the row again at the next question (after a change by this process)."""
-    global _remembered
-    _remembered = None
+    _row.forget()

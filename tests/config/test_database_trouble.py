@@ -76,7 +76,7 @@ def test_a_search_goes_on_beside_a_lock_that_it_does_not_need(space, table):
 
 def test_the_mode_that_was_read_last_stays_in_force_while_its_row_is_locked(space):
     assert modes.embeds()
-    modes._remembered = ("", 0.0)
+    modes._row.keep(0)
     with locked("queue_state"):
         assert modes.embeds()
     modes.forget()

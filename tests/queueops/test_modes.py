@@ -1,6 +1,8 @@
 """The mode: persisted, stronger than the settings, seen by every process, and what each does to saves and searches."""
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
@@ -8,6 +10,7 @@ from django.db import connection
 from articles.models import Article
 from embeddings.providers import registry
 from embeddings.search import SearchMode, search
+from lib.remembered import Remembered
 from queueops import inline, modes, recovery, switches
 from queueops.drain import drain
 from queueops.models import AuditLog, Mode, ProviderState, QueueState, Task
@@ -194,7 +197,7 @@ def test_a_worker_in_the_middle_of_its_slice_stops_when_the_mode_becomes_disable
     space, settings, monkeypatch
 ):
     settings.EMBEDDING_BATCH_SIZE = 1
-    monkeypatch.setattr(modes, "SECONDS", 0.0)
+    monkeypatch.setattr(modes, "_row", Remembered(modes._read, 0))
     make_tasks(3, space)
 
     def disable() -> None:
@@ -220,3 +223,21 @@ def test_a_persisted_queue_searches_by_meaning_where_the_settings_switch_it_off(
     set_mode(Mode.SYNCHRONOUS)
     make_article("Aardvarks", "They eat ants at night.")
     assert search("ants at night").answered_by is SearchMode.SEMANTIC
+
+
+def test_threads_that_ask_at_once_all_see_a_mode_that_was_changed_long_ago():
+    """One of them reads the row; the others must not act on what it said before."""
+    assert modes.current() is Mode.QUEUED
+    QueueState.objects.filter(pk=1).update(mode=Mode.DISABLED)
+    modes._row.keep(0)
+    with ThreadPoolExecutor(8) as threads:
+        begin = threading.Barrier(8)
+
+        def ask() -> Mode:
+            begin.wait(10)
+            try:
+                return modes.current()
+            finally:
+                connection.close()
+
+        assert {asked.result(10) for asked in [threads.submit(ask) for _ in range(8)]} == {Mode.DISABLED}

@@ -1,0 +1,54 @@
+"""An answer that is asked for often and changes seldom, remembered for a while."""
+
+import threading
+import time
+from collections.abc import Callable
+
+_PATIENCE_SECONDS = 0.25
+
+
+class Remembered[T]:
+    """What `ask()` said, for `seconds`. Any thread may use it. One asks at a time, and the others wait for its answer;
+    where it is long in coming (a lock in the database) and there is an older answer, they take that after 0.25 s.
+    What `ask()` raises is not remembered."""
+
+    def __init__(self, ask: Callable[[], T], seconds: float) -> None:
+        self._ask = ask
+        self._seconds = seconds
+        self._asking = threading.Lock()
+        self._known: tuple[T, float] | None = None
+        self._forgotten = 0
+
+    def get(self) -> T:
+        """The answer, at most `seconds` old but for what the class says. Raises what `ask()` raises."""
+        known = self._known
+        if known is not None and time.monotonic() < known[1]:
+            return known[0]
+        is_alone = self._asking.acquire(timeout=_PATIENCE_SECONDS)
+        try:
+            known = self._known
+            if known is not None and (time.monotonic() < known[1] or not is_alone):
+                return known[0]
+            return self._asked()
+        finally:
+            if is_alone:
+                self._asking.release()
+
+    def keep(self, seconds: float) -> T | None:
+        """Believes the last answer for so long from now on, however old it is, and returns it; None without one."""
+        if (known := self._known) is None:
+            return None
+        self._known = (known[0], time.monotonic() + seconds)
+        return known[0]
+
+    def forget(self) -> None:
+        """Asks at the next question, as after a change by this process."""
+        self._forgotten += 1
+        self._known = None
+
+    def _asked(self) -> T:
+        forgotten = self._forgotten
+        answer = self._ask()
+        if forgotten == self._forgotten:  # else what was read may be older than the change
+            self._known = (answer, time.monotonic() + self._seconds)
+        return answer
