@@ -572,7 +572,7 @@ MUTATIONS = (
     ),
     Mutation(
         "pause: a change ahead of now does not keep the queue going",
-        "queueops/switches.py",
+        "queueops/admission/self_pause.py",
         " OR changed_at > clock_timestamp()",
         "",
         (_CLOCKS,),

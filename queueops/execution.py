@@ -14,7 +14,8 @@ from embeddings.asking import Asking
 from embeddings.indexing import Rendered, Vectors
 from embeddings.providers.errors import ErrorClass, NotAskedError, ProviderError
 from embeddings.vectors import WireVector
-from queueops import breaking, failpoints, gate, holding, limiter, resting, retries, suspects, switches
+from queueops import breaking, failpoints, gate, holding, limiter, resting, retries, suspects
+from queueops.admission import self_pause
 from queueops.breaking import News
 from queueops.claims import Claim, Claimed
 from queueops.gate import Passage
@@ -140,7 +141,7 @@ def _tell(run: _Run) -> bool:
     try:
         run.is_out = gate.tell(run.passage, _news(run), failure)
         if failure and failure.kind is ErrorClass.AUTH:
-            switches.pause_itself(run.claim.space.provider, failure, time.perf_counter() - run.started)
+            self_pause.pause_itself(run.claim.space.provider, failure, time.perf_counter() - run.started)
     except (DatabaseError, InterfaceError) as error:
         log.warning("provider's state not written", error=type(error).__name__)
         return False

@@ -1,33 +1,23 @@
-"""What switches the queue as a whole: operators pause, resume and reset providers; it pauses itself when refused."""
+"""What switches the queue as a whole: operators pause, resume and reset providers."""
 
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
-from embeddings.providers.errors import ProviderError
 from queueops import modes, operations
-from queueops.models import AuditLog, Breaker, Level, Mode, ProviderState, QueueState, Task, Verb, Worker
-from queueops.models.audit import MAX_REASON, needed_reason, tidy_reason
+from queueops.models import AuditLog, Breaker, Mode, ProviderState, QueueState, Task, Verb, Worker
+from queueops.models.audit import needed_reason, tidy_reason
 from queueops.selection import Selection
 from queueops.signals import tasks_ready
 
-ITSELF = "vectorpress"  # who changed the state, where nobody did
 ENVIRONMENT = "environment"  # how the audit log calls the mode that the settings ask for
 
 # A claim that was on its way when the brakes were set is taken back in the next round.
 _ROUNDS = 2
-
-# An operator's pause keeps its reason; and one who has changed the state since the batch began knows better than it. A
-# change ahead of now was written by another clock: long ago, for all that is known.
-_PAUSE_ITSELF = """
-UPDATE queue_state SET is_paused = true, reason = %(reason)s, changed_by = %(who)s, changed_at = clock_timestamp()
-WHERE NOT is_paused
-  AND (changed_at <= clock_timestamp() - %(elapsed)s * interval '1 second' OR changed_at > clock_timestamp())
-"""
 
 
 def pause(*, actor: str, reason: str) -> uuid.UUID:
@@ -131,29 +121,6 @@ def reset_providers(names: Sequence[str] | None = None, *, actor: str, reason: s
         AuditLog.write_operation("providers reset", actor=actor, reason=reason, scope={"providers": found})
         tasks_ready.send(Task)
     return found
-
-
-def pause_itself(provider: str, error: ProviderError, elapsed: float) -> bool:
-    """Pauses the queue because a provider refuses our key, quota or payment: only an operator can put that right.
-
-    `elapsed` is how long ago, in seconds, the batch began that was refused. Answers whether it is this call that
-    paused it.
-    """
-    reason = (
-        f"the provider {provider} refuses us ({error}). Put that right, then resume: manage.py queue_admin resume"
-    )[:MAX_REASON]
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_PAUSE_ITSELF, {"reason": reason, "who": ITSELF, "elapsed": elapsed})
-        if not cursor.rowcount:
-            return False
-        AuditLog.objects.create(
-            category="engine",
-            level=Level.ERROR,
-            actor=ITSELF,
-            message=f"queue paused: {reason}",
-            metadata={"provider": provider, "reason": reason},
-        )
-    return True
 
 
 def _switch(

@@ -31,6 +31,7 @@ from articles.models import Article, ArticleVersion
 from embeddings.models import Space
 from embeddings.providers.errors import ErrorClass, ProviderError
 from queueops import modes, switches
+from queueops.admission import self_pause
 from queueops.models import Breaker, Metric, Mode, ProviderState, Status, Task, Worker
 from tests.providers import FakeProvider
 from tests.queueops.calling import Called, called
@@ -160,7 +161,7 @@ def refuse_vectors(_: Space) -> None:
 
 def refuse_key(_: Space) -> None:
     switches.resume(actor="test")
-    assert switches.pause_itself("openai", ProviderError(ErrorClass.AUTH, "it refused the key with 401"), 0)
+    assert self_pause.pause_itself("openai", ProviderError(ErrorClass.AUTH, "it refused the key with 401"), 0)
 
 
 def bring_old_articles(_: Space) -> None:

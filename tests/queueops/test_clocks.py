@@ -27,8 +27,8 @@ from queueops import (
     retention,
     sampling,
     snapshot,
-    switches,
 )  # fmt: skip
+from queueops.admission import self_pause
 from queueops.breaking import News
 from queueops.clocks import Reading
 from queueops.models import AuditLog, Metric, ProviderState, QueueState, Task, Worker
@@ -316,7 +316,7 @@ def test_tokens_counted_under_a_day_to_come_stay_spent(settings):
 
 def test_the_queue_pauses_itself_though_it_was_changed_ahead_of_now():
     QueueState.objects.update(changed_at=Now() + HOUR)
-    assert switches.pause_itself(OPENAI, ProviderError(ErrorClass.AUTH, "no key"), 1.0)
+    assert self_pause.pause_itself(OPENAI, ProviderError(ErrorClass.AUTH, "no key"), 1.0)
 
 
 # --- upkeep and figures

@@ -5,6 +5,7 @@ from django.db.models.functions import Now
 
 from embeddings.providers.errors import ErrorClass, ProviderError
 from queueops import gate, switches, workers
+from queueops.admission import self_pause
 from queueops.models import AuditLog, Operation, ProviderState, QueueState, Status, Task, Worker
 from queueops.models.audit import ReasonMissing
 from tests.queueops.making import make_space, make_tasks, make_worker
@@ -46,22 +47,22 @@ def test_resuming_clears_the_reason_and_rings(rings):
 
 def test_a_queue_that_an_operator_paused_keeps_the_operators_reason():
     switches.pause(actor="ada", reason="an upgrade")
-    assert not switches.pause_itself("openai", REFUSED, 0.0)
+    assert not self_pause.pause_itself("openai", REFUSED, 0.0)
     assert queue() == (True, "ada", "an upgrade")
     assert not AuditLog.objects.filter(level="error").exists()
 
 
 def test_of_several_workers_that_are_refused_one_pauses_and_writes_it_down():
-    assert [switches.pause_itself("openai", REFUSED, 0.0) for _ in range(3)] == [True, False, False]
+    assert [self_pause.pause_itself("openai", REFUSED, 0.0) for _ in range(3)] == [True, False, False]
     assert AuditLog.objects.filter(level="error").count() == 1
 
 
 def test_a_batch_sent_before_an_operator_resumed_does_not_pause_again():
-    switches.pause_itself("openai", REFUSED, 0.0)
+    self_pause.pause_itself("openai", REFUSED, 0.0)
     switches.resume(actor="ada")
-    assert not switches.pause_itself("openai", REFUSED, 30.0)
+    assert not self_pause.pause_itself("openai", REFUSED, 30.0)
     assert not queue()[0]
-    assert switches.pause_itself("openai", REFUSED, 0.0)
+    assert self_pause.pause_itself("openai", REFUSED, 0.0)
 
 
 def test_a_reset_forgets_outages_and_blocks_and_rings(rings):

@@ -1,0 +1,40 @@
+"""The queue pauses itself when a provider refuses the key, quota or payment: only an operator can put that right."""
+
+from django.db import connection, transaction
+
+from embeddings.providers.errors import ProviderError
+from queueops.models import AuditLog, Level
+from queueops.models.audit import MAX_REASON
+
+ITSELF = "vectorpress"  # who changed the state, where nobody did
+
+# An operator's pause keeps its reason; and one who has changed the state since the batch began knows better than it. A
+# change ahead of now was written by another clock: long ago, for all that is known.
+_PAUSE_ITSELF = """
+UPDATE queue_state SET is_paused = true, reason = %(reason)s, changed_by = %(who)s, changed_at = clock_timestamp()
+WHERE NOT is_paused
+  AND (changed_at <= clock_timestamp() - %(elapsed)s * interval '1 second' OR changed_at > clock_timestamp())
+"""
+
+
+def pause_itself(provider: str, error: ProviderError, elapsed: float) -> bool:
+    """Pauses the queue because a provider refuses our key, quota or payment: only an operator can put that right.
+
+    `elapsed` is how long ago, in seconds, the batch began that was refused. Answers whether it is this call that
+    paused it.
+    """
+    reason = (
+        f"the provider {provider} refuses us ({error}). Put that right, then resume: manage.py queue_admin resume"
+    )[:MAX_REASON]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_PAUSE_ITSELF, {"reason": reason, "who": ITSELF, "elapsed": elapsed})
+        if not cursor.rowcount:
+            return False
+        AuditLog.objects.create(
+            category="engine",
+            level=Level.ERROR,
+            actor=ITSELF,
+            message=f"queue paused: {reason}",
+            metadata={"provider": provider, "reason": reason},
+        )
+    return True
