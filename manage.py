@@ -22,7 +22,7 @@ from django.core.exceptions import ImproperlyConfigured  # noqa: E402  only then
 from django.core.management import execute_from_command_line  # noqa: E402
 from django.db import OperationalError  # noqa: E402
 
-from queueops import unreachable  # noqa: E402
+from queueops.base import database_away  # noqa: E402
 
 
 def main() -> int:
@@ -34,7 +34,7 @@ def main() -> int:
         sys.stderr.write(f"cannot start: {error}\n")
         return _TROUBLE
     except OperationalError as error:
-        sys.stderr.write(f"{unreachable.sentence(error)}\n")
+        sys.stderr.write(f"{database_away.sentence(error)}\n")
         return _TROUBLE
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
 
-from queueops import unreachable
+from queueops.base import database_away
 from queueops.desk import arguments
 from queueops.desk.exits import Exit, Refused
 from queueops.desk.frame import Desk
@@ -39,7 +39,7 @@ class AccountCommand(BaseCommand):
         except ReasonMissing as error:
             raise CommandError(str(error), returncode=Exit.REFUSED) from error
         except (DatabaseError, InterfaceError) as error:
-            raise CommandError(unreachable.sentence(error), returncode=Exit.TROUBLE) from error
+            raise CommandError(database_away.sentence(error), returncode=Exit.TROUBLE) from error
 
     def run(self, desk: Desk, reason: str, options: dict[str, Any]) -> None:
         """Does it. Raises Refused."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from access.models import ApiToken
-from queueops import installed
+from queueops.base import installed
 from queueops.models import AuditLog
 
 

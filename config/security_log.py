@@ -19,7 +19,7 @@ from django.http import HttpRequest
 from access import signals
 from access.attempts import address_of
 from access.sessions import printable
-from queueops import installed
+from queueops.base import installed
 from queueops.desk.frame import login_name
 from queueops.models import AuditLog, Level
 

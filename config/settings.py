@@ -129,7 +129,7 @@ if LOCAL_EMBEDDER_PORT and not LOCAL_EMBEDDER_SECRET:
 EMBEDDING_QUEUE_ENABLED = env.flag("EMBEDDING_QUEUE_ENABLED", True)
 EMBEDDING_WORKER_INTERVAL = env.integer("EMBEDDING_WORKER_INTERVAL", 5_000, 100, 3_600_000, "milliseconds")
 EMBEDDING_WORKER_TIMEOUT = env.integer("EMBEDDING_WORKER_TIMEOUT", 60_000, 5_000, 86_400_000, "milliseconds")
-FAILPOINT = env.drill("VECTORPRESS_FAILPOINT")  # read and explained by queueops/failpoints.py
+FAILPOINT = env.drill("VECTORPRESS_FAILPOINT")  # read and explained by queueops/base/failpoints.py
 EMBEDDING_MAX_RETRIES = env.integer("EMBEDDING_MAX_RETRIES", 3, 1, 100)
 EMBEDDING_RETRY_BACKOFF_BASE = env.integer(
     "EMBEDDING_RETRY_BACKOFF_BASE", 1_000, 1, 3_600_000, "milliseconds"

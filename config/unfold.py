@@ -5,7 +5,7 @@ from typing import Any
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
-from queueops import installed
+from queueops.base import installed
 
 
 def _entry(title: str, icon: str, model: str) -> dict[str, Any]:

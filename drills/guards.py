@@ -138,7 +138,7 @@ MUTATIONS = (
     ),
     Mutation(
         "settle, release, sweep: somebody's commit came between",
-        "queueops/patience.py",
+        "queueops/base/database_retry.py",
         "_COLLISIONS = (UniqueViolation, DeadlockDetected)",
         "_COLLISIONS = (DeadlockDetected,)",
         (_GIVING_WAY,),

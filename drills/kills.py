@@ -22,7 +22,7 @@ def main(words: list[str] | None = None) -> int:
     chosen = random.Random(options.seed)
     found: list[Trial] = []
     with System.standing() as system:
-        steps = plan(chosen, options.trials, system.stack.load("queueops.failpoints.NAMES"))
+        steps = plan(chosen, options.trials, system.stack.load("queueops.base.failpoints.NAMES"))
         for name, hit in steps:
             trial = _trial(system, name, hit, options.articles)
             system.end_workers()

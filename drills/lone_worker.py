@@ -20,7 +20,7 @@ _LOOK_MILLISECONDS = 50
 def main() -> None:
     django.setup()
     import_string("queueops.actors.embed_due")  # declares the actors
-    failpoints = import_string("queueops.failpoints")
+    failpoints = import_string("queueops.base.failpoints")
     forks = {_fork(failpoints, words): words.partition("=")[0] for words in sys.argv[1:]}
     ends = {name: os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid, name in forks.items()}
     print(json.dumps(ends), flush=True)

@@ -6,8 +6,9 @@ from django.db import DatabaseError, InterfaceError
 
 from embeddings import annindex
 from embeddings.models import Space
-from queueops import doorbell, installed, refusals, storage
+from queueops import doorbell, storage
 from queueops.alarm import alarm
+from queueops.base import database_refusals, installed
 from queueops.drain import drain
 from queueops.locked_out import locked_out
 from queueops.pulse import pulse
@@ -56,4 +57,6 @@ def _build_indexes() -> None:
                 annindex.build(space)
         except (DatabaseError, InterfaceError) as error:
             if not locked_out.note(error):
-                log.warning("index not built; a later sweep tries again", reason=str(refusals.of(error)))
+                log.warning(
+                    "index not built; a later sweep tries again", reason=str(database_refusals.of(error))
+                )

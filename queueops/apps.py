@@ -13,7 +13,8 @@ class QueueopsConfig(AppConfig):
         from articles.models import Article
         from articles.signals import articles_written
         from embeddings import switch
-        from queueops import doorbell, installed, modes, receivers, resting, signals
+        from queueops import doorbell, modes, receivers
+        from queueops.base import installed, shutdown, signals
         from queueops.leases import heartbeat
         from queueops.models import QueueState
         from queueops.pulse import pulse
@@ -27,8 +28,8 @@ class QueueopsConfig(AppConfig):
         signals.tasks_ready.connect(doorbell.ring_after_commit)
         signals.worker_booted.connect(pulse.start)
         signals.worker_booted.connect(heartbeat.start)
-        signals.worker_booted.connect(resting.begin)
-        signals.worker_stopping.connect(resting.end)
+        signals.worker_booted.connect(shutdown.begin)
+        signals.worker_stopping.connect(shutdown.end)
         signals.worker_stopping.connect(pulse.stop)
         signals.worker_stopped.connect(heartbeat.stop)
         signals.worker_stopped.connect(pulse.leave)

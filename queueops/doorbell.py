@@ -11,7 +11,7 @@ from django.db import transaction
 from dramatiq.errors import DramatiqError
 from redis.exceptions import RedisError
 
-from queueops import failpoints
+from queueops.base import failpoints
 
 QUEUE = "vectorpress.embed"
 EMBED_DUE = "embed_due"

@@ -17,7 +17,6 @@ from queueops import (
     execution,
     gate,
     holding,
-    installed,
     lanes,
     leases,
     long_articles,
@@ -26,6 +25,7 @@ from queueops import (
     trials,
     workers,
 )
+from queueops.base import installed
 from queueops.claims import Claim
 from queueops.company import Company
 from queueops.gate import Passage

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from articles import prepared
 from articles.models import Article
 from embeddings import coverage, kept
-from queueops import signals
+from queueops.base import signals
 from queueops.models import Priority, Task
 
 

@@ -14,14 +14,15 @@ from embeddings.asking import Asking
 from embeddings.indexing import Rendered, Vectors
 from embeddings.providers.errors import ErrorClass, NotAskedError, ProviderError
 from embeddings.vectors import WireVector
-from queueops import breaking, failpoints, gate, holding, limiter, resting, retries, suspects
+from queueops import breaking, gate, holding, limiter, retries, suspects
 from queueops.admission import self_pause
+from queueops.base import failpoints, shutdown
+from queueops.base.database_retry import patiently
 from queueops.breaking import News
 from queueops.claims import Claim, Claimed
 from queueops.gate import Passage
 from queueops.keeping import Keeper
 from queueops.models import Outcome
-from queueops.patience import patiently
 from queueops.results import Batch, Effort, Failure, Settled, Success
 from queueops.unsaved_vectors import unsaved
 
@@ -129,7 +130,7 @@ def _asking(claim: Claim, seconds: float, keeper: Keeper) -> Asking:
     failures = max((task.attempts - 1 for task in claim.tasks), default=0)
     share = _SHARE_AFTER_FAILURE ** min(failures, 10)
     meter = limiter.meter(claim.space.provider)
-    return Asking(claim.space, seconds, meter, resting.rest, keeper.between, share)
+    return Asking(claim.space, seconds, meter, shutdown.rest, keeper.between, share)
 
 
 def _tell(run: _Run) -> bool:

@@ -11,9 +11,10 @@ import structlog
 from django.db import DatabaseError, InterfaceError, connection
 
 from embeddings.providers.errors import ErrorClass, ProviderError
-from queueops import refusals, settling, settling_in_parts, storage
+from queueops import settling, settling_in_parts, storage
+from queueops.base import database_refusals
+from queueops.base.database_refusals import Blame, Refusal
 from queueops.claims import Claim, Claimed
-from queueops.refusals import Blame, Refusal
 from queueops.results import Batch, Effort, Settled
 from queueops.unsaved_vectors import unsaved
 
@@ -80,7 +81,9 @@ def give_back(claim: Claim, refusal: Refusal, effort: Effort | None = None) -> S
         given = _give_back(claim, claim.tasks, refusal, wait)
     except (DatabaseError, InterfaceError) as error:
         log.warning(
-            "tasks not given back yet; trying again", tasks=len(claim.tasks), reason=str(refusals.of(error))
+            "tasks not given back yet; trying again",
+            tasks=len(claim.tasks),
+            reason=str(database_refusals.of(error)),
         )
         owed.add(_without_texts(claim), refusal)
         given = 0

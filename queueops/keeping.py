@@ -11,7 +11,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from embeddings import arrays
 from embeddings.indexing import Rendered
 from embeddings.vectors import WireVector
-from queueops import resting
+from queueops.base import shutdown
 from queueops.claims import Claimed
 
 # So much of a provider's time may be lost with the process, beside the requests under way.
@@ -66,7 +66,7 @@ class Keeper:
         now = time.monotonic()
         if now - self._kept_at >= KEEP_SECONDS:
             self.keep(made)
-        return now < self._ends and not resting.is_over()
+        return now < self._ends and not shutdown.is_over()
 
     def keep(self, made: Mapping[bytes, WireVector], complete: Iterable[bytes] = ()) -> None:
         """Writes what is not safe yet, without the texts of articles that are about to be stored. Where the database

@@ -13,7 +13,8 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
-from queueops import holding, refusals
+from queueops import holding
+from queueops.base import database_refusals
 from queueops.execution import deadline_seconds
 from queueops.locked_out import locked_out
 from queueops.models import Metric
@@ -173,7 +174,7 @@ class Heartbeat:
                 self._is_failing = False
             except (DatabaseError, InterfaceError) as error:
                 if not locked_out.note(error) and not self._is_failing:
-                    log.warning("leases not renewed; trying again", reason=str(refusals.of(error)))
+                    log.warning("leases not renewed; trying again", reason=str(database_refusals.of(error)))
                 self._is_failing = True
             except Exception:  # a heartbeat that ends would cost every long batch its tasks
                 log.exception("leases not renewed")

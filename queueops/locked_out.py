@@ -7,9 +7,9 @@ from collections.abc import Callable
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
 
-from queueops import refusals, table_locks
-from queueops.refusals import Blame
-from queueops.table_locks import TableLock
+from queueops.base import database_refusals, table_locks
+from queueops.base.database_refusals import Blame
+from queueops.base.table_locks import TableLock
 
 LOOK_AGAIN_SECONDS = 1.0
 # Without one of these no batch can be settled, so that asking the provider for its vectors would be wasted.
@@ -41,7 +41,7 @@ class LockedOut:
     def note(self, error: Exception) -> bool:
         """Whether this error is a statement's that waited for a lock in vain; where it is a whole table that is
         locked, all threads know then."""
-        if refusals.of(error).blame is not Blame.LOCK:
+        if database_refusals.of(error).blame is not Blame.LOCK:
             return False
         if not self._is_met:
             self._look()

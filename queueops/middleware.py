@@ -3,7 +3,7 @@
 from dramatiq import Broker, Middleware, Worker
 from dramatiq.broker import MessageProxy
 
-from queueops import failpoints, signals
+from queueops.base import failpoints, signals
 
 
 class WorkerLife(Middleware):

@@ -5,7 +5,7 @@ from django.db import OperationalError, connection
 
 from lib.database_errors import is_held_up
 from lib.remembered import Remembered
-from queueops import installed
+from queueops.base import installed
 from queueops.models import Mode, QueueState
 
 # every process sees a change in the row this much later at the latest

@@ -12,18 +12,8 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from queueops import (
-    broker,
-    broker_strangers,
-    clocks,
-    doorbell,
-    installed,
-    recovery,
-    refusals,
-    retention,
-    sampling,
-    workers,
-)
+from queueops import broker, broker_strangers, clocks, doorbell, recovery, retention, sampling, workers
+from queueops.base import database_refusals, installed
 from queueops.locked_out import locked_out
 from queueops.standin import StandIn
 from queueops.storage_report import report
@@ -102,7 +92,7 @@ class Pulse:
             locked_out.is_lasting()
             self._trouble = ""
         except (DatabaseError, InterfaceError) as error:
-            self._say(str(refusals.of(error)))
+            self._say(str(database_refusals.of(error)))
         except Exception:  # only this thread keeps the process known: it must outlive any surprise
             log.exception("pulse missed a beat")
         finally:

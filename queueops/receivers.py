@@ -7,7 +7,8 @@ from typing import Any
 from django.db import transaction
 
 from articles.models import Article
-from queueops import inline, installed, modes
+from queueops import inline, modes
+from queueops.base import installed
 from queueops.enqueue import Reason, enqueue, enqueue_new
 from queueops.models import Mode
 

@@ -8,11 +8,12 @@ from django.db import connection, transaction
 
 from embeddings import arrays, indexing, kept
 from embeddings.providers.errors import ProviderError
-from queueops import failpoints, heirs, history, tries
+from queueops import heirs, history, tries
+from queueops.base import failpoints
+from queueops.base.database_retry import past_collisions, patiently
 from queueops.claims import Claim, Claimed
 from queueops.losses import WAS_LOST
 from queueops.models import AuditLog, Outcome, Status
-from queueops.patience import past_collisions, patiently
 from queueops.results import Batch, Failure, Settled, Success
 from queueops.retries import Decision, Verdict
 

@@ -11,10 +11,11 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
 from embeddings.providers.errors import ErrorClass, ProviderError
-from queueops import refusals, retries, settling, storage
+from queueops import retries, settling, storage
+from queueops.base import database_refusals
+from queueops.base.database_refusals import Blame, Refusal
 from queueops.claims import Claimed
 from queueops.locked_out import locked_out
-from queueops.refusals import Blame, Refusal
 from queueops.results import Batch, Effort, Failure, Settled, Success
 from queueops.unsaved_vectors import unsaved
 
@@ -46,7 +47,7 @@ def settle(batch: Batch, *, waits: bool = True) -> Settled:
     try:
         return settling.settle(batch, _lock_seconds())
     except (DatabaseError, InterfaceError) as error:
-        blame = refusals.of(error).blame
+        blame = database_refusals.of(error).blame
         if blame not in (Blame.LOCK, Blame.ROWS) or (blame is Blame.ROWS and _takes_no_row(batch)):
             raise
         if blame is Blame.LOCK and (not waits or (locked_out.note(error) and locked_out.is_lasting())):
@@ -89,7 +90,7 @@ def _settle_part(batch: Batch, search: _Search) -> Settled:
     try:
         return settling.settle(batch, seconds)
     except (DatabaseError, InterfaceError) as error:
-        refusal = refusals.of(error)
+        refusal = database_refusals.of(error)
         if refusal.blame not in (Blame.LOCK, Blame.ROWS):
             raise
     if is_alone and refusal.blame is Blame.LOCK:
@@ -110,7 +111,7 @@ def _give_up(batch: Batch) -> Settled:
     try:
         given = settling.give_back(batch.claim, [task], error, _LATER_SECONDS, _BRIEFLY)
     except (DatabaseError, InterfaceError) as locked:
-        if refusals.of(locked).blame is not Blame.LOCK:
+        if database_refusals.of(locked).blame is not Blame.LOCK:
             raise
         given = 0
     return Settled(Counter(), given, 1 - given, batch.effort, _LATER_SECONDS)

@@ -12,12 +12,13 @@ from embeddings import glance
 from embeddings.coverage import Coverage
 from embeddings.models import Space
 from lib.database_errors import is_held_up
-from queueops import broker, installed, losses, modes, progress, providers, reach, table_locks
+from queueops import broker, losses, modes, progress, providers, reach
 from queueops.admission.self_pause import ITSELF
+from queueops.base import installed, table_locks
+from queueops.base.table_locks import TableLock
 from queueops.models import QueueState, Status
 from queueops.providers import ProviderView
 from queueops.reach import Reach
-from queueops.table_locks import TableLock
 
 # Counting stops here, so that a snapshot of ten million rows costs what one of ten thousand does.
 COUNT_LIMIT = 10_000

@@ -7,9 +7,9 @@ from django.db import DatabaseError, InterfaceError
 
 from embeddings import vectors
 from embeddings.models import Space
-from queueops import refusals, resting
+from queueops.base import database_refusals, shutdown
+from queueops.base.database_refusals import Blame, Refusal
 from queueops.locked_out import locked_out
-from queueops.refusals import Blame, Refusal
 from queueops.storage_brake import StorageBrake
 
 _LEAST_WAIT = 0.1
@@ -27,7 +27,7 @@ def refused(refusal: Refusal) -> None:
 
 def noted(error: Exception) -> Refusal:
     """What a database error says, noted where it says that the database takes no writes, or that a table is locked."""
-    refusal = refusals.of(error)
+    refusal = database_refusals.of(error)
     if locked_out.note(error):
         return refusal
     if refusal.blame is Blame.CONNECTION:
@@ -59,11 +59,11 @@ def wait(space: Space) -> float:
 def await_turn(until: float) -> bool:
     """Waits for leave to write vectors again; False where the moment `until` comes first, or the process is to stop."""
     while locked_out.is_lasting():
-        if time.monotonic() >= until or not resting.rest(_PAUSE_SECONDS):
+        if time.monotonic() >= until or not shutdown.rest(_PAUSE_SECONDS):
             return False
-    if time.monotonic() >= until or not resting.rest(0):
+    if time.monotonic() >= until or not shutdown.rest(0):
         return False
-    return brake.await_turn(until, resting.rest)
+    return brake.await_turn(until, shutdown.rest)
 
 
 def refusal_of_a_row(space: Space, besides: list[int] | None = None) -> Refusal | None:
@@ -71,5 +71,5 @@ def refusal_of_a_row(space: Space, besides: list[int] | None = None) -> Refusal 
     try:
         vectors.try_write(space.pk, space.dimensions, besides or [])
     except (DatabaseError, InterfaceError) as error:
-        return None if locked_out.note(error) else refusals.of(error)
+        return None if locked_out.note(error) else database_refusals.of(error)
     return None

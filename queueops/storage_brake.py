@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from queueops.refusals import Refusal
+from queueops.base.database_refusals import Refusal
 
 # A moment without room is over soon; a full disk is tried six times a minute.
 FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0

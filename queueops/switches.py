@@ -9,10 +9,10 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from queueops import modes, operations
+from queueops.base.signals import tasks_ready
 from queueops.models import AuditLog, Breaker, Mode, ProviderState, QueueState, Task, Verb, Worker
 from queueops.models.audit import needed_reason, tidy_reason
 from queueops.selection import Selection
-from queueops.signals import tasks_ready
 
 ENVIRONMENT = "environment"  # how the audit log calls the mode that the settings ask for
 

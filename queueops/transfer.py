@@ -16,8 +16,8 @@ from typing import IO, Any
 from django.db import DataError, connection, transaction
 
 from queueops import taskfile
+from queueops.base.signals import tasks_ready
 from queueops.models import AuditLog, Task
-from queueops.signals import tasks_ready
 from queueops.taskfile import FileRefused, Head, Tail
 
 _PAGE = 1_000

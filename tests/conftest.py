@@ -8,7 +8,8 @@ from access import attempt_counts, recent, token_guard
 from embeddings import pace
 from embeddings.providers import registry
 from lib.redis_client import fast_client
-from queueops import drain, explain, holding, installed, modes, resting, storage, trials, views
+from queueops import drain, explain, holding, modes, storage, trials, views
+from queueops.base import installed, shutdown
 from queueops.locked_out import locked_out
 from queueops.unsaved_vectors import unsaved
 
@@ -25,7 +26,7 @@ def forget_everything() -> None:
     modes.forget()
     explain.forget()
     views.seen.forget()
-    resting.begin()
+    shutdown.begin()
     storage.brake.accepted()
     locked_out.forget()
     holding.owed.take()

@@ -18,7 +18,8 @@ from dramatiq.brokers.redis import RedisBroker
 
 from drills.kills import plan
 from drills.trials import Trial, rows_of
-from queueops import drain, failpoints, recovery
+from queueops import drain, recovery
+from queueops.base import failpoints
 from queueops.models import Task
 from tests.providers import FakeProvider
 from tests.queueops.making import make_space, make_tasks, make_worker

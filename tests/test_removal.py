@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from queueops.installed import NOT_INSTALLED
+from queueops.base.installed import NOT_INSTALLED
 from tests.databases import empty_database
 from tests.obeying import Obeying, Saving
 from tests.providers import FakeProvider

@@ -15,7 +15,8 @@ from articles.signals import articles_written
 from config.stack import firststart
 from embeddings import coverage
 from embeddings.search import search
-from queueops import actors, drain, explain, health, installed, modes, receivers, snapshot
+from queueops import actors, drain, explain, health, modes, receivers, snapshot
+from queueops.base import installed
 from queueops.health import Condition
 from queueops.models import Mode, QueueState
 from queueops.pulse import Pulse

@@ -18,7 +18,7 @@ from config.backups.problems import BackupError
 from config.backups.programs import Programs
 from config.backups.server import Server
 from config.instance import give_path
-from queueops import unreachable
+from queueops.base import database_away
 
 type Tell = Callable[[str], None]
 
@@ -41,7 +41,7 @@ def make(of: Server, folder: Path, *, queue_only: bool = False, tell: Tell = lam
             session.read_only = True
             return _make(of, session, folder, queue_only, tell)
     except psycopg.Error as error:
-        raise BackupError(unreachable.sentence(error)) from error
+        raise BackupError(database_away.sentence(error)) from error
     except OSError as error:
         raise BackupError(f"the backup cannot be written to {folder}: {error.strerror}") from error
 

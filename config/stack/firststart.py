@@ -16,7 +16,7 @@ from access import bootstrap
 from access.models import ApiToken
 from config.instance import give_path
 from config.stack.leftovers import kept_text
-from queueops import installed
+from queueops.base import installed
 
 ADMIN_NAME = "admin"
 _QUEUE = "queueops"

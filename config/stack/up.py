@@ -17,7 +17,7 @@ from config.stack.report import Report
 from config.stack.service import Service
 from config.stack.supervisor import Supervisor
 from embeddings import spaces
-from queueops import installed
+from queueops.base import installed
 
 SECONDS_TO_START = 120.0
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from queueops import installed
+from queueops.base import installed
 
 
 class OfTheQueue:

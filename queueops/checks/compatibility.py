@@ -14,9 +14,9 @@ from django.db import transaction
 
 from articles.models import Article
 from queueops import modes, switches
+from queueops.base.signals import tasks_ready
 from queueops.checks.finding import Finding, fail, ok, warn
 from queueops.models import AuditLog, Mode, QueueState, Task
-from queueops.signals import tasks_ready
 
 MARK = "embed_check"
 _REASON = "embed_check compatibility tries each mode"

@@ -8,7 +8,8 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.loader import MigrationLoader
 
 from embeddings.models import Space
-from queueops import storage, unreachable
+from queueops import storage
+from queueops.base import database_away
 from queueops.checks import added, configuration, schema
 from queueops.checks.finding import Finding, Verdict, fail, ok, warn, worst
 
@@ -33,7 +34,7 @@ def check() -> Iterator[Finding]:
     try:
         facts = _server()
     except (DatabaseError, InterfaceError) as error:
-        said = f"does not answer: {unreachable.reason(error)}"
+        said = f"does not answer: {database_away.reason(error)}"
         yield fail("database", said, "Start it, or correct DATABASE_URL.")
         return
     version, number, is_replica, is_read_only, most, reserved, open_now, vector, role, is_super = facts

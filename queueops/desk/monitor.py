@@ -11,7 +11,8 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from queueops import figures, health, snapshot, switches, tasklists, unreachable
+from queueops import figures, health, snapshot, switches, tasklists
+from queueops.base import database_away
 from queueops.desk import arguments, judging
 from queueops.desk.frame import Desk
 from queueops.desk.keyboard import QUIT, ending_in_order, keys
@@ -115,7 +116,9 @@ def _screen() -> RenderableType:
         return rendered(Look(now, figures.workers(_MOST_WORKERS), tasklists.failure_kinds()))
     except (DatabaseError, InterfaceError) as error:
         connection.close()
-        return Group(line(f"The database does not answer: {unreachable.reason(error)}", "bold red"), _keys())
+        return Group(
+            line(f"The database does not answer: {database_away.reason(error)}", "bold red"), _keys()
+        )
 
 
 def summary(now: Snapshot) -> str:

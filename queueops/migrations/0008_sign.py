@@ -1,6 +1,6 @@
 """A view that says that the queue is installed, and the queue's parting, without harm to those who go on working.
 
-The view is the last thing that comes and the first that goes (queueops/installed.py). Then the ties to articles and spaces are
+The view is the last thing that comes and the first that goes (queueops/base/installed.py). Then the ties to articles and spaces are
 cut: a drop would take the tables at both ends for itself, one after the other, while saves and searches take them in another
 order, and one of them would be the victim of the deadlock. Here all are taken together or given back within half a second.
 """

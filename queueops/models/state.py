@@ -6,7 +6,7 @@ from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from queueops import installed
+from queueops.base import installed
 
 
 class Mode(models.TextChoices):

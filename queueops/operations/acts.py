@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 
 from embeddings import arrays
 from queueops import losses
+from queueops.base.signals import tasks_ready
 from queueops.enqueue import Reason, enqueue
 from queueops.migration.scope import Scope
 from queueops.models import AuditLog, Operation, Priority, Status, Task, Verb
@@ -34,7 +35,6 @@ from queueops.operations.fragments import (
 )
 from queueops.operations.undoing import MAY_UNDO, UNDO
 from queueops.selection import Selection
-from queueops.signals import tasks_ready
 
 LIVE = (Status.PENDING, Status.PROCESSING)
 ENDED_ON_PURPOSE = "kept: it is what says that this text was ended on purpose"

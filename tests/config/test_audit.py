@@ -7,7 +7,7 @@ from django.db import connection
 
 from access import bootstrap, lifecycle
 from access.models import ApiToken
-from queueops import installed
+from queueops.base import installed
 from queueops.models import AuditLog
 from tests.factories import Api, body
 

@@ -10,7 +10,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from access import attempts
 from config import security_log
 from config.security_log import HourlyBudget, Repeats
-from queueops import installed
+from queueops.base import installed
 from queueops.models import AuditLog
 from tests.access.conftest import doors  # noqa: F401  a fixture
 from tests.access.people import HOME, OFFICE, SECRET, code_of, make_ada, make_device, sign_in

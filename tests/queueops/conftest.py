@@ -4,7 +4,7 @@ import pytest
 from django.db import transaction
 
 from queueops import invariants
-from queueops.signals import tasks_ready
+from queueops.base.signals import tasks_ready
 from tests.providers import FakeProvider
 from tests.queueops.making import make_space, make_worker
 

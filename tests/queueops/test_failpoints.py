@@ -3,8 +3,8 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from queueops import failpoints
-from queueops.failpoints import Failpoint, FailpointError
+from queueops.base import failpoints
+from queueops.base.failpoints import Failpoint, FailpointError
 
 
 @pytest.mark.parametrize(

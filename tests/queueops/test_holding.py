@@ -8,18 +8,8 @@ import pytest
 from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 
-from queueops import (
-    claims,
-    drain,
-    execution,
-    holding,
-    inline,
-    leases,
-    recovery,
-    resting,
-    storage,
-    storage_brake,
-)
+from queueops import claims, drain, execution, holding, inline, leases, recovery, storage, storage_brake
+from queueops.base import shutdown
 from queueops.enqueue import Reason
 from queueops.models import Task
 from tests.queueops.making import make_article, make_tasks
@@ -131,12 +121,12 @@ def test_while_it_lasts_nothing_is_claimed_and_no_provider_is_asked(
 def test_a_process_that_stops_gives_back_what_it_holds(claim, space):
     make_tasks(3, space)
     held = claim()
-    resting.end()
+    shutdown.end()
     try:
         with refusing("53100"):
             execution.execute(held)
     finally:
-        resting.begin()
+        shutdown.begin()
     assert kinds() == {("pending", 0, "storage_refused")}
 
 

@@ -18,10 +18,10 @@ from queueops import (
     leases,
     locked_out,
     recovery,
-    resting,
     settling_in_parts,
     storage,
 )
+from queueops.base import shutdown
 from queueops.claims import Claim
 from queueops.gate import Passage
 from queueops.locked_out import LockedOut
@@ -151,7 +151,7 @@ def test_a_batch_that_a_reader_waits_for_gives_its_tasks_back_at_once(space, wor
 def test_a_process_that_is_told_to_stop_does_not_wait(space, worker):
     make_tasks(4, space)
     claim = claims.claim_due(space, 4, worker.pk, worker.name)
-    resting.end()
+    shutdown.end()
     with locked("article_embeddings"), waiting_at_most(100):
         execute(claim, worker)()
     assert rows() == {("pending", 0, "")}

@@ -9,7 +9,8 @@ from django.db.models.functions import Now
 
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
-from queueops import breaking, gate, limiter, resting, suspects, switches
+from queueops import breaking, gate, limiter, suspects, switches
+from queueops.base import shutdown
 from queueops.drain import Drained, drain
 from queueops.models import AuditLog, Metric, ProviderState, QueueState, Task
 from tests.queueops.conftest import NO_FAULTS
@@ -439,11 +440,11 @@ def test_a_process_told_to_stop_does_not_wait_in_the_midst_of_a_search(work, spa
     settings.EMBEDDING_REQUESTS_PER_MINUTE = 10  # 7 s a request
     make_tasks(8, space)
     provider.config(fail_next=["500"] * 3)
-    resting.end()
+    shutdown.end()
     try:
         work()
     finally:
-        resting.begin()
+        shutdown.begin()
     assert provider.stats()["requests"] == 1
     assert untouched()
 

@@ -4,8 +4,8 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from queueops import claims, drain, execution
+from queueops.base.database_retry import patiently
 from queueops.models import ProviderState, Task
-from queueops.patience import patiently
 from tests.queueops.cutting import cut_off
 from tests.queueops.making import make_article, make_tasks
 

@@ -4,8 +4,8 @@ import psycopg
 import pytest
 from django.db import DataError, InterfaceError, OperationalError, ProgrammingError, connection, transaction
 
-from queueops import refusals
-from queueops.refusals import Blame
+from queueops.base import database_refusals
+from queueops.base.database_refusals import Blame
 
 CASES = {
     # the connection ended, or none is to be had: the same once more
@@ -71,12 +71,12 @@ WORDS = {
 
 @pytest.mark.parametrize(("sqlstate", "blame"), CASES.items())
 def test_whose_fault_it_may_be(sqlstate, blame):
-    assert refusals.blame_of(sqlstate) is blame
+    assert database_refusals.blame_of(sqlstate) is blame
 
 
 @pytest.mark.parametrize(("sqlstate", "words"), WORDS.items())
 def test_it_is_named_in_words(sqlstate, words):
-    assert refusals.Refusal(sqlstate, Blame.ROWS, "").reason == words
+    assert database_refusals.Refusal(sqlstate, Blame.ROWS, "").reason == words
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_it_is_named_in_words(sqlstate, words):
     ],
 )
 def test_without_a_code_the_class_counts(error, blame):
-    refusal = refusals.of(error)
+    refusal = database_refusals.of(error)
     assert (refusal.sqlstate, refusal.blame, refusal.message) == ("", blame, str(error))
 
 
@@ -100,4 +100,4 @@ def test_of_what_the_server_says_the_first_line_is_kept_and_no_row():
         cursor.execute(
             "DO $$ BEGIN RAISE 'No space left' USING ERRCODE = '53100', DETAIL = 'Failing row contains a text'; END $$"
         )
-    assert str(refusals.of(raised.value)) == "53100 disk full: No space left"
+    assert str(database_refusals.of(raised.value)) == "53100 disk full: No space left"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from queueops.refusals import Blame, Refusal
+from queueops.base.database_refusals import Blame, Refusal
 from queueops.storage_brake import FIRST_WAIT, LONGEST_WAIT, StorageBrake
 
 FULL = Refusal("53100", Blame.DATABASE, "no space")

@@ -4,8 +4,8 @@ import pytest
 from django.db import connection, transaction
 
 from queueops import explain, health, snapshot, storage, story
+from queueops.base.database_refusals import Blame, Refusal
 from queueops.models import AuditLog, Worker
-from queueops.refusals import Blame, Refusal
 from queueops.storage_report import Report
 from tests.queueops.making import make_tasks, make_worker
 

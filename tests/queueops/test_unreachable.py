@@ -7,7 +7,7 @@ from django.db import OperationalError, connection
 from psycopg.errors import DiskFull
 from psycopg_pool import PoolTimeout
 
-from queueops import unreachable
+from queueops.base import database_away
 from tests.queueops.calling import called
 
 POOL_SAYS = "couldn't get a connection after 3.00 sec"
@@ -31,7 +31,7 @@ def pool_timeout() -> OperationalError:
 def test_a_pool_that_got_no_connection_is_told_by_what_the_server_says(monkeypatch, setting, value, says):
     monkeypatch.setitem(connection.settings_dict, setting, value)
     monkeypatch.setitem(connection.settings_dict, "PASSWORD", "s3cret")
-    said = unreachable.sentence(pool_timeout())
+    said = database_away.sentence(pool_timeout())
     assert said.startswith("the database does not answer: ")
     assert says in said
     assert said.endswith("; start it (./dev up), or correct DATABASE_URL")
@@ -40,17 +40,17 @@ def test_a_pool_that_got_no_connection_is_told_by_what_the_server_says(monkeypat
 
 
 def test_a_pool_that_is_only_busy_says_so_itself():
-    assert unreachable.reason(pool_timeout()) == POOL_SAYS
+    assert database_away.reason(pool_timeout()) == POOL_SAYS
 
 
 def test_any_other_error_is_told_by_its_first_line():
-    assert unreachable.sentence(OperationalError("gone\nfor good")) == "the database does not answer: gone"
+    assert database_away.sentence(OperationalError("gone\nfor good")) == "the database does not answer: gone"
 
 
 def test_one_without_room_is_told_apart():
     error = OperationalError("could not extend file: gone")
     error.__cause__ = DiskFull()
-    assert unreachable.sentence(error) == (
+    assert database_away.sentence(error) == (
         "the database has no room: could not extend file: gone; free some on its disk, then run this again"
     )
 

@@ -10,7 +10,8 @@ from django.db import OperationalError
 from django.db.models.functions import Now
 
 from access.models import ApiToken
-from queueops import snapshot, table_locks, views
+from queueops import snapshot, views
+from queueops.base import table_locks
 from queueops.models import QueueState
 from tests.locking import STRANGER, locked, waiting_at_most
 from tests.queueops.making import make_space, make_tasks, make_worker

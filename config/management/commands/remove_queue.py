@@ -16,7 +16,8 @@ from config.backups.problems import BackupError
 from config.backups.server import Server
 from embeddings import coverage
 from embeddings.models import Space
-from queueops import installed, switches, unreachable
+from queueops import switches
+from queueops.base import database_away, installed
 from queueops.desk import arguments
 from queueops.desk.exits import Exit, Refused
 from queueops.desk.frame import Desk
@@ -63,10 +64,10 @@ class Command(BaseCommand):
         except (DatabaseError, InterfaceError, psycopg.Error) as error:
             if self._has_begun:
                 said = (
-                    f"not removed: {unreachable.reason(error)}; manage.py migrate puts right what was begun"
+                    f"not removed: {database_away.reason(error)}; manage.py migrate puts right what was begun"
                 )
             else:
-                said = f"nothing was changed: {unreachable.sentence(error)}"
+                said = f"nothing was changed: {database_away.sentence(error)}"
             raise CommandError(said, returncode=Exit.TROUBLE) from error
 
     def _remove(self, desk: Desk, *, yes: bool, dry_run: bool, options: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from config.backups import making, restoring
 from config.backups.problems import BackupError
 from config.backups.restoring import Plan
 from config.backups.server import Server
-from queueops import unreachable
+from queueops.base import database_away
 from queueops.desk import arguments
 from queueops.desk.exits import Exit, Refused
 from queueops.desk.frame import Desk
@@ -73,7 +73,7 @@ class Command(BaseCommand):
         except (BackupError, Refused) as error:
             raise CommandError(str(error), returncode=Exit.REFUSED) from error
         except psycopg.Error as error:
-            raise CommandError(unreachable.sentence(error), returncode=Exit.TROUBLE) from error
+            raise CommandError(database_away.sentence(error), returncode=Exit.TROUBLE) from error
         except KeyboardInterrupt as error:
             raise CommandError("stopped; nothing was changed", returncode=Exit.INTERRUPTED) from error
         operation = _write_down(desk, planned, options["reason"] or f"restored from {file}")

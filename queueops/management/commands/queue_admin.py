@@ -10,7 +10,8 @@ from django.db import DatabaseError, InterfaceError, OperationalError, Programmi
 
 from lib.database_errors import is_held_up
 from lib.visible import one_line
-from queueops import health, installed, table_locks, unreachable
+from queueops import health
+from queueops.base import database_away, installed, table_locks
 from queueops.desk import (
     acts,
     braking,
@@ -126,5 +127,5 @@ def _said(error: Exception) -> str:
     if isinstance(error, ProgrammingError) and getattr(error.__cause__, "sqlstate", "") == _NO_TABLE:
         return f"the queue's tables are not there ({reason}): run manage.py migrate"
     if isinstance(error, OperationalError | InterfaceError):
-        return unreachable.sentence(error)
+        return database_away.sentence(error)
     return f"the database answers, but refuses what it was asked: {reason}"

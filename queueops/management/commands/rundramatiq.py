@@ -15,7 +15,8 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError, connection
 from django_dramatiq.management.commands import rundramatiq
 
-from queueops import installed, keeper
+from queueops import keeper
+from queueops.base import installed
 from queueops.desk.exits import Exit
 from queueops.worker_process import WorkerProcess, note_end
 

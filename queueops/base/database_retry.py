@@ -7,8 +7,8 @@ import structlog
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection
 from psycopg.errors import DeadlockDetected, LockNotAvailable, UniqueViolation
 
-from queueops import refusals
-from queueops.refusals import Blame
+from queueops.base import database_refusals
+from queueops.base.database_refusals import Blame
 
 # What is raised while the database is gone, does not take connections yet, or has ended ours; and for more than that.
 AWAY = (OperationalError, InterfaceError)
@@ -33,7 +33,7 @@ def patiently[T](work: Callable[[], T], what: str) -> T:
         try:
             return work()
         except (DatabaseError, InterfaceError) as error:
-            is_away = refusals.of(error).blame is Blame.CONNECTION
+            is_away = database_refusals.of(error).blame is Blame.CONNECTION
             if connection.in_atomic_block or not is_away or time.monotonic() > ends:
                 raise
             log.warning(f"{what}: the database is away; trying again", error=type(error).__name__)
