@@ -768,7 +768,7 @@ MUTATIONS = (
     ),
     Mutation(
         "workers: a stopped one keeps the brake",
-        "queueops/workers.py",
+        "queueops/models/worker_registry.py",
         "Worker.objects.filter(is_running=True, last_seen_at__lt",
         "Worker.objects.filter(last_seen_at__lt",
         (_RECOVERY,),

@@ -12,25 +12,13 @@ from django.db import DatabaseError, InterfaceError
 from embeddings import pace
 from embeddings.models import Space
 from embeddings.providers.registry import provider_of
-from queueops import (
-    claims,
-    execution,
-    gate,
-    holding,
-    lanes,
-    leases,
-    long_articles,
-    modes,
-    storage,
-    trials,
-    workers,
-)
+from queueops import claims, execution, gate, holding, lanes, leases, long_articles, modes, storage, trials
 from queueops.base import installed
 from queueops.claims import Claim
 from queueops.company import Company
 from queueops.gate import Passage
 from queueops.locked_out import LOOK_AGAIN_SECONDS, locked_out
-from queueops.models import Mode
+from queueops.models import Mode, worker_registry
 from queueops.results import Settled
 
 # A slice sees a new or retired space this much later: reading them for each batch cost more than the claim.
@@ -112,7 +100,7 @@ def _turn(space: Space, worker_id: int, wake: Callable[[], None], wake_in: Calla
             space,
             size,
             worker_id,
-            workers.claimant(worker_id),
+            worker_registry.claimant(worker_id),
             with_low=with_low,
             company=most if with_trial else company_of_the_lost.size(),
             with_trial=with_trial,
@@ -157,5 +145,5 @@ def _execute(claim: Claim, worker_id: int, passage: Passage) -> Settled:
             settled = execution.execute(claim, passage=passage)
     except (DatabaseError, InterfaceError) as error:
         return holding.give_back(claim, storage.noted(error))
-    workers.note_batch(worker_id, len(claim.tasks), settled.failed)
+    worker_registry.note_batch(worker_id, len(claim.tasks), settled.failed)
     return settled

@@ -8,7 +8,7 @@ or since the task was lost before.
 
 from typing import Any
 
-from queueops import workers
+from queueops.models import worker_registry
 
 METRIC = "worker_lost"
 """A row for each worker that was lost with tasks: how many, who it was, and whether with one task alone."""
@@ -31,7 +31,7 @@ COUNTED = f"""
 
 def silent_seconds() -> float:
     """A worker that has said nothing for this long is presumed dead, long before its lease ends."""
-    return _SILENT_BEATS * workers.beat_seconds() + 1
+    return _SILENT_BEATS * worker_registry.beat_seconds() + 1
 
 
 def is_charged(row: str) -> str:

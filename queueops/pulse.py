@@ -12,9 +12,10 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from queueops import broker, broker_strangers, clocks, doorbell, recovery, retention, sampling, workers
+from queueops import broker, broker_strangers, clocks, doorbell, recovery, retention, sampling
 from queueops.base import database_refusals, installed
 from queueops.locked_out import locked_out
+from queueops.models import worker_registry
 from queueops.standin import StandIn
 from queueops.storage_report import report
 
@@ -56,8 +57,8 @@ class Pulse:
         """Listens to worker_stopped: what the process still holds goes back at once, and its row goes away."""
         try:
             if self.worker_id is not None:
-                recovery.release_held(workers.claimant(self.worker_id))
-                workers.unregister(self.worker_id)
+                recovery.release_held(worker_registry.claimant(self.worker_id))
+                worker_registry.unregister(self.worker_id)
                 self.worker_id = None
         except (DatabaseError, InterfaceError):
             log.info("left without a word to the database; leases and the sweep will clear up")
@@ -68,7 +69,7 @@ class Pulse:
         """The id of this process's row, made when there is none."""
         with self._registered:
             if self.worker_id is None:
-                self.worker_id = workers.register().pk
+                self.worker_id = worker_registry.register().pk
             return self.worker_id
 
     def _run(self) -> None:
@@ -77,7 +78,7 @@ class Pulse:
             log.warning(f"the broker's database {sentence}", fix=broker_strangers.FIX)
         while True:
             self._once(interval)
-            if self._stop.wait(workers.beat_seconds()):
+            if self._stop.wait(worker_registry.beat_seconds()):
                 return
 
     def _once(self, interval: float) -> None:
@@ -99,7 +100,7 @@ class Pulse:
             connection.close()
 
     def _beat(self) -> None:
-        if not workers.beat(self.registered()):
+        if not worker_registry.beat(self.registered()):
             self.worker_id = None
         report.write(self.registered())
 

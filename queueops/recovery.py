@@ -9,12 +9,12 @@ from django.db import connection, transaction
 
 from embeddings import annindex
 from embeddings.models import Space, SpaceState
-from queueops import clocks, doorbell, heirs, keeping, losses, modes, workers, write_outages
+from queueops import clocks, doorbell, heirs, keeping, losses, modes, write_outages
 from queueops.base import failpoints
 from queueops.base.database_retry import past_collisions
 from queueops.enqueue import Reason, enqueue
 from queueops.locked_out import locked_out
-from queueops.models import AuditLog, Level, Mode, Operation, Task
+from queueops.models import AuditLog, Level, Mode, Operation, Task, worker_registry
 
 _BATCH = 1_000
 _DRIFT_SECONDS = 60.0
@@ -172,7 +172,7 @@ def sweep(*, with_leases: bool = True) -> Swept:
     locked_out.unless(clocks.put_right)
     returned, parked = return_expired() if with_leases else (0, 0)
     failpoints.reach("sweep_returned")
-    workers.forget_silent()
+    worker_registry.forget_silent()
     end_retired()
     keeping.sweep()
     is_due = Task.objects.due().exists()

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from embeddings.models import Space
-from queueops import claims, gate, leases, workers
+from queueops import claims, gate, leases
 from queueops.claims import Claim
 from queueops.company import Company
 from queueops.gate import Passage
 from queueops.hands import Hands
+from queueops.models import worker_registry
 from queueops.results import Settled
 
 # Looking for such tasks costs a statement; nobody minds that they wait a second longer.
@@ -97,7 +98,7 @@ def _claim(space: Space, worker_id: int, size: int) -> _Held | None:
     passage = gate.ask(space.provider)
     if passage.wait:
         return None
-    size, claimant = 1 if passage.canary else size, workers.claimant(worker_id)
+    size, claimant = 1 if passage.canary else size, worker_registry.claimant(worker_id)
     claim = claims.claim_on_trial(space, size, worker_id, claimant, with_low=passage.with_low)
     if not claim.tasks:
         gate.withdraw(passage)

@@ -12,11 +12,11 @@ from django.core.management import CommandError, call_command, get_commands
 from articles.models import Article
 from embeddings.models import Space
 from embeddings.search import search
-from queueops import claims, execution, invariants, modes, recovery, workers
+from queueops import claims, execution, invariants, modes, recovery
 from queueops.checks import database
 from queueops.checks.finding import Verdict
 from queueops.drain import drain
-from queueops.models import Mode, Task, Worker
+from queueops.models import Mode, Task, Worker, worker_registry
 from queueops.rollback import scratch
 from queueops.rollback.step import Broken, Result, Step, expect
 
@@ -111,7 +111,7 @@ def migration_rollback() -> str:
 
 def emergency_stop() -> str:
     saved = _save(4)
-    held = claims.claim_due(_space(), 2, _worker(), workers.claimant(_worker()))
+    held = claims.claim_due(_space(), 2, _worker(), worker_registry.claimant(_worker()))
     expect(held.tasks, "a worker could not claim")
     _admin("emergency-stop", _WHY)
     expect(not Task.objects.processing().exists(), "tasks are still processing")
@@ -223,7 +223,7 @@ def _work() -> int:
 
 def _worker() -> int:
     """The row of the one worker there is."""
-    return (Worker.objects.order_by("pk").first() or workers.register()).pk
+    return (Worker.objects.order_by("pk").first() or worker_registry.register()).pk
 
 
 def _space() -> Space:

@@ -9,9 +9,8 @@ from django.urls import reverse
 from articles.bounds import MAX_CONTENT
 from articles.models import Article
 from embeddings.models import Space
-from queueops import workers
 from queueops.drain import drain
-from queueops.models import Status, Task
+from queueops.models import Status, Task, worker_registry
 from tests.backoffice import NASTY, make_person
 from tests.queueops.making import make_space
 
@@ -31,7 +30,7 @@ def make_article(title, content="", **fields):
 
 def embed_all():
     """What the workers do."""
-    return drain(workers.register().pk, seconds=30)
+    return drain(worker_registry.register().pk, seconds=30)
 
 
 def text_of(response):

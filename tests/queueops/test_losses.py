@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 
-from queueops import claims, execution, recovery, trials, workers
+from queueops import claims, execution, recovery, trials
 from queueops.claims import Claim
 from queueops.company import Company
-from queueops.models import AuditLog, Metric, Task, Worker
+from queueops.models import AuditLog, Metric, Task, Worker, worker_registry
 from queueops.results import Settled
 from tests.queueops.making import make_tasks, make_worker
 
@@ -28,7 +28,7 @@ class Deaths:
 
     def work(self, rounds: int) -> None:
         for _ in range(rounds):
-            claimant = workers.claimant(self.worker.pk)
+            claimant = worker_registry.claimant(self.worker.pk)
             if (held := claims.claim_due(self.space, self.size, self.worker.pk, claimant)).tasks:
                 self.execute(held)
             trials.run([self.space], self.worker.pk, self.execute, lambda space: self.size, lambda: False)
@@ -44,7 +44,7 @@ class Deaths:
 
 def lose(*dead: Worker) -> None:
     """These were killed, their leases ended, and the sweep came by."""
-    names = [workers.claimant(worker.pk) for worker in dead]
+    names = [worker_registry.claimant(worker.pk) for worker in dead]
     Task.objects.processing().filter(claimed_by__in=names).update(
         lease_expires_at=Now() - timedelta(seconds=1)
     )
@@ -79,7 +79,7 @@ def test_kills_from_outside_end_no_text_that_was_never_alone(space):
     for _ in range(12):
         worker = make_worker()
         for _thread in range(3):
-            claims.claim_due(space, 20, worker.pk, workers.claimant(worker.pk))
+            claims.claim_due(space, 20, worker.pk, worker_registry.claimant(worker.pk))
         lose(worker)
     assert not Task.objects.failed().exists()
     assert set(Task.objects.values_list("attempts", flat=True)) == {0}
@@ -92,7 +92,7 @@ def alone(space) -> Worker:
     make_tasks(1, space)
     Task.objects.update(error_class="worker_lost", losses=2)
     worker = make_worker()
-    held = claims.claim_on_trial(space, 1, worker.pk, workers.claimant(worker.pk))
+    held = claims.claim_on_trial(space, 1, worker.pk, worker_registry.claimant(worker.pk))
     assert claims.mark_alone(held)
     return worker
 
@@ -126,7 +126,7 @@ def test_a_task_is_cleared_by_another_workers_death_since_it_was_lost_before(spa
     holder = alone(space)
     other = make_worker()
     make_tasks(2, space, priority="high")
-    claims.claim_due(space, 2, other.pk, workers.claimant(other.pk))
+    claims.claim_due(space, 2, other.pk, worker_registry.claimant(other.pk))
     lose(other)
     lose(holder)
     assert attempts() == 0
@@ -143,12 +143,12 @@ def test_a_loss_is_written_down_once_for_each_worker(space):
     make_tasks(5, space)
     first, second = make_worker(), make_worker()
     for worker, size in ((first, 2), (first, 1), (second, 2)):
-        claims.claim_due(space, size, worker.pk, workers.claimant(worker.pk))
+        claims.claim_due(space, size, worker.pk, worker_registry.claimant(worker.pk))
     lose(first, second)
     told = Metric.objects.filter(name="worker_lost").order_by("-value").values_list("value", "labels")
     assert list(told) == [
-        (3.0, {"claimed_by": workers.claimant(first.pk), "alone": False}),
-        (2.0, {"claimed_by": workers.claimant(second.pk), "alone": False}),
+        (3.0, {"claimed_by": worker_registry.claimant(first.pk), "alone": False}),
+        (2.0, {"claimed_by": worker_registry.claimant(second.pk), "alone": False}),
     ]
     assert AuditLog.objects.filter(message__endswith="ended; the task is pending now").count() == 5
 

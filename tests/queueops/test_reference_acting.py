@@ -12,9 +12,9 @@ from django.db.models.functions import Now
 
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
-from queueops import claims, execution, recovery, workers
+from queueops import claims, execution, recovery
 from queueops.drain import Drained, drain
-from queueops.models import AuditLog, Metric, Status, Task, Worker
+from queueops.models import AuditLog, Metric, Status, Task, Worker, worker_registry
 from tests import reference
 from tests.queueops.making import make_article, make_tasks
 from tests.waiting import wait_until
@@ -183,14 +183,14 @@ def test_a_worker_at_work_ends_what_it_holds_and_claims_nothing_more(space, work
     assert 0 < left <= 4
     assert not Task.objects.processing().exists()
     assert drain(worker.pk, seconds=10).tasks == 0
-    assert not workers.register().is_running  # a restart does not let go of the brake
+    assert not worker_registry.register().is_running  # a restart does not let go of the brake
 
 
 def test_a_restored_worker_row_holds_the_brake(space):
     reference.run("rollback/restore_worker_status")
     reference.run("rollback/restore_worker_status")
     assert list(Worker.objects.values_list("id", "is_running")) == [(1, False)]
-    assert not workers.register().is_running
+    assert not worker_registry.register().is_running
 
 
 # --- removal

@@ -4,9 +4,18 @@ import pytest
 from django.db.models.functions import Now
 
 from embeddings.providers.errors import ErrorClass, ProviderError
-from queueops import gate, switches, workers
+from queueops import gate, switches
 from queueops.admission import self_pause
-from queueops.models import AuditLog, Operation, ProviderState, QueueState, Status, Task, Worker
+from queueops.models import (
+    AuditLog,
+    Operation,
+    ProviderState,
+    QueueState,
+    Status,
+    Task,
+    Worker,
+    worker_registry,
+)
 from queueops.models.audit import ReasonMissing
 from tests.queueops.making import make_space, make_tasks, make_worker
 
@@ -107,7 +116,7 @@ def test_a_stop_pauses_and_brakes_every_worker_and_a_start_takes_both_back(rings
 def test_a_worker_that_starts_after_a_stop_stays_stopped():
     make_worker()
     switches.stop(actor="ada", reason="an upgrade")
-    assert not workers.register().is_running
+    assert not worker_registry.register().is_running
 
 
 def test_an_emergency_stop_leaves_nothing_in_work_and_loses_nothing():
