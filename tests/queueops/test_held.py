@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from queueops.held import Held, NotInTimeError
+from lib.shared_reading import Held, NotInTimeError
 from tests.waiting import wait_until
 
 
