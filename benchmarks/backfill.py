@@ -29,7 +29,7 @@ def main(words: list[str] | None = None) -> None:
         writing.write_articles(stack, options.n, with_tasks=True)
         stack.database.execute(_LOWEST)
         stack.settle_down()
-        stack.load("queueops.doorbell.ring")()
+        stack.load("queueops.wakeups.doorbell.ring")()
         wait_until(lambda: stack.value(_LEFT) < options.n, "the backfill to begin")
         waits, left = [], []
         for text in texts.articles(options.edits, _SEED):

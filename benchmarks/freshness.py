@@ -25,7 +25,7 @@ def main(words: list[str] | None = None) -> None:
         stack.web()
         stack.provider.configure(latency_ms=options.latency_ms)
         writing.write_articles(stack, options.corpus, with_tasks=True)
-        stack.load("queueops.doorbell.ring")()
+        stack.load("queueops.wakeups.doorbell.ring")()
         wait_until(lambda: stack.value(_EMBEDDED) == options.corpus, "the corpus", every=0.5)
         stack.settle_down()
         client = _Client(stack)

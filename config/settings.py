@@ -165,10 +165,10 @@ DRAMATIQ_BROKER = {
     "MIDDLEWARE": [
         "dramatiq.middleware.ShutdownNotifications",
         "django_dramatiq.middleware.DbConnectionsMiddleware",
-        "queueops.middleware.WorkerLife",
+        "queueops.wakeups.middleware.WorkerLife",
     ],
 }
-DRAMATIQ_ENCODER = "queueops.messages.PatientEncoder"
+DRAMATIQ_ENCODER = "queueops.wakeups.encoder.PatientEncoder"
 DRAMATIQ_AUTODISCOVER_MODULES = ["actors"]
 DRAMATIQ_IGNORED_MODULES = ["django_dramatiq.tasks"]
 

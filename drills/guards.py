@@ -1140,7 +1140,7 @@ MUTATIONS = (
     ),
     Mutation(
         "old wake-ups: a stranger's message stays",
-        "queueops/broker_strangers.py",
+        "queueops/wakeups/broker_strangers.py",
         "and ours[found.actor_name]",
         "and (ours[found.actor_name] or true)",
         ("tests/queueops/test_broker_strangers.py",),

@@ -6,12 +6,13 @@ from django.db import DatabaseError, InterfaceError
 
 from embeddings import annindex
 from embeddings.models import Space
-from queueops import doorbell, storage
-from queueops.alarm import alarm
+from queueops import storage
 from queueops.base import database_refusals, installed
 from queueops.drain import drain
 from queueops.locked_out import locked_out
 from queueops.pulse import pulse
+from queueops.wakeups import doorbell
+from queueops.wakeups.timer import alarm
 
 # Long enough to amortise a wake-up, short enough that a process told to stop is not kept waiting.
 _SLICE_SECONDS = 20.0

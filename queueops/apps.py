@@ -13,11 +13,12 @@ class QueueopsConfig(AppConfig):
         from articles.models import Article
         from articles.signals import articles_written
         from embeddings import switch
-        from queueops import doorbell, modes, receivers
+        from queueops import modes, receivers
         from queueops.base import installed, shutdown, signals
         from queueops.leases import heartbeat
         from queueops.models import QueueState
         from queueops.pulse import pulse
+        from queueops.wakeups import doorbell
 
         switch.decided_by(modes.embeds)
         pre_migrate.connect(installed.before_migrate, sender=self)

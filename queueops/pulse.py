@@ -12,12 +12,13 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from queueops import broker, broker_strangers, clocks, doorbell, recovery, retention, sampling
+from queueops import clocks, recovery, retention, sampling
 from queueops.base import database_refusals, installed
 from queueops.locked_out import locked_out
 from queueops.models import worker_registry
 from queueops.standin import StandIn
 from queueops.storage_report import report
+from queueops.wakeups import broker_health, broker_strangers, doorbell
 
 _KEYS_SHOWN = 5
 
@@ -74,7 +75,7 @@ class Pulse:
 
     def _run(self) -> None:
         interval = settings.EMBEDDING_WORKER_INTERVAL / 1000
-        if sentence := broker.strangers():
+        if sentence := broker_health.strangers():
             log.warning(f"the broker's database {sentence}", fix=broker_strangers.FIX)
         while True:
             self._once(interval)
@@ -108,7 +109,7 @@ class Pulse:
         is_sure = self._clock.look()
         is_repaired = _repair_broker()
         swept = recovery.sweep_if_leader(timedelta(seconds=interval), with_leases=is_sure)
-        if swept and swept.is_due and (is_repaired or broker.trouble()):
+        if swept and swept.is_due and (is_repaired or broker_health.trouble()):
             self._stand_in.work(self.registered())
         if swept and (swept.returned or swept.parked or swept.drifted):
             log.warning("sweep", returned=swept.returned, parked=swept.parked, drifted=swept.drifted)
@@ -133,7 +134,7 @@ class Pulse:
 def _repair_broker() -> bool:
     """Each process looks: what keeps its own consumers from fetching, no other can find for sure. Whether there was
     something, which may come back at once."""
-    removed = broker.repair()
+    removed = broker_health.repair()
     if removed:
         log.warning(
             "keys of a wrong type removed from the broker", count=len(removed), keys=removed[:_KEYS_SHOWN]

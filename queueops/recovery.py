@@ -9,12 +9,13 @@ from django.db import connection, transaction
 
 from embeddings import annindex
 from embeddings.models import Space, SpaceState
-from queueops import clocks, doorbell, heirs, keeping, losses, modes, write_outages
+from queueops import clocks, heirs, keeping, losses, modes, write_outages
 from queueops.base import failpoints
 from queueops.base.database_retry import past_collisions
 from queueops.enqueue import Reason, enqueue
 from queueops.locked_out import locked_out
 from queueops.models import AuditLog, Level, Mode, Operation, Task, worker_registry
+from queueops.wakeups import doorbell
 
 _BATCH = 1_000
 _DRIFT_SECONDS = 60.0

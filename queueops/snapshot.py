@@ -12,13 +12,14 @@ from embeddings import glance
 from embeddings.coverage import Coverage
 from embeddings.models import Space
 from lib.database_errors import is_held_up
-from queueops import broker, losses, modes, progress, providers, reach
+from queueops import losses, modes, progress, providers, reach
 from queueops.admission.self_pause import ITSELF
 from queueops.base import installed, table_locks
 from queueops.base.table_locks import TableLock
 from queueops.models import QueueState, Status
 from queueops.providers import ProviderView
 from queueops.reach import Reach
+from queueops.wakeups import broker_health
 
 # Counting stops here, so that a snapshot of ten million rows costs what one of ten thousand does.
 COUNT_LIMIT = 10_000
@@ -227,7 +228,7 @@ def _taken(reading: Reading) -> Snapshot:
         changed_by=state.changed_by,
         paused_itself=state.is_paused and state.changed_by == ITSELF,
         providers=reading(providers.views, ()),
-        broker_trouble=broker.trouble(),
+        broker_trouble=broker_health.trouble(),
         partial=not numbers,
         locks=table_locks.held(at_once=not numbers),
         tasks=tasks,

@@ -7,8 +7,9 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from queueops import broker, storage
+from queueops import storage
 from queueops.drain import drain
+from queueops.wakeups import broker_health
 
 # As long as an actor's: in between it is asked whether the broker is back.
 _SLICE_SECONDS = 20.0
@@ -38,7 +39,7 @@ class StandIn:
     def _work(self, worker_id: int) -> None:
         try:
             while drain(worker_id, seconds=_SLICE_SECONDS, is_stopping=self._is_stopping).is_more:
-                if not broker.trouble():
+                if not broker_health.trouble():
                     return
         except (DatabaseError, InterfaceError) as error:
             storage.noted(error)  # the next sweep tries again

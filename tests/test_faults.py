@@ -11,8 +11,9 @@ from dramatiq.brokers.redis import RedisBroker
 
 from drills.proxy import PASS, Proxy, Rules
 from embeddings.models import ArticleEmbedding
-from queueops import actors, doorbell, health, invariants, snapshot, storage
+from queueops import actors, health, invariants, snapshot, storage
 from queueops.models import AuditLog, Task, Worker
+from queueops.wakeups import doorbell
 from tests.providers import FakeProvider
 from tests.queueops.conftest import NO_FAULTS
 from tests.queueops.making import make_article, make_space, make_tasks

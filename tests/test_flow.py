@@ -9,8 +9,9 @@ from dramatiq.brokers.redis import RedisBroker
 
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
-from queueops import actors, doorbell
+from queueops import actors
 from queueops.models import QueueState, Task, Worker
+from queueops.wakeups import doorbell
 from tests.providers import FakeProvider
 from tests.queueops.conftest import NO_FAULTS
 from tests.queueops.making import make_space

@@ -21,10 +21,10 @@ MODULES_MAY_NOT_IMPORT = {
         "queueops.claims",
         "queueops.execution",
         "queueops.actors",
-        "queueops.doorbell",
+        "queueops.wakeups.doorbell",
     },
-    "queueops/claims.py": {"queueops.execution", "queueops.actors", "queueops.doorbell"},
-    "queueops/execution.py": {"queueops.actors", "queueops.doorbell"},
+    "queueops/claims.py": {"queueops.execution", "queueops.actors", "queueops.wakeups.doorbell"},
+    "queueops/execution.py": {"queueops.actors", "queueops.wakeups.doorbell"},
 }
 
 

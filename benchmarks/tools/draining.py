@@ -20,7 +20,7 @@ def fill(stack: Stack, count: int) -> None:
 def let_go(stack: Stack) -> None:
     """Ends the pause and rings."""
     stack.database.execute("UPDATE queue_state SET is_paused = false")
-    stack.load("queueops.doorbell.ring")()
+    stack.load("queueops.wakeups.doorbell.ring")()
 
 
 def speed(stack: Stack) -> float:

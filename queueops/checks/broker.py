@@ -7,8 +7,8 @@ from django.conf import settings
 from redis import Redis
 from redis.exceptions import RedisError
 
-from queueops import broker, broker_keys, broker_strangers, doorbell
 from queueops.checks.finding import Finding, fail, ok, warn
+from queueops.wakeups import broker_health, broker_keys, broker_strangers, doorbell
 
 _SECONDS = 2.0
 # Wake-ups are rung ever more rarely in a burst, and each is taken at once: this many mean that nobody takes them.
@@ -16,7 +16,7 @@ _MANY = 1_000
 
 
 def check() -> Iterator[Finding]:
-    if trouble := broker.trouble():
+    if trouble := broker_health.trouble():
         yield fail(
             "broker",
             trouble,

@@ -15,7 +15,7 @@ from redis.exceptions import AuthenticationError, OutOfMemoryError, ReadOnlyErro
 
 from config import log_bounds
 from config.log_bounds import A_MINUTE, WHILE_THE_BROKER_FAILS, BrokerFailures, RefusedRequests
-from queueops import doorbell
+from queueops.wakeups import doorbell
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -181,7 +181,7 @@ def test_another_error_of_the_broker_is_a_line_at_once(lines):
 
 
 def test_rings_that_fail_are_a_line_and_then_their_number(lines, clock):
-    logger = structlog.get_logger("queueops.doorbell")
+    logger = structlog.get_logger("queueops.wakeups.doorbell")
     for _ in range(50):
         logger.warning("wake-up not sent; the sweep will ring", error="OutOfMemoryError")
     assert len(lines.now()) == 1
@@ -207,7 +207,7 @@ def test_an_hour_of_a_failing_broker_is_a_few_lines_of_each_kind(lines, clock):
 
 
 def test_after_a_quiet_time_the_next_is_a_line_at_once(lines, clock):
-    logger = structlog.get_logger("queueops.doorbell")
+    logger = structlog.get_logger("queueops.wakeups.doorbell")
     for _ in range(2):
         for _ in range(20):
             clock.seconds += 1

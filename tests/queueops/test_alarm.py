@@ -3,7 +3,7 @@
 import threading
 import time
 
-from queueops.alarm import Alarm
+from queueops.wakeups.timer import Alarm
 from tests.waiting import wait_until
 
 

@@ -4,8 +4,9 @@ import dramatiq
 import pytest
 from dramatiq.brokers.redis import RedisBroker
 
-from queueops import actors, breaking, doorbell
+from queueops import actors, breaking
 from queueops.models import Metric, ProviderState, Task
+from queueops.wakeups import doorbell
 from tests.queueops.cutting import cut_off
 from tests.queueops.making import make_tasks
 from tests.waiting import wait_until

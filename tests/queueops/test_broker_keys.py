@@ -6,11 +6,12 @@ import dramatiq
 import pytest
 from dramatiq.brokers.redis import RedisBroker
 
-from queueops import actors, broker, health, snapshot
-from queueops.broker_keys import of_wrong_type
-from queueops.doorbell import QUEUE, ring
+from queueops import actors, health, snapshot
 from queueops.models import Task
 from queueops.pulse import Pulse
+from queueops.wakeups import broker_health
+from queueops.wakeups.broker_keys import of_wrong_type
+from queueops.wakeups.doorbell import QUEUE, ring
 from tests.queueops.making import make_tasks
 from tests.queueops.test_standin import stand_ins
 from tests.waiting import wait_until
@@ -76,16 +77,16 @@ def test_one_of_a_wrong_type_is_said_and_removed_and_nothing_else_is(queue, name
     ring()
     kept = {key for key in queue.client.keys("*") if not key.endswith(f":{name}".encode())}
     key = forge(queue, name)
-    assert broker.trouble() == SAYS
-    assert broker.repair() == [key]
-    assert (broker.trouble(), broker.repair()) == ("", [])
+    assert broker_health.trouble() == SAYS
+    assert broker_health.repair() == [key]
+    assert (broker_health.trouble(), broker_health.repair()) == ("", [])
     assert kept <= set(queue.client.keys("*"))
 
 
 def test_consumers_of_other_processes_are_looked_at_too(queue):
     queue.client.zadd(f"{queue.namespace}:__heartbeats__", {"another": 1})
     queue.client.set(f"{queue.namespace}:__acks__.another.{QUEUE}", "x")
-    assert broker.repair() == [f"{queue.namespace}:__acks__.another.{QUEUE}"]
+    assert broker_health.repair() == [f"{queue.namespace}:__acks__.another.{QUEUE}"]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -94,7 +95,7 @@ def test_health_says_so_while_it_lasts(queue, space):
     judged = health.judge(snapshot.take())
     assert judged.condition == health.Condition.DEGRADED
     assert f"The broker {SAYS}; the sweep finds new work, some seconds later." in judged.reasons
-    broker.repair()
+    broker_health.repair()
     assert SAYS not in "".join(health.judge(snapshot.take()).reasons)
 
 

@@ -7,11 +7,13 @@ import pytest
 import structlog
 from dramatiq.brokers.redis import RedisBroker
 
-from queueops import actors, broker, broker_strangers, doorbell
+from queueops import actors
 from queueops.checks import broker as check
 from queueops.checks.finding import Verdict
 from queueops.models import Task
 from queueops.pulse import Pulse
+from queueops.wakeups import broker_health as broker
+from queueops.wakeups import broker_strangers, doorbell
 from tests.queueops.making import make_tasks
 from tests.waiting import wait_until
 

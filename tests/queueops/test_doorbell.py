@@ -9,7 +9,7 @@ import pytest
 from django.db import transaction
 from dramatiq.brokers.redis import RedisBroker
 
-from queueops import doorbell
+from queueops.wakeups import doorbell
 from tests.queueops.making import make_article, make_space
 from tests.waiting import wait_until
 

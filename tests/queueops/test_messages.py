@@ -6,8 +6,9 @@ from typing import Any
 import dramatiq
 import pytest
 
-from queueops import actors, doorbell
-from queueops.messages import PatientEncoder
+from queueops import actors
+from queueops.wakeups import doorbell
+from queueops.wakeups.encoder import PatientEncoder
 
 OURS: dict[str, Any] = {
     "queue_name": doorbell.QUEUE,

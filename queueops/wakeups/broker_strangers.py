@@ -10,8 +10,8 @@ from itertools import islice
 
 from redis import Redis
 
-from queueops import broker_keys
-from queueops.doorbell import ACTORS, QUEUE
+from queueops.wakeups import broker_keys
+from queueops.wakeups.doorbell import ACTORS, QUEUE
 
 FIX = "Give Vectorpress a database of its own: another number at the end of REDIS_URL, then restart web and workers."
 # The namespace of Dramatiq itself, and the queue that releases up to now had in it.

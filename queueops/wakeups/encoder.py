@@ -7,7 +7,7 @@ from typing import Any
 from dramatiq import Message
 from dramatiq.encoder import JSONEncoder, MessageData
 
-from queueops.doorbell import ACTORS, EMBED_DUE, QUEUE
+from queueops.wakeups.doorbell import ACTORS, EMBED_DUE, QUEUE
 
 _FIELDS = {field.name for field in dataclasses.fields(Message)}
 

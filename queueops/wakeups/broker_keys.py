@@ -9,7 +9,7 @@ import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 from redis import Redis
 
-from queueops.doorbell import QUEUE
+from queueops.wakeups.doorbell import QUEUE
 
 # KEYS: the namespace. ARGV: "1" to remove what is found, the queue, the id of a consumer that is looked after whether
 # or not it has a heartbeat. Of consumers with one, those at either end: nobody can make this slow by adding more.

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from queueops import doorbell
+from queueops.wakeups import doorbell
 
 # Times are rounded up to this, in seconds: many who wait for about the same moment are rung for once.
 _TICK = 0.1

@@ -16,7 +16,7 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from queueops import broker_keys, broker_strangers
+from queueops.wakeups import broker_keys, broker_strangers
 
 _SECONDS = 0.3
 _KEY, _KEEP_SECONDS = "vectorpress:asked", 60
