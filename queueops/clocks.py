@@ -14,8 +14,8 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from queueops import breaking
-from queueops.limiter import MINUTE
+from queueops.admission import circuit_breaker
+from queueops.admission.rate_limiter import MINUTE
 from queueops.models import AuditLog, Level
 
 _BATCH = 1_000
@@ -179,9 +179,9 @@ class Watch:
 
 def _longest(*, is_back: bool) -> dict[str, Any]:
     longest = {
-        "retry": breaking.LONGEST_INTERVAL,
-        "canary": breaking.CANARY_LEASE_SECONDS,
-        "blocked": breaking.MAX_BLOCK_SECONDS,
+        "retry": circuit_breaker.LONGEST_INTERVAL,
+        "canary": circuit_breaker.CANARY_LEASE_SECONDS,
+        "blocked": circuit_breaker.MAX_BLOCK_SECONDS,
         "requests": 2 * MINUTE,
     }
     spans = {

@@ -12,11 +12,12 @@ from django.db import DatabaseError, InterfaceError
 from embeddings import pace
 from embeddings.models import Space
 from embeddings.providers.registry import provider_of
-from queueops import claims, execution, gate, holding, lanes, leases, long_articles, modes, storage, trials
+from queueops import claims, execution, holding, lanes, leases, long_articles, modes, storage, trials
+from queueops.admission import gate
+from queueops.admission.gate import Passage
 from queueops.base import installed
 from queueops.claims import Claim
 from queueops.company import Company
-from queueops.gate import Passage
 from queueops.locked_out import LOOK_AGAIN_SECONDS, locked_out
 from queueops.models import Mode, worker_registry
 from queueops.results import Settled

@@ -14,13 +14,13 @@ from embeddings.asking import Asking
 from embeddings.indexing import Rendered, Vectors
 from embeddings.providers.errors import ErrorClass, NotAskedError, ProviderError
 from embeddings.vectors import WireVector
-from queueops import breaking, gate, holding, limiter, retries, suspects
-from queueops.admission import self_pause
+from queueops import holding, retries, suspects
+from queueops.admission import circuit_breaker, gate, rate_limiter, self_pause
+from queueops.admission.circuit_breaker import News
+from queueops.admission.gate import Passage
 from queueops.base import failpoints, shutdown
 from queueops.base.database_retry import patiently
-from queueops.breaking import News
 from queueops.claims import Claim, Claimed
-from queueops.gate import Passage
 from queueops.keeping import Keeper
 from queueops.models import Outcome
 from queueops.results import Batch, Effort, Failure, Settled, Success
@@ -115,7 +115,7 @@ def _embed(run: _Run, deadline: float) -> None:
     release_connection()
     failpoints.reach("before_provider")
     before = time.perf_counter()
-    seconds = min(deadline, breaking.CANARY_SECONDS) if run.passage.canary else deadline
+    seconds = min(deadline, circuit_breaker.CANARY_SECONDS) if run.passage.canary else deadline
     keeper = Keeper(run.claim.token, run.rendered, run.stored, run.kept)
     asking = _asking(run.claim, seconds, keeper)
     at_hand = run.unsaved | run.kept | run.stored
@@ -129,7 +129,7 @@ def _embed(run: _Run, deadline: float) -> None:
 def _asking(claim: Claim, seconds: float, keeper: Keeper) -> Asking:
     failures = max((task.attempts - 1 for task in claim.tasks), default=0)
     share = _SHARE_AFTER_FAILURE ** min(failures, 10)
-    meter = limiter.meter(claim.space.provider)
+    meter = rate_limiter.meter(claim.space.provider)
     return Asking(claim.space, seconds, meter, shutdown.rest, keeper.between, share)
 
 
@@ -155,7 +155,9 @@ def _news(run: _Run) -> News:
         return (
             News.ANSWERED if made.texts else News.NONE
         )  # whether its errors were its own was not to be found out
-    return breaking.news_of(failure.kind if failure else None, requests=made.requests, texts=made.texts)
+    return circuit_breaker.news_of(
+        failure.kind if failure else None, requests=made.requests, texts=made.texts
+    )
 
 
 def release_connection() -> None:

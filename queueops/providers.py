@@ -6,7 +6,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import connection
 
-from queueops import limiter
+from queueops.admission import rate_limiter
 from queueops.models import Breaker
 
 
@@ -46,7 +46,7 @@ SELECT n.name, coalesce(p.breaker, 'closed'), coalesce(p.failures, 0),
        CASE WHEN p.blocked_until > statement_timestamp()
             THEN extract(epoch FROM p.blocked_until - statement_timestamp())::float8 END,
        coalesce(p.last_error, ''), p.last_error_at,
-       (SELECT count(*) FROM jsonb_each_text(p.calls) WHERE {limiter.IS_LIVE_SQL}),
+       (SELECT count(*) FROM jsonb_each_text(p.calls) WHERE {rate_limiter.IS_LIVE_SQL}),
        CASE WHEN p.day >= (statement_timestamp() AT TIME ZONE 'UTC')::date THEN p.tokens_today ELSE 0 END
 FROM (SELECT provider AS name FROM embedding_spaces WHERE state <> 'retired'
       UNION SELECT name FROM provider_states) n

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from embeddings.models import Space
-from queueops import claims, gate, leases
+from queueops import claims, leases
+from queueops.admission import gate
+from queueops.admission.gate import Passage
 from queueops.claims import Claim
 from queueops.company import Company
-from queueops.gate import Passage
 from queueops.hands import Hands
 from queueops.models import worker_registry
 from queueops.results import Settled

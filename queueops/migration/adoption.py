@@ -22,7 +22,7 @@ from embeddings import arrays, indexing, vectors
 from embeddings.indexing import Rendered, Source
 from embeddings.models import Space
 from embeddings.providers.base import Matrix
-from queueops import limiter
+from queueops.admission import rate_limiter
 from queueops.migration.scope import Scope
 from queueops.models import AuditLog
 
@@ -248,7 +248,7 @@ def _embedded(space: Space, articles: Sequence[Rendered]) -> list[Matrix]:
     """The vectors of articles of one chunk, from the space's provider. Raises AdoptionError."""
     if not connection.in_atomic_block:
         connection.close()  # none is held during a provider call
-    made = indexing.embed(space, articles, {}, _DEADLINE_SECONDS, limiter.meter(space.provider))
+    made = indexing.embed(space, articles, {}, _DEADLINE_SECONDS, rate_limiter.meter(space.provider))
     error = made.failure or next(iter(made.errors.values()), None)
     if error or made.instead:
         raise AdoptionError(

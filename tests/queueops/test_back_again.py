@@ -4,7 +4,8 @@ import dramatiq
 import pytest
 from dramatiq.brokers.redis import RedisBroker
 
-from queueops import actors, breaking
+from queueops import actors
+from queueops.admission import circuit_breaker
 from queueops.models import Metric, ProviderState, Task
 from queueops.wakeups import doorbell
 from tests.queueops.cutting import cut_off
@@ -36,7 +37,7 @@ def test_within_one_interval_of_the_providers_return_its_backlog_flows(workers, 
     doorbell.ring()
     wait_until(lambda: ProviderState.objects.filter(openings__gte=2).exists(), what="a canary that failed")
     asked = provider.stats()["requests"]
-    assert asked <= breaking.FAILURES_TO_OPEN + 2 * 3  # one more batch a thread, and the canary
+    assert asked <= circuit_breaker.FAILURES_TO_OPEN + 2 * 3  # one more batch a thread, and the canary
     Metric.objects.all().delete()
     provider.config(fail_next=[], retry_after="1")
     wait_until(lambda: Task.objects.filter(status="completed").count() >= 170, seconds=20, what="the backlog")

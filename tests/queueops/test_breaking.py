@@ -3,7 +3,16 @@
 import pytest
 
 from embeddings.providers.errors import ErrorClass
-from queueops.breaking import News, Standing, State, after, block_seconds, interval, news_of, wait
+from queueops.admission.circuit_breaker import (
+    News,
+    Standing,
+    State,
+    after,
+    block_seconds,
+    interval,
+    news_of,
+    wait,
+)
 from queueops.models import Breaker
 
 CLOSED, OPEN, HALF_OPEN = Breaker.CLOSED, Breaker.OPEN, Breaker.HALF_OPEN

@@ -17,19 +17,17 @@ from queueops import (
     drain,
     explain,
     figures,
-    gate,
     health,
     leases,
-    limiter,
     operations,
     reach,
     recovery,
     retention,
     sampling,
     snapshot,
-)  # fmt: skip
-from queueops.admission import self_pause
-from queueops.breaking import News
+)
+from queueops.admission import gate, rate_limiter, self_pause  # fmt: skip
+from queueops.admission.circuit_breaker import News
 from queueops.clocks import Reading
 from queueops.models import AuditLog, Metric, ProviderState, QueueState, Task, Worker
 from queueops.pulse import Pulse
@@ -293,7 +291,7 @@ def test_a_bucket_that_is_to_be_full_later_than_ever_is_full(settings):
     ProviderState.objects.create(name=OPENAI, requests_full_at=Now() + HOUR, tokens_full_at=Now() + HOUR)
     QueueState.objects.update(swept_at=Now() + HOUR)
     recovery.sweep_if_leader(INTERVAL)
-    with limiter.meter(OPENAI).call(1):
+    with rate_limiter.meter(OPENAI).call(1):
         pass
 
 
@@ -302,7 +300,7 @@ def test_a_call_that_is_to_end_later_than_ever_holds_no_slot(settings):
     ends = now().timestamp() + HOUR.total_seconds()
     ProviderState.objects.create(name=OPENAI, calls={"of a clock ahead": ends})
     assert not gate.ask(OPENAI).wait
-    with limiter.meter(OPENAI).call(1):
+    with rate_limiter.meter(OPENAI).call(1):
         assert gate.ask(OPENAI).wait
 
 
@@ -310,7 +308,7 @@ def test_tokens_counted_under_a_day_to_come_stay_spent(settings):
     settings.EMBEDDING_DAILY_TOKEN_BUDGET = 100
     ProviderState.objects.create(name=OPENAI, day=now().date() + timedelta(days=1), tokens_today=100)
     assert not gate.ask(OPENAI).with_low
-    with limiter.meter(OPENAI).call(10):
+    with rate_limiter.meter(OPENAI).call(10):
         assert ProviderState.objects.get().tokens_today == 110
 
 

@@ -12,10 +12,11 @@ from django.db.models.functions import Now
 
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
-from queueops import claims, execution, gate, leases, recovery
-from queueops.breaking import News
+from queueops import claims, execution, leases, recovery
+from queueops.admission import gate
+from queueops.admission.circuit_breaker import News
+from queueops.admission.gate import Passage
 from queueops.enqueue import Reason, enqueue
-from queueops.gate import Passage
 from queueops.models import ProviderState, Status, Task
 from tests.queueops.making import make_article, make_tasks
 from tests.together import another_session, waiting_sessions

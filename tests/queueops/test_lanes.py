@@ -5,7 +5,8 @@ import contextlib
 import pytest
 from django.db.models.functions import Now
 
-from queueops import gate, lanes
+from queueops import lanes
+from queueops.admission import gate
 from queueops.drain import drain
 from queueops.lanes import Lanes
 from queueops.models import ProviderState, Task

@@ -13,9 +13,9 @@ from articles.models import Article
 from embeddings import indexing
 from embeddings.meters import FREE
 from embeddings.providers.registry import provider_of
-from queueops import gate, limiter
+from queueops.admission import gate, rate_limiter
+from queueops.admission.rate_limiter import Bucket, OverBudgetError
 from queueops.drain import drain
-from queueops.limiter import Bucket, OverBudgetError
 from queueops.models import ProviderState, Task
 from tests.queueops.making import make_article, make_tasks
 from tests.together import together
@@ -38,7 +38,7 @@ def let_pass(seconds: float) -> None:
 
 
 def calls_until_refused(tokens: int = 1) -> int:
-    meter, count = limiter.meter("openai"), 0
+    meter, count = rate_limiter.meter("openai"), 0
     with contextlib.suppress(OverBudgetError):
         for _ in range(1000):
             with meter.call(tokens):
@@ -48,7 +48,7 @@ def calls_until_refused(tokens: int = 1) -> int:
 
 def refusal(tokens: int = 1) -> float:
     """Seconds until the next call is let through."""
-    with pytest.raises(OverBudgetError) as caught, limiter.meter("openai").call(tokens):
+    with pytest.raises(OverBudgetError) as caught, rate_limiter.meter("openai").call(tokens):
         pass
     assert caught.value.retry_after is not None
     return caught.value.retry_after
@@ -58,7 +58,7 @@ def refusal(tokens: int = 1) -> float:
 def test_no_minute_sees_more_than_its_budget(per_minute):
     bucket = Bucket.of(per_minute)
     at_once = bucket.depth / bucket.unit
-    refilled_in_a_minute = limiter.MINUTE / bucket.unit
+    refilled_in_a_minute = rate_limiter.MINUTE / bucket.unit
     assert int(at_once + refilled_in_a_minute + 1e-6) <= per_minute
 
 
@@ -69,8 +69,8 @@ def test_what_is_larger_than_the_bucket_needs_all_of_it():
 
 
 def test_without_a_limit_nothing_is_asked_and_nothing_written(django_assert_num_queries):
-    assert limiter.meter("openai") is FREE
-    with django_assert_num_queries(0), limiter.meter("openai").call(5):
+    assert rate_limiter.meter("openai") is FREE
+    with django_assert_num_queries(0), rate_limiter.meter("openai").call(5):
         pass
 
 
@@ -106,13 +106,13 @@ def test_one_call_larger_than_the_bucket_goes_when_it_is_full_and_is_paid_for_af
 def test_providers_have_budgets_of_their_own(settings):
     settings.EMBEDDING_REQUESTS_PER_MINUTE = 10
     assert calls_until_refused() == 1
-    with limiter.meter("ollama").call(1):
+    with rate_limiter.meter("ollama").call(1):
         pass
 
 
 def test_calls_in_flight_are_counted_and_given_back(settings):
     settings.EMBEDDING_CALLS_IN_FLIGHT = 2
-    meter = limiter.meter("openai")
+    meter = rate_limiter.meter("openai")
     with meter.call(1), meter.call(1):
         refusal()
         assert gate.ask("openai").wait > 0
@@ -123,7 +123,7 @@ def test_calls_in_flight_are_counted_and_given_back(settings):
 
 def test_a_call_that_raises_gives_its_slot_back(settings):
     settings.EMBEDDING_CALLS_IN_FLIGHT = 1
-    with pytest.raises(ZeroDivisionError), limiter.meter("openai").call(1):
+    with pytest.raises(ZeroDivisionError), rate_limiter.meter("openai").call(1):
         raise ZeroDivisionError
     assert state().calls == {}
 
@@ -132,7 +132,7 @@ def test_the_slot_of_a_killed_worker_ends_with_its_lease(settings):
     settings.EMBEDDING_CALLS_IN_FLIGHT = 1
     ProviderState.objects.create(name="openai", calls={"dead": 1.0})
     assert gate.ask("openai").wait == 0
-    with limiter.meter("openai").call(1):
+    with rate_limiter.meter("openai").call(1):
         assert list(state().calls) != ["dead"]
         assert len(state().calls) == 1
 
@@ -179,7 +179,7 @@ def test_an_article_larger_than_the_budget_of_a_moment_waits_for_more_instead_of
         "Long", "\n\n".join(f"Paragraph {n} says a thing of its own. " * 15 for n in range(4))
     )
     for _ in range(5):
-        with limiter.meter("openai").call(1):
+        with rate_limiter.meter("openai").call(1):
             pass
     drain(worker.pk, seconds=5)
     stats = provider.stats()

@@ -21,9 +21,9 @@ from queueops import (
     settling_in_parts,
     storage,
 )
+from queueops.admission.gate import Passage
 from queueops.base import shutdown
 from queueops.claims import Claim
-from queueops.gate import Passage
 from queueops.locked_out import LockedOut
 from queueops.models import Task, Worker
 from queueops.pulse import Pulse

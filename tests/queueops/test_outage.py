@@ -9,7 +9,8 @@ from django.db.models.functions import Now
 
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
-from queueops import breaking, gate, limiter, suspects, switches
+from queueops import suspects, switches
+from queueops.admission import circuit_breaker, gate, rate_limiter
 from queueops.base import shutdown
 from queueops.drain import Drained, drain
 from queueops.models import AuditLog, Metric, ProviderState, QueueState, Task
@@ -68,10 +69,10 @@ def test_an_outage_costs_three_requests_and_no_task_an_attempt(work, space, prov
     fail(fault)
     drained = work()
     assert drained.wait is not None
-    assert 0 < drained.wait <= breaking.FIRST_INTERVAL
+    assert 0 < drained.wait <= circuit_breaker.FIRST_INTERVAL
     for _ in range(20):
         work()
-    assert provider.stats()["requests"] == breaking.FAILURES_TO_OPEN
+    assert provider.stats()["requests"] == circuit_breaker.FAILURES_TO_OPEN
     assert untouched()
     moved = [task.pk for task in Task.objects.all() if task.scheduled_at != before[task.pk]]
     assert len(moved) == 100  # those of the two batches before it was known
@@ -206,13 +207,13 @@ def test_of_many_workers_one_is_the_canary(space):
 def test_a_canary_that_died_holds_nobody_up_beyond_its_lease_and_is_not_heard_afterwards():
     ProviderState.objects.create(name="openai", breaker="open", retry_at=PAST, failures=3, openings=1)
     dead = gate.ask("openai")
-    assert 0 < gate.ask("openai").wait <= breaking.CANARY_LEASE_SECONDS
+    assert 0 < gate.ask("openai").wait <= circuit_breaker.CANARY_LEASE_SECONDS
     ProviderState.objects.update(canary_until=PAST)
     heir = gate.ask("openai")
     assert heir.canary not in (None, dead.canary)
-    assert gate.tell(dead, breaking.News.ANSWERED)  # still out
+    assert gate.tell(dead, circuit_breaker.News.ANSWERED)  # still out
     assert state().canary == heir.canary
-    assert not gate.tell(heir, breaking.News.ANSWERED)
+    assert not gate.tell(heir, circuit_breaker.News.ANSWERED)
 
 
 def test_a_storm_of_429_charges_no_attempt_and_asks_once_a_block(work, space, provider):
@@ -412,8 +413,8 @@ def test_what_keeps_a_harmless_text_from_being_asked_for_holds_the_batch_up_at_n
 
 def spend_the_budget() -> None:
     """From now on a request goes through when the budget has room again."""
-    meter = limiter.meter("openai")
-    with pytest.raises(limiter.OverBudgetError):
+    meter = rate_limiter.meter("openai")
+    with pytest.raises(rate_limiter.OverBudgetError):
         for _ in range(1000):
             with meter.call(1):
                 pass

@@ -3,8 +3,9 @@
 import pytest
 from django.db import connection, transaction
 
-from queueops import claims, execution, gate
-from queueops.breaking import News
+from queueops import claims, execution
+from queueops.admission import gate
+from queueops.admission.circuit_breaker import News
 from tests.queueops.making import make_tasks
 
 

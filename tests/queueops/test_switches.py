@@ -4,8 +4,8 @@ import pytest
 from django.db.models.functions import Now
 
 from embeddings.providers.errors import ErrorClass, ProviderError
-from queueops import gate, switches
-from queueops.admission import self_pause
+from queueops import switches
+from queueops.admission import gate, self_pause
 from queueops.models import (
     AuditLog,
     Operation,

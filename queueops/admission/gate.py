@@ -15,8 +15,8 @@ from django.db.models import BooleanField, ExpressionWrapper, F, Q
 from django.db.models.functions import Greatest, Now
 
 from embeddings.providers.errors import ErrorClass, ProviderError
-from queueops import breaking, limiter
-from queueops.breaking import News, Standing, State
+from queueops.admission import circuit_breaker, rate_limiter
+from queueops.admission.circuit_breaker import News, Standing, State
 from queueops.models import AuditLog, Breaker, Level, ProviderState
 
 _MESSAGE_CHARACTERS = 500
@@ -46,7 +46,7 @@ SELECT breaker, failures > 0 OR refusals > 0,
        CASE WHEN day >= (statement_timestamp() AT TIME ZONE 'UTC')::date THEN tokens_today ELSE 0 END
 FROM provider_states WHERE name = %s
 """
-_CALLS = f"(SELECT count(*) FROM jsonb_each_text(calls) WHERE {limiter.IS_LIVE_SQL})"  # noqa: S608  our own text
+_CALLS = f"(SELECT count(*) FROM jsonb_each_text(calls) WHERE {rate_limiter.IS_LIVE_SQL})"  # noqa: S608  our own text
 # what no limit asks for is not counted
 _LOOK_AT_CALLS, _LOOK = _LOOK.format(calls=_CALLS), _LOOK.format(calls="0")
 # Whoever changes the row first is the canary; a dead one's lease ends.
@@ -73,13 +73,13 @@ def ask(provider: str) -> Passage:
     standing = Standing(Breaker(breaker), retry_in, canary_for, blocked_for, calls)
     budget = settings.EMBEDDING_DAILY_TOKEN_BUDGET
     with_low = not budget or tokens_today < budget
-    if wait := breaking.wait(standing, settings.EMBEDDING_CALLS_IN_FLIGHT):
+    if wait := circuit_breaker.wait(standing, settings.EMBEDDING_CALLS_IN_FLIGHT):
         return Passage(provider, wait)
     if standing.breaker == Breaker.CLOSED:
         return Passage(provider, is_marked=is_marked, with_low=with_low)
     if canary := _become_canary(provider):
         return Passage(provider, canary=canary, is_marked=True, with_low=with_low)
-    return Passage(provider, breaking.CANARY_LEASE_SECONDS)
+    return Passage(provider, circuit_breaker.CANARY_LEASE_SECONDS)
 
 
 def withdraw(passage: Passage) -> None:
@@ -100,7 +100,7 @@ def tell(passage: Passage, news: News, error: ProviderError | None = None) -> bo
         row = _locked(passage.provider)
         is_canary = passage.canary is not None and row.canary == passage.canary
         before = State(Breaker(row.breaker), row.failures, row.openings)
-        new = breaking.after(
+        new = circuit_breaker.after(
             before, news, is_canary=is_canary, retry_after=error.retry_after if error else None
         )
         _write(row, before, new, is_canary, error)
@@ -109,7 +109,11 @@ def tell(passage: Passage, news: News, error: ProviderError | None = None) -> bo
 
 def _become_canary(provider: str) -> uuid.UUID | None:
     token = uuid.uuid4()
-    arguments: dict[str, Any] = {"name": provider, "token": token, "lease": breaking.CANARY_LEASE_SECONDS}
+    arguments: dict[str, Any] = {
+        "name": provider,
+        "token": token,
+        "lease": circuit_breaker.CANARY_LEASE_SECONDS,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_BECOME_CANARY, arguments)
         return token if cursor.fetchone() else None
@@ -150,7 +154,7 @@ def _block(row: Any, error: ProviderError | None) -> dict[str, Any]:
     if error is None or error.kind is not ErrorClass.RATE_LIMITED:
         return {"refusals": 0} if row.refusals and not row.is_blocked else {}
     refusals = max(row.refusals, 1) if row.is_blocked else row.refusals + 1
-    seconds = breaking.block_seconds(error.retry_after, refusals)
+    seconds = circuit_breaker.block_seconds(error.retry_after, refusals)
     log.warning("provider asks us to wait", provider=row.name, seconds=round(seconds, 1))
     return {
         "refusals": refusals,
