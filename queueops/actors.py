@@ -6,10 +6,10 @@ from django.db import DatabaseError, InterfaceError
 
 from embeddings import annindex
 from embeddings.models import Space
-from queueops import storage
 from queueops.base import database_refusals, installed
 from queueops.drain import drain
-from queueops.locked_out import locked_out
+from queueops.engine import storage_probe
+from queueops.engine.table_lock_pause import locked_out
 from queueops.pulse import pulse
 from queueops.wakeups import doorbell
 from queueops.wakeups.timer import alarm
@@ -36,8 +36,8 @@ def embed_due(v: int = 1) -> None:
             is_stopping=lambda: pulse.is_stopping,
         )
     except (DatabaseError, InterfaceError) as error:
-        storage.noted(error)
-        alarm.ring_in(max(storage.brake.left, _AWAY_SECONDS))
+        storage_probe.noted(error)
+        alarm.ring_in(max(storage_probe.brake.left, _AWAY_SECONDS))
         return
     if drained.is_more:
         doorbell.ring()

@@ -13,8 +13,8 @@ class QueueopsConfig(AppConfig):
         from articles.models import Article
         from articles.signals import articles_written
         from embeddings import switch
-        from queueops import modes, receivers
         from queueops.base import installed, shutdown, signals
+        from queueops.engine import modes, receivers
         from queueops.leases import heartbeat
         from queueops.models import QueueState
         from queueops.pulse import pulse

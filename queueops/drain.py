@@ -12,15 +12,16 @@ from django.db import DatabaseError, InterfaceError
 from embeddings import pace
 from embeddings.models import Space
 from embeddings.providers.registry import provider_of
-from queueops import claims, execution, holding, lanes, leases, long_articles, modes, storage, trials
+from queueops import lanes, leases, long_articles, trials
 from queueops.admission import gate
 from queueops.admission.gate import Passage
 from queueops.base import installed
-from queueops.claims import Claim
 from queueops.company import Company
-from queueops.locked_out import LOOK_AGAIN_SECONDS, locked_out
+from queueops.engine import claims, execution, modes, settle_retry, storage_probe
+from queueops.engine.claims import Claim
+from queueops.engine.results import Settled
+from queueops.engine.table_lock_pause import LOOK_AGAIN_SECONDS, locked_out
 from queueops.models import Mode, worker_registry
-from queueops.results import Settled
 
 # A slice sees a new or retired space this much later: reading them for each batch cost more than the claim.
 _SPACES_SECONDS = 0.5
@@ -86,9 +87,9 @@ def drain(
 
 
 def _turn(space: Space, worker_id: int, wake: Callable[[], None], wake_in: Callable[[float], None]) -> _Turn:
-    if wait := storage.wait(space):
+    if wait := storage_probe.wait(space):
         return _Turn(wait=wait)
-    is_asked = storage.brake.is_on
+    is_asked = storage_probe.brake.is_on
     passage = gate.ask(space.provider)
     if passage.wait:
         return _Turn(wait=passage.wait)
@@ -110,7 +111,7 @@ def _turn(space: Space, worker_id: int, wake: Callable[[], None], wake_in: Calla
             if not claim.tasks:
                 gate.withdraw(passage)
                 if is_asked:  # it took what it was asked with, and there is nothing to store
-                    storage.accepted()
+                    storage_probe.accepted()
                 return _Turn()
             if claim.is_full and not passage.canary:  # what the canary finds out comes first
                 wake()
@@ -145,6 +146,6 @@ def _execute(claim: Claim, worker_id: int, passage: Passage) -> Settled:
         with leases.in_execution.holding(claim.token):
             settled = execution.execute(claim, passage=passage)
     except (DatabaseError, InterfaceError) as error:
-        return holding.give_back(claim, storage.noted(error))
+        return settle_retry.give_back(claim, storage_probe.noted(error))
     worker_registry.note_batch(worker_id, len(claim.tasks), settled.failed)
     return settled

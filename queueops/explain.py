@@ -11,8 +11,9 @@ from articles.models import Article
 from articles.schemas import EmbeddingState, State
 from embeddings.models import Space
 from lib.remembered import Remembered
-from queueops import health, modes, providers, standstill
+from queueops import health, providers, standstill
 from queueops.base import installed
+from queueops.engine import modes
 from queueops.models import Mode, Operation, Status
 from queueops.standstill import Brakes, Task
 

@@ -13,10 +13,10 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
-from queueops import holding
 from queueops.base import database_refusals
-from queueops.execution import deadline_seconds
-from queueops.locked_out import locked_out
+from queueops.engine import settle_retry
+from queueops.engine.execution import deadline_seconds
+from queueops.engine.table_lock_pause import locked_out
 from queueops.models import Metric
 
 # A batch ends within the provider's deadline plus its own work in the database, which may have to wait for locks or
@@ -166,10 +166,10 @@ class Heartbeat:
     def _run(self) -> None:
         interval = settings.EMBEDDING_WORKER_TIMEOUT / 1000 / _BEATS_A_LEASE
         quick = min(_RETRY_SECONDS, interval / 4)
-        while not self._stop.wait(quick if self._is_failing or holding.owed else interval):
+        while not self._stop.wait(quick if self._is_failing or settle_retry.owed else interval):
             try:
                 self.beat()
-                if given := holding.give_back_owed():
+                if given := settle_retry.give_back_owed():
                     log.warning("tasks given back that the database did not take before", tasks=given)
                 self._is_failing = False
             except (DatabaseError, InterfaceError) as error:

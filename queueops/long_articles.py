@@ -9,8 +9,8 @@ from django.conf import settings
 
 from embeddings import pace
 from embeddings.tokens import byte_length
-from queueops import keeping
-from queueops.claims import Claim, Room
+from queueops.engine import partial_vectors
+from queueops.engine.claims import Claim, Room
 
 
 class LongTurns:
@@ -56,7 +56,7 @@ class LongTurns:
 
 def _most(long_bytes: int) -> int:
     """How much text a turn has time for."""
-    return int(long_bytes * keeping.TURN_SECONDS / pace.LONG_SECONDS)
+    return int(long_bytes * partial_vectors.TURN_SECONDS / pace.LONG_SECONDS)
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from queueops import clocks, recovery, retention, sampling
 from queueops.base import database_refusals, installed
-from queueops.locked_out import locked_out
+from queueops.engine.table_lock_pause import locked_out
 from queueops.models import worker_registry
 from queueops.standin import StandIn
 from queueops.storage_report import report

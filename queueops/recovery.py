@@ -9,11 +9,12 @@ from django.db import connection, transaction
 
 from embeddings import annindex
 from embeddings.models import Space, SpaceState
-from queueops import clocks, heirs, keeping, losses, modes, write_outages
+from queueops import clocks, write_outages
 from queueops.base import failpoints
 from queueops.base.database_retry import past_collisions
-from queueops.enqueue import Reason, enqueue
-from queueops.locked_out import locked_out
+from queueops.engine import modes, partial_vectors, priority_inheritance, worker_loss
+from queueops.engine.enqueue import Reason, enqueue
+from queueops.engine.table_lock_pause import locked_out
 from queueops.models import AuditLog, Level, Mode, Operation, Task, worker_registry
 from queueops.wakeups import doorbell
 
@@ -53,7 +54,7 @@ RETURNING coalesce((SELECT is_ahead FROM before), false)
 _RETURN_EXPIRED = f"""
 WITH expired AS (
     SELECT id, article_id, space_id, processed_at, claimed_by, is_alone, attempts, max_attempts,
-           {losses.is_charged("embedding_tasks")} AS is_charged
+           {worker_loss.is_charged("embedding_tasks")} AS is_charged
     FROM embedding_tasks
     WHERE status = 'processing' AND (lease_expires_at < %(began)s OR lease_expires_at IS NULL)
     ORDER BY id LIMIT %(most)s
@@ -76,7 +77,7 @@ WITH expired AS (
         ON newer.article_id = e.article_id AND newer.space_id = e.space_id AND newer.status = 'pending'
 ), counted AS (
     INSERT INTO performance_metrics (timestamp, name, value, labels)
-    SELECT statement_timestamp(), '{losses.METRIC}', count(*),
+    SELECT statement_timestamp(), '{worker_loss.METRIC}', count(*),
            jsonb_build_object('claimed_by', claimed_by, 'alone', bool_and(is_alone))
     FROM expired WHERE claimed_by <> '' GROUP BY claimed_by
 )
@@ -85,7 +86,7 @@ UPDATE embedding_tasks t SET
     outcome = CASE WHEN is_superseded THEN 'superseded' WHEN is_spent THEN 'failed' ELSE '' END,
     completed_at = CASE WHEN is_superseded OR is_spent THEN statement_timestamp() END,
     scheduled_at = statement_timestamp(), lease_expires_at = NULL, claim_token = NULL,
-    {losses.COUNTED}, error_class = 'worker_lost', error_message = {losses.message("judged")}
+    {worker_loss.COUNTED}, error_class = 'worker_lost', error_message = {worker_loss.message("judged")}
 FROM judged WHERE t.id = judged.id
 RETURNING t.id, t.status, t.claimed_by, is_superseded
 """  # noqa: S608  the only text put in is our own
@@ -175,7 +176,7 @@ def sweep(*, with_leases: bool = True) -> Swept:
     failpoints.reach("sweep_returned")
     worker_registry.forget_silent()
     end_retired()
-    keeping.sweep()
+    partial_vectors.sweep()
     is_due = Task.objects.due().exists()
     drifted = enqueue_drift() if _is_time_for_drift(is_due) else 0
     if is_due or drifted:
@@ -216,9 +217,9 @@ def _return_expired() -> tuple[int, int]:
         cursor.execute(_WAIT_AS_BEFORE, [lock_timeout])
         # even where nothing may be returned yet the statement is tried: what refuses it is an outage that goes on
         most = 0 if write_outages.is_just_over() else _BATCH
-        cursor.execute(_RETURN_EXPIRED, losses.arguments() | {"most": most, "began": began})
+        cursor.execute(_RETURN_EXPIRED, worker_loss.arguments() | {"most": most, "began": began})
         rows = cursor.fetchall()
-    heirs.inherit_rank([task_id for task_id, _, _, is_superseded in rows if is_superseded])
+    priority_inheritance.inherit_rank([task_id for task_id, _, _, is_superseded in rows if is_superseded])
     parked = [row for row in rows if row[1] == "failed"]
     AuditLog.objects.bulk_create(
         AuditLog(
@@ -242,7 +243,7 @@ def _release_held(claimed_by: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_RELEASE_HELD, [claimed_by])
         rows = cursor.fetchall()
-    heirs.inherit_rank([task_id for task_id, is_superseded in rows if is_superseded])
+    priority_inheritance.inherit_rank([task_id for task_id, is_superseded in rows if is_superseded])
     return len(rows)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from django.db import transaction
 from django.db.models import Max
 
-from queueops.enqueue import enqueue_anew
+from queueops.engine.enqueue import enqueue_anew
 from queueops.migration.scope import Scope
 from queueops.models import AuditLog
 

@@ -12,10 +12,11 @@ from embeddings import glance
 from embeddings.coverage import Coverage
 from embeddings.models import Space
 from lib.database_errors import is_held_up
-from queueops import losses, modes, progress, providers, reach
+from queueops import progress, providers, reach
 from queueops.admission.self_pause import ITSELF
 from queueops.base import installed, table_locks
 from queueops.base.table_locks import TableLock
+from queueops.engine import modes, worker_loss
 from queueops.models import QueueState, Status
 from queueops.providers import ProviderView
 from queueops.reach import Reach
@@ -181,8 +182,8 @@ _STATEMENT = _SQL.format(
     articles=reach.ABOUT_SQL,
     counts=", ".join(_COUNT.format(where=where, status=status) for status, where in _WHERE.items()),
     now=_NOW,
-    ended=losses.ENDED,
-    lost=losses.METRIC,
+    ended=worker_loss.ENDED,
+    lost=worker_loss.METRIC,
     alive=f"last_seen_at BETWEEN {_NOW} - interval '{ALIVE_WITHIN_SECONDS} seconds' AND {_NOW}",
 )
 

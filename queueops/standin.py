@@ -7,8 +7,8 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from queueops import storage
 from queueops.drain import drain
+from queueops.engine import storage_probe
 from queueops.wakeups import broker_health
 
 # As long as an actor's: in between it is asked whether the broker is back.
@@ -42,6 +42,6 @@ class StandIn:
                 if not broker_health.trouble():
                     return
         except (DatabaseError, InterfaceError) as error:
-            storage.noted(error)  # the next sweep tries again
+            storage_probe.noted(error)  # the next sweep tries again
         finally:
             connection.close()

@@ -8,9 +8,9 @@ from typing import Any
 from django.db import transaction
 from django.db.models.functions import Now
 
-from queueops import storage
+from queueops.engine import storage_probe
+from queueops.engine.storage_breaker import Refused
 from queueops.models import AuditLog, Level, Worker
-from queueops.storage_brake import Refused
 
 _MESSAGE_CHARACTERS = 500
 
@@ -25,7 +25,7 @@ class Report:
     def write(self, worker_id: int) -> None:
         """Brings the worker's row up to date; does nothing where it is. Raises DatabaseError, and then tries again at
         the next call."""
-        now = storage.brake.now
+        now = storage_probe.brake.now
         said = str(now.refusal) if now else ""
         with self._lock:
             before = self._written[1] if self._written and self._written[0] == worker_id else ""

@@ -7,9 +7,10 @@ from uuid import UUID
 
 from django.db import connection
 
-from queueops import explain, standstill, tries
+from queueops import explain, standstill
+from queueops.engine import failed_attempts as tries
+from queueops.engine.failed_attempts import Try
 from queueops.models import AuditLog, Task
-from queueops.tries import Try
 
 MOST_ENTRIES = 100
 

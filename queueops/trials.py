@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from embeddings.models import Space
-from queueops import claims, leases
+from queueops import leases
 from queueops.admission import gate
 from queueops.admission.gate import Passage
-from queueops.claims import Claim
 from queueops.company import Company
+from queueops.engine import claims
+from queueops.engine.claims import Claim
+from queueops.engine.results import Settled
 from queueops.hands import Hands
 from queueops.models import worker_registry
-from queueops.results import Settled
 
 # Looking for such tasks costs a statement; nobody minds that they wait a second longer.
 _LOOK_SECONDS = 1.0

@@ -10,7 +10,7 @@ import dramatiq
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
 
-from queueops import losses
+from queueops.engine import worker_loss
 from queueops.models import Metric
 
 _LOOK_SECONDS = 1.0
@@ -55,7 +55,7 @@ class WorkerProcess:
 def note_end(how: str) -> None:
     """Writes down for health that the process before this one ended by itself, where the database takes it."""
     try:
-        Metric.objects.create(name=losses.ENDED, value=1, labels={"how": how})
+        Metric.objects.create(name=worker_loss.ENDED, value=1, labels={"how": how})
     except (DatabaseError, InterfaceError) as error:
         log.warning("a worker process ended", how=how, not_written=type(error).__name__)
     finally:

@@ -8,10 +8,11 @@ from access import attempt_counts, recent, token_guard
 from embeddings import pace
 from embeddings.providers import registry
 from lib.redis_client import fast_client
-from queueops import drain, explain, holding, modes, storage, trials, views
+from queueops import drain, explain, trials, views
 from queueops.base import installed, shutdown
-from queueops.locked_out import locked_out
-from queueops.unsaved_vectors import unsaved
+from queueops.engine import modes, settle_retry, storage_probe
+from queueops.engine.table_lock_pause import locked_out
+from queueops.engine.unsaved_vectors import unsaved
 
 
 @pytest.fixture(autouse=True)
@@ -27,9 +28,9 @@ def forget_everything() -> None:
     explain.forget()
     views.seen.forget()
     shutdown.begin()
-    storage.brake.accepted()
+    storage_probe.brake.accepted()
     locked_out.forget()
-    holding.owed.take()
+    settle_retry.owed.take()
     unsaved.forget()
     drain.company_of_the_lost.forget()
     trials.company.forget()

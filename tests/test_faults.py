@@ -11,7 +11,8 @@ from dramatiq.brokers.redis import RedisBroker
 
 from drills.proxy import PASS, Proxy, Rules
 from embeddings.models import ArticleEmbedding
-from queueops import actors, health, invariants, snapshot, storage
+from queueops import actors, health, invariants, snapshot
+from queueops.engine import storage_probe
 from queueops.models import AuditLog, Task, Worker
 from queueops.wakeups import doorbell
 from tests.providers import FakeProvider
@@ -121,7 +122,7 @@ def uncharged() -> None:
 def test_a_table_that_has_no_room_for_a_while_charges_and_wastes_no_text(workers, space, provider, sqlstate):
     begin(space)
     with refusing(sqlstate):
-        wait_until(lambda: storage.brake.is_on)
+        wait_until(lambda: storage_probe.brake.is_on)
         wait_until(lambda: Worker.objects.exclude(refusal="").exists(), what="the worker's row to say why")
         assert sqlstate in health.judge(snapshot.take()).sentence
     end()
@@ -132,7 +133,7 @@ def test_a_table_that_has_no_room_for_a_while_charges_and_wastes_no_text(workers
 def test_a_right_that_was_lost_for_a_while_charges_no_text(workers, space):
     begin(space)
     execute("REVOKE INSERT ON article_embeddings FROM CURRENT_USER")
-    wait_until(lambda: storage.brake.is_on)
+    wait_until(lambda: storage_probe.brake.is_on)
     execute("GRANT INSERT ON article_embeddings TO CURRENT_USER")
     end()
     uncharged()
@@ -144,7 +145,7 @@ def test_a_database_that_is_read_only_past_all_leases_charges_no_text(workers, s
     name = connection.settings_dict["NAME"]
     execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
     try:
-        wait_until(lambda: to_database.cut() and storage.brake.is_on)
+        wait_until(lambda: to_database.cut() and storage_probe.brake.is_on)
         wait_until(lambda: not Task.objects.filter(lease_expires_at__gt=Now()).exists(), what="leases to end")
     finally:
         execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')

@@ -17,14 +17,18 @@ MAY_IMPORT = {
 # Inside queueops: models ← claims and execution ← actors; models announce, they do not dispatch.
 MODULES_MAY_NOT_IMPORT = {
     "queueops/models/": {
-        "queueops.enqueue",
-        "queueops.claims",
-        "queueops.execution",
+        "queueops.engine.enqueue",
+        "queueops.engine.claims",
+        "queueops.engine.execution",
         "queueops.actors",
         "queueops.wakeups.doorbell",
     },
-    "queueops/claims.py": {"queueops.execution", "queueops.actors", "queueops.wakeups.doorbell"},
-    "queueops/execution.py": {"queueops.actors", "queueops.wakeups.doorbell"},
+    "queueops/engine/claims.py": {
+        "queueops.engine.execution",
+        "queueops.actors",
+        "queueops.wakeups.doorbell",
+    },
+    "queueops/engine/execution.py": {"queueops.actors", "queueops.wakeups.doorbell"},
 }
 
 

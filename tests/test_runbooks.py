@@ -30,8 +30,9 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from articles.models import Article, ArticleVersion
 from embeddings.models import Space
 from embeddings.providers.errors import ErrorClass, ProviderError
-from queueops import modes, switches
+from queueops import switches
 from queueops.admission import self_pause
+from queueops.engine import modes
 from queueops.models import Breaker, Metric, Mode, ProviderState, Status, Task, Worker
 from tests.providers import FakeProvider
 from tests.queueops.calling import Called, called

@@ -15,8 +15,9 @@ from articles.signals import articles_written
 from config.stack import firststart
 from embeddings import coverage
 from embeddings.search import search
-from queueops import actors, drain, explain, health, modes, receivers, snapshot
+from queueops import actors, drain, explain, health, snapshot
 from queueops.base import installed
+from queueops.engine import modes, receivers
 from queueops.health import Condition
 from queueops.models import Mode, QueueState
 from queueops.pulse import Pulse

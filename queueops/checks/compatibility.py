@@ -13,9 +13,10 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.db import transaction
 
 from articles.models import Article
-from queueops import modes, switches
+from queueops import switches
 from queueops.base.signals import tasks_ready
 from queueops.checks.finding import Finding, fail, ok, warn
+from queueops.engine import modes
 from queueops.models import AuditLog, Mode, QueueState, Task
 
 MARK = "embed_check"

@@ -11,8 +11,8 @@ from django.conf import settings
 from embeddings.catalogue import spec_of
 from embeddings.models import Space
 from embeddings.providers.registry import provider_of
-from queueops import inline, modes
 from queueops.checks.finding import Finding, ok, warn
+from queueops.engine import modes, synchronous
 from queueops.models import Mode
 
 # A variable that begins like ours and that nobody reads is a slip of the pen.
@@ -71,12 +71,12 @@ def _of_mode() -> Iterator[Finding]:
 def _of_times() -> Iterator[Finding]:
     lease = settings.EMBEDDING_WORKER_TIMEOUT / 1000
     # workers renew their leases; a save in synchronous mode does not
-    if modes.of_settings() is Mode.SYNCHRONOUS and lease <= 2 * inline.DEADLINE_SECONDS:
+    if modes.of_settings() is Mode.SYNCHRONOUS and lease <= 2 * synchronous.DEADLINE_SECONDS:
         yield warn(
             "lease",
-            f"EMBEDDING_WORKER_TIMEOUT is {lease:g} s, and a save may take {inline.DEADLINE_SECONDS:g} s to embed: "
+            f"EMBEDDING_WORKER_TIMEOUT is {lease:g} s, and a save may take {synchronous.DEADLINE_SECONDS:g} s to embed: "
             "a worker could take the text from it and pay for it again",
-            f"Set EMBEDDING_WORKER_TIMEOUT above {2_000 * inline.DEADLINE_SECONDS:.0f}.",
+            f"Set EMBEDDING_WORKER_TIMEOUT above {2_000 * synchronous.DEADLINE_SECONDS:.0f}.",
         )
     if settings.EMBEDDING_WORKER_INTERVAL > 1_000 * _SLOW_SWEEP_SECONDS:
         yield warn(

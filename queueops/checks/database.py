@@ -8,10 +8,10 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.loader import MigrationLoader
 
 from embeddings.models import Space
-from queueops import storage
 from queueops.base import database_away
 from queueops.checks import added, configuration, schema
 from queueops.checks.finding import Finding, Verdict, fail, ok, warn, worst
+from queueops.engine import storage_probe
 
 # iterative scans, which filtered searches need; and fixes of the index's vacuum since
 _PGVECTOR_LEAST, _PGVECTOR_GOOD = (0, 8, 0), (0, 8, 4)
@@ -151,7 +151,7 @@ def _vectors() -> Iterator[Finding]:
     space = Space.objects.serving()
     if space is None:
         return
-    if refusal := storage.refusal_of_a_row(space):
+    if refusal := storage_probe.refusal_of_a_row(space):
         fix = "docs/operations/database-refuses.md says what each reason asks for; workers go on by themselves then."
         yield fail("vectors", f"the database takes none ({str(refusal).rstrip('.')})", fix)
     else:

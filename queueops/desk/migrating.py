@@ -10,12 +10,12 @@ from typing import Any
 from rich.console import RenderableType
 
 from embeddings.models import Space
-from queueops import modes
 from queueops.desk import acts, arguments, estimating
 from queueops.desk.exits import Exit, Refused
 from queueops.desk.frame import Desk
 from queueops.desk.tables import line
 from queueops.desk.verbs import Family
+from queueops.engine import modes
 from queueops.migration import adoption, analysis, rollback, run
 from queueops.migration.adoption import Adopted, AdoptionError, Column
 from queueops.migration.scope import Found, Scope

@@ -6,12 +6,13 @@ from typing import Any
 
 from embeddings import annindex
 from embeddings.models import Space
-from queueops import modes, reindexing
+from queueops import reindexing
 from queueops.desk import arguments, estimating
 from queueops.desk.exits import Exit, Refused
 from queueops.desk.frame import Desk
 from queueops.desk.tables import line
 from queueops.desk.verbs import Family
+from queueops.engine import modes
 from queueops.migration import analysis
 from queueops.migration.scope import Scope
 from queueops.models import Mode

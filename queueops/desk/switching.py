@@ -2,12 +2,13 @@
 
 from argparse import ArgumentParser
 
-from queueops import health, modes, providers, switches
+from queueops import health, providers, switches
 from queueops.desk import arguments
 from queueops.desk.exits import Refused
 from queueops.desk.frame import Desk
 from queueops.desk.tables import line
 from queueops.desk.verbs import Family
+from queueops.engine import modes
 from queueops.models import Mode, QueueState, Worker
 from queueops.providers import ProviderView
 

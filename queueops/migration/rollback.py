@@ -4,8 +4,9 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from queueops import modes, operations, switches
-from queueops.enqueue import Reason
+from queueops import operations, switches
+from queueops.engine import modes
+from queueops.engine.enqueue import Reason
 from queueops.migration import run
 from queueops.models import Mode, Operation, QueueState, Verb
 from queueops.models.audit import needed_reason

@@ -1,6 +1,6 @@
 """A task says how often a worker was lost with it, and whether the worker that has it now holds nothing else.
 
-An attempt is charged for a lost worker only where the task was alone in its hands: see queueops/losses.py.
+An attempt is charged for a lost worker only where the task was alone in its hands: see queueops/engine/worker_loss.py.
 """
 
 from django.db import migrations, models

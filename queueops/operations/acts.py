@@ -14,9 +14,9 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from embeddings import arrays
-from queueops import losses
 from queueops.base.signals import tasks_ready
-from queueops.enqueue import Reason, enqueue
+from queueops.engine import worker_loss
+from queueops.engine.enqueue import Reason, enqueue
 from queueops.migration.scope import Scope
 from queueops.models import AuditLog, Operation, Priority, Status, Task, Verb
 from queueops.models.operation import BUSY, MOVED_ON, TAKEN
@@ -140,7 +140,7 @@ WITH {LOCKED}, judged AS MATERIALIZED (
             PARTITION BY l.article_id, l.space_id
             ORDER BY l.is_charged AND l.attempts >= l.max_attempts, l.processed_at DESC, l.id DESC
         ) AS is_superseded
-    FROM (SELECT *, lease_expires_at < statement_timestamp() AND {losses.is_charged("locked")} AS is_charged
+    FROM (SELECT *, lease_expires_at < statement_timestamp() AND {worker_loss.is_charged("locked")} AS is_charged
           FROM locked) l
     WHERE NOT %(stuck)s OR l.lease_expires_at < statement_timestamp()
 ), changed AS (
@@ -149,7 +149,7 @@ WITH {LOCKED}, judged AS MATERIALIZED (
         outcome = CASE WHEN is_superseded THEN 'superseded' WHEN is_spent THEN 'failed' ELSE '' END,
         completed_at = CASE WHEN is_superseded OR is_spent THEN statement_timestamp() END,
         attempts = CASE WHEN is_charged THEN t.attempts ELSE GREATEST(t.attempts - 1, 0) END,
-        losses = CASE WHEN has_expired THEN {losses.NEXT} ELSE t.losses END, scheduled_at = statement_timestamp(),
+        losses = CASE WHEN has_expired THEN {worker_loss.NEXT} ELSE t.losses END, scheduled_at = statement_timestamp(),
         error_class = CASE WHEN has_expired THEN 'worker_lost' ELSE t.error_class END,
         error_message = CASE WHEN has_expired THEN %(why)s ELSE t.error_message END, {UNHELD}
     FROM judged j WHERE t.id = j.id RETURNING t.*
@@ -288,7 +288,7 @@ def _arguments(operation: Operation, task_ids: Sequence[int]) -> dict[str, Any]:
         "message": operation.message,
         "operation": operation.pk,
         "undone": operation.undoes_id,
-    } | losses.arguments()
+    } | worker_loss.arguments()
 
 
 def _migrate(operation: Operation, article_ids: Sequence[int]) -> dict[int, str]:

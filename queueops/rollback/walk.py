@@ -12,10 +12,11 @@ from django.core.management import CommandError, call_command, get_commands
 from articles.models import Article
 from embeddings.models import Space
 from embeddings.search import search
-from queueops import claims, execution, invariants, modes, recovery
+from queueops import invariants, recovery
 from queueops.checks import database
 from queueops.checks.finding import Verdict
 from queueops.drain import drain
+from queueops.engine import claims, execution, modes
 from queueops.models import Mode, Task, Worker, worker_registry
 from queueops.rollback import scratch
 from queueops.rollback.step import Broken, Result, Step, expect

@@ -12,7 +12,7 @@ from articles.models import Article, ArticleVersion
 from config import database_trouble, unavailable
 from config.database_trouble import Noticed
 from config.lock_waits import lock_waits
-from queueops import modes
+from queueops.engine import modes
 from queueops.models import Task
 from tests.backoffice import make_person
 from tests.factories import Api, body, problem

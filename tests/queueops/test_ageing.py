@@ -2,7 +2,7 @@
 
 import pytest
 
-from queueops.ageing import slots_for_aged
+from queueops.engine.ageing import slots_for_aged
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from articles.models import Article
-from queueops import claims, execution, operations
+from queueops import operations
+from queueops.engine import claims, execution
 from queueops.models import AuditLog, Operation, Status, Task, Verb
 from queueops.models.operation import MOVED_ON
 from queueops.operations import OperationError, acts, fragments, running

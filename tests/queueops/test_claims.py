@@ -9,8 +9,9 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from embeddings.models import Space
-from queueops import claims, recovery
-from queueops.claims import Room
+from queueops import recovery
+from queueops.engine import claims
+from queueops.engine.claims import Room
 from queueops.models import QueueState, Status, Task
 from tests.queueops.making import make_article, make_space, make_tasks, make_worker, plan_of
 

@@ -12,7 +12,6 @@ from django.db.models.functions import Now
 
 from embeddings.providers.errors import ErrorClass, ProviderError
 from queueops import (
-    claims,
     clocks,
     drain,
     explain,
@@ -29,6 +28,7 @@ from queueops import (
 from queueops.admission import gate, rate_limiter, self_pause  # fmt: skip
 from queueops.admission.circuit_breaker import News
 from queueops.clocks import Reading
+from queueops.engine import claims
 from queueops.models import AuditLog, Metric, ProviderState, QueueState, Task, Worker
 from queueops.pulse import Pulse
 from queueops.selection import Selection

@@ -3,9 +3,10 @@
 import pytest
 
 from articles.models import Article
-from queueops import modes, switches
+from queueops import switches
 from queueops.checks import compatibility
 from queueops.checks.finding import Verdict
+from queueops.engine import modes
 from queueops.models import AuditLog, Mode, QueueState
 from tests.queueops.calling import called
 

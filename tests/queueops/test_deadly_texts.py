@@ -6,8 +6,8 @@ import pytest
 from django.db.models import F
 from django.db.models.functions import Now
 
-from queueops import claims, execution
 from queueops.drain import drain
+from queueops.engine import claims, execution
 from queueops.models import ProviderState, Task
 from tests.queueops.making import make_article, make_tasks, make_worker
 

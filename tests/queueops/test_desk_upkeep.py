@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from queueops import losses
+from queueops.engine import worker_loss
 from queueops.models import AuditLog, Metric, Status, Task
 from tests.queueops.calling import Terminal, queue_admin
 from tests.queueops.making import make_space, make_tasks, make_worker
@@ -76,5 +76,5 @@ def test_maintenance_once_sweeps_cleans_and_samples(space, old):
     make_tasks(1, space, Status.PROCESSING, **lost)
     told = queue_admin("maintenance", "--once", "--json").json
     assert (told["returned"], told["removed"]) == (1, 4)
-    assert told["sampled"] == Metric.objects.exclude(name=losses.METRIC).count()
+    assert told["sampled"] == Metric.objects.exclude(name=worker_loss.METRIC).count()
     assert "4 old rows" not in queue_admin("maintenance", "--once").out

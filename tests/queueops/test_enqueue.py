@@ -9,8 +9,8 @@ from django.db.models.functions import Now
 from articles.models import Article
 from articles.signals import articles_written
 from embeddings.models import Space
-from queueops import claims
-from queueops.enqueue import _ENQUEUE, Reason, enqueue
+from queueops.engine import claims
+from queueops.engine.enqueue import _ENQUEUE, Reason, enqueue
 from queueops.models import Priority, Status, Task
 from tests.queueops.making import make_article, make_space, make_tasks, plan_of
 

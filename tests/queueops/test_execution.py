@@ -7,7 +7,7 @@ from django.db import connection
 
 from embeddings.models import ArticleEmbedding
 from embeddings.providers.registry import provider_of
-from queueops import claims, execution
+from queueops.engine import claims, execution
 from queueops.models import AuditLog, Metric, ProviderState, Status, Task
 from tests.queueops.making import make_article, make_tasks
 

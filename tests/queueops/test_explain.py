@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from articles.models import Article
 from embeddings.models import ArticleEmbedding, Space
-from queueops import modes
+from queueops.engine import modes
 from queueops.explain import Standing, embedding_states, explain, state_of, state_of_new, why
 from queueops.models import Mode, ProviderState, QueueState, Status
 from queueops.models import Task as TaskRow

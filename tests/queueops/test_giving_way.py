@@ -8,7 +8,8 @@ import pytest
 from django.db import connection
 
 from embeddings.models import ArticleEmbedding
-from queueops import claims, execution, invariants, recovery, settling_in_parts
+from queueops import invariants, recovery
+from queueops.engine import claims, execution, settling_in_parts
 from queueops.models import Task
 from tests.queueops.making import make_article, make_tasks
 from tests.queueops.test_recovery import expire

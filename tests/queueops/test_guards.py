@@ -12,11 +12,12 @@ from django.db.models.functions import Now
 
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
-from queueops import claims, execution, leases, recovery
+from queueops import leases, recovery
 from queueops.admission import gate
 from queueops.admission.circuit_breaker import News
 from queueops.admission.gate import Passage
-from queueops.enqueue import Reason, enqueue
+from queueops.engine import claims, execution
+from queueops.engine.enqueue import Reason, enqueue
 from queueops.models import ProviderState, Status, Task
 from tests.queueops.making import make_article, make_tasks
 from tests.together import another_session, waiting_sessions

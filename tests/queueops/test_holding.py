@@ -8,9 +8,10 @@ import pytest
 from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 
-from queueops import claims, drain, execution, holding, inline, leases, recovery, storage, storage_brake
+from queueops import drain, leases, recovery
 from queueops.base import shutdown
-from queueops.enqueue import Reason
+from queueops.engine import claims, execution, settle_retry, storage_breaker, storage_probe, synchronous
+from queueops.engine.enqueue import Reason
 from queueops.models import Task
 from tests.queueops.making import make_article, make_tasks
 from tests.queueops.refusing import refusing, take_again
@@ -77,12 +78,12 @@ def test_a_batch_is_held_until_there_is_room_and_no_text_is_paid_for_twice(claim
     held = claim()
     with refusing("53100"):
         thread = in_a_thread(lambda: execution.execute(held))
-        wait_until(lambda: storage.brake.is_on)
+        wait_until(lambda: storage_probe.brake.is_on)
         assert kinds() == {("processing", 1, "")}
     thread.join()
     assert kinds() == {("completed", 1, "")}
     assert provider.stats()["texts"] == 5
-    assert not storage.brake.is_on
+    assert not storage_probe.brake.is_on
 
 
 @pytest.mark.parametrize("sqlstate", ["53100", "25006", "P0001", "42501"])
@@ -101,18 +102,18 @@ def test_what_the_database_refuses_goes_back_uncharged_and_says_why(claim, space
 def test_while_it_lasts_nothing_is_claimed_and_no_provider_is_asked(
     space, worker, provider, held_briefly, monkeypatch
 ):
-    monkeypatch.setattr(storage_brake, "FIRST_WAIT", 0.05)
+    monkeypatch.setattr(storage_breaker, "FIRST_WAIT", 0.05)
     make_tasks(3, space)
     with refusing("53100"):
         drain.drain(worker.pk, seconds=5)
         asked = provider.stats()["requests"]
         for _ in range(3):
-            wait_until(lambda: not storage.brake.left)  # it is tried again, and refused
+            wait_until(lambda: not storage_probe.brake.left)  # it is tried again, and refused
             drained = drain.drain(worker.pk, seconds=5)
             assert (drained.tasks, provider.stats()["requests"]) == (0, asked)
             assert drained.wait
     Task.objects.update(scheduled_at=Now())
-    wait_until(lambda: not storage.brake.left)
+    wait_until(lambda: not storage_probe.brake.left)
     assert drain.drain(worker.pk, seconds=5).tasks == 3
     assert provider.stats()["texts"] == 3  # the vectors were kept
     assert kinds() == {("completed", 1, "")}
@@ -144,9 +145,9 @@ def test_a_save_that_embeds_in_its_request_succeeds_all_the_same(space, is_insta
     article = make_article()
     with refusing("53100"):
         if is_installed:
-            inline.embed_now([article.pk])
+            synchronous.embed_now([article.pk])
         else:
-            inline.embed_without_queue([article.pk], Reason.EDIT)
+            synchronous.embed_without_queue([article.pk], Reason.EDIT)
     assert Task.objects.get().status == "pending"
 
 
@@ -178,13 +179,13 @@ def test_what_cannot_even_be_given_back_is_given_back_once_that_is_taken(
     held = claim()
     read_only(True)
     settled = execution.execute(held)
-    assert (settled.retried, settled.lost, len(holding.owed)) == (0, 3, 1)
+    assert (settled.retried, settled.lost, len(settle_retry.owed)) == (0, 3, 1)
     with pytest.raises(DatabaseError):
-        holding.give_back_owed()
-    assert len(holding.owed) == 1
+        settle_retry.give_back_owed()
+    assert len(settle_retry.owed) == 1
     read_only(False)
     end_leases()
-    assert holding.give_back_owed() == 3
+    assert settle_retry.give_back_owed() == 3
     assert kinds() == {("pending", 0, "storage_refused")}
     assert "25006 read-only" in Task.objects.all()[0].error_message
 
@@ -198,7 +199,7 @@ def test_a_claim_that_others_have_by_now_is_not_given_back(claim, space, held_br
     end_leases()
     recovery.return_expired()
     claim()
-    assert holding.give_back_owed() == 0
+    assert settle_retry.give_back_owed() == 0
     assert Task.objects.get().status == "processing"
 
 
@@ -212,7 +213,9 @@ def test_the_heartbeat_gives_back_what_is_owed(claim, space, held_briefly, read_
     heart.start()
     read_only(False)
     try:
-        wait_until(lambda: not holding.owed and Task.objects.pending().count() == 3, what="the heartbeat")
+        wait_until(
+            lambda: not settle_retry.owed and Task.objects.pending().count() == 3, what="the heartbeat"
+        )
     finally:
         heart.stop()
     assert kinds() == {("pending", 0, "storage_refused")}

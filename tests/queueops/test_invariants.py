@@ -10,7 +10,8 @@ from django.db.models.functions import Now
 
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
-from queueops import claims, execution, invariants, operations, recovery
+from queueops import invariants, operations, recovery
+from queueops.engine import claims, execution
 from queueops.models import AuditLog, Status, Task
 from queueops.selection import Selection
 from tests.queueops.calling import Called, called

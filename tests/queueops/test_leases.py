@@ -9,7 +9,8 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from embeddings.models import ArticleEmbedding
-from queueops import claims, drain, execution, leases, recovery
+from queueops import drain, leases, recovery
+from queueops.engine import claims, execution
 from queueops.models import Metric, Status, Task
 from tests.queueops.making import make_tasks, now
 from tests.waiting import wait_until

@@ -10,21 +10,19 @@ import psycopg
 import pytest
 from django.db import OperationalError, connection, connections
 
-from queueops import (
-    claims,
-    drain,
-    execution,
-    holding,
-    leases,
-    locked_out,
-    recovery,
-    settling_in_parts,
-    storage,
-)
+from queueops import drain, leases, recovery
 from queueops.admission.gate import Passage
 from queueops.base import shutdown
-from queueops.claims import Claim
-from queueops.locked_out import LockedOut
+from queueops.engine import (
+    claims,
+    execution,
+    settle_retry,
+    settling_in_parts,
+    storage_probe,
+    table_lock_pause,
+)
+from queueops.engine.claims import Claim
+from queueops.engine.table_lock_pause import LockedOut
 from queueops.models import Task, Worker
 from queueops.pulse import Pulse
 from tests.locking import locked, rows_locked, waiting_at_most
@@ -44,9 +42,9 @@ _LEASES = (
 @pytest.fixture(autouse=True)
 def met(monkeypatch) -> LockedOut:
     """The memory of locks, which looks as often as it is asked."""
-    monkeypatch.setattr(locked_out, "LOOK_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(table_lock_pause, "LOOK_AGAIN_SECONDS", 0.0)
     monkeypatch.setattr(settling_in_parts, "_LOCK_SECONDS", 0.1)
-    return locked_out.locked_out
+    return table_lock_pause.locked_out
 
 
 @pytest.fixture
@@ -129,8 +127,8 @@ def test_where_that_lasts_the_tasks_go_back_uncharged(space, worker, held_briefl
 def test_with_the_table_of_tasks_locked_they_are_owed_until_it_is_free(space, worker, held_briefly):
     make_tasks(4, space)
     claim = claims.claim_due(space, 4, worker.pk, worker.name)
-    run_beside(locked("embedding_tasks"), execute(claim, worker), lambda: holding.owed)
-    assert holding.give_back_owed() == 4
+    run_beside(locked("embedding_tasks"), execute(claim, worker), lambda: settle_retry.owed)
+    assert settle_retry.give_back_owed() == 4
     assert rows() == {("pending", 0, "")}
 
 
@@ -162,7 +160,7 @@ def test_what_is_locked_is_no_storage_that_refuses(space, worker, held_briefly):
     claim = claims.claim_due(space, 4, worker.pk, worker.name)
     with locked("article_embeddings"), waiting_at_most(100):
         execute(claim, worker)()
-    assert not storage.brake.is_on
+    assert not storage_probe.brake.is_on
 
 
 def test_nothing_is_claimed_while_a_table_is_locked_and_the_log_says_so_once(space, worker, met, caplog):
@@ -170,7 +168,7 @@ def test_nothing_is_claimed_while_a_table_is_locked_and_the_log_says_so_once(spa
     error = _refusal()
     with locked("article_embeddings"), waiting_at_most(200):
         for _ in range(20):
-            storage.noted(error)
+            storage_probe.noted(error)
         drained = drain.drain(worker.pk, seconds=5)
         assert (drained.tasks, drained.wait) == (0, 1.0)
     assert drain.drain(worker.pk, seconds=5).tasks == 4

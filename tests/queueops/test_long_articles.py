@@ -16,9 +16,10 @@ from articles.models import Article
 from embeddings import pace
 from embeddings.models import ArticleEmbedding, KeptVector
 from embeddings.providers.registry import provider_of
-from queueops import claims, execution, keeping, long_articles, recovery
+from queueops import long_articles, recovery
 from queueops.drain import drain
-from queueops.enqueue import enqueue_anew
+from queueops.engine import claims, execution, partial_vectors
+from queueops.engine.enqueue import enqueue_anew
 from queueops.models import ProviderState, Status, Task
 from tests.queueops.making import make_article, make_tasks
 from tests.together import together
@@ -40,8 +41,8 @@ def long_article(name: str = "Long", passages: int = PASSAGES) -> Article:
 @pytest.fixture
 def slow(space, provider, monkeypatch):
     """A provider that embeds one text after another, 40 ms each, for batches whose turns are as short."""
-    monkeypatch.setattr(keeping, "KEEP_SECONDS", 0.0)
-    monkeypatch.setattr(keeping, "TURN_SECONDS", 0.3)
+    monkeypatch.setattr(partial_vectors, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(partial_vectors, "TURN_SECONDS", 0.3)
     client = provider_of(space)
     monkeypatch.setattr(client, "limits", replace(client.limits, max_inputs=TEXTS_A_REQUEST))
     provider.config(per_text_ms=40, one_by_one=True)
@@ -99,7 +100,7 @@ def test_an_article_that_takes_many_turns_ends_and_each_of_its_passages_is_paid_
 def test_an_article_that_takes_many_deadlines_ends_and_each_of_its_passages_is_paid_for_once(
     turn, slow, monkeypatch
 ):
-    monkeypatch.setattr(keeping, "TURN_SECONDS", 60.0)
+    monkeypatch.setattr(partial_vectors, "TURN_SECONDS", 60.0)
     long_article()
     assert turns_until_all_is_done(turn, deadline=0.5) > 2
     assert passages() >= PASSAGES
@@ -122,9 +123,9 @@ def test_what_waits_for_its_next_turn_says_how_far_it_is(turn, slow):
 @alone
 def test_a_batch_of_short_articles_keeps_nothing(turn, slow, space, monkeypatch):
     written = []
-    monkeypatch.setattr(keeping.Keeper, "_write", lambda self, made: written.append(made))
-    monkeypatch.setattr(keeping, "KEEP_SECONDS", 60.0)
-    monkeypatch.setattr(keeping, "TURN_SECONDS", 60.0)
+    monkeypatch.setattr(partial_vectors.Keeper, "_write", lambda self, made: written.append(made))
+    monkeypatch.setattr(partial_vectors, "KEEP_SECONDS", 60.0)
+    monkeypatch.setattr(partial_vectors, "TURN_SECONDS", 60.0)
     make_tasks(10, space)
     assert turn().outcomes == {"embedded": 10}
     assert not written
@@ -302,7 +303,7 @@ def test_in_a_process_of_one_thread_short_ones_overtake_too(known_as_slow, worke
 def test_a_worker_that_ends_in_the_midst_loses_the_requests_under_way_and_no_attempt(
     slow, space, worker, monkeypatch
 ):
-    monkeypatch.setattr(keeping, "TURN_SECONDS", 60.0)
+    monkeypatch.setattr(partial_vectors, "TURN_SECONDS", 60.0)
     long_article()
     frozen = []
     for _ in range(4):  # more often than there are attempts

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 
-from queueops import claims, execution, recovery, trials
-from queueops.claims import Claim
+from queueops import recovery, trials
 from queueops.company import Company
+from queueops.engine import claims, execution
+from queueops.engine.claims import Claim
+from queueops.engine.results import Settled
 from queueops.models import AuditLog, Metric, Task, Worker, worker_registry
-from queueops.results import Settled
 from tests.queueops.making import make_tasks, make_worker
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ from articles.models import Article
 from embeddings import indexing, vectors
 from embeddings.indexing import Source
 from embeddings.models import ArticleEmbedding
-from queueops import claims, execution
+from queueops.engine import claims, execution
 from queueops.migration import adoption
 from queueops.migration.adoption import AdoptionError
 from queueops.migration.scope import Scope

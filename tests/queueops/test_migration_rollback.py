@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from articles.models import Article
-from queueops import claims, execution, modes
+from queueops.engine import claims, execution, modes
 from queueops.migration import run
 from queueops.migration.scope import Scope
 from queueops.models import AuditLog, Mode, Operation, QueueState, Status, Task

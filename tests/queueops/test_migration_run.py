@@ -10,8 +10,9 @@ from django.db.models.functions import Now
 
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
-from queueops import explain, modes, operations, recovery, switches
-from queueops.enqueue import Reason, enqueue
+from queueops import explain, operations, recovery, switches
+from queueops.engine import modes
+from queueops.engine.enqueue import Reason, enqueue
 from queueops.migration import run
 from queueops.migration.scope import Scope
 from queueops.models import AuditLog, Mode, Operation, Status, Task, Verb

@@ -11,8 +11,9 @@ from articles.models import Article
 from embeddings.providers import registry
 from embeddings.search import SearchMode, search
 from lib.remembered import Remembered
-from queueops import inline, modes, recovery, switches
+from queueops import recovery, switches
 from queueops.drain import drain
+from queueops.engine import modes, synchronous
 from queueops.models import AuditLog, Mode, ProviderState, QueueState, Task
 from queueops.models.audit import ReasonMissing
 from tests.queueops.calling import queue_admin
@@ -131,7 +132,7 @@ def test_a_provider_in_trouble_never_fails_a_synchronous_save_and_the_article_is
     if trouble == "down":
         url, settings.OPENAI_BASE_URL = settings.OPENAI_BASE_URL, "http://127.0.0.1:9/v1"
     elif trouble == "slow":
-        monkeypatch.setattr(inline, "DEADLINE_SECONDS", 0.2)
+        monkeypatch.setattr(synchronous, "DEADLINE_SECONDS", 0.2)
         provider.config(latency_ms=3_000)
     else:
         provider.config(rate_500=1)

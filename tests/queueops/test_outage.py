@@ -9,10 +9,11 @@ from django.db.models.functions import Now
 
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
-from queueops import suspects, switches
+from queueops import switches
 from queueops.admission import circuit_breaker, gate, rate_limiter
 from queueops.base import shutdown
 from queueops.drain import Drained, drain
+from queueops.engine import bisection
 from queueops.models import AuditLog, Metric, ProviderState, QueueState, Task
 from tests.queueops.conftest import NO_FAULTS
 from tests.queueops.making import make_article, make_space, make_tasks
@@ -374,7 +375,7 @@ def test_a_provider_that_fails_over_every_text_but_a_harmless_one_is_out(work, s
         work()
         let_the_interval_pass()
     assert state().breaker == "open"
-    assert provider.stats()["requests"] <= 3 * (suspects.MOST_IN_VAIN + 3)
+    assert provider.stats()["requests"] <= 3 * (bisection.MOST_IN_VAIN + 3)
     assert not Task.objects.exclude(status="pending").exists()
 
 

@@ -3,8 +3,9 @@
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from queueops import claims, drain, execution
+from queueops import drain
 from queueops.base.database_retry import patiently
+from queueops.engine import claims, execution
 from queueops.models import ProviderState, Task
 from tests.queueops.cutting import cut_off
 from tests.queueops.making import make_article, make_tasks

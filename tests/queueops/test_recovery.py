@@ -11,7 +11,8 @@ from dramatiq.brokers.redis import RedisBroker
 
 from articles.models import Article
 from embeddings import annindex
-from queueops import claims, execution, recovery
+from queueops import recovery
+from queueops.engine import claims, execution
 from queueops.models import AuditLog, QueueState, Status, Task, Worker
 from tests.queueops.making import make_article, make_tasks, make_worker, plan_of
 

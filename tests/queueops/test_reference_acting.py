@@ -12,8 +12,9 @@ from django.db.models.functions import Now
 
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
-from queueops import claims, execution, recovery
+from queueops import recovery
 from queueops.drain import Drained, drain
+from queueops.engine import claims, execution
 from queueops.models import AuditLog, Metric, Status, Task, Worker, worker_registry
 from tests import reference
 from tests.queueops.making import make_article, make_tasks

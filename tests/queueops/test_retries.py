@@ -3,7 +3,7 @@
 import pytest
 
 from embeddings.providers.errors import ErrorClass
-from queueops.retries import Decision, Verdict, backoff, decide
+from queueops.engine.retry_policy import Decision, Verdict, backoff, decide
 
 IN_LINE = Decision(Verdict.WAIT, 0.0)
 

@@ -3,9 +3,9 @@
 import pytest
 from django.db import connection, transaction
 
-from queueops import claims, execution
 from queueops.admission import gate
 from queueops.admission.circuit_breaker import News
+from queueops.engine import claims, execution
 from tests.queueops.making import make_tasks
 
 

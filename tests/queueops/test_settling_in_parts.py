@@ -4,7 +4,8 @@ import pytest
 from django.db import connection
 
 from embeddings.models import ArticleEmbedding
-from queueops import claims, drain, execution, storage
+from queueops import drain
+from queueops.engine import claims, execution, storage_probe
 from queueops.models import AuditLog, Task
 from tests.queueops.making import make_article, make_tasks
 from tests.queueops.refusing import refusing, take_again
@@ -27,7 +28,7 @@ def test_one_text_whose_rows_are_refused_has_the_error_and_the_others_their_vect
     waiting = Task.objects.pending().get()
     assert (waiting.pk, waiting.attempts, waiting.error_class) == (bad.pk, 1, "storage_refused")
     assert f"of this text alone ({sqlstate}" in waiting.error_message
-    assert not storage.brake.is_on
+    assert not storage_probe.brake.is_on
 
 
 def test_several_are_each_found(claim, space):
@@ -44,7 +45,7 @@ def test_one_text_that_stands_alone_is_told_from_a_database_that_refuses_all(cla
     with refusing("P0001", f"NEW.article_id = {bad.pk}"):
         assert execution.execute(claim()).retried == 1
     assert Task.objects.pending().get().attempts == 1
-    assert not storage.brake.is_on
+    assert not storage_probe.brake.is_on
 
 
 def test_it_is_parked_after_its_last_attempt_and_paid_for_once(space, worker, provider):
@@ -119,9 +120,9 @@ def test_what_is_refused_from_the_midst_of_the_search_on_is_no_text_of_the_secon
 
 def test_the_row_that_the_database_is_asked_with_leaves_nothing_behind(space):
     make_tasks(1, space)
-    assert storage.refusal_of_a_row(space) is None
+    assert storage_probe.refusal_of_a_row(space) is None
     with refusing("53100"):
-        refusal = storage.refusal_of_a_row(space)
+        refusal = storage_probe.refusal_of_a_row(space)
     assert refusal is not None
     assert refusal.reason == "53100 disk full"
     assert not ArticleEmbedding.objects.exists()
@@ -130,4 +131,4 @@ def test_the_row_that_the_database_is_asked_with_leaves_nothing_behind(space):
 def test_without_another_article_there_is_nothing_to_ask_with(space):
     (task,) = make_tasks(1, space)
     with refusing("53100"):
-        assert storage.refusal_of_a_row(space, [task.article_id]) is None
+        assert storage_probe.refusal_of_a_row(space, [task.article_id]) is None

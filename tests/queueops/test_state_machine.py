@@ -27,13 +27,14 @@ from articles.models import Article
 from embeddings import indexing, vectors
 from embeddings.indexing import Rendered
 from embeddings.providers.errors import ErrorClass, ProviderError
-from queueops import claims, invariants, leases, operations, recovery, retention
-from queueops.claims import Claim, Claimed
+from queueops import invariants, leases, operations, recovery, retention
+from queueops.engine import claims
+from queueops.engine.claims import Claim, Claimed
+from queueops.engine.results import Batch, Effort, Failure, Success
+from queueops.engine.retry_policy import Decision, Verdict
+from queueops.engine.settling_in_parts import settle
 from queueops.models import Outcome, QueueState, Task, Worker
-from queueops.results import Batch, Effort, Failure, Success
-from queueops.retries import Decision, Verdict
 from queueops.selection import Selection
-from queueops.settling_in_parts import settle
 from tests.queueops.making import make_article, make_space, make_worker
 
 # Seconds. The clock moves in steps of 20, so nothing ends within ten seconds of a step: a slow machine changes nothing.

@@ -3,7 +3,7 @@
 import pytest
 
 from queueops.base.database_refusals import Blame, Refusal
-from queueops.storage_brake import FIRST_WAIT, LONGEST_WAIT, StorageBrake
+from queueops.engine.storage_breaker import FIRST_WAIT, LONGEST_WAIT, StorageBrake
 
 FULL = Refusal("53100", Blame.DATABASE, "no space")
 READ_ONLY = Refusal("25006", Blame.DATABASE, "read-only")

@@ -3,8 +3,9 @@
 import pytest
 from django.db import connection, transaction
 
-from queueops import explain, health, snapshot, storage, story
+from queueops import explain, health, snapshot, story
 from queueops.base.database_refusals import Blame, Refusal
+from queueops.engine import storage_probe
 from queueops.models import AuditLog, Worker
 from queueops.storage_report import Report
 from tests.queueops.making import make_tasks, make_worker
@@ -24,12 +25,12 @@ def messages() -> list[str]:
 
 
 def test_the_row_says_why_and_since_when_and_the_audit_log_when_it_began_and_ended(report, worker):
-    storage.refused(FULL)
+    storage_probe.refused(FULL)
     report.write(worker.pk)
     worker.refresh_from_db()
     assert worker.refusal == WORDS
     assert worker.refused_since is not None
-    storage.accepted()
+    storage_probe.accepted()
     report.write(worker.pk)
     worker.refresh_from_db()
     assert (worker.refusal, worker.refused_since) == ("", None)
@@ -44,14 +45,14 @@ def test_the_row_says_why_and_since_when_and_the_audit_log_when_it_began_and_end
 def test_what_is_written_already_is_not_written_again(report, worker, django_assert_num_queries):
     with django_assert_num_queries(0):
         report.write(worker.pk)
-    storage.refused(FULL)
+    storage_probe.refused(FULL)
     report.write(worker.pk)
     with django_assert_num_queries(0):
         report.write(worker.pk)
 
 
 def test_a_row_that_was_made_anew_is_told_again(report, worker):
-    storage.refused(FULL)
+    storage_probe.refused(FULL)
     report.write(worker.pk)
     other = make_worker()
     report.write(other.pk)
@@ -60,7 +61,7 @@ def test_a_row_that_was_made_anew_is_told_again(report, worker):
 
 def test_health_and_the_tasks_story_name_the_sqlstate_in_words(report, space, worker):
     (waiting,), (held,) = make_tasks(1, space), make_tasks(1, space, "processing")
-    storage.refused(FULL)
+    storage_probe.refused(FULL)
     report.write(worker.pk)
     judged = health.judge(snapshot.take())
     assert (judged.condition, judged.sentence) == ("degraded", judged.reasons[0])
@@ -72,7 +73,7 @@ def test_health_and_the_tasks_story_name_the_sqlstate_in_words(report, space, wo
 
 
 def test_of_a_worker_that_is_gone_nothing_is_believed(report, worker):
-    storage.refused(FULL)
+    storage_probe.refused(FULL)
     report.write(worker.pk)
     Worker.objects.update(last_seen_at="2020-01-01T00:00Z")
     assert snapshot.take().refusal == ""

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from queueops import claims, execution
+from queueops.engine import claims, execution
 from queueops.models import Task
 from tests.queueops.making import make_article, make_space, make_tasks
 

@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection
 
-from queueops import claims, execution, tries
+from queueops.engine import claims, execution, failed_attempts
 from queueops.models import Task
 from tests.queueops.making import make_tasks
 
@@ -19,7 +19,7 @@ def kept() -> list[tuple[int, str]]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT coalesce(metadata->'tries', '[]') FROM embedding_tasks")
         (found,) = cursor.fetchone()
-    return [(made.attempt, made.error_class) for made in tries.of(found)]
+    return [(made.attempt, made.error_class) for made in failed_attempts.of(found)]
 
 
 def test_what_failed_attempts_met_stays_when_a_later_one_succeeds(space, worker, provider):
@@ -44,12 +44,12 @@ def test_an_attempt_that_is_not_charged_leaves_nothing(space, worker, provider):
 def test_so_many_are_kept_and_no_more(space, worker, provider):
     earlier = [
         {"attempt": n, "at": "2026-11-22T18:00:00+00:00", "error_class": "transient", "error_message": "-"}
-        for n in range(100, 100 + tries.MOST_TRIES)
+        for n in range(100, 100 + failed_attempts.MOST_TRIES)
     ]
     provider.config(fail_next=["500"] * 2)
     make_tasks(1, space, metadata={"tries": earlier})
     try_once(space, worker)
-    assert [attempt for attempt, _ in kept()] == [*range(101, 100 + tries.MOST_TRIES), 1]
+    assert [attempt for attempt, _ in kept()] == [*range(101, 100 + failed_attempts.MOST_TRIES), 1]
 
 
 @pytest.mark.parametrize("metadata", [[], "a word", 7, {"tries": "a word"}, {"tries": {"attempt": 1}}])
@@ -74,4 +74,4 @@ def test_what_plain_sql_put_there_keeps_no_batch_from_being_settled(space, worke
     ],
 )
 def test_what_is_no_attempt_is_not_read_as_one(json):
-    assert tries.of(json) == []
+    assert failed_attempts.of(json) == []

@@ -8,7 +8,8 @@ import pytest
 from django.db.models.functions import Now
 
 from articles.models import Article
-from queueops import claims, operations
+from queueops import operations
+from queueops.engine import claims
 from queueops.models import AuditLog, Operation, Priority, Status, Task, Verb
 from queueops.operations import (
     OperationError,

@@ -1,6 +1,6 @@
 """Vectors that could not be stored are kept within a bound, and taken once."""
 
-from queueops.unsaved_vectors import UnsavedVectors
+from queueops.engine.unsaved_vectors import UnsavedVectors
 
 
 def test_what_is_kept_is_taken_once_and_in_its_space():

@@ -6,7 +6,8 @@ import pytest
 from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 
-from queueops import claims, leases, recovery
+from queueops import leases, recovery
+from queueops.engine import claims
 from queueops.models import QueueState, Task
 from tests.queueops.making import make_tasks
 

@@ -8,9 +8,9 @@ from django.db import DatabaseError, InterfaceError
 from embeddings.models import Space
 from embeddings.now import bring_up_to_date
 from embeddings.providers.errors import ProviderError
-from queueops import claims, execution
 from queueops.admission import gate
-from queueops.enqueue import Reason
+from queueops.engine import claims, execution
+from queueops.engine.enqueue import Reason
 
 # A reader waits for this; what is not embedded by then stays pending, and workers or the sweep find it.
 DEADLINE_SECONDS = 5.0

@@ -12,7 +12,7 @@ from embeddings import arrays
 from embeddings.indexing import Rendered
 from embeddings.vectors import WireVector
 from queueops.base import shutdown
-from queueops.claims import Claimed
+from queueops.engine.claims import Claimed
 
 # So much of a provider's time may be lost with the process, beside the requests under way.
 KEEP_SECONDS = 1.0

@@ -8,14 +8,14 @@ from django.db import connection, transaction
 
 from embeddings import arrays, indexing, kept
 from embeddings.providers.errors import ProviderError
-from queueops import heirs, history, tries
 from queueops.base import failpoints
 from queueops.base.database_retry import past_collisions, patiently
-from queueops.claims import Claim, Claimed
-from queueops.losses import WAS_LOST
+from queueops.engine import batch_history, failed_attempts, priority_inheritance
+from queueops.engine.claims import Claim, Claimed
+from queueops.engine.results import Batch, Failure, Settled, Success
+from queueops.engine.retry_policy import Decision, Verdict
+from queueops.engine.worker_loss import WAS_LOST
 from queueops.models import AuditLog, Outcome, Status
-from queueops.results import Batch, Failure, Settled, Success
-from queueops.retries import Decision, Verdict
 
 # Articles are locked before tasks, as a delete does, and against a second settle of the same article; only then is it
 # asked whether the task is still ours and its text still the newest. A worker that freezes with these locks in hand
@@ -67,7 +67,7 @@ UPDATE embedding_tasks t SET
     attempts = t.attempts - d.refund, lease_expires_at = NULL, claim_token = NULL,
     error_class = CASE WHEN {_KEEPS} THEN t.error_class ELSE d.error_class END,
     error_message = CASE WHEN {_KEEPS} THEN t.error_message ELSE d.error_message END,
-    metadata = CASE WHEN d.refund = 1 THEN t.metadata ELSE {tries.ADDED_SQL} END
+    metadata = CASE WHEN d.refund = 1 THEN t.metadata ELSE {failed_attempts.ADDED_SQL} END
 FROM unnest(%s::bigint[], %s::boolean[], %s::float8[], %s::int[], %s::text[], %s::text[])
      AS d (id, is_parked, delay, refund, error_class, error_message)
      JOIN embedding_tasks own ON own.id = d.id
@@ -185,7 +185,7 @@ def _fail(failures: Sequence[Failure]) -> Counter[str]:
     with connection.cursor() as cursor:
         cursor.execute(_FAIL, [list(column) for column in columns])
         rows = cursor.fetchall()
-    heirs.inherit_rank([task_id for status, task_id in rows if status == Status.COMPLETED])
+    priority_inheritance.inherit_rank([task_id for status, task_id in rows if status == Status.COMPLETED])
     return Counter(status for status, _ in rows)
 
 
@@ -202,13 +202,13 @@ def _failure_row(failure: Failure) -> tuple[int, bool, float, int, str, str]:
         decision.delay_seconds,
         int(decision.verdict is Verdict.WAIT),
         failure.error.kind.value,
-        str(failure.error)[: history.MESSAGE_CHARACTERS],
+        str(failure.error)[: batch_history.MESSAGE_CHARACTERS],
     )
 
 
 def _write_history(claim: Claim, settled: Settled, failures: Sequence[Failure]) -> None:
     effort = settled.effort
-    history.write(
+    batch_history.write(
         {**settled.outcomes, "retried": settled.retried, "lost": settled.lost},
         {
             "batch_tasks": float(len(claim.tasks)),
@@ -226,4 +226,4 @@ def _write_history(claim: Claim, settled: Settled, failures: Sequence[Failure]) 
 
 def _parked(failure: Failure) -> AuditLog:
     task, error = failure.task, f"({failure.error.kind.value}): {failure.error}"
-    return history.parked(task.task_id, task.source.article_id, task.attempts, error)
+    return batch_history.parked(task.task_id, task.source.article_id, task.attempts, error)

@@ -11,13 +11,13 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
 from embeddings.providers.errors import ErrorClass, ProviderError
-from queueops import retries, settling, storage
 from queueops.base import database_refusals
 from queueops.base.database_refusals import Blame, Refusal
-from queueops.claims import Claimed
-from queueops.locked_out import locked_out
-from queueops.results import Batch, Effort, Failure, Settled, Success
-from queueops.unsaved_vectors import unsaved
+from queueops.engine import retry_policy, settling, storage_probe
+from queueops.engine.claims import Claimed
+from queueops.engine.results import Batch, Effort, Failure, Settled, Success
+from queueops.engine.table_lock_pause import locked_out
+from queueops.engine.unsaved_vectors import unsaved
 
 # One article that somebody else keeps locked must not hold up the others of its batch: after so many seconds halves are
 # settled, each briefly tried, and what stays locked goes back to the queue.
@@ -80,7 +80,7 @@ def _are_all(refused: Sequence[tuple[Success | Failure, Refusal]], batch: Batch)
 def _takes_no_row(batch: Batch) -> bool:
     """Whether the database refuses a row of another article, too."""
     ours = [result.task.source.article_id for result in batch.results]
-    return storage.refusal_of_a_row(batch.claim.space, ours) is not None
+    return storage_probe.refusal_of_a_row(batch.claim.space, ours) is not None
 
 
 def _settle_part(batch: Batch, search: _Search) -> Settled:
@@ -131,7 +131,7 @@ def _failure(task: Claimed, refusal: Refusal) -> Failure:
     error = ProviderError(
         ErrorClass.STORAGE_REFUSED, f"the database refuses the vectors of this text alone ({refusal})"
     )
-    decision = retries.decide(
+    decision = retry_policy.decide(
         error.kind,
         attempts=task.attempts,
         max_attempts=task.max_attempts,

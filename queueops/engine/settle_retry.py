@@ -11,12 +11,12 @@ import structlog
 from django.db import DatabaseError, InterfaceError, connection
 
 from embeddings.providers.errors import ErrorClass, ProviderError
-from queueops import settling, settling_in_parts, storage
 from queueops.base import database_refusals
 from queueops.base.database_refusals import Blame, Refusal
-from queueops.claims import Claim, Claimed
-from queueops.results import Batch, Effort, Settled
-from queueops.unsaved_vectors import unsaved
+from queueops.engine import settling, settling_in_parts, storage_probe
+from queueops.engine.claims import Claim, Claimed
+from queueops.engine.results import Batch, Effort, Settled
+from queueops.engine.unsaved_vectors import unsaved
 
 _LOCK_SECONDS = 1.0
 _LEAST_WAIT = 1.0
@@ -55,11 +55,11 @@ def settle(batch: Batch, until: float) -> Settled:
         try:
             settled = settling_in_parts.settle(batch, waits=time.monotonic() < until)
         except (DatabaseError, InterfaceError) as error:
-            refusal = storage.noted(error)
+            refusal = storage_probe.noted(error)
             if connection.in_atomic_block and refusal.blame is Blame.CONNECTION:
                 raise
         else:
-            storage.accepted()
+            storage_probe.accepted()
             return settled
         if not _may_try_again(until):
             unsaved.keep(batch.claim.space.pk, batch.by_hash)
@@ -71,12 +71,12 @@ def _may_try_again(until: float) -> bool:
     if connection.in_atomic_block:
         return False
     connection.close()
-    return storage.await_turn(until)
+    return storage_probe.await_turn(until)
 
 
 def give_back(claim: Claim, refusal: Refusal, effort: Effort | None = None) -> Settled:
     """Lets a claim's tasks wait again, uncharged; where not even that is taken, it is owed."""
-    wait = max(storage.brake.left, _LEAST_WAIT)
+    wait = max(storage_probe.brake.left, _LEAST_WAIT)
     try:
         given = _give_back(claim, claim.tasks, refusal, wait)
     except (DatabaseError, InterfaceError) as error:

@@ -8,9 +8,9 @@ from typing import Any
 from embeddings.indexing import Rendered
 from embeddings.providers.errors import ProviderError
 from embeddings.vectors import WireVector
-from queueops.claims import Claim, Claimed
+from queueops.engine.claims import Claim, Claimed
+from queueops.engine.retry_policy import Decision
 from queueops.models import Outcome
-from queueops.retries import Decision
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from embeddings import vectors
 from embeddings.models import Space
 from queueops.base import database_refusals, shutdown
 from queueops.base.database_refusals import Blame, Refusal
-from queueops.locked_out import locked_out
-from queueops.storage_brake import StorageBrake
+from queueops.engine.storage_breaker import StorageBrake
+from queueops.engine.table_lock_pause import locked_out
 
 _LEAST_WAIT = 0.1
 _PAUSE_SECONDS = 0.5

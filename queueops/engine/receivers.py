@@ -7,9 +7,9 @@ from typing import Any
 from django.db import transaction
 
 from articles.models import Article
-from queueops import inline, modes
 from queueops.base import installed
-from queueops.enqueue import Reason, enqueue, enqueue_new
+from queueops.engine import modes, synchronous
+from queueops.engine.enqueue import Reason, enqueue, enqueue_new
 from queueops.models import Mode
 
 
@@ -34,8 +34,10 @@ def _act_on(article_ids: list[int], reason: Reason, enqueue_them: Callable[..., 
     if mode is Mode.DISABLED:
         return
     if not installed.is_there():
-        transaction.on_commit(functools.partial(inline.embed_without_queue, article_ids, reason), robust=True)
+        transaction.on_commit(
+            functools.partial(synchronous.embed_without_queue, article_ids, reason), robust=True
+        )
         return
     is_inline = mode is Mode.SYNCHRONOUS and reason is Reason.EDIT
     if enqueue_them(announce=not is_inline) and is_inline:
-        transaction.on_commit(functools.partial(inline.embed_now, article_ids), robust=True)
+        transaction.on_commit(functools.partial(synchronous.embed_now, article_ids), robust=True)

@@ -14,17 +14,17 @@ from embeddings.asking import Asking
 from embeddings.indexing import Rendered, Vectors
 from embeddings.providers.errors import ErrorClass, NotAskedError, ProviderError
 from embeddings.vectors import WireVector
-from queueops import holding, retries, suspects
 from queueops.admission import circuit_breaker, gate, rate_limiter, self_pause
 from queueops.admission.circuit_breaker import News
 from queueops.admission.gate import Passage
 from queueops.base import failpoints, shutdown
 from queueops.base.database_retry import patiently
-from queueops.claims import Claim, Claimed
-from queueops.keeping import Keeper
+from queueops.engine import bisection, retry_policy, settle_retry
+from queueops.engine.claims import Claim, Claimed
+from queueops.engine.partial_vectors import Keeper
+from queueops.engine.results import Batch, Effort, Failure, Settled, Success
+from queueops.engine.unsaved_vectors import unsaved
 from queueops.models import Outcome
-from queueops.results import Batch, Effort, Failure, Settled, Success
-from queueops.unsaved_vectors import unsaved
 
 # The lease is renewed while a batch runs (leases.py), so the provider's time does not depend on its length.
 _DEADLINE_SECONDS = 120.0
@@ -71,7 +71,7 @@ def execute(claim: Claim, deadline: float | None = None, passage: Passage | None
     _embed(run, deadline or deadline_seconds())
     failpoints.reach("after_provider")
     is_told = _tell(run)  # first, so that others leave a provider alone that is out
-    settled = holding.settle(_batch(run), _held_until(run, deadline))
+    settled = settle_retry.settle(_batch(run), _held_until(run, deadline))
     failpoints.reach("after_commit")
     if not is_told:
         _tell(run)
@@ -119,7 +119,7 @@ def _embed(run: _Run, deadline: float) -> None:
     keeper = Keeper(run.claim.token, run.rendered, run.stored, run.kept)
     asking = _asking(run.claim, seconds, keeper)
     at_hand = run.unsaved | run.kept | run.stored
-    run.vectors = suspects.embed(asking, [rendered for _, rendered in run.rendered], at_hand)
+    run.vectors = bisection.embed(asking, [rendered for _, rendered in run.rendered], at_hand)
     run.provider_seconds = time.perf_counter() - before
     complete = (rendered.hashes for _, rendered in run.rendered if _is_complete(run, rendered))
     keeper.keep(run.vectors.by_hash, itertools.chain.from_iterable(complete))
@@ -173,7 +173,7 @@ def _result(run: _Run, task: Claimed, rendered: Rendered) -> Success | Failure:
         had_kept = has_progressed or any(text_hash in run.kept for text_hash in rendered.hashes)
         return Success(task, rendered, _outcome(run, rendered), had_kept)
     error = _error(run, rendered)
-    decision = retries.decide(
+    decision = retry_policy.decide(
         error.kind,
         attempts=task.attempts,
         max_attempts=task.max_attempts,

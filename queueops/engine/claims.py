@@ -12,10 +12,10 @@ from django.db import connection
 
 from embeddings.indexing import Source
 from embeddings.models import Space
-from queueops import ageing
 from queueops.base import failpoints
 from queueops.base.database_retry import AWAY, patiently
-from queueops.losses import IS_ON_TRIAL, WAS_LOST
+from queueops.engine import ageing
+from queueops.engine.worker_loss import IS_ON_TRIAL, WAS_LOST
 
 
 @dataclass(frozen=True, slots=True)
