@@ -49,7 +49,7 @@ def main(words: list[str] | None = None) -> None:
         deadlocks = stack.value(_DEADLOCKS)
         beside, waits = _Savers(stack, options), _Waits(stack)
         with beside, waits:
-            everything = stack.load("queueops.selection.Selection")()
+            everything = stack.load("queueops.monitoring.task_filter.Selection")()
             acts = [_act(stack, "requeue", everything), _act(stack, "cancel", everything)]
             acts.append(_act(stack, "undo", acts[-1]["operation"]))
         stack.pause(_STATISTICS_SECONDS)
@@ -59,7 +59,9 @@ def main(words: list[str] | None = None) -> None:
             "save_alone": latencies(alone.seconds) | {"saves": len(alone.seconds)},
             "longest_lock_wait_ms": round(waits.longest * 1000, 1),
             "deadlocks": stack.value(_DEADLOCKS) - deadlocks,
-            "invariants_broken": [str(breach) for breach in stack.load("queueops.invariants.broken")(False)],
+            "invariants_broken": [
+                str(breach) for breach in stack.load("queueops.monitoring.invariants.broken")(False)
+            ],
         }
         say(str(results))
         tell("bulk", options, results)

@@ -16,7 +16,7 @@ from config.jsonio import JsonParser, JsonRenderer
 from embeddings import api as search_api
 from queueops import api as queue_api
 from queueops import rest as queue_rest
-from queueops.explain import embedding_states, state_of_new
+from queueops.monitoring.article_status import embedding_states, state_of_new
 
 DESCRIPTION = """Articles are saved at once and become searchable by meaning moments later.
 

@@ -247,7 +247,10 @@ class System:
         """What the product's own checker finds."""
         connection.close()  # it may be one that a restarted server ended
         try:
-            return [str(breach) for breach in self.stack.load("queueops.invariants.broken")(at_rest=at_rest)]
+            return [
+                str(breach)
+                for breach in self.stack.load("queueops.monitoring.invariants.broken")(at_rest=at_rest)
+            ]
         finally:
             connection.close()
 
@@ -261,7 +264,9 @@ class System:
         connection.close()
         try:
             with override_settings(REDIS_URL=self.broker_url):
-                found = self.stack.load("queueops.health.judge")(self.stack.load("queueops.snapshot.take")())
+                found = self.stack.load("queueops.monitoring.health.judge")(
+                    self.stack.load("queueops.monitoring.snapshot.take")()
+                )
             return str(found.condition), list(found.reasons)
         finally:
             connection.close()

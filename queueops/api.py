@@ -10,7 +10,7 @@ from ninja import Router
 from articles.api import article_or_404
 from articles.models import Article
 from articles.schemas import EmbeddingState, SlugInPath
-from queueops.explain import explain
+from queueops.monitoring.article_status import explain
 
 
 class TaskView(TypedDict):

@@ -7,8 +7,8 @@ from django.db import transaction
 from django.db.models import Max
 
 from queueops.engine.enqueue import enqueue_anew
-from queueops.migration.scope import Scope
 from queueops.models import AuditLog
+from queueops.monitoring.article_filter import Scope
 
 _BATCH = 2_000
 

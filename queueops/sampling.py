@@ -7,8 +7,8 @@ from django.db import connection, transaction
 
 from embeddings import coverage
 from embeddings.models import Space
-from queueops import reach, snapshot
 from queueops.models import Metric, Status
+from queueops.monitoring import search_coverage, snapshot
 
 INTERVAL = timedelta(minutes=1)
 _UNDONE = (Status.PENDING, Status.PROCESSING, Status.FAILED)
@@ -46,7 +46,7 @@ def sample() -> int:
 
 def _of_space(space: Space) -> list[Metric]:
     counted = coverage.of(space)
-    numbers = {reach.ARTICLES: counted.articles, reach.EMBEDDED: counted.current}
+    numbers = {search_coverage.ARTICLES: counted.articles, search_coverage.EMBEDDED: counted.current}
     labels = {"space": space.pk}
     return [Metric(name=name, value=float(value), labels=labels) for name, value in numbers.items()]
 

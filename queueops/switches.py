@@ -13,7 +13,7 @@ from queueops.base.signals import tasks_ready
 from queueops.engine import modes
 from queueops.models import AuditLog, Breaker, Mode, ProviderState, QueueState, Task, Verb, Worker
 from queueops.models.audit import needed_reason, tidy_reason
-from queueops.selection import Selection
+from queueops.monitoring.task_filter import Selection
 
 ENVIRONMENT = "environment"  # how the audit log calls the mode that the settings ask for
 

@@ -10,9 +10,9 @@ from django.views.decorators.http import require_safe
 
 from lib.own_connection import own_connection
 from lib.shared_reading import Held, NotInTimeError
-from queueops import health, snapshot
 from queueops.base.table_locks import TableLock
-from queueops.health import Condition
+from queueops.monitoring import health, snapshot
+from queueops.monitoring.health import Condition
 
 SECONDS_HELD = 1.0
 # Of a session of its own: neither a lock nor a server in trouble may keep the answer from being given in time.

@@ -8,11 +8,12 @@ from access import attempt_counts, recent, token_guard
 from embeddings import pace
 from embeddings.providers import registry
 from lib.redis_client import fast_client
-from queueops import drain, explain, trials, views
+from queueops import drain, trials, views
 from queueops.base import installed, shutdown
 from queueops.engine import modes, settle_retry, storage_probe
 from queueops.engine.table_lock_pause import locked_out
 from queueops.engine.unsaved_vectors import unsaved
+from queueops.monitoring import article_status
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +26,7 @@ def forgetful_process():
 def forget_everything() -> None:
     installed.forget()
     modes.forget()
-    explain.forget()
+    article_status.forget()
     views.seen.forget()
     shutdown.begin()
     storage_probe.brake.accepted()

@@ -11,9 +11,10 @@ from dramatiq.brokers.redis import RedisBroker
 
 from drills.proxy import PASS, Proxy, Rules
 from embeddings.models import ArticleEmbedding
-from queueops import actors, health, invariants, snapshot
+from queueops import actors
 from queueops.engine import storage_probe
 from queueops.models import AuditLog, Task, Worker
+from queueops.monitoring import health, invariants, snapshot
 from queueops.wakeups import doorbell
 from tests.providers import FakeProvider
 from tests.queueops.conftest import NO_FAULTS

@@ -6,8 +6,9 @@ from django.db import connection
 from articles.models import Article
 from embeddings import coverage
 from embeddings.search import keyword
-from queueops import explain, retention
+from queueops import retention
 from queueops.models import AuditLog, Metric, Task
+from queueops.monitoring import article_status
 from tests.queueops.making import make_space, plan_of
 
 pytestmark = pytest.mark.django_db
@@ -85,14 +86,14 @@ QUERIES = {
     "articles_slug": lambda space: plan_of_rows(some(Article, slug="article-7")),
     "article_versions_number": lambda space: plan_of_rows(first_article().versions.all()[:5]),
     "article_embeddings_one_per_chunk": lambda space: plan_of(
-        explain._ALL, {"articles": [first_article().pk]}
+        article_status._ALL, {"articles": [first_article().pk]}
     ),
     "article_embeddings_text": lambda space: plan_of(
         "SELECT text_hash, vector_send(embedding) FROM article_embeddings"
         " WHERE space_id = %s AND text_hash = ANY(%s) AND embedding IS NOT NULL",
         [space.pk, [bytes(16), bytes(range(16))]],
     ),
-    "embedding_tasks_article": lambda space: plan_of(explain._ALL, {"articles": [first_article().pk]}),
+    "embedding_tasks_article": lambda space: plan_of(article_status._ALL, {"articles": [first_article().pk]}),
     "embedding_tasks_ended_badly": lambda space: plan_of_rows(Task.objects.failed().newest_first()[:20]),
     "embedding_tasks_completed": lambda space: plan_of(
         retention._DELETES["tasks"], {"age": 2_400_000, "batch": 10}

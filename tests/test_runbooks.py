@@ -408,7 +408,9 @@ def test_the_index_has_every_page():
 
 
 def test_the_index_quotes_sentences_that_the_code_says():
-    code = "".join((ROOT / name).read_text() for name in ("queueops/health.py", "access/sign_in_pages.py"))
+    code = "".join(
+        (ROOT / name).read_text() for name in ("queueops/monitoring/health.py", "access/sign_in_pages.py")
+    )
     rows = INDEX.read_text().partition("| you see |")[2].partition("\n\n")[0].splitlines()[2:]
     quoted = [quote for row in rows for quote in re.findall(r"`([^`]+ [^`]+)`", row.split("|")[1])]
     assert len(quoted) > 5

@@ -15,11 +15,12 @@ from articles.signals import articles_written
 from config.stack import firststart
 from embeddings import coverage
 from embeddings.search import search
-from queueops import actors, drain, explain, health, snapshot
+from queueops import actors, drain
 from queueops.base import installed
 from queueops.engine import modes, receivers
-from queueops.health import Condition
 from queueops.models import Mode, QueueState
+from queueops.monitoring import article_status, health, snapshot
+from queueops.monitoring.health import Condition
 from queueops.pulse import Pulse
 from tests.factories import Api, body, problem
 from tests.queueops.calling import queue_admin
@@ -75,8 +76,8 @@ def test_a_provider_that_fails_does_not_fail_the_save(
 ):
     provider.config(rate_500=1)
     article = save(django_capture_on_commit_callbacks)
-    assert explain.embedding_states([article])[article.pk]["state"] == "behind"
-    assert "Save it again" in explain.explain(article)["why"]
+    assert article_status.embedding_states([article])[article.pk]["state"] == "behind"
+    assert "Save it again" in article_status.explain(article)["why"]
 
 
 def test_what_an_import_writes_is_embedded_too(no_queue, django_capture_on_commit_callbacks):

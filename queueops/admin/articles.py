@@ -8,7 +8,7 @@ from unfold.decorators import display
 
 from articles.admin import ArticleAdmin
 from articles.models import Article
-from queueops.explain import embedding_states
+from queueops.monitoring.article_status import embedding_states
 
 admin.site.unregister(Article)
 

@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from queueops.models import Operation, Status, Task
 from queueops.models.audit import MAX_REASON
-from queueops.selection import Selection
+from queueops.monitoring.task_filter import Selection
 
 # An act from a page is over before the page is answered: enough for an afternoon's failures, done in seconds.
 MAX_TASKS = 10_000

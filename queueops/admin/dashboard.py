@@ -5,9 +5,9 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from queueops import health, snapshot
 from queueops.models import Status
-from queueops.snapshot import COUNT_LIMIT, Snapshot
+from queueops.monitoring import health, snapshot
+from queueops.monitoring.snapshot import COUNT_LIMIT, Snapshot
 
 VERDICTS = {"ok": ("success", "All is well"), "degraded": ("warning", "Degraded"), "down": ("danger", "Down")}
 

@@ -17,8 +17,8 @@ from lib.visible import readable
 from queueops import operations
 from queueops.admin.confirmation import Act, confirm
 from queueops.admin.presence import OfTheQueue
-from queueops.health import age
 from queueops.models import Status, Task, Verb
+from queueops.monitoring.health import age
 
 REQUEUE = Act(
     name="requeue_tasks",

@@ -12,9 +12,9 @@ from articles.backoffice import ReadOnly
 from lib.admin_lists import ForeignTextAdmin
 from lib.visible import readable
 from queueops.admin.presence import OfTheQueue
-from queueops.health import age
 from queueops.models import QueueState, Worker
-from queueops.snapshot import ALIVE_WITHIN_SECONDS
+from queueops.monitoring.health import age
+from queueops.monitoring.snapshot import ALIVE_WITHIN_SECONDS
 
 
 @admin.register(Worker)

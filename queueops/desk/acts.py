@@ -15,8 +15,8 @@ from queueops.desk.tables import line, table
 from queueops.desk.verbs import Family
 from queueops.models import Operation, Priority, Status, Verb
 from queueops.models.audit import needed_reason
+from queueops.monitoring.task_filter import Selection, SelectionError
 from queueops.operations import OperationError, Preview
-from queueops.selection import Selection, SelectionError
 
 family = Family("Acting on many tasks")
 

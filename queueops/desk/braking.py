@@ -5,12 +5,13 @@ from argparse import ArgumentParser
 from django.db.models import F
 from django.db.models.functions import Extract, Now
 
-from queueops import health, switches
+from queueops import switches
 from queueops.desk import arguments
 from queueops.desk.frame import Desk
 from queueops.desk.tables import table
 from queueops.desk.verbs import Family
 from queueops.models import Task
+from queueops.monitoring import health
 
 family = Family("Braking", is_brief=True)
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from django.conf import settings
 from rich.text import Text
 
-from queueops import invariants
 from queueops.checks import broker, compatibility, configuration, database, provider
 from queueops.checks.finding import Finding, Verdict, worst
 from queueops.desk import arguments, keyboard
@@ -15,7 +14,8 @@ from queueops.desk.exits import Exit
 from queueops.desk.frame import Desk, Encoder
 from queueops.desk.tables import line
 from queueops.desk.verbs import Family
-from queueops.invariants import Breach, Invariant
+from queueops.monitoring import invariants
+from queueops.monitoring.invariants import Breach, Invariant
 
 family = Family("Checking")
 

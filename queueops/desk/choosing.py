@@ -10,8 +10,8 @@ from queueops.desk import arguments
 from queueops.desk.exits import Refused
 from queueops.desk.listing import task_id
 from queueops.models import Priority, Status
+from queueops.monitoring.task_filter import Selection
 from queueops.operations import pace
-from queueops.selection import Selection
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGE = re.compile(r"(\d{1,6})([smhdw])")

@@ -7,14 +7,14 @@ from typing import Any
 from rich.console import RenderableType
 
 from articles.models import Article
-from queueops import explain, story
 from queueops.desk.exits import Refused
 from queueops.desk.frame import Desk
 from queueops.desk.listing import COLOURS, moment, task_id
 from queueops.desk.tables import facts, line, table
 from queueops.desk.verbs import Family
 from queueops.models import Task
-from queueops.story import Story
+from queueops.monitoring import article_status, task_report
+from queueops.monitoring.task_report import Story
 
 family = Family("Explaining", is_brief=True)
 
@@ -31,7 +31,7 @@ def _debug_arguments(parser: ArgumentParser) -> None:
 )
 def debug(desk: Desk, *, id: int) -> None:
     try:
-        told = story.of(id)
+        told = task_report.of(id)
     except Task.DoesNotExist as missing:
         raise Refused(f"there is no task {id}: it may have been removed, or its article deleted") from missing
     desk.answer(told.as_dict(), *_of_task(told))
@@ -105,7 +105,7 @@ def explain_article(desk: Desk, *, slug: str) -> None:
     article = Article.objects.defer("content").filter(slug=slug.replace("\x00", "")).first()
     if article is None:
         raise Refused(f"there is no article with the slug {slug!r}")
-    told = explain.explain(article)
+    told = article_status.explain(article)
     heads = ("space", "state", "passages", "of version", "task", "why")
     rows = [
         [

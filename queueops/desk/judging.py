@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from queueops import health, snapshot
 from queueops.desk.exits import Exit
 from queueops.desk.frame import Desk
 from queueops.desk.tables import line
 from queueops.desk.verbs import Family
-from queueops.health import Condition, Health
-from queueops.snapshot import Snapshot
+from queueops.monitoring import health, snapshot
+from queueops.monitoring.health import Condition, Health
+from queueops.monitoring.snapshot import Snapshot
 
 family = Family("Judging", is_brief=True)
 

@@ -7,13 +7,13 @@ from datetime import datetime
 from rich.table import Table
 from rich.text import Text
 
-from queueops import tasklists
 from queueops.desk import arguments
 from queueops.desk.frame import Desk
 from queueops.desk.tables import line, plain, table
 from queueops.desk.verbs import Family
 from queueops.models import Priority, Status
-from queueops.tasklists import Page, TaskRow
+from queueops.monitoring import task_lists
+from queueops.monitoring.task_lists import Page, TaskRow
 
 family = Family("Listing", is_brief=True)
 
@@ -32,7 +32,7 @@ def _recent_arguments(parser: ArgumentParser) -> None:
 
 @family.verb("recent", "the tasks that ended last", arguments=_recent_arguments, keys=("tasks",))
 def recent(desk: Desk, *, limit: int) -> None:
-    rows = tasklists.recent(limit)
+    rows = task_lists.recent(limit)
     desk.answer({"tasks": rows}, tasks_table(rows) if rows else "No task has ended yet.")
 
 
@@ -56,8 +56,8 @@ def _failed_arguments(parser: ArgumentParser) -> None:
     keys=("kinds", "tasks", "next"),
 )
 def failed(desk: Desk, *, details: bool, error: str, after: int | None, limit: int) -> None:
-    page = tasklists.page(Status.FAILED, after=after, limit=limit, error_class=error)
-    kinds = tasklists.failure_kinds()
+    page = task_lists.page(Status.FAILED, after=after, limit=limit, error_class=error)
+    kinds = task_lists.failure_kinds()
     desk.answer({"kinds": kinds, **vars(page)})
     if not page.tasks:
         desk.show("No task has failed." if after is None and not error else "No more failed tasks.")
@@ -85,7 +85,7 @@ def _list_arguments(parser: ArgumentParser) -> None:
 def tasks(
     desk: Desk, *, status: str, priority: str | None, error: str, after: int | None, limit: int
 ) -> None:
-    page = tasklists.page(
+    page = task_lists.page(
         Status(status),
         after=after,
         limit=limit,

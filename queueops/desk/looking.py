@@ -6,16 +6,16 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from queueops import figures, health, snapshot
 from queueops.desk import arguments, judging
 from queueops.desk.frame import Desk
 from queueops.desk.judging import COLOURS
 from queueops.desk.tables import facts, line, table
 from queueops.desk.verbs import Family
-from queueops.figures import Breakdown, Course
-from queueops.health import Health
 from queueops.models import Status
-from queueops.snapshot import COUNT_LIMIT, Snapshot
+from queueops.monitoring import health, snapshot, statistics
+from queueops.monitoring.health import Health
+from queueops.monitoring.snapshot import COUNT_LIMIT, Snapshot
+from queueops.monitoring.statistics import Breakdown, Course
 
 family = Family("Looking", is_brief=True)
 
@@ -51,7 +51,7 @@ def status(desk: Desk) -> None:
 def stats(desk: Desk) -> None:
     now = snapshot.take()
     judged = health.judge(now)
-    more = figures.breakdown()
+    more = statistics.breakdown()
     desk.answer(judging.fields(now, judged) | vars(more), facts(_facts(now, more)), *verdict(judged))
 
 
@@ -73,7 +73,7 @@ def _metrics_arguments(parser: ArgumentParser) -> None:
 )
 def metrics(desk: Desk, *, minutes: int) -> None:
     present = gauges(snapshot.take())
-    measured = figures.courses(timedelta(minutes=minutes))
+    measured = statistics.courses(timedelta(minutes=minutes))
     fields = {"minutes": minutes, "now": present, "measured": measured}
     heads = ("name", "samples", "average", "least", "most", "sum", "last", "measured at")
     desk.answer(

@@ -18,8 +18,8 @@ from queueops.desk.verbs import Family
 from queueops.engine import modes
 from queueops.migration import adoption, analysis, rollback, run
 from queueops.migration.adoption import Adopted, AdoptionError, Column
-from queueops.migration.scope import Found, Scope
 from queueops.models import Mode, Operation, Priority, QueueState, Verb
+from queueops.monitoring.article_filter import Found, Scope
 from queueops.operations import OperationError
 from queueops.operations.acts import ACTS
 

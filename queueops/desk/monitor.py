@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from queueops import figures, health, snapshot, switches, tasklists
+from queueops import switches
 from queueops.base import database_away
 from queueops.desk import arguments, judging
 from queueops.desk.frame import Desk
@@ -20,10 +20,11 @@ from queueops.desk.looking import number, verdict
 from queueops.desk.switching import standing
 from queueops.desk.tables import facts, line, table
 from queueops.desk.verbs import Family
-from queueops.figures import WorkerView
 from queueops.models import Status
-from queueops.snapshot import Snapshot
-from queueops.tasklists import FailureKind
+from queueops.monitoring import health, snapshot, statistics, task_lists
+from queueops.monitoring.snapshot import Snapshot
+from queueops.monitoring.statistics import WorkerView
+from queueops.monitoring.task_lists import FailureKind
 
 family = Family("Watching", is_brief=True)
 
@@ -113,7 +114,7 @@ def _screen() -> RenderableType:
     """The whole screen; while the database is away, that it is."""
     try:
         now = snapshot.take_despite_locks()
-        return rendered(Look(now, figures.workers(_MOST_WORKERS), tasklists.failure_kinds()))
+        return rendered(Look(now, statistics.workers(_MOST_WORKERS), task_lists.failure_kinds()))
     except (DatabaseError, InterfaceError) as error:
         connection.close()
         return Group(

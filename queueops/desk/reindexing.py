@@ -14,9 +14,9 @@ from queueops.desk.tables import line
 from queueops.desk.verbs import Family
 from queueops.engine import modes
 from queueops.migration import analysis
-from queueops.migration.scope import Scope
 from queueops.models import Mode
 from queueops.models.audit import tidy_reason
+from queueops.monitoring.article_filter import Scope
 
 family = Family("Reindexing")
 

@@ -14,10 +14,10 @@ from queueops.desk.frame import Desk
 from queueops.desk.listing import moment
 from queueops.desk.tables import fitting, line, plain
 from queueops.desk.verbs import Family
-from queueops.migration.scope import Scope
 from queueops.models import Operation, Verb
+from queueops.monitoring.article_filter import Scope
+from queueops.monitoring.task_filter import Selection
 from queueops.operations import OperationError
-from queueops.selection import Selection
 
 family = Family("Operations")
 

@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser
 
-from queueops import health, providers, switches
+from queueops import switches
 from queueops.desk import arguments
 from queueops.desk.exits import Refused
 from queueops.desk.frame import Desk
@@ -10,7 +10,8 @@ from queueops.desk.tables import line
 from queueops.desk.verbs import Family
 from queueops.engine import modes
 from queueops.models import Mode, QueueState, Worker
-from queueops.providers import ProviderView
+from queueops.monitoring import health, provider_status
+from queueops.monitoring.provider_status import ProviderView
 
 family = Family("Switching", is_brief=True)
 
@@ -105,12 +106,12 @@ def breaker(desk: Desk, *, reset: bool, provider: list[str] | None, reason: str)
     if reset:
         names = switches.reset_providers(provider, actor=desk.actor, reason=reason)
         desk.show(f"reset: {', '.join(names) or 'nothing was remembered'}")
-    views = [view for view in providers.views() if not provider or view.name in provider]
+    views = [view for view in provider_status.views() if not provider or view.name in provider]
     desk.answer({"providers": views}, *(line(standing(view)) for view in views))
 
 
 def _refuse_unknown(wanted: list[str]) -> None:
-    known = [view.name for view in providers.views()]
+    known = [view.name for view in provider_status.views()]
     if unknown := sorted(set(wanted) - set(known)):
         raise Refused(f"there is no provider {unknown[0]!r}; there are {', '.join(known)}")
 

@@ -3,13 +3,13 @@
 import time
 from argparse import ArgumentParser
 
-from queueops import remaining
 from queueops.desk import arguments
 from queueops.desk.exits import Exit
 from queueops.desk.frame import Desk
 from queueops.desk.verbs import Family
-from queueops.health import age
-from queueops.remaining import Remaining, State
+from queueops.monitoring import drain_progress
+from queueops.monitoring.drain_progress import Remaining, State
+from queueops.monitoring.health import age
 
 family = Family("Waiting")
 
@@ -53,7 +53,7 @@ def _wait(desk: Desk, ends: float | None) -> Remaining:
     stuck, most = 0, 0
     with desk.progress("Tasks ended") as steps:
         while True:
-            found = remaining.look()
+            found = drain_progress.look()
             most = max(most, found.left)
             steps.reach(most - found.left, most)
             stuck = stuck + 1 if found.state is State.STUCK else 0

@@ -23,8 +23,8 @@ from embeddings.indexing import Rendered, Source
 from embeddings.models import Space
 from embeddings.providers.base import Matrix
 from queueops.admission import rate_limiter
-from queueops.migration.scope import Scope
 from queueops.models import AuditLog
+from queueops.monitoring.article_filter import Scope
 
 type Progress = Callable[[int], object]
 

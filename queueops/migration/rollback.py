@@ -10,8 +10,8 @@ from queueops.engine.enqueue import Reason
 from queueops.migration import run
 from queueops.models import Mode, Operation, QueueState, Verb
 from queueops.models.audit import needed_reason
+from queueops.monitoring.task_filter import Selection
 from queueops.operations import OperationError
-from queueops.selection import Selection
 
 QUEUED = Selection(reason=Reason.MIGRATION)
 

@@ -13,9 +13,9 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models import Max
 
 from articles.models import Article
-from queueops.migration.scope import Scope
 from queueops.models import Operation, OperationStatus, Verb
 from queueops.models.audit import needed_reason
+from queueops.monitoring.article_filter import Scope
 from queueops.operations import OperationError
 
 _ONE_BEGINS = "SELECT pg_advisory_xact_lock(hashtext('queueops.migration'))"

@@ -17,10 +17,11 @@ from embeddings import arrays
 from queueops.base.signals import tasks_ready
 from queueops.engine import worker_loss
 from queueops.engine.enqueue import Reason, enqueue
-from queueops.migration.scope import Scope
 from queueops.models import AuditLog, Operation, Priority, Status, Task, Verb
 from queueops.models.operation import BUSY, MOVED_ON, TAKEN
 from queueops.models.task import TaskQuerySet
+from queueops.monitoring.article_filter import Scope
+from queueops.monitoring.task_filter import Selection
 from queueops.operations import pace
 from queueops.operations.fragments import (
     GUARD,
@@ -34,7 +35,6 @@ from queueops.operations.fragments import (
     told,
 )
 from queueops.operations.undoing import MAY_UNDO, UNDO
-from queueops.selection import Selection
 
 LIVE = (Status.PENDING, Status.PROCESSING)
 ENDED_ON_PURPOSE = "kept: it is what says that this text was ended on purpose"

@@ -2,8 +2,8 @@
 
 from embeddings.models import Space
 from queueops.models import Operation, Task, Verb
+from queueops.monitoring.task_filter import Selection, SelectionError
 from queueops.operations.acts import ACTS, candidates
-from queueops.selection import Selection, SelectionError
 
 NO_SUCH_TASK = "there is no such task"
 NOT_FITTING = "it is so already, or does not fit the other filters"

@@ -14,8 +14,8 @@ from psycopg.errors import DeadlockDetected, ForeignKeyViolation, LockNotAvailab
 from queueops.models import AuditLog, Operation, OperationStatus, Task, Verb
 from queueops.models.audit import needed_reason
 from queueops.models.operation import BUSY, MOVED_ON
+from queueops.monitoring.task_filter import Selection
 from queueops.operations import acts, fitting, pace
-from queueops.selection import Selection
 
 type Progress = Callable[[int, int], object]
 type Act = Callable[[Operation, Sequence[int]], dict[int, str]]

@@ -5,9 +5,9 @@ from typing import TypedDict, Unpack
 from uuid import UUID
 
 from queueops.models import AuditLog, Operation, Priority, Verb
+from queueops.monitoring.task_filter import Selection
 from queueops.operations.acts import ACTS
 from queueops.operations.running import OperationError, Progress, begin, carry_out, find
-from queueops.selection import Selection
 
 
 class How(TypedDict, total=False):

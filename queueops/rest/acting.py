@@ -13,12 +13,12 @@ from queueops import operations
 from queueops.models import Operation, Task, Verb
 from queueops.models import Status as TaskStatus
 from queueops.models.operation import MOVED_ON
+from queueops.monitoring.task_filter import Selection, SelectionError
 from queueops.operations import OperationError
 from queueops.rest import answers
 from queueops.rest.answers import ActReply
 from queueops.rest.fields import Act, Filter, Prioritize, TaskInPath, Undo, Why, actor
 from queueops.rest.reading import no_task, operation_or_404
-from queueops.selection import Selection, SelectionError
 
 # A request works no longer than this and one more batch: some ten thousand tasks. What is left waits to be resumed.
 SECONDS = 5.0

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, create_model
 
-from queueops import health, snapshot
-from queueops.health import Condition
 from queueops.models import Operation
+from queueops.monitoring import health, snapshot
+from queueops.monitoring.health import Condition
+from queueops.monitoring.snapshot import Snapshot
 from queueops.operations import Preview
-from queueops.snapshot import Snapshot
 
 
 def _model_of_snapshot() -> type[BaseModel]:

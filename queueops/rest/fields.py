@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from articles import bounds
 from articles.schemas import VISIBLE, WITHOUT_NUL, Request, WholeNumber, checked
 from queueops.models.audit import MAX_REASON
-from queueops.selection import Selection
+from queueops.monitoring.task_filter import Selection
 
 MAX_ID = 2**63 - 1
 MAX_IDS = 1_000

@@ -10,13 +10,14 @@ from django.http import HttpRequest
 from ninja import Query, Router
 from ninja.errors import HttpError
 
-from queueops import operations, story, tasklists
+from queueops import operations
 from queueops.models import Operation, Task
+from queueops.monitoring import task_lists, task_report
+from queueops.monitoring.task_lists import Page
+from queueops.monitoring.task_report import Story
 from queueops.operations import OperationError
 from queueops.rest import answers
 from queueops.rest.fields import OperationsAsked, TaskInPath, TasksAsked
-from queueops.story import Story
-from queueops.tasklists import Page
 
 
 def add_routes(router: Router, may_read: Callable[[HttpRequest], bool]) -> None:
@@ -28,12 +29,12 @@ def add_routes(router: Router, may_read: Callable[[HttpRequest], bool]) -> None:
 
     @router.get("/tasks", response=Page, summary="List tasks, the newest first")
     def list_tasks(request: HttpRequest, asked: Query[TasksAsked]) -> Page:
-        return tasklists.selected(asked.selection(), after=asked.after or None, limit=asked.limit)
+        return task_lists.selected(asked.selection(), after=asked.after or None, limit=asked.limit)
 
     @router.get("/tasks/{task_id}", response=Story, summary="A task's whole story, and why it is not running")
     def read_task(request: HttpRequest, task_id: TaskInPath) -> Story:
         try:
-            found = story.of(task_id)
+            found = task_report.of(task_id)
         except Task.DoesNotExist as error:
             raise no_task(task_id) from error
         return found if may_read(request) else _without_title(found)

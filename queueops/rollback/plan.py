@@ -10,10 +10,10 @@ from django.db.models.functions import Now
 
 from articles.models import ArticleVersion
 from embeddings.models import ArticleEmbedding, Space
-from queueops import snapshot
 from queueops.engine import modes
 from queueops.models import Priority, QueueState, Status, Task
-from queueops.snapshot import COUNT_LIMIT, Snapshot
+from queueops.monitoring import snapshot
+from queueops.monitoring.snapshot import COUNT_LIMIT, Snapshot
 
 _MARKS = re.compile(r"[\\`|<>\[\]]")
 

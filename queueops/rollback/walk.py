@@ -12,12 +12,13 @@ from django.core.management import CommandError, call_command, get_commands
 from articles.models import Article
 from embeddings.models import Space
 from embeddings.search import search
-from queueops import invariants, recovery
+from queueops import recovery
 from queueops.checks import database
 from queueops.checks.finding import Verdict
 from queueops.drain import drain
 from queueops.engine import claims, execution, modes
 from queueops.models import Mode, Task, Worker, worker_registry
+from queueops.monitoring import invariants
 from queueops.rollback import scratch
 from queueops.rollback.step import Broken, Result, Step, expect
 

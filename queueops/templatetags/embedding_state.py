@@ -6,7 +6,7 @@ from django import template
 
 from articles.models import Article
 from articles.schemas import EmbeddingState
-from queueops.explain import embedding_states, explain
+from queueops.monitoring.article_status import embedding_states, explain
 
 register = template.Library()
 

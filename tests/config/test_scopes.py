@@ -11,7 +11,7 @@ from articles.models import Article
 from config.api import api as the_api
 from queueops import operations
 from queueops.models import Priority, Status, Task
-from queueops.selection import Selection
+from queueops.monitoring.task_filter import Selection
 from tests.factories import Api, body, make_token, problem
 from tests.queueops.making import make_space
 

@@ -3,8 +3,8 @@
 import pytest
 from django.db import transaction
 
-from queueops import invariants
 from queueops.base.signals import tasks_ready
+from queueops.monitoring import invariants
 from tests.providers import FakeProvider
 from tests.queueops.making import make_space, make_worker
 

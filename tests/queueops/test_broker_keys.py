@@ -6,8 +6,9 @@ import dramatiq
 import pytest
 from dramatiq.brokers.redis import RedisBroker
 
-from queueops import actors, health, snapshot
+from queueops import actors
 from queueops.models import Task
+from queueops.monitoring import health, snapshot
 from queueops.pulse import Pulse
 from queueops.wakeups import broker_health
 from queueops.wakeups.broker_keys import of_wrong_type

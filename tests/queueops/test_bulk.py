@@ -19,8 +19,8 @@ from queueops import operations
 from queueops.engine import claims, execution
 from queueops.models import AuditLog, Operation, Status, Task, Verb
 from queueops.models.operation import MOVED_ON
+from queueops.monitoring.task_filter import Selection
 from queueops.operations import OperationError, acts, fragments, running
-from queueops.selection import Selection
 from tests.queueops.making import make_tasks
 from tests.together import together
 from tests.waiting import wait_until

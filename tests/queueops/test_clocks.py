@@ -11,27 +11,15 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from embeddings.providers.errors import ErrorClass, ProviderError
-from queueops import (
-    clocks,
-    drain,
-    explain,
-    figures,
-    health,
-    leases,
-    operations,
-    reach,
-    recovery,
-    retention,
-    sampling,
-    snapshot,
-)
+from queueops import clocks, drain, leases, operations, recovery, retention, sampling
 from queueops.admission import gate, rate_limiter, self_pause  # fmt: skip
 from queueops.admission.circuit_breaker import News
 from queueops.clocks import Reading
 from queueops.engine import claims
 from queueops.models import AuditLog, Metric, ProviderState, QueueState, Task, Worker
+from queueops.monitoring import article_status, health, search_coverage, snapshot, statistics
+from queueops.monitoring.task_filter import Selection
 from queueops.pulse import Pulse
-from queueops.selection import Selection
 from tests.queueops.making import make_tasks, make_worker, now, plan_of
 from tests.together import another_session, together
 
@@ -240,7 +228,7 @@ def test_what_a_stop_gave_back_under_a_clock_ahead_is_due(space, worker):
 def test_a_worker_seen_ahead_does_not_count_as_alive_and_is_forgotten_in_time(space):
     make_worker(last_seen_at=Now() + HOUR, last_claim_at=Now() + HOUR)
     assert (snapshot.take().workers_alive, snapshot.take().last_claim_age) == (0, None)
-    assert explain.brakes().workers == 0
+    assert article_status.brakes().workers == 0
     recovery.sweep()
     row = Worker.objects.get()
     assert (abs(seconds_until(row.last_seen_at)) < 10, row.last_claim_at) == (True, None)
@@ -332,11 +320,11 @@ def test_a_sample_that_lies_ahead_is_not_the_newest(space, monkeypatch):
     Metric.objects.update(timestamp=Now() + HOUR, value=7)
     assert sampling.sample_if_due() > 0
     assert sampling.sample_if_due() == 0
-    monkeypatch.setattr(reach, "COUNTED_AT_ONCE", -2)
-    assert reach.of(space, 0).articles == 0
-    assert {course.last for course in figures.courses(timedelta(hours=2)) if course.name == "articles"} == {
-        0.0
-    }
+    monkeypatch.setattr(search_coverage, "COUNTED_AT_ONCE", -2)
+    assert search_coverage.of(space, 0).articles == 0
+    assert {
+        course.last for course in statistics.courses(timedelta(hours=2)) if course.name == "articles"
+    } == {0.0}
 
 
 def test_what_ended_ahead_of_now_is_counted_in_no_rate(space):
@@ -345,7 +333,7 @@ def test_what_ended_ahead_of_now_is_counted_in_no_rate(space):
     now_ = snapshot.take()
     assert (now_.failed_5m, now_.completed_5m, now_.failed_1h) == (0, 1, 0)
     assert now_.per_second <= 1.0
-    assert figures.breakdown().seconds_per_task.tasks == 1
+    assert statistics.breakdown().seconds_per_task.tasks == 1
 
 
 def test_failed_tasks_whose_end_lies_ahead_can_be_tried_again(space):

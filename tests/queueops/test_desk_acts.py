@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from queueops import operations
 from queueops.models import AuditLog, Operation, QueueState, Status, Task, Verb, Worker
-from queueops.selection import Selection
+from queueops.monitoring.task_filter import Selection
 from tests.queueops.calling import Terminal, queue_admin
 from tests.queueops.making import make_space, make_tasks, make_worker
 

@@ -9,13 +9,13 @@ from django.core.management import ManagementUtility
 from django.core.management.base import OutputWrapper
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from queueops import snapshot
 from queueops.desk.exits import Exit, Refused
 from queueops.desk.frame import Desk
 from queueops.desk.tables import facts, line, table
 from queueops.desk.verbs import Family, Verb, no_arguments
 from queueops.management.commands.queue_admin import FAMILIES
-from queueops.providers import ProviderView
+from queueops.monitoring import snapshot
+from queueops.monitoring.provider_status import ProviderView
 from tests.queueops.calling import Terminal, queue_admin
 from tests.queueops.making import make_space, make_worker
 

@@ -7,9 +7,9 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from queueops import health, snapshot, tasklists
 from queueops.models import Metric, QueueState, Status, Task
-from queueops.snapshot import Snapshot
+from queueops.monitoring import health, snapshot, task_lists
+from queueops.monitoring.snapshot import Snapshot
 from tests.queueops.calling import queue_admin
 from tests.queueops.making import make_space, make_tasks, make_worker
 
@@ -163,7 +163,7 @@ def test_a_list_goes_on_page_by_page(space):
 def test_a_list_is_narrowed_by_priority_and_error(space):
     make_failed(1, space, error_class="transient")
     make_failed(2, space, error_class="too_long", priority="high")
-    assert len(tasklists.page(Status.FAILED, error_class="too_long").tasks) == 2
+    assert len(task_lists.page(Status.FAILED, error_class="too_long").tasks) == 2
     assert len(queue_admin("list", "failed", "--priority=normal", "--json").json["tasks"]) == 1
 
 

@@ -14,9 +14,9 @@ import pytest
 from django.db import OperationalError, connection
 from rich.console import Console
 
-from queueops import figures, snapshot, tasklists
 from queueops.desk.monitor import Look, rendered, summary
 from queueops.models import AuditLog, ProviderState, QueueState, Status
+from queueops.monitoring import snapshot, statistics, task_lists
 from tests.queueops.calling import Called, Terminal, queue_admin
 from tests.queueops.making import make_space, make_tasks, make_worker
 from tests.waiting import wait_until
@@ -84,7 +84,7 @@ def test_the_screen_shows_depth_workers_errors_and_providers(space):
     make_tasks(2, space, Status.FAILED, error_class="too_long", error_message="\x1b[2Jtoo long")
     make_worker(name="host:2", is_running=False)
     ProviderState.objects.create(name="openai", breaker="open", last_error="h answered 503")
-    said = shown(Look(snapshot.take(), figures.workers(8), tasklists.failure_kinds()))
+    said = shown(Look(snapshot.take(), statistics.workers(8), task_lists.failure_kinds()))
     assert "Pending              3" in said
     assert "host:1" in said
     assert "told to stop" in said

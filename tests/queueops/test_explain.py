@@ -13,10 +13,17 @@ from django.test.utils import CaptureQueriesContext
 from articles.models import Article
 from embeddings.models import ArticleEmbedding, Space
 from queueops.engine import modes
-from queueops.explain import Standing, embedding_states, explain, state_of, state_of_new, why
 from queueops.models import Mode, ProviderState, QueueState, Status
 from queueops.models import Task as TaskRow
-from queueops.standstill import Brakes, Task
+from queueops.monitoring.article_status import (
+    Standing,
+    embedding_states,
+    explain,
+    state_of,
+    state_of_new,
+    why,
+)
+from queueops.monitoring.why_not_running import Brakes, Task
 from tests.factories import Api, body
 from tests.queueops.making import make_article, make_space, make_worker
 

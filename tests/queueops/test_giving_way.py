@@ -8,9 +8,10 @@ import pytest
 from django.db import connection
 
 from embeddings.models import ArticleEmbedding
-from queueops import invariants, recovery
+from queueops import recovery
 from queueops.engine import claims, execution, settling_in_parts
 from queueops.models import Task
+from queueops.monitoring import invariants
 from tests.queueops.making import make_article, make_tasks
 from tests.queueops.test_recovery import expire
 from tests.together import another_session, together, waiting_sessions

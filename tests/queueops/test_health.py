@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now, TruncDate
 
-from queueops import snapshot
-from queueops.health import Condition, age, judge
 from queueops.models import ProviderState, Status, Worker
-from queueops.providers import ProviderView
-from queueops.snapshot import Snapshot
+from queueops.monitoring import snapshot
+from queueops.monitoring.health import Condition, age, judge
+from queueops.monitoring.provider_status import ProviderView
+from queueops.monitoring.snapshot import Snapshot
 from tests.queueops.making import make_tasks
 
 WELL = Snapshot(

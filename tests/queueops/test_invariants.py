@@ -10,10 +10,11 @@ from django.db.models.functions import Now
 
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
-from queueops import invariants, operations, recovery
+from queueops import operations, recovery
 from queueops.engine import claims, execution
 from queueops.models import AuditLog, Status, Task
-from queueops.selection import Selection
+from queueops.monitoring import invariants
+from queueops.monitoring.task_filter import Selection
 from tests.queueops.calling import Called, called
 from tests.queueops.making import make_article, make_tasks
 
@@ -432,7 +433,7 @@ def test_a_database_that_does_not_answer_is_said_in_a_sentence(monkeypatch):
     def refuse(at_rest):
         raise OperationalError("connection refused\nIs the server running?")
 
-    monkeypatch.setattr("queueops.invariants.broken", refuse)
+    monkeypatch.setattr("queueops.monitoring.invariants.broken", refuse)
     checked = check()
     assert (checked.code, checked.sentence) == (2, "the database does not answer: connection refused")
     monkeypatch.undo()

@@ -14,8 +14,8 @@ from embeddings.models import ArticleEmbedding
 from queueops.engine import claims, execution
 from queueops.migration import adoption
 from queueops.migration.adoption import AdoptionError
-from queueops.migration.scope import Scope
 from queueops.models import AuditLog, Task
+from queueops.monitoring.article_filter import Scope
 from tests.queueops.calling import embed_migrate
 from tests.queueops.making import make_worker
 from tests.queueops.test_migration_run import make_corpus

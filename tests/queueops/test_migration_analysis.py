@@ -11,8 +11,8 @@ from embeddings.indexing import Source
 from queueops.desk.estimating import size
 from queueops.migration import analysis, rate, sizing
 from queueops.migration.rate import Batch
-from queueops.migration.scope import Scope
 from queueops.models import Metric, Status
+from queueops.monitoring.article_filter import Scope
 from tests.queueops.calling import embed_migrate
 from tests.queueops.making import make_space, make_tasks
 from tests.queueops.test_migration_run import embed, make_corpus

@@ -10,12 +10,13 @@ from django.db.models.functions import Now
 
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
-from queueops import explain, operations, recovery, switches
+from queueops import operations, recovery, switches
 from queueops.engine import modes
 from queueops.engine.enqueue import Reason, enqueue
 from queueops.migration import run
-from queueops.migration.scope import Scope
 from queueops.models import AuditLog, Mode, Operation, Status, Task, Verb
+from queueops.monitoring import article_status
+from queueops.monitoring.article_filter import Scope
 from queueops.operations import OperationError
 from tests.queueops.calling import embed_migrate, queue_admin
 from tests.queueops.making import make_space, make_tasks
@@ -119,7 +120,7 @@ def test_the_sweep_leaves_alone_what_a_stage_has_left(partly):
     assert 0 < queued < 10
     assert recovery.enqueue_drift() == 0
     left = Article.objects.filter(tasks=None)[0]
-    assert explain.explain(left)["why"] == (
+    assert article_status.explain(left)["why"] == (
         "Not found by meaning: a migration has left it for a later stage. To queue it: manage.py embed_migrate run"
     )
     assert embed_migrate("--yes").code == 0

@@ -12,10 +12,10 @@ from queueops import operations, recovery
 from queueops.models import AuditLog, Operation, Priority, Status, Task, Verb
 from queueops.models.audit import MAX_REASON, ReasonMissing
 from queueops.models.operation import MOVED_ON
+from queueops.monitoring.task_filter import Selection, SelectionError
 from queueops.operations import cancel, clear, prioritize, release, requeue
 from queueops.operations.acts import ENDED_ON_PURPOSE
 from queueops.operations.fragments import WAITS_ALREADY
-from queueops.selection import Selection, SelectionError
 from tests.queueops.making import make_space, make_tasks
 
 pytestmark = pytest.mark.django_db

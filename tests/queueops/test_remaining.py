@@ -7,11 +7,11 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from queueops import remaining
 from queueops.desk import waiting
 from queueops.models import QueueState, Status, Task
-from queueops.remaining import Remaining
-from queueops.snapshot import Snapshot
+from queueops.monitoring import drain_progress
+from queueops.monitoring.drain_progress import Remaining
+from queueops.monitoring.snapshot import Snapshot
 from tests.queueops.calling import queue_admin
 from tests.queueops.making import make_space, make_tasks, make_worker
 
@@ -54,7 +54,7 @@ CASES = [
 
 @pytest.mark.parametrize(("now", "is_left", "state", "reason"), CASES)
 def test_work_is_drained_going_on_or_stuck_for_a_reason(now, is_left, state, reason):
-    found = remaining.judge(now, is_left=is_left)
+    found = drain_progress.judge(now, is_left=is_left)
     assert (found.state, found.reason) == (state, reason)
     assert found.left == (3 if is_left else 0)
 
@@ -68,9 +68,9 @@ def space(db, monkeypatch):
 
 def test_tasks_of_a_retired_space_are_not_waited_for(space):
     make_tasks(1, space)
-    assert remaining.look().state == "working"
+    assert drain_progress.look().state == "working"
     type(space).objects.update(state="retired")
-    assert remaining.look() == Remaining(remaining.State.DRAINED, 0)
+    assert drain_progress.look() == Remaining(drain_progress.State.DRAINED, 0)
 
 
 def test_waiting_for_nothing_ends_at_once(space):

@@ -5,8 +5,8 @@ import pytest
 from access.models import Scope
 from queueops import operations
 from queueops.models import AuditLog, Operation, QueueState, Status, Task, Verb, Worker
+from queueops.monitoring.task_filter import Selection
 from queueops.rest import acting
-from queueops.selection import Selection
 from tests.factories import Api, body, make_token, problem
 from tests.queueops.making import make_space, make_tasks, make_worker
 from tests.together import another_session

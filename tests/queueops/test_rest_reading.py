@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from access.models import Scope
 from queueops import operations
 from queueops.models import Status, Task
-from queueops.selection import Selection
+from queueops.monitoring.task_filter import Selection
 from tests.factories import Api, body, make_token, problem
 from tests.queueops.making import make_article, make_space, make_tasks
 

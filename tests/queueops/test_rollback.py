@@ -12,8 +12,9 @@ from django.conf import settings as django_settings
 from django.core.management import get_commands, load_command_class
 from django.db import connection
 
-from queueops import snapshot, switches
+from queueops import switches
 from queueops.models import Mode
+from queueops.monitoring import snapshot
 from queueops.rollback import drill, plan, scratch, walk
 from queueops.rollback.step import Broken, Result
 from tests.queueops.calling import called

@@ -6,8 +6,9 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from queueops import reach, sampling, snapshot
+from queueops import sampling
 from queueops.models import Metric
+from queueops.monitoring import search_coverage, snapshot
 from tests.queueops.making import make_space, make_tasks
 from tests.together import together
 
@@ -53,7 +54,7 @@ def test_of_several_at_once_one_samples():
 
 @pytest.mark.django_db
 def test_of_a_large_corpus_the_newest_sample_is_told(monkeypatch):
-    monkeypatch.setattr(reach, "COUNTED_AT_ONCE", 2)
+    monkeypatch.setattr(search_coverage, "COUNTED_AT_ONCE", 2)
     space = make_space()
     make_tasks(3, space)
     sampling.sample()
@@ -67,7 +68,7 @@ def test_of_a_large_corpus_the_newest_sample_is_told(monkeypatch):
 
 @pytest.mark.django_db
 def test_of_a_large_corpus_that_was_never_sampled_the_articles_are_counted(monkeypatch):
-    monkeypatch.setattr(reach, "COUNTED_AT_ONCE", 2)
+    monkeypatch.setattr(search_coverage, "COUNTED_AT_ONCE", 2)
     make_tasks(3, make_space())
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE articles")

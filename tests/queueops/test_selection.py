@@ -8,7 +8,7 @@ import pytest
 from django.db.models.functions import Now
 
 from queueops.models import Status, Task
-from queueops.selection import Selection, SelectionError
+from queueops.monitoring.task_filter import Selection, SelectionError
 from tests.queueops.making import make_space, make_tasks, now
 
 pytestmark = pytest.mark.django_db

@@ -9,8 +9,8 @@ from django.db import connection
 from django.db.models.functions import Now, TruncDate
 
 from embeddings.models import ArticleEmbedding, KeptVector
-from queueops import snapshot
 from queueops.models import Metric, ProviderState, QueueState, Status, Task, Worker
+from queueops.monitoring import snapshot
 from tests.queueops.making import make_article, make_space, make_tasks, make_worker
 
 pytestmark = pytest.mark.django_db

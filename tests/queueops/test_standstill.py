@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from queueops.models import Mode
-from queueops.standstill import Brakes, Task, why
+from queueops.monitoring.why_not_running import Brakes, Task, why
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 RUNNING = Brakes(Mode.QUEUED, is_paused=False, reason="", workers=2)

@@ -27,14 +27,15 @@ from articles.models import Article
 from embeddings import indexing, vectors
 from embeddings.indexing import Rendered
 from embeddings.providers.errors import ErrorClass, ProviderError
-from queueops import invariants, leases, operations, recovery, retention
+from queueops import leases, operations, recovery, retention
 from queueops.engine import claims
 from queueops.engine.claims import Claim, Claimed
 from queueops.engine.results import Batch, Effort, Failure, Success
 from queueops.engine.retry_policy import Decision, Verdict
 from queueops.engine.settling_in_parts import settle
 from queueops.models import Outcome, QueueState, Task, Worker
-from queueops.selection import Selection
+from queueops.monitoring import invariants
+from queueops.monitoring.task_filter import Selection
 from tests.queueops.making import make_article, make_space, make_worker
 
 # Seconds. The clock moves in steps of 20, so nothing ends within ten seconds of a step: a slow machine changes nothing.

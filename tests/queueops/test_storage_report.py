@@ -3,10 +3,10 @@
 import pytest
 from django.db import connection, transaction
 
-from queueops import explain, health, snapshot, story
 from queueops.base.database_refusals import Blame, Refusal
 from queueops.engine import storage_probe
 from queueops.models import AuditLog, Worker
+from queueops.monitoring import article_status, health, snapshot, task_report
 from queueops.storage_report import Report
 from tests.queueops.making import make_tasks, make_worker
 
@@ -66,10 +66,10 @@ def test_health_and_the_tasks_story_name_the_sqlstate_in_words(report, space, wo
     judged = health.judge(snapshot.take())
     assert (judged.condition, judged.sentence) == ("degraded", judged.reasons[0])
     assert f"The database has taken no vectors for 0 s ({WORDS})" in judged.sentence
-    assert WORDS in story.of(waiting.pk).why
-    assert WORDS in story.of(held.pk).why
-    assert WORDS in explain.explain(waiting.article)["why"]
-    assert WORDS in explain.explain(held.article)["why"]
+    assert WORDS in task_report.of(waiting.pk).why
+    assert WORDS in task_report.of(held.pk).why
+    assert WORDS in article_status.explain(waiting.article)["why"]
+    assert WORDS in article_status.explain(held.article)["why"]
 
 
 def test_of_a_worker_that_is_gone_nothing_is_believed(report, worker):
@@ -77,7 +77,7 @@ def test_of_a_worker_that_is_gone_nothing_is_believed(report, worker):
     report.write(worker.pk)
     Worker.objects.update(last_seen_at="2020-01-01T00:00Z")
     assert snapshot.take().refusal == ""
-    assert explain.brakes().storage == ""
+    assert article_status.brakes().storage == ""
 
 
 def test_a_read_only_database_is_found_without_any_row(space, worker):
@@ -86,5 +86,5 @@ def test_a_read_only_database_is_found_without_any_row(space, worker):
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL transaction_read_only = on")
         assert health.judge(snapshot.take()).condition == "down"
-        assert "read-only (25006)" in story.of(task.pk).why
+        assert "read-only (25006)" in task_report.of(task.pk).why
         transaction.set_rollback(True)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from queueops import health, snapshot
 from queueops.base import table_locks
 from queueops.base.table_locks import TableLock
-from queueops.health import Condition
+from queueops.monitoring import health, snapshot
+from queueops.monitoring.health import Condition
 from tests.locking import STRANGER, locked, rows_locked, waiting_at_most
 from tests.queueops.calling import queue_admin
 from tests.queueops.making import make_article, make_space, make_worker

@@ -11,6 +11,7 @@ from articles.models import Article
 from queueops import operations
 from queueops.engine import claims
 from queueops.models import AuditLog, Operation, Priority, Status, Task, Verb
+from queueops.monitoring.task_filter import Selection
 from queueops.operations import (
     OperationError,
     cancel,
@@ -23,7 +24,6 @@ from queueops.operations import (
     undo,
     undoing,
 )
-from queueops.selection import Selection
 from tests.queueops.making import make_space, make_tasks, make_worker
 
 pytestmark = pytest.mark.django_db

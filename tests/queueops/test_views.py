@@ -10,9 +10,10 @@ from django.db import OperationalError
 from django.db.models.functions import Now
 
 from access.models import ApiToken
-from queueops import snapshot, views
+from queueops import views
 from queueops.base import table_locks
 from queueops.models import QueueState
+from queueops.monitoring import snapshot
 from tests.locking import STRANGER, locked, waiting_at_most
 from tests.queueops.making import make_space, make_tasks, make_worker
 from tests.waiting import wait_until

@@ -10,7 +10,6 @@ from django.db import DatabaseError, InterfaceError, OperationalError, Programmi
 
 from lib.database_errors import is_held_up
 from lib.visible import one_line
-from queueops import health
 from queueops.base import database_away, installed, table_locks
 from queueops.desk import (
     acts,
@@ -29,6 +28,7 @@ from queueops.desk import (
 from queueops.desk.exits import Exit, Refused
 from queueops.desk.frame import Desk
 from queueops.desk.verbs import Family, Verb, own_options
+from queueops.monitoring import health
 from queueops.operations import ReasonMissing
 
 FAMILIES: tuple[Family, ...] = (

@@ -11,11 +11,11 @@ from articles.models import Article
 from articles.schemas import EmbeddingState, State
 from embeddings.models import Space
 from lib.remembered import Remembered
-from queueops import health, providers, standstill
 from queueops.base import installed
 from queueops.engine import modes
 from queueops.models import Mode, Operation, Status
-from queueops.standstill import Brakes, Task
+from queueops.monitoring import health, provider_status, why_not_running
+from queueops.monitoring.why_not_running import Brakes, Task
 
 # A worker says that it lives every five seconds.
 _ALIVE = "is_running AND last_seen_at BETWEEN statement_timestamp() - interval '30 seconds' AND statement_timestamp()"
@@ -181,9 +181,11 @@ def _why_behind(standing: Standing, brakes: Brakes) -> str:
         case "processing" if task:
             return f"a worker is embedding it right now (attempt {task.attempts} of {task.max_attempts})."
         case "pending" if task:
-            return standstill.why_pending(task, standing.provider, brakes)
+            return why_not_running.why_pending(task, standing.provider, brakes)
         case "failed" if task:
-            failed = f"embedding failed after {standstill.times(task.attempts)}{standstill.error(task)}"
+            failed = (
+                f"embedding failed after {why_not_running.times(task.attempts)}{why_not_running.error(task)}"
+            )
             return f"{failed}. Requeue task {task.id} to try again."
         case "cancelled" if task:
             return f"task {task.id} was cancelled. Requeue it to embed the article."
@@ -266,7 +268,7 @@ def brakes() -> Brakes:
         is_paused, reason, workers, stopped = cursor.fetchone() or (False, "", 0, 0)
         cursor.execute(_STORAGE)
         storage = next(health.of_storage(*cursor.fetchone()), "")
-    views = providers.views()
+    views = provider_status.views()
     held = {view.name: next(health.of_provider(view)) for view in views if view.is_held}
     spent = {view.name: health.of_budget(view) for view in views if view.is_spent}
     return Brakes(modes.current(), is_paused, reason, workers, held, stopped, spent, storage=storage)

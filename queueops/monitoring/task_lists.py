@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from embeddings.models import Space
 from queueops.models import Priority, Status, Task
 from queueops.models.task import TaskQuerySet
-from queueops.selection import Selection
+from queueops.monitoring.task_filter import Selection
 
 # The kinds of error are told of so many of the newest failures.
 NEWEST = 1_000

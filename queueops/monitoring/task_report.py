@@ -7,10 +7,10 @@ from uuid import UUID
 
 from django.db import connection
 
-from queueops import explain, standstill
 from queueops.engine import failed_attempts as tries
 from queueops.engine.failed_attempts import Try
 from queueops.models import AuditLog, Task
+from queueops.monitoring import article_status, why_not_running
 
 MOST_ENTRIES = 100
 
@@ -120,7 +120,7 @@ def of(task_id: int) -> Story:
     task = TaskFacts(*(*row[:17], tries.of(row[17])))
     article, vectors = ArticleFacts(*row[18:23]), VectorFacts(*row[23:28])
     provider, seconds_to_try, seconds_of_lease, others = row[28:]
-    known = standstill.Task(
+    known = why_not_running.Task(
         id=task.id,
         status=task.status,
         attempts=task.attempts,
@@ -136,7 +136,7 @@ def of(task_id: int) -> Story:
         seconds_of_lease=seconds_of_lease,
         is_retired=vectors.state == "retired",
     )
-    why = standstill.why(known, provider, explain.brakes())
+    why = why_not_running.why(known, provider, article_status.brakes())
     return Story(task, why, article, vectors, others, _entries(task_id))
 
 

@@ -9,8 +9,8 @@ from django.conf import settings
 
 from queueops.base.table_locks import TableLock
 from queueops.models import Mode, Status
-from queueops.providers import ProviderView
-from queueops.snapshot import Snapshot
+from queueops.monitoring.provider_status import ProviderView
+from queueops.monitoring.snapshot import Snapshot
 
 # An idle system embeds within a second and the sweep repairs within seconds: work that has been due for this long
 # is not being done fast enough, and after the second bound nobody can be said to do it.

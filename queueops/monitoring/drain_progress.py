@@ -6,10 +6,10 @@ from enum import StrEnum
 from django.db.models import Q
 
 from embeddings.models import SpaceState
-from queueops import health, snapshot
-from queueops.health import Condition
 from queueops.models import Mode, Status, Task
-from queueops.snapshot import Snapshot
+from queueops.monitoring import health, snapshot
+from queueops.monitoring.health import Condition
+from queueops.monitoring.snapshot import Snapshot
 
 
 class State(StrEnum):

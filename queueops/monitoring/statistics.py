@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from queueops import tasklists
 from queueops.models import Priority
 from queueops.models.metric import NAMES_SQL
-from queueops.snapshot import COUNT_LIMIT
+from queueops.monitoring import task_lists
+from queueops.monitoring.snapshot import COUNT_LIMIT
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def breakdown() -> Breakdown:
         by_priority = dict.fromkeys(priorities, 0) | dict(cursor.fetchall())
         cursor.execute(_DURATIONS, [COUNT_LIMIT])
         durations = Durations(*cursor.fetchone())
-    by_error = {kind.error_class: kind.tasks for kind in tasklists.failure_kinds()}
+    by_error = {kind.error_class: kind.tasks for kind in task_lists.failure_kinds()}
     return Breakdown(by_priority, by_error, durations)
 
 

@@ -12,14 +12,15 @@ from embeddings import glance
 from embeddings.coverage import Coverage
 from embeddings.models import Space
 from lib.database_errors import is_held_up
-from queueops import progress, providers, reach
 from queueops.admission.self_pause import ITSELF
 from queueops.base import installed, table_locks
 from queueops.base.table_locks import TableLock
 from queueops.engine import modes, worker_loss
 from queueops.models import QueueState, Status
-from queueops.providers import ProviderView
-from queueops.reach import Reach
+from queueops.monitoring import chunk_progress, search_coverage
+from queueops.monitoring import provider_status as providers
+from queueops.monitoring.provider_status import ProviderView
+from queueops.monitoring.search_coverage import Reach
 from queueops.wakeups import broker_health
 
 # Counting stops here, so that a snapshot of ten million rows costs what one of ten thousand does.
@@ -177,9 +178,9 @@ _ESTIMATES = """(SELECT jsonb_object_agg(known.status, round(known.share * c.rel
      WHERE c.oid = 'embedding_tasks'::regclass AND s.schemaname = current_schema()
        AND s.tablename = 'embedding_tasks' AND s.attname = 'status') AS analyzed"""
 _STATEMENT = _SQL.format(
-    begun=progress.SQL,
+    begun=chunk_progress.SQL,
     estimates=_ESTIMATES,
-    articles=reach.ABOUT_SQL,
+    articles=search_coverage.ABOUT_SQL,
     counts=", ".join(_COUNT.format(where=where, status=status) for status, where in _WHERE.items()),
     now=_NOW,
     ended=worker_loss.ENDED,
@@ -217,7 +218,7 @@ def _taken(reading: Reading) -> Snapshot:
     state = reading(QueueState.objects.first, None) or QueueState()
     space = reading(Space.objects.serving, None)
     numbers: dict[str, Any] = reading(_numbers, {})
-    covered = reading(lambda: reach.of(space, numbers.pop("about_articles", 0)), Reach(0, 0))
+    covered = reading(lambda: search_coverage.of(space, numbers.pop("about_articles", 0)), Reach(0, 0))
     tasks = {status: numbers.pop(status, 0) for status in Status.values}
     return replace(
         _empty(),
