@@ -110,7 +110,7 @@ def fill(stack: Stack, count: int) -> None:
     stack.database.execute(_TASKS.encode())
     stack.database.execute("INSERT INTO embedding_worker_status DEFAULT VALUES")
     stack.settle_down()
-    stack.load("queueops.sampling.sample")()
+    stack.load("queueops.maintenance.sampler.sample")()
 
 
 def measure(name: str, verb: list[str], named: dict[str, str], repeat: int, memory: bool) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def peak(words: list[str]) -> float:
 
 def cleanup(stack: Stack) -> dict[str, Any]:
     """Removes all old rows, a statement and its locks at a time."""
-    retention = stack.load("queueops.retention.batches")
+    retention = stack.load("queueops.maintenance.cleanup.batches")
     age = stack.load("datetime.timedelta")(days=30)
     statements = list(_timed(retention(age)))
     removed = sum(count for count, _ in statements)

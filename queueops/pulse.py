@@ -12,9 +12,9 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from queueops import clocks, recovery, retention, sampling
 from queueops.base import database_refusals, installed
 from queueops.engine.table_lock_pause import locked_out
+from queueops.maintenance import cleanup, clock_repair, sampler, sweep
 from queueops.models import worker_registry
 from queueops.standin import StandIn
 from queueops.storage_report import report
@@ -36,7 +36,7 @@ class Pulse:
         self._is_idle = False  # the queue's tables are not there
         self._trouble = ""  # the database's, as it was last logged
         self._stand_in = StandIn(lambda: self.is_stopping)
-        self._clock = clocks.Watch()
+        self._clock = clock_repair.Watch()
 
     @property
     def is_stopping(self) -> bool:
@@ -58,7 +58,7 @@ class Pulse:
         """Listens to worker_stopped: what the process still holds goes back at once, and its row goes away."""
         try:
             if self.worker_id is not None:
-                recovery.release_held(worker_registry.claimant(self.worker_id))
+                sweep.release_held(worker_registry.claimant(self.worker_id))
                 worker_registry.unregister(self.worker_id)
                 self.worker_id = None
         except (DatabaseError, InterfaceError):
@@ -89,8 +89,8 @@ class Pulse:
             # one by one: a table that somebody keeps locked holds up what needs it, and nothing else
             locked_out.unless(self._beat)
             locked_out.unless(lambda: self._sweep(interval))
-            locked_out.unless(retention.clean_if_leader)
-            locked_out.unless(sampling.sample_if_due)
+            locked_out.unless(cleanup.clean_if_leader)
+            locked_out.unless(sampler.sample_if_due)
             locked_out.is_lasting()
             self._trouble = ""
         except (DatabaseError, InterfaceError) as error:
@@ -108,7 +108,7 @@ class Pulse:
     def _sweep(self, interval: float) -> None:
         is_sure = self._clock.look()
         is_repaired = _repair_broker()
-        swept = recovery.sweep_if_leader(timedelta(seconds=interval), with_leases=is_sure)
+        swept = sweep.sweep_if_leader(timedelta(seconds=interval), with_leases=is_sure)
         if swept and swept.is_due and (is_repaired or broker_health.trouble()):
             self._stand_in.work(self.registered())
         if swept and (swept.returned or swept.parked or swept.drifted):

@@ -18,8 +18,9 @@ from dramatiq.brokers.redis import RedisBroker
 
 from drills.kills import plan
 from drills.trials import Trial, rows_of
-from queueops import drain, recovery
+from queueops import drain
 from queueops.base import failpoints
+from queueops.maintenance import sweep
 from queueops.models import Task
 from tests.providers import FakeProvider
 from tests.queueops.making import make_space, make_tasks, make_worker
@@ -107,7 +108,7 @@ def kill_saver_at(failpoint: str, provider) -> None:
 
 def return_what_they_held() -> None:
     Task.objects.processing().update(lease_expires_at=Now())
-    recovery.sweep()
+    sweep.sweep()
 
 
 def behind() -> int:

@@ -6,7 +6,7 @@ from django.db import connection
 from articles.models import Article
 from embeddings import coverage
 from embeddings.search import keyword
-from queueops import retention
+from queueops.maintenance import cleanup
 from queueops.models import AuditLog, Metric, Task
 from queueops.monitoring import article_status
 from tests.queueops.making import make_space, plan_of
@@ -96,7 +96,7 @@ QUERIES = {
     "embedding_tasks_article": lambda space: plan_of(article_status._ALL, {"articles": [first_article().pk]}),
     "embedding_tasks_ended_badly": lambda space: plan_of_rows(Task.objects.failed().newest_first()[:20]),
     "embedding_tasks_completed": lambda space: plan_of(
-        retention._DELETES["tasks"], {"age": 2_400_000, "batch": 10}
+        cleanup._DELETES["tasks"], {"age": 2_400_000, "batch": 10}
     ),
     "embedding_audit_newest": lambda space: plan_of_rows(AuditLog.objects.order_by("-timestamp", "-id")[:20]),
     "embedding_audit_task": lambda space: plan_of_rows(some(AuditLog, task_id=7)),

@@ -7,13 +7,14 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from queueops import retention, upkeep
 from queueops.desk import arguments
 from queueops.desk.frame import Desk
 from queueops.desk.verbs import Family
+from queueops.maintenance import cleanup as retention
+from queueops.maintenance import schedule
+from queueops.maintenance.cleanup import Removed
+from queueops.maintenance.schedule import Kept
 from queueops.models import AuditLog
-from queueops.retention import Removed
-from queueops.upkeep import Kept
 
 family = Family("Upkeep")
 
@@ -32,11 +33,11 @@ def _maintenance_arguments(parser: ArgumentParser) -> None:
 )
 def maintenance(desk: Desk, *, once: bool) -> None:
     if once:
-        _tell(desk, upkeep.once())
+        _tell(desk, schedule.once())
         return
     desk.show("Doing what is due until stopped; workers do the same.")
     while True:
-        if kept := upkeep.if_due():
+        if kept := schedule.if_due():
             _tell(desk, kept)
         desk.stdout.flush()
         time.sleep(settings.EMBEDDING_WORKER_INTERVAL / 1000)

@@ -9,7 +9,7 @@ from embeddings.models import Space
 
 # Up to so many articles are counted whenever somebody asks; of more, the newest sample is told.
 COUNTED_AT_ONCE = 20_000
-# The names of the samples, which queueops/sampling.py writes.
+# The names of the samples, which queueops/maintenance/sampler.py writes.
 ARTICLES, EMBEDDED = "articles", "articles_embedded"
 # The planner's count, kept by vacuum and analyze; below zero before the first of them.
 ABOUT_SQL = "SELECT reltuples::bigint FROM pg_class WHERE oid = 'articles'::regclass"

@@ -12,11 +12,11 @@ from django.core.management import CommandError, call_command, get_commands
 from articles.models import Article
 from embeddings.models import Space
 from embeddings.search import search
-from queueops import recovery
 from queueops.checks import database
 from queueops.checks.finding import Verdict
 from queueops.drain import drain
 from queueops.engine import claims, execution, modes
+from queueops.maintenance import sweep
 from queueops.models import Mode, Task, Worker, worker_registry
 from queueops.monitoring import invariants
 from queueops.rollback import scratch
@@ -130,7 +130,7 @@ def recovery_of_a_lost_worker() -> str:
     saved = _save(2)
     expect(claims.claim_due(_space(), 2, _worker(), "lost").tasks, "a worker could not claim")
     Task.objects.processing().update(lease_expires_at="2000-01-01T00:00Z")
-    recovery.sweep()
+    sweep.sweep()
     expect(not Task.objects.processing().exists(), "the sweep did not give the tasks back")
     _work()
     _expect_found(saved)
@@ -247,7 +247,7 @@ def _until_found(articles: Sequence[Article]) -> None:
     """Sweeps and works until all of them have vectors."""
     ends = time.monotonic() + _PATIENCE_SECONDS
     while not all(article.embeddings.exists() for article in articles) and time.monotonic() < ends:
-        recovery.sweep()
+        sweep.sweep()
         _work()
         time.sleep(0.05)
     _expect_found(articles)

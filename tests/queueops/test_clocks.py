@@ -11,11 +11,12 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from embeddings.providers.errors import ErrorClass, ProviderError
-from queueops import clocks, drain, leases, operations, recovery, retention, sampling
+from queueops import drain, leases, operations
 from queueops.admission import gate, rate_limiter, self_pause  # fmt: skip
 from queueops.admission.circuit_breaker import News
-from queueops.clocks import Reading
 from queueops.engine import claims
+from queueops.maintenance import cleanup, clock_repair, sampler, sweep
+from queueops.maintenance.clock_repair import Reading
 from queueops.models import AuditLog, Metric, ProviderState, QueueState, Task, Worker
 from queueops.monitoring import article_status, health, search_coverage, snapshot, statistics
 from queueops.monitoring.task_filter import Selection
@@ -59,8 +60,8 @@ def seconds_until(moment: Any) -> float:
 
 def test_a_sweep_that_lies_ahead_is_due_and_only_once():
     QueueState.objects.update(swept_at=Now() + HOUR)
-    assert recovery.sweep_if_leader(INTERVAL) is not None
-    assert recovery.sweep_if_leader(INTERVAL) is None
+    assert sweep.sweep_if_leader(INTERVAL) is not None
+    assert sweep.sweep_if_leader(INTERVAL) is None
     assert abs(seconds_until(state().swept_at)) < 5
 
 
@@ -68,7 +69,7 @@ def test_a_sweep_that_lies_ahead_is_due_and_only_once():
 def test_of_many_that_find_a_sweep_ahead_one_sweeps():
     QueueState.ensure_row()
     QueueState.objects.update(swept_at=Now() + HOUR)
-    swept = together(4, lambda: recovery.sweep_if_leader(INTERVAL))
+    swept = together(4, lambda: sweep.sweep_if_leader(INTERVAL))
     assert len([each for each in swept if each is not None]) == 1
 
 
@@ -81,9 +82,9 @@ def test_all_that_was_written_an_hour_ahead_is_worked_off_and_health_says_so(spa
     gone = make_worker(name="gone", last_claim_at=Now())
     set_ahead()
     Worker.objects.filter(pk=gone.pk).update(last_seen_at=Now() + HOUR)
-    assert recovery.sweep_if_leader(INTERVAL) is not None
+    assert sweep.sweep_if_leader(INTERVAL) is not None
     Task.objects.processing().update(lease_expires_at=F("lease_expires_at") - timedelta(minutes=2))  # it ends
-    recovery.sweep()
+    sweep.sweep()
     while Task.objects.live().exists():
         assert drain.drain(worker.pk, seconds=20).tasks
     assert not Task.objects.exclude(status="completed").exists()
@@ -96,7 +97,7 @@ def test_nothing_is_put_right_where_nothing_is_ahead(space, worker):
     make_tasks(1, space, priority="low", scheduled_at=Now() + timedelta(days=1))
     make_tasks(1, space, status="processing", lease_expires_at=Now() + timedelta(seconds=60))
     gate.tell(gate.Passage(OPENAI), News.FAILED, ProviderError(ErrorClass.RATE_LIMITED, "slow", 3_600))
-    assert clocks.put_right() == {}
+    assert clock_repair.put_right() == {}
     assert not AuditLog.objects.filter(category="sweep").exists()
 
 
@@ -105,8 +106,8 @@ def test_times_ahead_are_found_through_indexes(space):
     make_tasks(50, space, status="processing")
     sql("ANALYZE embedding_tasks")
     arguments = {"lease": HOUR, "tolerance": SECOND, "batch": 1000}
-    assert "embedding_tasks_held" in plan_of(clocks._CUT_LEASES, arguments)
-    plan = plan_of(clocks._MOVE_SCHEDULES, arguments)
+    assert "embedding_tasks_held" in plan_of(clock_repair._CUT_LEASES, arguments)
+    plan = plan_of(clock_repair._MOVE_SCHEDULES, arguments)
     assert "embedding_tasks_waiting" in plan or "embedding_tasks_due" in plan, plan
 
 
@@ -116,7 +117,7 @@ def test_times_ahead_are_found_through_indexes(space):
 def test_a_lease_ahead_of_any_that_is_given_is_cut_and_not_ended(space, settings):
     settings.EMBEDDING_WORKER_TIMEOUT = 60_000
     make_tasks(1, space, status="processing", lease_expires_at=Now() + HOUR)
-    assert recovery.sweep().returned == 0
+    assert sweep.sweep().returned == 0
     assert 50 < seconds_until(Task.objects.get().lease_expires_at) <= 60
 
 
@@ -124,7 +125,7 @@ def test_a_worker_that_lives_keeps_what_it_holds_when_the_clock_steps_back(space
     make_tasks(1, space)
     claim = claims.claim_due(space, 1, worker.pk, worker.name)
     set_ahead()
-    recovery.sweep()
+    sweep.sweep()
     assert leases.renew([claim.token]) == {claim.token}
     assert (Task.objects.get().attempts, Task.objects.get().error_class) == (1, "")
 
@@ -135,19 +136,19 @@ def test_a_clock_that_goes_ahead_ends_no_lease(space):
         1, space, status="processing", priority="high", lease_expires_at=Now() - HOUR - SECOND
     )  # before
     make_tasks(1, space, status="processing", priority="low", lease_expires_at=Now() + 59 * SECOND)  # after
-    assert clocks.carry_leases(HOUR.total_seconds()) == 2
+    assert clock_repair.carry_leases(HOUR.total_seconds()) == 2
     left = {task.priority: seconds_until(task.lease_expires_at) for task in Task.objects.all()}
     assert 30 < left["normal"] <= 40
     assert left["high"] < 0
     assert left["low"] <= 60
-    assert recovery.sweep().returned == 1
+    assert sweep.sweep().returned == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_process_that_sees_the_clock_go_ahead_ends_no_lease(space):
     make_tasks(1, space, status="processing", lease_expires_at=Now() - HOUR + timedelta(seconds=40))
     process = Pulse()
-    read = clocks.read()
+    read = clock_repair.read()
     process._clock._last = Reading(read.database - HOUR.total_seconds(), read.steady)
     process._once(0.0)
     make_tasks(
@@ -156,7 +157,7 @@ def test_a_process_that_sees_the_clock_go_ahead_ends_no_lease(space):
     process._once(0.0)  # what was claimed by the old time was committed after the first look
     make_tasks(1, space, status="processing", priority="high", lease_expires_at=Now() - SECOND)
     assert not process._clock.look()  # or even between a look and its sweep
-    recovery.sweep(with_leases=False)
+    sweep.sweep(with_leases=False)
     process.leave()
     assert {task.status for task in Task.objects.all()} == {"processing"}
     assert state().swept_at is not None
@@ -174,13 +175,13 @@ def test_a_process_that_sees_the_clock_go_ahead_ends_no_lease(space):
     ],
 )
 def test_a_step_is_told_by_a_clock_that_nobody_sets(later, ahead):
-    assert clocks.went_ahead(Reading(1_000.0, 50.0), later) == ahead
-    assert clocks.went_ahead(None, later) == 0.0
+    assert clock_repair.went_ahead(Reading(1_000.0, 50.0), later) == ahead
+    assert clock_repair.went_ahead(None, later) == 0.0
 
 
 def test_both_clocks_are_read():
-    earlier = clocks.read()
-    assert clocks.went_ahead(earlier, clocks.read()) == 0.0
+    earlier = clock_repair.read()
+    assert clock_repair.went_ahead(earlier, clock_repair.read()) == 0.0
 
 
 # --- schedules
@@ -190,7 +191,7 @@ def test_what_was_due_by_a_clock_ahead_is_due_and_what_was_to_wait_waits_as_long
     make_tasks(1, space)
     make_tasks(1, space, priority="low", scheduled_at=Now() + timedelta(minutes=10))
     set_ahead()
-    recovery.sweep()
+    sweep.sweep()
     assert len(claims.claim_due(space, 10, worker.pk, worker.name).tasks) == 1
     assert 590 < seconds_until(Task.objects.pending().get().scheduled_at) <= 600
 
@@ -199,7 +200,7 @@ def test_what_was_due_by_a_clock_ahead_is_due_and_what_was_to_wait_waits_as_long
 def test_a_wait_that_a_retry_or_somebody_has_set_stays_however_long(space, wait):
     make_tasks(1, space)
     Task.objects.update(scheduled_at=Now() + wait)
-    recovery.sweep()
+    sweep.sweep()
     assert abs(seconds_until(Task.objects.get().scheduled_at) - wait.total_seconds()) < 10
 
 
@@ -215,10 +216,10 @@ def test_whoever_writes_a_schedule_the_row_says_when(space):
 def test_what_a_stop_gave_back_under_a_clock_ahead_is_due(space, worker):
     make_tasks(1, space)
     claims.claim_due(space, 1, worker.pk, "worker 7")
-    recovery.release_held("worker 7")
+    sweep.release_held("worker 7")
     sql("UPDATE embedding_tasks SET scheduled_at = scheduled_at + interval '1 hour'")
     sql("UPDATE embedding_tasks SET schedule_set_at = schedule_set_at + interval '1 hour'")
-    recovery.sweep()
+    sweep.sweep()
     assert claims.claim_due(space, 1, worker.pk, "worker 8").tasks
 
 
@@ -229,7 +230,7 @@ def test_a_worker_seen_ahead_does_not_count_as_alive_and_is_forgotten_in_time(sp
     make_worker(last_seen_at=Now() + HOUR, last_claim_at=Now() + HOUR)
     assert (snapshot.take().workers_alive, snapshot.take().last_claim_age) == (0, None)
     assert article_status.brakes().workers == 0
-    recovery.sweep()
+    sweep.sweep()
     row = Worker.objects.get()
     assert (abs(seconds_until(row.last_seen_at)) < 10, row.last_claim_at) == (True, None)
 
@@ -248,17 +249,17 @@ def test_a_worker_seen_ahead_does_not_count_as_alive_and_is_forgotten_in_time(sp
 def test_a_provider_is_not_left_alone_for_longer_than_ever(fields):
     ProviderState.objects.create(name=OPENAI, **fields)
     assert gate.ask(OPENAI).wait
-    recovery.sweep()
+    sweep.sweep()
     assert not gate.ask(OPENAI).wait
 
 
 def test_a_block_within_what_is_given_ends_when_the_clock_is_known_to_have_stepped_back():
     ProviderState.objects.create(name=OPENAI, blocked_until=Now() + HOUR - SECOND)
     QueueState.objects.update(swept_at=Now() - HOUR)
-    recovery.sweep_if_leader(INTERVAL)
+    sweep.sweep_if_leader(INTERVAL)
     assert gate.ask(OPENAI).wait
     QueueState.objects.update(swept_at=Now() + HOUR)
-    recovery.sweep_if_leader(INTERVAL)
+    sweep.sweep_if_leader(INTERVAL)
     assert not gate.ask(OPENAI).wait
 
 
@@ -268,8 +269,8 @@ def test_who_dies_before_its_sweep_leaves_the_step_back_to_the_next():
     QueueState.objects.update(swept_at=Now() + HOUR)
     ProviderState.objects.create(name=OPENAI, blocked_until=Now() + HOUR - SECOND)
     with another_session() as dying:
-        dying.execute(recovery._LEAD.encode(), [5.0])
-    recovery.sweep_if_leader(INTERVAL)
+        dying.execute(sweep._LEAD.encode(), [5.0])
+    sweep.sweep_if_leader(INTERVAL)
     assert not gate.ask(OPENAI).wait
 
 
@@ -278,7 +279,7 @@ def test_a_bucket_that_is_to_be_full_later_than_ever_is_full(settings):
     settings.EMBEDDING_TOKENS_PER_MINUTE = 6_000
     ProviderState.objects.create(name=OPENAI, requests_full_at=Now() + HOUR, tokens_full_at=Now() + HOUR)
     QueueState.objects.update(swept_at=Now() + HOUR)
-    recovery.sweep_if_leader(INTERVAL)
+    sweep.sweep_if_leader(INTERVAL)
     with rate_limiter.meter(OPENAI).call(1):
         pass
 
@@ -311,15 +312,15 @@ def test_the_queue_pauses_itself_though_it_was_changed_ahead_of_now():
 def test_a_cleanup_that_lies_ahead_is_due(space):
     make_tasks(1, space, status="completed", completed_at=Now() - timedelta(days=400))
     QueueState.objects.update(cleaned_at=Now() + HOUR)
-    assert retention.clean_if_leader() == 1
-    assert retention.clean_if_leader() == 0
+    assert cleanup.clean_if_leader() == 1
+    assert cleanup.clean_if_leader() == 0
 
 
 def test_a_sample_that_lies_ahead_is_not_the_newest(space, monkeypatch):
-    sampling.sample()
+    sampler.sample()
     Metric.objects.update(timestamp=Now() + HOUR, value=7)
-    assert sampling.sample_if_due() > 0
-    assert sampling.sample_if_due() == 0
+    assert sampler.sample_if_due() > 0
+    assert sampler.sample_if_due() == 0
     monkeypatch.setattr(search_coverage, "COUNTED_AT_ONCE", -2)
     assert search_coverage.of(space, 0).articles == 0
     assert {

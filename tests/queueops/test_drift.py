@@ -8,7 +8,8 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from articles.models import Article
-from queueops import drain, recovery
+from queueops import drain
+from queueops.maintenance import sweep
 from queueops.models import Operation, Task
 from tests.queueops.making import make_article, make_space, make_tasks
 from tests.together import together
@@ -39,14 +40,14 @@ def test_an_article_is_found_whatever_dates_its_loader_gives_it(space, date):
         "INSERT INTO articles (slug, title, content, created_at, updated_at) "
         f"VALUES ('kept', 'Kept', 'Of another source.', {date}, {date})"
     )
-    assert recovery.sweep().drifted == 1
+    assert sweep.sweep().drifted == 1
     assert Task.objects.get().reason == "drift"
 
 
 @pytest.mark.parametrize("date", ["now() + interval '1 day'", "'2009-03-01'"])
 def test_an_edit_is_found_whatever_date_it_is_given(embedded, date):
     sql(f"UPDATE articles SET content = 'Written by hand.', updated_at = {date}")
-    assert recovery.sweep().drifted == 1
+    assert sweep.sweep().drifted == 1
 
 
 def test_what_django_writes_set_by_set_is_found(embedded):
@@ -54,7 +55,7 @@ def test_what_django_writes_set_by_set_is_found(embedded):
     Article.objects.bulk_create(
         [Article(slug="bulk", title="Bulk", content="By bulk.", updated_at=Now() + HOUR)]
     )
-    assert recovery.sweep().drifted == 2
+    assert sweep.sweep().drifted == 2
 
 
 @pytest.mark.parametrize("created", ["now() + interval '1 year'", "'2009-03-01'"])
@@ -70,13 +71,13 @@ def test_what_is_written_after_a_stage_is_found_whatever_its_date(space, created
     )
     assert not stage.was_there(Article.objects.get(slug="late"))
     assert stage.was_there(Article.objects.get(pk=newest))
-    assert recovery.enqueue_drift() == 1
+    assert sweep.enqueue_drift() == 1
     assert Task.objects.get().article.slug == "late"
 
 
 def test_a_stage_that_began_ahead_of_now_does_not_stay_the_newest(space):
     Operation.objects.create(verb="migrate", actor="ada", reason="r", is_stage=True, started_at=Now() + HOUR)
-    recovery.sweep()
+    sweep.sweep()
     Operation.objects.create(verb="migrate", actor="ada", reason="r", status="done")
     assert Operation.objects.newest_stage() is None
 
@@ -90,7 +91,7 @@ def test_a_save_under_way_is_never_taken_for_drift():
     def save_and_sweep() -> int:
         for _ in range(15):
             make_article(f"Saved {next(saving)}")
-            recovery.enqueue_drift()
+            sweep.enqueue_drift()
         return 0
 
     together(4, save_and_sweep)

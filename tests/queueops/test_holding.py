@@ -8,10 +8,11 @@ import pytest
 from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 
-from queueops import drain, leases, recovery
+from queueops import drain, leases
 from queueops.base import shutdown
 from queueops.engine import claims, execution, settle_retry, storage_breaker, storage_probe, synchronous
 from queueops.engine.enqueue import Reason
+from queueops.maintenance import sweep
 from queueops.models import Task
 from tests.queueops.making import make_article, make_tasks
 from tests.queueops.refusing import refusing, take_again
@@ -197,7 +198,7 @@ def test_a_claim_that_others_have_by_now_is_not_given_back(claim, space, held_br
     execution.execute(held)
     read_only(False)
     end_leases()
-    recovery.return_expired()
+    sweep.return_expired()
     claim()
     assert settle_retry.give_back_owed() == 0
     assert Task.objects.get().status == "processing"

@@ -10,8 +10,9 @@ from django.db.models.functions import Now
 
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
-from queueops import operations, recovery
+from queueops import operations
 from queueops.engine import claims, execution
+from queueops.maintenance import sweep
 from queueops.models import AuditLog, Status, Task
 from queueops.monitoring import invariants
 from queueops.monitoring.task_filter import Selection
@@ -182,7 +183,7 @@ def test_a_vector_that_is_kept_for_no_task_is_reported_at_rest_only(at_rest, spa
     )
     assert found() == []
     assert set(found(at_rest=True)) == {"kept_vector_is_needed"}
-    recovery.sweep()
+    sweep.sweep()
     assert found(at_rest=True) == []
 
 
@@ -196,7 +197,7 @@ def test_a_task_that_waits_in_a_retired_space_is_no_rest(space):
     make_article()
     type(space).objects.filter(pk=space.pk).update(state="retired")
     assert found(at_rest=True) == ["nothing_is_under_way"]
-    recovery.sweep()
+    sweep.sweep()
     assert found(at_rest=True) == []
 
 
@@ -251,7 +252,7 @@ def test_however_a_task_was_parked_its_going_on_is_noticed(space, worker, provid
         execution.execute(claim)
     elif way == "lost":
         Task.objects.update(lease_expires_at=Now() - timedelta(seconds=1), is_alone=True)
-        recovery.return_expired()
+        sweep.return_expired()
     else:
         operations.cancel(Selection(), **WHO)
     assert found() == []

@@ -9,8 +9,9 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from embeddings.models import ArticleEmbedding
-from queueops import drain, leases, recovery
+from queueops import drain, leases
 from queueops.engine import claims, execution
+from queueops.maintenance import sweep
 from queueops.models import Metric, Status, Task
 from tests.queueops.making import make_tasks, now
 from tests.waiting import wait_until
@@ -42,7 +43,7 @@ def test_a_renewed_lease_lasts_a_full_lease_from_now(claim, space, settings):
     for task in Task.objects.all():
         assert task.lease_expires_at is not None
         assert timedelta(seconds=59) < task.lease_expires_at - before < timedelta(seconds=90)
-    assert recovery.return_expired() == (0, 0)
+    assert sweep.return_expired() == (0, 0)
 
 
 def test_only_claims_that_are_named_are_renewed(claim, space):
@@ -96,7 +97,7 @@ def test_what_a_worker_without_its_lease_finishes_is_dropped_and_counted(claim, 
     make_tasks(3, space)
     late = claim()
     end_leases()
-    recovery.return_expired()
+    sweep.return_expired()
     assert execution.execute(late).lost == 3
     assert Metric.objects.get(name="batch_lost").value == 3
     assert not ArticleEmbedding.objects.exists()
@@ -141,7 +142,7 @@ def test_a_provider_call_longer_than_the_lease_keeps_its_tasks(space, worker, pr
     leases.heartbeat.start()
     try:
         thread.start()
-        wait_until(lambda: recovery.return_expired() != (0, 0) or drained, what="the batch to end")
+        wait_until(lambda: sweep.return_expired() != (0, 0) or drained, what="the batch to end")
     finally:
         thread.join()
         leases.heartbeat.stop()

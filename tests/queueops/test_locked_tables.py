@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from django.db import OperationalError, connection, connections
 
-from queueops import drain, leases, recovery
+from queueops import drain, leases
 from queueops.admission.gate import Passage
 from queueops.base import shutdown
 from queueops.engine import (
@@ -23,6 +23,7 @@ from queueops.engine import (
 )
 from queueops.engine.claims import Claim
 from queueops.engine.table_lock_pause import LockedOut
+from queueops.maintenance import sweep
 from queueops.models import Task, Worker
 from queueops.pulse import Pulse
 from tests.locking import locked, rows_locked, waiting_at_most
@@ -213,8 +214,8 @@ def test_one_sweep_at_a_time_waits_for_the_leases_and_no_other_judges_by_a_later
     make_tasks(1, space, "processing", lease_expires_at=None, claim_token=uuid.uuid4())
     run_beside(
         locked("embedding_tasks"),
-        recovery.return_expired,
-        lambda: one(_WAITED) and recovery.return_expired() == (0, 0),
+        sweep.return_expired,
+        lambda: one(_WAITED) and sweep.return_expired() == (0, 0),
     )
     assert Task.objects.pending().count() == 1
 

@@ -16,10 +16,11 @@ from articles.models import Article
 from embeddings import pace
 from embeddings.models import ArticleEmbedding, KeptVector
 from embeddings.providers.registry import provider_of
-from queueops import long_articles, recovery
+from queueops import long_articles
 from queueops.drain import drain
 from queueops.engine import claims, execution, partial_vectors
 from queueops.engine.enqueue import enqueue_anew
+from queueops.maintenance import sweep
 from queueops.models import ProviderState, Status, Task
 from tests.queueops.making import make_article, make_tasks
 from tests.together import together
@@ -157,7 +158,7 @@ def test_a_passage_that_its_provider_fails_over_is_charged_and_parked_though_oth
             break
     task = Task.objects.get()
     assert (task.status, task.attempts) == ("failed", task.max_attempts)
-    recovery.sweep()
+    sweep.sweep()
     assert not KeptVector.objects.exists()
 
 
@@ -181,7 +182,7 @@ def test_an_edit_keeps_what_is_still_of_its_text_and_drops_the_rest_at_its_end(t
     slow.config(reset=True)
     turns_until_all_is_done(turn)
     assert slow.stats()["texts"] <= passages() - kept
-    recovery.sweep()
+    sweep.sweep()
     assert not KeptVector.objects.exists()
 
 
@@ -208,7 +209,7 @@ def test_what_no_task_needs_is_swept_up(turn, slow, end):
         article.delete()
     else:
         Task.objects.update(status=end)
-        recovery.sweep()
+        sweep.sweep()
     assert not KeptVector.objects.exists()
 
 
@@ -217,7 +218,7 @@ def test_a_sweep_leaves_alone_what_a_task_needs(turn, slow):
     long_article()
     turn()
     kept = KeptVector.objects.count()
-    recovery.sweep()
+    sweep.sweep()
     assert KeptVector.objects.count() == kept > 0
 
 
@@ -313,7 +314,7 @@ def test_a_worker_that_ends_in_the_midst_loses_the_requests_under_way_and_no_att
         frozen.append(in_a_thread(functools.partial(execution.execute, held)))
         wait_until(functools.partial(has_kept, kept + 2 * TEXTS_A_REQUEST))
         Task.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
-        assert recovery.return_expired() == (1, 0)
+        assert sweep.return_expired() == (1, 0)
         assert Task.objects.get().attempts == 0
     drained(worker)
     for thread in frozen:

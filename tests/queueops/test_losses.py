@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 
-from queueops import recovery, trials
+from queueops import trials
 from queueops.company import Company
 from queueops.engine import claims, execution
 from queueops.engine.claims import Claim
 from queueops.engine.results import Settled
+from queueops.maintenance import sweep
 from queueops.models import AuditLog, Metric, Task, Worker, worker_registry
 from tests.queueops.making import make_tasks, make_worker
 
@@ -49,7 +50,7 @@ def lose(*dead: Worker) -> None:
     Task.objects.processing().filter(claimed_by__in=names).update(
         lease_expires_at=Now() - timedelta(seconds=1)
     )
-    recovery.return_expired()
+    sweep.return_expired()
 
 
 def test_a_text_that_kills_its_worker_is_parked_after_dying_alone_and_none_beside_it(space):

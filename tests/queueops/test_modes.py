@@ -11,9 +11,10 @@ from articles.models import Article
 from embeddings.providers import registry
 from embeddings.search import SearchMode, search
 from lib.remembered import Remembered
-from queueops import recovery, switches
+from queueops import switches
 from queueops.drain import drain
 from queueops.engine import modes, synchronous
+from queueops.maintenance import sweep
 from queueops.models import AuditLog, Mode, ProviderState, QueueState, Task
 from queueops.models.audit import ReasonMissing
 from tests.queueops.calling import queue_admin
@@ -189,7 +190,7 @@ def test_disabled_keeps_what_waits_and_its_workers_and_sweeps_begin_nothing(spac
     set_mode(Mode.DISABLED)
     Article.objects.bulk_create([Article(slug="unheard", title="Unheard", content="Of nobody.")])
     assert drain(make_worker().pk, seconds=5).tasks == 0
-    recovery.sweep()
+    sweep.sweep()
     assert list(Task.objects.values_list("status", flat=True)) == ["pending"] * 2
     assert provider.stats()["requests"] == 0
 
@@ -215,7 +216,7 @@ def test_what_was_saved_while_disabled_is_found_by_the_sweep_afterwards(space, s
     set_mode(None)
     worker = make_worker()
     wait_until(
-        lambda: recovery.sweep() and drain(worker.pk, seconds=1) and article.embeddings.exists(), GENEROUS
+        lambda: sweep.sweep() and drain(worker.pk, seconds=1) and article.embeddings.exists(), GENEROUS
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from queueops import sampling
+from queueops.maintenance import sampler
 from queueops.models import Metric
 from queueops.monitoring import search_coverage, snapshot
 from tests.queueops.making import make_space, make_tasks
@@ -28,27 +28,27 @@ SAMPLED = {
 @pytest.mark.django_db
 def test_a_sample_is_written_once_in_its_interval():
     make_tasks(3, make_space())
-    assert sampling.sample_if_due() == len(SAMPLED)
+    assert sampler.sample_if_due() == len(SAMPLED)
     assert dict(Metric.objects.values_list("name", "value")) == SAMPLED
-    assert sampling.sample_if_due() == 0
+    assert sampler.sample_if_due() == 0
     Metric.objects.update(timestamp=Now() - timedelta(minutes=2))
-    assert sampling.sample_if_due() == len(SAMPLED)
+    assert sampler.sample_if_due() == len(SAMPLED)
 
 
 @pytest.mark.django_db
 def test_a_sample_that_took_long_is_taken_less_often():
     make_space()
-    sampling.sample()
+    sampler.sample()
     Metric.objects.filter(name="sampling_seconds").update(value=15.0, timestamp=Now() - timedelta(minutes=4))
-    assert sampling.sample_if_due() == 0
+    assert sampler.sample_if_due() == 0
     Metric.objects.update(timestamp=Now() - timedelta(minutes=6))
-    assert sampling.sample_if_due() > 0
+    assert sampler.sample_if_due() > 0
 
 
 @pytest.mark.django_db(transaction=True)
 def test_of_several_at_once_one_samples():
     make_space()
-    assert sorted(together(3, sampling.sample_if_due))[:2] == [0, 0]
+    assert sorted(together(3, sampler.sample_if_due))[:2] == [0, 0]
     assert Metric.objects.filter(name="articles").count() == 1
 
 
@@ -57,7 +57,7 @@ def test_of_a_large_corpus_the_newest_sample_is_told(monkeypatch):
     monkeypatch.setattr(search_coverage, "COUNTED_AT_ONCE", 2)
     space = make_space()
     make_tasks(3, space)
-    sampling.sample()
+    sampler.sample()
     make_tasks(1, space, priority="high")
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE articles")

@@ -12,9 +12,9 @@ from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
 
-from queueops import upkeep
+from queueops.maintenance import schedule
+from queueops.maintenance.schedule import Kept
 from queueops.models import AuditLog, Metric, QueueState, Task, Worker
-from queueops.upkeep import Kept
 from tests.databases import address_of
 from tests.queueops.making import make_tasks
 from tests.together import together
@@ -39,13 +39,13 @@ def of_all(kept: list[Kept]) -> Kept:
 
 
 def test_of_two_that_do_what_is_due_each_thing_is_done_by_one():
-    done = of_all(together(2, upkeep.if_due))
+    done = of_all(together(2, schedule.if_due))
     assert (done.returned, done.removed) == (1, 3)
     assert Metric.objects.filter(name="articles").count() == 1
 
 
 def test_two_that_do_everything_at_once_do_no_harm():
-    done = of_all(together(2, upkeep.once))
+    done = of_all(together(2, schedule.once))
     assert (done.returned, done.removed) == (1, 3)
     assert Task.objects.filter(status="completed").count() == 0
 

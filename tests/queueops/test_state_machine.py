@@ -27,12 +27,13 @@ from articles.models import Article
 from embeddings import indexing, vectors
 from embeddings.indexing import Rendered
 from embeddings.providers.errors import ErrorClass, ProviderError
-from queueops import leases, operations, recovery, retention
+from queueops import leases, operations
 from queueops.engine import claims
 from queueops.engine.claims import Claim, Claimed
 from queueops.engine.results import Batch, Effort, Failure, Success
 from queueops.engine.retry_policy import Decision, Verdict
 from queueops.engine.settling_in_parts import settle
+from queueops.maintenance import cleanup, sweep
 from queueops.models import Outcome, QueueState, Task, Worker
 from queueops.monitoring import invariants
 from queueops.monitoring.task_filter import Selection
@@ -202,7 +203,7 @@ class Queue(RuleBasedStateMachine):
 
     def stop_worker(self, _pk: int) -> None:
         name = self.workers[0].name
-        recovery.release_held(name)
+        sweep.release_held(name)
         held = {key: t for key, t in self.tasks.items() if t.status == "processing" and t.holder == name}
         for task in held.values():
             task.attempts -= 1
@@ -230,7 +231,7 @@ class Queue(RuleBasedStateMachine):
             task.lease_left -= steps * STEP
 
     def return_expired(self) -> None:
-        recovery.return_expired()
+        sweep.return_expired()
         expired = {k: t for k, t in self.tasks.items() if t.status == "processing" and t.lease_left < 0}
         charged = dict(Task.objects.filter(pk__in=expired).values_list("pk", "attempts"))
         for key, task in expired.items():
@@ -245,14 +246,14 @@ class Queue(RuleBasedStateMachine):
         self.claim(1, 4)
 
     def seek_drift(self) -> None:
-        recovery.enqueue_drift()
+        sweep.enqueue_drift()
         for pk, text in self.texts.items():
             parked = [self.tasks[key].text for key in self.of_article(pk, PARKED)]
             if not self.of_article(pk, LIVE) and text.content not in parked:
                 self.expect_enqueued(pk)
 
     def prune(self) -> None:
-        retention.clean(timedelta(0))
+        cleanup.clean(timedelta(0))
         self.tasks = {key: task for key, task in self.tasks.items() if task.status != "completed"}
 
     # what operators do

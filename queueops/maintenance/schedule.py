@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from queueops import recovery, retention, sampling
-from queueops.recovery import Swept
+from queueops.maintenance import cleanup, sampler, sweep
+from queueops.maintenance.sweep import Swept
 
 
 @dataclass(frozen=True)
@@ -32,16 +32,16 @@ class Kept:
 
 def once() -> Kept:
     """Does everything now, whoever did it last and however long it takes."""
-    swept = recovery.sweep()
-    removed = retention.clean(retention.kept_for())
-    return _kept(swept, removed.total, sampling.sample())
+    swept = sweep.sweep()
+    removed = cleanup.clean(cleanup.kept_for())
+    return _kept(swept, removed.total, sampler.sample())
 
 
 def if_due() -> Kept:
     """Does what is due and nobody else has done, as each worker does it."""
     interval = timedelta(milliseconds=settings.EMBEDDING_WORKER_INTERVAL)
-    swept = recovery.sweep_if_leader(interval)
-    return _kept(swept, retention.clean_if_leader(), sampling.sample_if_due())
+    swept = sweep.sweep_if_leader(interval)
+    return _kept(swept, cleanup.clean_if_leader(), sampler.sample_if_due())
 
 
 def _kept(swept: Swept | None, removed: int, sampled: int) -> Kept:

@@ -9,12 +9,12 @@ from django.db import connection, transaction
 
 from embeddings import annindex
 from embeddings.models import Space, SpaceState
-from queueops import clocks, write_outages
 from queueops.base import failpoints
 from queueops.base.database_retry import past_collisions
 from queueops.engine import modes, partial_vectors, priority_inheritance, worker_loss
 from queueops.engine.enqueue import Reason, enqueue
 from queueops.engine.table_lock_pause import locked_out
+from queueops.maintenance import clock_repair, write_outages
 from queueops.models import AuditLog, Level, Mode, Operation, Task, worker_registry
 from queueops.wakeups import doorbell
 
@@ -164,14 +164,14 @@ def sweep_if_leader(interval: timedelta, *, with_leases: bool = True) -> Swept |
         if (
             led and led[0]
         ):  # in one transaction with the sweep's time, which says nothing of the step any more
-            clocks.ask_providers()
+            clock_repair.ask_providers()
     return sweep(with_leases=with_leases) if led else None
 
 
 def sweep(*, with_leases: bool = True) -> Swept:
     """Puts times right that another clock wrote, returns expired leases (unless the clock has just gone ahead), forgets
     silent workers, ends what waits in retired spaces, enqueues drift, and rings when work is due."""
-    locked_out.unless(clocks.put_right)
+    locked_out.unless(clock_repair.put_right)
     returned, parked = return_expired() if with_leases else (0, 0)
     failpoints.reach("sweep_returned")
     worker_registry.forget_silent()
