@@ -7,12 +7,12 @@ from django.db import DatabaseError, InterfaceError
 from embeddings import annindex
 from embeddings.models import Space
 from queueops.base import database_refusals, installed
-from queueops.drain import drain
 from queueops.engine import storage_probe
 from queueops.engine.table_lock_pause import locked_out
-from queueops.pulse import pulse
 from queueops.wakeups import doorbell
 from queueops.wakeups.timer import alarm
+from queueops.worker.drain import drain
+from queueops.worker.housekeeper import pulse
 
 # Long enough to amortise a wake-up, short enough that a process told to stop is not kept waiting.
 _SLICE_SECONDS = 20.0

@@ -15,10 +15,10 @@ class QueueopsConfig(AppConfig):
         from embeddings import switch
         from queueops.base import installed, shutdown, signals
         from queueops.engine import modes, receivers
-        from queueops.leases import heartbeat
         from queueops.models import QueueState
-        from queueops.pulse import pulse
         from queueops.wakeups import doorbell
+        from queueops.worker.housekeeper import pulse
+        from queueops.worker.leases import heartbeat
 
         switch.decided_by(modes.embeds)
         pre_migrate.connect(installed.before_migrate, sender=self)

@@ -8,12 +8,13 @@ from access import attempt_counts, recent, token_guard
 from embeddings import pace
 from embeddings.providers import registry
 from lib.redis_client import fast_client
-from queueops import drain, trials, views
+from queueops import views
 from queueops.base import installed, shutdown
 from queueops.engine import modes, settle_retry, storage_probe
 from queueops.engine.table_lock_pause import locked_out
 from queueops.engine.unsaved_vectors import unsaved
 from queueops.monitoring import article_status
+from queueops.worker import drain, trials
 
 
 @pytest.fixture(autouse=True)

@@ -18,10 +18,10 @@ from dramatiq.brokers.redis import RedisBroker
 
 from drills.kills import plan
 from drills.trials import Trial, rows_of
-from queueops import drain
 from queueops.base import failpoints
 from queueops.maintenance import sweep
 from queueops.models import Task
+from queueops.worker import drain
 from tests.providers import FakeProvider
 from tests.queueops.making import make_space, make_tasks, make_worker
 

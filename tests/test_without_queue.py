@@ -15,13 +15,14 @@ from articles.signals import articles_written
 from config.stack import firststart
 from embeddings import coverage
 from embeddings.search import search
-from queueops import actors, drain
+from queueops import actors
 from queueops.base import installed
 from queueops.engine import modes, receivers
 from queueops.models import Mode, QueueState
 from queueops.monitoring import article_status, health, snapshot
 from queueops.monitoring.health import Condition
-from queueops.pulse import Pulse
+from queueops.worker import drain
+from queueops.worker.housekeeper import Pulse
 from tests.factories import Api, body, problem
 from tests.queueops.calling import queue_admin
 from tests.queueops.conftest import provider, provider_process, space  # noqa: F401  fixtures

@@ -13,10 +13,10 @@ from embeddings.indexing import Source
 from embeddings.models import ArticleEmbedding, Space, SpaceState
 from embeddings.providers.registry import provider_of
 from embeddings.spaces import spec_and_counter
-from queueops import drain
 from queueops.migration import rate, sizing
 from queueops.models import Task
 from queueops.monitoring.article_filter import Scope, is_behind
+from queueops.worker import drain
 
 # of the sample: articles, and bytes of text that are read and cut to pieces for it
 _SAMPLE, _SAMPLE_BYTES = 50, 2_000_000

@@ -14,13 +14,13 @@ from embeddings.models import Space
 from embeddings.search import search
 from queueops.checks import database
 from queueops.checks.finding import Verdict
-from queueops.drain import drain
 from queueops.engine import claims, execution, modes
 from queueops.maintenance import sweep
 from queueops.models import Mode, Task, Worker, worker_registry
 from queueops.monitoring import invariants
 from queueops.rollback import scratch
 from queueops.rollback.step import Broken, Result, Step, expect
+from queueops.worker.drain import drain
 
 _WHO = "--actor=rollback_drill"
 _WHY = "--reason=rollback drill"

@@ -10,7 +10,7 @@ from articles.models import Article
 from drills import stored_vectors
 from embeddings.indexing import Source, render
 from embeddings.models import Space
-from queueops import drain
+from queueops.worker import drain
 from tests.providers import FakeProvider
 from tests.queueops.making import make_article, make_space, make_worker
 

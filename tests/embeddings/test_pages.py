@@ -9,8 +9,8 @@ from django.urls import reverse
 from articles.bounds import MAX_CONTENT
 from articles.models import Article
 from embeddings.models import Space
-from queueops.drain import drain
 from queueops.models import Status, Task, worker_registry
+from queueops.worker.drain import drain
 from tests.backoffice import NASTY, make_person
 from tests.queueops.making import make_space
 

@@ -9,10 +9,10 @@ from dramatiq.brokers.redis import RedisBroker
 from queueops import actors
 from queueops.models import Task
 from queueops.monitoring import health, snapshot
-from queueops.pulse import Pulse
 from queueops.wakeups import broker_health
 from queueops.wakeups.broker_keys import of_wrong_type
 from queueops.wakeups.doorbell import QUEUE, ring
+from queueops.worker.housekeeper import Pulse
 from tests.queueops.making import make_tasks
 from tests.queueops.test_standin import stand_ins
 from tests.waiting import wait_until
@@ -114,7 +114,7 @@ def test_after_a_beat_consumers_take_rings_again(workers, queue, space, name):
 def test_tasks_are_worked_off_though_the_keys_come_back_at_once(queue, space, monkeypatch):
     make_tasks(3, space)
     forge(queue, "__heartbeats__")
-    monkeypatch.setattr("queueops.pulse.doorbell.ring", lambda: forge(queue, "__heartbeats__"))
+    monkeypatch.setattr("queueops.worker.housekeeper.doorbell.ring", lambda: forge(queue, "__heartbeats__"))
     Pulse()._once(0)
     wait_until(lambda: Task.objects.filter(status="completed").count() == 3, what="the stand-ins")
     wait_until(lambda: not stand_ins())

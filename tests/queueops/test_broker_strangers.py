@@ -11,9 +11,9 @@ from queueops import actors
 from queueops.checks import broker as check
 from queueops.checks.finding import Verdict
 from queueops.models import Task
-from queueops.pulse import Pulse
 from queueops.wakeups import broker_health as broker
 from queueops.wakeups import broker_strangers, doorbell
+from queueops.worker.housekeeper import Pulse
 from tests.queueops.making import make_tasks
 from tests.waiting import wait_until
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from queueops.company import Company
+from queueops.worker.trial_size import Company
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 from django.db.models import F
 from django.db.models.functions import Now
 
-from queueops.drain import drain
 from queueops.engine import claims, execution
 from queueops.models import ProviderState, Task
+from queueops.worker.drain import drain
 from tests.queueops.making import make_article, make_tasks, make_worker
 
 pytestmark = pytest.mark.django_db

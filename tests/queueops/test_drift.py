@@ -8,9 +8,9 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from articles.models import Article
-from queueops import drain
 from queueops.maintenance import sweep
 from queueops.models import Operation, Task
+from queueops.worker import drain
 from tests.queueops.making import make_article, make_space, make_tasks
 from tests.together import together
 

@@ -12,7 +12,6 @@ from django.db.models.functions import Now
 
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
-from queueops import leases
 from queueops.admission import gate
 from queueops.admission.circuit_breaker import News
 from queueops.admission.gate import Passage
@@ -20,6 +19,7 @@ from queueops.engine import claims, execution
 from queueops.engine.enqueue import Reason, enqueue
 from queueops.maintenance import sweep
 from queueops.models import ProviderState, Status, Task
+from queueops.worker import leases
 from tests.queueops.making import make_article, make_tasks
 from tests.together import another_session, waiting_sessions
 from tests.waiting import wait_until

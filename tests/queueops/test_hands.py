@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from queueops.hands import Hands
+from queueops.worker.exclusive_claims import Hands
 from tests.waiting import wait_until
 
 

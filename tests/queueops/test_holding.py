@@ -8,12 +8,12 @@ import pytest
 from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 
-from queueops import drain, leases
 from queueops.base import shutdown
 from queueops.engine import claims, execution, settle_retry, storage_breaker, storage_probe, synchronous
 from queueops.engine.enqueue import Reason
 from queueops.maintenance import sweep
 from queueops.models import Task
+from queueops.worker import drain, leases
 from tests.queueops.making import make_article, make_tasks
 from tests.queueops.refusing import refusing, take_again
 from tests.waiting import wait_until

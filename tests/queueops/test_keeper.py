@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from queueops import keeper
-from queueops.keeper import Member
+from queueops.worker import process_supervisor
+from queueops.worker.process_supervisor import Member
 from tests.waiting import wait_until
 
 # Says who it is and with which options, and ends well when asked to.
@@ -31,7 +31,7 @@ class Kept:
     ) -> None:
         self.folder = folder
         command = [sys.executable, "-I", "-S", "-c", script, str(folder)]
-        words = [str(Path(keeper.__file__)), str(count), pid_file, log_file, *command]
+        words = [str(Path(process_supervisor.__file__)), str(count), pid_file, log_file, *command]
         self.process = subprocess.Popen(
             [sys.executable, "-I", "-S", *words], stderr=subprocess.PIPE, text=True, start_new_session=True
         )
@@ -100,7 +100,7 @@ def test_one_that_ends_by_itself_is_started_again_with_growing_pauses(keep):
 def test_a_pause_does_not_grow_without_end_and_is_short_again_after_a_good_time(monkeypatch):
     member = Member(1)
     clock = [0.0]
-    monkeypatch.setattr("queueops.keeper.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("queueops.worker.process_supervisor.time.monotonic", lambda: clock[0])
     assert [member.note_end("x") for _ in range(6)][-1] == 10
     clock[0] = 31.0
     assert member.note_end("x") == 0.5
@@ -111,7 +111,7 @@ def test_a_stop_ends_all_in_good_order(keep, number):
     kept = keep()
     children = kept.await_children(2)
     assert kept.end(number) == 0
-    assert not any(keeper._lives(pid) for pid in children)
+    assert not any(process_supervisor._lives(pid) for pid in children)
 
 
 def test_a_second_signal_kills_what_does_not_stop(keep):
@@ -119,7 +119,7 @@ def test_a_second_signal_kills_what_does_not_stop(keep):
     kept.await_children(2)
     kept.process.send_signal(signal.SIGINT)
     kept.process.send_signal(signal.SIGTERM)
-    assert kept.end() == keeper.KILLED
+    assert kept.end() == process_supervisor.KILLED
 
 
 def test_sighup_stops_all_and_starts_all_again_in_the_same_process(keep):
@@ -128,7 +128,7 @@ def test_sighup_stops_all_and_starts_all_again_in_the_same_process(keep):
     kept.process.send_signal(signal.SIGHUP)
     kept.await_children(2, but=before)
     assert kept.process.poll() is None
-    assert not any(keeper._lives(pid) for pid in before)
+    assert not any(process_supervisor._lives(pid) for pid in before)
     assert kept.end(signal.SIGTERM) == 0
 
 
@@ -138,7 +138,7 @@ def test_a_pid_file_names_the_keeper_and_goes_with_it(keep, tmp_path_factory):
     kept.await_children(1)
     assert (folder / "pid").read_text() == str(kept.process.pid)
     other = keep(count=1, pid_file=str(folder / "pid"))
-    assert other.end() == keeper.PID_FILE_REFUSED
+    assert other.end() == process_supervisor.PID_FILE_REFUSED
     assert "stop it, or choose another" in other.lines[0]
     assert kept.end(signal.SIGTERM) == 0
     assert not (folder / "pid").exists()

@@ -5,11 +5,11 @@ import contextlib
 import pytest
 from django.db.models.functions import Now
 
-from queueops import lanes
 from queueops.admission import gate
-from queueops.drain import drain
-from queueops.lanes import Lanes
 from queueops.models import ProviderState, Task
+from queueops.worker import bulkhead as lanes
+from queueops.worker.bulkhead import Lanes
+from queueops.worker.drain import drain
 from tests.queueops.making import make_article, make_tasks
 
 

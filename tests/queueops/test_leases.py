@@ -9,10 +9,10 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from embeddings.models import ArticleEmbedding
-from queueops import drain, leases
 from queueops.engine import claims, execution
 from queueops.maintenance import sweep
 from queueops.models import Metric, Status, Task
+from queueops.worker import drain, leases
 from tests.queueops.making import make_tasks, now
 from tests.waiting import wait_until
 

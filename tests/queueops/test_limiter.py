@@ -15,8 +15,8 @@ from embeddings.meters import FREE
 from embeddings.providers.registry import provider_of
 from queueops.admission import gate, rate_limiter
 from queueops.admission.rate_limiter import Bucket, OverBudgetError
-from queueops.drain import drain
 from queueops.models import ProviderState, Task
+from queueops.worker.drain import drain
 from tests.queueops.making import make_article, make_tasks
 from tests.together import together
 

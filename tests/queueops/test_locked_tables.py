@@ -10,7 +10,6 @@ import psycopg
 import pytest
 from django.db import OperationalError, connection, connections
 
-from queueops import drain, leases
 from queueops.admission.gate import Passage
 from queueops.base import shutdown
 from queueops.engine import (
@@ -25,7 +24,8 @@ from queueops.engine.claims import Claim
 from queueops.engine.table_lock_pause import LockedOut
 from queueops.maintenance import sweep
 from queueops.models import Task, Worker
-from queueops.pulse import Pulse
+from queueops.worker import drain, leases
+from queueops.worker.housekeeper import Pulse
 from tests.locking import locked, rows_locked, waiting_at_most
 from tests.queueops.making import make_article, make_tasks
 from tests.waiting import wait_until

@@ -16,12 +16,12 @@ from articles.models import Article
 from embeddings import pace
 from embeddings.models import ArticleEmbedding, KeptVector
 from embeddings.providers.registry import provider_of
-from queueops import long_articles
-from queueops.drain import drain
 from queueops.engine import claims, execution, partial_vectors
 from queueops.engine.enqueue import enqueue_anew
 from queueops.maintenance import sweep
 from queueops.models import ProviderState, Status, Task
+from queueops.worker import long_articles
+from queueops.worker.drain import drain
 from tests.queueops.making import make_article, make_tasks
 from tests.together import together
 from tests.waiting import wait_until

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 
-from queueops import trials
-from queueops.company import Company
 from queueops.engine import claims, execution
 from queueops.engine.claims import Claim
 from queueops.engine.results import Settled
 from queueops.maintenance import sweep
 from queueops.models import AuditLog, Metric, Task, Worker, worker_registry
+from queueops.worker import trials
+from queueops.worker.trial_size import Company
 from tests.queueops.making import make_tasks, make_worker
 
 pytestmark = pytest.mark.django_db

@@ -12,11 +12,11 @@ from embeddings.providers import registry
 from embeddings.search import SearchMode, search
 from lib.remembered import Remembered
 from queueops import switches
-from queueops.drain import drain
 from queueops.engine import modes, synchronous
 from queueops.maintenance import sweep
 from queueops.models import AuditLog, Mode, ProviderState, QueueState, Task
 from queueops.models.audit import ReasonMissing
+from queueops.worker.drain import drain
 from tests.queueops.calling import queue_admin
 from tests.queueops.making import make_article, make_space, make_tasks, make_worker
 from tests.together import another_session

@@ -12,9 +12,9 @@ from embeddings.models import ArticleEmbedding
 from queueops import switches
 from queueops.admission import circuit_breaker, gate, rate_limiter
 from queueops.base import shutdown
-from queueops.drain import Drained, drain
 from queueops.engine import bisection
 from queueops.models import AuditLog, Metric, ProviderState, QueueState, Task
+from queueops.worker.drain import Drained, drain
 from tests.queueops.conftest import NO_FAULTS
 from tests.queueops.making import make_article, make_space, make_tasks
 from tests.together import together

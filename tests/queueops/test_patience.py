@@ -3,10 +3,10 @@
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from queueops import drain
 from queueops.base.database_retry import patiently
 from queueops.engine import claims, execution
 from queueops.models import ProviderState, Task
+from queueops.worker import drain
 from tests.queueops.cutting import cut_off
 from tests.queueops.making import make_article, make_tasks
 

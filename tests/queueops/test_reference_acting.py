@@ -12,10 +12,10 @@ from django.db.models.functions import Now
 
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
-from queueops.drain import Drained, drain
 from queueops.engine import claims, execution
 from queueops.maintenance import sweep
 from queueops.models import AuditLog, Metric, Status, Task, Worker, worker_registry
+from queueops.worker.drain import Drained, drain
 from tests import reference
 from tests.queueops.making import make_article, make_tasks
 from tests.waiting import wait_until

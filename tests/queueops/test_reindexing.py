@@ -8,9 +8,9 @@ from embeddings import annindex
 from embeddings.models import ArticleEmbedding
 from embeddings.search import search
 from queueops import switches
-from queueops.drain import drain
 from queueops.engine import claims, modes
 from queueops.models import AuditLog, Mode, Task
+from queueops.worker.drain import drain
 from tests.queueops.calling import called
 from tests.queueops.making import make_article, make_space
 

@@ -4,9 +4,9 @@ import pytest
 from django.db import connection
 
 from embeddings.models import ArticleEmbedding
-from queueops import drain
 from queueops.engine import claims, execution, storage_probe
 from queueops.models import AuditLog, Task
+from queueops.worker import drain
 from tests.queueops.making import make_article, make_tasks
 from tests.queueops.refusing import refusing, take_again
 

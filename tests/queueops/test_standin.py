@@ -4,10 +4,10 @@ import threading
 
 import pytest
 
-from queueops import standin
 from queueops.models import Task
-from queueops.pulse import Pulse
-from queueops.standin import StandIn
+from queueops.worker import brokerless
+from queueops.worker.brokerless import StandIn
+from queueops.worker.housekeeper import Pulse
 from tests.queueops.making import make_tasks, make_worker
 from tests.waiting import wait_until
 
@@ -57,7 +57,7 @@ def test_a_process_that_stops_claims_nothing_more(space, settings):
 
 def test_it_ends_after_its_slice_once_the_broker_takes_rings_again(space, settings, monkeypatch):
     settings.EMBEDDING_BATCH_SIZE = 1
-    monkeypatch.setattr(standin, "_SLICE_SECONDS", 0.001)
+    monkeypatch.setattr(brokerless, "_SLICE_SECONDS", 0.001)
     make_tasks(40, space)
     StandIn(lambda: False).work(make_worker().pk)
     wait_until(lambda: not stand_ins())

@@ -27,7 +27,7 @@ from articles.models import Article
 from embeddings import indexing, vectors
 from embeddings.indexing import Rendered
 from embeddings.providers.errors import ErrorClass, ProviderError
-from queueops import leases, operations
+from queueops import operations
 from queueops.engine import claims
 from queueops.engine.claims import Claim, Claimed
 from queueops.engine.results import Batch, Effort, Failure, Success
@@ -37,6 +37,7 @@ from queueops.maintenance import cleanup, sweep
 from queueops.models import Outcome, QueueState, Task, Worker
 from queueops.monitoring import invariants
 from queueops.monitoring.task_filter import Selection
+from queueops.worker import leases
 from tests.queueops.making import make_article, make_space, make_worker
 
 # Seconds. The clock moves in steps of 20, so nothing ends within ten seconds of a step: a slow machine changes nothing.

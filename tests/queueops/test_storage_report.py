@@ -7,7 +7,7 @@ from queueops.base.database_refusals import Blame, Refusal
 from queueops.engine import storage_probe
 from queueops.models import AuditLog, Worker
 from queueops.monitoring import article_status, health, snapshot, task_report
-from queueops.storage_report import Report
+from queueops.worker.storage_report import Report
 from tests.queueops.making import make_tasks, make_worker
 
 pytestmark = pytest.mark.django_db

@@ -3,10 +3,10 @@
 import pytest
 from django.db.models.functions import Now
 
-from queueops import trials
-from queueops.company import Company
-from queueops.drain import drain
 from queueops.models import ProviderState, Task
+from queueops.worker import trials
+from queueops.worker.drain import drain
+from queueops.worker.trial_size import Company
 from tests.queueops.making import make_article, make_tasks
 
 pytestmark = pytest.mark.django_db
@@ -14,8 +14,8 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def looks_at_once(monkeypatch):
-    monkeypatch.setattr("queueops.trials._looked_at", float("-inf"))
-    monkeypatch.setattr("queueops.trials.company", Company(1))
+    monkeypatch.setattr("queueops.worker.trials._looked_at", float("-inf"))
+    monkeypatch.setattr("queueops.worker.trials.company", Company(1))
 
 
 def lost(count: int, space) -> None:

@@ -6,10 +6,10 @@ import pytest
 from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 
-from queueops import leases
 from queueops.engine import claims
 from queueops.maintenance import sweep
 from queueops.models import QueueState, Task
+from queueops.worker import leases
 from tests.queueops.making import make_tasks
 
 pytestmark = pytest.mark.django_db

@@ -15,10 +15,10 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError, connection
 from django_dramatiq.management.commands import rundramatiq
 
-from queueops import keeper
 from queueops.base import installed
 from queueops.desk.exits import Exit
-from queueops.worker_process import WorkerProcess, note_end
+from queueops.worker import process_supervisor
+from queueops.worker.process import WorkerProcess, note_end
 
 _MASTERS_OWN = ("watch_dir", "use_gevent", "forks")
 
@@ -69,7 +69,7 @@ def _become_keeper(options: dict[str, Any]) -> None:
     for name in ("path", "queues"):
         worker += [f"--{name}", *options[name]] if options[name] else []
     files = [options["pid_file"] or "", options["log_file"] or ""]
-    words = ["-I", "-S", str(Path(keeper.__file__)), str(options["processes"]), *files, *worker]
+    words = ["-I", "-S", str(Path(process_supervisor.__file__)), str(options["processes"]), *files, *worker]
     os.execv(sys.executable, [sys.executable, *words])  # noqa: S606
 
 

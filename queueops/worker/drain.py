@@ -12,16 +12,16 @@ from django.db import DatabaseError, InterfaceError
 from embeddings import pace
 from embeddings.models import Space
 from embeddings.providers.registry import provider_of
-from queueops import lanes, leases, long_articles, trials
 from queueops.admission import gate
 from queueops.admission.gate import Passage
 from queueops.base import installed
-from queueops.company import Company
 from queueops.engine import claims, execution, modes, settle_retry, storage_probe
 from queueops.engine.claims import Claim
 from queueops.engine.results import Settled
 from queueops.engine.table_lock_pause import LOOK_AGAIN_SECONDS, locked_out
 from queueops.models import Mode, worker_registry
+from queueops.worker import bulkhead, leases, long_articles, trials
+from queueops.worker.trial_size import Company
 
 # A slice sees a new or retired space this much later: reading them for each batch cost more than the claim.
 _SPACES_SECONDS = 0.5
@@ -95,7 +95,7 @@ def _turn(space: Space, worker_id: int, wake: Callable[[], None], wake_in: Calla
         return _Turn(wait=passage.wait)
     most = batch_size(space)
     size, with_trial = 1 if passage.canary else most, trials.is_trusting(most)
-    with lanes.of_this_process().enter() as may_backfill:
+    with bulkhead.of_this_process().enter() as may_backfill:
         with_low = passage.with_low and (may_backfill or passage.canary is not None)
         claim_due = functools.partial(
             claims.claim_due,

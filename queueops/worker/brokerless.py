@@ -7,9 +7,9 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from queueops.drain import drain
 from queueops.engine import storage_probe
 from queueops.wakeups import broker_health
+from queueops.worker.drain import drain
 
 # As long as an actor's: in between it is asked whether the broker is back.
 _SLICE_SECONDS = 20.0

@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from embeddings.models import Space
-from queueops import leases
 from queueops.admission import gate
 from queueops.admission.gate import Passage
-from queueops.company import Company
 from queueops.engine import claims
 from queueops.engine.claims import Claim
 from queueops.engine.results import Settled
-from queueops.hands import Hands
 from queueops.models import worker_registry
+from queueops.worker import leases
+from queueops.worker.exclusive_claims import Hands
+from queueops.worker.trial_size import Company
 
 # Looking for such tasks costs a statement; nobody minds that they wait a second longer.
 _LOOK_SECONDS = 1.0

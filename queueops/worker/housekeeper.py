@@ -16,9 +16,9 @@ from queueops.base import database_refusals, installed
 from queueops.engine.table_lock_pause import locked_out
 from queueops.maintenance import cleanup, clock_repair, sampler, sweep
 from queueops.models import worker_registry
-from queueops.standin import StandIn
-from queueops.storage_report import report
 from queueops.wakeups import broker_health, broker_strangers, doorbell
+from queueops.worker.brokerless import StandIn
+from queueops.worker.storage_report import report
 
 _KEYS_SHOWN = 5
 
