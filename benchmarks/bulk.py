@@ -86,7 +86,7 @@ def _options(words: list[str] | None) -> argparse.Namespace:
 def _act(stack: Stack, verb: str, *about: Any) -> dict[str, Any]:
     """One act, in this process; the memory is all of this process, which has also written the texts."""
     peaks: list[float] = []
-    told = stack.load(f"queueops.operations.{verb}")(
+    told = stack.load(f"queueops.operate.operations.{verb}")(
         *about,
         actor="a benchmark",
         reason="to measure it",

@@ -12,7 +12,7 @@ class ConfigConfig(AppConfig):
     def ready(self) -> None:
         from access.signals import token_changed
         from config import audit, security_log, token_check
-        from queueops.checks import added
+        from queueops.operate.checks import added
 
         token_changed.connect(audit.token_changed)
         added.add(token_check.check)

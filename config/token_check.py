@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from access.models import EXPIRING_DAYS, ApiToken
-from queueops.checks.finding import Finding, ok, warn
+from queueops.operate.checks.finding import Finding, ok, warn
 
 _NAMES_SHOWN = 5
 

@@ -35,8 +35,8 @@ from embeddings.embedder import wordpiece
 from embeddings.fakeprovider import vectors as fake_vectors
 from embeddings.search.passage import passage_of
 from lib import visible
-from queueops import taskfile
 from queueops.desk import tables
+from queueops.operate.transfer import file_format
 
 pytestmark = pytest.mark.long
 
@@ -196,7 +196,7 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "wordpiece": quietly(wordpiece.TooManyTokens)(wordpiece.encode),
     "the passage of a query": lambda text: passage_of(text[:20_000], text[-1_000:]),
     "the fake provider's words": lambda text: fake_vectors._WORD.findall(text),
-    "a line of tasks": quietly(taskfile.FileRefused)(lambda text: taskfile.task(text.encode(), 1)),
+    "a line of tasks": quietly(file_format.FileRefused)(lambda text: file_format.task(text.encode(), 1)),
     "a cell of a table": tables.plain,
     "a title on a page": visible.readable,
     "a log line": lambda text: log_bounds.unforgeable(

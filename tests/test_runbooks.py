@@ -30,10 +30,10 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from articles.models import Article, ArticleVersion
 from embeddings.models import Space
 from embeddings.providers.errors import ErrorClass, ProviderError
-from queueops import switches
 from queueops.admission import self_pause
 from queueops.engine import modes
 from queueops.models import Breaker, Metric, Mode, ProviderState, Status, Task, Worker
+from queueops.operate import controls
 from tests.providers import FakeProvider
 from tests.queueops.calling import Called, called
 from tests.queueops.making import make_article, make_space, make_tasks, make_worker
@@ -161,7 +161,7 @@ def refuse_vectors(_: Space) -> None:
 
 
 def refuse_key(_: Space) -> None:
-    switches.resume(actor="test")
+    controls.resume(actor="test")
     assert self_pause.pause_itself("openai", ProviderError(ErrorClass.AUTH, "it refused the key with 401"), 0)
 
 
@@ -190,13 +190,13 @@ def leave_one_article(_: Space) -> None:
 
 def embed_an_article(_: Space) -> None:
     leave_one_article(_)
-    switches.set_mode(Mode.SYNCHRONOUS, actor="test", reason="a scene")
+    controls.set_mode(Mode.SYNCHRONOUS, actor="test", reason="a scene")
     modes.forget()
     article = Article.objects.get()
     article.content = "Text with vectors."
     article.save()
     Article.objects.update(updated_at=Now() - timedelta(hours=1))
-    switches.set_mode(None, actor="test", reason="a scene")
+    controls.set_mode(None, actor="test", reason="a scene")
     modes.forget()
 
 

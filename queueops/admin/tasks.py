@@ -14,11 +14,11 @@ from unfold.decorators import display
 from articles.admin import articles_like
 from articles.backoffice import BigTableAdmin, ReadOnly, row_id
 from lib.visible import readable
-from queueops import operations
 from queueops.admin.confirmation import Act, confirm
 from queueops.admin.presence import OfTheQueue
 from queueops.models import Status, Task, Verb
 from queueops.monitoring.health import age
+from queueops.operate import operations
 
 REQUEUE = Act(
     name="requeue_tasks",

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from rich.text import Text
 
-from queueops import operations
 from queueops.desk import choosing
 from queueops.desk.exits import Exit, Refused
 from queueops.desk.frame import Desk
@@ -16,7 +15,8 @@ from queueops.desk.verbs import Family
 from queueops.models import Operation, Priority, Status, Verb
 from queueops.models.audit import needed_reason
 from queueops.monitoring.task_filter import Selection, SelectionError
-from queueops.operations import OperationError, Preview
+from queueops.operate import operations
+from queueops.operate.operations import OperationError, Preview
 
 family = Family("Acting on many tasks")
 

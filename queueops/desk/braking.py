@@ -5,13 +5,13 @@ from argparse import ArgumentParser
 from django.db.models import F
 from django.db.models.functions import Extract, Now
 
-from queueops import switches
 from queueops.desk import arguments
 from queueops.desk.frame import Desk
 from queueops.desk.tables import table
 from queueops.desk.verbs import Family
 from queueops.models import Task
 from queueops.monitoring import health
+from queueops.operate import controls
 
 family = Family("Braking", is_brief=True)
 
@@ -27,7 +27,7 @@ def _add_optional_reason(parser: ArgumentParser) -> None:
     keys=("operation",),
 )
 def stop(desk: Desk, *, reason: str) -> None:
-    operation = switches.stop(actor=desk.actor, reason=reason or "stopped from the command line")
+    operation = controls.stop(actor=desk.actor, reason=reason or "stopped from the command line")
     desk.answer({"operation": operation}, f"stopped; what is under way ends as usual (operation {operation})")
 
 
@@ -35,7 +35,7 @@ def stop(desk: Desk, *, reason: str) -> None:
     "start", "take back every brake; claim at once", arguments=_add_optional_reason, keys=("operation",)
 )
 def start(desk: Desk, *, reason: str) -> None:
-    operation = switches.start(actor=desk.actor, reason=reason)
+    operation = controls.start(actor=desk.actor, reason=reason)
     desk.answer({"operation": operation}, f"started (operation {operation})")
 
 
@@ -46,7 +46,7 @@ def start(desk: Desk, *, reason: str) -> None:
     keys=("operation", "workers", "released"),
 )
 def emergency_stop(desk: Desk, *, reason: str) -> None:
-    done = switches.emergency_stop(actor=desk.actor, reason=reason or "emergency stop from the command line")
+    done = controls.emergency_stop(actor=desk.actor, reason=reason or "emergency stop from the command line")
     desk.answer(
         vars(done),
         f"stopped; workers: {done.workers:,}; tasks taken back, which wait again: {done.released:,} "

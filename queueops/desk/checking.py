@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from django.conf import settings
 from rich.text import Text
 
-from queueops.checks import broker, compatibility, configuration, database, provider
-from queueops.checks.finding import Finding, Verdict, worst
 from queueops.desk import arguments, keyboard
 from queueops.desk.exits import Exit
 from queueops.desk.frame import Desk, Encoder
@@ -16,6 +14,8 @@ from queueops.desk.tables import line
 from queueops.desk.verbs import Family
 from queueops.monitoring import invariants
 from queueops.monitoring.invariants import Breach, Invariant
+from queueops.operate.checks import broker, compatibility, configuration, database, provider
+from queueops.operate.checks.finding import Finding, Verdict, worst
 
 family = Family("Checking")
 

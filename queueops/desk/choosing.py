@@ -11,7 +11,7 @@ from queueops.desk.exits import Refused
 from queueops.desk.listing import task_id
 from queueops.models import Priority, Status
 from queueops.monitoring.task_filter import Selection
-from queueops.operations import pace
+from queueops.operate.operations import pacing
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGE = re.compile(r"(\d{1,6})([smhdw])")
@@ -79,10 +79,10 @@ def add_manner(parser: ArgumentParser, *why: str) -> None:
     arguments.add_agreement(parser)
     parser.add_argument(
         "--batch-size",
-        type=arguments.whole(1, pace.MOST),
-        default=pace.MOST,
+        type=arguments.whole(1, pacing.MOST),
+        default=pacing.MOST,
         metavar="N",
-        help=f"tasks a transaction at most, up to {pace.MOST:,}; it finds its own size below that",
+        help=f"tasks a transaction at most, up to {pacing.MOST:,}; it finds its own size below that",
     )
 
 

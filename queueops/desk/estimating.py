@@ -6,8 +6,8 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from queueops.desk.tables import facts, line, table
-from queueops.migration.analysis import Estimate, Standing
 from queueops.monitoring.health import age
+from queueops.operate.backfill.estimation import Estimate, Standing
 
 _HEADS = ("space", "articles", "up to date", "behind", "without", "tasks waiting", "failed")
 

@@ -16,12 +16,12 @@ from queueops.desk.frame import Desk
 from queueops.desk.tables import line
 from queueops.desk.verbs import Family
 from queueops.engine import modes
-from queueops.migration import adoption, analysis, rollback, run
-from queueops.migration.adoption import Adopted, AdoptionError, Column
 from queueops.models import Mode, Operation, Priority, QueueState, Verb
 from queueops.monitoring.article_filter import Found, Scope
-from queueops.operations import OperationError
-from queueops.operations.acts import ACTS
+from queueops.operate.backfill import adoption, estimation, rollback, run
+from queueops.operate.backfill.adoption import Adopted, AdoptionError, Column
+from queueops.operate.operations import OperationError
+from queueops.operate.operations.statements import ACTS
 
 family = Family("Migrating")
 
@@ -51,7 +51,7 @@ def _scope_arguments(parser: ArgumentParser) -> None:
 )
 def analyze(desk: Desk, **options: Any) -> None:
     scope = _scope(options)
-    spaces, found, estimates = analysis.standings(scope), scope.find(), analysis.estimates(scope)
+    spaces, found, estimates = estimation.standings(scope), scope.find(), estimation.estimates(scope)
     mode, given_up = modes.current(), scope.left_out()
     desk.answer(
         {
@@ -129,7 +129,7 @@ class _Plan:
     mode: Mode
     dry_run: bool
     adopting: tuple[Space, Column, int] | None
-    estimates: list[analysis.Estimate] | None
+    estimates: list[estimation.Estimate] | None
 
     @property
     def has_work(self) -> bool:
@@ -168,7 +168,7 @@ def _plan(desk: Desk, options: dict[str, Any]) -> _Plan:
     found, given_up = scope.find(), scope.left_out()
     adopting = _compared(desk, options["adopt"], scope) if options["adopt"] else None
     is_looked_at = options["dry_run"] or (not options["yes"] and desk.can_ask)
-    estimates = analysis.estimates(scope) if is_looked_at and found.articles else None
+    estimates = estimation.estimates(scope) if is_looked_at and found.articles else None
     desk.show(*_estimated(estimates or []), *_given_up(given_up))
     return _Plan(scope, found, given_up, options["priority"], mode, options["dry_run"], adopting, estimates)
 
@@ -341,7 +341,7 @@ def _given_up(articles: int) -> list[RenderableType]:
     return [line(said)] if articles else []
 
 
-def _estimated(estimates: Iterable[analysis.Estimate]) -> list[RenderableType]:
+def _estimated(estimates: Iterable[estimation.Estimate]) -> list[RenderableType]:
     return [each for estimate in estimates if estimate.articles for each in estimating.estimate(estimate)]
 
 

@@ -11,7 +11,6 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from queueops import switches
 from queueops.base import database_away
 from queueops.desk import arguments, judging
 from queueops.desk.frame import Desk
@@ -25,6 +24,7 @@ from queueops.monitoring import health, snapshot, statistics, task_lists
 from queueops.monitoring.snapshot import Snapshot
 from queueops.monitoring.statistics import WorkerView
 from queueops.monitoring.task_lists import FailureKind
+from queueops.operate import controls
 
 family = Family("Watching", is_brief=True)
 
@@ -105,9 +105,9 @@ def _places(count: int | None) -> Iterator[int]:
 
 def _toggle(actor: str) -> None:
     if snapshot.take().paused:
-        switches.resume(actor=actor, reason=_REASON)
+        controls.resume(actor=actor, reason=_REASON)
     else:
-        switches.pause(actor=actor, reason=_REASON)
+        controls.pause(actor=actor, reason=_REASON)
 
 
 def _screen() -> RenderableType:

@@ -6,17 +6,16 @@ from typing import Any
 
 from embeddings import annindex
 from embeddings.models import Space
-from queueops import reindexing
 from queueops.desk import arguments, estimating
 from queueops.desk.exits import Exit, Refused
 from queueops.desk.frame import Desk
 from queueops.desk.tables import line
 from queueops.desk.verbs import Family
 from queueops.engine import modes
-from queueops.migration import analysis
 from queueops.models import Mode
 from queueops.models.audit import tidy_reason
 from queueops.monitoring.article_filter import Scope
+from queueops.operate.backfill import estimation, reindexing
 
 family = Family("Reindexing")
 
@@ -57,7 +56,7 @@ def _scope(filters: list[Any]) -> Scope:
 
 def _embed(desk: Desk, scope: Scope, *, yes: bool, dry_run: bool, reason: str) -> Exit:
     articles = scope.fitting()
-    estimates = [analysis.estimate(space, articles) for space in Space.objects.receiving()]
+    estimates = [estimation.estimate(space, articles) for space in Space.objects.receiving()]
     for estimate in estimates:
         desk.show(*estimating.estimate(estimate))
     total, operation = articles.count(), uuid.uuid4()

@@ -15,7 +15,7 @@ from queueops.desk.frame import Desk
 from queueops.desk.tables import line
 from queueops.desk.verbs import Family
 from queueops.models.audit import needed_reason
-from queueops.review import MARK, Done, Review, Window
+from queueops.operate.article_review import MARK, Done, Review, Window
 
 family = Family("Reviewing")
 

@@ -12,8 +12,8 @@ from queueops.desk.exits import Exit
 from queueops.desk.frame import Desk, Encoder
 from queueops.desk.tables import line
 from queueops.desk.verbs import Family
-from queueops.rollback import drill, plan, scratch, walk
-from queueops.rollback.step import Result, Step
+from queueops.operate.rollback import drill, plan, runner, scratch_database
+from queueops.operate.rollback.step_result import Result, Step
 
 planning = Family("Rollback plan")
 drilling = Family("Rollback drill")
@@ -46,10 +46,15 @@ def walk_drill(desk: Desk, *, dry_run: bool, inside: bool) -> Exit:
         _tell_outside(desk)
         return Exit.OK
     if dry_run:
-        lines = [line(f"This would make the database {scratch.name()}, walk these steps in it, and drop it:")]
+        lines = [
+            line(
+                f"This would make the database {scratch_database.name()}, walk these steps in it, and drop it:"
+            )
+        ]
         lines += [line(f"  {name}") for name in drill.names()]
         desk.answer(
-            {"database": scratch.name(), "dry_run": True, "passed": None, "steps": drill.names()}, *lines
+            {"database": scratch_database.name(), "dry_run": True, "passed": None, "steps": drill.names()},
+            *lines,
         )
         return Exit.OK
     steps = []
@@ -58,13 +63,13 @@ def walk_drill(desk: Desk, *, dry_run: bool, inside: bool) -> Exit:
             steps.append(step)
             desk.show(_line(step))
     passed = all(step.result is not Result.FAIL for step in steps)
-    desk.answer({"database": scratch.name(), "dry_run": False, "passed": passed, "steps": steps})
+    desk.answer({"database": scratch_database.name(), "dry_run": False, "passed": passed, "steps": steps})
     return Exit.OK if passed else Exit.TROUBLE
 
 
 def _tell_outside(desk: Desk) -> None:
     """Each step as it ends, for the process that waits for them."""
-    for step in walk.walk():
+    for step in runner.walk():
         desk.stdout.write(json.dumps(dataclasses.asdict(step), cls=Encoder) + "\n")
         desk.stdout.flush()
 

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from rich.console import RenderableType
 
-from queueops import operations
 from queueops.desk import arguments
 from queueops.desk.acts import carry_out, ended, sentences
 from queueops.desk.exits import Exit, Refused
@@ -17,7 +16,8 @@ from queueops.desk.verbs import Family
 from queueops.models import Operation, Verb
 from queueops.monitoring.article_filter import Scope
 from queueops.monitoring.task_filter import Selection
-from queueops.operations import OperationError
+from queueops.operate import operations
+from queueops.operate.operations import OperationError
 
 family = Family("Operations")
 

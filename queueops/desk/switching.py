@@ -2,7 +2,6 @@
 
 from argparse import ArgumentParser
 
-from queueops import switches
 from queueops.desk import arguments
 from queueops.desk.exits import Refused
 from queueops.desk.frame import Desk
@@ -12,6 +11,7 @@ from queueops.engine import modes
 from queueops.models import Mode, QueueState, Worker
 from queueops.monitoring import health, provider_status
 from queueops.monitoring.provider_status import ProviderView
+from queueops.operate import controls
 
 family = Family("Switching", is_brief=True)
 
@@ -24,13 +24,13 @@ _MEANS = {
 
 @family.verb("pause", "claim nothing more until resumed", arguments=arguments.add_reason, keys=("operation",))
 def pause(desk: Desk, *, reason: str) -> None:
-    operation = switches.pause(actor=desk.actor, reason=reason)
+    operation = controls.pause(actor=desk.actor, reason=reason)
     desk.answer({"operation": operation}, f"paused; what is under way ends as usual (operation {operation})")
 
 
 @family.verb("resume", "claim again, at once", arguments=arguments.add_reason, keys=("operation",))
 def resume(desk: Desk, *, reason: str) -> None:
-    operation = switches.resume(actor=desk.actor, reason=reason)
+    operation = controls.resume(actor=desk.actor, reason=reason)
     desk.answer({"operation": operation}, f"resumed{_still_stopped()} (operation {operation})")
 
 
@@ -45,8 +45,8 @@ def _mode_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "mode",
         nargs="?",
-        choices=[*map(str, Mode), switches.ENVIRONMENT],
-        help=f"one of %(choices)s ({switches.ENVIRONMENT}: as the settings say); without one it is shown",
+        choices=[*map(str, Mode), controls.ENVIRONMENT],
+        help=f"one of %(choices)s ({controls.ENVIRONMENT}: as the settings say); without one it is shown",
     )
     arguments.add_reason(parser, help="kept in the audit log; needed to set the mode")
 
@@ -60,8 +60,8 @@ def _mode_arguments(parser: ArgumentParser) -> None:
 def mode(desk: Desk, *, mode: str | None, reason: str) -> None:
     operation = None
     if mode is not None:
-        wanted = None if mode == switches.ENVIRONMENT else Mode(mode)
-        operation = switches.set_mode(wanted, actor=desk.actor, reason=reason)
+        wanted = None if mode == controls.ENVIRONMENT else Mode(mode)
+        operation = controls.set_mode(wanted, actor=desk.actor, reason=reason)
     state, in_settings = QueueState.objects.first() or QueueState(), modes.of_settings()
     now = Mode(state.mode or in_settings)
     lines = [f"{now}: {_MEANS[now]}", _mode_origin(state, in_settings)]
@@ -85,7 +85,7 @@ def _mode_origin(state: QueueState, in_settings: Mode) -> str:
     who = f" by {state.mode_changed_by}" if state.mode_changed_by else ""
     why = f": {state.mode_reason.rstrip('.')}" if state.mode_reason else ""
     return (
-        f"Set{who}{why}. The settings ask for {in_settings}: mode {switches.ENVIRONMENT} goes back to that."
+        f"Set{who}{why}. The settings ask for {in_settings}: mode {controls.ENVIRONMENT} goes back to that."
     )
 
 
@@ -104,7 +104,7 @@ def _breaker_arguments(parser: ArgumentParser) -> None:
 def breaker(desk: Desk, *, reset: bool, provider: list[str] | None, reason: str) -> None:
     _refuse_unknown(provider or [])
     if reset:
-        names = switches.reset_providers(provider, actor=desk.actor, reason=reason)
+        names = controls.reset_providers(provider, actor=desk.actor, reason=reason)
         desk.show(f"reset: {', '.join(names) or 'nothing was remembered'}")
     views = [view for view in provider_status.views() if not provider or view.name in provider]
     desk.answer({"providers": views}, *(line(standing(view)) for view in views))

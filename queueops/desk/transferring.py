@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import IO, cast
 
 from lib.private_files import replacing
-from queueops import transfer
 from queueops.desk import arguments
 from queueops.desk.exits import Exit, Refused
 from queueops.desk.frame import Desk
 from queueops.desk.verbs import Family
-from queueops.taskfile import FileRefused
-from queueops.transfer import Export, Imported, Verified
+from queueops.operate.transfer import jsonl
+from queueops.operate.transfer.file_format import FileRefused
+from queueops.operate.transfer.jsonl import Export, Imported, Verified
 
 family = Family("Carrying")
 
@@ -93,7 +93,7 @@ def import_tasks(desk: Desk, *, file: str, yes: bool, dry_run: bool, reason: str
 
 def _verified(opened: IO[bytes], name: str) -> Verified:
     try:
-        return transfer.verify(opened)
+        return jsonl.verify(opened)
     except FileRefused as error:
         raise Refused(f"{name} is refused: {error}. Nothing was imported") from error
 
@@ -102,7 +102,7 @@ def _rehearse(desk: Desk, file: IO[bytes], verified: Verified) -> Imported:
     """What the import would come to."""
     expected = Imported()
     with desk.progress("Comparing tasks", verified.tasks) as steps:
-        for batch in transfer.rehearse(file, verified):
+        for batch in jsonl.rehearse(file, verified):
             expected += batch
             steps.advance(batch.read)
     return expected
@@ -113,11 +113,11 @@ def _load(desk: Desk, file: IO[bytes], verified: Verified, reason: str) -> tuple
     imported, operation = Imported(), None
     try:
         with desk.progress("Importing tasks", verified.tasks) as steps:
-            for batch in transfer.load(file, verified):
+            for batch in jsonl.load(file, verified):
                 imported += batch
                 steps.advance(batch.read)
     finally:
-        operation = transfer.note(imported, verified, actor=desk.actor, reason=reason)
+        operation = jsonl.note(imported, verified, actor=desk.actor, reason=reason)
     return imported, operation
 
 

@@ -2,7 +2,7 @@
 
 The trigger that tidies fires for rows that lack what belongs to their status, so a statement that says all of it went
 unnoticed. This one looks at the change alone. Our own acts write their audit rows themselves and say so before they
-begin (queueops/operations/fragments.py).
+begin (queueops/operate/operations/sql.py).
 """
 
 from django.db import migrations

@@ -71,13 +71,13 @@ class OperationQuerySet(models.QuerySet["Operation"]):
 
 
 # Held by the session that carries the operation out, so it is gone the moment that process is.
-_LOCK = "hashtext('queueops.operations'), hashtext(%s)"
+_LOCK = "hashtext('queueops.operate.operations'), hashtext(%s)"
 _ATTENDANT = """
 SELECT coalesce(nullif(application_name, ''), 'a session of another program')
 FROM pg_locks l LEFT JOIN pg_stat_activity USING (pid)
 WHERE locktype = 'advisory' AND granted AND objsubid = 2
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-  AND classid = hashtext('queueops.operations')::oid AND objid = hashtext(%s)::oid
+  AND classid = hashtext('queueops.operate.operations')::oid AND objid = hashtext(%s)::oid
 """
 
 

@@ -9,12 +9,12 @@ from django.http import HttpRequest
 from ninja import Router, Status
 from ninja.errors import HttpError
 
-from queueops import operations
 from queueops.models import Operation, Task, Verb
 from queueops.models import Status as TaskStatus
 from queueops.models.operation import MOVED_ON
 from queueops.monitoring.task_filter import Selection, SelectionError
-from queueops.operations import OperationError
+from queueops.operate import operations
+from queueops.operate.operations import OperationError
 from queueops.rest import answers
 from queueops.rest.answers import ActReply
 from queueops.rest.fields import Act, Filter, Prioritize, TaskInPath, Undo, Why, actor

@@ -11,7 +11,7 @@ from queueops.models import Operation
 from queueops.monitoring import health, snapshot
 from queueops.monitoring.health import Condition
 from queueops.monitoring.snapshot import Snapshot
-from queueops.operations import Preview
+from queueops.operate.operations import Preview
 
 
 def _model_of_snapshot() -> type[BaseModel]:

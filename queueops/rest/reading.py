@@ -10,12 +10,12 @@ from django.http import HttpRequest
 from ninja import Query, Router
 from ninja.errors import HttpError
 
-from queueops import operations
 from queueops.models import Operation, Task
 from queueops.monitoring import task_lists, task_report
 from queueops.monitoring.task_lists import Page
 from queueops.monitoring.task_report import Story
-from queueops.operations import OperationError
+from queueops.operate import operations
+from queueops.operate.operations import OperationError
 from queueops.rest import answers
 from queueops.rest.fields import OperationsAsked, TaskInPath, TasksAsked
 

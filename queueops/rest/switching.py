@@ -3,8 +3,8 @@
 from django.http import HttpRequest
 from ninja import Router
 
-from queueops import switches
 from queueops.models import Mode
+from queueops.operate import controls
 from queueops.rest.answers import Stopped, Switched
 from queueops.rest.fields import NewMode, Why, actor
 
@@ -14,19 +14,19 @@ def add_routes(router: Router) -> None:
 
     @router.post("/pause", response=Switched, summary="Claim nothing more; what is under way ends as usual")
     def pause(request: HttpRequest, why: Why) -> Switched:
-        return {"operation": switches.pause(actor=actor(request), reason=why.reason)}
+        return {"operation": controls.pause(actor=actor(request), reason=why.reason)}
 
     @router.post("/resume", response=Switched, summary="Claim again, at once")
     def resume(request: HttpRequest, why: Why) -> Switched:
-        return {"operation": switches.resume(actor=actor(request), reason=why.reason)}
+        return {"operation": controls.resume(actor=actor(request), reason=why.reason)}
 
     @router.post("/stop", response=Switched, summary="Pause, and stop every worker until started again")
     def stop(request: HttpRequest, why: Why) -> Switched:
-        return {"operation": switches.stop(actor=actor(request), reason=why.reason)}
+        return {"operation": controls.stop(actor=actor(request), reason=why.reason)}
 
     @router.post("/start", response=Switched, summary="Take back every brake")
     def start(request: HttpRequest, why: Why) -> Switched:
-        return {"operation": switches.start(actor=actor(request), reason=why.reason)}
+        return {"operation": controls.start(actor=actor(request), reason=why.reason)}
 
     @router.post(
         "/emergency-stop",
@@ -34,10 +34,10 @@ def add_routes(router: Router) -> None:
         summary="Stop, and take from workers what they hold; nothing is lost",
     )
     def emergency_stop(request: HttpRequest, why: Why) -> Stopped:
-        done = switches.emergency_stop(actor=actor(request), reason=why.reason)
+        done = controls.emergency_stop(actor=actor(request), reason=why.reason)
         return {"operation": done.operation, "workers": done.workers, "released": done.released}
 
     @router.post("/mode", response=Switched, summary="Embed by queue, in the request, or not at all")
     def set_mode(request: HttpRequest, new: NewMode) -> Switched:
         wanted = None if new.mode == "environment" else Mode(new.mode)
-        return {"operation": switches.set_mode(wanted, actor=actor(request), reason=new.reason)}
+        return {"operation": controls.set_mode(wanted, actor=actor(request), reason=new.reason)}

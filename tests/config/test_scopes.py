@@ -9,9 +9,9 @@ import pytest
 from access.models import ApiToken, Scope
 from articles.models import Article
 from config.api import api as the_api
-from queueops import operations
 from queueops.models import Priority, Status, Task
 from queueops.monitoring.task_filter import Selection
+from queueops.operate import operations
 from tests.factories import Api, body, make_token, problem
 from tests.queueops.making import make_space
 

@@ -6,8 +6,8 @@ import pytest
 from django.db.models.functions import Now
 
 from access.models import ApiToken
-from queueops.checks import database
-from queueops.checks.finding import Verdict
+from queueops.operate.checks import database
+from queueops.operate.checks.finding import Verdict
 from tests.factories import make_token
 
 pytestmark = pytest.mark.django_db

@@ -8,9 +8,9 @@ import structlog
 from dramatiq.brokers.redis import RedisBroker
 
 from queueops import actors
-from queueops.checks import broker as check
-from queueops.checks.finding import Verdict
 from queueops.models import Task
+from queueops.operate.checks import broker as check
+from queueops.operate.checks.finding import Verdict
 from queueops.wakeups import broker_health as broker
 from queueops.wakeups import broker_strangers, doorbell
 from queueops.worker.housekeeper import Pulse

@@ -15,12 +15,12 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from articles.models import Article
-from queueops import operations
 from queueops.engine import claims, execution
 from queueops.models import AuditLog, Operation, Status, Task, Verb
 from queueops.models.operation import MOVED_ON
 from queueops.monitoring.task_filter import Selection
-from queueops.operations import OperationError, acts, fragments, running
+from queueops.operate import operations
+from queueops.operate.operations import OperationError, runner, sql, statements
 from tests.queueops.making import make_tasks
 from tests.together import together
 from tests.waiting import wait_until
@@ -95,19 +95,19 @@ def test_a_task_that_a_worker_takes_before_its_turn_has_moved_on(space, worker):
     """As many as there are: none of them is waited for."""
     make_tasks(20, space)
     operation = operations.begin(Verb.CANCEL, Selection(statuses=("pending",)), **WHO)
-    seen = list(acts.ids(operation)[:10])
+    seen = list(statements.ids(operation)[:10])
     claims.claim_due(space, 5, worker.pk, worker.name)
     with transaction.atomic():
-        answers = acts.perform(operation, seen)
+        answers = statements.perform(operation, seen)
     assert sorted(answers.values()) == [""] * 5 + [MOVED_ON] * 5
 
 
 def test_a_task_that_stays_locked_is_given_up_and_counted(space, monkeypatch):
-    monkeypatch.setattr(running, "_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(runner, "_PATIENCE_SECONDS", 0.0)
     first, *_ = make_tasks(3, space)
     with meanwhile(lambda: Task.objects.select_for_update().get(pk=first.pk)):
         done = operations.cancel(Selection(), **WHO)
-    assert (done.changed, done.skips, done.state) == (2, {running.LOCKED_TOO_LONG: 1}, "done")
+    assert (done.changed, done.skips, done.state) == (2, {runner.LOCKED_TOO_LONG: 1}, "done")
 
 
 def make_waiting_task(task: Task) -> None:
@@ -126,7 +126,7 @@ def test_a_requeue_does_not_wait_for_a_save_that_makes_the_same_task(space, othe
     first, *_ = make_tasks(4, space, Status.FAILED)
     with meanwhile(lambda: other(first)) as let_go:
         done = operations.requeue(Selection(), **WHO, progress=lambda done, _: done == 3 and let_go())
-    assert (done.changed, done.skips) == (3, {fragments.WAITS_ALREADY: 1})
+    assert (done.changed, done.skips) == (3, {sql.WAITS_ALREADY: 1})
     assert Task.objects.pending().count() == 4
 
 

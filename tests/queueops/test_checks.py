@@ -6,9 +6,9 @@ import pytest
 from django.db import connection
 
 from config import env
-from queueops.checks import broker, configuration, database, schema
-from queueops.checks import provider as provider_check
-from queueops.checks.finding import Finding, Verdict, worst
+from queueops.operate.checks import broker, configuration, database, schema
+from queueops.operate.checks import provider as provider_check
+from queueops.operate.checks.finding import Finding, Verdict, worst
 from tests.databases import spoil_index
 from tests.queueops.calling import called
 from tests.queueops.making import make_article, make_space

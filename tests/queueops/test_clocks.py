@@ -11,7 +11,6 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from embeddings.providers.errors import ErrorClass, ProviderError
-from queueops import operations
 from queueops.admission import gate, rate_limiter, self_pause  # fmt: skip
 from queueops.admission.circuit_breaker import News
 from queueops.engine import claims
@@ -20,6 +19,7 @@ from queueops.maintenance.clock_repair import Reading
 from queueops.models import AuditLog, Metric, ProviderState, QueueState, Task, Worker
 from queueops.monitoring import article_status, health, search_coverage, snapshot, statistics
 from queueops.monitoring.task_filter import Selection
+from queueops.operate import operations
 from queueops.worker import drain, leases
 from queueops.worker.housekeeper import Pulse
 from tests.queueops.making import make_tasks, make_worker, now, plan_of

@@ -3,11 +3,11 @@
 import pytest
 
 from articles.models import Article
-from queueops import switches
-from queueops.checks import compatibility
-from queueops.checks.finding import Verdict
 from queueops.engine import modes
 from queueops.models import AuditLog, Mode, QueueState
+from queueops.operate import controls
+from queueops.operate.checks import compatibility
+from queueops.operate.checks.finding import Verdict
 from tests.queueops.calling import called
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -18,7 +18,7 @@ def try_it(*words: str):
 
 
 def test_every_mode_serves_articles_and_searches_and_leaves_no_trace(space):
-    switches.set_mode(Mode.SYNCHRONOUS, actor="ada", reason="no Redis")
+    controls.set_mode(Mode.SYNCHRONOUS, actor="ada", reason="no Redis")
     tried = try_it("--yes", "--json", "--actor=bob")
     assert tried.code == 0, tried.out
     found = {finding["check"]: finding["says"] for finding in tried.json["findings"]}
@@ -56,7 +56,7 @@ def test_however_it_ends_the_mode_and_the_articles_are_as_before(space, error):
 def test_a_mode_that_somebody_set_meanwhile_stays(space):
     with compatibility.as_it_was("ada") as mark, compatibility.client("", "") as api:
         list(compatibility.check(api, mark, actor="ada", is_remote=False))
-        switches.set_mode(Mode.QUEUED, actor="bob", reason="now")
+        controls.set_mode(Mode.QUEUED, actor="bob", reason="now")
     assert QueueState.objects.get().mode_changed_by == "bob"
 
 

@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 from django.db.models.functions import Now
 
-from queueops import operations
 from queueops.models import AuditLog, Operation, QueueState, Status, Task, Verb, Worker
 from queueops.monitoring.task_filter import Selection
+from queueops.operate import operations
 from tests.queueops.calling import Terminal, queue_admin
 from tests.queueops.making import make_space, make_tasks, make_worker
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from queueops import operations
 from queueops.models import AuditLog, QueueState, Status, Task
 from queueops.monitoring.task_filter import Selection
+from queueops.operate import operations
 from tests.queueops.calling import queue_admin
 from tests.queueops.making import make_article, make_space, make_tasks, make_worker
 from tests.queueops.test_snapshot import make_current

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from queueops import operations
 from queueops.desk import migrating
 from queueops.management.commands.embed_migrate import with_verb
-from queueops.migration import run
 from queueops.models import Operation, Task
+from queueops.operate import operations
+from queueops.operate.backfill import run
 from tests.queueops.calling import Terminal, embed_migrate
 from tests.queueops.making import make_space
 from tests.queueops.test_commands_page import lines_of

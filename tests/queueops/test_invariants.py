@@ -10,12 +10,12 @@ from django.db.models.functions import Now
 
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
-from queueops import operations
 from queueops.engine import claims, execution
 from queueops.maintenance import sweep
 from queueops.models import AuditLog, Status, Task
 from queueops.monitoring import invariants
 from queueops.monitoring.task_filter import Selection
+from queueops.operate import operations
 from tests.queueops.calling import Called, called
 from tests.queueops.making import make_article, make_tasks
 

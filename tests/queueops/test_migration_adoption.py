@@ -12,10 +12,10 @@ from embeddings import indexing, vectors
 from embeddings.indexing import Source
 from embeddings.models import ArticleEmbedding
 from queueops.engine import claims, execution
-from queueops.migration import adoption
-from queueops.migration.adoption import AdoptionError
 from queueops.models import AuditLog, Task
 from queueops.monitoring.article_filter import Scope
+from queueops.operate.backfill import adoption
+from queueops.operate.backfill.adoption import AdoptionError
 from tests.queueops.calling import embed_migrate
 from tests.queueops.making import make_worker
 from tests.queueops.test_migration_run import make_corpus

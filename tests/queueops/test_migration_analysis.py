@@ -9,10 +9,10 @@ from embeddings import indexing
 from embeddings.catalogue import price_of
 from embeddings.indexing import Source
 from queueops.desk.estimating import size
-from queueops.migration import analysis, rate, sizing
-from queueops.migration.rate import Batch
 from queueops.models import Metric, Status
 from queueops.monitoring.article_filter import Scope
+from queueops.operate.backfill import estimation, sizing, throughput
+from queueops.operate.backfill.throughput import Batch
 from tests.queueops.calling import embed_migrate
 from tests.queueops.making import make_space, make_tasks
 from tests.queueops.test_migration_run import embed, make_corpus
@@ -28,7 +28,7 @@ def test_articles_with_without_and_behind_are_told_apart(space):
     embed(make_corpus(2, first=10), space, is_behind=True)
     make_tasks(1, space)
     make_tasks(1, space, Status.FAILED)
-    [found] = analysis.standings(Scope())
+    [found] = estimation.standings(Scope())
     assert (found.articles, found.current, found.behind, found.without) == (7, 3, 2, 2)
     assert (found.waiting, found.failed, found.serves) == (1, 1, True)
 
@@ -36,17 +36,17 @@ def test_articles_with_without_and_behind_are_told_apart(space):
 def test_the_counts_follow_the_filter(space):
     embed(make_corpus(3), space)
     make_tasks(2, space)
-    [found] = analysis.standings(Scope(slug="old-"))
+    [found] = estimation.standings(Scope(slug="old-"))
     assert (found.articles, found.without, found.waiting) == (3, 0, 0)
 
 
 def test_chunks_and_tokens_of_a_small_corpus_are_exact(space):
     make_corpus(2)
     Article.objects.create(slug="long", title="Long", content="Some words of a text. " * 200)
-    [found] = analysis.estimates(Scope(slug="old-"))
+    [found] = estimation.estimates(Scope(slug="old-"))
     assert (found.articles, found.sampled, found.chunks) == (2, 2, 2)
     made_by_save = Article.objects.get(slug="long")
-    long = analysis.estimate(space, Article.objects.filter(pk=made_by_save.pk))
+    long = estimation.estimate(space, Article.objects.filter(pk=made_by_save.pk))
     source = Source(made_by_save.pk, 1, made_by_save.content_hash, made_by_save.title, made_by_save.content)
     assert long.chunks == len(indexing.render(space, source).chunks) > 5
     assert long.tokens >= long.chunks * 50
@@ -54,14 +54,14 @@ def test_chunks_and_tokens_of_a_small_corpus_are_exact(space):
 
 def test_what_has_its_vectors_is_not_paid_for(space):
     embed(make_corpus(2), space)
-    [found] = analysis.estimates(Scope())
+    [found] = estimation.estimates(Scope())
     assert (found.articles, found.chunks, found.tokens, found.requests, found.seconds) == (0, 0, 0, 0, None)
 
 
 def test_a_sample_stands_for_the_whole(space, monkeypatch):
-    monkeypatch.setattr(analysis, "_SAMPLE", 5)
+    monkeypatch.setattr(estimation, "_SAMPLE", 5)
     make_corpus(40)
-    [found] = analysis.estimates(Scope())
+    [found] = estimation.estimates(Scope())
     assert (found.articles, found.sampled) == (40, 5)
     assert 36 <= found.chunks <= 44
 
@@ -69,7 +69,7 @@ def test_a_sample_stands_for_the_whole(space, monkeypatch):
 def test_requests_follow_the_size_of_a_claim(space, settings):
     settings.EMBEDDING_BATCH_SIZE = 4
     make_corpus(10)
-    assert analysis.estimates(Scope())[0].requests == 3
+    assert estimation.estimates(Scope())[0].requests == 3
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_the_cost_is_said_and_that_it_is_not_known(space, settings):
     ],
 )
 def test_the_rate_is_that_of_all_workers_while_they_work(batches, expected):
-    found = rate.of(batches)
+    found = throughput.of(batches)
     assert (found and (found.per_second, found.batches)) == expected
 
 
@@ -137,7 +137,7 @@ def test_the_rate_is_read_from_the_batches_of_the_space(space):
     )
     [told] = embed_migrate("analyze", "--json").json["estimates"]
     assert (told["per_second"], told["batches_measured"], told["seconds"]) == (4.0, 1, 1.5)
-    assert rate.measured(space.pk + 1) is None
+    assert throughput.measured(space.pk + 1) is None
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import pytest
 
 from articles.models import Article
 from queueops.engine import claims, execution, modes
-from queueops.migration import run
 from queueops.models import AuditLog, Mode, Operation, QueueState, Status, Task
 from queueops.monitoring.article_filter import Scope
+from queueops.operate.backfill import run
 from tests.queueops.calling import Terminal, embed_migrate
 from tests.queueops.making import make_article, make_tasks, make_worker
 from tests.queueops.test_migration_run import make_corpus

@@ -10,15 +10,15 @@ from django.db.models.functions import Now
 
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
-from queueops import operations, switches
 from queueops.engine import modes
 from queueops.engine.enqueue import Reason, enqueue
 from queueops.maintenance import sweep
-from queueops.migration import run
 from queueops.models import AuditLog, Mode, Operation, Status, Task, Verb
 from queueops.monitoring import article_status
 from queueops.monitoring.article_filter import Scope
-from queueops.operations import OperationError
+from queueops.operate import controls, operations
+from queueops.operate.backfill import run
+from queueops.operate.operations import OperationError
 from tests.queueops.calling import embed_migrate, queue_admin
 from tests.queueops.making import make_space, make_tasks
 from tests.queueops.test_bulk import environment
@@ -348,8 +348,8 @@ def test_a_run_that_is_killed_between_batches_is_gone_on_with():
 
 def test_in_another_mode_it_refuses_and_says_how_to_go_forward():
     make_corpus(1)
-    switches.set_mode(Mode.SYNCHRONOUS, actor="ada", reason="a rollback")
-    switches.pause(actor="ada", reason="a rollback")
+    controls.set_mode(Mode.SYNCHRONOUS, actor="ada", reason="a rollback")
+    controls.pause(actor="ada", reason="a rollback")
     modes.forget()
     refused = embed_migrate("--yes")
     assert (refused.code, Task.objects.count()) == (3, 0)

@@ -11,11 +11,11 @@ from articles.models import Article
 from embeddings.providers import registry
 from embeddings.search import SearchMode, search
 from lib.remembered import Remembered
-from queueops import switches
 from queueops.engine import modes, synchronous
 from queueops.maintenance import sweep
 from queueops.models import AuditLog, Mode, ProviderState, QueueState, Task
 from queueops.models.audit import ReasonMissing
+from queueops.operate import controls
 from queueops.worker.drain import drain
 from tests.queueops.calling import queue_admin
 from tests.queueops.making import make_article, make_space, make_tasks, make_worker
@@ -33,7 +33,7 @@ CREATE TRIGGER refuse_claims BEFORE UPDATE OF claim_token ON embedding_tasks
 
 
 def set_mode(mode: Mode | None) -> None:
-    switches.set_mode(mode, actor="ada", reason="a test")
+    controls.set_mode(mode, actor="ada", reason="a test")
     modes.forget()
 
 
@@ -54,7 +54,7 @@ def test_a_persisted_mode_is_stronger_than_the_settings_until_it_is_taken_back(m
 
 
 def test_setting_the_mode_says_who_and_why_rings_and_is_an_operation(rings):
-    operation = switches.set_mode(Mode.SYNCHRONOUS, actor="ada", reason="  no  Redis ")
+    operation = controls.set_mode(Mode.SYNCHRONOUS, actor="ada", reason="  no  Redis ")
     state = QueueState.objects.get()
     assert (state.mode, state.mode_changed_by, state.mode_reason) == ("synchronous", "ada", "no Redis")
     entry = AuditLog.objects.get(operation_id=operation)
@@ -65,16 +65,16 @@ def test_setting_the_mode_says_who_and_why_rings_and_is_an_operation(rings):
 
 def test_the_mode_needs_a_reason():
     with pytest.raises(ReasonMissing):
-        switches.set_mode(Mode.DISABLED, actor="ada", reason=" ")
+        controls.set_mode(Mode.DISABLED, actor="ada", reason=" ")
     assert QueueState.objects.get().mode == ""
 
 
 def test_mode_and_pause_do_not_overwrite_one_anothers_reason():
-    switches.pause(actor="bob", reason="an upgrade")
+    controls.pause(actor="bob", reason="an upgrade")
     set_mode(Mode.SYNCHRONOUS)
     state = QueueState.objects.get()
     assert (state.is_paused, state.changed_by, state.reason) == (True, "bob", "an upgrade")
-    switches.resume(actor="bob")
+    controls.resume(actor="bob")
     state.refresh_from_db()
     assert (state.mode, state.mode_changed_by, state.mode_reason) == ("synchronous", "ada", "a test")
 

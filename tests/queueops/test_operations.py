@@ -8,15 +8,15 @@ import pytest
 from django.db.models.functions import Now
 
 from articles.models import Article
-from queueops import operations
 from queueops.maintenance import sweep
 from queueops.models import AuditLog, Operation, Priority, Status, Task, Verb
 from queueops.models.audit import MAX_REASON, ReasonMissing
 from queueops.models.operation import MOVED_ON
 from queueops.monitoring.task_filter import Selection, SelectionError
-from queueops.operations import cancel, clear, prioritize, release, requeue
-from queueops.operations.acts import ENDED_ON_PURPOSE
-from queueops.operations.fragments import WAITS_ALREADY
+from queueops.operate import operations
+from queueops.operate.operations import cancel, clear, prioritize, release, requeue
+from queueops.operate.operations.sql import WAITS_ALREADY
+from queueops.operate.operations.statements import ENDED_ON_PURPOSE
 from tests.queueops.making import make_space, make_tasks
 
 pytestmark = pytest.mark.django_db

@@ -9,11 +9,11 @@ from django.db.models.functions import Now
 
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
-from queueops import switches
 from queueops.admission import circuit_breaker, gate, rate_limiter
 from queueops.base import shutdown
 from queueops.engine import bisection
 from queueops.models import AuditLog, Metric, ProviderState, QueueState, Task
+from queueops.operate import controls
 from queueops.worker.drain import Drained, drain
 from tests.queueops.conftest import NO_FAULTS
 from tests.queueops.making import make_article, make_space, make_tasks
@@ -305,7 +305,7 @@ def test_after_resuming_what_was_given_back_is_due_at_once(work, space, provider
     make_tasks(60, space)
     provider.config(fail_next=["401"])
     work()
-    switches.resume(actor="ada", reason="new key")
+    controls.resume(actor="ada", reason="new key")
     assert work().tasks == 60
     assert set(Task.objects.values_list("status", "attempts")) == {("completed", 1)}
 

@@ -7,9 +7,9 @@ from articles.models import Article
 from embeddings import annindex
 from embeddings.models import ArticleEmbedding
 from embeddings.search import search
-from queueops import switches
 from queueops.engine import claims, modes
 from queueops.models import AuditLog, Mode, Task
+from queueops.operate import controls
 from queueops.worker.drain import drain
 from tests.queueops.calling import called
 from tests.queueops.making import make_article, make_space
@@ -97,7 +97,7 @@ def test_it_says_first_what_it_takes_and_asks(corpus):
 
 
 def test_it_is_refused_while_embedding_is_disabled(corpus):
-    switches.set_mode(Mode.DISABLED, actor="ada", reason="x")
+    controls.set_mode(Mode.DISABLED, actor="ada", reason="x")
     modes.forget()
     assert "embedding is disabled" in called("reindex", "--yes").sentence
 

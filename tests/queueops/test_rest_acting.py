@@ -3,9 +3,9 @@
 import pytest
 
 from access.models import Scope
-from queueops import operations
 from queueops.models import AuditLog, Operation, QueueState, Status, Task, Verb, Worker
 from queueops.monitoring.task_filter import Selection
+from queueops.operate import operations
 from queueops.rest import acting
 from tests.factories import Api, body, make_token, problem
 from tests.queueops.making import make_space, make_tasks, make_worker
@@ -207,7 +207,7 @@ def test_an_operation_that_another_process_carries_out_is_a_conflict(api, space)
     begun = operations.begin(Verb.CANCEL, Selection(), actor="ada", reason="a test")
     with another_session() as other:
         other.execute(
-            "SELECT pg_advisory_lock(hashtext('queueops.operations'), hashtext(%s))", [str(begun.pk)]
+            "SELECT pg_advisory_lock(hashtext('queueops.operate.operations'), hashtext(%s))", [str(begun.pk)]
         )
         document = problem(api.post(f"/queue/operations/{begun.pk}/resume"), 409)
     assert "another process" in document["detail"]

@@ -7,9 +7,9 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from access.models import Scope
-from queueops import operations
 from queueops.models import Status, Task
 from queueops.monitoring.task_filter import Selection
+from queueops.operate import operations
 from tests.factories import Api, body, make_token, problem
 from tests.queueops.making import make_article, make_space, make_tasks
 

@@ -93,7 +93,7 @@ def test_what_has_no_earlier_text_or_was_changed_since_is_left_alone_and_told():
 
 
 def test_many_articles_are_marked_batch_by_batch(space, monkeypatch):
-    monkeypatch.setattr("queueops.review._BATCH", 2)
+    monkeypatch.setattr("queueops.operate.article_review._BATCH", 2)
     make_tasks(5, space, Status.COMPLETED, processed_at=Now())
     done = review()
     assert done.json["changed"] == 5

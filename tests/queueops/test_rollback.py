@@ -12,11 +12,11 @@ from django.conf import settings as django_settings
 from django.core.management import get_commands, load_command_class
 from django.db import connection
 
-from queueops import switches
 from queueops.models import Mode
 from queueops.monitoring import snapshot
-from queueops.rollback import drill, plan, scratch, walk
-from queueops.rollback.step import Broken, Result
+from queueops.operate import controls
+from queueops.operate.rollback import drill, plan, runner, scratch_database
+from queueops.operate.rollback.step_result import Broken, Result
 from tests.queueops.calling import called
 from tests.queueops.making import make_article, make_space
 from tests.waiting import wait_until
@@ -39,7 +39,7 @@ def commands(text: str) -> list[str]:
 def test_the_plan_tells_of_this_installation_and_no_secret():
     make_space()
     make_article()
-    switches.set_mode(Mode.SYNCHRONOUS, actor="ada", reason="no Redis")
+    controls.set_mode(Mode.SYNCHRONOUS, actor="ada", reason="no Redis")
     text = called("rollback_plan").out
     assert "| mode | synchronous (the settings ask for queued); not paused |" in text
     assert "| articles | 1, of which 0 are found by their present text |" in text
@@ -59,7 +59,7 @@ def test_no_text_of_a_row_adds_a_command_to_the_plan():
     space = make_space()
     space.model = evil
     space.save()
-    switches.pause(actor=evil, reason=evil)
+    controls.pause(actor=evil, reason=evil)
     text = plan.write()
     assert commands(text) == honest
     assert "\u2028" not in text
@@ -87,15 +87,15 @@ def test_the_drill_passes_every_step_and_drops_its_database():
     assert {name: says for name, (result, says) in steps.items() if result != "pass"} == {}
     assert walked.code == 0
     assert list(steps) == ["scratch database", *drill.names()]
-    assert scratch.name() not in databases()
+    assert scratch_database.name() not in databases()
 
 
 @pytest.mark.django_db
 def test_a_dry_run_of_the_drill_makes_nothing():
     said = called("rollback_drill", "--dry-run").out
-    assert f"This would make the database {scratch.name()}" in said
+    assert f"This would make the database {scratch_database.name()}" in said
     assert "emergency stop" in said
-    assert scratch.name() not in databases()
+    assert scratch_database.name() not in databases()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -104,26 +104,28 @@ def test_a_leftover_scratch_database_is_replaced_and_dropped_even_when_the_drill
         raise KeyboardInterrupt
 
     for _ in range(2):
-        with pytest.raises(KeyboardInterrupt), scratch.database():
-            assert scratch.name() in databases()
+        with pytest.raises(KeyboardInterrupt), scratch_database.database():
+            assert scratch_database.name() in databases()
             boom()
-    assert scratch.name() not in databases()
+    assert scratch_database.name() not in databases()
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_drill_that_is_killed_in_the_middle_drops_its_database():
-    here = scratch.address(connection.settings_dict).replace(scratch.name(), connection.settings_dict["NAME"])
+    here = scratch_database.address(connection.settings_dict).replace(
+        scratch_database.name(), connection.settings_dict["NAME"]
+    )
     drilling = subprocess.Popen(
         [sys.executable, "manage.py", "rollback_drill"],
-        env=scratch.environment(here, "http://127.0.0.1:9/v1"),
+        env=scratch_database.environment(here, "http://127.0.0.1:9/v1"),
         cwd=django_settings.BASE_DIR,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    wait_until(lambda: scratch.name() in databases(), GENEROUS, "the scratch database")
+    wait_until(lambda: scratch_database.name() in databases(), GENEROUS, "the scratch database")
     drilling.terminate()
     assert drilling.wait(GENEROUS) == 128 + signal.SIGTERM
-    assert scratch.name() not in databases()
+    assert scratch_database.name() not in databases()
 
 
 @pytest.mark.django_db
@@ -131,7 +133,7 @@ def test_a_user_who_may_not_create_databases_is_told_so(monkeypatch):
     def refuse():
         raise psycopg.errors.InsufficientPrivilege("permission denied to create database")
 
-    monkeypatch.setattr(scratch, "_server", refuse)
+    monkeypatch.setattr(scratch_database, "_server", refuse)
     (step,) = drill.run()
     assert (step.result, step.says.partition(";")[0]) == (Result.FAIL, "permission denied to create database")
 
@@ -139,7 +141,7 @@ def test_a_user_who_may_not_create_databases_is_told_so(monkeypatch):
 @pytest.mark.django_db
 def test_nobody_walks_outside_a_scratch_database():
     with pytest.raises(RuntimeError, match="scratch database only"):
-        next(walk.walk())
+        next(runner.walk())
 
 
 @pytest.mark.django_db
@@ -150,9 +152,9 @@ def test_a_step_that_is_broken_fails_and_the_next_is_walked_all_the_same(monkeyp
     def second() -> str:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(scratch, "is_here", lambda: True)
-    monkeypatch.setattr(walk, "STEPS", (first, second, lambda: "well"))
-    assert [(step.result, step.says) for step in walk.walk()] == [
+    monkeypatch.setattr(scratch_database, "is_here", lambda: True)
+    monkeypatch.setattr(runner, "STEPS", (first, second, lambda: "well"))
+    assert [(step.result, step.says) for step in runner.walk()] == [
         (Result.FAIL, "it did not hold"),
         (Result.FAIL, "ZeroDivisionError: a bug"),
         (Result.PASS, "well"),
@@ -187,4 +189,4 @@ def test_a_step_that_is_broken_fails_and_the_next_is_walked_all_the_same(monkeyp
     ],
 )
 def test_the_drills_address_is_that_of_this_installation_with_another_name(changes, address):
-    assert scratch.address({"NAME": "x", "OPTIONS": {}} | changes) == address
+    assert scratch_database.address({"NAME": "x", "OPTIONS": {}} | changes) == address

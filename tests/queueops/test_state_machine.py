@@ -27,7 +27,6 @@ from articles.models import Article
 from embeddings import indexing, vectors
 from embeddings.indexing import Rendered
 from embeddings.providers.errors import ErrorClass, ProviderError
-from queueops import operations
 from queueops.engine import claims
 from queueops.engine.claims import Claim, Claimed
 from queueops.engine.results import Batch, Effort, Failure, Success
@@ -37,6 +36,7 @@ from queueops.maintenance import cleanup, sweep
 from queueops.models import Outcome, QueueState, Task, Worker
 from queueops.monitoring import invariants
 from queueops.monitoring.task_filter import Selection
+from queueops.operate import operations
 from queueops.worker import leases
 from tests.queueops.making import make_article, make_space, make_worker
 

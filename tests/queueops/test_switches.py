@@ -4,7 +4,6 @@ import pytest
 from django.db.models.functions import Now
 
 from embeddings.providers.errors import ErrorClass, ProviderError
-from queueops import switches
 from queueops.admission import gate, self_pause
 from queueops.models import (
     AuditLog,
@@ -17,6 +16,7 @@ from queueops.models import (
     worker_registry,
 )
 from queueops.models.audit import ReasonMissing
+from queueops.operate import controls
 from tests.queueops.making import make_space, make_tasks, make_worker
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +29,7 @@ def queue() -> tuple[bool, str, str]:
 
 
 def test_a_pause_says_who_and_why(rings):
-    operation = switches.pause(actor="ada", reason="  an  upgrade ")
+    operation = controls.pause(actor="ada", reason="  an  upgrade ")
     assert queue() == (True, "ada", "an upgrade")
     entry = AuditLog.objects.get(operation_id=operation)
     assert (entry.message, entry.actor, entry.metadata["reason"]) == ("queue paused", "ada", "an upgrade")
@@ -39,13 +39,13 @@ def test_a_pause_says_who_and_why(rings):
 @pytest.mark.parametrize("reason", ["", " \n"])
 def test_a_pause_needs_a_reason(reason):
     with pytest.raises(ReasonMissing):
-        switches.pause(actor="ada", reason=reason)
+        controls.pause(actor="ada", reason=reason)
     assert not queue()[0]
 
 
 def test_resuming_clears_the_reason_and_rings(rings):
-    switches.pause(actor="ada", reason="an upgrade")
-    switches.resume(actor="bob")
+    controls.pause(actor="ada", reason="an upgrade")
+    controls.resume(actor="bob")
     assert queue() == (False, "bob", "")
     assert rings == [True]
     assert list(AuditLog.objects.order_by("id").values_list("message", "actor")) == [
@@ -55,7 +55,7 @@ def test_resuming_clears_the_reason_and_rings(rings):
 
 
 def test_a_queue_that_an_operator_paused_keeps_the_operators_reason():
-    switches.pause(actor="ada", reason="an upgrade")
+    controls.pause(actor="ada", reason="an upgrade")
     assert not self_pause.pause_itself("openai", REFUSED, 0.0)
     assert queue() == (True, "ada", "an upgrade")
     assert not AuditLog.objects.filter(level="error").exists()
@@ -68,7 +68,7 @@ def test_of_several_workers_that_are_refused_one_pauses_and_writes_it_down():
 
 def test_a_batch_sent_before_an_operator_resumed_does_not_pause_again():
     self_pause.pause_itself("openai", REFUSED, 0.0)
-    switches.resume(actor="ada")
+    controls.resume(actor="ada")
     assert not self_pause.pause_itself("openai", REFUSED, 30.0)
     assert not queue()[0]
     assert self_pause.pause_itself("openai", REFUSED, 0.0)
@@ -80,7 +80,7 @@ def test_a_reset_forgets_outages_and_blocks_and_rings(rings):
     )
     ProviderState.objects.create(name="ollama", blocked_until="2999-01-01T00:00Z", tokens_today=5)
     ProviderState.objects.create(name="local", blocked_until="2999-01-01T00:00Z")
-    assert switches.reset_providers(["openai", "ollama"], actor="ada", reason="it is back") == [
+    assert controls.reset_providers(["openai", "ollama"], actor="ada", reason="it is back") == [
         "ollama",
         "openai",
     ]
@@ -94,7 +94,7 @@ def test_a_reset_forgets_outages_and_blocks_and_rings(rings):
 
 def test_a_reset_needs_a_reason():
     with pytest.raises(ReasonMissing):
-        switches.reset_providers(actor="ada", reason=" ")
+        controls.reset_providers(actor="ada", reason=" ")
 
 
 def running() -> set[bool]:
@@ -104,18 +104,18 @@ def running() -> set[bool]:
 def test_a_stop_pauses_and_brakes_every_worker_and_a_start_takes_both_back(rings):
     make_worker(name="a")
     make_worker(name="b")
-    stopped = switches.stop(actor="ada", reason="an upgrade")
+    stopped = controls.stop(actor="ada", reason="an upgrade")
     assert (queue(), running()) == ((True, "ada", "an upgrade"), {False})
     entry = AuditLog.objects.get(operation_id=stopped)
     assert (entry.message, entry.metadata["scope"]) == ("queue stopped", {"is_paused": True, "workers": 2})
     assert rings == []
-    switches.start(actor="bob")
+    controls.start(actor="bob")
     assert (queue(), running(), rings) == ((False, "bob", ""), {True}, [True])
 
 
 def test_a_worker_that_starts_after_a_stop_stays_stopped():
     make_worker()
-    switches.stop(actor="ada", reason="an upgrade")
+    controls.stop(actor="ada", reason="an upgrade")
     assert not worker_registry.register().is_running
 
 
@@ -124,7 +124,7 @@ def test_an_emergency_stop_leaves_nothing_in_work_and_loses_nothing():
     make_worker()
     make_tasks(3, space, Status.PROCESSING)
     make_tasks(2, space)
-    stopped = switches.emergency_stop(actor="ada", reason="it writes nonsense")
+    stopped = controls.emergency_stop(actor="ada", reason="it writes nonsense")
     assert (stopped.workers, stopped.released, queue()[0], running()) == (1, 3, True, {False})
     assert set(Task.objects.values_list("status", "attempts")) == {("pending", 0)}
     assert AuditLog.objects.filter(message="tasks released", task_id__isnull=False).count() == 3
@@ -134,7 +134,7 @@ def test_an_emergency_stop_leaves_nothing_in_work_and_loses_nothing():
     assert Operation.objects.get().pk == stopped.operation
 
 
-@pytest.mark.parametrize("act", [switches.stop, switches.emergency_stop])
+@pytest.mark.parametrize("act", [controls.stop, controls.emergency_stop])
 def test_a_stop_needs_a_reason(act):
     make_worker()
     with pytest.raises(ReasonMissing):

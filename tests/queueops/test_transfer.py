@@ -15,10 +15,10 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from articles.models import Article
-from queueops import transfer
 from queueops.models import AuditLog, Status, Task
-from queueops.taskfile import FileRefused
-from queueops.transfer import Export
+from queueops.operate.transfer import jsonl
+from queueops.operate.transfer.file_format import FileRefused
+from queueops.operate.transfer.jsonl import Export
 from tests.queueops.calling import queue_admin
 from tests.queueops.making import make_space, make_tasks
 
@@ -145,7 +145,7 @@ def test_a_dry_run_and_a_missing_yes_import_nothing(exported):
 
 
 def test_a_dry_run_says_what_the_import_then_does(exported, space, monkeypatch):
-    monkeypatch.setattr(transfer, "_PAGE", 1)
+    monkeypatch.setattr(jsonl, "_PAGE", 1)
     lines = lines_of(exported)
     held = next(line for line in lines if '"processing"' in line)
     waiting_beside_it = changed(held, id=10**6, status="pending", created_at="2026-01-01T00:00:00+00:00")
@@ -297,17 +297,17 @@ def test_a_file_that_is_not_there_is_a_sentence(tmp_path):
 
 
 def test_many_tasks_go_page_by_page(space, monkeypatch):
-    monkeypatch.setattr(transfer, "_PAGE", 3)
+    monkeypatch.setattr(jsonl, "_PAGE", 3)
     make_tasks(8, space)
     file = io.BytesIO(b"".join(Export()))
-    verified = transfer.verify(file)
+    verified = jsonl.verify(file)
     assert verified.tasks == 8
     Task.objects.all().delete()
-    assert [batch.added for batch in transfer.load(file, verified)] == [3, 3, 2]
+    assert [batch.added for batch in jsonl.load(file, verified)] == [3, 3, 2]
     assert Task.objects.count() == 8
 
 
 def test_a_file_without_tasks_is_a_file():
-    assert transfer.verify(io.BytesIO(b"".join(Export()))).tasks == 0
+    assert jsonl.verify(io.BytesIO(b"".join(Export()))).tasks == 0
     with pytest.raises(FileRefused):
-        transfer.verify(io.BytesIO(b"".join(Export())[:-3]))
+        jsonl.verify(io.BytesIO(b"".join(Export())[:-3]))

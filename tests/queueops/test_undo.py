@@ -8,21 +8,21 @@ import pytest
 from django.db.models.functions import Now
 
 from articles.models import Article
-from queueops import operations
 from queueops.engine import claims
 from queueops.models import AuditLog, Operation, Priority, Status, Task, Verb
 from queueops.monitoring.task_filter import Selection
-from queueops.operations import (
+from queueops.operate import operations
+from queueops.operate.operations import (
     OperationError,
     cancel,
     clear,
-    fragments,
-    pace,
+    pacing,
     prioritize,
     release,
     requeue,
+    sql,
     undo,
-    undoing,
+    undo_sql,
 )
 from tests.queueops.making import make_space, make_tasks, make_worker
 
@@ -110,7 +110,7 @@ def test_of_two_cancelled_tasks_of_an_article_the_one_that_waited_waits_again(sp
     held = {"claim_token": uuid.uuid4(), "claimed_by": "w", "lease_expires_at": Now() + timedelta(hours=1)}
     Task.objects.create(article=waiting.article, space=space, status="processing", attempts=1, **held)
     undone = undo(cancel(Selection(), **WHO).pk, **WHO)
-    assert (undone.changed, undone.skips) == (1, {fragments.WAITS_ALREADY: 1})
+    assert (undone.changed, undone.skips) == (1, {sql.WAITS_ALREADY: 1})
     assert Task.objects.pending().get() == waiting
 
 
@@ -135,11 +135,11 @@ def changed_by_sql(task):
 
 
 SINCE_A_CANCEL = [
-    (edited_again, fragments.WAITS_ALREADY, "cancelled"),
-    (requeued_since, undoing.CHANGED_SINCE, "pending"),
-    (changed_by_sql, undoing.CHANGED_SINCE, "cancelled"),
-    (space_retired, fragments.RETIRED, "cancelled"),
-    (article_deleted, undoing.TASK_GONE, None),
+    (edited_again, sql.WAITS_ALREADY, "cancelled"),
+    (requeued_since, undo_sql.CHANGED_SINCE, "pending"),
+    (changed_by_sql, undo_sql.CHANGED_SINCE, "cancelled"),
+    (space_retired, sql.RETIRED, "cancelled"),
+    (article_deleted, undo_sql.TASK_GONE, None),
 ]
 
 
@@ -159,7 +159,7 @@ def test_a_requeued_task_that_a_worker_has_taken_is_left_to_it(space):
     worker = make_worker()
     [taken] = claims.claim_due(space, 1, worker.pk, worker.name).tasks
     undone = undo(done.pk, **WHO)
-    assert (undone.changed, undone.skips) == (1, {undoing.CHANGED_SINCE: 1})
+    assert (undone.changed, undone.skips) == (1, {undo_sql.CHANGED_SINCE: 1})
     assert Task.objects.processing().get().pk == taken.task_id
 
 
@@ -169,7 +169,7 @@ def test_a_requeued_task_that_an_editor_has_joined_keeps_the_new_text(space):
     article = task.article
     article.content = "A newer text."
     article.save()
-    assert undo(done.pk, **WHO).skips == {undoing.CHANGED_SINCE: 1}
+    assert undo(done.pk, **WHO).skips == {undo_sql.CHANGED_SINCE: 1}
     assert Task.objects.get().status == "pending"
 
 
@@ -177,18 +177,18 @@ def test_a_task_that_has_ended_meanwhile_keeps_its_lane(space):
     make_tasks(1, space)
     done = prioritize(Selection(), Priority.HIGH, **WHO)
     Task.objects.update(status="completed", outcome="unchanged", completed_at=Now())
-    assert undo(done.pk, **WHO).skips == {undoing.CHANGED_SINCE: 1}
+    assert undo(done.pk, **WHO).skips == {undo_sql.CHANGED_SINCE: 1}
 
 
 @pytest.mark.parametrize("most", [2, 1_000])
 def test_a_look_at_an_undo_tells_what_it_would_really_put_back(space, monkeypatch, most):
-    monkeypatch.setattr(pace, "MOST", most)
+    monkeypatch.setattr(pacing, "MOST", most)
     moved, *_ = make_tasks(5, space)
     done = cancel(Selection(), **WHO)
     requeued_since(moved)
     before = rows()
     found = operations.preview(Verb.UNDO, Selection(), undoes=done)
-    assert (found.total, found.doable, found.skips) == (5, 4, {undoing.CHANGED_SINCE: 1})
+    assert (found.total, found.doable, found.skips) == (5, 4, {undo_sql.CHANGED_SINCE: 1})
     assert rows() == before
     assert undo(done.pk, **WHO).skips == found.skips
 
@@ -198,7 +198,7 @@ def test_a_cleared_task_whose_article_is_gone_stays_away(space):
     done = clear(FAILED, **WHO)
     article_deleted(gone)
     undone = undo(done.pk, **WHO)
-    assert (undone.changed, undone.skips) == (1, {undoing.ARTICLE_GONE: 1})
+    assert (undone.changed, undone.skips) == (1, {undo_sql.ARTICLE_GONE: 1})
     assert Task.objects.get() == stays
 
 
@@ -214,7 +214,7 @@ def test_a_second_undo_finds_nothing_to_put_back(space):
     done = cancel(Selection(), **WHO)
     undo(done.pk, **WHO)
     again = undo(done.pk, **WHO)
-    assert (again.changed, again.skips) == (0, {undoing.CHANGED_SINCE: 2})
+    assert (again.changed, again.skips) == (0, {undo_sql.CHANGED_SINCE: 2})
 
 
 def test_an_undo_says_who_put_a_task_back_and_why(space):

@@ -16,13 +16,13 @@ from config.backups.problems import BackupError
 from config.backups.server import Server
 from embeddings import coverage
 from embeddings.models import Space
-from queueops import switches
 from queueops.base import database_away, installed
 from queueops.desk import arguments
 from queueops.desk.exits import Exit, Refused
 from queueops.desk.frame import Desk
 from queueops.desk.verbs import Verb, no_arguments
 from queueops.models import AuditLog
+from queueops.operate import controls
 
 _KEYS = ("dry_run", "rows", "behind", "backup", "is_removed")
 
@@ -98,7 +98,7 @@ class Command(BaseCommand):
             fields["backup"] = str(making.make(Server.of_settings(), folder, queue_only=True))
             desk.show(f"The queue is kept in {fields['backup']}")
         self._has_begun = True
-        switches.emergency_stop(actor=desk.actor, reason=reason)
+        controls.emergency_stop(actor=desk.actor, reason=reason)
         call_command("migrate", "queueops", "zero", interactive=False, verbosity=0)
         desk.answer(fields | {"is_removed": True}, *_farewell(fields["backup"], fields["behind"]))
 

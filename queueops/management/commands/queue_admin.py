@@ -29,7 +29,7 @@ from queueops.desk.exits import Exit, Refused
 from queueops.desk.frame import Desk
 from queueops.desk.verbs import Family, Verb, own_options
 from queueops.monitoring import health
-from queueops.operations import ReasonMissing
+from queueops.operate.operations import ReasonMissing
 
 FAMILIES: tuple[Family, ...] = (
     looking.family,

@@ -22,8 +22,8 @@ from queueops.models.operation import BUSY, MOVED_ON, TAKEN
 from queueops.models.task import TaskQuerySet
 from queueops.monitoring.article_filter import Scope
 from queueops.monitoring.task_filter import Selection
-from queueops.operations import pace
-from queueops.operations.fragments import (
+from queueops.operate.operations import pacing
+from queueops.operate.operations.sql import (
     GUARD,
     LOCKED,
     RETIRED,
@@ -34,7 +34,7 @@ from queueops.operations.fragments import (
     from_to,
     told,
 )
-from queueops.operations.undoing import MAY_UNDO, UNDO
+from queueops.operate.operations.undo_sql import MAY_UNDO, UNDO
 
 LIVE = (Status.PENDING, Status.PROCESSING)
 ENDED_ON_PURPOSE = "kept: it is what says that this text was ended on purpose"
@@ -170,9 +170,9 @@ class Act:
     judge: str = ""
     rings: bool = False
     can_be_undone: bool = True
-    seconds: float = pace.AIM_SECONDS
-    breath: float = pace.BREATH_SECONDS
-    most: int = pace.MOST
+    seconds: float = pacing.AIM_SECONDS
+    breath: float = pacing.BREATH_SECONDS
+    most: int = pacing.MOST
 
 
 ACTS = {

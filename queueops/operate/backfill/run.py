@@ -1,6 +1,6 @@
 """Begins a migration, or goes on with the one that was interrupted, and lets no second one run beside it.
 
-A migration is an operation (queueops/operations/) whose rows are articles: its cursor moves with each batch, so that a
+A migration is an operation (queueops/operate/operations/) whose rows are articles: its cursor moves with each batch, so that a
 kill loses nothing, and `queue_admin operations` lists, resumes and stops it as it does any other.
 """
 
@@ -16,9 +16,9 @@ from articles.models import Article
 from queueops.models import Operation, OperationStatus, Verb
 from queueops.models.audit import needed_reason
 from queueops.monitoring.article_filter import Scope
-from queueops.operations import OperationError
+from queueops.operate.operations import OperationError
 
-_ONE_BEGINS = "SELECT pg_advisory_xact_lock(hashtext('queueops.migration'))"
+_ONE_BEGINS = "SELECT pg_advisory_xact_lock(hashtext('queueops.operate.backfill'))"
 _NAME_SESSION = """
 SELECT current_setting('application_name'), set_config('application_name', %s, false)
 """

@@ -8,7 +8,7 @@ from django.apps import apps
 from django.db import connection, models
 from psycopg import sql
 
-from queueops.checks.finding import Finding, fail, ok
+from queueops.operate.checks.finding import Finding, fail, ok
 
 ROOMS = ("articles", "embeddings", "queueops", "access")
 # What migrations make in SQL, of which models know nothing; by table: columns, indexes, triggers.

@@ -8,12 +8,12 @@ from typing import Any
 from django.db import transaction
 from django.db.models.functions import Now
 
-from queueops import operations
 from queueops.base.signals import tasks_ready
 from queueops.engine import modes
 from queueops.models import AuditLog, Breaker, Mode, ProviderState, QueueState, Task, Verb, Worker
 from queueops.models.audit import needed_reason, tidy_reason
 from queueops.monitoring.task_filter import Selection
+from queueops.operate import operations
 
 ENVIRONMENT = "environment"  # how the audit log calls the mode that the settings ask for
 

@@ -3,7 +3,7 @@
 from embeddings.models import Space
 from queueops.models import Operation, Task, Verb
 from queueops.monitoring.task_filter import Selection, SelectionError
-from queueops.operations.acts import ACTS, candidates
+from queueops.operate.operations.statements import ACTS, candidates
 
 NO_SUCH_TASK = "there is no such task"
 NOT_FITTING = "it is so already, or does not fit the other filters"

@@ -2,8 +2,7 @@
 that is counted before it starts, works in short batches, can be stopped, resumed after a kill, and mostly undone."""
 
 from queueops.models.audit import ReasonMissing
-from queueops.operations.acts import ACTS
-from queueops.operations.running import (
+from queueops.operate.operations.runner import (
     OperationError,
     Preview,
     begin,
@@ -14,7 +13,8 @@ from queueops.operations.running import (
     resume,
     stop,
 )
-from queueops.operations.verbs import cancel, clear, prioritize, release, requeue, undo, undoable
+from queueops.operate.operations.statements import ACTS
+from queueops.operate.operations.verbs import cancel, clear, prioritize, release, requeue, undo, undoable
 
 __all__ = [
     "ACTS",

@@ -15,10 +15,10 @@ from typing import IO, Any
 
 from django.db import DataError, connection, transaction
 
-from queueops import taskfile
 from queueops.base.signals import tasks_ready
 from queueops.models import AuditLog, Task
-from queueops.taskfile import FileRefused, Head, Tail
+from queueops.operate.transfer import file_format
+from queueops.operate.transfer.file_format import FileRefused, Head, Tail
 
 _PAGE = 1_000
 # A file's ids may run so far ahead of ours, and no higher than the middle of what there is: no file uses up the ids.
@@ -147,13 +147,15 @@ class Export:
             digest.update(line)
             yield line
         self.sha256 = digest.hexdigest()
-        yield taskfile.as_line({"tasks": self.tasks, "sha256": self.sha256})
+        yield file_format.as_line({"tasks": self.tasks, "sha256": self.sha256})
 
     def _lines(self) -> Iterator[bytes]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT statement_timestamp()")
             now = cursor.fetchone()[0].isoformat()
-        yield taskfile.as_line({"format": taskfile.FORMAT, "version": taskfile.VERSION, "exported_at": now})
+        yield file_format.as_line(
+            {"format": file_format.FORMAT, "version": file_format.VERSION, "exported_at": now}
+        )
         last = 0
         while page := _page(last):
             for last, text in page:  # noqa: B007  the last id of the page is where the next one begins
@@ -164,14 +166,14 @@ class Export:
 def verify(file: IO[bytes]) -> Verified:
     """Reads the whole of a file that can be read again, and leaves it at its beginning. Raises FileRefused."""
     digest = hashlib.sha256()
-    first = taskfile.next_line(file)
-    head = taskfile.head(first)
+    first = file_format.next_line(file)
+    head = file_format.head(first)
     digest.update(first)
     reading = _Reading(_ceiling())
-    while line := taskfile.next_line(file):
+    while line := file_format.next_line(file):
         if line.startswith(b'{"tasks"'):
             reading.end()
-            return _ended(file, taskfile.tail(line), reading, head, digest.hexdigest())
+            return _ended(file, file_format.tail(line), reading, head, digest.hexdigest())
         digest.update(line)
         reading.take(line)
     raise FileRefused("the file is cut off: its last line, with the checksum, is missing")
@@ -253,7 +255,7 @@ class _Reading:
         """Raises FileRefused."""
         self.tasks += 1
         number = self.tasks + 1
-        id = taskfile.task(line, number).id
+        id = file_format.task(line, number).id
         if id <= self._last_id:
             raise FileRefused(
                 f"line {number} holds no task: id: {id} comes after {self._last_id}, but ids ascend"

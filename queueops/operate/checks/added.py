@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from queueops.checks.finding import Finding
+from queueops.operate.checks.finding import Finding
 
 type Check = Callable[[], Iterable[Finding]]
 

@@ -9,9 +9,9 @@ from django.db.migrations.loader import MigrationLoader
 
 from embeddings.models import Space
 from queueops.base import database_away
-from queueops.checks import added, configuration, schema
-from queueops.checks.finding import Finding, Verdict, fail, ok, warn, worst
 from queueops.engine import storage_probe
+from queueops.operate.checks import added, configuration, schema
+from queueops.operate.checks.finding import Finding, Verdict, fail, ok, warn, worst
 
 # iterative scans, which filtered searches need; and fixes of the index's vacuum since
 _PGVECTOR_LEAST, _PGVECTOR_GOOD = (0, 8, 0), (0, 8, 4)

@@ -10,8 +10,8 @@ from embeddings.models import Space
 from embeddings.providers.errors import ErrorClass, ProviderError
 from embeddings.providers.registry import provider_of
 from embeddings.search.query_vector import DEADLINE_SECONDS
-from queueops.checks import configuration
-from queueops.checks.finding import Finding, fail, ok, warn
+from queueops.operate.checks import configuration
+from queueops.operate.checks.finding import Finding, fail, ok, warn
 
 _TEXT = "A short text, to see whether the provider answers."
 _PATIENCE_SECONDS = 30.0

@@ -15,7 +15,7 @@ from queueops.models import AuditLog, Operation, OperationStatus, Task, Verb
 from queueops.models.audit import needed_reason
 from queueops.models.operation import BUSY, MOVED_ON
 from queueops.monitoring.task_filter import Selection
-from queueops.operations import acts, fitting, pace
+from queueops.operate.operations import eligibility, pacing, statements
 
 type Progress = Callable[[int, int], object]
 type Act = Callable[[Operation, Sequence[int]], dict[int, str]]
@@ -62,7 +62,7 @@ def begin(
 ) -> Operation:
     """The row of an operation, with its tasks counted and nothing done yet; of tasks named by ids, those that it cannot
     be done to are skipped already. Raises ReasonMissing, and SelectionError for a filter that no task can fit."""
-    fitting.refuse_contradictions(verb, selection)
+    eligibility.refuse_contradictions(verb, selection)
     with transaction.atomic():
         operation = Operation.objects.create(
             id=operation_id or uuid4(),
@@ -73,8 +73,8 @@ def begin(
             priority=priority,
             undoes=undoes,
         )
-        found = acts.ids(operation).aggregate(total=Count("*"), last=Max(_id_name(verb)))
-        operation.skips = dict(Counter(fitting.left_out(operation).values()))
+        found = statements.ids(operation).aggregate(total=Count("*"), last=Max(_id_name(verb)))
+        operation.skips = dict(Counter(eligibility.left_out(operation).values()))
         operation.skipped = sum(operation.skips.values())
         operation.total, operation.last_id = found["total"] + operation.skipped, found["last"] or 0
         operation.save(update_fields=["total", "last_id", "skips", "skipped"])
@@ -93,11 +93,11 @@ def preview(
     written. Raises SelectionError."""
     with transaction.atomic():
         operation = begin(verb, selection, actor="", reason="a look", priority=priority, undoes=undoes)
-        sample = list(Task.objects.filter(pk__in=list(acts.ids(operation)[:_SAMPLE])).order_by("pk"))
-        left_out = fitting.left_out(operation)
+        sample = list(Task.objects.filter(pk__in=list(statements.ids(operation)[:_SAMPLE])).order_by("pk"))
+        left_out = eligibility.left_out(operation)
         transaction.set_rollback(True)
     skips = Counter(operation.skips)
-    for answers in _judged(operation) if is_judged and acts.ACTS[verb].judge else ():
+    for answers in _judged(operation) if is_judged and statements.ACTS[verb].judge else ():
         skips.update(answers.values())
     return Preview(verb, operation.total, sample, dict(skips), left_out)
 
@@ -105,10 +105,10 @@ def preview(
 def _judged(operation: Operation) -> Iterator[dict[int, str]]:
     """What would not be changed, and why, batch by batch; each locks its tasks for as long as it looks."""
     after = 0
-    while task_ids := list(acts.ids(operation, after=after)[: pace.MOST]):
+    while task_ids := list(statements.ids(operation, after=after)[: pacing.MOST]):
         with transaction.atomic():
-            acts.guard()
-            yield acts.judge(operation, task_ids)
+            statements.guard()
+            yield statements.judge(operation, task_ids)
         after = task_ids[-1]
 
 
@@ -128,9 +128,9 @@ def carry_out(
     is at it.
     """
     with _attended(operation):
-        kind = acts.ACTS[Verb(operation.verb)]
+        kind = statements.ACTS[Verb(operation.verb)]
         most = min(batch_size or kind.most, kind.most)
-        size, moved_at = min(pace.FIRST, most), time.monotonic()
+        size, moved_at = min(pacing.FIRST, most), time.monotonic()
         until = moved_at + seconds
         operation.refresh_from_db()
         while operation.is_running:
@@ -206,8 +206,8 @@ def _batch(operation: Operation, size: int, most: int, *, is_patient: bool) -> t
     elif operation.is_through:
         task_ids = operation.passed_over[:size]
     else:
-        task_ids = list(acts.ids(operation, after=operation.cursor)[:size])
-        is_last, act = len(task_ids) < size, acts.perform
+        task_ids = list(statements.ids(operation, after=operation.cursor)[:size])
+        is_last, act = len(task_ids) < size, statements.perform
     began = time.monotonic()
     try:
         after = _commit(operation, task_ids, act, is_last=is_last)
@@ -215,17 +215,17 @@ def _batch(operation: Operation, size: int, most: int, *, is_patient: bool) -> t
         if not isinstance(error.__cause__, _COLLISIONS):
             raise
         if len(task_ids) > 1:
-            return operation, pace.after_collision(len(task_ids))
+            return operation, pacing.after_collision(len(task_ids))
         after = _commit(operation, task_ids, _pass_over, is_last=is_last)
-    aim = acts.ACTS[Verb(operation.verb)].seconds
-    return after, pace.next_size(size, time.monotonic() - began, most, aim)
+    aim = statements.ACTS[Verb(operation.verb)].seconds
+    return after, pacing.next_size(size, time.monotonic() - began, most, aim)
 
 
 def _commit(known: Operation, task_ids: list[int], act: Act, *, is_last: bool) -> Operation:
     """One transaction: the act, its audit rows and how far the operation is. Does nothing when the operation has been
     stopped, or somebody else has carried it further than we know."""
     with transaction.atomic():
-        acts.guard()
+        statements.guard()
         operation = Operation.objects.select_for_update().get(pk=known.pk)
         if not operation.is_running or operation.standing != known.standing:
             return operation
@@ -239,12 +239,12 @@ def _commit(known: Operation, task_ids: list[int], act: Act, *, is_last: bool) -
 
 def _again(operation: Operation, task_ids: Sequence[int]) -> dict[int, str]:
     """The act, for tasks that were passed over and may have changed since."""
-    still = list(acts.ids(operation, among=task_ids))
-    return dict.fromkeys(task_ids, MOVED_ON) | (acts.perform(operation, still) if still else {})
+    still = list(statements.ids(operation, among=task_ids))
+    return dict.fromkeys(task_ids, MOVED_ON) | (statements.perform(operation, still) if still else {})
 
 
 def _give_up(operation: Operation, task_ids: Sequence[int]) -> dict[int, str]:
-    still = acts.ids(operation, among=task_ids)
+    still = statements.ids(operation, among=task_ids)
     return dict.fromkeys(task_ids, MOVED_ON) | dict.fromkeys(still, LOCKED_TOO_LONG)
 
 

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from queueops.models import AuditLog, Operation, Priority, Verb
 from queueops.monitoring.task_filter import Selection
-from queueops.operations.acts import ACTS
-from queueops.operations.running import OperationError, Progress, begin, carry_out, find
+from queueops.operate.operations.runner import OperationError, Progress, begin, carry_out, find
+from queueops.operate.operations.statements import ACTS
 
 
 class How(TypedDict, total=False):

@@ -4,14 +4,14 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from queueops import operations, switches
 from queueops.engine import modes
 from queueops.engine.enqueue import Reason
-from queueops.migration import run
 from queueops.models import Mode, Operation, QueueState, Verb
 from queueops.models.audit import needed_reason
 from queueops.monitoring.task_filter import Selection
-from queueops.operations import OperationError
+from queueops.operate import controls, operations
+from queueops.operate.backfill import run
+from queueops.operate.operations import OperationError
 
 QUEUED = Selection(reason=Reason.MIGRATION)
 
@@ -51,13 +51,13 @@ def roll_back(
     `carry_out` is how that operation is carried out. Raises ReasonMissing.
     """
     reason = needed_reason(reason)
-    switches.pause(actor=actor, reason=reason)
+    controls.pause(actor=actor, reason=reason)
     for operation in run.unfinished():
         with contextlib.suppress(OperationError):  # it has ended by itself
             operations.stop(operation.pk, actor=actor)
     cancelled = carry_out(operations.begin(Verb.CANCEL, QUEUED, actor=actor, reason=reason))
     if modes.current() is Mode.QUEUED:  # who has disabled embedding wants none in a request either
-        switches.set_mode(Mode.SYNCHRONOUS, actor=actor, reason=reason)
+        controls.set_mode(Mode.SYNCHRONOUS, actor=actor, reason=reason)
     return cancelled
 
 
@@ -65,5 +65,5 @@ def roll_forward(*, actor: str, reason: str) -> None:
     """Back to queued mode, and workers may claim again. Where the settings ask for that mode they have their say again,
     and a later change of them is not held up by what was persisted here. Raises ReasonMissing."""
     mode = None if modes.of_settings() is Mode.QUEUED else Mode.QUEUED
-    switches.set_mode(mode, actor=actor, reason=reason)
-    switches.resume(actor=actor, reason=reason)
+    controls.set_mode(mode, actor=actor, reason=reason)
+    controls.resume(actor=actor, reason=reason)

@@ -9,8 +9,8 @@ import psycopg
 from django.conf import settings
 from django.db import connection
 
-from queueops.rollback import scratch, walk
-from queueops.rollback.step import Result, Step
+from queueops.operate.rollback import runner, scratch_database
+from queueops.operate.rollback.step_result import Result, Step
 
 INSIDE = "--inside"
 _PREPARE = "scratch database"
@@ -18,15 +18,17 @@ _PREPARE = "scratch database"
 
 def names() -> list[str]:
     """The steps that would be walked."""
-    return [step.__name__.replace("_", " ") for step in walk.STEPS]
+    return [step.__name__.replace("_", " ") for step in runner.STEPS]
 
 
 def run() -> Generator[Step]:
     """Walks every step on a scratch database with a fake provider, and drops that database however it ends."""
     try:
-        with scratch.database() as database, scratch.provider() as provider:
-            yield Step(_PREPARE, Result.PASS, f"{scratch.name()} was made, with a fake provider beside it")
-            yield from _walked(scratch.environment(database, provider))
+        with scratch_database.database() as database, scratch_database.provider() as provider:
+            yield Step(
+                _PREPARE, Result.PASS, f"{scratch_database.name()} was made, with a fake provider beside it"
+            )
+            yield from _walked(scratch_database.environment(database, provider))
     except psycopg.Error as error:
         said = str(error).strip().partition("\n")[0]
         yield Step(_PREPARE, Result.FAIL, f"{said}; {_may_create()}")
@@ -59,7 +61,7 @@ def _walked(environment: dict[str, str]) -> Generator[Step]:
             told = json.loads(row)
             yield Step(told["name"], Result(told["result"]), told["says"])
             walked += 1
-        if walked < len(walk.STEPS):
+        if walked < len(runner.STEPS):
             said = process.stderr.read().strip().rpartition("\n")[2]
             yield Step(names()[walked], Result.FAIL, f"the drill broke off: {said or process.wait()}")
     finally:

@@ -12,14 +12,14 @@ from django.core.management import CommandError, call_command, get_commands
 from articles.models import Article
 from embeddings.models import Space
 from embeddings.search import search
-from queueops.checks import database
-from queueops.checks.finding import Verdict
 from queueops.engine import claims, execution, modes
 from queueops.maintenance import sweep
 from queueops.models import Mode, Task, Worker, worker_registry
 from queueops.monitoring import invariants
-from queueops.rollback import scratch
-from queueops.rollback.step import Broken, Result, Step, expect
+from queueops.operate.checks import database
+from queueops.operate.checks.finding import Verdict
+from queueops.operate.rollback import scratch_database
+from queueops.operate.rollback.step_result import Broken, Result, Step, expect
 from queueops.worker.drain import drain
 
 _WHO = "--actor=rollback_drill"
@@ -31,7 +31,7 @@ _numbers = itertools.count(1)
 def walk() -> Iterator[Step]:
     """Every step, told as it ends; one that is broken does not keep the next from being tried. Raises RuntimeError
     outside a scratch database."""
-    if not scratch.is_here():
+    if not scratch_database.is_here():
         raise RuntimeError("a drill walks in a scratch database only")
     for step in STEPS:
         name = step.__name__.strip("_").replace("_", " ")

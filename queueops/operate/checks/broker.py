@@ -7,7 +7,7 @@ from django.conf import settings
 from redis import Redis
 from redis.exceptions import RedisError
 
-from queueops.checks.finding import Finding, fail, ok, warn
+from queueops.operate.checks.finding import Finding, fail, ok, warn
 from queueops.wakeups import broker_health, broker_keys, broker_strangers, doorbell
 
 _SECONDS = 2.0

@@ -13,9 +13,9 @@ from embeddings.indexing import Source
 from embeddings.models import ArticleEmbedding, Space, SpaceState
 from embeddings.providers.registry import provider_of
 from embeddings.spaces import spec_and_counter
-from queueops.migration import rate, sizing
 from queueops.models import Task
 from queueops.monitoring.article_filter import Scope, is_behind
+from queueops.operate.backfill import sizing, throughput
 from queueops.worker import drain
 
 # of the sample: articles, and bytes of text that are read and cut to pieces for it
@@ -81,7 +81,7 @@ def estimate(space: Space, articles: QuerySet[Article]) -> Estimate:
     scale = size / sample.size if sample.size else 0.0
     chunks, tokens = math.ceil(sample.chunks * scale), math.ceil(sample.tokens * scale)
     price = price_of(space.provider, space.model, settings.EMBEDDING_PRICES)
-    measured = rate.measured(space.pk)
+    measured = throughput.measured(space.pk)
     return Estimate(
         space=space.pk,
         articles=count,

@@ -7,7 +7,7 @@ can itself be undone.
 
 from queueops.models import Task
 from queueops.models.operation import BUSY
-from queueops.operations.fragments import LOCKED, RETIRED, WAITS_ALREADY
+from queueops.operate.operations.sql import LOCKED, RETIRED, WAITS_ALREADY
 
 CHANGED_SINCE = "it has changed since"
 TASK_GONE = "the task is gone"

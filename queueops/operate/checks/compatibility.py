@@ -13,11 +13,11 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.db import transaction
 
 from articles.models import Article
-from queueops import switches
 from queueops.base.signals import tasks_ready
-from queueops.checks.finding import Finding, fail, ok, warn
 from queueops.engine import modes
 from queueops.models import AuditLog, Mode, QueueState, Task
+from queueops.operate import controls
+from queueops.operate.checks.finding import Finding, fail, ok, warn
 
 MARK = "embed_check"
 _REASON = "embed_check compatibility tries each mode"
@@ -64,7 +64,7 @@ def _put_back(before: dict[str, Any], actor: str) -> None:
         if not ours:
             return
         ours.update(**(before or {"mode": "", "mode_reason": "", "mode_changed_by": ""}))
-        scope = {"to": before.get("mode") or switches.ENVIRONMENT}
+        scope = {"to": before.get("mode") or controls.ENVIRONMENT}
         AuditLog.write_operation("mode put back", actor=actor, reason=_REASON, scope=scope)
         transaction.on_commit(modes.forget)
         tasks_ready.send(Task)
@@ -73,7 +73,7 @@ def _put_back(before: dict[str, Any], actor: str) -> None:
 def check(api: httpx.Client, mark: str, *, actor: str, is_remote: bool) -> Iterator[Finding]:
     """Two findings a mode, one of the articles and one of the search; to be used inside `as_it_was`."""
     for mode in Mode:
-        switches.set_mode(mode, actor=actor, reason=_REASON)
+        controls.set_mode(mode, actor=actor, reason=_REASON)
         if is_remote:
             time.sleep(_REMOTE_SECONDS)
         yield from _of_mode(api, mode, mark)

@@ -11,9 +11,9 @@ from django.conf import settings
 from embeddings.catalogue import spec_of
 from embeddings.models import Space
 from embeddings.providers.registry import provider_of
-from queueops.checks.finding import Finding, ok, warn
 from queueops.engine import modes, synchronous
 from queueops.models import Mode
+from queueops.operate.checks.finding import Finding, ok, warn
 
 # A variable that begins like ours and that nobody reads is a slip of the pen.
 _OURS = ("EMBEDDING_", "OPENAI_", "OLLAMA_", "SEMANTIC_")
