@@ -6,7 +6,7 @@ import signal
 import sys
 from typing import Any
 
-# as queueops/desk/exits.py has them for every command; 1 would say "degraded" or "only warnings"
+# as queueops/cli/frame/exit_codes.py has them for every command; 1 would say "degraded" or "only warnings"
 _TROUBLE, _INTERRUPTED = 2, 130
 
 

@@ -8,10 +8,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
 
 from queueops.base import database_away
-from queueops.desk import arguments
-from queueops.desk.exits import Exit, Refused
-from queueops.desk.frame import Desk
-from queueops.desk.verbs import Verb, no_arguments
+from queueops.cli.frame import arguments
+from queueops.cli.frame.console import Desk
+from queueops.cli.frame.exit_codes import Exit, Refused
+from queueops.cli.frame.verb import Verb, no_arguments
 from queueops.models.audit import ReasonMissing, needed_reason, tidy_reason
 
 

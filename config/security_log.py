@@ -20,7 +20,7 @@ from access import signals
 from access.attempts import address_of
 from access.sessions import printable
 from queueops.base import installed
-from queueops.desk.frame import login_name
+from queueops.cli.frame.console import login_name
 from queueops.models import AuditLog, Level
 
 CATEGORY = "access"

@@ -35,7 +35,7 @@ from embeddings.embedder import wordpiece
 from embeddings.fakeprovider import vectors as fake_vectors
 from embeddings.search.passage import passage_of
 from lib import visible
-from queueops.desk import tables
+from queueops.cli.frame import tables
 from queueops.operate.transfer import file_format
 
 pytestmark = pytest.mark.long

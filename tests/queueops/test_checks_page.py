@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from queueops.desk import checking, reindexing, reviewing, rolling_back
+from queueops.cli.verbs import checks, reindex, review, rollback
 from tests.queueops.test_commands_page import lines_of
 
 PAGE = (Path(__file__).parent.parent.parent / "docs/checks.md").read_text()
-ONE_VERB = (rolling_back.planning, rolling_back.drilling, reindexing.family, reviewing.family)
-NAMED = {f"embed_check {verb.name}": verb for verb in checking.family} | {
+ONE_VERB = (rollback.planning, rollback.drilling, reindex.family, review.family)
+NAMED = {f"embed_check {verb.name}": verb for verb in checks.family} | {
     verb.name: verb for family in ONE_VERB for verb in family
 }
 SECTIONS = dict(re.findall(r"^### `([\w -]+)`\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))

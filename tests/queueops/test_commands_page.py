@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from queueops.desk import judging
-from queueops.desk.exits import Exit
-from queueops.desk.verbs import Verb
+from queueops.cli.frame.exit_codes import Exit
+from queueops.cli.frame.verb import Verb
+from queueops.cli.verbs import health
 from queueops.management.commands.queue_admin import FAMILIES
 
 PAGE = (Path(__file__).parent.parent.parent / "docs/commands.md").read_text()
@@ -35,8 +35,8 @@ def _option(action) -> str:
 
 
 def _keys(verb: Verb) -> str:
-    more = [key for key in verb.keys if key not in judging.KEYS]
-    if verb.name == "health" or not set(judging.KEYS) <= set(verb.keys):
+    more = [key for key in verb.keys if key not in health.KEYS]
+    if verb.name == "health" or not set(health.KEYS) <= set(verb.keys):
         return "JSON: " + ", ".join(f"`{key}`" for key in verb.keys)
     return "JSON: the keys of `health`" + "".join(f", `{key}`" for key in more)
 

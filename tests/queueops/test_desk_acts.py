@@ -292,7 +292,7 @@ def test_an_operation_that_cannot_be_undone_is_refused_in_a_sentence(space):
 def test_an_interrupted_act_says_the_words_that_resume_it(space, monkeypatch):
     make_tasks(5, space)
     with monkeypatch.context() as patched:
-        patched.setattr("queueops.desk.frame.Steps.reach", interrupt)
+        patched.setattr("queueops.cli.frame.console.Steps.reach", interrupt)
         called = queue_admin("cancel", "--all", *YES, "--batch-size=2")
     operation = Operation.objects.get()
     words = f"operations resume {operation.pk}"

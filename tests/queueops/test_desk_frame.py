@@ -9,10 +9,10 @@ from django.core.management import ManagementUtility
 from django.core.management.base import OutputWrapper
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from queueops.desk.exits import Exit, Refused
-from queueops.desk.frame import Desk
-from queueops.desk.tables import facts, line, table
-from queueops.desk.verbs import Family, Verb, no_arguments
+from queueops.cli.frame.console import Desk
+from queueops.cli.frame.exit_codes import Exit, Refused
+from queueops.cli.frame.tables import facts, line, table
+from queueops.cli.frame.verb import Family, Verb, no_arguments
 from queueops.management.commands.queue_admin import FAMILIES
 from queueops.monitoring import snapshot
 from queueops.monitoring.provider_status import ProviderView

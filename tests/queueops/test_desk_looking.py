@@ -39,7 +39,7 @@ def test_status_says_who_works_and_what_waits(space):
 
 
 def test_status_says_about_where_counting_stops(space, monkeypatch):
-    monkeypatch.setattr("queueops.desk.looking.COUNT_LIMIT", 2)
+    monkeypatch.setattr("queueops.cli.verbs.status.COUNT_LIMIT", 2)
     monkeypatch.setattr(snapshot, "COUNT_LIMIT", 2)
     make_tasks(3, space)
     assert "  Pending: 2 or more" in queue_admin("status").out.splitlines()

@@ -14,7 +14,7 @@ import pytest
 from django.db import OperationalError, connection
 from rich.console import Console
 
-from queueops.desk.monitor import Look, rendered, summary
+from queueops.cli.verbs.monitor import Look, rendered, summary
 from queueops.models import AuditLog, ProviderState, QueueState, Status
 from queueops.monitoring import snapshot, statistics, task_lists
 from tests.queueops.calling import Called, Terminal, queue_admin

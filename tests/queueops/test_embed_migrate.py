@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from queueops.desk import migrating
+from queueops.cli.verbs import backfill
 from queueops.management.commands.embed_migrate import with_verb
 from queueops.models import Operation, Task
 from queueops.operate import operations
@@ -41,7 +41,7 @@ def test_without_a_verb_the_words_are_those_of_a_run(words, meant):
     assert with_verb(words.split()) == meant.split()
 
 
-@pytest.mark.parametrize("verb", list(migrating.family), ids=lambda verb: verb.name)
+@pytest.mark.parametrize("verb", list(backfill.family), ids=lambda verb: verb.name)
 def test_the_page_has_the_verb_with_its_options_and_keys(verb):
     lines = SECTIONS.get(verb.name, "").splitlines()
     missing = [line for line in lines_of(verb) if line not in lines]
@@ -49,7 +49,7 @@ def test_the_page_has_the_verb_with_its_options_and_keys(verb):
 
 
 def test_the_page_has_no_verb_that_there_is_not():
-    assert SECTIONS.keys() == {verb.name for verb in migrating.family}
+    assert SECTIONS.keys() == {verb.name for verb in backfill.family}
 
 
 @pytest.fixture

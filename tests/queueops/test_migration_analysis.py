@@ -8,7 +8,7 @@ from config import env
 from embeddings import indexing
 from embeddings.catalogue import price_of
 from embeddings.indexing import Source
-from queueops.desk.estimating import size
+from queueops.cli.verbs.estimate_table import size
 from queueops.models import Metric, Status
 from queueops.monitoring.article_filter import Scope
 from queueops.operate.backfill import estimation, sizing, throughput

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from queueops.desk import waiting
+from queueops.cli.verbs import wait
 from queueops.models import QueueState, Status, Task
 from queueops.monitoring import drain_progress
 from queueops.monitoring.drain_progress import Remaining
@@ -61,7 +61,7 @@ def test_work_is_drained_going_on_or_stuck_for_a_reason(now, is_left, state, rea
 
 @pytest.fixture
 def space(db, monkeypatch):
-    monkeypatch.setattr(waiting, "_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(wait, "_EVERY_SECONDS", 0.01)
     make_worker()
     return make_space()
 
@@ -96,7 +96,7 @@ def test_waiting_ends_when_the_queue_is_paused_and_says_why(space):
 
 @pytest.mark.django_db(transaction=True)
 def test_waiting_goes_on_until_the_last_task_has_ended(monkeypatch):
-    monkeypatch.setattr(waiting, "_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(wait, "_EVERY_SECONDS", 0.01)
     make_worker()
     make_tasks(2, make_space())
     looked = threading.Event()

@@ -11,9 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 from config.backups import making, manifest
 from config.backups.problems import BackupError
 from config.backups.server import Server
-from queueops.desk.exits import Exit
-from queueops.desk.frame import Desk
-from queueops.desk.verbs import Verb, no_arguments
+from queueops.cli.frame.console import Desk
+from queueops.cli.frame.exit_codes import Exit
+from queueops.cli.frame.verb import Verb, no_arguments
 
 _KEYS = ("file", "kind", "bytes", "rows", "seconds")
 

@@ -8,8 +8,8 @@ from redis.exceptions import RedisError
 
 from access import unblocking
 from config.account_command import AccountCommand
-from queueops.desk.exits import Exit, Refused
-from queueops.desk.frame import Desk
+from queueops.cli.frame.console import Desk
+from queueops.cli.frame.exit_codes import Exit, Refused
 
 
 class Command(AccountCommand):

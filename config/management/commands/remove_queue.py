@@ -17,10 +17,10 @@ from config.backups.server import Server
 from embeddings import coverage
 from embeddings.models import Space
 from queueops.base import database_away, installed
-from queueops.desk import arguments
-from queueops.desk.exits import Exit, Refused
-from queueops.desk.frame import Desk
-from queueops.desk.verbs import Verb, no_arguments
+from queueops.cli.frame import arguments
+from queueops.cli.frame.console import Desk
+from queueops.cli.frame.exit_codes import Exit, Refused
+from queueops.cli.frame.verb import Verb, no_arguments
 from queueops.models import AuditLog
 from queueops.operate import controls
 

@@ -6,8 +6,8 @@ from typing import Any
 from access import second_factor, sessions
 from access.sessions import Session
 from config.account_command import AccountCommand, person_named
-from queueops.desk.exits import Refused
-from queueops.desk.frame import Desk
+from queueops.cli.frame.console import Desk
+from queueops.cli.frame.exit_codes import Refused
 
 
 class Command(AccountCommand):

@@ -15,10 +15,10 @@ from config.backups.problems import BackupError
 from config.backups.restoring import Plan
 from config.backups.server import Server
 from queueops.base import database_away
-from queueops.desk import arguments
-from queueops.desk.exits import Exit, Refused
-from queueops.desk.frame import Desk
-from queueops.desk.verbs import Verb, no_arguments
+from queueops.cli.frame import arguments
+from queueops.cli.frame.console import Desk
+from queueops.cli.frame.exit_codes import Exit, Refused
+from queueops.cli.frame.verb import Verb, no_arguments
 from queueops.models import AuditLog
 
 _KEYS = ("file", "kind", "dry_run", "rows", "replaced", "backup", "operation")

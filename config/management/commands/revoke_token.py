@@ -7,7 +7,7 @@ from access import lifecycle
 from access.management import options as shared
 from access.recent import SECONDS
 from config.account_command import AccountCommand
-from queueops.desk.frame import Desk
+from queueops.cli.frame.console import Desk
 
 
 class Command(AccountCommand):

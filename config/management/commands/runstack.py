@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from config.stack import room
 from config.stack.processes import StackError
 from config.stack.up import up
-from queueops.desk.exits import Exit
+from queueops.cli.frame.exit_codes import Exit
 
 
 class Command(BaseCommand):

@@ -7,11 +7,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from queueops.desk import migrating
+from queueops.cli.verbs import backfill
 from queueops.management.commands import queue_admin
 
 _DEFAULT = "run"
-_VERBS = tuple(verb.name for verb in migrating.family)
+_VERBS = tuple(verb.name for verb in backfill.family)
 # Django's own options, and ours, that may stand before the verb
 _WITH_VALUE = ("-v", "--verbosity", "--settings", "--pythonpath", "--actor")
 _ALONE = ("--traceback", "--no-color", "--force-color")
@@ -23,7 +23,7 @@ class Command(queue_admin.Command):
         "Queues the articles that have no vectors; says before what that takes, and can take it back. Without a verb "
         "it runs. docs/migrating.md has each verb's options and JSON keys."
     )
-    families = (migrating.family,)
+    families = (backfill.family,)
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         parser = super().create_parser(prog_name, subcommand, **kwargs)

@@ -11,39 +11,39 @@ from django.db import DatabaseError, InterfaceError, OperationalError, Programmi
 from lib.database_errors import is_held_up
 from lib.visible import one_line
 from queueops.base import database_away, installed, table_locks
-from queueops.desk import (
-    acts,
-    braking,
-    explaining,
-    judging,
-    listing,
-    looking,
+from queueops.cli.frame.console import Desk
+from queueops.cli.frame.exit_codes import Exit, Refused
+from queueops.cli.frame.verb import Family, Verb, own_options
+from queueops.cli.verbs import (
+    bulk,
+    explain,
+    lists,
+    maintenance,
     monitor,
-    running,
-    switching,
-    transferring,
-    upkeep,
-    waiting,
+    operations,
+    pause_and_mode,
+    status,
+    stop_and_start,
+    transfer,
+    wait,
 )
-from queueops.desk.exits import Exit, Refused
-from queueops.desk.frame import Desk
-from queueops.desk.verbs import Family, Verb, own_options
+from queueops.cli.verbs import health as judging
 from queueops.monitoring import health
 from queueops.operate.operations import ReasonMissing
 
 FAMILIES: tuple[Family, ...] = (
-    looking.family,
+    status.family,
     judging.family,
-    listing.family,
-    explaining.family,
+    lists.family,
+    explain.family,
     monitor.family,
-    waiting.family,
-    transferring.family,
-    upkeep.family,
-    switching.family,
-    braking.family,
-    acts.family,
-    running.family,
+    wait.family,
+    transfer.family,
+    maintenance.family,
+    pause_and_mode.family,
+    stop_and_start.family,
+    bulk.family,
+    operations.family,
 )
 _BRIEF_MS = 1_000
 _NO_TABLE = "42P01"  # undefined_table, in the standard's list of states

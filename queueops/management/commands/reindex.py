@@ -1,6 +1,6 @@
 """`manage.py reindex`: embeds articles anew, or builds the approximate index anew."""
 
-from queueops.desk import reindexing
+from queueops.cli.verbs import reindex
 from queueops.management.commands import queue_admin
 
 
@@ -9,4 +9,4 @@ class Command(queue_admin.OneVerb):
         "Embeds all articles anew, or those that a filter names, although their text has vectors; these answer "
         "searches meanwhile. With --index-only it builds the approximate index anew instead."
     )
-    families = (reindexing.family,)
+    families = (reindex.family,)

@@ -16,7 +16,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django_dramatiq.management.commands import rundramatiq
 
 from queueops.base import installed
-from queueops.desk.exits import Exit
+from queueops.cli.frame.exit_codes import Exit
 from queueops.worker import process_supervisor
 from queueops.worker.process import WorkerProcess, note_end
 

@@ -7,11 +7,11 @@ from typing import Any
 from rich.console import RenderableType
 
 from articles.models import Article
-from queueops.desk.exits import Refused
-from queueops.desk.frame import Desk
-from queueops.desk.listing import COLOURS, moment, task_id
-from queueops.desk.tables import facts, line, table
-from queueops.desk.verbs import Family
+from queueops.cli.frame.console import Desk
+from queueops.cli.frame.exit_codes import Refused
+from queueops.cli.frame.tables import facts, line, table
+from queueops.cli.frame.verb import Family
+from queueops.cli.verbs.lists import COLOURS, moment, task_id
 from queueops.models import Task
 from queueops.monitoring import article_status, task_report
 from queueops.monitoring.task_report import Story

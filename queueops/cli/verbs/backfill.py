@@ -10,11 +10,12 @@ from typing import Any
 from rich.console import RenderableType
 
 from embeddings.models import Space
-from queueops.desk import acts, arguments, estimating
-from queueops.desk.exits import Exit, Refused
-from queueops.desk.frame import Desk
-from queueops.desk.tables import line
-from queueops.desk.verbs import Family
+from queueops.cli.frame import arguments
+from queueops.cli.frame.console import Desk
+from queueops.cli.frame.exit_codes import Exit, Refused
+from queueops.cli.frame.tables import line
+from queueops.cli.frame.verb import Family
+from queueops.cli.verbs import bulk, estimate_table
 from queueops.engine import modes
 from queueops.models import Mode, Operation, Priority, QueueState, Verb
 from queueops.monitoring.article_filter import Found, Scope
@@ -62,7 +63,7 @@ def analyze(desk: Desk, **options: Any) -> None:
             "estimates": estimates,
         },
         line(f"The mode is {mode}."),
-        estimating.standings(spaces),
+        estimate_table.standings(spaces),
         line(_missing(found)),
         *_given_up(given_up),
         *_estimated(estimates),
@@ -219,7 +220,7 @@ def _queue(desk: Desk, plan: _Plan, reason: str, batch_size: int) -> Operation:
         with run.begun(plan.scope, actor=desk.actor, reason=reason, priority=plan.priority) as operation:
             if operation.cursor:
                 desk.show(line(f"Going on after {operation.changed:,} of {operation.total:,} articles."))
-            return acts.carry_out(desk, operation, batch_size)
+            return bulk.carry_out(desk, operation, batch_size)
     except OperationError as error:
         raise Refused(str(error)) from error
 
@@ -272,7 +273,7 @@ def roll_back(desk: Desk, *, yes: bool, dry_run: bool, reason: str) -> Exit:
     done = rollback.roll_back(
         actor=desk.actor,
         reason=reason or "migration rolled back",
-        carry_out=lambda operation: acts.carry_out(desk, operation),
+        carry_out=lambda operation: bulk.carry_out(desk, operation),
     )
     after = rollback.look()
     fields |= {"operation": done.pk, "cancelled": done.changed, "skipped": done.skipped}
@@ -342,7 +343,7 @@ def _given_up(articles: int) -> list[RenderableType]:
 
 
 def _estimated(estimates: Iterable[estimation.Estimate]) -> list[RenderableType]:
-    return [each for estimate in estimates if estimate.articles for each in estimating.estimate(estimate)]
+    return [each for estimate in estimates if estimate.articles for each in estimate_table.estimate(estimate)]
 
 
 def _noun(count: int) -> str:

@@ -5,10 +5,10 @@ from argparse import ArgumentParser
 from django.db.models import F
 from django.db.models.functions import Extract, Now
 
-from queueops.desk import arguments
-from queueops.desk.frame import Desk
-from queueops.desk.tables import table
-from queueops.desk.verbs import Family
+from queueops.cli.frame import arguments
+from queueops.cli.frame.console import Desk
+from queueops.cli.frame.tables import table
+from queueops.cli.frame.verb import Family
 from queueops.models import Task
 from queueops.monitoring import health
 from queueops.operate import controls

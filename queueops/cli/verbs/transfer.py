@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import IO, cast
 
 from lib.private_files import replacing
-from queueops.desk import arguments
-from queueops.desk.exits import Exit, Refused
-from queueops.desk.frame import Desk
-from queueops.desk.verbs import Family
+from queueops.cli.frame import arguments
+from queueops.cli.frame.console import Desk
+from queueops.cli.frame.exit_codes import Exit, Refused
+from queueops.cli.frame.verb import Family
 from queueops.operate.transfer import jsonl
 from queueops.operate.transfer.file_format import FileRefused
 from queueops.operate.transfer.jsonl import Export, Imported, Verified

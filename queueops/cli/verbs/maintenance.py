@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from queueops.desk import arguments
-from queueops.desk.frame import Desk
-from queueops.desk.verbs import Family
+from queueops.cli.frame import arguments
+from queueops.cli.frame.console import Desk
+from queueops.cli.frame.verb import Family
 from queueops.maintenance import cleanup as retention
 from queueops.maintenance import schedule
 from queueops.maintenance.cleanup import Removed

@@ -6,11 +6,12 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from queueops.desk import arguments, judging
-from queueops.desk.frame import Desk
-from queueops.desk.judging import COLOURS
-from queueops.desk.tables import facts, line, table
-from queueops.desk.verbs import Family
+from queueops.cli.frame import arguments
+from queueops.cli.frame.console import Desk
+from queueops.cli.frame.tables import facts, line, table
+from queueops.cli.frame.verb import Family
+from queueops.cli.verbs import health as judging
+from queueops.cli.verbs.health import COLOURS
 from queueops.models import Status
 from queueops.monitoring import health, snapshot, statistics
 from queueops.monitoring.health import Health

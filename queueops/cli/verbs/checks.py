@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from django.conf import settings
 from rich.text import Text
 
-from queueops.desk import arguments, keyboard
-from queueops.desk.exits import Exit
-from queueops.desk.frame import Desk, Encoder
-from queueops.desk.tables import line
-from queueops.desk.verbs import Family
+from queueops.cli.frame import arguments, keyboard
+from queueops.cli.frame.console import Desk, Encoder
+from queueops.cli.frame.exit_codes import Exit
+from queueops.cli.frame.tables import line
+from queueops.cli.frame.verb import Family
 from queueops.monitoring import invariants
 from queueops.monitoring.invariants import Breach, Invariant
 from queueops.operate.checks import broker, compatibility, configuration, database, provider

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from rich.text import Text
 
-from queueops.desk import choosing
-from queueops.desk.exits import Exit, Refused
-from queueops.desk.frame import Desk
-from queueops.desk.tables import line, table
-from queueops.desk.verbs import Family
+from queueops.cli.frame import task_options
+from queueops.cli.frame.console import Desk
+from queueops.cli.frame.exit_codes import Exit, Refused
+from queueops.cli.frame.tables import line, table
+from queueops.cli.frame.verb import Family
 from queueops.models import Operation, Priority, Status, Verb
 from queueops.models.audit import needed_reason
 from queueops.monitoring.task_filter import Selection, SelectionError
@@ -24,8 +24,8 @@ KEYS = ("operation", "verb", "state", "dry_run", "total", "changed", "skipped", 
 
 
 def _retry_arguments(parser: ArgumentParser) -> None:
-    choosing.add_tasks(parser)
-    choosing.add_manner(parser, "--reason")
+    task_options.add_tasks(parser)
+    task_options.add_manner(parser, "--reason")
 
 
 @family.verb(
@@ -35,13 +35,13 @@ def _retry_arguments(parser: ArgumentParser) -> None:
     keys=KEYS,
 )
 def retry(desk: Desk, **options: Any) -> Exit:
-    selection = choosing.chosen(options).or_only(Status.FAILED)  # what was cancelled, was meant to be
+    selection = task_options.chosen(options).or_only(Status.FAILED)  # what was cancelled, was meant to be
     return act(desk, Verb.REQUEUE, selection, options)
 
 
 @family.verb("cancel", "cancel tasks that wait or are in work", arguments=_retry_arguments, keys=KEYS)
 def cancel(desk: Desk, **options: Any) -> Exit:
-    return act(desk, Verb.CANCEL, choosing.chosen(options), options)
+    return act(desk, Verb.CANCEL, task_options.chosen(options), options)
 
 
 def _prioritize_arguments(parser: ArgumentParser) -> None:
@@ -55,12 +55,12 @@ def _prioritize_arguments(parser: ArgumentParser) -> None:
     "prioritize", "put tasks that have not ended into a lane", arguments=_prioritize_arguments, keys=KEYS
 )
 def prioritize(desk: Desk, *, to: str, **options: Any) -> Exit:
-    return act(desk, Verb.PRIORITIZE, choosing.chosen(options), options, priority=to)
+    return act(desk, Verb.PRIORITIZE, task_options.chosen(options), options, priority=to)
 
 
 def _clear_arguments(parser: ArgumentParser) -> None:
-    choosing.add_tasks(parser, "--reason")
-    choosing.add_manner(parser)
+    task_options.add_tasks(parser, "--reason")
+    task_options.add_manner(parser)
 
 
 @family.verb(
@@ -73,11 +73,11 @@ def clear(desk: Desk, **options: Any) -> Exit:
     if not options["everything"] and not options["ids"]:
         options["status"] = options["status"] or [Status.PENDING.value]
     options["why"] = options["why"] or "cleared from the command line"
-    return act(desk, Verb.CLEAR, choosing.chosen(options), options)
+    return act(desk, Verb.CLEAR, task_options.chosen(options), options)
 
 
 def _reset_arguments(parser: ArgumentParser) -> None:
-    choosing.add_manner(parser, "--reason")
+    task_options.add_manner(parser, "--reason")
 
 
 @family.verb(
@@ -93,7 +93,7 @@ def reset_stuck(desk: Desk, **options: Any) -> Exit:
 
 def _undo_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("operation", type=UUID, metavar="OPERATION", help="the id that an act has told")
-    choosing.add_manner(parser, "--reason")
+    task_options.add_manner(parser, "--reason")
 
 
 @family.verb(

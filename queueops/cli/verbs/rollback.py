@@ -7,11 +7,11 @@ from argparse import SUPPRESS, ArgumentParser
 
 from rich.text import Text
 
-from queueops.desk import keyboard
-from queueops.desk.exits import Exit
-from queueops.desk.frame import Desk, Encoder
-from queueops.desk.tables import line
-from queueops.desk.verbs import Family
+from queueops.cli.frame import keyboard
+from queueops.cli.frame.console import Desk, Encoder
+from queueops.cli.frame.exit_codes import Exit
+from queueops.cli.frame.tables import line
+from queueops.cli.frame.verb import Family
 from queueops.operate.rollback import drill, plan, runner, scratch_database
 from queueops.operate.rollback.step_result import Result, Step
 

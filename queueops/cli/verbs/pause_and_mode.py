@@ -2,11 +2,11 @@
 
 from argparse import ArgumentParser
 
-from queueops.desk import arguments
-from queueops.desk.exits import Refused
-from queueops.desk.frame import Desk
-from queueops.desk.tables import line
-from queueops.desk.verbs import Family
+from queueops.cli.frame import arguments
+from queueops.cli.frame.console import Desk
+from queueops.cli.frame.exit_codes import Refused
+from queueops.cli.frame.tables import line
+from queueops.cli.frame.verb import Family
 from queueops.engine import modes
 from queueops.models import Mode, QueueState, Worker
 from queueops.monitoring import health, provider_status

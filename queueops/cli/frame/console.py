@@ -14,8 +14,8 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lib.visible import one_line, visible
-from queueops.desk.exits import Refused
-from queueops.desk.verbs import Verb
+from queueops.cli.frame.exit_codes import Refused
+from queueops.cli.frame.verb import Verb
 
 # Without a terminal there is no width to fit: nothing is folded or cut.
 _UNBOUNDED = 10_000

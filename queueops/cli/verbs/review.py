@@ -8,12 +8,12 @@ from django.db import connection
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from queueops.desk import arguments
-from queueops.desk.choosing import age
-from queueops.desk.exits import Exit, Refused
-from queueops.desk.frame import Desk
-from queueops.desk.tables import line
-from queueops.desk.verbs import Family
+from queueops.cli.frame import arguments
+from queueops.cli.frame.console import Desk
+from queueops.cli.frame.exit_codes import Exit, Refused
+from queueops.cli.frame.tables import line
+from queueops.cli.frame.task_options import age
+from queueops.cli.frame.verb import Family
 from queueops.models.audit import needed_reason
 from queueops.operate.article_review import MARK, Done, Review, Window
 

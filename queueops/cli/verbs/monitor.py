@@ -12,13 +12,14 @@ from rich.live import Live
 from rich.text import Text
 
 from queueops.base import database_away
-from queueops.desk import arguments, judging
-from queueops.desk.frame import Desk
-from queueops.desk.keyboard import QUIT, ending_in_order, keys
-from queueops.desk.looking import number, verdict
-from queueops.desk.switching import standing
-from queueops.desk.tables import facts, line, table
-from queueops.desk.verbs import Family
+from queueops.cli.frame import arguments
+from queueops.cli.frame.console import Desk
+from queueops.cli.frame.keyboard import QUIT, ending_in_order, keys
+from queueops.cli.frame.tables import facts, line, table
+from queueops.cli.frame.verb import Family
+from queueops.cli.verbs import health as judging
+from queueops.cli.verbs.pause_and_mode import standing
+from queueops.cli.verbs.status import number, verdict
 from queueops.models import Status
 from queueops.monitoring import health, snapshot, statistics, task_lists
 from queueops.monitoring.snapshot import Snapshot

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from queueops.desk.exits import Exit
-from queueops.desk.frame import Desk
-from queueops.desk.tables import line
-from queueops.desk.verbs import Family
+from queueops.cli.frame.console import Desk
+from queueops.cli.frame.exit_codes import Exit
+from queueops.cli.frame.tables import line
+from queueops.cli.frame.verb import Family
 from queueops.monitoring import health, snapshot
 from queueops.monitoring.health import Condition, Health
 from queueops.monitoring.snapshot import Snapshot

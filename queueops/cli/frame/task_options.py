@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from queueops.desk import arguments
-from queueops.desk.exits import Refused
-from queueops.desk.listing import task_id
+from queueops.cli.frame import arguments
+from queueops.cli.frame.exit_codes import Refused
+from queueops.cli.verbs.lists import task_id
 from queueops.models import Priority, Status
 from queueops.monitoring.task_filter import Selection
 from queueops.operate.operations import pacing

@@ -6,11 +6,12 @@ from typing import Any
 
 from embeddings import annindex
 from embeddings.models import Space
-from queueops.desk import arguments, estimating
-from queueops.desk.exits import Exit, Refused
-from queueops.desk.frame import Desk
-from queueops.desk.tables import line
-from queueops.desk.verbs import Family
+from queueops.cli.frame import arguments
+from queueops.cli.frame.console import Desk
+from queueops.cli.frame.exit_codes import Exit, Refused
+from queueops.cli.frame.tables import line
+from queueops.cli.frame.verb import Family
+from queueops.cli.verbs import estimate_table
 from queueops.engine import modes
 from queueops.models import Mode
 from queueops.models.audit import tidy_reason
@@ -58,7 +59,7 @@ def _embed(desk: Desk, scope: Scope, *, yes: bool, dry_run: bool, reason: str) -
     articles = scope.fitting()
     estimates = [estimation.estimate(space, articles) for space in Space.objects.receiving()]
     for estimate in estimates:
-        desk.show(*estimating.estimate(estimate))
+        desk.show(*estimate_table.estimate(estimate))
     total, operation = articles.count(), uuid.uuid4()
     fields = _fields(dry_run=dry_run, articles=total, estimates=estimates)
     if not total:

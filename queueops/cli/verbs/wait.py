@@ -3,10 +3,10 @@
 import time
 from argparse import ArgumentParser
 
-from queueops.desk import arguments
-from queueops.desk.exits import Exit
-from queueops.desk.frame import Desk
-from queueops.desk.verbs import Family
+from queueops.cli.frame import arguments
+from queueops.cli.frame.console import Desk
+from queueops.cli.frame.exit_codes import Exit
+from queueops.cli.frame.verb import Family
 from queueops.monitoring import drain_progress
 from queueops.monitoring.drain_progress import Remaining, State
 from queueops.monitoring.health import age

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from rich.console import RenderableType
 from rich.table import Table
 
-from queueops.desk.tables import facts, line, table
+from queueops.cli.frame.tables import facts, line, table
 from queueops.monitoring.health import age
 from queueops.operate.backfill.estimation import Estimate, Standing
 

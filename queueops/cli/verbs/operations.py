@@ -6,13 +6,13 @@ from uuid import UUID
 
 from rich.console import RenderableType
 
-from queueops.desk import arguments
-from queueops.desk.acts import carry_out, ended, sentences
-from queueops.desk.exits import Exit, Refused
-from queueops.desk.frame import Desk
-from queueops.desk.listing import moment
-from queueops.desk.tables import fitting, line, plain
-from queueops.desk.verbs import Family
+from queueops.cli.frame import arguments
+from queueops.cli.frame.console import Desk
+from queueops.cli.frame.exit_codes import Exit, Refused
+from queueops.cli.frame.tables import fitting, line, plain
+from queueops.cli.frame.verb import Family
+from queueops.cli.verbs.bulk import carry_out, ended, sentences
+from queueops.cli.verbs.lists import moment
 from queueops.models import Operation, Verb
 from queueops.monitoring.article_filter import Scope
 from queueops.monitoring.task_filter import Selection

@@ -7,10 +7,10 @@ from datetime import datetime
 from rich.table import Table
 from rich.text import Text
 
-from queueops.desk import arguments
-from queueops.desk.frame import Desk
-from queueops.desk.tables import line, plain, table
-from queueops.desk.verbs import Family
+from queueops.cli.frame import arguments
+from queueops.cli.frame.console import Desk
+from queueops.cli.frame.tables import line, plain, table
+from queueops.cli.frame.verb import Family
 from queueops.models import Priority, Status
 from queueops.monitoring import task_lists
 from queueops.monitoring.task_lists import Page, TaskRow

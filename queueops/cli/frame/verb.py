@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from queueops.desk.exits import Exit
+from queueops.cli.frame.exit_codes import Exit
 
 type Run = Callable[..., Exit | None]
 type Arguments = Callable[[ArgumentParser], None]
