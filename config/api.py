@@ -14,8 +14,8 @@ from articles.schemas import ANY_JSON, COMPONENTS
 from config import problems
 from config.jsonio import JsonParser, JsonRenderer
 from embeddings import api as search_api
-from queueops import api as queue_api
-from queueops import rest as queue_rest
+from queueops.api import article_embedding as queue_api
+from queueops.api import queue as queue_rest
 from queueops.monitoring.article_status import embedding_states, state_of_new
 
 DESCRIPTION = """Articles are saved at once and become searchable by meaning moments later.

@@ -8,7 +8,7 @@ from config.api import api, unknown_path
 from config.guards import public, with_token
 from config.security_txt import security_txt
 from embeddings import views as pages
-from queueops import views as queue
+from queueops.api import health as queue
 
 urlpatterns = [
     path("api/", api.urls),

@@ -1189,7 +1189,7 @@ MUTATIONS = (
     ),
     Mutation(
         "locks: health reads what is not locked",
-        "queueops/views.py",
+        "queueops/api/health.py",
         "now = snapshot.take_despite_locks()",
         "now = snapshot.take()",
         ("tests/queueops/test_views.py",),

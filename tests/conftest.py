@@ -8,7 +8,7 @@ from access import attempt_counts, recent, token_guard
 from embeddings import pace
 from embeddings.providers import registry
 from lib.redis_client import fast_client
-from queueops import views
+from queueops.api import health
 from queueops.base import installed, shutdown
 from queueops.engine import modes, settle_retry, storage_probe
 from queueops.engine.table_lock_pause import locked_out
@@ -28,7 +28,7 @@ def forget_everything() -> None:
     installed.forget()
     modes.forget()
     article_status.forget()
-    views.seen.forget()
+    health.seen.forget()
     shutdown.begin()
     storage_probe.brake.accepted()
     locked_out.forget()

@@ -3,10 +3,10 @@
 import pytest
 
 from access.models import Scope
+from queueops.api import acts
 from queueops.models import AuditLog, Operation, QueueState, Status, Task, Verb, Worker
 from queueops.monitoring.task_filter import Selection
 from queueops.operate import operations
-from queueops.rest import acting
 from tests.factories import Api, body, make_token, problem
 from tests.queueops.making import make_space, make_tasks, make_worker
 from tests.together import another_session
@@ -181,7 +181,7 @@ def test_an_act_is_taken_back_and_the_taking_back_too(api, space):
 
 
 def test_what_takes_longer_than_a_request_may_says_how_to_go_on(api, space, monkeypatch):
-    monkeypatch.setattr(acting, "SECONDS", 0.0)
+    monkeypatch.setattr(acts, "SECONDS", 0.0)
     monkeypatch.setattr(operations.pace, "FIRST", 2)
     monkeypatch.setattr(operations.pace, "next_size", lambda size, *_: size)
     make_tasks(5, space)

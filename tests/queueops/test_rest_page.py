@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 from config.api import api
+from queueops.api import acts as acting
+from queueops.api.fields import MAX_IDS, Filter
 from queueops.management.commands.queue_admin import FAMILIES
-from queueops.rest import acting
-from queueops.rest.fields import MAX_IDS, Filter
 
 PAGE = (Path(__file__).parent.parent.parent / "docs/queue-api.md").read_text()
 

@@ -10,7 +10,7 @@ from django.db import OperationalError
 from django.db.models.functions import Now
 
 from access.models import ApiToken
-from queueops import views
+from queueops.api import health
 from queueops.base import table_locks
 from queueops.models import QueueState
 from queueops.monitoring import snapshot
@@ -80,13 +80,13 @@ def test_a_locked_table_is_named_with_its_holder_in_two_seconds(client, space, t
     (told,) = answer.json()["locked"]
     assert (told["table"], told["by"], told["pid"]) == (table, STRANGER, pid)
     assert set(told) == {"table", "by", "pid", "seconds"}
-    views.seen.forget()
+    health.seen.forget()
     assert client.get("/health").json() == {"status": "ok"}
 
 
 def _told_in_time(client):
     """An answer about locks within two seconds; a machine that is busy with other work gets another try."""
-    views.seen.forget()
+    health.seen.forget()
     began = time.monotonic()
     answer = client.get("/health")
     return answer if time.monotonic() - began < 2 and "locked" in answer.json() else None
@@ -97,7 +97,7 @@ def test_a_database_that_hangs_is_down_in_two_seconds(client, space, monkeypatch
     monkeypatch.setattr(snapshot, "take_despite_locks", lambda: may_end.wait(20))
     began = time.monotonic()
     answers = [client.get("/health") for _ in range(3)]
-    assert views.SECONDS_TO_READ < 2
+    assert health.SECONDS_TO_READ < 2
     assert (
         time.monotonic() - began < 10
     )  # a machine that is busy with other work, and far from the 20 s of the reading

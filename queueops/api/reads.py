@@ -10,22 +10,22 @@ from django.http import HttpRequest
 from ninja import Query, Router
 from ninja.errors import HttpError
 
+from queueops.api import replies
+from queueops.api.fields import OperationsAsked, TaskInPath, TasksAsked
 from queueops.models import Operation, Task
 from queueops.monitoring import task_lists, task_report
 from queueops.monitoring.task_lists import Page
 from queueops.monitoring.task_report import Story
 from queueops.operate import operations
 from queueops.operate.operations import OperationError
-from queueops.rest import answers
-from queueops.rest.fields import OperationsAsked, TaskInPath, TasksAsked
 
 
 def add_routes(router: Router, may_read: Callable[[HttpRequest], bool]) -> None:
     """GET /queue and below."""
 
-    @router.get("", response=answers.QueueSnapshot, summary="How the queue stands, and whether that is well")
+    @router.get("", response=replies.QueueSnapshot, summary="How the queue stands, and whether that is well")
     def read_queue(request: HttpRequest) -> dict[str, Any]:
-        return answers.queue_now()
+        return replies.queue_now()
 
     @router.get("/tasks", response=Page, summary="List tasks, the newest first")
     def list_tasks(request: HttpRequest, asked: Query[TasksAsked]) -> Page:
@@ -39,16 +39,16 @@ def add_routes(router: Router, may_read: Callable[[HttpRequest], bool]) -> None:
             raise no_task(task_id) from error
         return found if may_read(request) else _without_title(found)
 
-    @router.get("/operations", response=answers.OperationPage, summary="List acts on tasks, the newest first")
-    def list_operations(request: HttpRequest, asked: Query[OperationsAsked]) -> answers.OperationPage:
+    @router.get("/operations", response=replies.OperationPage, summary="List acts on tasks, the newest first")
+    def list_operations(request: HttpRequest, asked: Query[OperationsAsked]) -> replies.OperationPage:
         found = list(_after(asked.after or None)[: asked.limit + 1])
         shown = found[: asked.limit]
         following = shown[-1].pk if len(found) > asked.limit else None
-        return {"operations": [answers.told(each) for each in shown], "next": following}
+        return {"operations": [replies.told(each) for each in shown], "next": following}
 
-    @router.get("/operations/{operation_id}", response=answers.OperationView, summary="Read an operation")
-    def read_operation(request: HttpRequest, operation_id: UUID) -> answers.OperationView:
-        return answers.told(operation_or_404(operation_id))
+    @router.get("/operations/{operation_id}", response=replies.OperationView, summary="Read an operation")
+    def read_operation(request: HttpRequest, operation_id: UUID) -> replies.OperationView:
+        return replies.told(operation_or_404(operation_id))
 
 
 def _without_title(found: Story) -> Story:

@@ -3,10 +3,10 @@
 from django.http import HttpRequest
 from ninja import Router
 
+from queueops.api.fields import NewMode, Why, actor
+from queueops.api.replies import Stopped, Switched
 from queueops.models import Mode
 from queueops.operate import controls
-from queueops.rest.answers import Stopped, Switched
-from queueops.rest.fields import NewMode, Why, actor
 
 
 def add_routes(router: Router) -> None:

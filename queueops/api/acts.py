@@ -9,16 +9,16 @@ from django.http import HttpRequest
 from ninja import Router, Status
 from ninja.errors import HttpError
 
+from queueops.api import replies
+from queueops.api.fields import Act, Filter, Prioritize, TaskInPath, Undo, Why, actor
+from queueops.api.reads import no_task, operation_or_404
+from queueops.api.replies import ActReply
 from queueops.models import Operation, Task, Verb
 from queueops.models import Status as TaskStatus
 from queueops.models.operation import MOVED_ON
 from queueops.monitoring.task_filter import Selection, SelectionError
 from queueops.operate import operations
 from queueops.operate.operations import OperationError
-from queueops.rest import answers
-from queueops.rest.answers import ActReply
-from queueops.rest.fields import Act, Filter, Prioritize, TaskInPath, Undo, Why, actor
-from queueops.rest.reading import no_task, operation_or_404
 
 # A request works no longer than this and one more batch: some ten thousand tasks. What is left waits to be resumed.
 SECONDS = 5.0
@@ -88,13 +88,13 @@ def _add_operations(router: Router) -> None:
         return _carried_out(resumed)
 
     @router.post(
-        "/operations/{operation_id}/stop", response=answers.OperationView, summary="End it where it stands"
+        "/operations/{operation_id}/stop", response=replies.OperationView, summary="End it where it stands"
     )
-    def stop(request: HttpRequest, operation_id: UUID) -> answers.OperationView:
+    def stop(request: HttpRequest, operation_id: UUID) -> replies.OperationView:
         operation_or_404(operation_id)
         with _refusals():
             stopped = operations.stop(operation_id, actor=actor(request))
-        return answers.told(stopped)
+        return replies.told(stopped)
 
 
 def _selected(chosen: Filter) -> Selection:
@@ -109,7 +109,7 @@ def _act(
     except SelectionError as error:
         raise HttpError(409, str(error)) from error  # well formed; it is at odds with what there is
     if said.dry_run or not found.doable:
-        return Status(200, answers.looked(found, dry_run=said.dry_run))
+        return Status(200, replies.looked(found, dry_run=said.dry_run))
     return _carried_out(operations.begin(verb, selection, actor=actor(request), reason=said.reason, **deed))
 
 
@@ -145,4 +145,4 @@ def _or(words: list[str]) -> str:
 def _carried_out(operation: Operation) -> Status[ActReply]:
     with _refusals():
         done = operations.carry_out(operation, seconds=SECONDS)
-    return Status(202 if done.is_running else 200, answers.acted(done))
+    return Status(202 if done.is_running else 200, replies.acted(done))
