@@ -1,5 +1,5 @@
 """The queue in the admin, one noun a file."""
 
-from queueops.admin import articles, providers, records, tasks, workers
+from queueops.admin import articles, audit_and_metrics, provider_states, tasks, workers
 
 __all__ = ["articles", "providers", "records", "tasks", "workers"]

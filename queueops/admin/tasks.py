@@ -15,7 +15,7 @@ from articles.admin import articles_like
 from articles.backoffice import BigTableAdmin, ReadOnly, row_id
 from lib.visible import readable
 from queueops.admin.confirmation import Act, confirm
-from queueops.admin.presence import OfTheQueue
+from queueops.admin.installed_only import OfTheQueue
 from queueops.models import Status, Task, Verb
 from queueops.monitoring.health import age
 from queueops.operate import operations

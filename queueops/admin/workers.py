@@ -11,7 +11,7 @@ from unfold.decorators import display
 from articles.backoffice import ReadOnly
 from lib.admin_lists import ForeignTextAdmin
 from lib.visible import readable
-from queueops.admin.presence import OfTheQueue
+from queueops.admin.installed_only import OfTheQueue
 from queueops.models import QueueState, Worker
 from queueops.monitoring.health import age
 from queueops.monitoring.snapshot import ALIVE_WITHIN_SECONDS

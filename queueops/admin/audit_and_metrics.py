@@ -10,7 +10,7 @@ from unfold.decorators import display
 
 from articles.backoffice import BigTableAdmin, ReadOnly, row_id
 from lib.visible import readable
-from queueops.admin.presence import OfTheQueue
+from queueops.admin.installed_only import OfTheQueue
 from queueops.models import AuditLog, Level, Metric
 
 

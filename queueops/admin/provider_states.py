@@ -10,7 +10,7 @@ from unfold.decorators import display
 
 from articles.backoffice import ReadOnly
 from lib.admin_lists import ForeignTextAdmin
-from queueops.admin.presence import OfTheQueue
+from queueops.admin.installed_only import OfTheQueue
 from queueops.models import Breaker, ProviderState
 
 
