@@ -14,9 +14,9 @@ from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from articles.backoffice import BigTableAdmin, ReadOnly, row_id
 from articles.models import Article, ArticleVersion, SlugTaken
 from articles.text_search import for_websearch
+from lib.admin_base import BigTableAdmin, ReadOnly, row_id
 from lib.visible import readable
 
 # Three ways to an article, each by its index; matches of a word that everything holds are cut off.

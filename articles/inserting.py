@@ -5,7 +5,7 @@ from typing import Any
 from django.db import connection
 from psycopg.types.json import Jsonb
 
-from articles import prepared
+from lib import prepared_statements
 
 # Nothing is looked up: whether the slug is free, its index says. So the plan may be kept (prepared.py).
 _INSERT = """
@@ -35,7 +35,7 @@ def insert(columns: dict[str, Any], author: str) -> dict[str, Any] | None:
     `columns` are those of `articles`; None stands for the database's default.
     """
     values: dict[str, Any] = {**columns, "metadata": Jsonb(columns["metadata"]), "author": author}
-    with prepared.cursor() as cursor:
+    with prepared_statements.cursor() as cursor:
         cursor.execute(_INSERT, values)
         row = cursor.fetchone()
         return row and dict(zip((column.name for column in cursor.description), row, strict=True))

@@ -6,8 +6,8 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from articles.admin import articles_like
-from articles.backoffice import BigTableAdmin, ReadOnly
 from embeddings.models import ArticleEmbedding, Space, SpaceState
+from lib.admin_base import BigTableAdmin, ReadOnly
 from lib.admin_lists import ForeignTextAdmin
 from lib.visible import readable
 

@@ -4,8 +4,8 @@ from collections.abc import Collection
 
 from django.db import connection
 
-from embeddings import arrays
 from embeddings.vectors import WireVector
+from lib import sql_arrays
 
 _OF_ARTICLES = """
 SELECT text_hash, embedding FROM kept_vectors WHERE article_id = ANY(%s::bigint[]) AND space_id = %s::bigint
@@ -19,7 +19,7 @@ def of_articles(space_id: int, article_ids: Collection[int]) -> dict[bytes, Wire
     if not article_ids:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_OF_ARTICLES, [arrays.of_integers(article_ids), space_id])
+        cursor.execute(_OF_ARTICLES, [sql_arrays.of_integers(article_ids), space_id])
         return {bytes(text_hash): bytes(vector) for text_hash, vector in cursor.fetchall()}
 
 
@@ -27,11 +27,11 @@ def remove(space_id: int, article_ids: Collection[int]) -> None:
     """Forgets what these articles have kept in a space."""
     if article_ids:
         with connection.cursor() as cursor:
-            cursor.execute(_REMOVE, [arrays.of_integers(article_ids), space_id])
+            cursor.execute(_REMOVE, [sql_arrays.of_integers(article_ids), space_id])
 
 
 def forget(article_ids: Collection[int]) -> None:
     """Forgets what these articles have kept in any space: they are to be embedded anew."""
     if article_ids:
         with connection.cursor() as cursor:
-            cursor.execute(_REMOVE_ALL, [arrays.of_integers(article_ids)])
+            cursor.execute(_REMOVE_ALL, [sql_arrays.of_integers(article_ids)])

@@ -8,8 +8,8 @@ from django.db.models import Q, Value
 from django.db.models.functions import Now
 from pgvector.django import VectorField
 
-from articles import prepared
 from articles.models import Article
+from lib import prepared_statements
 
 # Written out: composing the statement from the model costs a search more than the statement itself.
 _SPACE_FIELDS = (
@@ -37,7 +37,7 @@ class SpaceQuerySet(models.QuerySet["Space"]):
 
     def serving(self) -> "Space | None":
         """The space that answers searches, or None before the first one serves. Each search asks."""
-        with prepared.cursor() as cursor:
+        with prepared_statements.cursor() as cursor:
             cursor.execute(_SERVING)
             row = cursor.fetchone()
         return Space.from_db(self.db, _SPACE_FIELDS, row) if row else None

@@ -5,10 +5,11 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from embeddings import arrays, indexing
+from embeddings import indexing
 from embeddings.indexing import Rendered, Source, Vectors
 from embeddings.models import Space
 from embeddings.providers.errors import ErrorClass, ProviderError
+from lib import sql_arrays
 
 _READ = "SELECT id, version_number, content_hash, title, content FROM articles WHERE id = ANY(%s::bigint[]) ORDER BY id"
 _LOCK = """
@@ -23,7 +24,7 @@ def bring_up_to_date(space: Space, article_ids: Sequence[int], deadline: float) 
     once those of the others are stored. Holds no database connection during a provider call.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_READ, [arrays.of_integers(article_ids)])
+        cursor.execute(_READ, [sql_arrays.of_integers(article_ids)])
         rendered = [indexing.render(space, Source(*row)) for row in cursor.fetchall()]
     known = indexing.reusable(space, rendered)
     if not connection.in_atomic_block:
@@ -66,7 +67,7 @@ def _store(space: Space, articles: Sequence[Rendered], made: Vectors) -> int:
 
 def _newest(article_ids: Sequence[int]) -> dict[int, tuple[UUID, int]]:
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK, [arrays.of_integers(article_ids)])
+        cursor.execute(_LOCK, [sql_arrays.of_integers(article_ids)])
         return {
             article_id: (content_hash, version) for article_id, content_hash, version in cursor.fetchall()
         }

@@ -11,8 +11,8 @@ import orjson
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from embeddings import arrays
 from embeddings.providers.base import Matrix
+from lib import sql_arrays
 
 # pgvector's send format: int16 dimensions, int16 unused, then big-endian float4s (pgvector src/vector.c, vector_send)
 WireVector = bytes
@@ -81,7 +81,7 @@ def known(space_id: int, hashes: Sequence[bytes]) -> Known:
     """The vectors that these texts have in a space already."""
     found = Known({}, {})
     with connection.cursor() as cursor:
-        cursor.execute(_KNOWN, {"space": space_id, "hashes": arrays.of_bytes(hashes)})
+        cursor.execute(_KNOWN, {"space": space_id, "hashes": sql_arrays.of_bytes(hashes)})
         for text_hash, vector, is_kept in cursor.fetchall():
             (found.kept if is_kept else found.stored)[bytes(text_hash)] = bytes(vector)
     return found
@@ -93,7 +93,7 @@ def replace(space_id: int, article_ids: Sequence[int], chunks: Iterable[StoredCh
     with connection.cursor() as cursor:
         cursor.execute(
             "DELETE FROM article_embeddings WHERE article_id = ANY(%s::bigint[]) AND space_id = %s::bigint",
-            [arrays.of_integers(article_ids), space_id],
+            [sql_arrays.of_integers(article_ids), space_id],
         )
         _copy(cursor, rows)
 
@@ -102,7 +102,7 @@ def try_write(space_id: int, dimensions: int, besides: Sequence[int]) -> None:
     """Writes a vector of an article other than these, as `replace` does, and takes it back. Raises what the database
     has against it; does nothing where there is no other article."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_OTHER_ARTICLE, [_LOCK_MILLISECONDS, arrays.of_integers(besides)])
+        cursor.execute(_OTHER_ARTICLE, [_LOCK_MILLISECONDS, sql_arrays.of_integers(besides)])
         if row := cursor.fetchone():
             unit = to_wire(np.eye(1, dimensions, dtype=np.float32))[0]
             # far beyond any chunk's place, and not where another process tries

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
-from articles.backoffice import BigTableAdmin, ReadOnly, row_id
+from lib.admin_base import BigTableAdmin, ReadOnly, row_id
 from lib.visible import readable
 from queueops.admin.installed_only import OfTheQueue
 from queueops.models import AuditLog, Level, Metric

@@ -12,7 +12,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, 
 from unfold.decorators import display
 
 from articles.admin import articles_like
-from articles.backoffice import BigTableAdmin, ReadOnly, row_id
+from lib.admin_base import BigTableAdmin, ReadOnly, row_id
 from lib.visible import readable
 from queueops.admin.confirmation import Act, confirm
 from queueops.admin.installed_only import OfTheQueue

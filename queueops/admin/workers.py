@@ -8,7 +8,7 @@ from django.db.models.functions import Extract, Now
 from django.http import HttpRequest
 from unfold.decorators import display
 
-from articles.backoffice import ReadOnly
+from lib.admin_base import ReadOnly
 from lib.admin_lists import ForeignTextAdmin
 from lib.visible import readable
 from queueops.admin.installed_only import OfTheQueue

@@ -5,7 +5,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from articles import prepared
+from lib import prepared_statements
 from queueops.models import AuditLog, Level
 
 MESSAGE_CHARACTERS = 500
@@ -27,7 +27,7 @@ def write(
 ) -> None:
     """Writes all rows of one batch in the caller's transaction: counts by outcome, numbers by metric name."""
     details = {name: count for name, count in outcomes.items() if count} | {"space": labels["space"]}
-    with prepared.cursor() as cursor:
+    with prepared_statements.cursor() as cursor:
         values: list[Any] = [Jsonb(details), Jsonb(labels), list(numbers), list(numbers.values())]
         cursor.execute(_WRITE, values)
     if parked:

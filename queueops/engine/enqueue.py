@@ -9,9 +9,9 @@ from django.db import connection
 from django.db.models import TextChoices
 from psycopg.types.json import Jsonb
 
-from articles import prepared
 from articles.models import Article
 from embeddings import coverage, kept
+from lib import prepared_statements
 from queueops.base import signals
 from queueops.models import Priority, Task
 
@@ -83,7 +83,7 @@ def enqueue_new(article: Article, announce: bool = True) -> int:
         "hash": article.content_hash,
         **_common(Reason.EDIT, None),
     }
-    with prepared.cursor() as cursor:
+    with prepared_statements.cursor() as cursor:
         cursor.execute(_ENQUEUE_NEW, values)
         return _announced(cursor.rowcount, announce)
 

@@ -8,9 +8,9 @@ from uuid import UUID
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
 
-from embeddings import arrays
 from embeddings.indexing import Rendered
 from embeddings.vectors import WireVector
+from lib import sql_arrays
 from queueops.base import shutdown
 from queueops.engine.claims import Claimed
 
@@ -91,10 +91,10 @@ class Keeper:
             cursor.execute(
                 _KEEP,
                 [
-                    arrays.of_integers(task.task_id for task, _ in held),
-                    arrays.of_bytes(made),
-                    arrays.of_bytes(made.values()),
-                    arrays.of_integers(passages for _, passages in held),
+                    sql_arrays.of_integers(task.task_id for task, _ in held),
+                    sql_arrays.of_bytes(made),
+                    sql_arrays.of_bytes(made.values()),
+                    sql_arrays.of_integers(passages for _, passages in held),
                     _LOCK_MILLISECONDS,
                     self._token,
                 ],

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from django.db import connection
 
-from embeddings import arrays
+from lib import sql_arrays
 
 _INHERIT = """
 UPDATE embedding_tasks heir SET priority = own.priority
@@ -18,4 +18,4 @@ def inherit_rank(task_ids: Sequence[int]) -> None:
     """Raises the waiting tasks of the articles of these, which have just ended as superseded, to their rank."""
     if task_ids:
         with connection.cursor() as cursor:
-            cursor.execute(_INHERIT, [arrays.of_integers(task_ids)])
+            cursor.execute(_INHERIT, [sql_arrays.of_integers(task_ids)])

@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from django.conf import settings
 from django.db import connection, transaction
 
-from embeddings import arrays, indexing, kept
+from embeddings import indexing, kept
 from embeddings.providers.errors import ProviderError
+from lib import sql_arrays
 from queueops.base import failpoints
 from queueops.base.database_retry import past_collisions, patiently
 from queueops.engine import batch_history, failed_attempts, priority_inheritance
@@ -142,7 +143,7 @@ def _ends(result: Success | Failure) -> bool:
 
 def _still_ours(claim: Claim, results: Sequence[Success | Failure], seconds: float) -> dict[int, bool]:
     """Task id → whether its text is still the article's newest; tasks that are no longer ours are left out."""
-    articles = arrays.of_integers(result.task.source.article_id for result in results)
+    articles = sql_arrays.of_integers(result.task.source.article_id for result in results)
     with connection.cursor() as cursor:
         lease = str(settings.EMBEDDING_WORKER_TIMEOUT)
         cursor.execute(_LOCK_ARTICLES, [lease, _milliseconds(seconds), articles])
@@ -152,7 +153,7 @@ def _still_ours(claim: Claim, results: Sequence[Success | Failure], seconds: flo
 def _lock_tasks(claim: Claim, tasks: Sequence[Claimed]) -> dict[int, bool]:
     """As _still_ours, for tasks whose articles need no lock."""
     with connection.cursor() as cursor:
-        cursor.execute(_STILL_OURS, [arrays.of_integers(task.task_id for task in tasks), claim.token])
+        cursor.execute(_STILL_OURS, [sql_arrays.of_integers(task.task_id for task in tasks), claim.token])
         return dict(cursor.fetchall())
 
 
@@ -166,7 +167,7 @@ def _give_back(overtaken: Collection[int]) -> set[int]:
     if not overtaken:
         return set()
     with connection.cursor() as cursor:
-        cursor.execute(_GIVE_BACK, [arrays.of_integers(sorted(overtaken))])
+        cursor.execute(_GIVE_BACK, [sql_arrays.of_integers(sorted(overtaken))])
         return {task_id for (task_id,) in cursor.fetchall()}
 
 
@@ -174,7 +175,7 @@ def _complete(outcomes: Mapping[int, Outcome]) -> None:
     if not outcomes:
         return
     with connection.cursor() as cursor:
-        cursor.execute(_COMPLETE, [arrays.of_integers(outcomes), ",".join(outcomes.values())])
+        cursor.execute(_COMPLETE, [sql_arrays.of_integers(outcomes), ",".join(outcomes.values())])
 
 
 def _fail(failures: Sequence[Failure]) -> Counter[str]:

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from articles import prepared
+from lib import prepared_statements
 from queueops.models import Worker
 
 # a process that has not been seen for this long is gone
@@ -51,7 +51,7 @@ def beat(worker_id: int) -> bool:
 
 def note_batch(worker_id: int, done: int, failed: int) -> None:
     """Adds a batch to the worker's counts."""
-    with prepared.cursor() as cursor:
+    with prepared_statements.cursor() as cursor:
         cursor.execute(_NOTE, [done, failed, worker_id])
 
 

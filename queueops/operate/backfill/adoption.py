@@ -18,10 +18,11 @@ from django.db.models import BooleanField, F, Func
 from psycopg import sql
 
 from articles.models import ArticleQuerySet
-from embeddings import arrays, indexing, vectors
+from embeddings import indexing, vectors
 from embeddings.indexing import Rendered, Source
 from embeddings.models import Space
 from embeddings.providers.base import Matrix
+from lib import sql_arrays
 from queueops.admission import rate_limiter
 from queueops.models import AuditLog
 from queueops.monitoring.article_filter import Scope
@@ -220,7 +221,7 @@ def _with_vectors(space: Space, where: Column, scope: Scope) -> ArticleQuerySet:
 
 def _existing(space: Space, where: Column, ids: Sequence[int], *, any_width: bool = False) -> list[_Existing]:
     with connection.cursor() as cursor:
-        cursor.execute(_naming(_READ, where), [arrays.of_integers(ids)])
+        cursor.execute(_naming(_READ, where), [sql_arrays.of_integers(ids)])
         rows = cursor.fetchall()
     often = Counter(row[0] for row in rows)
     width = None if any_width else space.dimensions

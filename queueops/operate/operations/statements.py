@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from embeddings import arrays
+from lib import sql_arrays
 from queueops.base.signals import tasks_ready
 from queueops.engine import worker_loss
 from queueops.engine.enqueue import Reason, enqueue
@@ -277,7 +277,7 @@ def _verb(operation: Operation) -> Verb:
 def _arguments(operation: Operation, task_ids: Sequence[int]) -> dict[str, Any]:
     verb, selection = _verb(operation), Selection.from_json(operation.scope)
     return {
-        "ids": arrays.of_integers(task_ids),
+        "ids": sql_arrays.of_integers(task_ids),
         "statuses": _statuses(verb, selection),
         "stuck": selection.stuck,
         "is_named": selection.names_tasks,
