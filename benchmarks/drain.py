@@ -21,7 +21,9 @@ from config.stack.service import Service
 # not counted: every thread has its connection before anything is measured
 _WARM_UP = 4_000
 # the approximate index is built after a load; here, where load follows load, never
-_HOLD_INDEXES = "SELECT pg_advisory_lock(hashtext('embeddings.annindex'), id::int) FROM embedding_spaces"
+_HOLD_INDEXES = (
+    "SELECT pg_advisory_lock(hashtext('embeddings.storage.ann_index'), id::int) FROM embedding_spaces"
+)
 _DONE = "SELECT coalesce(sum(tasks_done), 0)::bigint FROM embedding_worker_status"
 _EXACT = """
 SELECT count(*) FROM articles a WHERE 1 = (

@@ -175,7 +175,10 @@ def _judged(stack: Stack, ours: list[float], own: list[float]) -> dict[str, Any]
 
 def _passages(stack: Stack) -> list[str]:
     """What the embedder will be asked for, in another order each run of the list: none is quicker for being alike."""
-    render, source = stack.load("embeddings.indexing.render"), stack.load("embeddings.indexing.Source")
+    render, source = (
+        stack.load("embeddings.indexing.embed.render"),
+        stack.load("embeddings.indexing.embed.Source"),
+    )
     (space,) = stack.load("embeddings.models.Space").objects.all()
     query = "SELECT id, version_number, content_hash, title, content FROM articles"
     rendered = (render(space, source(*row)) for row in stack.database.execute(query).fetchall())

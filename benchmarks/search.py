@@ -14,8 +14,8 @@ from django.db import transaction
 from benchmarks.tools import clusters, http_load, writing
 from benchmarks.tools.report import latencies, say, tell
 from benchmarks.tools.stack import DIMENSIONS, TOKEN, Stack, own_stack
-from embeddings import vectors
-from embeddings.vectors import StoredChunk, WireVector
+from embeddings.storage import vectors
+from embeddings.storage.vectors import StoredChunk, WireVector
 
 K = 10
 _FILTER = {"hundredth": 7}
@@ -66,7 +66,7 @@ class _Bench:
         seconds = _timed(self._write_vectors)
         self.stack.settle_down()
         say("building the index")
-        index_seconds = _timed(lambda: self.stack.load("embeddings.annindex.build")(self.space))
+        index_seconds = _timed(lambda: self.stack.load("embeddings.storage.ann_index.build")(self.space))
         self.stack.settle_down()
         cache_key = self.stack.load("embeddings.search.query_vector.cache_key")
         cache = self.stack.load("embeddings.search.query_cache.QueryCache")()

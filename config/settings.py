@@ -15,7 +15,7 @@ from config import env, logs, pooling, public_site
 from config.instance import data_folder, kept_secret
 from config.stack import accounts, paths
 from config.unfold import UNFOLD as UNFOLD
-from embeddings.catalogue import spec_of
+from embeddings.model_catalogue import spec_of
 
 django_stubs_ext.monkeypatch()  # lets generic classes such as ModelAdmin[Article] be written at run time
 

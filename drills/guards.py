@@ -642,7 +642,7 @@ MUTATIONS = (
     ),
     Mutation(
         "storage: COPY raises Django's errors",
-        "embeddings/vectors.py",
+        "embeddings/storage/vectors.py",
         "with connection.wrap_database_errors, cursor.copy(_COPY) as copy:",
         "with cursor.copy(_COPY) as copy:",
         (_HOLDING, "tests/embeddings/test_vectors.py"),
@@ -740,7 +740,7 @@ MUTATIONS = (
     ),
     Mutation(
         "storage: the row that asks is taken back",
-        "embeddings/vectors.py",
+        "embeddings/storage/vectors.py",
         "        transaction.set_rollback(True)\n",
         "",
         (_IN_PARTS, "tests/embeddings/test_vectors.py"),
@@ -894,7 +894,7 @@ MUTATIONS = (
     ),
     Mutation(
         "request: what was refused is not sent again",
-        "embeddings/indexing.py",
+        "embeddings/indexing/embed.py",
         "            self.refused[request] = error\n",
         "",
         ("tests/queueops/test_too_long.py",),
@@ -1063,7 +1063,7 @@ MUTATIONS = (
     ),
     Mutation(
         "turn: each has one request",
-        "embeddings/asking.py",
+        "embeddings/indexing/provider_session.py",
         "if self.requests and not self._between(made)",
         "if not self._between(made)",
         (_OUTAGE,),

@@ -8,7 +8,7 @@ from uuid import UUID
 import numpy as np
 import psycopg
 
-from embeddings.fakeprovider.vectors import Matrix, Writer, from_pool, from_words
+from embeddings.servers.fake_provider.vectors import Matrix, Writer, from_pool, from_words
 
 # one statement, so one moment; what is stored for an older text is not looked at here
 _STORED = """

@@ -107,7 +107,7 @@ class ArticleEmbedding(models.Model):
             ),
         ]
         indexes = [
-            # embeddings.vectors.known: text that has a vector is not paid for again; cascade from a space
+            # embeddings.storage.vectors.known: text that has a vector is not paid for again; cascade from a space
             models.Index(fields=["space", "text_hash"], name="article_embeddings_text"),
         ]
 
@@ -136,7 +136,7 @@ class KeptVector(models.Model):
             ),
         ]
         indexes = [
-            # embeddings.vectors.known: text that has a vector is not paid for again; cascade from a space
+            # embeddings.storage.vectors.known: text that has a vector is not paid for again; cascade from a space
             models.Index(fields=["space", "text_hash"], name="kept_vectors_text"),
         ]
 

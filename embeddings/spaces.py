@@ -7,10 +7,10 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from embeddings import annindex
-from embeddings.catalogue import ModelSpec, spec_of
+from embeddings.model_catalogue import ModelSpec, spec_of
 from embeddings.models import Space, SpaceState
-from embeddings.tokens import TokenCounter, counter_for
+from embeddings.storage import ann_index
+from embeddings.text.tokens import TokenCounter, counter_for
 
 
 def ensure_first(**_: Any) -> None:
@@ -46,7 +46,7 @@ def ensure_first(**_: Any) -> None:
 
 def _fit(space: Space, provider: str, model: str, dimensions: int, chunk_tokens: int) -> None:
     """Exchanges the model of a space that is empty, or is so again."""
-    annindex.drop_of_empty(space)  # it takes vectors of the old width only
+    ann_index.drop_of_empty(space)  # it takes vectors of the old width only
     space.provider, space.model, space.dimensions, space.chunk_tokens = (
         provider,
         model,

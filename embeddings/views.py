@@ -9,9 +9,9 @@ from django.views.decorators.http import require_safe
 
 from articles.blocks import blocks, plain
 from articles.models import Article
-from embeddings import glance
 from embeddings.models import Space
 from embeddings.search import Reply, SearchMode, search
+from embeddings.storage import coverage_cache
 
 MAX_QUERY = 1_000
 RESULTS = 10
@@ -44,7 +44,7 @@ class SearchForm(forms.Form):
 def search_page(request: HttpRequest) -> HttpResponse:
     """The page, with results where a question came along: all of it works without JavaScript."""
     form = SearchForm(request.GET)
-    covered = glance.coverage(Space.objects.serving())
+    covered = coverage_cache.coverage(Space.objects.serving())
     numbers = {"coverage": covered, "articles": f"{covered.articles:,}", "current": f"{covered.current:,}"}
     return render(request, "pages/search.html", _answer(form) | numbers | {"form": form, "modes": MODES})
 

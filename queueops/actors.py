@@ -4,8 +4,8 @@ import dramatiq
 import structlog
 from django.db import DatabaseError, InterfaceError
 
-from embeddings import annindex
 from embeddings.models import Space
+from embeddings.storage import ann_index
 from queueops.base import database_refusals, installed
 from queueops.engine import storage_probe
 from queueops.engine.table_lock_pause import locked_out
@@ -54,8 +54,8 @@ def build_indexes(v: int = 1) -> None:
 def _build_indexes() -> None:
     for space in Space.objects.receiving():
         try:
-            if annindex.is_wanted(space):
-                annindex.build(space)
+            if ann_index.is_wanted(space):
+                ann_index.build(space)
         except (DatabaseError, InterfaceError) as error:
             if not locked_out.note(error):
                 log.warning(

@@ -12,7 +12,7 @@ class QueueopsConfig(AppConfig):
     def ready(self) -> None:
         from articles.models import Article
         from articles.signals import articles_written
-        from embeddings import switch
+        from embeddings import enabled
         from queueops.base import installed, shutdown, signals
         from queueops.engine import modes, receivers
         from queueops.models import QueueState
@@ -20,7 +20,7 @@ class QueueopsConfig(AppConfig):
         from queueops.worker.housekeeper import pulse
         from queueops.worker.leases import heartbeat
 
-        switch.decided_by(modes.embeds)
+        enabled.decided_by(modes.embeds)
         pre_migrate.connect(installed.before_migrate, sender=self)
         post_migrate.connect(installed.after_migrate, sender=self)
         post_migrate.connect(QueueState.ensure_row, sender=self)

@@ -5,7 +5,7 @@ from _pytest.nodeid import coerce_node_id
 from django.conf import settings
 
 from access import attempt_counts, recent, token_guard
-from embeddings import pace
+from embeddings.indexing import provider_pace
 from embeddings.providers import registry
 from lib.redis_client import fast_client
 from queueops.api import health
@@ -37,7 +37,7 @@ def forget_everything() -> None:
     drain.company_of_the_lost.forget()
     trials.company.forget()
     registry.forget()
-    pace.forget()
+    provider_pace.forget()
     recent.tokens.forget()
     token_guard.forget_all()
     attempt_counts.forget()

@@ -9,8 +9,8 @@ from typing import Any, Self
 
 import httpx
 
-from embeddings.embedder import proof
 from embeddings.providers.endpoint import Endpoint
+from embeddings.servers.local_embedder import proof
 
 _ROOT = Path(__file__).resolve().parent.parent
 _STOP_SECONDS = 5.0
@@ -70,7 +70,7 @@ class FakeProvider(ProviderProcess):
     """The fault-injecting provider: `FakeProvider(dimensions=8, rate_429=0.1)`; OpenAI clients use `url + "/v1"`."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__("embeddings.fakeprovider", *_options(settings))
+        super().__init__("embeddings.servers.fake_provider", *_options(settings))
         self._at_start = self._ask("GET", "/config")
 
     def config(self, **settings: Any) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def refusal_to_start(module: str, *options: str) -> str:
 
 def local_embedder(*options: str, socket: Path | None = None, secret: str = "") -> ProviderProcess:
     """The local embedder with its real model, on a Unix socket, or on a port where a secret is given."""
-    return ProviderProcess("embeddings.embedder", *options, socket=socket, secret=secret)
+    return ProviderProcess("embeddings.servers.local_embedder", *options, socket=socket, secret=secret)
 
 
 def _options(settings: dict[str, Any]) -> list[str]:

@@ -30,10 +30,10 @@ from articles.blocks import blocks, heading_of, plain
 from articles.importing import csv_source, jsonl_source, markdown_source, pydoc_text
 from articles.importing.entries import SourceUnreadable
 from config import jsonio, log_bounds
-from embeddings import chunking, tokens
-from embeddings.embedder import wordpiece
-from embeddings.fakeprovider import vectors as fake_vectors
-from embeddings.search.passage import passage_of
+from embeddings.search.snippet import passage_of
+from embeddings.servers.fake_provider import vectors as fake_vectors
+from embeddings.servers.local_embedder import wordpiece
+from embeddings.text import chunking, tokens
 from lib import visible
 from queueops.cli.frame import tables
 from queueops.operate.transfer import file_format

@@ -4,8 +4,8 @@ import pytest
 from django.db import connection
 
 from articles.models import Article
-from embeddings import coverage
 from embeddings.search import keyword
+from embeddings.storage import coverage
 from queueops.maintenance import cleanup
 from queueops.models import AuditLog, Metric, Task
 from queueops.monitoring import article_status

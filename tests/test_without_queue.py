@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 from articles.models import Article
 from articles.signals import articles_written
 from config.stack import firststart
-from embeddings import coverage
 from embeddings.search import search
+from embeddings.storage import coverage
 from queueops import actors
 from queueops.base import installed
 from queueops.engine import modes, receivers

@@ -135,7 +135,9 @@ class Provider(Service):
         flags = [
             f"--{name}={value}" for name, value in {"port": str(port), "vectors": vectors, **options}.items()
         ]
-        super().__init__(Process("provider", [sys.executable, "-m", "embeddings.fakeprovider", *flags]))
+        super().__init__(
+            Process("provider", [sys.executable, "-m", "embeddings.servers.fake_provider", *flags])
+        )
         self.url = f"http://127.0.0.1:{port}"
         self.vectors = vectors
 

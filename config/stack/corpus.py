@@ -9,8 +9,8 @@ from config.stack.firststart import FirstImport, release_connections
 from config.stack.processes import Process
 from config.stack.report import SearchableArticles
 from config.stack.supervisor import Supervisor
-from embeddings import coverage
 from embeddings.models import Space
+from embeddings.storage import coverage
 from queueops.models import Task
 
 SECONDS_BETWEEN_LOOKS = 0.5

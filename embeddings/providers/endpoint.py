@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import httpx
 
-from embeddings.embedder import proof
+from embeddings.servers.local_embedder import proof
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpcore
 
-from embeddings.embedder import proof
+from embeddings.servers.local_embedder import proof
 
 _MOST_BYTES = 4_096
 _HEAD_END = b"\r\n\r\n"

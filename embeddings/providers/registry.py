@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 from django.conf import settings
 
-from embeddings.embedder.listening import LOOPBACK
 from embeddings.models import Space
 from embeddings.providers.base import Provider
 from embeddings.providers.endpoint import Endpoint
 from embeddings.providers.ollama import OllamaProvider
 from embeddings.providers.openai import LOCAL_LIMITS, OpenAIProvider
+from embeddings.servers.local_embedder.listening import LOOPBACK
 
 
 def _openai(model: str, dimensions: int) -> Provider:

@@ -1,6 +1,6 @@
 """Finds articles by meaning, by words, or by both."""
 
-from embeddings.search.answer import Hit, Reply, SearchMode
+from embeddings.search.reply import Hit, Reply, SearchMode
 from embeddings.search.service import search
 
 __all__ = ["Hit", "Reply", "SearchMode", "search"]

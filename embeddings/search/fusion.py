@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from embeddings.search.answer import Hit
+from embeddings.search.reply import Hit
 
 # Cormack, Clarke, Büttcher: "Reciprocal Rank Fusion outperforms Condorcet …", SIGIR 2009: score = Σ 1 / (60 + rank)
 _DAMPING = 60

@@ -6,8 +6,8 @@ from typing import Any
 from django.db import connection
 
 from articles.text_search import for_websearch
-from embeddings.search.answer import Found, Hit
-from embeddings.search.passage import passage_of
+from embeddings.search.reply import Found, Hit
+from embeddings.search.snippet import passage_of
 
 # Ranking reads every match: of a word that half the corpus holds, this many matches are ranked.
 _RANKED_MOST = 5_000

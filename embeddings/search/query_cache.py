@@ -7,9 +7,9 @@ import structlog
 from django.conf import settings
 from redis.exceptions import RedisError, ResponseError
 
-from embeddings import vectors
 from embeddings.models import Space
-from embeddings.vectors import WireVector
+from embeddings.storage import vectors
+from embeddings.storage.vectors import WireVector
 from lib.redis_client import fast_client
 
 _KEEP_SECONDS = 24 * 3600

@@ -3,14 +3,14 @@
 import numpy as np
 from django.db import connection
 
-from embeddings import vectors
-from embeddings.chunking import chunks_of
 from embeddings.models import Space
 from embeddings.providers.base import Matrix
 from embeddings.providers.registry import provider_of
 from embeddings.search.query_cache import QueryCache, key_of
 from embeddings.spaces import spec_and_counter
-from embeddings.vectors import WireVector
+from embeddings.storage import vectors
+from embeddings.storage.vectors import WireVector
+from embeddings.text.chunking import chunks_of
 
 # somebody waits for the answer: better one by keywords than a late one
 DEADLINE_SECONDS = 3.0

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.db import connection
 
-from embeddings import annindex
-from embeddings.chunking import MAX_CHARACTERS
 from embeddings.models import Space
-from embeddings.search.answer import MAX_SNIPPET, Found, Hit
-from embeddings.vectors import WireVector, as_text
+from embeddings.search.reply import MAX_SNIPPET, Found, Hit
+from embeddings.storage import ann_index
+from embeddings.storage.vectors import WireVector, as_text
+from embeddings.text.chunking import MAX_CHARACTERS
 
 # A filter that keeps this many articles at most is answered exactly: an index would look in the wrong places.
 EXACT_FILTER_MOST = 5_000
@@ -21,7 +21,7 @@ _SCAN_TUPLES_MOST = 200_000
 CHUNKS_PER_HIT = 3
 _WIDER = 8
 
-# The space's id, its width and the cast stand in the text word for word as in the index (embeddings/annindex.py):
+# The space's id, its width and the cast stand in the text word for word as in the index (embeddings/storage/ann_index.py):
 # with parameters in their place Postgres could not use a partial index.
 _DISTANCE = "e.embedding::{type} <=> %(vector)s::{type}"
 _ANY = """
@@ -98,7 +98,7 @@ def plan_for(space: Space, metadata: dict[str, Any] | None) -> Plan:
     """Exact where the filter keeps few articles, or the space has no approximate index that can be used."""
     if metadata and _kept_by(metadata) <= EXACT_FILTER_MOST:
         return Plan(exact=True, filtered=True)
-    return Plan(exact=not annindex.is_usable(space), filtered=bool(metadata))
+    return Plan(exact=not ann_index.is_usable(space), filtered=bool(metadata))
 
 
 def _kept_by(metadata: dict[str, Any]) -> int:
@@ -145,7 +145,7 @@ def _ef_search(chunks: int) -> int:
 
 def sql(space: Space, plan: Plan) -> str:
     """The statement of a plan; needs vector, filter, chunks and k."""
-    distance = _DISTANCE.format(type=annindex.column_type(space))
+    distance = _DISTANCE.format(type=ann_index.column_type(space))
     if plan.exact and plan.filtered:
         candidates = _EXACT.format(distance=distance, space=space.pk)
     else:

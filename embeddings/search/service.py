@@ -3,13 +3,13 @@
 import time
 from typing import Any
 
-from embeddings import switch
+from embeddings import enabled
 from embeddings.models import Space
 from embeddings.providers.errors import ProviderError
 from embeddings.search import fusion, keyword, semantic
-from embeddings.search.answer import Found, Reply, SearchMode
 from embeddings.search.query_vector import query_vector
-from embeddings.vectors import WireVector
+from embeddings.search.reply import Found, Reply, SearchMode
+from embeddings.storage.vectors import WireVector
 
 # how deep each ranking goes before two are fused
 _FUSE_FROM = 50
@@ -60,7 +60,7 @@ def search(
 
 
 def _vector(space: Space | None, query: str) -> WireVector:
-    if not switch.is_on():
+    if not enabled.is_on():
         raise _CannotEmbed("search by meaning is switched off")
     if space is None:
         raise _CannotEmbed("no embedding space serves yet")

@@ -14,7 +14,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from embeddings.meters import FREE, Meter
+from embeddings.indexing.metering import FREE, Meter
 from embeddings.providers.errors import NotAskedError
 from queueops.models import ProviderState
 

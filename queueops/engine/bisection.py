@@ -4,11 +4,11 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from embeddings import indexing
-from embeddings.asking import Asking
-from embeddings.indexing import Rendered, Vectors
+from embeddings.indexing import embed as indexing
+from embeddings.indexing.embed import Rendered, Vectors
+from embeddings.indexing.provider_session import Asking
 from embeddings.providers.errors import ErrorClass, ProviderError
-from embeddings.vectors import WireVector
+from embeddings.storage.vectors import WireVector
 
 # So many requests that failed, in a batch that got no vectors at all, say that the provider is at fault after all,
 # whatever it makes of a harmless text: as many as it takes to ask for each eighth of the batch.

@@ -10,7 +10,7 @@ from django.db.models import TextChoices
 from psycopg.types.json import Jsonb
 
 from articles.models import Article
-from embeddings import coverage, kept
+from embeddings.storage import coverage, kept_vectors
 from lib import prepared_statements
 from queueops.base import signals
 from queueops.models import Priority, Task
@@ -131,7 +131,7 @@ def enqueue_anew(article_ids: Sequence[int], operation: UUID) -> int:
         "operation": str(operation),
         **_common(Reason.REINDEX, None),
     }
-    kept.forget(article_ids)
+    kept_vectors.forget(article_ids)
     with connection.cursor() as cursor:
         cursor.execute(_ENQUEUE_ANEW, values)
         return _announced(cursor.rowcount, announce=True)

@@ -9,11 +9,12 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from embeddings import indexing, kept
-from embeddings.asking import Asking
-from embeddings.indexing import Rendered, Vectors
+from embeddings.indexing import embed
+from embeddings.indexing.embed import Rendered, Vectors
+from embeddings.indexing.provider_session import Asking
 from embeddings.providers.errors import ErrorClass, NotAskedError, ProviderError
-from embeddings.vectors import WireVector
+from embeddings.storage import kept_vectors as kept
+from embeddings.storage.vectors import WireVector
 from queueops.admission import circuit_breaker, gate, rate_limiter, self_pause
 from queueops.admission.circuit_breaker import News
 from queueops.admission.gate import Passage
@@ -98,9 +99,9 @@ def _held_until(run: _Run, deadline: float | None) -> float:
 
 
 def _render(run: _Run) -> None:
-    run.rendered = [(task, indexing.render(run.claim.space, task.source)) for task in run.claim.tasks]
+    run.rendered = [(task, embed.render(run.claim.space, task.source)) for task in run.claim.tasks]
     reusing = [rendered for task, rendered in run.rendered if not task.is_anew]
-    found = patiently(lambda: indexing.reusable(run.claim.space, reusing), "batch not begun yet")
+    found = patiently(lambda: embed.reusable(run.claim.space, reusing), "batch not begun yet")
     anew = {text_hash for task, rendered in run.rendered if task.is_anew for text_hash in rendered.hashes}
     run.stored = {text_hash: vector for text_hash, vector in found.stored.items() if text_hash not in anew}
     run.kept = {text_hash: vector for text_hash, vector in found.kept.items() if text_hash not in anew}

@@ -8,8 +8,8 @@ from uuid import UUID
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
 
-from embeddings.indexing import Rendered
-from embeddings.vectors import WireVector
+from embeddings.indexing.embed import Rendered
+from embeddings.storage.vectors import WireVector
 from lib import sql_arrays
 from queueops.base import shutdown
 from queueops.engine.claims import Claimed

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from embeddings.indexing import Rendered
+from embeddings.indexing.embed import Rendered
 from embeddings.providers.errors import ProviderError
-from embeddings.vectors import WireVector
+from embeddings.storage.vectors import WireVector
 from queueops.engine.claims import Claim, Claimed
 from queueops.engine.retry_policy import Decision
 from queueops.models import Outcome

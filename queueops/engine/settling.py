@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from django.conf import settings
 from django.db import connection, transaction
 
-from embeddings import indexing, kept
+from embeddings.indexing import embed
 from embeddings.providers.errors import ProviderError
+from embeddings.storage import kept_vectors
 from lib import sql_arrays
 from queueops.base import failpoints
 from queueops.base.database_retry import past_collisions, patiently
@@ -114,8 +115,8 @@ def _settle(batch: Batch, seconds: float) -> Settled:
     waiting = _give_back(overtaken)
     successes = [r for r in ours if isinstance(r, Success) and r.task.task_id not in overtaken]
     failures = [r for r in ours if isinstance(r, Failure) and r.task.task_id not in overtaken]
-    indexing.store(claim.space, [result.rendered for result in successes], batch.by_hash)
-    kept.remove(claim.space.pk, [r.task.source.article_id for r in successes if r.had_kept])
+    embed.store(claim.space, [result.rendered for result in successes], batch.by_hash)
+    kept_vectors.remove(claim.space.pk, [r.task.source.article_id for r in successes if r.had_kept])
     failpoints.reach("stored")
     outcomes = {result.task.task_id: result.outcome for result in successes}
     outcomes |= dict.fromkeys(overtaken - waiting, Outcome.SUPERSEDED)

@@ -5,8 +5,8 @@ import time
 import structlog
 from django.db import DatabaseError, InterfaceError
 
-from embeddings import vectors
 from embeddings.models import Space
+from embeddings.storage import vectors
 from queueops.base import database_refusals, shutdown
 from queueops.base.database_refusals import Blame, Refusal
 from queueops.engine.storage_breaker import StorageBrake

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import structlog
 from django.db import DatabaseError, InterfaceError
 
+from embeddings.indexing.synchronous import bring_up_to_date
 from embeddings.models import Space
-from embeddings.now import bring_up_to_date
 from embeddings.providers.errors import ProviderError
 from queueops.admission import gate
 from queueops.engine import claims, execution

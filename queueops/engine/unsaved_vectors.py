@@ -4,7 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
-from embeddings.vectors import WireVector
+from embeddings.storage.vectors import WireVector
 
 # 40,000 vectors of 384 numbers
 _MOST_BYTES = 64 << 20

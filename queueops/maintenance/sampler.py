@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from django.db import connection, transaction
 
-from embeddings import coverage
 from embeddings.models import Space
+from embeddings.storage import coverage
 from queueops.models import Metric, Status
 from queueops.monitoring import search_coverage, snapshot
 

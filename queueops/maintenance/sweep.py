@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from embeddings import annindex
 from embeddings.models import Space, SpaceState
+from embeddings.storage import ann_index
 from queueops.base import failpoints
 from queueops.base.database_retry import past_collisions
 from queueops.engine import modes, partial_vectors, priority_inheritance, worker_loss
@@ -181,7 +181,7 @@ def sweep(*, with_leases: bool = True) -> Swept:
     drifted = enqueue_drift() if _is_time_for_drift(is_due) else 0
     if is_due or drifted:
         doorbell.ring()
-    elif any(annindex.is_wanted(space) for space in Space.objects.receiving()):
+    elif any(ann_index.is_wanted(space) for space in Space.objects.receiving()):
         doorbell.ring(doorbell.BUILD_INDEXES)  # after the load: a live index makes every insert dear
     return Swept(returned, parked, drifted, bool(is_due or drifted))
 

@@ -8,8 +8,8 @@ from typing import Any, Self
 from django.db.models import BooleanField, Count, F, Func, Max, Value
 
 from articles.models import Article, ArticleQuerySet
-from embeddings import coverage
 from embeddings.models import Space
+from embeddings.storage import coverage
 from queueops.models import Task
 
 # Asked as coverage.IS_CURRENT_SQL is, and for its reason: an index probe for each article, whatever statistics say.

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from embeddings import glance
 from embeddings.models import Space
+from embeddings.storage import coverage_cache
 
 # Up to so many articles are counted whenever somebody asks; of more, the newest sample is told.
 COUNTED_AT_ONCE = 20_000
@@ -34,7 +34,7 @@ def of(space: Space | None, about: int) -> Reach:
     however long that takes."""
     if space is not None and about > COUNTED_AT_ONCE and (sampled := _newest(space)):
         return sampled
-    counted = glance.coverage(space)
+    counted = coverage_cache.coverage(space)
     return Reach(counted.articles, counted.current)
 
 

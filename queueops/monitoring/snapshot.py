@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from django.db import OperationalError, connection
 
-from embeddings import glance
-from embeddings.coverage import Coverage
 from embeddings.models import Space
+from embeddings.storage import coverage_cache
+from embeddings.storage.coverage import Coverage
 from lib.database_errors import is_held_up
 from queueops.admission.self_pause import ITSELF
 from queueops.base import installed, table_locks
@@ -246,7 +246,7 @@ def _taken(reading: Reading) -> Snapshot:
 
 def _without_queue(reading: Reading) -> Snapshot:
     space = reading(Space.objects.serving, None)
-    covered = reading(lambda: glance.coverage(space), Coverage(0, 0))
+    covered = reading(lambda: coverage_cache.coverage(space), Coverage(0, 0))
     return replace(
         _empty(),
         mode=modes.without_queue(),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
-from embeddings import pace
+from embeddings.indexing import provider_pace
 from embeddings.models import Space
 from embeddings.providers.registry import provider_of
 from queueops.admission import gate
@@ -129,7 +129,7 @@ def _in_turn(
 ) -> AbstractContextManager[Claim]:
     """What is due, for the length of its execution; where the provider takes its time, no more than a turn has time
     for."""
-    long_bytes = pace.of(space).speed.long_bytes
+    long_bytes = provider_pace.of(space).speed.long_bytes
     if long_bytes is None or passage.canary:
         return nullcontext(claim_due())
     return long_articles.of_this_process().claimed(lambda room: claim_due(room=room), long_bytes)

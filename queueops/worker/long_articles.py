@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 from django.conf import settings
 
-from embeddings import pace
-from embeddings.tokens import byte_length
+from embeddings.indexing import provider_pace
+from embeddings.text.tokens import byte_length
 from queueops.engine import partial_vectors
 from queueops.engine.claims import Claim, Room
 
@@ -18,7 +18,7 @@ class LongTurns:
     one thread, turns of long and short ones alternate."""
 
     def __init__(self, threads: int) -> None:
-        self._free = threading.BoundedSemaphore(max(min(pace.LEAST_AT_ONCE, threads - 1), 1))
+        self._free = threading.BoundedSemaphore(max(min(provider_pace.LEAST_AT_ONCE, threads - 1), 1))
         self._short_is_next = False
 
     @contextlib.contextmanager
@@ -56,7 +56,7 @@ class LongTurns:
 
 def _most(long_bytes: int) -> int:
     """How much text a turn has time for."""
-    return int(long_bytes * partial_vectors.TURN_SECONDS / pace.LONG_SECONDS)
+    return int(long_bytes * partial_vectors.TURN_SECONDS / provider_pace.LONG_SECONDS)
 
 
 @functools.cache

@@ -17,7 +17,7 @@ from config.stack.processes import Process
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[EmbedderService]:
     sockets = paths.socket_dir(tmp_path)
-    words = ["-m", "embeddings.embedder", "--socket", str(paths.embedder_socket(sockets))]
+    words = ["-m", "embeddings.servers.local_embedder", "--socket", str(paths.embedder_socket(sockets))]
     running = EmbedderService(Process("embedder", [sys.executable, *words]), tmp_path)
     yield running
     running.stop()

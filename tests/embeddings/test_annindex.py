@@ -5,10 +5,10 @@ import pytest
 from django.db import connection
 
 from articles.models import Article
-from embeddings import annindex, vectors
 from embeddings.models import Space
 from embeddings.search import semantic
-from embeddings.vectors import StoredChunk
+from embeddings.storage import ann_index, vectors
+from embeddings.storage.vectors import StoredChunk
 from tests.databases import spoil_index
 from tests.queueops.making import make_space, plan_of
 
@@ -18,11 +18,11 @@ WIDTH = 16
 
 @pytest.fixture
 def space(monkeypatch):
-    monkeypatch.setattr(annindex, "WANTED_FROM_ROWS", 2000)
-    monkeypatch.setattr(annindex, "_REMEMBER_SECONDS", 0)
+    monkeypatch.setattr(ann_index, "WANTED_FROM_ROWS", 2000)
+    monkeypatch.setattr(ann_index, "_REMEMBER_SECONDS", 0)
     space = make_space(dimensions=WIDTH)
     yield space
-    annindex.drop(space)
+    ann_index.drop(space)
 
 
 def fill(space: Space, count: int) -> np.ndarray:
@@ -47,17 +47,17 @@ def query_of(row: np.ndarray) -> bytes:
 
 
 def test_a_small_space_wants_no_index_and_a_large_one_does(space):
-    assert not annindex.is_wanted(space)
+    assert not ann_index.is_wanted(space)
     fill(space, 2000)
-    assert annindex.is_wanted(space)
-    assert annindex.build(space)
-    assert not annindex.is_wanted(space)
+    assert ann_index.is_wanted(space)
+    assert ann_index.build(space)
+    assert not ann_index.is_wanted(space)
 
 
 def test_searches_use_the_index_and_find_what_an_exact_scan_finds(space):
     matrix = fill(space, 3000)
     exact = [semantic.nearest(space, query_of(row), 10, None) for row in matrix[:20]]
-    annindex.build(space)
+    ann_index.build(space)
     found = [semantic.nearest(space, query_of(row), 10, None) for row in matrix[:20]]
     assert {f.path for f in exact} == {"exact"}
     assert {f.path for f in found} == {"approximate"}
@@ -69,20 +69,20 @@ def test_searches_use_the_index_and_find_what_an_exact_scan_finds(space):
 
 def test_the_statement_of_the_approximate_path_reads_the_spaces_own_index(space):
     matrix = fill(space, 3000)
-    annindex.build(space)
+    ann_index.build(space)
     vector = "[" + ",".join(map(repr, matrix[0].tolist())) + "]"
     arguments = {"vector": vector, "filter": "{}", "chunks": 30, "k": 10}
     for filtered in (False, True):
         plan = plan_of(semantic.sql(space, semantic.Plan(exact=False, filtered=filtered)), arguments)
-        assert annindex.name_of(space) in plan, plan
+        assert ann_index.name_of(space) in plan, plan
     plan = plan_of(semantic.sql(space, semantic.Plan(exact=True, filtered=True)), arguments)
-    assert annindex.name_of(space) not in plan, plan
+    assert ann_index.name_of(space) not in plan, plan
 
 
 def test_a_wide_filter_goes_through_the_index_and_still_fills_k(space, monkeypatch):
     monkeypatch.setattr(semantic, "EXACT_FILTER_MOST", 100)
     matrix = fill(space, 3000)
-    annindex.build(space)
+    ann_index.build(space)
     found = semantic.nearest(space, query_of(matrix[0]), 50, {"even": True})
     assert found.path == "approximate, filtered"
     assert len(found.hits) == 50
@@ -91,22 +91,22 @@ def test_a_wide_filter_goes_through_the_index_and_still_fills_k(space, monkeypat
 
 def test_an_index_that_was_left_half_built_is_replaced(space):
     fill(space, 2000)
-    annindex.build(space)
-    spoil_index(annindex.name_of(space))
-    assert not annindex.is_usable(space)
-    assert annindex.is_wanted(space)
-    annindex.build(space)
-    assert annindex.is_usable(space)
+    ann_index.build(space)
+    spoil_index(ann_index.name_of(space))
+    assert not ann_index.is_usable(space)
+    assert ann_index.is_wanted(space)
+    ann_index.build(space)
+    assert ann_index.is_usable(space)
 
 
 @pytest.mark.parametrize(
     ("dimensions", "column_type"), [(384, "vector(384)"), (2000, "vector(2000)"), (3072, "halfvec(3072)")]
 )
 def test_wide_vectors_are_indexed_in_half_precision(dimensions, column_type):
-    assert annindex.column_type(Space(dimensions=dimensions)) == column_type
+    assert ann_index.column_type(Space(dimensions=dimensions)) == column_type
 
 
 def test_what_cannot_be_indexed_is_not_wanted(space):
     fill(space, 2000)
     space.dimensions = 5000
-    assert not annindex.is_wanted(space)
+    assert not ann_index.is_wanted(space)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embeddings.chunking import FLOOR_TOKENS, Chunk, chunks_of, smaller
-from embeddings.tokens import estimate
+from embeddings.text.chunking import FLOOR_TOKENS, Chunk, chunks_of, smaller
+from embeddings.text.tokens import estimate
 
 
 def words(text: str) -> int:

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from embeddings.embedder import model
-from embeddings.embedder.lanes import Lanes
+from embeddings.servers.local_embedder import model
+from embeddings.servers.local_embedder.priority_pool import Lanes
 from tests.providers import ProviderProcess, local_embedder
 from tests.waiting import wait_until
 

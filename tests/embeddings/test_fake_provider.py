@@ -362,7 +362,7 @@ def test_a_taken_port_or_an_unusable_setting_stops_the_start_with_one_sentence(f
         (["--port", "70000"], "--port is 70000; it may be 0 to 65535."),
         (["--rate-429", "7"], "rate_429 cannot be '7': input should be less than or equal to 1."),
     ):
-        assert refusal_to_start("embeddings.fakeprovider", *options) == f"{sentence}\n"
+        assert refusal_to_start("embeddings.servers.fake_provider", *options) == f"{sentence}\n"
 
 
 def _connection(fake: FakeProvider) -> socket.socket:

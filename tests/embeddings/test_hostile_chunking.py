@@ -2,14 +2,14 @@
 
 import pytest
 
-from embeddings import indexing
-from embeddings.chunking import MAX_CHARACTERS, chunks_of
-from embeddings.embedder import protocol, wordpiece
-from embeddings.indexing import Source
+from embeddings.indexing import embed
+from embeddings.indexing.embed import Source
 from embeddings.models import ArticleEmbedding
 from embeddings.search import search
-from embeddings.search.answer import MAX_SNIPPET
-from embeddings.tokens import estimate
+from embeddings.search.reply import MAX_SNIPPET
+from embeddings.servers.local_embedder import protocol, wordpiece
+from embeddings.text.chunking import MAX_CHARACTERS, chunks_of
+from embeddings.text.tokens import estimate
 from tests.embeddings.search.making import embed_all
 from tests.queueops.making import make_article, make_space
 
@@ -54,8 +54,8 @@ def test_they_embed_with_the_real_local_embedder(folder, settings):
     space = make_space(provider="local", model="all-MiniLM-L6-v2", dimensions=384, chunk_tokens=250)
     for name, text in TEXTS.items():
         source = Source(1, 1, make_article(name).content_hash, name, text)
-        rendered = indexing.render(space, source)
-        found = indexing.embed(space, [rendered], {}, 60)
+        rendered = embed.render(space, source)
+        found = embed.embed(space, [rendered], {}, 60)
         assert not found.errors, (name, found.errors)
         assert set(found.by_hash) == set(rendered.hashes), name
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from embeddings import pace
-from embeddings.pace import AIM_SECONDS, FIRST_TOKENS, Pace, Speed, Width
+from embeddings.indexing import provider_pace
+from embeddings.indexing.provider_pace import AIM_SECONDS, FIRST_TOKENS, Pace, Speed, Width
 from tests.waiting import wait_until
 
 
@@ -44,13 +44,13 @@ def test_what_is_long_follows_from_the_speed_of_all_requests_together():
     speed = Speed()
     speed.answered(2_000, 2.0, at_once=4)
     assert speed.tokens_per_second == 4_000
-    assert speed.long_bytes == 4_000 * pace.LONG_SECONDS * 3
+    assert speed.long_bytes == 4_000 * provider_pace.LONG_SECONDS * 3
 
 
 def test_a_single_slow_answer_makes_nobody_slow_for_long():
     speed = Speed()
     speed.answered(30, 1.5, 1)
-    assert speed.long_bytes == pace.LEAST_LONG_BYTES
+    assert speed.long_bytes == provider_pace.LEAST_LONG_BYTES
     speed.answered(60_000, 0.3, 1)
     assert speed.long_bytes is None
 
@@ -74,7 +74,7 @@ def simulated(rate_of: Callable[[int], float], rounds: int = 200) -> int | None:
 
 
 def test_a_provider_that_computes_one_after_another_gets_as_few_at_once_as_keep_it_busy():
-    assert simulated(lambda at_once: 1_000.0) == pace.LEAST_AT_ONCE
+    assert simulated(lambda at_once: 1_000.0) == provider_pace.LEAST_AT_ONCE
 
 
 def test_a_provider_that_computes_all_side_by_side_keeps_them():

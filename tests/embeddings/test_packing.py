@@ -2,7 +2,7 @@
 
 import pytest
 
-from embeddings.packing import packs
+from embeddings.text.packing import packs
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, connection, transaction
 
 from articles.models import Article
-from embeddings import annindex, coverage, spaces
-from embeddings.catalogue import spec_of
+from embeddings import spaces
+from embeddings.model_catalogue import spec_of
 from embeddings.models import Space
+from embeddings.storage import ann_index, coverage
 from tests.queueops.making import make_article, make_space
 
 pytestmark = pytest.mark.django_db
@@ -40,13 +41,13 @@ def test_changed_settings_take_the_old_index_from_a_space_that_was_emptied(setti
     space = Space.objects.get()
     with connection.cursor() as cursor:
         cursor.execute(
-            f"CREATE INDEX {annindex.name_of(space)} ON article_embeddings"
-            f" USING hnsw ((embedding::{annindex.column_type(space)}) vector_cosine_ops) WHERE space_id = {space.pk}"
+            f"CREATE INDEX {ann_index.name_of(space)} ON article_embeddings"
+            f" USING hnsw ((embedding::{ann_index.column_type(space)}) vector_cosine_ops) WHERE space_id = {space.pk}"
         )
-    assert annindex.stands(space)
+    assert ann_index.stands(space)
     settings.EMBEDDING_PROVIDER, settings.EMBEDDING_MODEL = "openai", "text-embedding-3-small"
     spaces.ensure_first()
-    assert not annindex.stands(space)
+    assert not ann_index.stands(space)
 
 
 def test_changed_settings_leave_a_space_with_vectors_alone(settings):

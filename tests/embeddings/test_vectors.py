@@ -9,9 +9,9 @@ from django.db import IntegrityError, connection, transaction
 from psycopg.errors import UniqueViolation
 
 from articles.models import Article
-from embeddings import vectors
 from embeddings.models import ArticleEmbedding
-from embeddings.vectors import StoredChunk
+from embeddings.storage import vectors
+from embeddings.storage.vectors import StoredChunk
 from tests.queueops.making import make_space
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embeddings.embedder import wordpiece
+from embeddings.servers.local_embedder import wordpiece
 
 HERE = Path(__file__).parent
 # Written by the reference library `tokenizers` 0.23 from the model's own tokenizer.json.

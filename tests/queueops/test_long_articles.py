@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from articles.models import Article
-from embeddings import pace
+from embeddings.indexing import provider_pace
 from embeddings.models import ArticleEmbedding, KeptVector
 from embeddings.providers.registry import provider_of
 from queueops.engine import claims, execution, partial_vectors
@@ -53,9 +53,9 @@ def slow(space, provider, monkeypatch):
 @pytest.fixture
 def known_as_slow(slow, space, monkeypatch):
     """From earlier requests: an article of more than a passage or two is long."""
-    monkeypatch.setattr(pace, "LONG_SECONDS", 0.05)
-    monkeypatch.setattr(pace, "LEAST_LONG_BYTES", 1_000)
-    pace.of(space).speed.tokens_per_second = 5_000.0
+    monkeypatch.setattr(provider_pace, "LONG_SECONDS", 0.05)
+    monkeypatch.setattr(provider_pace, "LEAST_LONG_BYTES", 1_000)
+    provider_pace.of(space).speed.tokens_per_second = 5_000.0
     return slow
 
 

@@ -8,9 +8,10 @@ import pytest
 from django.db import connection
 
 from articles.models import Article
-from embeddings import indexing, vectors
-from embeddings.indexing import Source
+from embeddings.indexing import embed
+from embeddings.indexing.embed import Source
 from embeddings.models import ArticleEmbedding
+from embeddings.storage import vectors
 from queueops.engine import claims, execution
 from queueops.models import AuditLog, Task
 from queueops.monitoring.article_filter import Scope
@@ -47,8 +48,8 @@ def true_vectors(space, articles) -> dict[int, list[float]]:
         source = Source(
             article.pk, article.version_number, article.content_hash, article.title, article.content
         )
-        rendered = indexing.render(space, source)
-        made = indexing.embed(space, [rendered], {}, 10)
+        rendered = embed.render(space, source)
+        made = embed.embed(space, [rendered], {}, 10)
         found[article.pk] = vectors.from_wire(made.by_hash[rendered.hashes[0]]).tolist()
     return found
 

@@ -5,9 +5,9 @@ from django.db.models.functions import Now
 
 from articles.models import Article
 from config import env
-from embeddings import indexing
-from embeddings.catalogue import price_of
-from embeddings.indexing import Source
+from embeddings.indexing import embed as indexing
+from embeddings.indexing.embed import Source
+from embeddings.model_catalogue import price_of
 from queueops.cli.verbs.estimate_table import size
 from queueops.models import Metric, Status
 from queueops.monitoring.article_filter import Scope

@@ -10,7 +10,7 @@ from django.utils import timezone
 from dramatiq.brokers.redis import RedisBroker
 
 from articles.models import Article
-from embeddings import annindex
+from embeddings.storage import ann_index
 from queueops.engine import claims, execution
 from queueops.maintenance import sweep
 from queueops.models import AuditLog, QueueState, Status, Task, Worker
@@ -149,7 +149,7 @@ def test_the_search_for_drift_reads_each_article_once(space):
 
 @pytest.mark.parametrize(("is_due", "rings"), [(False, "build_indexes"), (True, "embed_due")])
 def test_a_space_that_has_grown_gets_its_index_once_nothing_is_due(space, worker, monkeypatch, is_due, rings):
-    monkeypatch.setattr(annindex, "WANTED_FROM_ROWS", 3)
+    monkeypatch.setattr(ann_index, "WANTED_FROM_ROWS", 3)
     make_tasks(3, space)
     embed_all(space, worker)
     if is_due:

@@ -4,9 +4,9 @@ import pytest
 from django.db import connection
 
 from articles.models import Article
-from embeddings import annindex
 from embeddings.models import ArticleEmbedding
 from embeddings.search import search
+from embeddings.storage import ann_index
 from queueops.engine import claims, modes
 from queueops.models import AuditLog, Mode, Task
 from queueops.operate import controls
@@ -104,20 +104,20 @@ def test_it_is_refused_while_embedding_is_disabled(corpus):
 
 def file_of(space) -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT relfilenode FROM pg_class WHERE relname = %s", [annindex.name_of(space)])
+        cursor.execute("SELECT relfilenode FROM pg_class WHERE relname = %s", [ann_index.name_of(space)])
         return int(cursor.fetchone()[0])
 
 
 def test_the_index_alone_is_built_anew_beside_the_one_that_answers(corpus, space, monkeypatch):
-    monkeypatch.setattr(annindex, "WANTED_FROM_ROWS", 2)
-    assert called("reindex", "--index-only", "--yes", "--json").json["indexes"] == [annindex.name_of(space)]
+    monkeypatch.setattr(ann_index, "WANTED_FROM_ROWS", 2)
+    assert called("reindex", "--index-only", "--yes", "--json").json["indexes"] == [ann_index.name_of(space)]
     before = file_of(space)
     assert "while the present one goes on answering" in called("reindex", "--index-only", "--dry-run").out
     assert called("reindex", "--index-only", "--yes").code == 0
-    assert annindex.stands(space)
+    assert ann_index.stands(space)
     assert file_of(space) != before
     assert not Task.objects.pending().exists()
-    annindex.drop(space)
+    ann_index.drop(space)
 
 
 def test_a_small_space_wants_no_index():

@@ -24,9 +24,10 @@ from hypothesis.stateful import (
 )
 
 from articles.models import Article
-from embeddings import indexing, vectors
-from embeddings.indexing import Rendered
+from embeddings.indexing import embed
+from embeddings.indexing.embed import Rendered
 from embeddings.providers.errors import ErrorClass, ProviderError
+from embeddings.storage import vectors
 from queueops.engine import claims
 from queueops.engine.claims import Claim, Claimed
 from queueops.engine.results import Batch, Effort, Failure, Success
@@ -181,7 +182,7 @@ class Queue(RuleBasedStateMachine):
     def settle(self, which: int, ends: list[str]) -> None:
         """Any claim ever taken, so many are of zombies."""
         claim = self.claims[-1 - which % len(self.claims)]
-        rendered = [indexing.render(self.space, task.source) for task in claim.tasks]
+        rendered = [embed.render(self.space, task.source) for task in claim.tasks]
         results = [
             result_of(task, text, end)
             for task, text, end in zip(claim.tasks, rendered, cycle(ends), strict=False)
@@ -418,7 +419,7 @@ class Queue(RuleBasedStateMachine):
         }
 
     def rows_of(self, pk: int, content: str) -> Iterator[tuple[int, int, int, Any]]:
-        rendered = indexing.render(self.space, indexing.Source(pk, 1, hash_of(content), TITLE, content))
+        rendered = embed.render(self.space, embed.Source(pk, 1, hash_of(content), TITLE, content))
         if not rendered.chunks:
             yield pk, 0, 0, None
         for index, text_hash in enumerate(rendered.hashes):

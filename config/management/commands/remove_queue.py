@@ -14,8 +14,8 @@ from django.db import DatabaseError, InterfaceError, transaction
 from config.backups import making, server
 from config.backups.problems import BackupError
 from config.backups.server import Server
-from embeddings import coverage
 from embeddings.models import Space
+from embeddings.storage import coverage
 from queueops.base import database_away, installed
 from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Desk

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from embeddings.embedder import command
+from embeddings.servers.local_embedder import command
 
 
 class Command(BaseCommand):

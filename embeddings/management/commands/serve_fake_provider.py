@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from embeddings.fakeprovider import command
+from embeddings.servers.fake_provider import command
 
 
 class Command(BaseCommand):

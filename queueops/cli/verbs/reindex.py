@@ -4,8 +4,8 @@ import uuid
 from argparse import ArgumentParser
 from typing import Any
 
-from embeddings import annindex
 from embeddings.models import Space
+from embeddings.storage import ann_index
 from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Desk
 from queueops.cli.frame.exit_codes import Exit, Refused
@@ -86,10 +86,10 @@ def _embed(desk: Desk, scope: Scope, *, yes: bool, dry_run: bool, reason: str) -
 
 def _index(desk: Desk, *, yes: bool, dry_run: bool) -> Exit:
     spaces = [
-        space for space in Space.objects.receiving() if annindex.stands(space) or annindex.is_wanted(space)
+        space for space in Space.objects.receiving() if ann_index.stands(space) or ann_index.is_wanted(space)
     ]
     if not spaces:
-        reason = f"an exact search is quicker below {annindex.WANTED_FROM_ROWS:,} passages"
+        reason = f"an exact search is quicker below {ann_index.WANTED_FROM_ROWS:,} passages"
         desk.answer(_fields(dry_run=dry_run, index_only=True), f"No space has or wants an index: {reason}.")
         return Exit.OK
     names = ", ".join(map(str, spaces))
@@ -99,9 +99,9 @@ def _index(desk: Desk, *, yes: bool, dry_run: bool) -> Exit:
         return Exit.OK
     built = []
     for space in spaces:
-        if not (annindex.rebuild(space) if annindex.stands(space) else annindex.build(space)):
+        if not (ann_index.rebuild(space) if ann_index.stands(space) else ann_index.build(space)):
             raise Refused(f"another process builds the index of {space} right now", Exit.PARTLY)
-        built.append(annindex.name_of(space))
+        built.append(ann_index.name_of(space))
     desk.answer(_fields(index_only=True, indexes=built), line(f"Built: {', '.join(built)}"))
     return Exit.OK
 

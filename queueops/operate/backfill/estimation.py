@@ -7,9 +7,9 @@ from django.conf import settings
 from django.db.models import Count, F, Func, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum
 
 from articles.models import Article
-from embeddings import indexing
-from embeddings.catalogue import price_of
-from embeddings.indexing import Source
+from embeddings.indexing import embed
+from embeddings.indexing.embed import Source
+from embeddings.model_catalogue import price_of
 from embeddings.models import ArticleEmbedding, Space, SpaceState
 from embeddings.providers.registry import provider_of
 from embeddings.spaces import spec_and_counter
@@ -149,7 +149,7 @@ def _sample(space: Space, articles: QuerySet[Article]) -> _Sample:
     chosen = Article.objects.filter(pk__in=articles.values("pk")).order_by("?").annotate(size=_SIZE)
     found = _Sample()
     for *source, size in chosen.values_list(*_SOURCE, "size")[:_SAMPLE].iterator(chunk_size=5):
-        rendered = indexing.render(space, Source(*source))
+        rendered = embed.render(space, Source(*source))
         found.articles += 1
         found.size += size
         found.chunks += len(rendered.chunks)

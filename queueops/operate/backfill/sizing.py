@@ -15,7 +15,7 @@ _INLINE_MOST = 2_032
 _TOAST_POINTER = 18
 _PIECE, _PIECE_HEAD, _PIECE_ENTRY = 1_996, 40, 24
 _HEAP_TIDS = 10 * 6
-_M = 16  # embeddings/annindex.py
+_M = 16  # embeddings/storage/ann_index.py
 _TID = 6
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from embeddings.catalogue import spec_of
+from embeddings.model_catalogue import spec_of
 from embeddings.models import Space
 from embeddings.providers.registry import provider_of
 from queueops.engine import modes, synchronous

@@ -49,7 +49,14 @@ def database() -> Iterator[str]:
 @contextlib.contextmanager
 def provider() -> Iterator[str]:
     """A fake provider in a process of its own, while this is entered; gives its address."""
-    command = [sys.executable, "-m", "embeddings.fakeprovider", "--port", "0", f"--dimensions={_WIDTH}"]
+    command = [
+        sys.executable,
+        "-m",
+        "embeddings.servers.fake_provider",
+        "--port",
+        "0",
+        f"--dimensions={_WIDTH}",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=settings.BASE_DIR)
     assert process.stdout is not None
     try:

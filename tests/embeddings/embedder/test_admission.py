@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from embeddings.embedder import proof
+from embeddings.servers.local_embedder import proof
 from tests.providers import EMBEDDER_SECRET as SECRET
 from tests.providers import ProviderProcess
 

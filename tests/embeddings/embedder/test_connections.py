@@ -9,11 +9,11 @@ from pathlib import Path
 
 import httpx
 
-from embeddings.embedder import proof
-from embeddings.embedder.connections import Connections, Stage
-from embeddings.embedder.room import Room
-from embeddings.embedder.server import MAX_CONNECTIONS
 from embeddings.providers.openai import LOCAL_LIMITS, OpenAIProvider
+from embeddings.servers.local_embedder import proof
+from embeddings.servers.local_embedder.connections import Connections, Stage
+from embeddings.servers.local_embedder.room import Room
+from embeddings.servers.local_embedder.server import MAX_CONNECTIONS
 from tests.providers import ProviderProcess
 from tests.waiting import wait_until
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from embeddings.embedder import listening
-from embeddings.embedder.listening import CannotListen, Listening
+from embeddings.servers.local_embedder import listening
+from embeddings.servers.local_embedder.listening import CannotListen, Listening
 from tests.embeddings.embedder import other_account
 from tests.providers import ProviderProcess, local_embedder, refusal_to_start
 
@@ -68,7 +68,7 @@ def test_a_folder_of_another_account_is_refused(folder: Path):
     open_folder.mkdir()
     (open_folder / "theirs").mkdir(0o700)
     os.chown(open_folder / "theirs", 12_345, 12_345)
-    first = "from pathlib import Path\nfrom embeddings.embedder import listening"
+    first = "from pathlib import Path\nfrom embeddings.servers.local_embedder import listening"
     lines = (
         "try: listening.on_socket(Path(sys.argv[1]))\nexcept listening.CannotListen as error: print(error)"
     )
@@ -147,14 +147,14 @@ def test_a_port_listens_on_loopback_alone(on_port: ProviderProcess):
 def test_a_taken_port_stops_the_start_with_one_sentence(on_port: ProviderProcess, monkeypatch):
     port = str(httpx.URL(on_port.url).port)
     monkeypatch.setenv("LOCAL_EMBEDDER_SECRET", on_port.endpoint.secret)
-    said = refusal_to_start("embeddings.embedder", "--port", port)
+    said = refusal_to_start("embeddings.servers.local_embedder", "--port", port)
     assert said == f"The embedder cannot listen on 127.0.0.1:{port}: Address already in use.\n"
 
 
 @pytest.mark.parametrize("secret", ["", "short"])
 def test_a_port_without_a_good_secret_stops_the_start(monkeypatch, secret):
     monkeypatch.setenv("LOCAL_EMBEDDER_SECRET", secret)
-    said = refusal_to_start("embeddings.embedder", "--port", "0")
+    said = refusal_to_start("embeddings.servers.local_embedder", "--port", "0")
     assert said.startswith("A port can be reached by every account of this machine, so it needs a secret")
 
 

@@ -10,11 +10,11 @@ import httpx
 import numpy as np
 import pytest
 
-from embeddings.embedder import proof
 from embeddings.providers import transport
 from embeddings.providers.endpoint import Endpoint
 from embeddings.providers.errors import ErrorClass, ProviderError
 from embeddings.providers.openai import LOCAL_LIMITS, OpenAIProvider
+from embeddings.servers.local_embedder import proof
 from tests.embeddings.embedder import other_account
 from tests.providers import ProviderProcess, local_embedder
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from config.stack import paths
-from embeddings.embedder import proof
 from embeddings.models import Space
 from embeddings.providers.endpoint import Endpoint
 from embeddings.providers.registry import provider_of
+from embeddings.servers.local_embedder import proof
 from tests.providers import EMBEDDER_SECRET, ProviderProcess
 
 LOCAL = Space(provider="local", model="all-MiniLM-L6-v2", dimensions=384)

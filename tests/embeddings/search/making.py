@@ -3,8 +3,8 @@
 from typing import Any
 
 from articles.models import Article
-from embeddings import indexing
-from embeddings.indexing import Source
+from embeddings.indexing import embed
+from embeddings.indexing.embed import Source
 from embeddings.models import Space
 from tests.queueops.making import make_space
 
@@ -32,5 +32,5 @@ def embed_all(space: Space) -> None:
         for a in Article.objects.order_by("id")
     ]
     for at in range(0, len(sources), 200):
-        rendered = [indexing.render(space, source) for source in sources[at : at + 200]]
-        indexing.store(space, rendered, indexing.embed(space, rendered, {}, 20).by_hash)
+        rendered = [embed.render(space, source) for source in sources[at : at + 200]]
+        embed.store(space, rendered, embed.embed(space, rendered, {}, 20).by_hash)

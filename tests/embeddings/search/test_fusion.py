@@ -1,7 +1,7 @@
 """Two rankings become one."""
 
-from embeddings.search.answer import Hit
 from embeddings.search.fusion import fuse
+from embeddings.search.reply import Hit
 
 
 def hit(slug: str, snippet: str = "") -> Hit:

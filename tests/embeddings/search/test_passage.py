@@ -2,7 +2,7 @@
 
 import pytest
 
-from embeddings.search.passage import LENGTH, passage_of
+from embeddings.search.snippet import LENGTH, passage_of
 
 LONG = "lorem ipsum dolor " * 60 + "the zebra crosses the road " + "sit amet elit " * 60
 

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from embeddings.search import SearchMode, search
 from embeddings.search.query_vector import cache_key, query_vector
-from embeddings.vectors import wire_length
+from embeddings.storage.vectors import wire_length
 from lib.redis_client import fast_client
 from tests.embeddings.search.making import make_corpus
 

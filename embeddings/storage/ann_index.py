@@ -85,7 +85,9 @@ def stands(space: Space) -> bool:
 def _alone(space: Space) -> Iterator[CursorWrapper | None]:
     """A cursor with memory for a build, for one process at a time; None for the others."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtext('embeddings.annindex'), %s)", [space.pk])
+        cursor.execute(
+            "SELECT pg_try_advisory_lock(hashtext('embeddings.storage.ann_index'), %s)", [space.pk]
+        )
         if not cursor.fetchone()[0]:
             yield None
             return
@@ -98,7 +100,9 @@ def _alone(space: Space) -> Iterator[CursorWrapper | None]:
             cursor.execute("RESET maintenance_work_mem; RESET lock_timeout; RESET statement_timeout")
             _usable(space.pk).forget()
         finally:
-            cursor.execute("SELECT pg_advisory_unlock(hashtext('embeddings.annindex'), %s)", [space.pk])
+            cursor.execute(
+                "SELECT pg_advisory_unlock(hashtext('embeddings.storage.ann_index'), %s)", [space.pk]
+            )
 
 
 def _left_by_rebuilding(cursor: CursorWrapper, space: Space) -> list[str]:

@@ -4,13 +4,14 @@ midst."""
 import time
 from collections.abc import Callable, Mapping
 
-from embeddings import pace, vectors
-from embeddings.meters import FREE, Meter
+from embeddings.indexing import provider_pace
+from embeddings.indexing.metering import FREE, Meter
 from embeddings.models import Space
 from embeddings.providers.errors import REFUSALS, ErrorClass, NotAskedError, PostponedError, ProviderError
 from embeddings.providers.registry import provider_of
-from embeddings.tokens import estimate
-from embeddings.vectors import WireVector
+from embeddings.storage import vectors
+from embeddings.storage.vectors import WireVector
+from embeddings.text.tokens import estimate
 
 # What any model embeds: a provider that fails over this is not failing over a text of ours.
 _HARMLESS = "The quick brown fox jumps over the lazy dog."
@@ -54,7 +55,7 @@ class Asking:
         self.is_patient = False
         self.is_searching = False  # for the text that is at fault for an error
         self.ahead = 0  # tokens that are still to be asked for
-        self.pace = pace.of(space)
+        self.pace = provider_pace.of(space)
         self._rest = rest
         self._between = between
         self._share = share

@@ -7,8 +7,8 @@ from http import HTTPStatus
 import numpy as np
 import orjson
 
-from embeddings.fakeprovider.settings import STATUS_FAULTS, Settings
-from embeddings.fakeprovider.vectors import Writer
+from embeddings.servers.fake_provider.settings import STATUS_FAULTS, Settings
+from embeddings.servers.fake_provider.vectors import Writer
 
 OPENAI, OLLAMA = "openai", "ollama"
 _PIECE = 1 << 20

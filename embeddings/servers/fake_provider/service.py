@@ -7,11 +7,11 @@ from typing import Any
 
 import orjson
 
-from embeddings.fakeprovider import replies, vectors
-from embeddings.fakeprovider.http import Request
-from embeddings.fakeprovider.replies import OLLAMA, OPENAI, Reply, refusal
-from embeddings.fakeprovider.settings import STATUS_FAULTS, Settings, SettingsError
-from embeddings.fakeprovider.stats import Stats
+from embeddings.servers.fake_provider import replies, vectors
+from embeddings.servers.fake_provider.http import Request
+from embeddings.servers.fake_provider.replies import OLLAMA, OPENAI, Reply, refusal
+from embeddings.servers.fake_provider.settings import STATUS_FAULTS, Settings, SettingsError
+from embeddings.servers.fake_provider.stats import Stats
 
 _SHAPES = {"/v1/embeddings": OPENAI, "/embeddings": OPENAI, "/api/embed": OLLAMA}
 _CHARACTERS_A_TOKEN = 4

@@ -10,17 +10,17 @@ from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError, connection
 
-from embeddings import vectors
-from embeddings.asking import Asking
-from embeddings.chunking import Chunk, chunks_of, smaller
-from embeddings.meters import FREE, Meter
+from embeddings.indexing.metering import FREE, Meter
+from embeddings.indexing.provider_session import Asking
 from embeddings.models import Space
-from embeddings.packing import packs
 from embeddings.providers.errors import REFUSALS, ErrorClass, ProviderError
 from embeddings.providers.registry import provider_of
 from embeddings.spaces import known_model, spec_and_counter
-from embeddings.tokens import estimate
-from embeddings.vectors import Known, StoredChunk, WireVector
+from embeddings.storage import vectors
+from embeddings.storage.vectors import Known, StoredChunk, WireVector
+from embeddings.text.chunking import Chunk, chunks_of, smaller
+from embeddings.text.packing import packs
+from embeddings.text.tokens import estimate
 
 _NOTHING_HASH = b"\0" * 16
 _LONG_CHARACTERS = 32_768

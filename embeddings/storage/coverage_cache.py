@@ -3,9 +3,9 @@
 import threading
 import time
 
-from embeddings import coverage as exact
-from embeddings.coverage import Coverage
 from embeddings.models import Space
+from embeddings.storage import coverage as exact
+from embeddings.storage.coverage import Coverage
 
 # A count that took t is held for 20 t: however large the corpus, at most a twentieth of the time goes into counting.
 _HELD_FOR = 20

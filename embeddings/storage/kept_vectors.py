@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from django.db import connection
 
-from embeddings.vectors import WireVector
+from embeddings.storage.vectors import WireVector
 from lib import sql_arrays
 
 _OF_ARTICLES = """

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from embeddings import indexing
-from embeddings.indexing import Rendered, Source, Vectors
+from embeddings.indexing import embed
+from embeddings.indexing.embed import Rendered, Source, Vectors
 from embeddings.models import Space
 from embeddings.providers.errors import ErrorClass, ProviderError
 from lib import sql_arrays
@@ -25,11 +25,11 @@ def bring_up_to_date(space: Space, article_ids: Sequence[int], deadline: float) 
     """
     with connection.cursor() as cursor:
         cursor.execute(_READ, [sql_arrays.of_integers(article_ids)])
-        rendered = [indexing.render(space, Source(*row)) for row in cursor.fetchall()]
-    known = indexing.reusable(space, rendered)
+        rendered = [embed.render(space, Source(*row)) for row in cursor.fetchall()]
+    known = embed.reusable(space, rendered)
     if not connection.in_atomic_block:
         connection.close()
-    made = indexing.embed(space, rendered, known.kept | known.stored, deadline)
+    made = embed.embed(space, rendered, known.kept | known.stored, deadline)
     whole = [
         article
         for article in (made.instead.get(r.source.article_id, r) for r in rendered)
@@ -61,7 +61,7 @@ def _store(space: Space, articles: Sequence[Rendered], made: Vectors) -> int:
         if newest.get(article.source.article_id)
         == (article.source.content_hash, article.source.version_number)
     ]
-    indexing.store(space, current, made.by_hash)
+    embed.store(space, current, made.by_hash)
     return len(current)
 
 

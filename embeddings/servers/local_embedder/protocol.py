@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from embeddings.embedder import model, wordpiece
+from embeddings.servers.local_embedder import model, wordpiece
 
 MAX_INPUTS = 2_048
 MAX_CHARACTERS = 65_536

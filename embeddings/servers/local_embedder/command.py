@@ -1,13 +1,13 @@
-"""The local embedder's options, for `manage.py serve_embedder` and `python -m embeddings.embedder` alike."""
+"""The local embedder's options, for `manage.py serve_embedder` and `python -m embeddings.servers.local_embedder` alike."""
 
 import argparse
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from embeddings.embedder import listening, proof, serving
-from embeddings.embedder.listening import CannotListen
-from embeddings.embedder.model import ModelMissing
+from embeddings.servers.local_embedder import listening, proof, serving
+from embeddings.servers.local_embedder.listening import CannotListen
+from embeddings.servers.local_embedder.model import ModelMissing
 
 
 def add_options(parser: argparse.ArgumentParser, usual: str | None) -> None:

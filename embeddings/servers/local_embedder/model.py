@@ -16,7 +16,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from embeddings.embedder.lanes import Lanes
+from embeddings.servers.local_embedder.priority_pool import Lanes
 
 NAME = "all-MiniLM-L6-v2"
 DIMENSIONS = 384

@@ -1,12 +1,12 @@
-"""The fake provider's options, for `manage.py serve_fake_provider` and `python -m embeddings.fakeprovider` alike."""
+"""The fake provider's options, for `manage.py serve_fake_provider` and `python -m embeddings.servers.fake_provider` alike."""
 
 import argparse
 import os
 from collections.abc import Callable
 from typing import Any
 
-from embeddings.fakeprovider import server
-from embeddings.fakeprovider.settings import Settings, SettingsError
+from embeddings.servers.fake_provider import server
+from embeddings.servers.fake_provider.settings import Settings, SettingsError
 
 DEFAULT_PORT = 9100
 

@@ -8,8 +8,8 @@ from collections.abc import Set
 from email.message import Message
 from http import HTTPStatus
 
-from embeddings.embedder import proof
-from embeddings.embedder.protocol import Refusal
+from embeddings.servers.local_embedder import proof
+from embeddings.servers.local_embedder.protocol import Refusal
 
 
 def check_source(headers: Message, hosts: Set[str]) -> None:

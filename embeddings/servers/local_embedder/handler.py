@@ -18,11 +18,11 @@ from urllib.parse import parse_qs
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.embedder import admission, model, proof, protocol
-from embeddings.embedder.channel import Channel
-from embeddings.embedder.connections import Stage
-from embeddings.embedder.protocol import Refusal
-from embeddings.embedder.server import MAX_BODY, EmbedderServer
+from embeddings.servers.local_embedder import admission, model, proof, protocol
+from embeddings.servers.local_embedder.channel import Channel
+from embeddings.servers.local_embedder.connections import Stage
+from embeddings.servers.local_embedder.protocol import Refusal
+from embeddings.servers.local_embedder.server import MAX_BODY, EmbedderServer
 
 _MAX_HEAD = 32 * 1024
 _HEAD_SECONDS = 5.0

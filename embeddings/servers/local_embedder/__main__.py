@@ -1,10 +1,10 @@
-"""`python -m embeddings.embedder`: the local embedder without Django: less to load, less memory."""
+"""`python -m embeddings.servers.local_embedder`: the local embedder without Django: less to load, less memory."""
 
 import argparse
 import os
 import sys
 
-from embeddings.embedder import command
+from embeddings.servers.local_embedder import command
 
 
 def _say(line: str) -> None:
@@ -13,7 +13,7 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m embeddings.embedder", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m embeddings.servers.local_embedder", description=__doc__)
     command.add_options(parser, usual=None)
     options = parser.parse_args()
     secret = os.environ.get("LOCAL_EMBEDDER_SECRET", "")

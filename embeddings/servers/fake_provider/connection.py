@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from embeddings.fakeprovider.http import Reader, Unreadable
-from embeddings.fakeprovider.replies import OPENAI, Reply, refusal
-from embeddings.fakeprovider.service import Service
+from embeddings.servers.fake_provider.http import Reader, Unreadable
+from embeddings.servers.fake_provider.replies import OPENAI, Reply, refusal
+from embeddings.servers.fake_provider.service import Service
 
 
 class Connection(asyncio.Protocol):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from embeddings.tokens import TokenCounter
+from embeddings.text.tokens import TokenCounter
 
 _BLOCK_END = re.compile(r"\n\s*\n|\n(?=#{1,6} )")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+|(?<=[。！？])|\n")

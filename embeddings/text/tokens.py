@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from embeddings.embedder import wordpiece
+from embeddings.servers.local_embedder import wordpiece
 
 TokenCounter = Callable[[str], int]
 

@@ -4,9 +4,9 @@ import asyncio
 import signal
 from collections.abc import Callable
 
-from embeddings.fakeprovider.connection import Connection
-from embeddings.fakeprovider.service import Service
-from embeddings.fakeprovider.settings import Settings
+from embeddings.servers.fake_provider.connection import Connection
+from embeddings.servers.fake_provider.service import Service
+from embeddings.servers.fake_provider.settings import Settings
 
 LOOPBACK = "127.0.0.1"
 

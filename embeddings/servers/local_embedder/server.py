@@ -8,10 +8,10 @@ import threading
 from socketserver import BaseRequestHandler, TCPServer, ThreadingMixIn
 from typing import Any
 
-from embeddings.embedder import model
-from embeddings.embedder.connections import Connections
-from embeddings.embedder.listening import Listening
-from embeddings.embedder.room import Room
+from embeddings.servers.local_embedder import model
+from embeddings.servers.local_embedder.connections import Connections
+from embeddings.servers.local_embedder.listening import Listening
+from embeddings.servers.local_embedder.room import Room
 
 MAX_BODY = 32 * 1024 * 1024
 MAX_CONNECTIONS = 128

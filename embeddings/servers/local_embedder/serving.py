@@ -8,10 +8,10 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from embeddings.embedder import model
-from embeddings.embedder.handler import Handler
-from embeddings.embedder.listening import Listening
-from embeddings.embedder.server import EmbedderServer
+from embeddings.servers.local_embedder import model
+from embeddings.servers.local_embedder.handler import Handler
+from embeddings.servers.local_embedder.listening import Listening
+from embeddings.servers.local_embedder.server import EmbedderServer
 
 
 def serve(
