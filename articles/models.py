@@ -10,7 +10,7 @@ from django.db.models.expressions import DatabaseDefault
 from django.db.models.functions import Now
 from django.db.models.lookups import Exact
 
-from articles import bounds, inserting, slugs
+from articles import bounds, insert, slugs
 
 _SLUG_TRIES = 5
 _GIVEN = ("id", "title", "content", "metadata", "version_number", "created_at", "updated_at")
@@ -134,7 +134,7 @@ class Article(models.Model):
         """The row as it was written, under the first slug that could be had. Raises SlugTaken."""
         columns = {name: _or_default(getattr(self, name)) for name in _GIVEN}
         for slug in self._slugs_to_try():
-            if made := inserting.insert({**columns, "slug": slug}, author):
+            if made := insert.insert({**columns, "slug": slug}, author):
                 return columns | made
         raise SlugTaken(slug)
 
@@ -145,7 +145,7 @@ class Article(models.Model):
             return
         yield slugs.slug_from(self.title)
         for _ in range(_SLUG_TRIES):
-            yield inserting.first_free(slugs.candidates(self.title))
+            yield insert.first_free(slugs.candidates(self.title))
 
     def _update(self, author: str, *args: Any, **kwargs: Any) -> None:
         try:

@@ -9,8 +9,8 @@ from ninja.operation import Operation
 
 from access.auth import Bearer, may_read
 from access.models import Scope
-from articles import api as articles_api
-from articles.schemas import ANY_JSON, COMPONENTS
+from articles.api import routes as articles_api
+from articles.api.schemas import ANY_JSON, COMPONENTS
 from config import problems
 from config.jsonio import JsonParser, JsonRenderer
 from embeddings import api as search_api

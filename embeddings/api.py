@@ -8,8 +8,8 @@ from django.http import HttpRequest
 from ninja import Router
 from pydantic import Field
 
+from articles.api.schemas import JSON_OBJECT, VISIBLE, Request, WholeNumber, checked
 from articles.bounds import check_json_object
-from articles.schemas import JSON_OBJECT, VISIBLE, Request, WholeNumber, checked
 from embeddings.search import Hit, SearchMode, search
 
 MAX_QUERY = 1_000

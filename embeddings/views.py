@@ -7,8 +7,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from articles.blocks import blocks, plain
 from articles.models import Article
+from articles.pages.markdown_blocks import blocks, plain
 from embeddings.models import Space
 from embeddings.search import Reply, SearchMode, search
 from embeddings.storage import coverage_cache

@@ -25,10 +25,11 @@ import config
 import embeddings
 import lib
 import queueops
-from articles import etags, slugs
-from articles.blocks import blocks, heading_of, plain
+from articles import slugs
+from articles.api import etags
 from articles.importing import csv_source, jsonl_source, markdown_source, pydoc_text
 from articles.importing.entries import SourceUnreadable
+from articles.pages.markdown_blocks import blocks, heading_of, plain
 from config import jsonio, log_bounds
 from embeddings.search.snippet import passage_of
 from embeddings.servers.fake_provider import vectors as fake_vectors
@@ -124,7 +125,7 @@ PATTERNS = compiled()
 
 
 def test_the_patterns_are_found():
-    assert {"articles.blocks._MARKS:0", "config.jsonio._LONG_NUMBER:0"} <= PATTERNS.keys()
+    assert {"articles.pages.markdown_blocks._MARKS:0", "config.jsonio._LONG_NUMBER:0"} <= PATTERNS.keys()
 
 
 @pytest.mark.parametrize("place", PATTERNS)

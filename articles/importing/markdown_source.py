@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
-from articles.blocks import heading_of
 from articles.importing import files
 from articles.importing.entries import MAX_ENTRY_BYTES, Entry, Refusal, Row, Source, SourceUnreadable
+from articles.pages.markdown_blocks import heading_of
 from lib.regular_files import Folder, Listed
 
 _SUFFIXES = (".md", ".markdown")

@@ -7,9 +7,9 @@ from typing import Any, TypedDict
 from django.http import HttpRequest
 from ninja import Router
 
-from articles.api import article_or_404
+from articles.api.routes import article_or_404
+from articles.api.schemas import EmbeddingState, SlugInPath
 from articles.models import Article
-from articles.schemas import EmbeddingState, SlugInPath
 from queueops.monitoring.article_status import explain
 
 

@@ -10,7 +10,7 @@ from ninja import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from articles import bounds
-from articles.schemas import VISIBLE, WITHOUT_NUL, Request, WholeNumber, checked
+from articles.api.schemas import VISIBLE, WITHOUT_NUL, Request, WholeNumber, checked
 from queueops.models.audit import MAX_REASON
 from queueops.monitoring.task_filter import Selection
 

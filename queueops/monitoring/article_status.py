@@ -7,8 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from articles.api.schemas import EmbeddingState, State
 from articles.models import Article
-from articles.schemas import EmbeddingState, State
 from embeddings.models import Space
 from lib.remembered import Remembered
 from queueops.base import installed

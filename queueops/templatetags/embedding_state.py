@@ -4,8 +4,8 @@ from typing import Any
 
 from django import template
 
+from articles.api.schemas import EmbeddingState
 from articles.models import Article
-from articles.schemas import EmbeddingState
 from queueops.monitoring.article_status import embedding_states, explain
 
 register = template.Library()

@@ -145,7 +145,7 @@ def test_a_list_costs_three_queries_however_long_it_is(api):
 
 def test_counting_stops_at_its_limit(api, article, monkeypatch):
     body(api.post("/articles", {"title": "Another"}), 201)
-    monkeypatch.setattr("articles.api.COUNT_LIMIT", 1)
+    monkeypatch.setattr("articles.api.routes.COUNT_LIMIT", 1)
     page = body(api.get("/articles"))
     assert (page["total"], page["total_is_exact"]) == (1, False)
 

@@ -222,7 +222,7 @@ def failing(error: Exception):
 
 def test_a_database_that_is_away_is_a_503_that_says_when_to_come_back(api, monkeypatch):
     monkeypatch.setattr(
-        "articles.api.article_or_404", failing(OperationalError("connection to server failed"))
+        "articles.api.routes.article_or_404", failing(OperationalError("connection to server failed"))
     )
     reply = api.get("/articles/a")
     assert "connection" not in problem(reply, 503)["detail"]
@@ -230,7 +230,7 @@ def test_a_database_that_is_away_is_a_503_that_says_when_to_come_back(api, monke
 
 
 def test_a_fault_of_ours_tells_nothing_of_its_inside(api, monkeypatch):
-    monkeypatch.setattr("articles.api.article_or_404", failing(RuntimeError("secret inside")))
+    monkeypatch.setattr("articles.api.routes.article_or_404", failing(RuntimeError("secret inside")))
     reply = api.get("/articles/a")
     problem(reply, 500)
     assert b"secret" not in reply.content

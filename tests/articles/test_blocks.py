@@ -3,8 +3,17 @@
 import pytest
 from django.template.loader import render_to_string
 
-from articles.blocks import MOST_LINES, MOST_MARKS, Block, Piece, blocks, heading_of, is_safe_link, plain
 from articles.bounds import MAX_CONTENT
+from articles.pages.markdown_blocks import (
+    MOST_LINES,
+    MOST_MARKS,
+    Block,
+    Piece,
+    blocks,
+    heading_of,
+    is_safe_link,
+    plain,
+)
 
 
 def outline(found):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from articles.etags import etag, is_known, may_write
+from articles.api.etags import etag, is_known, may_write
 
 NOW = datetime(2026, 11, 22, 6, 0, 0, 123456, tzinfo=UTC)
 TAG = etag(3, NOW)

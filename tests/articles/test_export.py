@@ -8,8 +8,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from articles import exporting
-from articles.exporting import jsonl_lines
+from articles import export
+from articles.export import jsonl_lines
 from articles.models import Article
 
 pytestmark = pytest.mark.django_db
@@ -74,7 +74,7 @@ def test_an_article_is_one_line_for_every_reader():
 
 
 def test_articles_are_read_a_page_at_a_time(monkeypatch):
-    monkeypatch.setattr(exporting, "_PAGE", 2)
+    monkeypatch.setattr(export, "_PAGE", 2)
     some_articles(5)
     with CaptureQueriesContext(connection) as queries:
         assert len(list(jsonl_lines())) == 5

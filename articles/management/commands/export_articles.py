@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.progress import track
 
-from articles.exporting import jsonl_lines
+from articles.export import jsonl_lines
 from articles.models import Article
 from lib.private_files import replacing
 from lib.visible import one_line

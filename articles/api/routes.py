@@ -13,10 +13,9 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Header, Query, Router, Status
 from ninja.errors import HttpError
 
-from articles import bounds, etags, replies, schemas
-from articles.exporting import jsonl_lines
-from articles.models import Article, ArticleQuerySet, ArticleVersion, SlugTaken
-from articles.schemas import (
+from articles import bounds
+from articles.api import etags, replies, schemas
+from articles.api.schemas import (
     ArticleList,
     EmbeddingState,
     FullArticle,
@@ -26,6 +25,8 @@ from articles.schemas import (
     VersionList,
     VersionSummary,
 )
+from articles.export import jsonl_lines
+from articles.models import Article, ArticleQuerySet, ArticleVersion, SlugTaken
 
 type EmbeddingOf = Callable[[Sequence[Article]], Mapping[int, EmbeddingState]]
 type EmbeddingOfNew = Callable[[Article], EmbeddingState]

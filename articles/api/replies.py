@@ -1,7 +1,7 @@
 """Articles and versions as the API answers them."""
 
+from articles.api.schemas import ArticleSummary, EmbeddingState, FullArticle, VersionSummary, WrittenArticle
 from articles.models import Article, ArticleVersion
-from articles.schemas import ArticleSummary, EmbeddingState, FullArticle, VersionSummary, WrittenArticle
 
 
 def summary(article: Article, embedding: EmbeddingState) -> ArticleSummary:
