@@ -131,7 +131,7 @@ def begin(door: Door, name: str, address: str, *, shown_name: str | None = None)
 
 
 def address_of(request: HttpRequest | None) -> str:
-    """The client's address (config/proxies.py puts it there); empty where nobody called over the network."""
+    """The client's address (config/http/proxies.py puts it there); empty where nobody called over the network."""
     return str(request.META.get("REMOTE_ADDR", "")) if request else ""
 
 

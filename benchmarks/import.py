@@ -10,7 +10,7 @@ from benchmarks.tools import texts
 from benchmarks.tools.report import say, tell
 from benchmarks.tools.stack import Stack, own_stack
 from benchmarks.tools.usage import Usage, rss_mib
-from config.stack import members
+from config.stack import services
 
 _QUARTERS = [0.25, 0.5, 0.75, 1.0]
 _WRITTEN = "SELECT count(*) FROM articles"
@@ -42,7 +42,7 @@ def _source(path: Path, count: int) -> Path:
 
 
 def _import(stack: Stack, source: Path, count: int, expected: str) -> dict[str, Any]:
-    process = members.manage("import", "import_articles", "--jsonl", str(source), "--json")
+    process = services.manage("import", "import_articles", "--jsonl", str(source), "--json")
     started = time.monotonic()
     process.start()
     flat: dict[str, float | None] = {}

@@ -18,7 +18,7 @@ from benchmarks.tools.report import say, spread, tell
 from benchmarks.tools.stack import PROCESSES, Stack, own_stack, wait_until
 from benchmarks.tools.texts import Text
 from benchmarks.tools.usage import Usage
-from config.stack import members
+from config.stack import services
 
 # Where packages keep what they ship: the first that has enough long pages is taken.
 _FOLDERS = ("/usr/share/doc/nodejs", "/usr/share/doc", str(Path(django.__file__).parents[1]))
@@ -56,7 +56,7 @@ def main(words: list[str] | None = None) -> None:
     with own_stack(
         EMBEDDING_PROVIDER="local", EMBEDDING_MODEL="all-MiniLM-L6-v2", EMBEDDING_DIMENSIONS=""
     ) as stack:
-        (embedder,) = members.embedder()
+        (embedder,) = services.embedder()
         stack.run(embedder)
         pages = _pages(options)
         tell("long-pages", options, _measure(stack, options, pages), pages=_described(pages))

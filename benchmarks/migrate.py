@@ -9,7 +9,7 @@ from benchmarks.tools import writing
 from benchmarks.tools.report import say, tell
 from benchmarks.tools.stack import own_stack
 from benchmarks.tools.usage import Usage
-from config.stack import members
+from config.stack import services
 
 _QUEUED = (
     "SELECT count(*) FROM embedding_tasks WHERE metadata->>'reason' = 'migration' AND status = 'pending'"
@@ -48,7 +48,7 @@ def _options(words: list[str] | None) -> argparse.Namespace:
 
 
 def _call(verb: str, *words: str) -> dict[str, Any]:
-    process = members.manage(verb, "embed_migrate", verb, *words, "--json")
+    process = services.manage(verb, "embed_migrate", verb, *words, "--json")
     started = time.monotonic()
     process.start()
     with Usage(process.pid) as used:

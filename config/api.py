@@ -11,8 +11,8 @@ from access.auth import Bearer, may_read
 from access.models import Scope
 from articles.api import routes as articles_api
 from articles.api.schemas import ANY_JSON, COMPONENTS
-from config import problems
-from config.jsonio import JsonParser, JsonRenderer
+from config.http import problems
+from config.http.json_bodies import JsonParser, JsonRenderer
 from embeddings import api as search_api
 from queueops.api import article_embedding as queue_api
 from queueops.api import queue as queue_rest

@@ -2,8 +2,8 @@
 
 from django.conf import settings
 
-from config import problems
-from config.csp import ADMIN_PATH
+from config.http import problems
+from config.http.admin_csp import ADMIN_PATH
 from config.serving import connections
 from config.serving.answers import Answer, RefusedError, answer, in_plain_text
 from config.serving.front import Front

@@ -7,7 +7,7 @@ HSTS_SECONDS = 365 * 24 * 3_600
 # Both speak for other sites under the same name, which we know nothing of: HSTS for subdomains (W005), and the list
 # that browsers ship (W021).
 _NOT_OURS_TO_DECIDE = ["security.W005", "security.W021"]
-# Django looks for its own CSRF class by name; config/pages.py has a subclass of it that leaves out /api.
+# Django looks for its own CSRF class by name; config/http/page_middleware.py has a subclass of it that leaves out /api.
 _ANSWERED_ELSEWHERE = ["security.W003"]
 SILENCED_CHECKS = [*_NOT_OURS_TO_DECIDE, *_ANSWERED_ELSEWHERE]
 

@@ -11,10 +11,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from access import token_text
-from config import env, logs, pooling, public_site
-from config.instance import data_folder, kept_secret
+from config import env, logs, pool_check, public_site
+from config.admin_theme import UNFOLD as UNFOLD
+from config.secrets_on_disk import data_folder, kept_secret
 from config.stack import accounts, paths
-from config.unfold import UNFOLD as UNFOLD
 from embeddings.model_catalogue import spec_of
 
 django_stubs_ext.monkeypatch()  # lets generic classes such as ModelAdmin[Article] be written at run time
@@ -86,7 +86,7 @@ if env.flag("DATABASE_POOL", True):
         "timeout": 3,
         # Whoever asks after an outage gets a connection: left to its growing pauses, the pool stays away as long again.
         "reconnect_timeout": 2,
-        "check": pooling.check,
+        "check": pool_check.check,
     }
 _database["OPTIONS"] |= {"application_name": f"vectorpress@{socket.gethostname()}"[:63]}
 _database["CONN_MAX_AGE"] = 0
@@ -196,25 +196,25 @@ INSTALLED_APPS = [
     "access",
 ]
 MIDDLEWARE = [
-    "config.proxies.ForwardedMiddleware",
-    "config.request_ids.middleware",
-    "config.problems.middleware",
-    "config.unavailable.UnavailableMiddleware",
+    "config.http.proxies.ForwardedMiddleware",
+    "config.http.request_ids.middleware",
+    "config.http.problems.middleware",
+    "config.http.unavailable.UnavailableMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "config.pages.begin",  # calls of the API go past what follows
+    "config.http.page_middleware.begin",  # calls of the API go past what follows
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "config.csp.admin_policy",
-    "config.querystrings.without_nul",
+    "config.http.admin_csp.admin_policy",
+    "config.http.refuse_nul.without_nul",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "config.pages.CsrfViewMiddleware",
+    "config.http.page_middleware.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "config.pages.ProxyUserMiddleware",
+    "config.http.page_middleware.ProxyUserMiddleware",
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "config.pages.end",
+    "config.http.page_middleware.end",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -245,7 +245,7 @@ FORMAT_MODULE_PATH = ["config.formats"]
 APPEND_SLASH = False
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
-DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024  # of every request body: config.problems.middleware
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024  # of every request body: config.http.problems.middleware
 # No page takes a file: none is parsed, and no handler is there that could write one to the disk.
 DATA_UPLOAD_MAX_NUMBER_FILES = 0
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
@@ -269,7 +269,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = IS_HTTPS
 SECURE_SSL_HOST = PUBLIC_URL.partition("://")[2] or None
 SECURE_REDIRECT_EXEMPT = [r"^health$"]  # asked by what watches the machine itself
 SECURE_HSTS_SECONDS = public_site.HSTS_SECONDS if IS_HTTPS else 0
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # from TRUSTED_PROXIES: config/proxies.py
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # from TRUSTED_PROXIES: config/http/proxies.py
 SILENCED_SYSTEM_CHECKS = public_site.SILENCED_CHECKS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

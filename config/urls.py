@@ -5,8 +5,8 @@ from django.urls import path, re_path
 
 from access.models import Scope
 from config.api import api, unknown_path
-from config.guards import public, with_token
-from config.security_txt import security_txt
+from config.http.access_rules import public, with_token
+from config.http.security_txt import security_txt
 from embeddings import views as pages
 from queueops.api import health as queue
 
@@ -21,4 +21,4 @@ urlpatterns = [
     path("health", queue.health_answer, name="health"),
     path("stats", with_token(queue.stats, Scope.READ), name="stats"),
 ]
-handler500 = "config.unavailable.server_error"
+handler500 = "config.http.unavailable.server_error"

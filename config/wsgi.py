@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 from config import web_sessions
-from config.chunked import with_chunked_bodies
+from config.http.chunked_bodies import with_chunked_bodies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 web_sessions.bound()

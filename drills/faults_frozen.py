@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from config.stack import members
+from config.stack import services
 from drills.clients import Clients
 from drills.faults_locks import HEALTH_SECONDS
 from drills.system import System
@@ -19,7 +19,7 @@ _LOOKS = 3
 
 def freeze_database(system: System) -> Struck:
     """SIGSTOP for every process of the server; health must say so, and all goes on after SIGCONT."""
-    web = members.web()
+    web = services.web()
     web.start(_BOOT_SECONDS)
     clients = Clients(system.stack.web_url)
     try:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import psycopg
 
-from config.stack import members
+from config.stack import services
 from drills.clients import Answered, Clients
 from drills.system import System
 from drills.trials import Struck
@@ -35,7 +35,7 @@ SELECT count(*) FROM embedding_tasks WHERE error_class = 'worker_lost' OR status
 
 def lock_tables(system: System) -> Struck:
     """Each table of the schema in turn, for `system.lock_seconds` each, by a role of the product's or a superuser."""
-    web = members.web()
+    web = services.web()
     web.process.on_line = system.count_line
     web.start(_BOOT_SECONDS)
     clients = Clients(system.stack.web_url)

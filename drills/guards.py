@@ -1000,7 +1000,7 @@ MUTATIONS = (
     ),
     Mutation(
         "proxy: a stranger names nobody",
-        "config/proxies.py",
+        "config/http/proxies.py",
         "(*_FORWARDED, *user)",
         "_FORWARDED",
         ("tests/config/test_proxy_user.py",),
@@ -1112,21 +1112,21 @@ MUTATIONS = (
     ),
     Mutation(
         "set aside: the newest few are kept",
-        "config/stack/aside.py",
+        "config/stack/set_aside.py",
         "for each in sorted(earlier)[:-KEPT]:",
         "for each in sorted(earlier)[:0]:",
         (_DAMAGED,),
     ),
     Mutation(
         "reserve: only where room is short",
-        "config/stack/reserve.py",
+        "config/stack/disk_reserve.py",
         "if not room.is_short(data_dir):",
         "if not data_dir:",
         ("tests/config/test_full_disk.py",),
     ),
     Mutation(
         "secret: what was begun is removed",
-        "config/instance.py",
+        "config/secrets_on_disk.py",
         "    finally:\n        made.unlink()\n",
         "    finally:\n        pass\n",
         ("tests/config/test_full_disk.py",),

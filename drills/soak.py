@@ -15,7 +15,7 @@ from django.db import DatabaseError, InterfaceError
 
 from benchmarks.tools.report import say
 from benchmarks.tools.usage import tree_mib
-from config.stack import members
+from config.stack import services
 from config.stack.processes import Process
 from drills import (
     faults_broker,
@@ -174,7 +174,7 @@ def _start_load(system: System, seed: int, watch: Watch) -> Process:
     system.start_workers()
     system.await_workers(2)
     words = [sys.executable, "-m", "drills.load", str(seed)]
-    load = Process("load", words, env=members.child_environment())
+    load = Process("load", words, env=services.child_environment())
     load.on_line = watch.hear
     return load.start()
 

@@ -15,7 +15,7 @@ from django.test.utils import override_settings
 
 from benchmarks.tools import writing
 from benchmarks.tools.stack import Stack, own_stack
-from config.stack import members, paths
+from config.stack import paths, services
 from config.stack.processes import Process
 from config.stack.service import Service
 from drills import stored_vectors
@@ -95,7 +95,7 @@ class System:
     def start_workers(self, failpoint: str = "", *, kept: bool = True, processes: int = 1) -> Service:
         """Worker processes with their keeper; where that is kept, it is started again when it ends."""
         with override_settings(EMBEDDING_CONCURRENT_WORKERS=processes):
-            service = members.workers()
+            service = services.workers()
         self._arm(service.process, failpoint)
         service.process.on_line = self.count_line
         service.process.start()
@@ -105,7 +105,7 @@ class System:
 
     def start_web(self) -> Service:
         """The web processes, which answer once this returns; whoever starts them stops them."""
-        service = members.web()
+        service = services.web()
         self._arm(service.process, "")
         service.start(PATIENCE_SECONDS)
         return service
@@ -118,7 +118,7 @@ class System:
     def start_saver(self, count: int, failpoint: str = "") -> Process:
         """A process that saves `count` articles one by one, as the API does."""
         process = Process(
-            "saver", [sys.executable, "-m", "drills.saver", str(count)], env=members.child_environment()
+            "saver", [sys.executable, "-m", "drills.saver", str(count)], env=services.child_environment()
         )
         self._arm(process, failpoint)
         return process

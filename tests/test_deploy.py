@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 
 from config.asgi import LIMITS
-from config.stack import members
+from config.stack import services
 
 FOLDER = Path(__file__).resolve().parents[1] / "deploy"
 NGINX = (FOLDER / "nginx.conf").read_text()
@@ -45,7 +45,7 @@ def test_the_bounds_of_bodies_are_ours():
 
 
 def test_the_deadlines_are_ours():
-    assert nginx("client_header_timeout") == f"{members.SECONDS_FOR_HEADERS:g}s" == caddy("read_header")
+    assert nginx("client_header_timeout") == f"{services.SECONDS_FOR_HEADERS:g}s" == caddy("read_header")
     assert nginx("client_body_timeout") == f"{LIMITS.body_seconds:g}s"
     assert nginx("send_timeout") == f"{LIMITS.write_seconds:g}s"
     whole = LIMITS.body_seconds + LIMITS.body_bytes / LIMITS.body_bytes_per_second
@@ -56,7 +56,7 @@ def test_the_deadlines_are_ours():
 def test_idle_connections_are_ended_from_the_proxys_side():
     """Else a request could be sent into a connection that Vectorpress is just ending."""
     for seconds in (caddy("keepalive"), re.findall(r"^    keepalive_timeout (\w+);", NGINX, re.MULTILINE)[0]):
-        assert float(seconds.removesuffix("s")) < members.SECONDS_FOR_HEADERS
+        assert float(seconds.removesuffix("s")) < services.SECONDS_FOR_HEADERS
 
 
 def test_bodies_are_buffered_and_every_location_passes_on_alike():

@@ -30,7 +30,8 @@ from articles.api import etags
 from articles.importing import csv_source, jsonl_source, markdown_source, pydoc_text
 from articles.importing.entries import SourceUnreadable
 from articles.pages.markdown_blocks import blocks, heading_of, plain
-from config import jsonio, log_bounds
+from config import log_bounds
+from config.http import json_bodies
 from embeddings.search.snippet import passage_of
 from embeddings.servers.fake_provider import vectors as fake_vectors
 from embeddings.servers.local_embedder import wordpiece
@@ -125,7 +126,10 @@ PATTERNS = compiled()
 
 
 def test_the_patterns_are_found():
-    assert {"articles.pages.markdown_blocks._MARKS:0", "config.jsonio._LONG_NUMBER:0"} <= PATTERNS.keys()
+    assert {
+        "articles.pages.markdown_blocks._MARKS:0",
+        "config.http.json_bodies._LONG_NUMBER:0",
+    } <= PATTERNS.keys()
 
 
 @pytest.mark.parametrize("place", PATTERNS)
@@ -190,8 +194,8 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "a docstring": pydoc_text.summary,
     "slug": slugs.candidates,
     "If-Match": lambda text: (etags.may_write(text, '"1"'), etags.is_known(text, '"1"')),
-    "the API's JSON": quietly(HttpError)(lambda text: jsonio.parse(text.encode())),
-    "a text in the API's JSON": lambda text: jsonio.parse(json.dumps(text + "1" * 19).encode()),
+    "the API's JSON": quietly(HttpError)(lambda text: json_bodies.parse(text.encode())),
+    "a text in the API's JSON": lambda text: json_bodies.parse(json.dumps(text + "1" * 19).encode()),
     "chunks by wordpiece": chunk(wordpiece.count),
     "chunks by estimate": chunk(tokens.estimate),
     "wordpiece": quietly(wordpiece.TooManyTokens)(wordpiece.encode),

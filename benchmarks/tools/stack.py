@@ -22,7 +22,7 @@ from django.utils.module_loading import import_string
 
 from benchmarks.tools import floor
 from benchmarks.tools.report import say
-from config.stack import accounts, members, ownership, paths
+from config.stack import accounts, ownership, paths, services
 from config.stack.postgres import PostgresServer
 from config.stack.processes import Process
 from config.stack.service import Service
@@ -65,12 +65,12 @@ class Stack:
 
     def web(self) -> None:
         """Starts the web processes."""
-        self._web = self.run(members.web())
+        self._web = self.run(services.web())
 
     def floor(self) -> str:
         """Starts the hand-written floor of saving under the same server; answers its address."""
         port = free_port()
-        service = members.web(floor.APPLICATION, port)
+        service = services.web(floor.APPLICATION, port)
         assert service.process.env is not None
         service.process.env = {**service.process.env, floor.DATABASE_VARIABLE: self.postgres.url}
         self.run(service)
@@ -84,7 +84,7 @@ class Stack:
     def workers(self, processes: int = PROCESSES, threads: int = 4, batch: int = 0) -> Iterator[Service]:
         """Worker processes, started and idle; `batch` 0 leaves its size to the product."""
         with override_settings(EMBEDDING_CONCURRENT_WORKERS=processes, EMBEDDING_WORKER_THREADS=threads):
-            service = members.workers()
+            service = services.workers()
         assert service.process.env is not None
         changes = {"EMBEDDING_WORKER_THREADS": str(threads), "EMBEDDING_BATCH_SIZE": str(batch)}
         service.process.env = {**service.process.env, **changes}

@@ -9,7 +9,7 @@ from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
-from config.backups.problems import BackupError
+from config.backups.errors import BackupError
 
 
 class Stamp(NamedTuple):

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from config.backups import files, manifest_fields
+from config.backups.errors import BackupError
 from config.backups.files import Stamp
 from config.backups.manifest_fields import FORMAT, QUEUE, WHOLE
-from config.backups.problems import BackupError
 from config.stack.firststart import write_private
 
 __all__ = ["FORMAT", "QUEUE", "WHOLE", "Manifest", "beside", "digest", "read"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from config.backups import server
-from config.backups.problems import BackupError
+from config.backups.errors import BackupError
 
 FORMAT = 1
 WHOLE, QUEUE = "whole", "queue"

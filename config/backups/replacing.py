@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from config.backups import server
-from config.backups.problems import BackupError
+from config.backups.errors import BackupError
 from config.backups.running import Target
 
 _SETTINGS = (

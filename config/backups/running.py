@@ -12,11 +12,11 @@ from typing import NamedTuple
 import psycopg
 from psycopg import sql
 
-from config.backups import script
-from config.backups.making import Tell
-from config.backups.problems import BackupError
-from config.backups.programs import Programs
-from config.backups.script import Encoding, Table
+from config.backups import sql_script
+from config.backups.dump import Tell
+from config.backups.errors import BackupError
+from config.backups.pg_programs import Programs
+from config.backups.sql_script import Encoding, Table
 
 _KEEP = "SELECT set_config('vectorpress.script', convert_from(%b, %s), true)"
 _EXECUTE = "DO $run$ BEGIN EXECUTE current_setting('vectorpress.script'); END $run$"
@@ -34,7 +34,7 @@ class Target(NamedTuple):
 def run(target: Target, uses: Programs, archive: FileIO, name: str) -> None:
     """Runs a section of statements."""
     with uses.section(archive, name) as section:
-        encoding, text = script.statements(section, without_17=target.major < 17 <= uses.major)
+        encoding, text = sql_script.statements(section, without_17=target.major < 17 <= uses.major)
     if text:
         target.session.execute(_KEEP, [text, encoding])
         target.session.execute(_EXECUTE)
@@ -48,7 +48,7 @@ def load(
     BackupError."""
     names = [*rows, *(f"{name}_id_seq" for name in rows)] if queue_only else []
     with uses.section(archive, "data", *(f"--table={name}" for name in names)) as section:
-        for part in script.parts(section):
+        for part in sql_script.parts(section):
             if isinstance(part, Encoding):
                 target.session.execute("SELECT set_config('client_encoding', %s, false)", [part.name])
                 continue

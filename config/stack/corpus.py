@@ -4,11 +4,11 @@ from django.conf import settings
 from django.db import OperationalError, connection
 
 from articles.models import Article
-from config.stack import members
+from config.stack import services
 from config.stack.firststart import FirstImport, release_connections
 from config.stack.processes import Process
-from config.stack.report import SearchableArticles
 from config.stack.supervisor import Supervisor
+from config.stack.terminal import SearchableArticles
 from embeddings.models import Space
 from embeddings.storage import coverage
 from queueops.models import Task
@@ -26,7 +26,7 @@ def import_corpus(supervisor: Supervisor) -> None:
         supervisor.report.say(
             "importing the documentation of Python's standard library: something to search in"
         )
-        importing = members.manage("import", "import_articles", "--pydoc")
+        importing = services.manage("import", "import_articles", "--pydoc")
         supervisor.begin(importing)
         await_searchable(supervisor, importing)
     finally:

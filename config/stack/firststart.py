@@ -14,8 +14,8 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from access import bootstrap
 from access.models import ApiToken
-from config.instance import give_path
-from config.stack.leftovers import kept_text
+from config.secrets_on_disk import give_path
+from config.stack.orphans import kept_text
 from queueops.base import installed
 
 ADMIN_NAME = "admin"

@@ -6,8 +6,8 @@ import stat
 import time
 from pathlib import Path
 
-from config.stack import room
-from config.stack.leftovers import command_line
+from config.stack import disk_space
+from config.stack.orphans import command_line
 from config.stack.processes import StackError
 from config.stack.working import working_in
 
@@ -57,7 +57,7 @@ class DataLock:
             os.pwrite(file, words, 0)
             os.ftruncate(file, len(words))
         except OSError as error:
-            if not room.is_missing(error):
+            if not disk_space.is_missing(error):
                 raise
 
     def _locked(self, file: int) -> bool:
@@ -71,8 +71,8 @@ class DataLock:
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            if room.is_missing(error):
-                raise StackError(room.sentence(self.data_dir)) from None
+            if disk_space.is_missing(error):
+                raise StackError(disk_space.sentence(self.data_dir)) from None
             raise StackError(f"{self.data_dir} cannot be made ({error.strerror}): set DATA_DIR.") from None
 
     def _opened(self) -> int:
@@ -80,8 +80,8 @@ class DataLock:
         try:
             file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         except OSError as error:
-            if room.is_missing(error):
-                raise StackError(room.sentence(self.data_dir)) from None
+            if disk_space.is_missing(error):
+                raise StackError(disk_space.sentence(self.data_dir)) from None
             raise StackError(f"{self.path} cannot be opened ({error.strerror}): remove it.") from None
         found = os.fstat(file)
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import psycopg
 
-from config.stack import accounts, paths, roles, room
+from config.stack import accounts, paths, roles
+from config.stack import disk_space as room
 from config.stack.binaries import postgres_bin_dir
 from config.stack.capabilities import to_reach
-from config.stack.leftovers import end_leftover, kept_text
+from config.stack.orphans import end_leftover, kept_text
 from config.stack.ownership import claim_folder, rights_in
 from config.stack.processes import Process, StackError, launcher
 from config.stack.service import Service

@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from config.stack import accounts, paths
-from config.stack.leftovers import kept_text
+from config.stack.orphans import kept_text
 from config.stack.processes import Account
 
 _MAP = "vectorpress"

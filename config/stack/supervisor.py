@@ -7,10 +7,10 @@ from queue import Empty, SimpleQueue
 from types import FrameType, TracebackType
 from typing import Never, Self
 
-from config.stack.leash import Leash
+from config.stack.kill_switch import Leash
 from config.stack.processes import Process, StackError
-from config.stack.report import Report
 from config.stack.service import Service
+from config.stack.terminal import Report
 
 SECONDS_TO_STOP = 4.0
 SHORTEST_GRACE = 0.5

@@ -7,15 +7,16 @@ from functools import partial
 from django.conf import settings
 from django.db import DatabaseError, OperationalError, connection
 
-from config.stack import accounts, capabilities, firststart, members, ownership, reserve, room
+from config.stack import accounts, capabilities, disk_reserve, disk_space, firststart, ownership
+from config.stack import services as members
 from config.stack.corpus import import_corpus
+from config.stack.kill_switch import Leash
 from config.stack.launch import become
-from config.stack.leash import Leash
 from config.stack.lock import DataLock
 from config.stack.processes import Account, StackError, launcher
-from config.stack.report import Report
 from config.stack.service import Service
 from config.stack.supervisor import Supervisor
+from config.stack.terminal import Report
 from embeddings import spaces
 from queueops.base import installed
 
@@ -29,9 +30,9 @@ def up(*, first_import: bool) -> None:
     locked = lock.acquire(local_url())
     try:
         # not before the lock is ours: the files of a running server stay as they are
-        if reserve.give_up(settings.DATA_DIR):
+        if disk_reserve.give_up(settings.DATA_DIR):
             report.say(
-                f"{room.sentence(settings.DATA_DIR)}. For this start the reserve was given up: remove something now, "
+                f"{disk_space.sentence(settings.DATA_DIR)}. For this start the reserve was given up: remove something now, "
                 "for instance with ./dev manage queue_admin cleanup, or the next start fails"
             )
         account = take_account(report)
@@ -41,7 +42,7 @@ def up(*, first_import: bool) -> None:
             login, token = start(supervisor)
             report.say(welcome(login, token))
             if settings.DATABASE_EMBEDDED:
-                reserve.keep(settings.DATA_DIR)
+                disk_reserve.keep(settings.DATA_DIR)
             if first_import:
                 import_corpus(supervisor)
             supervisor.watch()
@@ -134,8 +135,8 @@ def prepare_database(supervisor: Supervisor) -> tuple[firststart.Login | None, f
         spaces.ensure_first()
         return firststart.ensure_login(), firststart.ensure_token()
     except (StackError, DatabaseError) as error:
-        if settings.DATABASE_EMBEDDED and room.is_short(settings.DATA_DIR):
-            raise StackError(f"{room.sentence(settings.DATA_DIR)}\n{error}") from None
+        if settings.DATABASE_EMBEDDED and disk_space.is_short(settings.DATA_DIR):
+            raise StackError(f"{disk_space.sentence(settings.DATA_DIR)}\n{error}") from None
         raise
     finally:
         firststart.release_connections()

@@ -12,10 +12,10 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from config.stack import accounts, aside, paths, room, valkey_files
+from config.stack import accounts, disk_space, paths, set_aside, valkey_files
 from config.stack.binaries import valkey_server
 from config.stack.capabilities import to_reach
-from config.stack.leftovers import end_leftover
+from config.stack.orphans import end_leftover
 from config.stack.ownership import claim_folder
 from config.stack.postgres import server_environment
 from config.stack.processes import Process, StackError
@@ -83,10 +83,10 @@ class ValkeyServer(Service):
         empty = self.data_dir.with_name(f"{self.data_dir.name}.new")
         wanted = min(MEMORY_TO_DISK * valkey_files.size(self.data_dir, self.account), MOST_MEMORY)
         try:
-            aside.remove(empty, self.account)
+            set_aside.remove(empty, self.account)
             if not self._try(empty, wanted):
                 return False
-            kept = aside.set_aside(self.data_dir, self.account)
+            kept = set_aside.set_aside(self.data_dir, self.account)
         except (OSError, StackError):
             return False
         finally:
@@ -94,14 +94,14 @@ class ValkeyServer(Service):
         self.process.on_line(
             self.process,
             f"cannot start with what is in {self.data_dir}, so that was set aside as {kept.name} beside it and Valkey "
-            f"starts empty: it keeps wake-ups and counters only, and no article is lost (the newest {aside.KEPT} set "
+            f"starts empty: it keeps wake-ups and counters only, and no article is lost (the newest {set_aside.KEPT} set "
             "aside are kept; remove them when you like)",
         )
         return True
 
     def advice(self) -> str:
         """A full disk keeps it from starting on any folder."""
-        return f"\n{room.sentence(self.data_dir)}" if room.is_short(self.data_dir) else ""
+        return f"\n{disk_space.sentence(self.data_dir)}" if disk_space.is_short(self.data_dir) else ""
 
     def ready(self) -> bool:
         """Whether it answers a PING; it does not while it still reads its data."""
@@ -175,7 +175,7 @@ class ValkeyServer(Service):
 
     def _remove(self, folder: Path) -> None:
         try:
-            aside.remove(folder, self.account)
+            set_aside.remove(folder, self.account)
         except (OSError, StackError):
             return
 

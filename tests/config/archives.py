@@ -7,13 +7,13 @@ from typing import Any
 
 from psycopg import sql
 
-from config.backups import manifest, restoring, server
+from config.backups import manifest, restore, server
 from config.backups.server import Server
 
 
 def restored(of: Server, archive: Path, **options: bool) -> None:
     """Plans and restores."""
-    restoring.restore(of, restoring.plan(of, archive, **options))
+    restore.restore(of, restore.plan(of, archive, **options))
 
 
 def counts(of: Server, *names: str) -> dict[str, int]:

@@ -8,7 +8,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from articles.models import Article
-from config.backups import making, manifest
+from config.backups import dump, manifest
 from config.backups.server import Server
 from embeddings.models import Space
 from queueops.models import AuditLog, Task
@@ -37,12 +37,12 @@ def source(django_db_setup, django_db_blocker) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def whole(source: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return making.make(source, tmp_path_factory.mktemp("whole"))
+    return dump.make(source, tmp_path_factory.mktemp("whole"))
 
 
 @pytest.fixture(scope="module")
 def queue(source: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return making.make(source, tmp_path_factory.mktemp("queue"), queue_only=True)
+    return dump.make(source, tmp_path_factory.mktemp("queue"), queue_only=True)
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from config.backups import manifest, restoring
-from config.backups.problems import BackupError
+from config.backups import manifest, restore
+from config.backups.errors import BackupError
 from config.backups.server import Server
 from tests.config.archives import describe, described, restored, state
 
@@ -148,36 +148,36 @@ def test_files_that_are_not_regular_are_refused_at_once(copy, target, tmp_path):
     os.mkfifo(pipe)
     for named in (pipe, tmp_path, Path("/dev/zero")):
         with pytest.raises(BackupError, match="is not a regular file"):
-            restoring.plan(target, named)
+            restore.plan(target, named)
     place = manifest.beside(copy)
     place.unlink()
     os.mkfifo(place)
     with pytest.raises(BackupError, match="is not a regular file"):
-        restoring.plan(target, copy)
+        restore.plan(target, copy)
 
 
 def test_a_link_is_followed_only_where_the_operator_named_it(copy, target, tmp_path):
     link = tmp_path / "latest.dump"
     link.symlink_to(copy)
-    assert restoring.plan(target, link).archive == copy.resolve()
+    assert restore.plan(target, link).archive == copy.resolve()
     circle = tmp_path / "circle.dump"
     circle.symlink_to(circle)
     with pytest.raises(BackupError, match="there is no file"):
-        restoring.plan(target, circle)
+        restore.plan(target, circle)
     place = manifest.beside(copy)
     place.rename(tmp_path / "elsewhere.json")
     place.symlink_to(tmp_path / "elsewhere.json")
     with pytest.raises(BackupError, match="is not a regular file"):
-        restoring.plan(target, copy)
+        restore.plan(target, copy)
 
 
 def test_a_file_that_changes_after_it_was_checked_is_refused(copy, target):
-    planned = restoring.plan(target, copy)
+    planned = restore.plan(target, copy)
     other = copy.with_name("other")
     shutil.copy(copy, other)
     other.replace(copy)
     with pytest.raises(BackupError, match=r"nothing was changed: .* has changed since it was checked"):
-        restoring.restore(target, planned)
+        restore.restore(target, planned)
 
 
 def test_a_manifest_replaces_a_link_in_its_place_and_does_not_follow_it(copy, tmp_path):

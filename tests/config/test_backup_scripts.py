@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from config.backups import script
-from config.backups.problems import BackupError
-from config.backups.script import Encoding, Sequence, Table
+from config.backups import sql_script
+from config.backups.errors import BackupError
+from config.backups.sql_script import Encoding, Sequence, Table
 
 HEAD = rb"""--
 -- PostgreSQL database dump
@@ -54,13 +54,14 @@ SELECT pg_catalog.setval('public.articles_id_seq', 3, true);
 def read(text: bytes) -> list[Any]:
     """The parts, each table with its rows."""
     return [
-        (part, [*part.rows]) if isinstance(part, Table) else part for part in script.parts(io.BytesIO(text))
+        (part, [*part.rows]) if isinstance(part, Table) else part
+        for part in sql_script.parts(io.BytesIO(text))
     ]
 
 
 def test_rows_are_told_from_the_script_around_them():
-    assert script.count(io.BytesIO(ROWS), "public") == {"articles": 2, "Odd": 0, "empty": 2}
-    assert not script.count(io.BytesIO(ROWS), "other")
+    assert sql_script.count(io.BytesIO(ROWS), "public") == {"articles": 2, "Odd": 0, "empty": 2}
+    assert not sql_script.count(io.BytesIO(ROWS), "other")
 
 
 def test_tables_and_sequences_are_read_with_their_names():
@@ -75,18 +76,18 @@ def test_tables_and_sequences_are_read_with_their_names():
 
 
 def test_rows_that_were_not_taken_are_passed_over():
-    names = [part.name for part in script.parts(io.BytesIO(ROWS)) if not isinstance(part, Encoding)]
+    names = [part.name for part in sql_script.parts(io.BytesIO(ROWS)) if not isinstance(part, Encoding)]
     assert names == ["articles", "Odd", "empty", "articles_id_seq"]
 
 
-@pytest.mark.parametrize("size", [10, script._BLOCK - 2, script._BLOCK, 3 * script._BLOCK + 1])
+@pytest.mark.parametrize("size", [10, sql_script._BLOCK - 2, sql_script._BLOCK, 3 * sql_script._BLOCK + 1])
 def test_a_row_of_any_size_is_one_row_in_bounded_blocks(size):
     text = b"COPY public.t (a) FROM stdin;\n" + b"x" * size + b"\n" + b"y\n\\.\n"
     (_, rows), *none = read(text)
     assert not none
     assert b"".join(block.data for block in rows) == b"x" * size + b"\ny\n"
     assert sum(block.number for block in rows) == 2
-    assert max(len(block.data) for block in rows) < 2 * script._BLOCK
+    assert max(len(block.data) for block in rows) < 2 * sql_script._BLOCK
 
 
 @pytest.mark.parametrize(
@@ -130,13 +131,16 @@ def test_statements_lose_the_commands_of_psql_and_nothing_else():
     body = b"CREATE FUNCTION f() AS $$\n\\restrict other\n\\unrestrict other\nSET transaction_timeout = 0;\n$$;\n"
     text = HEAD + body + b"\\unrestrict Abc123\n\n"
     clean = HEAD.replace(b"\\restrict Abc123\n", b"") + body + b"\n"
-    assert script.statements(io.BytesIO(text), without_17=False) == ("UTF8", clean)
+    assert sql_script.statements(io.BytesIO(text), without_17=False) == ("UTF8", clean)
     older = clean.replace(b"SET transaction_timeout = 0;\n", b"", 1)
-    assert script.statements(io.BytesIO(text), without_17=True) == ("UTF8", older)
-    assert script.statements(io.BytesIO(body), without_17=False) == ("UTF8", body)  # Postgres before 2025-08
+    assert sql_script.statements(io.BytesIO(text), without_17=True) == ("UTF8", older)
+    assert sql_script.statements(io.BytesIO(body), without_17=False) == (
+        "UTF8",
+        body,
+    )  # Postgres before 2025-08
 
 
 def test_statements_have_a_bound(monkeypatch):
-    monkeypatch.setattr(script, "_MAX_STATEMENTS", 10)
+    monkeypatch.setattr(sql_script, "_MAX_STATEMENTS", 10)
     with pytest.raises(BackupError, match="more than 10 bytes of statements"):
-        script.statements(io.BytesIO(b"SELECT 1;\n-"), without_17=False)
+        sql_script.statements(io.BytesIO(b"SELECT 1;\n-"), without_17=False)

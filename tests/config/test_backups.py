@@ -6,8 +6,8 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from config.backups import making, manifest, programs, replacing, restoring, server
-from config.backups.problems import BackupError
+from config.backups import dump, manifest, pg_programs, replacing, restore, server
+from config.backups.errors import BackupError
 from config.backups.server import Server
 from tests.config.archives import counts, execute, restored
 
@@ -16,9 +16,9 @@ TABLES = ("articles", "embedding_tasks", "embedding_audit_logs")
 
 
 def test_a_whole_backup_makes_an_empty_database_what_the_first_one_was(source, whole, target):
-    planned = restoring.plan(target, whole)
+    planned = restore.plan(target, whole)
     assert planned.is_empty
-    restoring.restore(target, planned)
+    restore.restore(target, planned)
     with source.connect() as one, target.connect() as other:
         names = server.tables(one)
         assert server.tables(other) == names
@@ -36,7 +36,7 @@ def test_a_backup_is_readable_by_its_owner_alone_and_says_what_is_in_it(whole, q
 
 
 def test_no_backup_takes_the_place_of_one_made_in_the_same_second(source, target, tmp_path):
-    made = [making.make(source, tmp_path, queue_only=True) for _ in range(4)]
+    made = [dump.make(source, tmp_path, queue_only=True) for _ in range(4)]
     assert len(set(made)) == 4
     for path in made:
         assert manifest.read(path).file == path.name
@@ -52,9 +52,9 @@ def test_what_is_there_is_replaced_and_what_the_backup_does_not_know_goes(whole,
         "CREATE FUNCTION added() RETURNS int LANGUAGE sql AS 'SELECT 1'",
         "DELETE FROM articles",
     )
-    planned = restoring.plan(target, whole)
+    planned = restore.plan(target, whole)
     assert not planned.is_empty
-    restoring.restore(target, planned)
+    restore.restore(target, planned)
     assert counts(target, "articles") == {"articles": 3}
     with target.connect() as session:
         gone = session.execute(
@@ -66,9 +66,9 @@ def test_what_is_there_is_replaced_and_what_the_backup_does_not_know_goes(whole,
 def test_a_restore_that_cannot_be_finished_changes_nothing(whole, target):
     restored(target, whole)
     execute(target, "UPDATE articles SET title = 'kept'")
-    planned = restoring.plan(target, whole)
+    planned = restore.plan(target, whole)
     with pytest.raises(BackupError, match=r"nothing was changed: not all rows of articles arrived"):
-        restoring.restore(target, replace(planned, rows=planned.rows | {"articles": 4}))
+        restore.restore(target, replace(planned, rows=planned.rows | {"articles": 4}))
     with target.connect() as session:
         assert session.execute("SELECT DISTINCT title FROM articles").fetchall() == [("kept",)]
 
@@ -82,7 +82,7 @@ def test_a_restore_that_is_cut_off_changes_nothing(whole, target):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        restoring.restore(target, restoring.plan(target, whole), tell=stop)
+        restore.restore(target, restore.plan(target, whole), tell=stop)
     with target.connect() as session:
         assert session.execute("SELECT DISTINCT title FROM articles").fetchall() == [("kept",)]
 
@@ -127,11 +127,11 @@ def test_the_queue_comes_back_alone_without_the_tasks_of_articles_that_are_gone(
 
 def test_a_queue_is_restored_only_into_tables_of_its_own_migration(whole, queue, target):
     with pytest.raises(BackupError, match=r"the queue is not installed: run manage.py migrate"):
-        restoring.plan(target, queue)
+        restore.plan(target, queue)
     restored(target, whole)
     execute(target, "DELETE FROM django_migrations WHERE app = 'queueops' AND name > '0005'")
     with pytest.raises(BackupError, match=r"run manage.py migrate queueops"):
-        restoring.plan(target, queue)
+        restore.plan(target, queue)
 
 
 def test_a_file_that_was_changed_is_refused(copy, target):
@@ -139,13 +139,13 @@ def test_a_file_that_was_changed_is_refused(copy, target):
     content[len(content) // 2] ^= 1
     copy.write_bytes(content)
     with pytest.raises(BackupError, match="is not as it was written"):
-        restoring.plan(target, copy)
+        restore.plan(target, copy)
 
 
 def test_a_file_that_was_cut_is_refused(copy, target):
     copy.write_bytes(copy.read_bytes()[:-100])
     with pytest.raises(BackupError, match="is not as it was written"):
-        restoring.plan(target, copy)
+        restore.plan(target, copy)
 
 
 @pytest.mark.parametrize(
@@ -162,25 +162,25 @@ def test_a_file_without_a_manifest_of_ours_is_refused(copy, target, text, senten
     if text is not None:
         manifest.beside(copy).write_text(text)
     with pytest.raises(BackupError, match=sentence):
-        restoring.plan(target, copy)
+        restore.plan(target, copy)
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path, target):
     with pytest.raises(BackupError, match="there is no file"):
-        restoring.plan(target, tmp_path / "none.dump")
+        restore.plan(target, tmp_path / "none.dump")
 
 
 def test_a_backup_that_fails_leaves_no_file_behind(target, tmp_path):
     with pytest.raises(BackupError, match="nothing to back up"):
-        making.make(target, tmp_path)
+        dump.make(target, tmp_path)
     with pytest.raises(BackupError, match="the database does not answer"):
-        making.make(Server(dict(target.parameters) | {"dbname": "there_is_none"}), tmp_path)
+        dump.make(Server(dict(target.parameters) | {"dbname": "there_is_none"}), tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_backup_while_nothing_runs_says_how_to_start_it_and_makes_no_folder(target, tmp_path):
     with pytest.raises(BackupError) as refusal:
-        making.make(Server(dict(target.parameters) | {"host": str(tmp_path)}), tmp_path / "backups")
+        dump.make(Server(dict(target.parameters) | {"host": str(tmp_path)}), tmp_path / "backups")
     assert str(refusal.value).startswith("the database does not answer: connection ")
     assert str(refusal.value).endswith("; start it (./dev up), or correct DATABASE_URL")
     assert "\n" not in str(refusal.value)
@@ -189,10 +189,10 @@ def test_a_backup_while_nothing_runs_says_how_to_start_it_and_makes_no_folder(ta
 
 def test_programs_older_than_the_server_are_refused_with_the_way_out(monkeypatch, tmp_path):
     with pytest.raises(BackupError, match=r"Postgres 99, .* those found are of 1.* POSTGRES_BIN_DIR"):
-        programs.for_server(99)
+        pg_programs.for_server(99)
     monkeypatch.setenv("POSTGRES_BIN_DIR", str(tmp_path))
     with pytest.raises(BackupError, match="but none were found"):
-        programs.for_server(16)
+        pg_programs.for_server(16)
 
 
 def test_a_password_goes_through_the_environment():

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from config.chunked import with_chunked_bodies
+from config.http.chunked_bodies import with_chunked_bodies
 
 
 def sent(environ: dict[str, Any]) -> tuple[str | None, bytes]:

@@ -3,7 +3,7 @@
 import pytest
 from django.conf import settings
 
-from config.csp import ADMIN_POLICY
+from config.http.admin_csp import ADMIN_POLICY
 
 NOT_COVERED_BY_DEFAULT = ("form-action", "frame-ancestors", "base-uri")
 POLICIES = {"pages": settings.SECURE_CSP, "admin": ADMIN_POLICY}

@@ -9,8 +9,8 @@ from django.test import Client
 from psycopg_pool import PoolTimeout
 
 from articles.models import Article, ArticleVersion
-from config import database_trouble, unavailable
-from config.database_trouble import Noticed
+from config.http import database_trouble, unavailable
+from config.http.database_trouble import Noticed
 from config.lock_waits import lock_waits
 from queueops.engine import modes
 from queueops.models import Task

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from config.stack import members, paths
+from config.stack import paths, services
 from config.stack.embedder import EmbedderService
-from config.stack.members import HttpService
 from config.stack.processes import Process
+from config.stack.services import HttpService
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ def test_it_is_ready_once_it_answers_on_its_socket_in_a_private_folder(service: 
 
 def test_the_stack_opens_a_port_for_it_only_where_one_is_set(settings):
     settings.EMBEDDING_PROVIDER = "local"
-    assert [type(service) for service in members.embedder()] == [EmbedderService]
+    assert [type(service) for service in services.embedder()] == [EmbedderService]
     settings.LOCAL_EMBEDDER_PORT = 18_000
-    assert [type(service) for service in members.embedder()] == [HttpService]
+    assert [type(service) for service in services.embedder()] == [HttpService]
     settings.EMBEDDING_PROVIDER = "openai"
-    assert members.embedder() == []
+    assert services.embedder() == []

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from config.instance import kept_secret
-from config.stack import firststart, reserve, roles, room
+from config.secrets_on_disk import kept_secret
+from config.stack import disk_reserve, disk_space, firststart, roles
 from config.stack.lock import DataLock
 from tests.config.living import free_port
 from tests.config.stacks import KEPT_FROM_THE_SHELL, ROOT, Stack
@@ -72,9 +72,9 @@ def test_the_lock_is_taken_without_room(tmp_path: Path) -> None:
 def test_the_sentence_says_where_how_much_and_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "NEEDED", 2**62)
-    assert room.is_short(tmp_path / "to be made")
-    said = room.sentence(tmp_path / "to be made")
+    monkeypatch.setattr(disk_space, "NEEDED", 2**62)
+    assert disk_space.is_short(tmp_path / "to be made")
+    said = disk_space.sentence(tmp_path / "to be made")
     assert said.startswith(f"no room on the disk of {tmp_path / 'to be made'} (")
     assert "bytes free; a start needs" in said
     assert said.endswith("or set DATA_DIR to a folder with room")
@@ -83,22 +83,22 @@ def test_the_sentence_says_where_how_much_and_what_to_do(
 def test_a_reserve_is_kept_once_and_given_up_only_where_room_is_short(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reserve.keep(tmp_path)
-    kept = tmp_path / reserve.NAME
-    assert (kept.stat().st_mode & 0o777, kept.stat().st_blocks * 512 >= reserve.BYTES) == (0o600, True)
-    reserve.keep(tmp_path)
-    assert not reserve.give_up(tmp_path)
-    monkeypatch.setattr(room, "NEEDED", 2**62)
-    assert reserve.give_up(tmp_path)
+    disk_reserve.keep(tmp_path)
+    kept = tmp_path / disk_reserve.NAME
+    assert (kept.stat().st_mode & 0o777, kept.stat().st_blocks * 512 >= disk_reserve.BYTES) == (0o600, True)
+    disk_reserve.keep(tmp_path)
+    assert not disk_reserve.give_up(tmp_path)
+    monkeypatch.setattr(disk_space, "NEEDED", 2**62)
+    assert disk_reserve.give_up(tmp_path)
     assert list(tmp_path.iterdir()) == []
-    assert not reserve.give_up(tmp_path)
+    assert not disk_reserve.give_up(tmp_path)
 
 
 def test_no_reserve_is_made_where_it_would_take_what_the_data_needs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reserve, "_KEPT_FROM", 2**62)
-    reserve.keep(tmp_path)
+    monkeypatch.setattr(disk_reserve, "_KEPT_FROM", 2**62)
+    disk_reserve.keep(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -107,10 +107,10 @@ def test_a_link_in_the_place_of_the_reserve_is_not_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "elsewhere").write_text("kept")
-    (tmp_path / reserve.NAME).symlink_to(tmp_path / "elsewhere")
-    reserve.keep(tmp_path)
-    monkeypatch.setattr(room, "NEEDED", 2**62)
-    reserve.give_up(tmp_path)
+    (tmp_path / disk_reserve.NAME).symlink_to(tmp_path / "elsewhere")
+    disk_reserve.keep(tmp_path)
+    monkeypatch.setattr(disk_space, "NEEDED", 2**62)
+    disk_reserve.give_up(tmp_path)
     assert (tmp_path / "elsewhere").read_text() == "kept"
 
 
@@ -192,9 +192,9 @@ def test_an_existing_installation_starts_once_from_its_reserve_and_then_says_wha
         first.await_line("stop    Ctrl-C")
     finally:
         first.end()
-    monkeypatch.setattr(reserve, "_KEPT_FROM", 0)  # this disk is too small for one otherwise
-    reserve.keep(data_dir)
-    os.chown(data_dir / reserve.NAME, data_dir.stat().st_uid, data_dir.stat().st_gid)
+    monkeypatch.setattr(disk_reserve, "_KEPT_FROM", 0)  # this disk is too small for one otherwise
+    disk_reserve.keep(data_dir)
+    os.chown(data_dir / disk_reserve.NAME, data_dir.stat().st_uid, data_dir.stat().st_gid)
     disk.fill()
     second = Stack(data_dir, free_port(), EMBEDDING_PROVIDER="ollama")
     try:

@@ -15,8 +15,8 @@ from django.conf import settings
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from config.backups import making, manifest, restoring
-from config.backups.problems import BackupError
+from config.backups import dump, manifest, restore
+from config.backups.errors import BackupError
 from config.backups.server import Server
 from lib.scratch_databases import drop_database
 from tests.config.archives import counts, describe, described, execute, patch, restored, state, vouch
@@ -94,9 +94,9 @@ def test_a_restore_says_where_the_backup_is_from_and_whose_rights_it_has(copy, t
 
 def test_the_owner_of_a_database_restores_without_being_a_superuser(whole, queue, owner, source):
     for _ in range(2):  # into the empty database, then over what is there
-        planned = restoring.plan(owner, whole)
+        planned = restore.plan(owner, whole)
         assert (planned.role, planned.is_superuser) == (owner.parameters["user"], False)
-        restoring.restore(owner, planned)
+        restore.restore(owner, planned)
     assert state(owner) == state(source)
     restored(owner, queue)
     assert counts(owner, "articles", "embedding_tasks") == {"articles": 3, "embedding_tasks": 3}
@@ -128,7 +128,7 @@ def test_an_archive_that_would_lock_out_its_database_is_refused(
         "CREATE INDEX evil ON articles (harmless(title))",
         "INSERT INTO articles VALUES (1, 'one')",
     )
-    archive = making.make(elsewhere, tmp_path)
+    archive = dump.make(elsewhere, tmp_path)
     restored(target, whole)
     before = state(target)
     with pytest.raises(BackupError, match="nothing was changed: the archive changes settings, limits"):
@@ -155,7 +155,7 @@ def test_a_program_in_a_function_of_an_archive_does_not_run_as_the_owner(
         "CREATE INDEX evil ON articles (harmless(title))",
         "INSERT INTO articles VALUES (1, 'one')",
     )
-    archive = making.make(elsewhere, tmp_path)
+    archive = dump.make(elsewhere, tmp_path)
     restored(owner, whole)
     before = state(owner)
     with pytest.raises(BackupError, match="nothing was changed: permission denied to COPY to or from an ext"):
@@ -177,7 +177,7 @@ def spoiled(elsewhere: Server, folder: Path, body: str) -> Path:
         "INSERT INTO articles VALUES (1, 'one')",
         f"CREATE FUNCTION said() RETURNS text LANGUAGE sql AS $$ SELECT '{BLANK}'::text $$",
     )
-    archive = making.make(elsewhere, folder)
+    archive = dump.make(elsewhere, folder)
     patch(archive, f"'{BLANK}'::text $$;\n", f"''::text $$;\n{body}\n")
     return archive
 
@@ -230,7 +230,7 @@ COPY public.articles (id, title) FROM stdin;
 SET transaction_timeout = 0;
 '::text $body$""",
     )
-    archive = making.make(elsewhere, tmp_path)
+    archive = dump.make(elsewhere, tmp_path)
     restored(target, archive)
     with elsewhere.connect() as one, target.connect() as other:
         assert one.execute("SELECT said()").fetchone() == other.execute("SELECT said()").fetchone()
@@ -263,23 +263,23 @@ def test_a_message_of_an_archive_does_not_reach_the_terminal_as_it_is(elsewhere,
 
 
 def test_a_server_that_is_older_gets_no_setting_that_it_does_not_know(whole, target, monkeypatch):
-    planned = replace(restoring.plan(target, whole), major=16)
+    planned = replace(restore.plan(target, whole), major=16)
     execute(target, f"ALTER DATABASE {target.database} SET transaction_timeout = '1h'")
-    restoring.restore(target, planned)
+    restore.restore(target, planned)
     assert counts(target, "articles") == {"articles": 3}
 
 
 def test_names_that_a_backup_cannot_list_are_refused_before_it_is_made(elsewhere, tmp_path):
     execute(elsewhere, 'CREATE TABLE "a""; DROP TABLE b; --" (id int)')
     with pytest.raises(BackupError, match="cannot be backed up: expected a name of A-Z, a-z, 0-9 and _ only"):
-        making.make(elsewhere, tmp_path)
+        dump.make(elsewhere, tmp_path)
     assert not [*tmp_path.iterdir()]
 
 
 def test_large_objects_are_refused_when_the_backup_is_made(elsewhere, tmp_path):
     execute(elsewhere, "CREATE TABLE articles (id int)", "SELECT lo_from_bytea(0, 'large')")
     with pytest.raises(BackupError, match=r"the backup cannot be read back: .* and no large objects"):
-        making.make(elsewhere, tmp_path)
+        dump.make(elsewhere, tmp_path)
     assert not [*tmp_path.iterdir()]
 
 
@@ -295,7 +295,7 @@ def test_the_name_of_a_database_is_not_a_path(target, tmp_path):
             "CREATE TABLE articles (id int)",
             "CREATE TABLE queue_state (id int)",
         )
-        archive = making.make(there, tmp_path / "folder")
+        archive = dump.make(there, tmp_path / "folder")
         assert archive.parent == tmp_path / "folder"
         assert archive.name.startswith("_odd_x_")
         assert described(archive)["database"] == odd.replace("\n", "?")
@@ -325,9 +325,9 @@ def test_a_link_in_the_place_of_a_backup_is_not_followed(source, tmp_path, endin
         (folder / name).symlink_to(victim)
     if ending == ".dump.partial":
         with pytest.raises(BackupError, match="another backup is being written to"):
-            making.make(source, folder, queue_only=True)
+            dump.make(source, folder, queue_only=True)
     else:
-        made = making.make(source, folder, queue_only=True)
+        made = dump.make(source, folder, queue_only=True)
         assert not made.is_symlink()
         assert manifest.read(made).kind == "queue"
     assert victim.read_text() == "untouched"
@@ -354,4 +354,4 @@ def test_a_damaged_archive_that_its_manifest_vouches_for_is_refused_or_restored(
 def test_a_folder_that_cannot_be_written_to_is_named(source, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BackupError, match=r"the backup cannot be written to .*file"):
-        making.make(source, tmp_path / "file")
+        dump.make(source, tmp_path / "file")

@@ -7,7 +7,7 @@ import threading
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from config.instance import kept_secret
+from config.secrets_on_disk import kept_secret
 
 
 def test_a_secret_is_made_once_for_its_owner_alone(tmp_path):

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from access.kept_token import replace_private
-from config.stack import leftovers, roles
+from config.stack import orphans, roles
 from config.stack.firststart import FirstImport
-from config.stack.leftovers import end_leftover, kept_text
+from config.stack.orphans import end_leftover, kept_text
 from config.stack.processes import StackError
 from tests.waiting import wait_until
 
@@ -74,7 +74,7 @@ def test_a_process_of_another_user_is_left_alone(tmp_path: Path) -> None:
     with subprocess.Popen(
         ["/bin/sh", "-c", "read line", str(tmp_path)], user=someone.pw_uid, stdin=subprocess.PIPE
     ) as stranger:
-        wait_until(lambda: "/sh " in leftovers.command_line(stranger.pid), what="its command line")
+        wait_until(lambda: "/sh " in orphans.command_line(stranger.pid), what="its command line")
         (tmp_path / "pid").write_text(f"{stranger.pid}\n")
         end_leftover(tmp_path / "pid", "sh", str(tmp_path), signal.SIGKILL)
         assert stranger.poll() is None
@@ -83,9 +83,9 @@ def test_a_process_of_another_user_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_server_left_behind_is_ended(tmp_path: Path) -> None:
     with subprocess.Popen(["/bin/sh", "-c", "read line", str(tmp_path)], stdin=subprocess.PIPE) as server:
-        wait_until(lambda: "/sh " in leftovers.command_line(server.pid), what="its command line")
+        wait_until(lambda: "/sh " in orphans.command_line(server.pid), what="its command line")
         (tmp_path / "pid").write_text(f"{server.pid}\n")
-        assert leftovers.user_of(server.pid) == os.geteuid()
+        assert orphans.user_of(server.pid) == os.geteuid()
         end_leftover(tmp_path / "pid", "sh", str(tmp_path), signal.SIGKILL)
         assert server.wait(10) == -signal.SIGKILL
 

@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from config import pooling, web_sessions
+from config import pool_check, web_sessions
 from config.lock_waits import LockWaits
 
 pytestmark = pytest.mark.django_db
@@ -51,11 +51,11 @@ def test_after_one_has_waited_in_vain_the_others_hardly_wait_until_no_lock_was_m
 
 def test_a_session_is_told_once_and_before_it_is_lent(pooled, monkeypatch):
     waits = LockWaits()
-    monkeypatch.setattr(pooling, "lock_waits", waits)
+    monkeypatch.setattr(pool_check, "lock_waits", waits)
     waits.shorten()
-    pooling.check(pooled)
+    pool_check.check(pooled)
     pooled.execute("SET lock_timeout = 77")
-    pooling.check(pooled)
+    pool_check.check(pooled)
     assert lock_timeout(pooled) == "77ms"
 
 

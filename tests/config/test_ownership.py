@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from config.instance import kept_secret
+from config.secrets_on_disk import kept_secret
 from config.stack.lock import DataLock
 from config.stack.ownership import OURS, claim_folder, hand_over
 from config.stack.processes import Account, StackError

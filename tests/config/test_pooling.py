@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from config import pooling
+from config import pool_check
 
 pytestmark = pytest.mark.django_db
 
@@ -18,7 +18,7 @@ def pooled():
 
 def test_a_quiet_connection_is_lent_without_asking_the_server(pooled):
     before = _statements_of(pooled)
-    pooling.check(pooled)
+    pool_check.check(pooled)
     assert _statements_of(pooled) == before
 
 
@@ -26,14 +26,14 @@ def test_a_connection_that_the_server_ended_is_not_lent(pooled):
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pooled.info.backend_pid])
     with pytest.raises(psycopg.OperationalError):
-        pooling.check(pooled)
+        pool_check.check(pooled)
 
 
 def test_a_connection_with_news_for_its_client_is_lent(pooled):
     pooled.execute("LISTEN news")
     with psycopg.connect(**connection.get_connection_params(), autocommit=True) as other:
         other.execute("NOTIFY news")
-    pooling.check(pooled)
+    pool_check.check(pooled)
     assert pooled.execute("SELECT 1").fetchone() == (1,)
 
 

@@ -94,9 +94,7 @@ def test_a_killed_supervisors_leash_ends_leaders_and_their_children() -> None:
 
 def assert_ends_with_its_starter(script: str) -> None:
     """Runs this in a Python that is killed as soon as it has printed the process id of what must end with it."""
-    imports = (
-        "import signal\nfrom config.stack.leash import Leash\nfrom config.stack.processes import Process\n"
-    )
+    imports = "import signal\nfrom config.stack.kill_switch import Leash\nfrom config.stack.processes import Process\n"
     program = imports + dedent(script) + "signal.pause()\n"
     with subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=ROOT, text=True

@@ -3,7 +3,7 @@
 import io
 import os
 
-from config.stack.report import Report, SearchableArticles
+from config.stack.terminal import Report, SearchableArticles
 
 
 def test_a_line_stands_behind_the_name_of_its_process() -> None:

@@ -5,7 +5,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from structlog.contextvars import get_contextvars
 
-from config.request_ids import middleware
+from config.http.request_ids import middleware
 
 
 def test_each_request_has_an_id_of_its_own_while_it_is_answered():

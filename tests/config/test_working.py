@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from config.instance import data_folder, kept_secret
+from config.secrets_on_disk import data_folder, kept_secret
 from config.stack import roles
-from config.stack.leftovers import user_of
 from config.stack.lock import DataLock
+from config.stack.orphans import user_of
 from config.stack.ownership import claim_folder, hand_over
 from config.stack.postgres import PostgresServer
 from config.stack.processes import Account, StackError

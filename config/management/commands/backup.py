@@ -8,8 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from config.backups import making, manifest
-from config.backups.problems import BackupError
+from config.backups import dump, manifest
+from config.backups.errors import BackupError
 from config.backups.server import Server
 from queueops.cli.frame.console import Desk
 from queueops.cli.frame.exit_codes import Exit
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         began = time.monotonic()
         try:
             with desk.progress("Backing up") as steps:
-                path = making.make(
+                path = dump.make(
                     Server.of_settings(),
                     to or settings.DATA_DIR / "backups",
                     queue_only=queue_only,

@@ -11,8 +11,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError, transaction
 
-from config.backups import making, server
-from config.backups.problems import BackupError
+from config.backups import dump, server
+from config.backups.errors import BackupError
 from config.backups.server import Server
 from embeddings.models import Space
 from embeddings.storage import coverage
@@ -95,7 +95,7 @@ class Command(BaseCommand):
         _write_down(desk, reason, fields["rows"])
         if not options["no_backup"]:
             folder = options["to"] or settings.DATA_DIR / "backups"
-            fields["backup"] = str(making.make(Server.of_settings(), folder, queue_only=True))
+            fields["backup"] = str(dump.make(Server.of_settings(), folder, queue_only=True))
             desk.show(f"The queue is kept in {fields['backup']}")
         self._has_begun = True
         controls.emergency_stop(actor=desk.actor, reason=reason)

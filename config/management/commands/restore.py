@@ -10,9 +10,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError, transaction
 
-from config.backups import making, restoring
-from config.backups.problems import BackupError
-from config.backups.restoring import Plan
+from config.backups import dump, restore
+from config.backups.errors import BackupError
+from config.backups.restore import Plan
 from config.backups.server import Server
 from queueops.base import database_away
 from queueops.cli.frame import arguments
@@ -59,7 +59,7 @@ class Command(BaseCommand):
         )
         server = Server.of_settings()
         try:
-            planned = restoring.plan(server, file, queue_only=queue_only)
+            planned = restore.plan(server, file, queue_only=queue_only)
             fields = {
                 "file": str(file), "kind": "queue" if planned.queue_only else "whole", "dry_run": dry_run,
                 "rows": planned.rows, "replaced": planned.replaced, "backup": None, "operation": None,
@@ -69,7 +69,7 @@ class Command(BaseCommand):
                 return
             kept = self._keep(desk, planned, server, is_wanted=not options["no_backup"])
             with desk.progress("Restoring", len(planned.rows)) as steps:
-                restoring.restore(server, planned, tell=lambda _: steps.advance())
+                restore.restore(server, planned, tell=lambda _: steps.advance())
         except (BackupError, Refused) as error:
             raise CommandError(str(error), returncode=Exit.REFUSED) from error
         except psycopg.Error as error:
@@ -101,7 +101,7 @@ class Command(BaseCommand):
         """Backs up what is going to be replaced."""
         if planned.is_empty or not is_wanted:
             return None
-        path = making.make(server, settings.DATA_DIR / "backups", queue_only=planned.queue_only)
+        path = dump.make(server, settings.DATA_DIR / "backups", queue_only=planned.queue_only)
         desk.show(f"What was there is kept in {path}")
         return path
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from config.stack import room
+from config.stack import disk_space
 from config.stack.processes import StackError
 from config.stack.up import up
 from queueops.cli.frame.exit_codes import Exit
@@ -40,7 +40,7 @@ class Command(BaseCommand):
 
 def _sentence(error: OSError) -> str:
     """What a start met that nobody foresaw where it happened."""
-    if room.is_missing(error):
-        return room.sentence(settings.DATA_DIR)
+    if disk_space.is_missing(error):
+        return disk_space.sentence(settings.DATA_DIR)
     place = f"{error.filename}: " if error.filename else ""
     return f"the start failed: {place}{error.strerror or type(error).__name__}"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from django.test import override_settings
 
-from config.stack import members
+from config.stack import services
 from tests.config.living import free_port
 
 
@@ -14,7 +14,7 @@ def port() -> Iterator[int]:
     """Where the sample listens."""
     number = free_port()
     with override_settings(WEB_PROCESSES=1):
-        service = members.web("tests.config.serving.sample:application", number, header_seconds=1)
+        service = services.web("tests.config.serving.sample:application", number, header_seconds=1)
     service.start()
     yield number
     service.stop()

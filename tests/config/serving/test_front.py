@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from config.stack import members
+from config.stack import services
 from tests.config.serving.talking import SMALL_BUFFER, Talk, ask, ask_json, request
 from tests.waiting import wait_until
 
@@ -82,7 +82,7 @@ def test_a_body_that_ends_early_is_the_clients_mistake(port):
 
 
 @pytest.mark.parametrize(
-    ("size", "status"), [(members.HEADER_BYTES - 1_000, 200), (2 * members.HEADER_BYTES, 431)]
+    ("size", "status"), [(services.HEADER_BYTES - 1_000, 200), (2 * services.HEADER_BYTES, 431)]
 )
 def test_headers_are_bounded(port, size, status):
     """The server looks at its bound after each read, so that up to twice as much may be taken."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from django.test import override_settings
 
-from config.stack import members
+from config.stack import services
 from config.stack.service import Service
 from tests.config.living import free_port, lives, processes_naming
 from tests.config.serving.talking import Talk, ask_json, request
@@ -17,14 +17,14 @@ from tests.waiting import wait_until
 @pytest.fixture
 def service() -> Iterator[Service]:
     with override_settings(WEB_PROCESSES=1):
-        service = members.web("tests.config.serving.sample:application", free_port())
+        service = services.web("tests.config.serving.sample:application", free_port())
     service.start()
     yield service
     service.stop()
 
 
 def port_of(service: Service) -> int:
-    assert isinstance(service, members.HttpService)
+    assert isinstance(service, services.HttpService)
     return service.address[1]
 
 

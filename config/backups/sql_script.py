@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
-from config.backups.problems import BackupError
+from config.backups.errors import BackupError
 
 _MAX_LINE = 1024 * 1024  # of what is not a row: the longest is a COPY that names 1,600 columns
 _BLOCK = 256 * 1024

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import psycopg
 
-from config.backups import files, manifest, programs, replacing, running, server
+from config.backups import files, manifest, pg_programs, replacing, running, server
+from config.backups.dump import Tell
+from config.backups.errors import BackupError, printable
 from config.backups.files import Stamp
-from config.backups.making import Tell
 from config.backups.manifest import QUEUE, Manifest
-from config.backups.problems import BackupError, printable
-from config.backups.programs import Programs
+from config.backups.pg_programs import Programs
 from config.backups.running import Target
 from config.backups.server import Server
 
@@ -93,7 +93,7 @@ def _demand_same_queue(described: Manifest, there: dict[str, str]) -> None:
 def restore(of: Server, planned: Plan, tell: Tell = lambda step: None) -> None:
     """Carries a plan out. `tell` hears of each table. Raises BackupError; then nothing has changed, unless it says so.
     Raises psycopg.Error where the database does not answer."""
-    uses = programs.for_server(max(planned.major, planned.manifest.server))
+    uses = pg_programs.for_server(max(planned.major, planned.manifest.server))
     with files.opened(planned.archive) as file, of.connect() as session:
         try:
             if files.stamp(file) != planned.stamp:

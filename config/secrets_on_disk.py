@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-from config.stack import room, ways
+from config.stack import disk_space, ways
 from config.stack.processes import StackError
 from config.stack.working import working_in
 from lib.regular_files import read_small
@@ -30,8 +30,8 @@ def kept_secret(path: Path, make: Callable[[], str] = random_text) -> str:
     except StackError as error:
         raise ImproperlyConfigured(str(error)) from None
     except OSError as error:
-        if room.is_missing(error):
-            raise ImproperlyConfigured(room.sentence(path.parent)) from error
+        if disk_space.is_missing(error):
+            raise ImproperlyConfigured(disk_space.sentence(path.parent)) from error
         raise ImproperlyConfigured(
             f"{path} cannot be made: {error.strerror}. Set DATA_DIR to a folder that its owner may write to."
         ) from error

@@ -12,7 +12,7 @@ from django.contrib.auth import middleware as auth
 from django.http import HttpRequest, HttpResponseBase, HttpResponseForbidden
 from django.middleware import csrf
 
-from config.proxies import meta_key
+from config.http.proxies import meta_key
 
 type View = Callable[[HttpRequest], HttpResponseBase]
 
@@ -57,7 +57,7 @@ class CsrfViewMiddleware(csrf.CsrfViewMiddleware):
 
 
 class ProxyUserMiddleware(auth.RemoteUserMiddleware):
-    """Signs in whom a trusted proxy names in PROXY_USER_HEADER (config/proxies.py forgets it of all others), and out
+    """Signs in whom a trusted proxy names in PROXY_USER_HEADER (config/http/proxies.py forgets it of all others), and out
     once it names nobody or somebody else: on pages that need a person. Elsewhere a program without cookies would sign
     in with each request."""
 

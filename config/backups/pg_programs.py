@@ -16,7 +16,7 @@ from typing import IO, NamedTuple
 
 from django.conf import settings
 
-from config.backups.problems import BackupError, printable
+from config.backups.errors import BackupError, printable
 from config.stack.binaries import postgres_bin_dir
 from config.stack.processes import StackError
 

@@ -12,10 +12,10 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Un
 from ninja import NinjaAPI
 from ninja.errors import HttpError, Throttled, ValidationError
 
-from config import database_trouble
-from config.database_trouble import Trouble
-from config.jsonio import dump
-from config.wording import errors_in_words
+from config.http import database_trouble
+from config.http.database_trouble import Trouble
+from config.http.json_bodies import dump
+from config.http.validation_messages import errors_in_words
 from lib.database_errors import sqlstate
 
 CONTENT_TYPE = "application/problem+json"

@@ -13,7 +13,7 @@ from ninja.errors import HttpError, Throttled
 from access import addresses, attempts, second_factor, throttles
 from access.auth import Bearer
 from access.models import Scope
-from config import database_trouble, problems
+from config.http import database_trouble, problems
 
 type View = Callable[..., HttpResponseBase]
 

@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from config.stack import room
+from config.stack import disk_space
 from config.stack.working import working_in
 
 NAME = "reserve"
@@ -16,7 +16,11 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 def keep(data_dir: Path) -> None:
     """Makes the file where it is missing and there is room to spare; without it a start has nothing to fall back on."""
     path = data_dir / NAME
-    if not hasattr(os, "posix_fallocate") or (room.free(data_dir) or 0) < _KEPT_FROM or os.path.lexists(path):
+    if (
+        not hasattr(os, "posix_fallocate")
+        or (disk_space.free(data_dir) or 0) < _KEPT_FROM
+        or os.path.lexists(path)
+    ):
         return
     with suppress(OSError):
         opened = os.open(path, _NEW, 0o600)
@@ -30,7 +34,7 @@ def keep(data_dir: Path) -> None:
 
 def give_up(data_dir: Path) -> bool:
     """Removes it where there is less room than a start needs; answers whether there was one."""
-    if not room.is_short(data_dir):
+    if not disk_space.is_short(data_dir):
         return False
     with working_in(data_dir):
         try:

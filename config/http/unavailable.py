@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template import loader
 from django.views import defaults
 
-from config import database_trouble, problems
-from config.database_trouble import Trouble
+from config.http import database_trouble, problems
+from config.http.database_trouble import Trouble
 
 
 class UnavailableMiddleware:

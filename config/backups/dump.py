@@ -12,12 +12,12 @@ import psycopg
 from django.conf import settings
 from psycopg import IsolationLevel
 
-from config.backups import files, manifest, manifest_fields, programs, script, server
+from config.backups import files, manifest, manifest_fields, pg_programs, server, sql_script
+from config.backups.errors import BackupError
 from config.backups.manifest import QUEUE, WHOLE, Manifest
-from config.backups.problems import BackupError
-from config.backups.programs import Programs
+from config.backups.pg_programs import Programs
 from config.backups.server import Server
-from config.instance import give_path
+from config.secrets_on_disk import give_path
 from queueops.base import database_away
 
 type Tell = Callable[[str], None]
@@ -52,7 +52,7 @@ def _make(of: Server, session: psycopg.Connection, folder: Path, queue_only: boo
     _demand_plain(wanted)
     rows = server.count(session, wanted)
     major = session.info.server_version // 10_000
-    uses = programs.for_server(major)
+    uses = pg_programs.for_server(major)
     kind = QUEUE if queue_only else WHOLE
     made_at = datetime.now(UTC)
     database = _NOT_IN_NAMES.sub("_", of.database) or "database"
@@ -133,7 +133,7 @@ def _verify(uses: Programs, archive: FileIO, schema: str, rows: dict[str, int]) 
     """Reads every row back and compares their numbers."""
     try:
         with uses.section(archive, "data") as section:
-            found = script.count(section, schema)
+            found = sql_script.count(section, schema)
     except BackupError as error:
         raise BackupError(f"the backup cannot be read back: {error}") from error
     if wrong := [name for name, number in rows.items() if found[name] != number]:
