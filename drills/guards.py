@@ -650,7 +650,7 @@ MUTATIONS = (
     Mutation(
         "storage: a refused batch is held",
         "queueops/engine/settle_retry.py",
-        "    return storage.await_turn(until)",
+        "    return storage_probe.await_turn(until)",
         "    return False",
         (_HOLDING,),
     ),
@@ -685,7 +685,7 @@ MUTATIONS = (
     Mutation(
         "storage: nothing is claimed while it refuses",
         "queueops/worker/drain.py",
-        "    if wait := storage.wait(space):\n        return _Turn(wait=wait)\n",
+        "    if wait := storage_probe.wait(space):\n        return _Turn(wait=wait)\n",
         "",
         (_HOLDING,),
     ),
@@ -790,7 +790,7 @@ MUTATIONS = (
     Mutation(
         "stand-in: ends when the broker is back",
         "queueops/worker/brokerless.py",
-        "if not broker.trouble():",
+        "if not broker_health.trouble():",
         "if False:",
         ("tests/queueops/test_standin.py",),
     ),
@@ -1036,7 +1036,7 @@ MUTATIONS = (
     Mutation(
         "kept vectors: what embeds anew begins without them",
         "queueops/engine/enqueue.py",
-        "    kept.forget(article_ids)\n",
+        "    kept_vectors.forget(article_ids)\n",
         "",
         (_LONG,),
     ),
@@ -1057,7 +1057,7 @@ MUTATIONS = (
     Mutation(
         "turn: it ends",
         "queueops/engine/partial_vectors.py",
-        "return now < self._ends and not resting.is_over()",
+        "return now < self._ends and not shutdown.is_over()",
         "return True",
         (_LONG,),
     ),
@@ -1120,7 +1120,7 @@ MUTATIONS = (
     Mutation(
         "reserve: only where room is short",
         "config/stack/disk_reserve.py",
-        "if not room.is_short(data_dir):",
+        "if not disk_space.is_short(data_dir):",
         "if not data_dir:",
         ("tests/config/test_full_disk.py",),
     ),
@@ -1169,7 +1169,7 @@ MUTATIONS = (
     Mutation(
         "locks: tasks go back uncharged before the provider is asked",
         "queueops/worker/drain.py",
-        "        return holding.give_back(claim, storage.noted(error))",
+        "        return settle_retry.give_back(claim, storage_probe.noted(error))",
         "        raise",
         (_LOCKED_TABLES,),
     ),

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import psycopg
 
-from config.stack import accounts, paths, roles
-from config.stack import disk_space as room
+from config.stack import accounts, disk_space, paths, roles
 from config.stack.binaries import postgres_bin_dir
 from config.stack.capabilities import to_reach
 from config.stack.orphans import end_leftover, kept_text
@@ -136,8 +135,8 @@ class PostgresServer(Service):
 
     def advice(self) -> str:
         """Its data is the truth: it is left as it is, whatever is wrong with it."""
-        if room.is_short(self.data_dir):
-            return f"\n{room.sentence(self.data_dir)}"
+        if disk_space.is_short(self.data_dir):
+            return f"\n{disk_space.sentence(self.data_dir)}"
         return (
             f"\nIts data in {self.data_dir} was left as it is. Where it is damaged, go on from a backup: set DATA_DIR "
             "to a new folder, run ./dev up --no-import, then ./dev manage restore FILE"
@@ -186,8 +185,8 @@ class PostgresServer(Service):
             # looked at before what it has made is gone
             reason = (
                 f":\n{made.stderr.strip()}"
-                if not room.is_short(folder)
-                else f"; {room.sentence(folder.parent)}"
+                if not disk_space.is_short(folder)
+                else f"; {disk_space.sentence(folder.parent)}"
             )
             self._remove(folder)
             raise StackError(f"Postgres data could not be made in {folder}{reason}")

@@ -7,8 +7,7 @@ from functools import partial
 from django.conf import settings
 from django.db import DatabaseError, OperationalError, connection
 
-from config.stack import accounts, capabilities, disk_reserve, disk_space, firststart, ownership
-from config.stack import services as members
+from config.stack import accounts, capabilities, disk_reserve, disk_space, firststart, ownership, services
 from config.stack.corpus import import_corpus
 from config.stack.kill_switch import Leash
 from config.stack.launch import become
@@ -32,12 +31,12 @@ def up(*, first_import: bool) -> None:
         # not before the lock is ours: the files of a running server stay as they are
         if disk_reserve.give_up(settings.DATA_DIR):
             report.say(
-                f"{disk_space.sentence(settings.DATA_DIR)}. For this start the reserve was given up: remove something now, "
-                "for instance with ./dev manage queue_admin cleanup, or the next start fails"
+                f"{disk_space.sentence(settings.DATA_DIR)}. For this start the reserve was given up: remove something "
+                "now, for instance with ./dev manage queue_admin cleanup, or the next start fails"
             )
         account = take_account(report)
         demand_free_ports()
-        leash = Leash(locked, partial(launcher, 0, account, members.to_run_python()))
+        leash = Leash(locked, partial(launcher, 0, account, services.to_run_python()))
         with Supervisor(report, leash) as supervisor:
             login, token = start(supervisor)
             report.say(welcome(login, token))
@@ -58,15 +57,15 @@ def take_account(report: Report) -> Account | None:
         return None
     name = accounts.label(account)
     try:
-        ownership.hand_over(settings.DATA_DIR, account, (settings.BASE_DIR, *members.code()))
+        ownership.hand_over(settings.DATA_DIR, account, (settings.BASE_DIR, *services.code()))
     except OSError as error:
         raise StackError(
             f"{settings.DATA_DIR} cannot be given to {name} ({error.strerror}): start this as a normal user, or set "
             "RUN_AS to an account that may own it."
         ) from None
-    _demand_same(account, members.account())
+    _demand_same(account, services.account())
     report.say(f"started by root: everything runs as {name}")
-    if closed := capabilities.closed_folder(account, *members.code(), settings.DATA_DIR):
+    if closed := capabilities.closed_folder(account, *services.code(), settings.DATA_DIR):
         report.say(
             f"warning: only root may enter {closed}, so the processes of {name} keep root's right to read any file. "
             f"To end this: chmod o+x {closed}, or move the checkout, its .venv and Python out of it"
@@ -80,14 +79,14 @@ def _demand_same(account: Account | None, its: Account | None) -> None:
         raise StackError(f"{settings.DATA_DIR} changed its owner during the start: start again.")
 
 
-def give_up_root(account: Account | None, services: Iterable[Service]) -> None:
+def give_up_root(account: Account | None, members: Iterable[Service]) -> None:
     """Makes root's supervisor the account as well: from here on, nothing of the stack is root."""
     if account is None or os.geteuid() != 0:
         return
-    kept = members.to_run_python()
-    for service in services:
+    kept = services.to_run_python()
+    for service in members:
         kept |= service.process.capabilities
-    of_the_account = members.child_environment()
+    of_the_account = services.child_environment()
     os.environ.clear()
     os.environ.update(of_the_account)
     os.umask(0o077)
@@ -96,27 +95,27 @@ def give_up_root(account: Account | None, services: Iterable[Service]) -> None:
 
 def demand_free_ports() -> None:
     """Refuses to start where another program listens on a port of ours."""
-    members.demand_free(settings.HOST, settings.PORT, "PORT")
+    services.demand_free(settings.HOST, settings.PORT, "PORT")
     if settings.EMBEDDING_PROVIDER == "local" and settings.LOCAL_EMBEDDER_PORT:
-        members.demand_free(members.LOOPBACK, settings.LOCAL_EMBEDDER_PORT, "LOCAL_EMBEDDER_PORT")
+        services.demand_free(services.LOOPBACK, settings.LOCAL_EMBEDDER_PORT, "LOCAL_EMBEDDER_PORT")
 
 
 def start(supervisor: Supervisor) -> tuple[firststart.Login | None, firststart.Token]:
     """Starts the servers, brings the database up to date and starts everything that uses it."""
-    servers, embedder, web = members.servers(), members.embedder(), members.web()
+    servers, embedder, web = services.servers(), services.embedder(), services.web()
     for service in [*servers, *embedder, web]:
-        _demand_same(members.account(), service.process.account)
+        _demand_same(services.account(), service.process.account)
     for service in [*servers, *embedder]:
         supervisor.launch(service)
     supervisor.await_ready(servers, SECONDS_TO_START)
-    members.demand_broker()
-    give_up_root(members.account(), [*servers, *embedder, web])  # root made the roles; nobody else may
+    services.demand_broker()
+    give_up_root(services.account(), [*servers, *embedder, web])  # root made the roles; nobody else may
     made = prepare_database(supervisor)
     supervisor.launch(web)
     supervisor.await_ready([*embedder, web], SECONDS_TO_START)
     if firststart.has_queue():
         supervisor.launch(
-            members.workers()
+            services.workers()
         )  # last: on a small machine they would slow down the others' start
     else:
         supervisor.report.say(f"no workers: {installed.NOT_INSTALLED}; then start this again")
@@ -131,7 +130,7 @@ def prepare_database(supervisor: Supervisor) -> tuple[firststart.Login | None, f
         raise StackError(f"The database that DATABASE_URL names cannot be used: {error}") from None
     try:
         for words in firststart.pending_migrations():
-            supervisor.run(members.manage("migrate", "migrate", "--no-input", *words))
+            supervisor.run(services.manage("migrate", "migrate", "--no-input", *words))
         spaces.ensure_first()
         return firststart.ensure_login(), firststart.ensure_token()
     except (StackError, DatabaseError) as error:
@@ -144,7 +143,7 @@ def prepare_database(supervisor: Supervisor) -> tuple[firststart.Login | None, f
 
 def local_url() -> str:
     """Where the site listens, as a browser on this machine finds it; behind a proxy that ends TLS it leads away."""
-    return f"http://{members.reachable(settings.HOST)}:{settings.PORT}"
+    return f"http://{services.reachable(settings.HOST)}:{settings.PORT}"
 
 
 def welcome(login: firststart.Login | None, token: firststart.Token) -> str:

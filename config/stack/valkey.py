@@ -94,8 +94,8 @@ class ValkeyServer(Service):
         self.process.on_line(
             self.process,
             f"cannot start with what is in {self.data_dir}, so that was set aside as {kept.name} beside it and Valkey "
-            f"starts empty: it keeps wake-ups and counters only, and no article is lost (the newest {set_aside.KEPT} set "
-            "aside are kept; remove them when you like)",
+            f"starts empty: it keeps wake-ups and counters only, and no article is lost (the newest {set_aside.KEPT} "
+            "set aside are kept; remove them when you like)",
         )
         return True
 

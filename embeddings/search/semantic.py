@@ -21,8 +21,8 @@ _SCAN_TUPLES_MOST = 200_000
 CHUNKS_PER_HIT = 3
 _WIDER = 8
 
-# The space's id, its width and the cast stand in the text word for word as in the index (embeddings/storage/ann_index.py):
-# with parameters in their place Postgres could not use a partial index.
+# The space's id, its width and the cast stand in the text word for word as in the index
+# (embeddings/storage/ann_index.py): with parameters in their place Postgres could not use a partial index.
 _DISTANCE = "e.embedding::{type} <=> %(vector)s::{type}"
 _ANY = """
     SELECT e.article_id, e.span, e.source_version, e.source_hash, {distance} AS distance

@@ -2,4 +2,4 @@
 
 from queueops.admin import articles, audit_and_metrics, provider_states, tasks, workers
 
-__all__ = ["articles", "providers", "records", "tasks", "workers"]
+__all__ = ["articles", "audit_and_metrics", "provider_states", "tasks", "workers"]

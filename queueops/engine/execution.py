@@ -13,7 +13,7 @@ from embeddings.indexing import embed
 from embeddings.indexing.embed import Rendered, Vectors
 from embeddings.indexing.provider_session import Asking
 from embeddings.providers.errors import ErrorClass, NotAskedError, ProviderError
-from embeddings.storage import kept_vectors as kept
+from embeddings.storage import kept_vectors
 from embeddings.storage.vectors import WireVector
 from queueops.admission import circuit_breaker, gate, rate_limiter, self_pause
 from queueops.admission.circuit_breaker import News
@@ -106,7 +106,7 @@ def _render(run: _Run) -> None:
     run.stored = {text_hash: vector for text_hash, vector in found.stored.items() if text_hash not in anew}
     run.kept = {text_hash: vector for text_hash, vector in found.kept.items() if text_hash not in anew}
     begun = [task.source.article_id for task, _ in run.rendered if task.is_anew]
-    run.kept |= patiently(lambda: kept.of_articles(run.claim.space.pk, begun), "batch not begun yet")
+    run.kept |= patiently(lambda: kept_vectors.of_articles(run.claim.space.pk, begun), "batch not begun yet")
     needed = itertools.chain.from_iterable(rendered.hashes for _, rendered in run.rendered)
     missing = (text_hash for text_hash in needed if text_hash not in run.stored and text_hash not in run.kept)
     run.unsaved = unsaved.take(run.claim.space.pk, missing)

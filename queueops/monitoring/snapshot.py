@@ -17,8 +17,7 @@ from queueops.base import installed, table_locks
 from queueops.base.table_locks import TableLock
 from queueops.engine import modes, worker_loss
 from queueops.models import QueueState, Status
-from queueops.monitoring import chunk_progress, search_coverage
-from queueops.monitoring import provider_status as providers
+from queueops.monitoring import chunk_progress, provider_status, search_coverage
 from queueops.monitoring.provider_status import ProviderView
 from queueops.monitoring.search_coverage import Reach
 from queueops.wakeups import broker_health
@@ -229,7 +228,7 @@ def _taken(reading: Reading) -> Snapshot:
         reason=state.reason,
         changed_by=state.changed_by,
         paused_itself=state.is_paused and state.changed_by == ITSELF,
-        providers=reading(providers.views, ()),
+        providers=reading(provider_status.views, ()),
         broker_trouble=broker_health.trouble(),
         partial=not numbers,
         locks=table_locks.held(at_once=not numbers),

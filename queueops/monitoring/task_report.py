@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from queueops.engine import failed_attempts as tries
+from queueops.engine import failed_attempts
 from queueops.engine.failed_attempts import Try
 from queueops.models import AuditLog, Task
 from queueops.monitoring import article_status, why_not_running
@@ -117,7 +117,7 @@ def of(task_id: int) -> Story:
         row = cursor.fetchone()
     if row is None:
         raise Task.DoesNotExist
-    task = TaskFacts(*(*row[:17], tries.of(row[17])))
+    task = TaskFacts(*(*row[:17], failed_attempts.of(row[17])))
     article, vectors = ArticleFacts(*row[18:23]), VectorFacts(*row[23:28])
     provider, seconds_to_try, seconds_of_lease, others = row[28:]
     known = why_not_running.Task(

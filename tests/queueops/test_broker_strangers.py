@@ -11,8 +11,7 @@ from queueops import actors
 from queueops.models import Task
 from queueops.operate.checks import broker as check
 from queueops.operate.checks.finding import Verdict
-from queueops.wakeups import broker_health as broker
-from queueops.wakeups import broker_strangers, doorbell
+from queueops.wakeups import broker_health, broker_strangers, doorbell
 from queueops.worker.housekeeper import Pulse
 from tests.queueops.making import make_tasks
 from tests.waiting import wait_until
@@ -126,4 +125,4 @@ def test_wake_ups_of_earlier_releases_are_removed_and_a_strangers_messages_are_n
 
 def test_a_broker_that_does_not_answer_has_no_strangers(settings):
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
-    assert broker.strangers() == ""
+    assert broker_health.strangers() == ""

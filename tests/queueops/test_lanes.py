@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 from queueops.admission import gate
 from queueops.models import ProviderState, Task
-from queueops.worker import bulkhead as lanes
+from queueops.worker import bulkhead
 from queueops.worker.bulkhead import Lanes
 from queueops.worker.drain import drain
 from tests.queueops.making import make_article, make_tasks
@@ -34,7 +34,7 @@ def last_free_thread(settings):
     """All other threads of this process work off a backfill."""
     with contextlib.ExitStack() as held:
         for _ in range(settings.EMBEDDING_WORKER_THREADS - 1):
-            held.enter_context(lanes.of_this_process().enter())
+            held.enter_context(bulkhead.of_this_process().enter())
         yield
 
 

@@ -182,8 +182,8 @@ def test_an_act_is_taken_back_and_the_taking_back_too(api, space):
 
 def test_what_takes_longer_than_a_request_may_says_how_to_go_on(api, space, monkeypatch):
     monkeypatch.setattr(acts, "SECONDS", 0.0)
-    monkeypatch.setattr(operations.pace, "FIRST", 2)
-    monkeypatch.setattr(operations.pace, "next_size", lambda size, *_: size)
+    monkeypatch.setattr(operations.pacing, "FIRST", 2)
+    monkeypatch.setattr(operations.pacing, "next_size", lambda size, *_: size)
     make_tasks(5, space)
     reply = body(api.post("/queue/cancel", ALL), 202)
     assert (reply["operation"]["state"], reply["operation"]["changed"]) == ("interrupted", 2)

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from config.api import api
-from queueops.api import acts as acting
+from queueops.api import acts as api_acts
 from queueops.api.fields import MAX_IDS, Filter
 from queueops.management.commands.queue_admin import FAMILIES
 
@@ -33,5 +33,5 @@ def test_the_page_tells_the_filter_and_its_bounds():
     acts = PAGE[PAGE.index("## Acts") :]
     assert [name for name in Filter.model_fields if f"`{name}`" not in acts and f'"{name}"' not in acts] == []
     assert f"{MAX_IDS:,} at most" in acts
-    assert acting.SECONDS == 5.0
+    assert api_acts.SECONDS == 5.0
     assert "works for five seconds" in acts

@@ -1,4 +1,4 @@
-"""The fake provider's options, for `manage.py serve_fake_provider` and `python -m embeddings.servers.fake_provider` alike."""
+"""The fake provider's options, for its command and `python -m embeddings.servers.fake_provider` alike."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""The local embedder's options, for `manage.py serve_embedder` and `python -m embeddings.servers.local_embedder` alike."""
+"""The local embedder's options, for its command and `python -m embeddings.servers.local_embedder` alike."""
 
 import argparse
 from collections.abc import Callable

@@ -10,7 +10,7 @@ from django.conf import settings
 from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Desk
 from queueops.cli.frame.verb import Family
-from queueops.maintenance import cleanup as retention
+from queueops.maintenance import cleanup as cleanup_rows
 from queueops.maintenance import schedule
 from queueops.maintenance.cleanup import Removed
 from queueops.maintenance.schedule import Kept
@@ -65,9 +65,9 @@ def _cleanup_arguments(parser: ArgumentParser) -> None:
     keys=("days", "dry_run", *Removed.__dataclass_fields__, "operation"),
 )
 def cleanup(desk: Desk, *, days: int | None, yes: bool, dry_run: bool, reason: str) -> None:
-    age = retention.kept_for() if days is None else timedelta(days=days)
+    age = cleanup_rows.kept_for() if days is None else timedelta(days=days)
     fields = {"days": age.days, "dry_run": dry_run, "operation": None}
-    there = retention.past(age)
+    there = cleanup_rows.past(age)
     # It removes what the schedule removes: a cron line need not say yes, a person is asked.
     agreed = yes or not desk.can_ask
     if not there.total:
@@ -87,7 +87,7 @@ def _clean(desk: Desk, age: timedelta, total: int, reason: str) -> tuple[Removed
     operation: object = None
     try:
         with desk.progress("Removing", total) as steps:
-            for batch in retention.batches(age):
+            for batch in cleanup_rows.batches(age):
                 removed += batch
                 steps.advance(batch.total)
     finally:

@@ -17,7 +17,7 @@ from queueops.cli.frame.console import Desk
 from queueops.cli.frame.keyboard import QUIT, ending_in_order, keys
 from queueops.cli.frame.tables import facts, line, table
 from queueops.cli.frame.verb import Family
-from queueops.cli.verbs import health as judging
+from queueops.cli.verbs import health as health_verb
 from queueops.cli.verbs.pause_and_mode import standing
 from queueops.cli.verbs.status import number, verdict
 from queueops.models import Status
@@ -63,7 +63,7 @@ def _arguments(parser: ArgumentParser) -> None:
     "monitor",
     "depth, rate, workers and errors as they change; p pauses, q quits",
     arguments=_arguments,
-    keys=judging.KEYS,
+    keys=health_verb.KEYS,
 )
 def monitor(desk: Desk, *, interval: int, count: int | None) -> None:
     with ending_in_order():
@@ -80,7 +80,7 @@ def _by_lines(desk: Desk, interval: int, count: int | None) -> None:
         now = snapshot.take()
         judged = health.judge(now)
         desk.answer(
-            judging.fields(now, judged),
+            health_verb.fields(now, judged),
             line(f"{time.strftime('%H:%M:%S')}  {summary(now)}  {judged.condition}"),
         )
         desk.stdout.flush()

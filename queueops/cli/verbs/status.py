@@ -10,7 +10,7 @@ from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Desk
 from queueops.cli.frame.tables import facts, line, table
 from queueops.cli.frame.verb import Family
-from queueops.cli.verbs import health as judging
+from queueops.cli.verbs import health as health_verb
 from queueops.cli.verbs.health import COLOURS
 from queueops.models import Status
 from queueops.monitoring import health, snapshot, statistics
@@ -26,13 +26,13 @@ _MOST_MINUTES = 60 * 24 * 365
 @family.verb(
     "status",
     "who works, what waits, and whether all is well",
-    keys=("worker_status", "worker_note", *judging.KEYS),
+    keys=("worker_status", "worker_note", *health_verb.KEYS),
 )
 def status(desk: Desk) -> None:
     now = snapshot.take_despite_locks()
     judged = health.judge(now)
     word, note = health.workers(now)
-    fields = {"worker_status": word, "worker_note": note, **judging.fields(now, judged)}
+    fields = {"worker_status": word, "worker_note": note, **health_verb.fields(now, judged)}
     desk.answer(
         fields,
         line(f"Worker Status: {word.capitalize()} ({note})", "green" if word == "running" else "yellow"),
@@ -47,13 +47,13 @@ def status(desk: Desk) -> None:
 @family.verb(
     "stats",
     "the queue's figures: rates, ages, priorities, errors, coverage",
-    keys=(*judging.KEYS, *Breakdown.__dataclass_fields__),
+    keys=(*health_verb.KEYS, *Breakdown.__dataclass_fields__),
 )
 def stats(desk: Desk) -> None:
     now = snapshot.take()
     judged = health.judge(now)
     more = statistics.breakdown()
-    desk.answer(judging.fields(now, judged) | vars(more), facts(_facts(now, more)), *verdict(judged))
+    desk.answer(health_verb.fields(now, judged) | vars(more), facts(_facts(now, more)), *verdict(judged))
 
 
 def _metrics_arguments(parser: ArgumentParser) -> None:

@@ -27,13 +27,13 @@ from queueops.cli.verbs import (
     transfer,
     wait,
 )
-from queueops.cli.verbs import health as judging
+from queueops.cli.verbs import health as health_verb
 from queueops.monitoring import health
 from queueops.operate.operations import ReasonMissing
 
 FAMILIES: tuple[Family, ...] = (
     status.family,
-    judging.family,
+    health_verb.family,
     lists.family,
     explain.family,
     monitor.family,

@@ -1,7 +1,7 @@
 """Begins a migration, or goes on with the one that was interrupted, and lets no second one run beside it.
 
-A migration is an operation (queueops/operate/operations/) whose rows are articles: its cursor moves with each batch, so that a
-kill loses nothing, and `queue_admin operations` lists, resumes and stops it as it does any other.
+A migration is an operation (queueops/operate/operations/) whose rows are articles: its cursor moves with each batch, so
+that a kill loses nothing, and `queue_admin operations` lists, resumes and stops it as it does any other.
 """
 
 import contextlib

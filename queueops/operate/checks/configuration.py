@@ -74,8 +74,8 @@ def _of_times() -> Iterator[Finding]:
     if modes.of_settings() is Mode.SYNCHRONOUS and lease <= 2 * synchronous.DEADLINE_SECONDS:
         yield warn(
             "lease",
-            f"EMBEDDING_WORKER_TIMEOUT is {lease:g} s, and a save may take {synchronous.DEADLINE_SECONDS:g} s to embed: "
-            "a worker could take the text from it and pay for it again",
+            f"EMBEDDING_WORKER_TIMEOUT is {lease:g} s, and a save may take {synchronous.DEADLINE_SECONDS:g} s to "
+            "embed: a worker could take the text from it and pay for it again",
             f"Set EMBEDDING_WORKER_TIMEOUT above {2_000 * synchronous.DEADLINE_SECONDS:.0f}.",
         )
     if settings.EMBEDDING_WORKER_INTERVAL > 1_000 * _SLOW_SWEEP_SECONDS:
