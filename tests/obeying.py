@@ -17,8 +17,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests import obedient
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 _PROGRAM = "from tests import obedient; obedient.main()"
 
 

@@ -11,8 +11,8 @@ import httpx
 
 from embeddings.providers.endpoint import Endpoint
 from embeddings.servers.local_embedder import proof
+from tests.paths import ROOT
 
-_ROOT = Path(__file__).resolve().parent.parent
 _STOP_SECONDS = 5.0
 EMBEDDER_SECRET = "only-for-tests-" + "s" * 32
 
@@ -28,7 +28,7 @@ class ProviderProcess:
             [sys.executable, "-m", module, *where, *options],
             stdout=subprocess.PIPE,
             text=True,
-            cwd=_ROOT,
+            cwd=ROOT,
             env=os.environ | ({"LOCAL_EMBEDDER_SECRET": secret} if secret else {}),
         )
         assert self.process.stdout is not None
@@ -98,7 +98,7 @@ def refusal_to_start(module: str, *options: str) -> str:
         [sys.executable, "-m", module, *options],
         capture_output=True,
         text=True,
-        cwd=_ROOT,
+        cwd=ROOT,
         timeout=60,
         check=False,
     )

@@ -5,13 +5,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.paths import ROOT
+
 pytestmark = pytest.mark.long
-ROOT = Path(__file__).parent.parent
 TINY = {
     "drain": ["--n=60", "--repeat=1", "--latency-ms", "0", "--processes", "1", "--threads", "2"],
     "save": ["--n=15", "--rounds=1", "--connections=3", "--latency-ms=0", "--warm-up=0"],

@@ -3,15 +3,15 @@
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 from django.conf import settings
 
 from config.asgi import LIMITS
 from config.stack import services
+from tests.paths import ROOT
 
-FOLDER = Path(__file__).resolve().parents[1] / "deploy"
+FOLDER = ROOT / "deploy"
 NGINX = (FOLDER / "nginx.conf").read_text()
 PASSING_ON = (FOLDER / "vectorpress-proxy.inc").read_text()
 CADDY = (FOLDER / "Caddyfile").read_text()

@@ -1,11 +1,11 @@
 """What the documents say of the code is true of the code."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.paths import ROOT
+
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SETTINGS = re.compile(
     r'env\.(?:text|secret|key|flag|integer|choice|header|http_url|origin|networks|contact|redis_url|database|prices)\(\s*"([A-Z_]+)"'

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from datetime import timedelta
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import dramatiq
@@ -22,11 +21,11 @@ from queueops.base import failpoints
 from queueops.maintenance import sweep
 from queueops.models import Task
 from queueops.worker import drain
+from tests.paths import ROOT
 from tests.providers import FakeProvider
 from tests.queueops.making import make_space, make_tasks, make_worker
 
 pytestmark = pytest.mark.long
-ROOT = Path(__file__).parent.parent
 SECONDS_TO_DIE = 60.0
 IN_A_BATCH = [
     "claimed", "rendered", "before_provider", "after_provider", "settle_locked", "stored", "completed",

@@ -39,11 +39,11 @@ from embeddings.text import chunking, tokens
 from lib import visible
 from queueops.cli.frame import tables
 from queueops.operate.transfer import file_format
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.long
 
 ROOMS = (access, articles, config, embeddings, lib, queueops)
-ROOT = Path(__file__).parent.parent
 MANY = 100_000
 CPU_SECONDS = 2.0
 

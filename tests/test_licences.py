@@ -2,11 +2,11 @@
 
 import importlib.metadata
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.paths import ROOT
+
 LOCKED = re.findall(r"^([a-z0-9._-]+)==", (ROOT / "requirements/run.lock").read_text(), re.MULTILINE)
 _ROWS = (ROOT / "docs/licences.md").read_text().partition("| --- | --- |\n")[2].splitlines()
 LISTED = dict([cell.strip() for cell in row.strip("|").split("|")] for row in _ROWS)

@@ -2,7 +2,6 @@
 
 import os
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -17,9 +16,9 @@ from drills.mutations import (
     mutated,
     without_guard,
 )
+from tests.paths import ROOT
 from tests.servers import DATABASE_VARIABLE, REDIS_VARIABLE
 
-ROOT = Path(__file__).parent.parent
 FINITE = next(mutation for mutation in MUTATIONS if mutation.guard == "reply: finite numbers")
 
 

@@ -11,7 +11,8 @@ from django.contrib.sessions.serializers import JSONSerializer
 from django.utils.module_loading import import_string
 from dramatiq.encoder import JSONEncoder
 
-ROOT = Path(__file__).parent.parent
+from tests.paths import ROOT
+
 ROOMS = ("access", "articles", "benchmarks", "config", "drills", "embeddings", "lib", "queueops", "tests")
 RUNS_CODE = {
     "pickle",

@@ -3,7 +3,6 @@
 import html
 import re
 import shlex
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -11,10 +10,10 @@ from django.core.management import get_commands
 from django.urls import resolve
 
 from tests import reference
+from tests.paths import ROOT
 from tests.test_docs import SETTINGS
 from tests.test_runbooks import parse
 
-ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs/reference-map.md").read_text()
 _CODE = re.compile(r"`([^`]+)`|<code>(.*?)</code>")
 _STANDS_FOR = {"FILE": "a-file", "SLUG": "a", "WHY": "why"}

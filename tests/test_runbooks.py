@@ -34,11 +34,11 @@ from queueops.admission import self_pause
 from queueops.engine import modes
 from queueops.models import Breaker, Metric, Mode, ProviderState, Status, Task, Worker
 from queueops.operate import controls
+from tests.paths import ROOT
 from tests.providers import FakeProvider
 from tests.queueops.calling import Called, called
 from tests.queueops.making import make_article, make_space, make_tasks, make_worker
 
-ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs/operations"
 INDEX = FOLDER / "README.md"
 PAGES = sorted(set(FOLDER.glob("*.md")) - {INDEX})

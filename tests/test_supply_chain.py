@@ -3,16 +3,15 @@
 import re
 import sys
 import zipfile
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from tests.config.test_dev import dev, program
+from tests.paths import ROOT
 
 __all__ = ["dev"]  # the fixture
 
-ROOT = Path(__file__).parent.parent
 LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 PYTHON = sys.executable  # before the fixture hides it
 WHEEL = "changed_under_its_name-1.0-py3-none-any.whl"

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from config.stack import paths
 from tests.config.living import processes_naming
+from tests.paths import ROOT
 from tests.waiting import wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
 SECONDS_TO_START = 90.0
 KEPT_FROM_THE_SHELL = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
 

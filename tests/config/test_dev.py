@@ -11,7 +11,9 @@ from types import ModuleType
 
 import pytest
 
-DEV = Path(__file__).resolve().parents[2] / "dev"
+from tests.paths import ROOT
+
+DEV = ROOT / "dev"
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 
 from config.stack.lock import DataLock
 from config.stack.processes import StackError
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 HOLDS_THE_LOCK = """
 import pathlib, signal, sys
 from config.stack.lock import DataLock

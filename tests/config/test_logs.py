@@ -16,9 +16,9 @@ from redis.exceptions import AuthenticationError, OutOfMemoryError, ReadOnlyErro
 from config import log_bounds
 from config.log_bounds import A_MINUTE, WHILE_THE_BROKER_FAILS, BrokerFailures, RefusedRequests
 from queueops.wakeups import doorbell
+from tests.paths import ROOT
 from tests.waiting import wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
 FORGED = "x\n12:00:00 [info     ] all is well\x1b[2K\u202e"
 
 

@@ -11,8 +11,8 @@ from config.secrets_on_disk import kept_secret
 from config.stack.lock import DataLock
 from config.stack.ownership import OURS, claim_folder, hand_over
 from config.stack.processes import Account, StackError
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 ACCOUNT = Account(4242, 4242)
 NOBODY = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")

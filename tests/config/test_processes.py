@@ -4,16 +4,15 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from textwrap import dedent
 
 from config.stack.processes import Process
 from tests.config.living import lives
+from tests.paths import ROOT
 from tests.waiting import wait_until
 
 SHELL = "/bin/sh"
 IGNORES_SIGTERM = "trap '' TERM; echo ready; while :; do sleep 1; done"
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def started(script: str) -> Process:

@@ -16,10 +16,10 @@ from config.stack.binaries import postgres_bin_dir
 from config.stack.capabilities import to_reach
 from config.stack.postgres import PostgresServer, server_environment
 from config.stack.processes import Account, Process, launcher
+from tests.paths import ROOT
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.long
-ROOT = Path(__file__).resolve().parents[2]
 SMALL = {"fsync": "off", "shared_buffers": "16MB"}
 NOBODY = Account(65534, 65534)
 OWN_OBJECTS = """

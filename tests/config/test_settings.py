@@ -11,8 +11,7 @@ from django.db import OperationalError, connection
 
 import manage
 from config import env
-
-ROOT = Path(__file__).parents[2]
+from tests.paths import ROOT
 
 
 def start_with(tmp_path: Path, **settings: str) -> subprocess.CompletedProcess[str]:

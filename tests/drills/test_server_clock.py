@@ -3,13 +3,11 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from drills.faults_server_clock import MISSING, library
-
-ROOT = Path(__file__).parents[2]
+from tests.paths import ROOT
 
 pytestmark = [pytest.mark.long, pytest.mark.skipif(library() is None, reason=MISSING)]
 

@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-WRONG_CLOCK = Path(__file__).parents[2] / "drills" / "wrong_clock"
+from tests.paths import ROOT
+
+WRONG_CLOCK = ROOT / "drills" / "wrong_clock"
 TELL = """
 import datetime, json, time
 from datetime import UTC

@@ -6,7 +6,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,12 +20,12 @@ from queueops.models.operation import MOVED_ON
 from queueops.monitoring.task_filter import Selection
 from queueops.operate import operations
 from queueops.operate.operations import OperationError, runner, sql, statements
+from tests.paths import ROOT
 from tests.queueops.making import make_tasks
 from tests.together import together
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ROOT = Path(__file__).parent.parent.parent
 WHO: Any = {"actor": "ada", "reason": "a drill"}
 
 

@@ -2,14 +2,14 @@
 
 import re
 from argparse import SUPPRESS
-from pathlib import Path
 
 import pytest
 
 from queueops.cli.verbs import checks, reindex, review, rollback
+from tests.paths import ROOT
 from tests.queueops.test_commands_page import lines_of
 
-PAGE = (Path(__file__).parent.parent.parent / "docs/checks.md").read_text()
+PAGE = (ROOT / "docs/checks.md").read_text()
 ONE_VERB = (rollback.planning, rollback.drilling, reindex.family, review.family)
 NAMED = {f"embed_check {verb.name}": verb for verb in checks.family} | {
     verb.name: verb for family in ONE_VERB for verb in family

@@ -1,7 +1,6 @@
 """What a clock that was ahead has written locks nothing out once it has stepped back; each time column is decided."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +21,7 @@ from queueops.monitoring.task_filter import Selection
 from queueops.operate import operations
 from queueops.worker import drain, leases
 from queueops.worker.housekeeper import Pulse
+from tests.paths import ROOT
 from tests.queueops.making import make_tasks, make_worker, now, plan_of
 from tests.together import another_session, together
 
@@ -354,6 +354,6 @@ def test_every_time_column_has_its_decision_written_down():
         for field in model._meta.local_fields
         if isinstance(field, models.DateField)
     }
-    lines = (Path(__file__).parents[2] / "docs/clocks.md").read_text(encoding="utf-8").splitlines()
+    lines = (ROOT / "docs/clocks.md").read_text(encoding="utf-8").splitlines()
     told = {line.split("`")[1] for line in lines if line.startswith("| `") and "." in line.split("`")[1]}
     assert told == columns

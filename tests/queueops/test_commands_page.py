@@ -2,7 +2,6 @@
 
 import re
 from argparse import ArgumentParser
-from pathlib import Path
 
 import pytest
 
@@ -10,8 +9,9 @@ from queueops.cli.frame.exit_codes import Exit
 from queueops.cli.frame.verb import Verb
 from queueops.cli.verbs import health
 from queueops.management.commands.queue_admin import FAMILIES
+from tests.paths import ROOT
 
-PAGE = (Path(__file__).parent.parent.parent / "docs/commands.md").read_text()
+PAGE = (ROOT / "docs/commands.md").read_text()
 VERBS = [verb for family in FAMILIES for verb in family]
 SECTIONS = dict(re.findall(r"^### `([\w-]+)`\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))
 

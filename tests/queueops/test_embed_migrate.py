@@ -2,7 +2,6 @@
 
 import re
 import sys
-from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -12,12 +11,13 @@ from queueops.management.commands.embed_migrate import with_verb
 from queueops.models import Operation, Task
 from queueops.operate import operations
 from queueops.operate.backfill import run
+from tests.paths import ROOT
 from tests.queueops.calling import Terminal, embed_migrate
 from tests.queueops.making import make_space
 from tests.queueops.test_commands_page import lines_of
 from tests.queueops.test_migration_run import make_corpus
 
-PAGE = (Path(__file__).parents[2] / "docs/migrating.md").read_text()
+PAGE = (ROOT / "docs/migrating.md").read_text()
 SECTIONS = dict(re.findall(r"^### `([\w-]+)`\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))
 
 

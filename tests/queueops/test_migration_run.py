@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from django.db.models.functions import Now
@@ -19,6 +18,7 @@ from queueops.monitoring.article_filter import Scope
 from queueops.operate import controls, operations
 from queueops.operate.backfill import run
 from queueops.operate.operations import OperationError
+from tests.paths import ROOT
 from tests.queueops.calling import embed_migrate, queue_admin
 from tests.queueops.making import make_space, make_tasks
 from tests.queueops.test_bulk import environment
@@ -26,7 +26,6 @@ from tests.together import together
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)

@@ -1,14 +1,14 @@
 """docs/queue-api.md has every route below /api/queue and no other, and what it names exists."""
 
 import re
-from pathlib import Path
 
 from config.api import api
 from queueops.api import acts as api_acts
 from queueops.api.fields import MAX_IDS, Filter
 from queueops.management.commands.queue_admin import FAMILIES
+from tests.paths import ROOT
 
-PAGE = (Path(__file__).parent.parent.parent / "docs/queue-api.md").read_text()
+PAGE = (ROOT / "docs/queue-api.md").read_text()
 
 
 def test_the_page_has_every_route_and_no_other():

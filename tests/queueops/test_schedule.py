@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -16,6 +15,7 @@ from queueops.maintenance import schedule
 from queueops.maintenance.schedule import Kept
 from queueops.models import AuditLog, Metric, QueueState, Task, Worker
 from tests.databases import address_of
+from tests.paths import ROOT
 from tests.queueops.making import make_tasks
 from tests.together import together
 from tests.waiting import wait_until
@@ -53,7 +53,7 @@ def test_two_that_do_everything_at_once_do_no_harm():
 def test_two_worker_processes_do_each_thing_once_and_go_on_doing_it():
     workers = subprocess.Popen(
         [sys.executable, "manage.py", "rundramatiq", "--processes=2", "--threads=1", *_QUICK],
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         env=os.environ | worker_settings(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

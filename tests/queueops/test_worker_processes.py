@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -13,6 +12,7 @@ from django.db import connection
 
 from queueops.models import Metric, Task, Worker
 from tests.databases import address_of
+from tests.paths import ROOT
 from tests.queueops.making import make_article
 from tests.waiting import wait_until
 
@@ -31,7 +31,7 @@ def workers(space) -> Iterator[subprocess.Popen[bytes]]:
             *[sys.executable, "manage.py", "rundramatiq", "--processes=2", "--threads=1"],
             *["--worker-shutdown-timeout=1000", "--skip-logging"],
         ],
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         env=os.environ | own,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

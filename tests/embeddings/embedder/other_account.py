@@ -3,12 +3,12 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from tests.paths import ROOT
+
 UID = 65_534
-_ROOT = Path(__file__).parents[3]
 _IMPORTS = "import os, socket, sys"
 _BECOME = f"os.setgroups([]); os.setgid({UID}); os.setuid({UID})\n"
 
@@ -20,7 +20,7 @@ def start(lines: str, *words: str, first: str = "") -> subprocess.Popen[str]:
 
     What is imported, is so as ourselves: the other account may not be able to read our Python."""
     command = [sys.executable, "-c", f"{_IMPORTS}\n{first}\n{_BECOME}{lines}", *words]
-    return subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def run(lines: str, *words: str, first: str = "") -> str:
