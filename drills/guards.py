@@ -6,22 +6,25 @@ _CLAIMS, _EXECUTION, _LEASES, _RECOVERY, _SETTLING, _BREAKING = (
     f"tests/queueops/test_{name}.py"
     for name in ("claims", "execution", "leases", "recovery", "settling", "breaking")
 )
-_CLOCKS, _DRIFT = "tests/queueops/test_clocks.py", "tests/queueops/test_drift.py"
-_DAMAGED = "tests/config/test_damaged_valkey.py"
-_DEADLY = "tests/queueops/test_deadly_texts.py"
-_LONG = "tests/queueops/test_long_articles.py"
+_CLOCKS, _DRIFT = (
+    "tests/queueops/maintenance/test_clock_repair.py",
+    "tests/queueops/maintenance/test_drift.py",
+)
+_DAMAGED = "tests/config/stack/test_damaged_valkey.py"
+_DEADLY = "tests/queueops/engine/test_deadly_texts.py"
+_LONG = "tests/queueops/engine/test_partial_vectors.py"
 _COMPANY, _HANDS, _KEEPER, _LOSSES = (
     f"tests/queueops/test_{name}.py" for name in ("company", "hands", "keeper", "losses")
 )
-_GUARDS = "tests/queueops/test_guards.py"
-_GIVING_WAY = "tests/queueops/test_giving_way.py"
-_HOLDING = "tests/queueops/test_holding.py"
-_IN_PARTS = "tests/queueops/test_settling_in_parts.py"
-_INVARIANTS = "tests/queueops/test_invariants.py"
-_LOCKED_TABLES = "tests/queueops/test_locked_tables.py"
-_MIGRATION_RUN = "tests/queueops/test_migration_run.py"
-_OUTAGE = "tests/queueops/test_outage.py"
-_RETENTION = "tests/queueops/test_retention.py"
+_GUARDS = "tests/queueops/engine/test_guards.py"
+_GIVING_WAY = "tests/queueops/engine/test_giving_way.py"
+_HOLDING = "tests/queueops/engine/test_settle_retry.py"
+_IN_PARTS = "tests/queueops/engine/test_settling_in_parts.py"
+_INVARIANTS = "tests/queueops/monitoring/test_invariants.py"
+_LOCKED_TABLES = "tests/queueops/engine/test_table_lock_pause.py"
+_MIGRATION_RUN = "tests/queueops/operate/backfill/test_run.py"
+_OUTAGE = "tests/queueops/admission/test_outage.py"
+_RETENTION = "tests/queueops/maintenance/test_cleanup.py"
 _TOLD = "queueops/migrations/0011_told_by_hand.py"
 _FIRST_TABLES = "queueops/migrations/0001_initial.py"
 
@@ -645,7 +648,7 @@ MUTATIONS = (
         "embeddings/storage/vectors.py",
         "with connection.wrap_database_errors, cursor.copy(_COPY) as copy:",
         "with cursor.copy(_COPY) as copy:",
-        (_HOLDING, "tests/embeddings/test_vectors.py"),
+        (_HOLDING, "tests/embeddings/storage/test_vectors.py"),
     ),
     Mutation(
         "storage: a refused batch is held",
@@ -659,7 +662,7 @@ MUTATIONS = (
         "queueops/engine/storage_breaker.py",
         "            if left <= 0 or not rest(min(wait, left, _LOOK_SECONDS)):",
         "            if not rest(min(wait, _LOOK_SECONDS)):",
-        ("tests/queueops/test_storage_brake.py",),
+        ("tests/queueops/engine/test_storage_breaker.py",),
     ),
     Mutation(
         "storage: a refusal charges no attempt",
@@ -701,7 +704,7 @@ MUTATIONS = (
         "queueops/engine/storage_breaker.py",
         "            self._retry_at = now + _interval(self._turns)\n            return 0.0",
         "            return 0.0",
-        ("tests/queueops/test_storage_brake.py",),
+        ("tests/queueops/engine/test_storage_breaker.py",),
     ),
     Mutation(
         "storage: one text's rows are told from all rows",
@@ -743,7 +746,7 @@ MUTATIONS = (
         "embeddings/storage/vectors.py",
         "        transaction.set_rollback(True)\n",
         "",
-        (_IN_PARTS, "tests/embeddings/test_vectors.py"),
+        (_IN_PARTS, "tests/embeddings/storage/test_vectors.py"),
     ),
     Mutation(
         "storage: what was paid for is kept",
@@ -757,14 +760,14 @@ MUTATIONS = (
         "queueops/maintenance/sweep.py",
         "most = 0 if write_outages.is_just_over() else _BATCH",
         "most = _BATCH",
-        ("tests/queueops/test_write_outages.py",),
+        ("tests/queueops/maintenance/test_write_outages.py",),
     ),
     Mutation(
         "recovery: a refused sweep ends no outage",
         "queueops/maintenance/sweep.py",
         "    most = 0 if write_outages.is_just_over() else _BATCH\n",
         "    if write_outages.is_just_over():\n        return 0, 0\n    most = _BATCH\n",
-        ("tests/queueops/test_write_outages.py",),
+        ("tests/queueops/maintenance/test_write_outages.py",),
     ),
     Mutation(
         "workers: a stopped one keeps the brake",
@@ -792,7 +795,7 @@ MUTATIONS = (
         "queueops/worker/brokerless.py",
         "if not broker_health.trouble():",
         "if False:",
-        ("tests/queueops/test_standin.py",),
+        ("tests/queueops/worker/test_brokerless.py",),
     ),
     Mutation(
         "enqueue: a worker holds the text, by hash",
@@ -820,7 +823,7 @@ MUTATIONS = (
         "queueops/engine/enqueue.py",
         " AND NOT {coverage.IS_CURRENT_SQL}",
         "",
-        ("tests/queueops/test_enqueue.py",),
+        ("tests/queueops/engine/test_enqueue.py",),
     ),
     Mutation(
         "breaker: one canary",
@@ -862,7 +865,7 @@ MUTATIONS = (
         "queueops/admission/rate_limiter.py",
         "WHERE name = %(name)s AND {_WAIT} <= 0",
         "WHERE name = %(name)s AND ({_WAIT} <= 0 OR true)",
-        ("tests/queueops/test_limiter.py",),
+        ("tests/queueops/admission/test_rate_limiter.py",),
     ),
     Mutation(
         "breaker: only the canary closes it",
@@ -897,7 +900,7 @@ MUTATIONS = (
         "embeddings/indexing/embed.py",
         "            self.refused[request] = error\n",
         "",
-        ("tests/queueops/test_too_long.py",),
+        ("tests/queueops/engine/test_too_long.py",),
     ),
     Mutation(
         "index: one pending task",
@@ -933,7 +936,7 @@ MUTATIONS = (
         _TOLD,
         "o.status = 'pending' AND o.id <> NEW.id",
         "false",
-        ("tests/queueops/test_reference_acting.py",),
+        ("tests/queueops/cli/test_reference_acting.py",),
     ),
     Mutation(
         "trigger: what plain SQL makes of an ended task is told",
@@ -1003,7 +1006,7 @@ MUTATIONS = (
         "config/http/proxies.py",
         "(*_FORWARDED, *user)",
         "_FORWARDED",
-        ("tests/config/test_proxy_user.py",),
+        ("tests/config/http/test_proxy_user.py",),
     ),
     Mutation(
         "kept vectors: the claim's token",
@@ -1045,7 +1048,7 @@ MUTATIONS = (
         "queueops/engine/retry_policy.py",
         "ErrorClass.PROVIDER_LOST if has_progressed:",
         "ErrorClass.PROVIDER_LOST if has_progressed and False:",
-        (_LONG, "tests/queueops/test_retries.py"),
+        (_LONG, "tests/queueops/engine/test_retry_policy.py"),
     ),
     Mutation(
         "progress: a lost worker charges no attempt",
@@ -1108,7 +1111,7 @@ MUTATIONS = (
         "config/stack/valkey_files.py",
         "if needed is None:",
         "if needed is False:",
-        ("tests/config/test_valkey_files.py",),
+        ("tests/config/stack/test_valkey_files.py",),
     ),
     Mutation(
         "set aside: the newest few are kept",
@@ -1122,14 +1125,14 @@ MUTATIONS = (
         "config/stack/disk_reserve.py",
         "if not disk_space.is_short(data_dir):",
         "if not data_dir:",
-        ("tests/config/test_full_disk.py",),
+        ("tests/config/stack/test_disk_space.py",),
     ),
     Mutation(
         "secret: what was begun is removed",
         "config/secrets_on_disk.py",
         "    finally:\n        made.unlink()\n",
         "    finally:\n        pass\n",
-        ("tests/config/test_full_disk.py",),
+        ("tests/config/stack/test_disk_space.py",),
     ),
     Mutation(
         "log: ever longer times between lines of a broker",
@@ -1143,7 +1146,7 @@ MUTATIONS = (
         "queueops/wakeups/broker_strangers.py",
         "and ours[found.actor_name]",
         "and (ours[found.actor_name] or true)",
-        ("tests/queueops/test_broker_strangers.py",),
+        ("tests/queueops/wakeups/test_broker_strangers.py",),
     ),
     Mutation(
         "locks: a lease begins when the claim takes",
@@ -1192,7 +1195,7 @@ MUTATIONS = (
         "queueops/api/health.py",
         "now = snapshot.take_despite_locks()",
         "now = snapshot.take()",
-        ("tests/queueops/test_views.py",),
+        ("tests/queueops/api/test_health.py",),
     ),
     Mutation(
         "locks: others hardly wait once one has waited in vain",

@@ -23,7 +23,7 @@ from queueops.models import Task
 from queueops.worker import drain
 from tests.paths import ROOT
 from tests.providers import FakeProvider
-from tests.queueops.making import make_space, make_tasks, make_worker
+from tests.queueops.factories import make_space, make_tasks, make_worker
 
 pytestmark = pytest.mark.long
 SECONDS_TO_DIE = 60.0

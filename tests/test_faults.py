@@ -18,8 +18,8 @@ from queueops.monitoring import health, invariants, snapshot
 from queueops.wakeups import doorbell
 from tests.providers import FakeProvider
 from tests.queueops.conftest import NO_FAULTS
-from tests.queueops.making import make_article, make_space, make_tasks
-from tests.queueops.refusing import refusing, take_again
+from tests.queueops.factories import make_article, make_space, make_tasks
+from tests.queueops.refusing_database import refusing, take_again
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("flow")]

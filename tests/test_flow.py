@@ -14,7 +14,7 @@ from queueops.models import QueueState, Task, Worker
 from queueops.wakeups import doorbell
 from tests.providers import FakeProvider
 from tests.queueops.conftest import NO_FAULTS
-from tests.queueops.making import make_space
+from tests.queueops.factories import make_space
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("flow")]

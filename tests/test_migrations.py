@@ -7,7 +7,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from tests.queueops.making import make_space, make_tasks, now
+from tests.queueops.factories import make_space, make_tasks, now
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from embeddings.storage import coverage
 from queueops.maintenance import cleanup
 from queueops.models import AuditLog, Metric, Task
 from queueops.monitoring import article_status
-from tests.queueops.making import make_space, plan_of
+from tests.queueops.factories import make_space, plan_of
 
 pytestmark = pytest.mark.django_db
 

@@ -4,8 +4,8 @@ import psycopg
 import pytest
 
 from queueops.base.installed import NOT_INSTALLED
+from tests.command_shell import Obeying, Saving
 from tests.databases import empty_database
-from tests.obeying import Obeying, Saving
 from tests.providers import FakeProvider
 from tests.waiting import wait_until
 

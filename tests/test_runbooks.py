@@ -36,8 +36,8 @@ from queueops.models import Breaker, Metric, Mode, ProviderState, Status, Task, 
 from queueops.operate import controls
 from tests.paths import ROOT
 from tests.providers import FakeProvider
-from tests.queueops.calling import Called, called
-from tests.queueops.making import make_article, make_space, make_tasks, make_worker
+from tests.queueops.cli_runner import Called, called
+from tests.queueops.factories import make_article, make_space, make_tasks, make_worker
 
 FOLDER = ROOT / "docs/operations"
 INDEX = FOLDER / "README.md"
@@ -319,8 +319,8 @@ def pattern(line: str) -> re.Pattern[str]:
     return re.compile(found.replace("…", ".*").replace("OPERATION", "[0-9a-f-]{36}"))
 
 
-# /health asks by a session of its own, which sees nothing of this test's transaction; tests/queueops/test_views.py has
-# what it answers.
+# /health asks by a session of its own, which sees nothing of this test's transaction;
+# tests/queueops/api/test_health.py has what it answers.
 _OF_A_SESSION_OF_ITS_OWN = {'{"status": "ok"}': '{"status": "…"}'}
 
 

@@ -24,9 +24,9 @@ from queueops.monitoring.health import Condition
 from queueops.worker import drain
 from queueops.worker.housekeeper import Pulse
 from tests.factories import Api, body, problem
-from tests.queueops.calling import queue_admin
+from tests.queueops.cli_runner import queue_admin
 from tests.queueops.conftest import provider, provider_process, space  # noqa: F401  fixtures
-from tests.queueops.making import make_article
+from tests.queueops.factories import make_article
 
 pytestmark = pytest.mark.django_db
 

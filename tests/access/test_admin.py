@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from access.models import ApiToken, Scope, State
-from tests.backoffice import make_person
+from tests.admin_rows import make_person
 from tests.factories import make_token
 
 pytestmark = pytest.mark.django_db

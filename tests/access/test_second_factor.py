@@ -16,7 +16,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from access import attempts, second_factor
 from access.sessions import Session
 from tests.access.people import HOME, OFFICE, code_of, is_signed_in, make_ada, make_device, sign_in
-from tests.backoffice import make_person
+from tests.admin_rows import make_person
 
 pytestmark = pytest.mark.django_db
 PAGE, CODE = "/admin/second-factor/", "/admin/login/code/"

@@ -13,7 +13,7 @@ from django.utils import timezone
 from access import sessions, signals
 from access.sessions import Session, kept_key
 from tests.access.people import HOME, OFFICE, SECRET, is_signed_in, make_ada, sign_in
-from tests.backoffice import make_person
+from tests.admin_rows import make_person
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/access/session/"

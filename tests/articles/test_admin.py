@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from articles import bounds
 from articles.models import Article
-from tests.backoffice import make_person
+from tests.admin_rows import make_person
 
 pytestmark = pytest.mark.django_db
 ADD = reverse("admin:articles_article_add")

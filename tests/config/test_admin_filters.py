@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db.models import JSONField
 from django.http import QueryDict
 
-from tests.backoffice import MODELS, list_url, make_everything
+from tests.admin_rows import MODELS, list_url, make_everything
 
 pytestmark = pytest.mark.django_db
 HUGE = "9" * 30

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from embeddings.models import ArticleEmbedding
-from tests.backoffice import MODELS, NASTY, change_url, list_url, make_everything
+from tests.admin_rows import MODELS, NASTY, change_url, list_url, make_everything
 
 pytestmark = pytest.mark.django_db
 HIDING = "pay\u202elap\u200b"

@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from tests.queueops.making import make_space, make_worker
+from tests.queueops.factories import make_space, make_worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 _ASK = """

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.urls import reverse
 
-from tests.backoffice import make_person
+from tests.admin_rows import make_person
 
 pytestmark = pytest.mark.django_db
 RIGHTS = ("auth.view_user", "auth.add_user", "auth.change_user", "auth.delete_user", "auth.view_group")

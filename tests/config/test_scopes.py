@@ -13,7 +13,7 @@ from queueops.models import Priority, Status, Task
 from queueops.monitoring.task_filter import Selection
 from queueops.operate import operations
 from tests.factories import Api, body, make_token, problem
-from tests.queueops.making import make_space
+from tests.queueops.factories import make_space
 
 pytestmark = pytest.mark.django_db
 CANARY = "canary7f3a"

@@ -1,4 +1,5 @@
-"""The short form of the drill that turns the server's clock; tests/queueops/test_clocks.py proves the same by SQL."""
+"""The short form of the drill that turns the server's clock. By SQL, the same is proved in
+tests/queueops/maintenance/test_clock_repair.py."""
 
 import json
 import subprocess

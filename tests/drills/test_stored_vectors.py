@@ -12,7 +12,7 @@ from embeddings.indexing.embed import Source, render
 from embeddings.models import Space
 from queueops.worker import drain
 from tests.providers import FakeProvider
-from tests.queueops.making import make_article, make_space, make_worker
+from tests.queueops.factories import make_article, make_space, make_worker
 
 pytestmark = pytest.mark.django_db
 LONG = "\n\n".join(f"Paragraph {n}. " + "A few plain words follow here. " * 40 for n in range(12))

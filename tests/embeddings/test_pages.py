@@ -11,8 +11,8 @@ from articles.models import Article
 from embeddings.models import Space
 from queueops.models import Status, Task, worker_registry
 from queueops.worker.drain import drain
-from tests.backoffice import NASTY, make_person
-from tests.queueops.making import make_space
+from tests.admin_rows import NASTY, make_person
+from tests.queueops.factories import make_space
 
 pytestmark = pytest.mark.django_db
 

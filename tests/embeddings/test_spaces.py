@@ -9,7 +9,7 @@ from embeddings import spaces
 from embeddings.model_catalogue import spec_of
 from embeddings.models import Space
 from embeddings.storage import ann_index, coverage
-from tests.queueops.making import make_article, make_space
+from tests.queueops.factories import make_article, make_space
 
 pytestmark = pytest.mark.django_db
 

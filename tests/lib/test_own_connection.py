@@ -7,7 +7,7 @@ from django.db import OperationalError, connection
 
 from lib.database_errors import CANCELLED, LOCKED, is_held_up, sqlstate
 from lib.own_connection import own_connection
-from tests.locking import locked
+from tests.table_locks import locked
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)

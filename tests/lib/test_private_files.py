@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from lib.private_files import replacing
-from tests.queueops.making import make_article, make_space
+from tests.queueops.factories import make_article, make_space
 
 
 def names(folder) -> list[str]:

@@ -6,7 +6,7 @@ from django.db import transaction
 from queueops.base.signals import tasks_ready
 from queueops.monitoring import invariants
 from tests.providers import FakeProvider
-from tests.queueops.making import make_space, make_worker
+from tests.queueops.factories import make_space, make_worker
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import pytest
 from django.test import override_settings
 
 from config.stack import services
-from tests.config.living import free_port
+from tests.config.live_processes import free_port
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from django.test import override_settings
 
 from config.stack import services
 from config.stack.service import Service
-from tests.config.living import free_port, lives, processes_naming
+from tests.config.live_processes import free_port, lives, processes_naming
 from tests.config.serving.talking import Talk, ask_json, request
 from tests.waiting import wait_until
 

@@ -15,7 +15,7 @@ from embeddings.providers.endpoint import Endpoint
 from embeddings.providers.errors import ErrorClass, ProviderError
 from embeddings.providers.openai import LOCAL_LIMITS, OpenAIProvider
 from embeddings.servers.local_embedder import proof
-from tests.embeddings.embedder import other_account
+from tests.embeddings.servers.local_embedder import other_account
 from tests.providers import ProviderProcess, local_embedder
 
 TEXT = "the merger is on friday"

@@ -6,7 +6,7 @@ from articles.models import Article
 from embeddings.indexing import embed
 from embeddings.indexing.embed import Source
 from embeddings.models import Space
-from tests.queueops.making import make_space
+from tests.queueops.factories import make_space
 
 TEXTS = {
     "zipfile": "Read and write ZIP archives. A zip file holds many compressed members.",

@@ -1,0 +1,95 @@
+"""Search over HTTP: what is asked of the search, and how its reply is told."""
+
+import pytest
+
+from articles.models import Article
+from tests.factories import Api, body, problem
+from tests.queueops.factories import make_space
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api()
+
+
+@pytest.fixture
+def articles(db) -> None:
+    for number in range(3):
+        Article(title=f"Zip {number}", content="Read a zip file.", metadata={"number": number}).save()
+    Article(title="Other", content="Something else.").save()
+
+
+def test_a_keyword_search_tells_its_hits_with_their_passages(api, articles):
+    reply = body(api.post("/search", {"query": "zip file", "mode": "keyword", "k": 2}))
+    assert len(reply["results"]) == 2
+    hit = reply["results"][0]
+    assert set(hit) == {"slug", "title", "score", "snippet", "start", "end", "version_number", "metadata"}
+    assert hit["title"].startswith("Zip")
+    assert hit["snippet"] == "Read a zip file."[hit["start"] : hit["end"]]
+    assert (reply["mode"], reply["answered_by"], reply["degraded"], reply["reason"]) == (
+        "keyword",
+        "keyword",
+        False,
+        "",
+    )
+    assert set(reply["timing_ms"]) == {"embed", "search", "total"}
+
+
+def test_a_filter_keeps_what_metadata_contains(api, articles):
+    reply = body(api.post("/search", {"query": "zip", "mode": "keyword", "filter": {"number": 1}}))
+    assert [hit["metadata"] for hit in reply["results"]] == [{"number": 1}]
+
+
+def test_a_whole_number_may_be_written_with_a_fraction_of_zero(api, articles):
+    reply = api.post("/search", b'{"query": "zip", "mode": "keyword", "k": 1.0}')
+    assert len(body(reply)["results"]) == 1
+
+
+def test_without_a_provider_the_answer_is_by_words_and_says_so(api, articles, settings):
+    make_space()
+    settings.OPENAI_BASE_URL = "http://127.0.0.1:1/v1"
+    reply = body(api.post("/search", {"query": "zip file"}))
+    assert len(reply["results"]) == 3
+    assert (reply["mode"], reply["answered_by"], reply["degraded"]) == ("semantic", "keyword", True)
+    assert reply["reason"]
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [
+        ({}, "query is missing"),
+        ({"query": ""}, "query is empty; say what to look for"),
+        ({"query": " \n\t\u2003"}, "query is empty; say what to look for"),
+        ({"query": "a" * 1_001}, "query is longer than 1,000 characters (it has 1,001)"),
+        ({"query": "a\0"}, "query holds the character '\\x00', which no text contains"),
+        ({"query": 1}, "query must be text"),
+        ({"query": "a", "k": 0}, "k must be at least 1"),
+        ({"query": "a", "k": 101}, "k must be at most 100"),
+        ({"query": "a", "k": 10**30}, "k must be at most 100"),
+        ({"query": "a", "k": "5"}, "k must be a whole number"),
+        ({"query": "a", "k": True}, "k must be a whole number"),
+        ({"query": "a", "k": 1.5}, "k must be a whole number"),
+        ({"query": "a", "k": None}, "k must be a whole number"),
+        ({"query": "a", "mode": "best"}, "mode must be 'semantic', 'keyword' or 'hybrid'"),
+        ({"query": "a", "filter": []}, "filter must be a JSON object"),
+        ({"query": "a", "filter": {"a": "b" * 5_000}}, "filter is larger than 4,096 bytes (it has 5,009)"),
+        (
+            {"query": "a", "filter": {"a": "\0"}},
+            "filter holds the character '\\x00', which the database cannot store",
+        ),
+        ({"query": "a", "limit": 5}, "limit is not a field of this request"),
+    ],
+)
+def test_a_question_out_of_bounds_is_refused_in_words(api, question, message):
+    (error,) = problem(api.post("/search", question), 422)["errors"]
+    assert error["message"] == message
+
+
+@pytest.mark.parametrize(
+    "query", ["'", '"', "\\", "!!!", "a & | ! b", "%", "((((", "<->", ":*", "-", "🙂", "a" * 1_000]
+)
+def test_odd_questions_get_an_answer(api, articles, query):
+    for mode in ("keyword", "semantic", "hybrid"):
+        body(api.post("/search", {"query": query, "mode": mode}))

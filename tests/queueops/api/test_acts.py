@@ -1,0 +1,258 @@
+"""What operators do to the queue over HTTP, and what is refused."""
+
+import pytest
+
+from access.models import Scope
+from queueops.api import acts
+from queueops.models import AuditLog, Operation, QueueState, Status, Task, Verb, Worker
+from queueops.monitoring.task_filter import Selection
+from queueops.operate import operations
+from tests.concurrently import another_session
+from tests.factories import Api, body, make_token, problem
+from tests.queueops.factories import make_space, make_tasks, make_worker
+
+pytestmark = pytest.mark.django_db
+WHY = {"reason": "the key was renewed"}
+ALL = {"filter": {"all": True}, **WHY}
+
+
+@pytest.fixture
+def space():
+    return make_space()
+
+
+@pytest.fixture
+def api():
+    _, token = make_token(Scope.OPS, name="night shift")
+    return Api(token)
+
+
+def statuses() -> list[str]:
+    return list(Task.objects.order_by("pk").values_list("status", flat=True))
+
+
+@pytest.mark.parametrize(
+    ("verb", "before", "after"),
+    [
+        ("retry", Status.FAILED, ["pending", "pending"]),
+        ("cancel", Status.PENDING, ["cancelled", "cancelled"]),
+        ("clear", Status.PENDING, ["cancelled", "cancelled"]),
+        ("clear", Status.COMPLETED, []),
+    ],
+)
+def test_an_act_is_an_operation_in_the_tokens_name(api, space, verb, before, after):
+    make_tasks(2, space, before)
+    reply = body(api.post(f"/queue/{verb}", ALL))
+    assert (reply["total"], reply["operation"]["changed"], reply["operation"]["state"]) == (2, 2, "done")
+    assert statuses() == after
+    row = AuditLog.objects.get(operation_id=reply["operation"]["id"], task_id=None)
+    assert (row.actor, row.metadata["reason"]) == ("night shift", WHY["reason"])
+
+
+def test_tasks_are_put_into_a_lane(api, space):
+    make_tasks(1, space)
+    body(api.post("/queue/prioritize", ALL | {"priority": "high"}))
+    assert Task.objects.get().priority == "high"
+
+
+def test_a_filter_takes_only_what_fits_all_of_it(api, space):
+    make_tasks(1, space, Status.FAILED, error_class="auth", priority="low")
+    [other] = make_tasks(1, space, Status.FAILED, error_class="auth")
+    chosen = {"status": ["failed"], "error_class": "auth", "priority": "normal"}
+    assert body(api.post("/queue/retry", WHY | {"filter": chosen}))["total"] == 1
+    other.refresh_from_db()
+    assert other.status == "pending"
+
+
+def test_a_retry_takes_what_was_cancelled_only_when_that_is_named(api, space):
+    make_tasks(1, space, Status.CANCELLED)
+    nothing = body(api.post("/queue/retry", ALL))
+    assert (nothing["total"], nothing["operation"]) == (0, None)
+    body(api.post("/queue/retry", WHY | {"filter": {"status": ["cancelled"]}}))
+    assert statuses() == ["pending"]
+
+
+def test_tasks_named_by_ids_that_it_cannot_be_done_to_are_told(api, space):
+    [done] = make_tasks(1, space, Status.COMPLETED)
+    [waiting] = make_tasks(1, space)
+    not_live = "completed: only what is pending or processing can be cancelled"
+    nothing = body(api.post("/queue/cancel", WHY | {"filter": {"ids": [done.pk, 10**9]}}))
+    assert (nothing["operation"], nothing["skips"]) == (None, {not_live: 1, "there is no such task": 1})
+    partly = body(api.post("/queue/cancel", WHY | {"filter": {"ids": [done.pk, waiting.pk]}}))
+    assert (partly["total"], partly["operation"]["changed"], partly["skips"]) == (2, 1, {not_live: 1})
+
+
+def test_a_look_tells_what_would_be_skipped(api, space):
+    make_tasks(1, space, Status.FAILED)
+    look = body(api.post("/queue/clear", ALL | {"dry_run": True}))
+    assert (look["total"], sum(look["skips"].values())) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("verb", "chosen"), [("cancel", {"status": ["failed"]}), ("retry", {"space": 10**9})]
+)
+def test_a_filter_that_no_task_can_fit_is_refused(api, space, verb, chosen):
+    problem(api.post(f"/queue/{verb}", WHY | {"filter": chosen}), 409)
+
+
+def test_clearing_by_reason_leaves_what_has_ended(api, space):
+    make_tasks(1, space, metadata={"reason": "migration"})
+    make_tasks(1, space, Status.COMPLETED, metadata={"reason": "migration"})
+    body(api.post("/queue/clear", WHY | {"filter": {"reason": "migration"}}))
+    assert statuses() == ["cancelled", "completed"]
+
+
+@pytest.mark.parametrize("verb", ["retry", "cancel", "prioritize", "clear"])
+def test_a_dry_run_counts_shows_and_changes_nothing(api, space, verb):
+    make_tasks(1, space, Status.FAILED)
+    make_tasks(1, space)
+    reply = body(
+        api.post(
+            f"/queue/{verb}",
+            ALL | {"dry_run": True} | ({"priority": "low"} if verb == "prioritize" else {}),
+        )
+    )
+    assert reply["dry_run"]
+    assert reply["total"] == len(reply["sample"]) > 0
+    assert statuses() == ["failed", "pending"]
+    assert not Operation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ({"filter": {}}, "say which tasks"),
+        ({"filter": {"all": False}}, "must be True"),
+        ({"filter": {"ids": []}}, "at least 1"),
+        ({"filter": {"status": ["lost"]}}, "must be 'pending'"),
+        ({"filter": {"slug": "a\x00"}}, "\\x00"),
+        ({"filter": {"older_than_seconds": 0}}, "at least 1"),
+        ({"filter": {"ids": [2**63]}}, "an id is a whole number from 1 to"),
+        ({"filter": {"error_class": "x" * 101}}, "1 to 100"),
+        ({"reason": " "}, "reason is empty"),
+        ({"reason": "x" * 501}, "1 to 500"),
+        ({"everything": True}, "is not a field"),
+    ],
+)
+def test_what_is_out_of_bounds_is_refused_in_a_sentence(api, bad, words):
+    assert words in problem(api.post("/queue/cancel", ALL | bad), 422)["detail"]
+
+
+def test_one_task_is_retried_and_cancelled_by_its_id(api, space):
+    [task] = make_tasks(1, space, Status.FAILED)
+    assert body(api.post(f"/queue/tasks/{task.pk}/retry", WHY))["operation"]["changed"] == 1
+    assert statuses() == ["pending"]
+    body(api.post(f"/queue/tasks/{task.pk}/cancel", WHY))
+    assert statuses() == ["cancelled"]
+
+
+def test_what_cannot_be_done_to_a_task_is_a_conflict(api, space):
+    [task] = make_tasks(1, space, Status.COMPLETED)
+    detail = problem(api.post(f"/queue/tasks/{task.pk}/retry", WHY), 409)["detail"]
+    assert detail == f"task {task.pk} is completed; this can be done to a task that is failed or cancelled"
+
+
+def test_a_task_whose_article_waits_already_says_so(api, space):
+    [waiting] = make_tasks(1, space)
+    failed = Task.objects.create(
+        article=waiting.article,
+        space=space,
+        status="failed",
+        completed_at=waiting.created_at,
+        outcome="failed",
+    )
+    detail = problem(api.post(f"/queue/tasks/{failed.pk}/retry", WHY), 409)["detail"]
+    assert detail.endswith("was not requeued: the article already has a task that waits")
+
+
+def test_an_act_on_a_task_that_is_not_there_is_not_found(api):
+    problem(api.post("/queue/tasks/7/cancel", WHY), 404)
+
+
+def test_an_act_is_taken_back_and_the_taking_back_too(api, space):
+    make_tasks(2, space)
+    cancelled = body(api.post("/queue/cancel", ALL))["operation"]["id"]
+    dry = body(api.post(f"/queue/operations/{cancelled}/undo", WHY | {"dry_run": True}))
+    assert (dry["total"], statuses()) == (2, ["cancelled", "cancelled"])
+    undone = body(api.post(f"/queue/operations/{cancelled}/undo", WHY))["operation"]
+    assert (undone["undoes"], statuses()) == (cancelled, ["pending", "pending"])
+    body(api.post(f"/queue/operations/{undone['id']}/undo", WHY))
+    assert statuses() == ["cancelled", "cancelled"]
+
+
+def test_what_takes_longer_than_a_request_may_says_how_to_go_on(api, space, monkeypatch):
+    monkeypatch.setattr(acts, "SECONDS", 0.0)
+    monkeypatch.setattr(operations.pacing, "FIRST", 2)
+    monkeypatch.setattr(operations.pacing, "next_size", lambda size, *_: size)
+    make_tasks(5, space)
+    reply = body(api.post("/queue/cancel", ALL), 202)
+    assert (reply["operation"]["state"], reply["operation"]["changed"]) == ("interrupted", 2)
+    go_on = reply["go_on"].removeprefix("/api")
+    assert body(api.post(go_on), 202)["operation"]["changed"] == 4
+    done = body(api.post(go_on))
+    assert (done["operation"]["state"], done["operation"]["changed"], done["go_on"]) == ("done", 5, None)
+    assert "nothing is left to resume" in problem(api.post(go_on), 409)["detail"]
+
+
+def test_an_operation_that_was_interrupted_is_stopped(api, space):
+    make_tasks(1, space)
+    begun = operations.begin(Verb.CANCEL, Selection(), actor="ada", reason="a test")
+    assert body(api.post(f"/queue/operations/{begun.pk}/stop"))["state"] == "cancelled"
+    assert statuses() == ["pending"]
+    problem(api.post(f"/queue/operations/{begun.pk}/stop"), 409)
+
+
+def test_an_operation_that_another_process_carries_out_is_a_conflict(api, space):
+    make_tasks(1, space)
+    begun = operations.begin(Verb.CANCEL, Selection(), actor="ada", reason="a test")
+    with another_session() as other:
+        other.execute(
+            "SELECT pg_advisory_lock(hashtext('queueops.operate.operations'), hashtext(%s))", [str(begun.pk)]
+        )
+        document = problem(api.post(f"/queue/operations/{begun.pk}/resume"), 409)
+    assert "another process" in document["detail"]
+    assert statuses() == ["pending"]
+
+
+def test_what_was_no_act_on_tasks_cannot_be_undone(api):
+    paused = body(api.post("/queue/pause", WHY))["operation"]
+    assert "no act on many tasks" in problem(api.post(f"/queue/operations/{paused}/undo", WHY), 404)["detail"]
+
+
+def test_the_queue_is_paused_and_resumed_in_the_tokens_name(api, space):
+    body(api.post("/queue/pause", WHY))
+    state = QueueState.objects.get()
+    assert (state.is_paused, state.reason, state.changed_by) == (True, WHY["reason"], "night shift")
+    body(api.post("/queue/resume", WHY))
+    assert not QueueState.objects.get().is_paused
+
+
+def test_every_worker_is_stopped_and_started(api, space):
+    make_worker()
+    body(api.post("/queue/stop", WHY))
+    assert not Worker.objects.get().is_running
+    body(api.post("/queue/start", WHY))
+    assert Worker.objects.get().is_running
+
+
+def test_an_emergency_stop_takes_from_workers_what_they_hold(api, space):
+    make_worker()
+    make_tasks(2, space, Status.PROCESSING)
+    reply = body(api.post("/queue/emergency-stop", WHY))
+    assert (reply["workers"], reply["released"], statuses()) == (1, 2, ["pending", "pending"])
+
+
+def test_the_mode_is_set_and_given_back_to_the_settings(api, space):
+    body(api.post("/queue/mode", WHY | {"mode": "disabled"}))
+    assert body(api.get("/queue"))["mode"] == "disabled"
+    body(api.post("/queue/mode", WHY | {"mode": "environment"}))
+    assert QueueState.objects.get().mode == ""
+
+
+@pytest.mark.parametrize(
+    "verb", ["retry", "cancel", "clear", "pause", "resume", "stop", "start", "emergency-stop", "mode"]
+)
+def test_nothing_is_changed_for_a_token_without_the_scope(verb):
+    _, token = make_token(Scope.READ, Scope.WRITE)
+    problem(Api(token).post(f"/queue/{verb}", ALL), 403)
+    assert not AuditLog.objects.exists()

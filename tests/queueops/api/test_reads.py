@@ -1,0 +1,120 @@
+"""What operators read of the queue over HTTP."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from access.models import Scope
+from queueops.models import Status, Task
+from queueops.monitoring.task_filter import Selection
+from queueops.operate import operations
+from tests.factories import Api, body, make_token, problem
+from tests.queueops.factories import make_article, make_space, make_tasks
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def space():
+    return make_space()
+
+
+@pytest.fixture
+def api():
+    return Api()
+
+
+def ids(reply) -> list[int]:
+    return [task["id"] for task in reply["tasks"]]
+
+
+def test_the_queue_reads_as_stats_tells_it(api, client, space):
+    make_tasks(3, space)
+    stats = client.get("/stats", headers={"authorization": f"Bearer {api.token}"}).json()
+    found = body(api.get("/queue"))
+    assert found["tasks"]["pending"] == 3
+    assert found.keys() == stats.keys()
+
+
+@pytest.mark.parametrize("path", ["/queue", "/queue/tasks", "/queue/tasks/1", "/queue/operations"])
+def test_a_token_without_the_scope_is_refused(path):
+    _, token = make_token(Scope.READ, Scope.WRITE)
+    assert "lacks the scope 'ops'" in problem(Api(token).get(path), 403)["detail"]
+
+
+def test_pages_of_tasks_follow_one_another_to_the_last(api, space):
+    made = [task.pk for task in make_tasks(5, space)]
+    seen: list[int] = []
+    page = body(api.get("/queue/tasks?limit=2"))
+    seen += ids(page)
+    while page["next"]:
+        page = body(api.get(f"/queue/tasks?limit=2&after={page['next']}"))
+        seen += ids(page)
+    assert seen == sorted(made, reverse=True)
+
+
+def test_each_filter_narrows(api, space):
+    [failed] = make_tasks(1, space, Status.FAILED, error_class="auth", metadata={"reason": "migration"})
+    [old] = make_tasks(1, space, Status.CANCELLED, priority="low")
+    Task.objects.filter(pk=old.pk).update(created_at=Now() - timedelta(hours=2))
+    for query, expected in {
+        "status=failed": [failed.pk],
+        "status=failed&status=cancelled": [old.pk, failed.pk],
+        "error_class=auth": [failed.pk],
+        "reason=migration": [failed.pk],
+        "priority=low": [old.pk],
+        "older_than_seconds=3600": [old.pk],
+        "newer_than_seconds=3600": [failed.pk],
+        f"space={space.pk}": [old.pk, failed.pk],
+        f"space={space.pk + 1}": [],
+        f"slug={failed.slug}": [failed.pk],
+        "status=failed&priority=low": [],
+    }.items():
+        assert ids(body(api.get(f"/queue/tasks?{query}"))) == expected, query
+
+
+@pytest.mark.parametrize(
+    "query", ["status=lost", "limit=0", "limit=201", "after=0", "slug=%00", "older_than_seconds=x"]
+)
+def test_what_is_no_filter_is_refused_in_a_sentence(api, query):
+    document = problem(api.get(f"/queue/tasks?{query}"), 422)
+    assert query.partition("=")[0] in document["errors"][0]["field"]
+
+
+def test_a_tasks_story_says_why_it_does_not_run(api, space):
+    article = make_article()
+    task = Task.objects.get()
+    told = body(api.get(f"/queue/tasks/{task.pk}"))
+    assert told["article"]["slug"] == article.slug
+    assert told["why"].startswith(f"Task {task.pk} waits for a worker")
+
+
+def test_a_task_that_is_not_there_is_not_found(api):
+    assert problem(api.get("/queue/tasks/7"), 404)["detail"].startswith("there is no task 7")
+
+
+def test_operations_are_read_in_pages_and_one_by_one(api, space):
+    make_tasks(2, space)
+    first = operations.cancel(Selection(), actor="ada", reason="one")
+    second = operations.requeue(Selection(), actor="ada", reason="two")
+    page = body(api.get("/queue/operations?limit=1"))
+    assert [each["id"] for each in page["operations"]] == [str(second.pk)]
+    last = body(api.get(f"/queue/operations?limit=1&after={page['next']}"))
+    assert ([each["reason"] for each in last["operations"]], last["next"]) == (["one"], None)
+    assert body(api.get(f"/queue/operations/{first.pk}"))["changed"] == 2
+
+
+def test_an_operation_that_is_not_there_is_not_found_and_nothing_follows_it(api):
+    unknown = "00000000-0000-4000-8000-000000000000"
+    problem(api.get(f"/queue/operations/{unknown}"), 404)
+    assert body(api.get(f"/queue/operations?after={unknown}")) == {"operations": [], "next": None}
+
+
+def test_without_the_queues_tables_the_answer_says_what_to_do(api, space):
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE embedding_tasks RENAME TO somewhere_else")
+        reply = api.get("/queue/tasks")
+        transaction.set_rollback(True)
+    assert "manage.py migrate" in problem(reply, 503)["detail"]

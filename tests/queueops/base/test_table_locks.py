@@ -1,0 +1,140 @@
+"""Who holds a table, and what health makes of it."""
+
+import threading
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from queueops.base import table_locks
+from queueops.base.table_locks import TableLock
+from queueops.monitoring import health, snapshot
+from queueops.monitoring.health import Condition
+from tests.queueops.cli_runner import queue_admin
+from tests.queueops.factories import make_article, make_space, make_worker
+from tests.table_locks import STRANGER, locked, rows_locked, waiting_at_most
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def space():
+    make_worker()
+    return make_space()
+
+
+def lock(**fields: Any) -> TableLock:
+    usual: dict[str, Any] = {
+        "table": "articles", "pid": 12, "application": "psql", "mode": "AccessExclusiveLock", "seconds": 42.0,
+        "waiting": 3, "behind": [],
+    }  # fmt: skip
+    return TableLock(**usual | fields)
+
+
+def test_a_lock_is_found_with_its_holder_once_it_has_been_held_for_a_second(space):
+    with locked("embedding_audit_logs") as pid:
+        (at_once,) = table_locks.held(at_once=True)
+        (found,) = wait_until(table_locks.held)
+    assert (at_once.table, at_once.pid, at_once.program) == ("embedding_audit_logs", pid, STRANGER)
+    assert found.pid == pid
+    assert (found.seconds or 0.0) >= 1
+    assert table_locks.held(at_once=True) == ()
+
+
+@pytest.mark.parametrize("mode", ["SHARE UPDATE EXCLUSIVE", "ROW EXCLUSIVE"])
+def test_locks_that_stop_nobody_are_not_told(space, mode):
+    with locked("articles", mode):
+        assert table_locks.held(at_once=True) == ()
+
+
+def test_one_that_waits_for_a_lock_is_told_with_whom_it_waits_for(space):
+    with locked("articles", "ROW EXCLUSIVE") as first:
+        waiting = threading.Thread(target=_lock_articles)
+        waiting.start()
+        (found,) = wait_until(lambda: table_locks.held(at_once=True))
+        assert found.behind == [first]
+    waiting.join(10)
+
+
+def _lock_articles() -> None:
+    with locked("articles"):
+        pass
+
+
+def test_rows_that_a_save_waits_for_are_told(space):
+    article = make_article()
+    with rows_locked("articles") as pid:
+        waiting = threading.Thread(target=_touch, args=[article.pk])
+        waiting.start()
+        (found,) = wait_until(table_locks.held)
+    waiting.join(10)
+    assert (found.table, found.pid, found.is_of_rows) == ("articles", pid, True)
+
+
+def _touch(article_id: int) -> None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE articles SET title = 'touched' WHERE id = %s", [article_id])
+    finally:
+        connection.close()
+
+
+def test_health_is_degraded_and_the_sentence_says_how_to_end_it(space):
+    with locked("auth_user") as pid:
+        wait_until(table_locks.held)
+        judged = health.judge(snapshot.take())
+    assert judged.condition == Condition.DEGRADED
+    assert judged.reasons[0].startswith(f"The table auth_user is locked by {STRANGER} (pid {pid}) for ")
+    assert f"SELECT pg_terminate_backend({pid})" in judged.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("held", "words"),
+    [
+        (lock(), "The table articles is locked by psql (pid 12) for 42 s; 3 sessions wait for it."),
+        (lock(mode="ShareLock", waiting=1), "For writers, the table articles is locked by psql (pid 12) for 42 s; 1 "),
+        (lock(mode="rows"), "Rows of articles are locked by psql (pid 12)"),
+        (lock(behind=[7, 8], waiting=0), "for 42 s, which itself waits for pid 7, 8."),
+        (lock(pid=None), "by a prepared transaction for 42 s; 3 sessions wait for it. To end it: ROLLBACK PREPARED"),
+        (lock(application="vectorpress@secret-host", seconds=None), "by vectorpress (pid 12); 3"),
+        (lock(application="\x1b[2J"), "by [2J (pid 12)"),
+        (lock(application=""), "by a session (pid 12)"),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_a_lock(held, words):
+    assert words in health.of_lock(held)
+
+
+def test_a_lock_of_a_quarter_of_an_hour_is_down():
+    settled = snapshot.Snapshot(
+        **vars(snapshot._empty()) | {"installed": True, "space": "one", "workers_alive": 1}
+    )
+    assert health.judge(settled).condition == Condition.OK
+    held = replace(settled, locks=(lock(seconds=901.0),))
+    assert health.judge(held).condition == Condition.DOWN
+
+
+@pytest.mark.parametrize(
+    "table", ["embedding_tasks", "embedding_spaces", "queue_state", "embedding_worker_status"]
+)
+def test_what_a_lock_does_not_touch_is_judged_as_ever(space, table, settings):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    with waiting_at_most(50), locked(table) as pid:
+        judged = health.judge(snapshot.take_despite_locks())
+    assert f"(pid {pid})" in judged.reasons[0]
+    assert [words for words in judged.reasons if words.startswith("The broker")]
+    assert "No worker is alive." not in judged.reasons
+    assert not [words for words in judged.reasons if words.startswith("No embedding space")]
+
+
+def test_the_operators_commands_name_the_lock_and_do_not_hang(space):
+    with locked("embedding_tasks") as pid:
+        judged, status = queue_admin("health"), queue_admin("status", "--json")
+        failed = queue_admin("failed")
+    assert judged.code == 1
+    assert f"by {STRANGER} (pid {pid})" in judged.out
+    assert (status.json["partial"], status.json["worker_status"]) == (True, "unknown")
+    assert failed.code == 2
+    assert f"pg_terminate_backend({pid})" in failed.sentence

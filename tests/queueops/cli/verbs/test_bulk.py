@@ -1,0 +1,362 @@
+"""The verbs that do something to many tasks: what they ask, tell, leave, and how they exit."""
+
+import io
+import json
+import re
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db.models.functions import Now
+
+from queueops.models import AuditLog, Operation, QueueState, Status, Task, Verb, Worker
+from queueops.monitoring.task_filter import Selection
+from queueops.operate import operations
+from tests.queueops.cli_runner import Terminal, queue_admin
+from tests.queueops.factories import make_space, make_tasks, make_worker
+
+pytestmark = pytest.mark.django_db
+YES = ("--yes", "--why=a drill")
+KEYS = {"operation", "verb", "state", "dry_run", "total", "changed", "skipped", "skips", "sample"}
+
+
+@pytest.fixture
+def space():
+    return make_space()
+
+
+def statuses() -> list[str]:
+    return sorted(Task.objects.values_list("status", flat=True))
+
+
+VERBS = {
+    ("retry", "--all"): ("failed", "pending"),
+    ("cancel", "--all"): ("pending", "cancelled"),
+    ("clear",): ("pending", "cancelled"),
+    ("clear", "--status=failed"): ("failed", None),
+}
+
+
+@pytest.mark.parametrize(("words", "change"), VERBS.items())
+def test_each_verb_says_what_it_did_and_how_to_take_it_back(space, words, change):
+    before, after = change
+    make_tasks(2, space, before)
+    called = queue_admin(*words, *YES)
+    operation = Operation.objects.get()
+    assert called.code == 0
+    assert called.out.startswith("2 tasks ")
+    assert f"manage.py queue_admin undo {operation.pk}" in called.out
+    assert statuses() == ([after] * 2 if after else [])
+    assert (operation.reason, operation.changed) == ("a drill", 2)
+    assert queue_admin("undo", str(operation.pk), *YES).code == 0
+    assert statuses() == [before] * 2
+
+
+def test_priorities_are_changed_by_id(space):
+    first, other = make_tasks(2, space)
+    called = queue_admin("prioritize", "high", str(first.pk), *YES, "--json")
+    assert set(called.json) == KEYS
+    assert (called.json["changed"], called.json["state"]) == (1, "done")
+    assert dict(Task.objects.values_list("pk", "priority")) == {first.pk: "high", other.pk: "normal"}
+
+
+def test_filters_are_taken_together(space):
+    make_tasks(2, space, Status.FAILED, error_class="auth", priority="low")
+    make_tasks(1, space, Status.FAILED, error_class="transient", priority="high")
+    make_tasks(1, space, Status.FAILED, created_at=Now() - timedelta(days=3))
+    queue_admin("retry", "--error=auth", "--priority=low", "--newer-than=1d", *YES)
+    assert statuses() == ["failed", "failed", "pending", "pending"]
+    assert Operation.objects.get().scope == {
+        "statuses": ["failed"], "error_class": "auth", "priority": "low", "newer_than": 86_400.0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("named", [lambda task: str(task.pk), lambda task: "--status=cancelled"])
+def test_a_retry_takes_what_was_cancelled_only_when_that_is_named(space, named):
+    make_tasks(1, space, Status.FAILED)
+    [cancelled] = make_tasks(1, space, Status.CANCELLED)
+    assert queue_admin("retry", "--all", *YES, "--json").json["changed"] == 1
+    assert statuses() == ["cancelled", "pending"]
+    assert queue_admin("retry", named(cancelled), *YES, "--json").json["changed"] == 1
+    assert statuses() == ["pending", "pending"]
+
+
+def test_the_references_way_to_clear_what_a_migration_queued(space):
+    make_tasks(1, space, metadata={"reason": "migration"})
+    make_tasks(1, space, metadata={"reason": "edit"}, priority="high")
+    queue_admin("clear", "--status", "pending", "--reason", "migration", "--confirm")
+    assert dict(Task.objects.values_list("metadata__reason", "status")) == {
+        "migration": "cancelled", "edit": "pending",
+    }  # fmt: skip
+
+
+def test_clearing_takes_what_waits_and_with_all_everything(space):
+    for status in Status:
+        make_tasks(1, space, status)
+    queue_admin("clear", "--confirm")
+    assert statuses() == ["cancelled", "cancelled", "completed", "failed", "processing"]
+    queue_admin("clear", "--all", "--confirm")
+    # what was in work is cancelled, and what has been ended on purpose stays, so that nobody begins it again
+    assert statuses() == ["cancelled", "cancelled", "cancelled", "failed"]
+
+
+@pytest.mark.parametrize("verb", ["retry", "cancel"])
+def test_nothing_is_done_to_tasks_that_nobody_named(space, verb):
+    make_tasks(1, space)
+    called = queue_admin(verb, *YES)
+    assert (called.code, called.sentence) == (3, "say which tasks: ids, a filter, or --all")
+    called = queue_admin(verb, "--all", "--slug=x", *YES)
+    assert (called.code, called.sentence[:28]) == (3, "--all means every task: leav")
+    assert statuses() == ["pending"]
+
+
+@pytest.mark.parametrize("words", [("cancel", "--all"), ("prioritize", "low", "--all"), ("clear",)])
+def test_without_a_yes_and_somebody_to_ask_nothing_is_done(space, words):
+    make_tasks(3, space)
+    called = queue_admin(*words, "--why=x")
+    assert called.code == 3
+    assert "3 tasks" in called.sentence
+    assert "add --yes" in called.sentence
+    assert not Operation.objects.exists()
+
+
+@pytest.mark.parametrize(("answer", "after"), [("y\n", "cancelled"), ("\n", "pending")])
+def test_on_a_terminal_a_person_is_asked(space, monkeypatch, answer, after):
+    make_tasks(3, space)
+    asked, answers = Terminal(), Terminal(answer)
+    monkeypatch.setattr("sys.stdin", answers)
+    monkeypatch.setattr("sys.stderr", asked)
+    queue_admin("cancel", "--all", "--why=x")
+    assert "This will cancel 3 tasks. Go on? [y/N]" in asked.getvalue()
+    assert statuses() == [after] * 3
+
+
+def test_without_a_reason_an_act_of_ours_is_refused(space):
+    make_tasks(1, space)
+    called = queue_admin("cancel", "--all", "--yes")
+    assert called.code == 3
+    assert "give a reason" in called.sentence
+
+
+@pytest.mark.parametrize(
+    "words", [("retry", "--all"), ("cancel", "--all"), ("prioritize", "high", "--all"), ("clear", "--all")]
+)
+def test_a_dry_run_counts_shows_and_changes_nothing(space, words):
+    make_tasks(2, space)
+    make_tasks(2, space, Status.FAILED)
+    before = list(Task.objects.order_by("pk").values())
+    called = queue_admin(*words, "--dry-run", "--json")
+    assert called.json["dry_run"]
+    assert called.json["total"] in {2, 4}
+    assert len(called.json["sample"]) == called.json["total"]
+    assert "Nothing was changed" in queue_admin(*words, "--dry-run").out
+    assert list(Task.objects.order_by("pk").values()) == before
+    assert not AuditLog.objects.exists()
+
+
+def test_what_could_not_be_done_is_told_by_reason_and_by_the_exit_code(space):
+    [task, _] = make_tasks(2, space, Status.FAILED)
+    Task.objects.create(article=task.article, space=space)
+    called = queue_admin("retry", "--all", *YES)
+    assert called.code == 1
+    assert "1 not: the article already has a task that waits" in called.out
+
+
+def test_clearing_says_what_it_keeps_and_what_comes_back(space):
+    make_tasks(2, space, Status.FAILED)
+    kept = queue_admin("clear", "--all", *YES)
+    assert (kept.code, kept.out) == (
+        1,
+        "No task to clear.\n2 not: kept: it is what says that this text was ended on purpose\n",
+    )
+    removed = queue_admin("clear", "--status=failed", *YES)
+    assert removed.code == 0
+    assert "the sweep makes a task for it again" in removed.out
+
+
+def test_a_look_at_an_undo_counts_what_can_be_put_back_now(space):
+    first, *_ = make_tasks(3, space)
+    queue_admin("cancel", "--all", *YES)
+    operation = str(Operation.objects.get().pk)
+    queue_admin("retry", str(first.pk), *YES)
+    look = queue_admin("undo", operation, "--dry-run")
+    assert look.out.startswith("This would put back 2 tasks. Nothing was changed.")
+    assert "1 not: it has changed since" in look.out
+    assert queue_admin("undo", operation, "--dry-run", "--json").json["skips"] == {"it has changed since": 1}
+    assert queue_admin("undo", operation, *YES).out.startswith("2 tasks put back")
+    again = queue_admin("undo", operation, *YES)
+    assert (again.code, again.out.splitlines()[0]) == (1, "No task to put back.")
+
+
+def test_ids_that_cannot_be_acted_on_are_named_with_the_reason(space):
+    [done] = make_tasks(1, space, Status.COMPLETED)
+    [waiting] = make_tasks(1, space)
+    none = queue_admin("cancel", str(done.pk), *YES)
+    only = "only what is pending or processing can be"
+    assert (none.code, none.out) == (
+        3,
+        f"No task to cancel.\n1 not: completed: {only} cancelled ({done.pk})\n",
+    )
+    some = queue_admin("prioritize", "high", str(waiting.pk), str(done.pk), "999999999", *YES)
+    assert some.code == 1
+    assert f"1 not: completed: {only} prioritized ({done.pk})" in some.out
+    assert "1 not: there is no such task (999999999)" in some.out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("cancel", "--status=failed"), "what is failed cannot be cancelled: only what is pending"),
+        (("retry", "--status=completed"), "what is completed cannot be requeued: only what is failed"),
+        (("cancel", "--space=99"), "there is no embedding space 99; there are"),
+    ],
+)
+def test_filters_that_no_task_can_fit_are_refused(space, words, sentence):
+    called = queue_admin(*words, *YES)
+    assert (called.code, called.sentence[: len(sentence)]) == (3, sentence)
+
+
+@pytest.mark.parametrize(
+    "words", [("--slug=a", "--slug=b"), ("--error=a", "--error=b"), ("--space=1", "--space=2")]
+)
+def test_a_filter_that_is_given_twice_is_refused(space, words):
+    called = queue_admin("cancel", *words, *YES)
+    assert called.code != 0
+    assert "give it once: it has" in called.sentence
+
+
+def test_the_reason_is_asked_for_before_the_question(space, monkeypatch):
+    make_tasks(1, space)
+    asked = Terminal()
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    monkeypatch.setattr("sys.stderr", asked)
+    called = queue_admin("cancel", "--all")
+    assert (called.code, "give a reason" in called.sentence, asked.getvalue()) == (3, True, "")
+
+
+def test_with_yes_it_says_on_standard_error_what_it_will_do(space, capsys):
+    make_tasks(2, space)
+    called = queue_admin("cancel", "--all", *YES, "--json")
+    assert called.json["changed"] == 2
+    assert capsys.readouterr().err == "This will cancel 2 tasks.\n"
+
+
+def test_a_resumed_operation_tells_what_it_could_not_do(space):
+    [task] = make_tasks(1, space, Status.FAILED)
+    begun = operations.begin(Verb.REQUEUE, Selection(), actor="ada", reason="a drill")
+    Task.objects.create(article=task.article, space=space)
+    resumed = queue_admin("operations", "resume", str(begun.pk))
+    assert resumed.code == 1
+    assert resumed.out.startswith("0 tasks requeued; operation ")
+    assert "1 not: the article already has a task that waits" in resumed.out
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_on_a_narrow_terminal_no_id_of_an_operation_is_cut(space, monkeypatch, width):
+    make_tasks(1, space)
+    reason = "the import of last night had the wrong filter and has to be done over again"
+    queue_admin("cancel", "--all", "--yes", f"--why={reason}")
+    monkeypatch.setenv("COLUMNS", str(width))
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", queue_admin("operations", out=Terminal()).out)
+    assert [line.strip() for line in shown.splitlines()][0] == str(Operation.objects.get().pk)
+    assert max(map(len, shown.splitlines())) <= width
+    assert re.search(r"^  reason +the import of last night", shown, re.MULTILINE)
+
+
+def test_where_there_is_nothing_to_do_nobody_is_asked(space):
+    called = queue_admin("cancel", "--all", "--why=x")
+    assert (called.code, called.out) == (0, "No task to cancel.\n")
+
+
+def test_stuck_tasks_are_shown_and_reset(space):
+    make_tasks(
+        1, space, Status.PROCESSING, lease_expires_at=Now() - timedelta(minutes=5), claimed_by="worker 7"
+    )
+    make_tasks(1, space, Status.PROCESSING, priority="low")
+    told = queue_admin("stuck", "--json").json
+    assert (told["stuck"], told["tasks"][0]["claimed_by"]) == (1, "worker 7")
+    assert "worker 7" in queue_admin("stuck").out
+    assert queue_admin("reset-stuck", "--dry-run", "--json").json["total"] == 1
+    assert queue_admin("reset-stuck", "--yes").code == 0
+    assert statuses() == ["pending", "processing"]
+    assert queue_admin("stuck").out == "Nothing is stuck.\n"
+
+
+def test_an_operation_that_cannot_be_undone_is_refused_in_a_sentence(space):
+    called = queue_admin("undo", str(uuid.uuid4()), *YES)
+    assert (called.code, called.sentence[:21]) == (3, "there is no operation")
+    paused = queue_admin("stop", "--json").json["operation"]
+    assert "was no act on many tasks" in queue_admin("undo", paused, *YES).sentence
+
+
+def test_an_interrupted_act_says_the_words_that_resume_it(space, monkeypatch):
+    make_tasks(5, space)
+    with monkeypatch.context() as patched:
+        patched.setattr("queueops.cli.frame.console.Steps.reach", interrupt)
+        called = queue_admin("cancel", "--all", *YES, "--batch-size=2")
+    operation = Operation.objects.get()
+    words = f"operations resume {operation.pk}"
+    assert (called.code, words in called.sentence) == (130, True)
+    assert "interrupted after 2 of 5 tasks" in called.sentence
+    assert queue_admin("operations", "--json").json["operations"][0]["state"] == "interrupted"
+    assert queue_admin(*words.split()).code == 0
+    assert statuses() == ["cancelled"] * 5
+    assert "nothing is left to resume" in queue_admin(*words.split()).sentence
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def test_operations_are_listed_and_one_is_stopped(space):
+    make_tasks(2, space, Status.FAILED)
+    assert queue_admin("operations").out == "No operations yet.\n"
+    begun = operations.begin(Verb.REQUEUE, Selection(error_class="auth"), actor="ada", reason="a\nlook")
+    shown = queue_admin("operations").out
+    for word in ("requeue", "interrupted", "0 of 0", "ada", "error class auth", "a look"):
+        assert word in shown
+    [row] = queue_admin("operations", "stop", str(begun.pk), "--json").json["operations"]
+    assert (row["id"], row["state"]) == (str(begun.pk), "cancelled")
+    assert queue_admin("operations", "stop").sentence.startswith("say which operation to stop")
+    assert "is cancelled already" in queue_admin("operations", "stop", str(begun.pk)).sentence
+
+
+def test_the_brakes_of_the_reference_need_no_reason(space):
+    make_worker()
+    make_tasks(2, space, Status.PROCESSING)
+    assert queue_admin("stop").out.startswith("stopped; what is under way ends as usual")
+    assert (QueueState.objects.get().is_paused, Worker.objects.get().is_running) == (True, False)
+    assert queue_admin("start").out.startswith("started")
+    assert (QueueState.objects.get().is_paused, Worker.objects.get().is_running) == (False, True)
+    told = queue_admin("emergency-stop", "--json", "--reason=it writes nonsense").json
+    assert (told["workers"], told["released"]) == (1, 2)
+    assert QueueState.objects.get().reason == "it writes nonsense"
+    assert statuses() == ["pending", "pending"]
+
+
+def test_a_resume_says_who_is_still_told_to_stop(space):
+    make_worker()
+    queue_admin("stop")
+    assert "but 1 worker is still told to stop: manage.py queue_admin start" in queue_admin("resume").out
+    queue_admin("start")
+    assert "told to stop" not in queue_admin("resume").out
+
+
+def test_a_pause_without_a_reason_is_refused_as_other_acts_are(space):
+    called = queue_admin("pause")
+    assert (called.code, "give a reason" in called.sentence) == (3, True)
+
+
+@pytest.mark.parametrize("words", [("--older-than=2x",), ("--priority=urgent",), ("0",), ("--batch-size=0",)])
+def test_options_that_mean_nothing_are_not_understood(space, words):
+    called = queue_admin("cancel", *words, *YES)
+    assert called.code != 0
+    assert not Operation.objects.exists()
+
+
+def test_with_json_one_line_is_printed_and_nothing_else(space):
+    make_tasks(1, space)
+    out = io.StringIO()
+    queue_admin("cancel", "--all", *YES, "--json", out=out)
+    [line] = out.getvalue().splitlines()
+    assert json.loads(line)["verb"] == "cancel"

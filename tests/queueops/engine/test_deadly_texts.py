@@ -1,0 +1,97 @@
+"""A text that takes its provider along, over real HTTP: it is found and parked, and what was sent beside it is not."""
+
+from datetime import timedelta
+
+import pytest
+from django.db.models import F
+from django.db.models.functions import Now
+
+from queueops.engine import claims, execution
+from queueops.models import ProviderState, Task
+from queueops.worker.drain import drain
+from tests.queueops.factories import make_article, make_tasks, make_worker
+
+pytestmark = pytest.mark.django_db
+MOST_ROUNDS = 60
+
+
+@pytest.fixture(autouse=True)
+def server(provider, settings):
+    settings.EMBEDDING_BATCH_SIZE = 100
+    provider.config(deadly="nitroglycerine", down_requests=2, retry_after="")
+    yield provider
+    provider.config(retry_after="1")
+
+
+def work_off(worker) -> None:
+    """Round after round, each after every wait has passed."""
+    for _ in range(MOST_ROUNDS):
+        past = Now() - timedelta(seconds=1)
+        ProviderState.objects.update(retry_at=past, blocked_until=None)
+        Task.objects.pending().filter(scheduled_at__gt=past).update(scheduled_at=past)
+        drain(worker.pk, seconds=20)
+        if not Task.objects.live().exists():
+            return
+
+
+def test_it_is_parked_and_all_that_were_sent_with_it_are_embedded(space, worker):
+    make_tasks(99, space)
+    deadly = make_article("Do not shake", "nitroglycerine")
+    work_off(worker)
+    (parked,) = Task.objects.failed()
+    assert (parked.article_id, parked.error_class) == (deadly.pk, "provider_lost")
+    assert "broke off" in parked.error_message
+    assert Task.objects.filter(outcome="embedded").count() == 99
+
+
+def test_several_in_one_batch_are_each_found(space, worker):
+    make_tasks(60, space)
+    for number in range(3):
+        make_article(f"Do not shake {number}", f"nitroglycerine {number}")
+    work_off(worker)
+    assert Task.objects.failed().count() == 3
+    assert Task.objects.filter(outcome="embedded").count() == 60
+
+
+def test_at_its_last_attempt_one_such_task_is_tried_at_a_time_by_all_workers(space):
+    make_tasks(3, space)
+    Task.objects.update(error_class="provider_lost", attempts=F("max_attempts") - 1)
+    sizes = []
+    for name in ("one", "another"):
+        worker = make_worker(name=name)
+        sizes.append(len(claims.claim_due(space, 10, worker.pk, worker.name).tasks))
+    assert sizes == [1, 0]
+
+
+def test_a_text_that_was_never_alone_is_not_parked_whatever_its_other_attempts_went_to(
+    space, worker, provider
+):
+    make_tasks(40, space)
+    Task.objects.update(error_class="transient", attempts=F("max_attempts") - 1)
+    provider.config(deadly="", fail_next=["cut"] * 3)
+    claims_of = claims.claim_due(space, 40, worker.pk, worker.name)
+    execution.execute(claims_of)
+    kept = Task.objects.pending()
+    assert set(kept.values_list("error_class", "attempts")) == {("provider_lost", 2)}
+    assert kept.count() == 40
+
+
+@pytest.mark.parametrize("kind", ["provider_lost", "worker_lost"])
+def test_what_was_lost_is_in_small_company_after_a_wait_as_well(space, worker, provider, kind):
+    make_tasks(40, space)
+    Task.objects.update(error_class=kind, error_message="as it was", attempts=1)
+    provider.config(deadly="", fail_next=["429"])
+    drain(worker.pk, seconds=20)
+    told = set(Task.objects.filter(attempts=1).values_list("error_class", "error_message"))
+    assert told == {(kind, "as it was")}
+
+
+def test_an_outage_that_looks_like_one_parks_two_tasks_at_most_each_time_it_comes(space, worker, provider):
+    make_tasks(200, space)
+    outages = 8
+    for _ in range(outages):
+        provider.config(deadly="", fail_next=["cut", "503"] * 20)
+        ProviderState.objects.all().delete()
+        Task.objects.pending().update(scheduled_at=Now() - timedelta(seconds=1))
+        drain(worker.pk, seconds=20)
+    assert Task.objects.failed().count() <= 2 * outages

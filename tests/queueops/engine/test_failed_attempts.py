@@ -1,0 +1,77 @@
+"""What failed attempts leave in a task's row, and what is read from it whatever plain SQL has put there."""
+
+import pytest
+from django.db import connection
+
+from queueops.engine import claims, execution, failed_attempts
+from queueops.models import Task
+from tests.queueops.factories import make_tasks
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def try_once(space, worker) -> None:
+    Task.objects.update(scheduled_at="2020-01-01T00:00Z")
+    execution.execute(claims.claim_due(space, 10, worker.pk, worker.name))
+
+
+def kept() -> list[tuple[int, str]]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(metadata->'tries', '[]') FROM embedding_tasks")
+        (found,) = cursor.fetchone()
+    return [(made.attempt, made.error_class) for made in failed_attempts.of(found)]
+
+
+def test_what_failed_attempts_met_stays_when_a_later_one_succeeds(space, worker, provider):
+    provider.config(
+        fail_next=["500"] * 4
+    )  # two of the text, two of the harmless one that tells whose fault it is
+    make_tasks(1, space, metadata={"reason": "edit"})
+    for _ in range(3):
+        try_once(space, worker)
+    task = Task.objects.get()
+    assert (task.status, task.error_message, task.metadata["reason"]) == ("completed", "", "edit")
+    assert kept() == [(1, "transient"), (2, "transient")]
+
+
+def test_an_attempt_that_is_not_charged_leaves_nothing(space, worker, provider):
+    provider.config(fail_next=["429"])
+    make_tasks(1, space)
+    try_once(space, worker)
+    assert kept() == []
+
+
+def test_so_many_are_kept_and_no_more(space, worker, provider):
+    earlier = [
+        {"attempt": n, "at": "2026-11-22T18:00:00+00:00", "error_class": "transient", "error_message": "-"}
+        for n in range(100, 100 + failed_attempts.MOST_TRIES)
+    ]
+    provider.config(fail_next=["500"] * 2)
+    make_tasks(1, space, metadata={"tries": earlier})
+    try_once(space, worker)
+    assert [attempt for attempt, _ in kept()] == [*range(101, 100 + failed_attempts.MOST_TRIES), 1]
+
+
+@pytest.mark.parametrize("metadata", [[], "a word", 7, {"tries": "a word"}, {"tries": {"attempt": 1}}])
+def test_what_plain_sql_put_there_keeps_no_batch_from_being_settled(space, worker, provider, metadata):
+    provider.config(fail_next=["500"] * 2)
+    make_tasks(1, space, metadata=metadata)
+    try_once(space, worker)
+    assert Task.objects.get().status == "pending"
+    assert kept() in ([], [(1, "transient")])
+
+
+@pytest.mark.parametrize(
+    "json",
+    [
+        "7",
+        '"a word"',
+        "[7]",
+        "[null]",
+        '[{"attempt": "x"}]',
+        '[{"attempt": 1, "at": 7, "error_class": "", "error_message": ""}]',
+        '[{"attempt": 1e400, "at": "2026-11-22T18:00:00Z"}]',
+    ],
+)
+def test_what_is_no_attempt_is_not_read_as_one(json):
+    assert failed_attempts.of(json) == []

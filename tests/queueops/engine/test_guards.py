@@ -1,0 +1,316 @@
+"""Each guard of the queue holds by itself, where others would mostly hold in its place (drills/guards.py takes them
+away one at a time)."""
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.db.models.functions import Now
+
+from articles.models import Article
+from embeddings.models import ArticleEmbedding
+from queueops.admission import gate
+from queueops.admission.circuit_breaker import News
+from queueops.admission.gate import Passage
+from queueops.engine import claims, execution
+from queueops.engine.enqueue import Reason, enqueue
+from queueops.maintenance import sweep
+from queueops.models import ProviderState, Status, Task
+from queueops.worker import leases
+from tests.concurrently import another_session, waiting_sessions
+from tests.queueops.factories import make_article, make_tasks
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.django_db
+beside_others = pytest.mark.django_db(transaction=True)
+untidied = pytest.mark.impossible_rows("a status was changed without the trigger that takes the rest along")
+
+
+@pytest.fixture
+def claim(space, worker):
+    return lambda size=10: claims.claim_due(space, size, worker.pk, worker.name)
+
+
+def sql(statement: str, *arguments: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, arguments)
+
+
+def wait_for_no_lock() -> None:
+    """Whoever waits for a lock in this transaction from now on fails."""
+    sql("SET LOCAL lock_timeout = '1s'")
+
+
+def set_status_without_the_trigger(status: str) -> None:
+    sql("SET CONSTRAINTS ALL IMMEDIATE")
+    sql("ALTER TABLE embedding_tasks DISABLE TRIGGER embedding_tasks_tidy")
+    sql("UPDATE embedding_tasks SET status = %s", status)
+
+
+# --- settle
+
+
+@untidied
+def test_a_task_that_was_ended_is_not_settled_even_if_its_token_is_still_there(claim, space):
+    make_tasks(1, space)
+    held = claim()
+    set_status_without_the_trigger("failed")
+    assert execution.execute(held).lost == 1
+    assert Task.objects.get().status == "failed"
+    assert not ArticleEmbedding.objects.exists()
+
+
+def test_a_text_that_plain_sql_changed_in_flight_gets_no_vectors_of_the_old_one(claim):
+    make_article("A title", "The old text.")
+    held = claim()
+    sql("UPDATE articles SET content = 'The new text.'")  # its version number stays
+    assert not execution.execute(held).outcomes
+    assert Task.objects.get().status == "pending"
+    assert not ArticleEmbedding.objects.exists()
+
+
+def test_a_text_that_was_changed_and_changed_back_in_flight_is_embedded_as_its_newest_version(claim):
+    article = make_article("A title", "The text.")
+    held = claim()
+    for content in ("Another text.", "The text."):
+        article.content = content
+        article.save()
+    assert execution.execute(held).outcomes == {"superseded": 1}
+    execution.execute(claim())
+    assert article.embeddings.get().source_version == 3
+
+
+@beside_others
+def test_an_article_does_not_change_between_the_look_at_it_and_the_commit_of_its_vectors(claim, space):
+    make_tasks(1, space)
+    held = claim()
+    with transaction.atomic(), another_session() as other:
+        execution.execute(held)
+        other.execute("SET lock_timeout = '100ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            other.execute("UPDATE articles SET content = 'Newer.'")
+
+
+@beside_others
+def test_articles_are_locked_in_the_order_of_their_ids_wherever_they_lie(claim, space):
+    first, second = (task.article_id for task in make_tasks(2, space))
+    sql(
+        "UPDATE articles SET metadata = '{\"moved\": true}' WHERE id = %s", first
+    )  # now it lies behind the second
+    held = claim()
+
+    def settle() -> None:
+        with transaction.atomic():
+            sql("SET LOCAL enable_indexscan = off")
+            sql("SET LOCAL enable_bitmapscan = off")
+            execution.execute(held)
+        connection.close()
+
+    thread = threading.Thread(target=settle)
+    with another_session() as other:
+        other.execute("SELECT FROM articles WHERE id = %s FOR UPDATE", [first])
+        thread.start()
+        wait_until(waiting_sessions, what="the settle to wait for the first article")
+        with transaction.atomic():
+            assert Article.objects.select_for_update(skip_locked=True).filter(pk=second).exists()
+    thread.join()
+    assert Task.objects.filter(status=Status.COMPLETED).count() == 2
+
+
+@beside_others
+def test_a_task_does_not_change_between_the_look_at_it_and_the_commit_of_its_vectors(claim):
+    article = make_article("A title", "The old text.")
+    execution.execute(claim())
+    article.content = "The new text."
+    article.save()
+    held = claim()
+
+    def settle() -> None:
+        try:
+            execution.execute(held)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=settle)
+    with another_session() as reader, another_session() as operator:
+        reader.execute("SELECT FROM article_embeddings FOR UPDATE")
+        thread.start()
+        wait_until(waiting_sessions, what="the settle to wait for the old vector")
+        operator.execute("SET lock_timeout = '100ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            operator.execute("UPDATE embedding_tasks SET status = 'cancelled' WHERE status = 'processing'")
+    thread.join()
+    assert article.embeddings.get().source_version == 2
+
+
+# --- enqueue: what a worker holds for the very text, and can still bring, needs no second task
+
+
+def test_a_text_that_plain_sql_changed_in_a_workers_hands_gets_a_task(claim):
+    article = make_article("A title", "The old text.")
+    claim()
+    assert enqueue([article.pk], Reason.EDIT) == 0
+    sql("UPDATE articles SET content = 'The new text.'")  # its version number stays
+    assert enqueue([article.pk], Reason.EDIT) == 1
+
+
+def test_a_text_that_came_back_in_a_workers_hands_gets_a_task_for_its_newest_version(claim):
+    article = make_article("A title", "The text.")
+    claim()
+    for content in ("Another text.", "The text."):
+        Task.objects.pending().delete()
+        article.content = content
+        article.save()
+    assert Task.objects.pending().get().source_version == 3
+
+
+def test_a_text_whose_worker_has_lost_its_lease_gets_a_task(claim):
+    article = make_article()
+    claim()
+    Task.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
+    assert enqueue([article.pk], Reason.EDIT) == 1
+
+
+# --- the provider's row, between a look at it and the change
+
+
+@pytest.mark.parametrize(
+    ("breaker", "seconds", "becomes"), [("open", -1, True), ("open", 60, False), ("closed", -1, False)]
+)
+def test_nobody_is_the_canary_of_a_provider_that_is_not_to_be_tried_any_more(breaker, seconds, becomes):
+    """Another worker may have been it since, whether the provider answered or not."""
+    retry_at = Now() + timedelta(seconds=seconds)
+    ProviderState.objects.create(name="openai", breaker=breaker, retry_at=retry_at)
+    assert bool(gate._become_canary("openai")) is becomes
+
+
+@beside_others
+def test_two_batches_that_fail_at_once_count_as_two():
+    ProviderState.objects.create(name="openai")
+
+    def tell() -> None:
+        try:
+            gate.tell(Passage("openai"), News.FAILED)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=tell)
+    with another_session() as other:
+        other.execute("SELECT FROM provider_states FOR UPDATE")
+        thread.start()
+        wait_until(waiting_sessions, what="the second to wait for the row")
+        other.execute("UPDATE provider_states SET failures = failures + 1")
+        other.commit()
+    thread.join()
+    assert ProviderState.objects.get().failures == 2
+
+
+# --- claim, renewal and recovery beside rows that others hold
+
+
+@pytest.mark.parametrize("status", [status for status in Status if status != Status.PENDING])
+def test_only_tasks_that_wait_are_claimed(claim, space, status):
+    make_tasks(1, space, status)
+    assert claim().tasks == []
+
+
+@beside_others
+@pytest.mark.parametrize("age", [0, 10])
+def test_a_claim_passes_over_tasks_that_others_are_taking(claim, space, age):
+    locked, free = make_tasks(2, space, scheduled_at=Now() - timedelta(minutes=age))
+    with another_session() as other, transaction.atomic():
+        other.execute("SELECT FROM embedding_tasks WHERE id = %s FOR UPDATE", [locked.pk])
+        wait_for_no_lock()
+        assert [task.task_id for task in claim(20).tasks] == [free.pk]
+
+
+@beside_others
+def test_a_sweep_passes_over_a_task_that_is_being_settled(space):
+    locked, free = make_tasks(2, space, Status.PROCESSING, lease_expires_at=Now() - timedelta(seconds=1))
+    with another_session() as other, transaction.atomic():
+        other.execute("SELECT FROM embedding_tasks WHERE id = %s FOR UPDATE", [locked.pk])
+        wait_for_no_lock()
+        assert sweep.return_expired() == (1, 0)
+    free.refresh_from_db()
+    assert free.status == "pending"
+
+
+@beside_others
+def test_a_claim_for_articles_passes_over_tasks_that_others_are_taking(space):
+    locked, free = make_tasks(2, space)
+    articles = [locked.article_id, free.article_id]
+    with another_session() as other, transaction.atomic():
+        other.execute("SELECT FROM embedding_tasks WHERE id = %s FOR UPDATE", [locked.pk])
+        wait_for_no_lock()
+        found = claims.claim_of_articles(space, articles, "a request")
+        assert [task.task_id for task in found.tasks] == [free.pk]
+
+
+@untidied
+def test_a_claim_whose_answer_was_lost_does_not_bring_back_what_was_ended_meanwhile(claim, space):
+    make_tasks(1, space)
+    held = claim()
+    assert claims._rows(claims._TAKEN, {"token": held.token})
+    set_status_without_the_trigger("cancelled")
+    assert not claims._rows(claims._TAKEN, {"token": held.token})
+
+
+@beside_others
+def test_a_stopping_worker_passes_over_a_task_that_is_being_settled(space):
+    locked, free = make_tasks(2, space, Status.PROCESSING, claimed_by="worker 7")
+    with another_session() as other, transaction.atomic():
+        other.execute("SELECT FROM embedding_tasks WHERE id = %s FOR UPDATE", [locked.pk])
+        wait_for_no_lock()
+        assert sweep.release_held("worker 7") == 1
+    free.refresh_from_db()
+    assert free.status == "pending"
+
+
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
+def test_a_stopping_worker_leaves_alone_what_has_ended_in_its_hands(space, status):
+    make_tasks(1, space, status, claimed_by="worker 7")
+    assert sweep.release_held("worker 7") == 0
+    assert Task.objects.get().status == status
+
+
+@beside_others
+def test_a_sweep_passes_over_a_task_of_a_retired_space_that_is_being_changed(space):
+    locked, free = make_tasks(2, space)
+    type(space).objects.update(state="retired")
+    with another_session() as other, transaction.atomic():
+        other.execute("SELECT FROM embedding_tasks WHERE id = %s FOR UPDATE", [locked.pk])
+        wait_for_no_lock()
+        assert sweep.end_retired() == 1
+    free.refresh_from_db()
+    assert free.status == "completed"
+
+
+@untidied
+def test_the_lease_of_a_task_that_was_ended_is_not_renewed_even_if_its_token_is_still_there(claim, space):
+    make_tasks(1, space)
+    held = claim()
+    set_status_without_the_trigger("cancelled")
+    ends = Task.objects.get().lease_expires_at
+    leases.renew([held.token])
+    assert Task.objects.get().lease_expires_at == ends
+
+
+# --- what the database itself refuses
+
+
+def test_an_article_cannot_wait_twice_in_a_space(space):
+    (task,) = make_tasks(1, space)
+    with pytest.raises(IntegrityError, match="embedding_tasks_one_pending"), transaction.atomic():
+        Task.objects.create(article_id=task.article_id, space=space)
+
+
+def test_a_chunk_cannot_have_two_vectors_in_a_space(claim, space):
+    article = make_article()
+    execution.execute(claim())
+    row = article.embeddings.get()
+    row.pk = None
+    with pytest.raises(IntegrityError, match="article_embeddings_one_per_chunk"), transaction.atomic():
+        row.save(force_insert=True)

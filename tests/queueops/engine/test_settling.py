@@ -1,0 +1,35 @@
+"""What a batch locks at its end it holds no longer than its lease."""
+
+import pytest
+from django.db import connection, transaction
+
+from queueops.admission import gate
+from queueops.admission.circuit_breaker import News
+from queueops.engine import claims, execution
+from tests.queueops.factories import make_tasks
+
+
+def session_may_idle() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        return str(cursor.fetchone()[0])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_freezes_while_it_settles_loses_its_locks_with_its_lease(space, worker, settings):
+    settings.EMBEDDING_WORKER_TIMEOUT = 60_000
+    make_tasks(1, space)
+    claim = claims.claim_due(space, 1, worker.pk, worker.name)
+    with transaction.atomic():
+        execution.execute(claim)
+        assert session_may_idle() == "1min"
+    assert session_may_idle() == "0"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_freezes_while_it_tells_of_its_provider_loses_the_row_with_its_lease(settings):
+    settings.EMBEDDING_WORKER_TIMEOUT = 60_000
+    with transaction.atomic():
+        gate.tell(gate.Passage("openai"), News.FAILED)
+        assert session_may_idle() == "1min"
+    assert session_may_idle() == "0"

@@ -1,0 +1,155 @@
+"""What a provider finds too long goes to it in smaller requests or in smaller chunks, and never again as it was."""
+
+import math
+
+import pytest
+
+from queueops.engine import claims, execution
+from queueops.models import Task
+from tests.queueops.factories import make_article, make_space, make_tasks
+
+pytestmark = pytest.mark.django_db
+# The provider counts a token for every four characters, we one for three bytes.
+SENTENCES = [f"Sentence number {n} says something that no other one says." for n in range(100)]
+
+
+@pytest.fixture
+def space(provider):
+    return make_space(chunk_tokens=400)
+
+
+@pytest.fixture
+def run(space, worker):
+    def claim_and_execute():
+        return execution.execute(claims.claim_due(space, 100, worker.pk, worker.name))
+
+    return claim_and_execute
+
+
+def text_of(article) -> str:
+    """What its chunks cover of the content, without white space."""
+    return "".join(
+        "".join(article.content[row.span.lower : row.span.upper].split())
+        for row in article.embeddings.order_by("chunk_index")
+        if not row.span.isempty
+    )
+
+
+def assert_whole(article) -> None:
+    """Its vectors are complete in number and stand for its whole text."""
+    rows = list(article.embeddings.order_by("chunk_index"))
+    assert [row.chunk_index for row in rows] == list(range(rows[0].chunk_count))
+    assert {row.source_hash for row in rows} == {article.content_hash}
+    assert text_of(article) == "".join(article.content.split())
+
+
+@pytest.mark.parametrize(
+    ("limit", "sizes"),
+    [
+        ({"max_inputs": 20}, [64, 32, 32, 16, 16, 16, 16]),
+        ({"max_inputs": 32}, [64, 32, 32]),
+        ({"max_tokens_per_request": 140}, [64, 32, 32]),  # each of the 64 has four or five tokens
+        ({"fail_next": ["413"]}, [64, 32, 32]),
+    ],
+)
+def test_a_request_that_is_too_long_is_made_in_halves(run, space, provider, limit, sizes):
+    make_tasks(64, space)
+    provider.config(**limit)
+    assert run().outcomes == {"embedded": 64}
+    stats = provider.stats()
+    assert (stats["sizes"], stats["refused_again"], stats["embedded"]) == (sizes, 0, 64)
+
+
+@pytest.mark.parametrize("most_tokens", [150, 60, 30])
+def test_a_chunk_that_is_too_long_for_the_model_is_embedded_in_smaller_ones(run, provider, most_tokens):
+    article = make_article("A title", " ".join(SENTENCES[:19]))
+    provider.config(max_tokens_per_text=most_tokens)
+    assert run().outcomes == {"embedded": 1}
+    assert_whole(article)
+    assert article.embeddings.count() > 1
+    assert provider.stats()["refused_again"] == 0
+
+
+def test_one_such_text_among_many_leaves_the_others_alone(run, space, provider):
+    make_tasks(50, space)
+    article = make_article("A title", " ".join(SENTENCES[:19]))
+    provider.config(max_tokens_per_text=150)
+    assert run().outcomes == {"embedded": 51}
+    stats = provider.stats()
+    assert stats["embedded"] == 50 + article.embeddings.count()  # nothing was paid for twice
+    assert (
+        stats["requests"] <= 1 + 2 * math.ceil(math.log2(51)) + 1
+    )  # found by halves, then once with its pieces
+    assert stats["refused_again"] == 0
+
+
+def test_only_the_chunks_that_were_too_long_become_smaller(run, provider):
+    dense = "xxxxxxxx " * 100  # we take it for 300 tokens
+    article = make_article(
+        "A title", f"{' '.join(SENTENCES[:13])}\n\n{dense}\n\n{' '.join(SENTENCES[13:26])}"
+    )
+    provider.config(max_tokens_per_text=220)
+    run()
+    assert_whole(article)
+    assert article.embeddings.count() == 4
+
+
+def test_after_an_edit_elsewhere_the_smaller_chunks_are_used_again(run, provider):
+    article = make_article("A title", "\n\n".join(" ".join(SENTENCES[n : n + 19]) for n in (0, 19, 38)))
+    provider.config(max_tokens_per_text=200)
+    run()
+    article.content += "\n\nA new end."
+    article.save()
+    provider.config()
+    run()
+    assert_whole(article)
+    assert provider.stats()["embedded"] <= 2
+
+
+def test_two_articles_with_the_same_text_get_the_same_smaller_chunks(run, provider):
+    both = [make_article("A title", " ".join(SENTENCES[:19])) for _ in range(2)]
+    provider.config(max_tokens_per_text=150)
+    assert run().outcomes == {"embedded": 2}
+    for article in both:
+        assert_whole(article)
+    assert provider.stats()["embedded"] == both[0].embeddings.count()
+
+
+def test_a_text_that_is_refused_however_small_is_parked_with_a_sentence(run, space, provider):
+    make_tasks(10, space)
+    article = make_article("A title", " ".join(SENTENCES[:19]))
+    provider.config(max_tokens_per_text=10)
+    assert run().outcomes == {"embedded": 10, "failed": 1}
+    task = Task.objects.get(article=article)
+    assert (task.status, task.error_class, task.attempts) == ("failed", "too_long", 1)
+    assert "even cut down to" in task.error_message
+    assert "then requeue the task" in task.error_message
+    assert not article.embeddings.exists()
+    stats = provider.stats()
+    # halves find it; it is then cut five times, and after the first piece that is refused at the floor no more is asked
+    assert stats["requests"] <= 2 * math.ceil(math.log2(11)) + 1 + 2 * 5
+    assert stats["refused_again"] == 0
+
+
+def test_a_poisoned_piece_of_a_text_that_is_too_long_parks_it_as_invalid(run, provider):
+    article = make_article("A title", " ".join([*SENTENCES[:19], "POISON"]))
+    provider.config(max_tokens_per_text=150, poison="POISON")
+    assert run().outcomes == {"failed": 1}
+    assert Task.objects.get(article=article).error_class == "invalid_input"
+
+
+def test_an_outage_between_the_pieces_brings_the_task_back(run, provider):
+    article = make_article("A title", " ".join(SENTENCES[:19]))
+    provider.config(fail_next=["413", "500"])
+    assert run().retried == 1
+    assert (Task.objects.get().error_class, article.embeddings.exists()) == ("transient", False)
+
+
+def test_pieces_that_are_all_the_same_text_are_sent_once(run, provider):
+    article = make_article("", "ab " * 256)  # its halves are alike, and so are theirs
+    provider.config(max_tokens_per_text=50)
+    run()
+    assert_whole(article)
+    assert article.embeddings.count() == 4
+    stats = provider.stats()
+    assert (stats["sizes"], stats["refused_again"]) == ([1, 1, 1], 0)

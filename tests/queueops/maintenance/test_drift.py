@@ -1,0 +1,99 @@
+"""Articles that somebody wrote past the product are found by what they say, whatever dates they were given."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models.functions import Now
+
+from articles.models import Article
+from queueops.maintenance import sweep
+from queueops.models import Operation, Task
+from queueops.worker import drain
+from tests.concurrently import together
+from tests.queueops.factories import make_article, make_space, make_tasks
+
+pytestmark = pytest.mark.django_db
+
+HOUR = timedelta(hours=1)
+
+
+def sql(statement: str, *arguments: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, arguments)
+
+
+@pytest.fixture
+def embedded(space, worker):
+    """An article with vectors of its text."""
+    article = make_article()
+    drain.drain(worker.pk, seconds=20)
+    return article
+
+
+@pytest.mark.parametrize(
+    "date", ["now() + interval '1 day'", "now() + interval '10 years'", "'2009-03-01'", "now()"]
+)
+def test_an_article_is_found_whatever_dates_its_loader_gives_it(space, date):
+    sql(
+        "INSERT INTO articles (slug, title, content, created_at, updated_at) "
+        f"VALUES ('kept', 'Kept', 'Of another source.', {date}, {date})"
+    )
+    assert sweep.sweep().drifted == 1
+    assert Task.objects.get().reason == "drift"
+
+
+@pytest.mark.parametrize("date", ["now() + interval '1 day'", "'2009-03-01'"])
+def test_an_edit_is_found_whatever_date_it_is_given(embedded, date):
+    sql(f"UPDATE articles SET content = 'Written by hand.', updated_at = {date}")
+    assert sweep.sweep().drifted == 1
+
+
+def test_what_django_writes_set_by_set_is_found(embedded):
+    Article.objects.update(content="By an update.", updated_at=Now() + HOUR)
+    Article.objects.bulk_create(
+        [Article(slug="bulk", title="Bulk", content="By bulk.", updated_at=Now() + HOUR)]
+    )
+    assert sweep.sweep().drifted == 2
+
+
+@pytest.mark.parametrize("created", ["now() + interval '1 year'", "'2009-03-01'"])
+def test_what_is_written_after_a_stage_is_found_whatever_its_date(space, created):
+    make_tasks(3, space)
+    Task.objects.all().delete()
+    newest = Article.objects.latest("pk").pk
+    stage = Operation.objects.create(
+        verb="migrate", actor="ada", reason="r", is_stage=True, newest_article=newest
+    )
+    sql(
+        f"INSERT INTO articles (slug, title, content, created_at) VALUES ('late', 'Late', 'Text.', {created})"
+    )
+    assert not stage.was_there(Article.objects.get(slug="late"))
+    assert stage.was_there(Article.objects.get(pk=newest))
+    assert sweep.enqueue_drift() == 1
+    assert Task.objects.get().article.slug == "late"
+
+
+def test_a_stage_that_began_ahead_of_now_does_not_stay_the_newest(space):
+    Operation.objects.create(verb="migrate", actor="ada", reason="r", is_stage=True, started_at=Now() + HOUR)
+    sweep.sweep()
+    Operation.objects.create(verb="migrate", actor="ada", reason="r", status="done")
+    assert Operation.objects.newest_stage() is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_save_under_way_is_never_taken_for_drift():
+    """Article and task are committed together, so that no time has to pass before one is missed without the other."""
+    make_space()
+    saving = iter(range(10_000))
+
+    def save_and_sweep() -> int:
+        for _ in range(15):
+            make_article(f"Saved {next(saving)}")
+            sweep.enqueue_drift()
+        return 0
+
+    together(4, save_and_sweep)
+    assert not Task.objects.filter(metadata__reason="drift").exists()
+    assert Task.objects.count() == Article.objects.count() == 60

@@ -1,0 +1,75 @@
+"""The figures that one worker writes down, and where they are told instead of being counted."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.db.models.functions import Now
+
+from queueops.maintenance import sampler
+from queueops.models import Metric
+from queueops.monitoring import search_coverage, snapshot
+from tests.concurrently import together
+from tests.queueops.factories import make_space, make_tasks
+
+SAMPLED = {
+    "articles": 3.0,
+    "articles_embedded": 0.0,
+    "queue_pending": 3.0,
+    "queue_processing": 0.0,
+    "queue_failed": 0.0,
+    "queue_oldest_due_seconds": pytest.approx(0.0, abs=10),
+    "queue_tasks_per_second": 0.0,
+    "workers_alive": 0.0,
+    "sampling_seconds": pytest.approx(0.0, abs=10),
+}
+
+
+@pytest.mark.django_db
+def test_a_sample_is_written_once_in_its_interval():
+    make_tasks(3, make_space())
+    assert sampler.sample_if_due() == len(SAMPLED)
+    assert dict(Metric.objects.values_list("name", "value")) == SAMPLED
+    assert sampler.sample_if_due() == 0
+    Metric.objects.update(timestamp=Now() - timedelta(minutes=2))
+    assert sampler.sample_if_due() == len(SAMPLED)
+
+
+@pytest.mark.django_db
+def test_a_sample_that_took_long_is_taken_less_often():
+    make_space()
+    sampler.sample()
+    Metric.objects.filter(name="sampling_seconds").update(value=15.0, timestamp=Now() - timedelta(minutes=4))
+    assert sampler.sample_if_due() == 0
+    Metric.objects.update(timestamp=Now() - timedelta(minutes=6))
+    assert sampler.sample_if_due() > 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_several_at_once_one_samples():
+    make_space()
+    assert sorted(together(3, sampler.sample_if_due))[:2] == [0, 0]
+    assert Metric.objects.filter(name="articles").count() == 1
+
+
+@pytest.mark.django_db
+def test_of_a_large_corpus_the_newest_sample_is_told(monkeypatch):
+    monkeypatch.setattr(search_coverage, "COUNTED_AT_ONCE", 2)
+    space = make_space()
+    make_tasks(3, space)
+    sampler.sample()
+    make_tasks(1, space, priority="high")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE articles")
+    told = snapshot.take()
+    assert told.articles == 3
+    assert told.coverage_age > 0.0
+
+
+@pytest.mark.django_db
+def test_of_a_large_corpus_that_was_never_sampled_the_articles_are_counted(monkeypatch):
+    monkeypatch.setattr(search_coverage, "COUNTED_AT_ONCE", 2)
+    make_tasks(3, make_space())
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE articles")
+    assert (snapshot.take().articles, snapshot.take().coverage_age) == (3, 0.0)

@@ -1,0 +1,248 @@
+"""Health is a pure judgement of a snapshot; a table of cases."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db.models.functions import Now, TruncDate
+
+from queueops.models import ProviderState, Status, Worker
+from queueops.monitoring import snapshot
+from queueops.monitoring.health import Condition, age, judge
+from queueops.monitoring.provider_status import ProviderView
+from queueops.monitoring.snapshot import Snapshot
+from tests.queueops.factories import make_tasks
+
+WELL = Snapshot(
+    mode="queued",
+    mode_in_settings="queued",
+    paused=False,
+    reason="",
+    changed_by="",
+    tasks=dict.fromkeys(Status.values, 0),
+    due=0,
+    oldest_due_age=None,
+    expired_leases=0,
+    completed_5m=0,
+    failed_5m=0,
+    completed_1h=0,
+    failed_1h=0,
+    workers_alive=2,
+    workers_stopped=0,
+    last_claim_age=1.0,
+    sweep_age=1.0,
+    space="local/all-MiniLM-L6-v2 v1",
+    articles=10,
+    embedded=10,
+)
+LATE: Any = {"due": 3, "oldest_due_age": 120.0}
+STUCK: Any = {"due": 3, "oldest_due_age": 1800.0}
+SPENT: Any = STUCK | {"last_claim_age": 1800.0, "providers": (ProviderView("openai", is_spent=True),)}
+OUT = ProviderView(
+    "openai",
+    breaker="open",
+    out_for=300.0,
+    retry_in=12.0,
+    last_error="api.example answered 503: it is not ready",
+)
+SELF_PAUSED: Any = {"paused": True, "paused_itself": True, "changed_by": "vectorpress", "reason": "no money."}
+
+FULL: Any = {"refusal": "53100 disk full: could not extend file"}
+
+CASES = [
+    (
+        FULL | {"refused_for": 20.0},
+        "degraded",
+        "has taken no vectors for 20 s (53100 disk full: could not extend file)",
+    ),
+    (
+        FULL | {"refused_for": 200.0},
+        "down",
+        "has taken no vectors for 3 min (53100 disk full: could not extend file)",
+    ),
+    (
+        STUCK | FULL | {"refused_for": 20.0, "last_claim_age": 1800.0},
+        "degraded",
+        "has taken no vectors for 20 s",
+    ),
+    ({"is_read_only": True}, "down", "The database is read-only (25006)"),
+    ({"is_read_only": True} | FULL, "down", "The database is read-only (25006)"),
+    ({}, "ok", ""),
+    ({"due": 500, "oldest_due_age": 5.0}, "ok", ""),
+    ({"failed_5m": 4, "completed_5m": 0}, "ok", ""),
+    ({"failed_5m": 10, "completed_5m": 1000}, "ok", ""),
+    ({"failed_5m": 10, "completed_5m": 20}, "degraded", "10 of 30 tasks failed in the last five minutes"),
+    (LATE, "degraded", "due for 2 min"),
+    (LATE | {"workers_alive": 0}, "down", "No worker is alive, and work has waited for 2 min"),
+    ({"workers_alive": 0}, "degraded", "No worker is alive"),
+    ({"sweep_age": 300.0}, "degraded", "The last sweep was 5 min ago"),
+    ({"sweep_age": -3600.0}, "ok", ""),  # ahead of now: the next beat of a worker sweeps
+    ({"sweep_age": 300.0, "workers_alive": 0}, "degraded", "No worker is alive"),
+    (LATE | {"workers_alive": 0, "workers_stopped": 1}, "degraded", "1 worker is told to stop"),
+    (STUCK | {"last_claim_age": 1800.0}, "down", "claim nothing"),
+    (STUCK | {"last_claim_age": None}, "down", "claim nothing"),
+    (STUCK | {"last_claim_age": 2.0}, "degraded", "due for 30 min"),
+    ({"paused": True, "changed_by": "ada", "reason": "upgrade."}, "degraded", "paused by ada: upgrade."),
+    (STUCK | {"paused": True, "last_claim_age": None}, "degraded", "The queue is paused."),
+    ({"workers_lost_10m": 2, "lost_waiting": 7}, "ok", ""),
+    (
+        {"workers_lost_10m": 6, "lost_waiting": 7},
+        "degraded",
+        "Workers were lost 6 times in the last ten minutes; 7 tasks they held will be tried again in small company",
+    ),
+    (
+        {"workers_lost_10m": 3},
+        "degraded",
+        "lost 3 times in the last ten minutes: manage.py queue_admin metrics",
+    ),
+    ({"expired_leases": 2}, "degraded", "2 tasks are held by a worker past the lease"),
+    ({"space": None}, "degraded", "No embedding space serves"),
+    ({"mode": "disabled", "mode_in_settings": "disabled"}, "degraded", "switched off"),
+    ({"mode": "synchronous", "mode_in_settings": "synchronous", "workers_alive": 0}, "ok", ""),
+    (
+        {"mode": "synchronous", "mode_changed_by": "ada", "mode_reason": "no Redis"},
+        "degraded",
+        "synchronous by ada: no Redis",
+    ),
+    (
+        {"mode": "disabled", "mode_changed_by": "ada", "mode_reason": "a cost review"},
+        "degraded",
+        "Embedding is switched off by ada: a cost review; new texts",
+    ),
+    (
+        {
+            "mode": "synchronous",
+            "mode_changed_by": "ada",
+            "paused": True,
+            "changed_by": "bob",
+            "reason": "calm",
+        },
+        "degraded",
+        "The mode was changed to synchronous by ada. The queue is paused by bob: calm.",
+    ),
+    (SELF_PAUSED, "degraded", "The queue has paused itself: no money."),
+    (LATE | SELF_PAUSED, "degraded", "The queue has paused itself: no money."),
+    (STUCK | SELF_PAUSED, "down", "The queue has paused itself, and work has waited for 30 min."),
+    ({"providers": (ProviderView("openai"),)}, "ok", ""),
+    (
+        {"providers": (OUT,)},
+        "degraded",
+        "The provider openai has not answered for 5 min (api.example answered 503: it is not ready); next try in 12 s.",
+    ),
+    (STUCK | {"providers": (OUT,)}, "degraded", "has not answered"),
+    (
+        {"providers": (ProviderView("openai", blocked_for=40.0),)},
+        "degraded",
+        "rate limit; next request in 40 s",
+    ),
+    (
+        STUCK | {"last_claim_age": 1800.0, "providers": (ProviderView("openai", blocked_for=40.0),)},
+        "degraded",
+        "rate limit",
+    ),
+    ({"providers": (ProviderView("openai", is_spent=True),)}, "degraded", "token budget for openai is spent"),
+    (SPENT, "degraded", "is spent; the backfill waits until midnight UTC. The oldest task"),
+    (SPENT | {"oldest_fresh_age": 5.0}, "degraded", "token budget for openai is spent"),
+    (SPENT | {"oldest_fresh_age": 1200.0}, "down", "claim nothing; the oldest task has waited for 20 min"),
+    (
+        {"broker_trouble": "does not answer"},
+        "degraded",
+        "The broker does not answer; the sweep finds new work",
+    ),
+    (STUCK | {"mode": "synchronous", "workers_alive": 0}, "degraded", "The mode was changed"),
+]
+
+
+@pytest.mark.parametrize(("changes", "condition", "says"), CASES)
+def test_a_snapshot_is_judged(changes, condition, says):
+    judged = judge(replace(WELL, **changes))
+    assert judged.condition == condition, judged.reasons
+    assert says in " ".join(judged.reasons)
+    assert (judged.condition is Condition.OK) == (judged.reasons == ())
+    assert all(reason.endswith(".") for reason in judged.reasons)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("priority", "condition"), [("low", "degraded"), ("normal", "down")])
+def test_a_spent_budget_says_why_the_backfill_waits_but_no_more(space, worker, settings, priority, condition):
+    settings.EMBEDDING_DAILY_TOKEN_BUDGET = 1_000
+    today = TruncDate(Now(), tzinfo=UTC)
+    ProviderState.objects.create(name="openai", day=today, tokens_today=5_000)
+    long_ago = Now() - timedelta(minutes=20)
+    make_tasks(1, space, priority=priority, scheduled_at=long_ago)
+    Worker.objects.update(last_seen_at=Now(), last_claim_at=long_ago)
+    judged = judge(snapshot.take())
+    assert judged.condition == condition
+    assert any(reason.startswith("Today's token budget for openai is spent") for reason in judged.reasons)
+
+
+def test_what_is_down_comes_before_what_is_degraded():
+    judged = judge(replace(WELL, **LATE, workers_alive=0, expired_leases=1))
+    assert judged.sentence.startswith("No worker is alive, and work has waited")
+    assert len(judged.reasons) > 1
+
+
+def test_all_well_has_a_sentence_too():
+    assert judge(WELL).sentence == "Everything that was saved can be found or is on its way."
+
+
+@pytest.mark.parametrize(
+    ("tasks", "articles", "embedded", "said"),
+    [
+        ({"failed": 3}, 10, 8, "but for the text of 2 articles that was given up"),
+        ({"cancelled": 1, "pending": 4}, 10, 5, "but for the text of 1 article that was given up"),
+        ({"failed": 3, "pending": 2}, 10, 8, "can be found or is on its way."),
+        ({"failed": 3}, 10, 10, "can be found or is on its way."),  # an earlier text of theirs
+    ],
+)
+def test_articles_that_were_given_up_are_told(tasks, articles, embedded, said):
+    health = judge(replace(WELL, tasks=tasks, articles=articles, embedded=embedded))
+    assert health.condition is Condition.OK
+    assert said in health.sentence
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-3, "0 s"),
+        (0.4, "0 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (7_199, "120 min"),
+        (7_200, "2 h"),
+        (172_800, "2 days"),
+    ],
+)
+def test_an_age_is_told_in_the_unit_a_person_would_use(seconds, words):
+    assert age(seconds) == words
+
+
+BEGUN: Any = {
+    "begun_articles": 3,
+    "kept_passages": 812,
+    "begun_passages": 2_406,
+    "passages_per_second": 11.23,
+    "passages_done_at": datetime(2026, 5, 1, 14, 32, tzinfo=UTC),
+}
+HOW_FAR = (
+    "Of 3 long articles, 812 of 2,406 passages are embedded, 11.2 per second: done by 2026-05-01 14:32 UTC."
+)
+
+
+def test_how_far_long_articles_are_is_said_while_all_is_well():
+    judged = judge(replace(WELL, **BEGUN))
+    assert judged.condition is Condition.OK
+    assert judged.sentence == f"Everything that was saved can be found or is on its way. {HOW_FAR}"
+
+
+def test_how_far_long_articles_are_says_why_the_oldest_task_is_late():
+    judged = judge(replace(WELL, **LATE, **BEGUN))
+    assert judged.reasons == ("The oldest task has been due for 2 min.", HOW_FAR)
+
+
+def test_long_articles_that_stand_still_are_said_to():
+    judged = judge(replace(WELL, **BEGUN | {"begun_articles": 1, "passages_done_at": None}))
+    assert judged.progress == (
+        "Of 1 long article, 812 of 2,406 passages are embedded; none was in the last minute."
+    )

@@ -1,0 +1,92 @@
+"""A filter means the same tasks whoever gives it, and survives its way through a JSON column."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.models.functions import Now
+
+from queueops.models import Status, Task
+from queueops.monitoring.task_filter import Selection, SelectionError
+from tests.queueops.factories import make_space, make_tasks, now
+
+pytestmark = pytest.mark.django_db
+HOUR = timedelta(hours=1)
+# name → (what the wanted task has, how it is asked for)
+FILTERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "statuses": ({"status": Status.FAILED}, {"statuses": ("failed",)}),
+    "error_class": ({"status": Status.FAILED, "error_class": "auth"}, {"error_class": "auth"}),
+    "reason": ({"metadata": {"reason": "migration"}}, {"reason": "migration"}),
+    "priority": ({"priority": "low"}, {"priority": "low"}),
+    "older_than": ({"created_at": Now() - 24 * HOUR}, {"older_than": 2 * HOUR}),
+    "newer_than": ({}, {"newer_than": HOUR / 2}),
+    "stuck": ({"status": Status.PROCESSING, "lease_expires_at": Now() - HOUR}, {"stuck": True}),
+}
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_each_filter_finds_its_task_alone(name):
+    space = make_space()
+    has, asked = FILTERS[name]
+    make_tasks(2, space, created_at=Now() - HOUR)
+    [wanted] = make_tasks(1, space, **{"priority": "high"} | has)
+    assert list(Selection(**asked).tasks(now())) == [wanted]
+
+
+def test_ids_articles_slugs_and_spaces_find_their_task_alone():
+    space = make_space()
+    wanted, *_ = make_tasks(3, space)
+    by = [
+        Selection(ids=(wanted.pk,)),
+        Selection(article=wanted.article_id),
+        Selection(slug=wanted.article.slug),
+    ]
+    assert [list(selection.tasks(now())) for selection in by] == [[wanted]] * 3
+    assert Selection(space=space.pk).tasks(now()).count() == 3
+    assert not Selection(space=space.pk + 1).tasks(now()).exists()
+    assert not Selection(ids=()).tasks(now()).exists()
+
+
+def test_everything_that_is_given_must_fit():
+    space = make_space()
+    make_tasks(1, space, Status.FAILED, error_class="auth")
+    assert not Selection(statuses=("pending",), error_class="auth").tasks(now()).exists()
+    assert Selection().tasks(now()).count() == Task.objects.count()
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        Selection(),
+        Selection(ids=()),
+        Selection(ids=(3, 1), statuses=("failed", "cancelled"), error_class="auth", reason="edit"),
+        Selection(
+            priority="low", older_than=HOUR, newer_than=2 * HOUR, space=4, article=5, slug="s", stuck=True
+        ),
+    ],
+)
+def test_a_filter_comes_back_from_json_as_it_was(selection):
+    assert Selection.from_json(json.loads(json.dumps(selection.as_json()))) == selection
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"statuses": ["lost"]}, "there is no status 'lost'; there are pending, "),
+        ({"priority": "urgent"}, "there is no priority 'urgent'; there are low, normal, high"),
+        ({"colour": "red"}, "there is no filter 'colour'"),
+    ],
+)
+def test_a_filter_that_means_nothing_is_refused_in_a_sentence(given, says):
+    with pytest.raises(SelectionError, match=says):
+        Selection.from_json(given)
+
+
+def test_a_filter_says_itself_in_words():
+    told = str(
+        Selection(statuses=("failed",), error_class="auth", older_than=HOUR, ids=tuple(range(8)), stuck=True)
+    )
+    assert (
+        told == "ids 0, 1, 2, 3, 4 and 3 more, statuses failed, error class auth, older than 1:00:00, stuck"
+    )

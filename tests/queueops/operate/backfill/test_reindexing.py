@@ -1,0 +1,139 @@
+"""Embedding anew really asks the provider again, costs no search anything meanwhile, and says before what it takes."""
+
+import pytest
+from django.db import connection
+
+from articles.models import Article
+from embeddings.models import ArticleEmbedding
+from embeddings.search import search
+from embeddings.storage import ann_index
+from queueops.engine import claims, modes
+from queueops.models import AuditLog, Mode, Task
+from queueops.operate import controls
+from queueops.worker.drain import drain
+from tests.queueops.cli_runner import called
+from tests.queueops.factories import make_article, make_space
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def corpus(space, worker, provider):
+    """Three embedded articles, two with the same text."""
+    articles = [
+        make_article("Same", "One text."),
+        make_article("Same", "One text."),
+        make_article("B", "Another."),
+    ]
+    drain(worker.pk, seconds=10)
+    provider.config(reset=True)
+    return articles
+
+
+def stored() -> list[int]:
+    return list(ArticleEmbedding.objects.order_by("article_id").values_list("id", flat=True))
+
+
+def test_every_article_is_embedded_anew_and_found_all_the_while(corpus, worker, provider):
+    before = stored()
+    done = called("reindex", "--yes", "--json", "--reason=a new model file", "--actor=ada")
+    assert (done.code, done.json["articles"], done.json["tasks"]) == (0, 3, 3)
+    assert set(Task.objects.pending().values_list("priority", "metadata__reason")) == {("low", "reindex")}
+    assert stored() == before
+    assert not search("Another.").degraded
+    provider.config(reset=True)
+    assert drain(worker.pk, seconds=10).tasks == 3
+    assert provider.stats()["texts"] == 2  # the same text of a batch is sent once
+    assert not set(stored()) & set(before)
+    assert set(Task.objects.filter(metadata__reason="reindex").values_list("outcome", flat=True)) == {
+        "embedded"
+    }
+    row = AuditLog.objects.get(operation_id=done.json["operation"])
+    assert (row.actor, row.metadata["reason"], row.metadata["tasks"]) == ("ada", "a new model file", 3)
+
+
+def test_a_filter_names_some_of_them(corpus):
+    Article.objects.filter(pk=corpus[2].pk).update(metadata={"kind": "b"})
+    assert called("reindex", "--yes", "--json", '--filter={"kind": "b"}').json["articles"] == 1
+    assert called("reindex", "--yes", "--json", "--filter=same").json["articles"] == 2
+    assert Task.objects.pending().count() == 3
+
+
+def test_where_no_article_fits_nothing_is_begun(corpus):
+    assert called("reindex", "--yes", "--filter=nothing-here").out.endswith("No article fits.\n")
+    assert called("reindex", "--yes", "--json", "--filter=nothing-here").json["operation"] is None
+    assert not AuditLog.objects.filter(category="operator").exists()
+
+
+def test_a_task_that_waits_already_is_joined_and_embeds_anew(corpus, worker, provider):
+    called("reindex", "--yes")
+    assert called("reindex", "--yes", "--json").json["tasks"] == 3
+    assert Task.objects.pending().count() == 3
+    article = corpus[2]
+    article.metadata = {"touched": True}
+    article.save()
+    drain(worker.pk, seconds=10)
+    assert provider.stats()["texts"] == 2
+    assert not Task.objects.pending().exists()
+
+
+def test_a_retry_embeds_anew_too(corpus, worker, provider, settings):
+    settings.EMBEDDING_RETRY_BACKOFF_BASE = 1
+    provider.config(fail_next=["500"])
+    called("reindex", "--yes", "--filter=b")
+    before = stored()
+    while Task.objects.pending().exists():
+        drain(worker.pk, seconds=1)
+    assert len(set(stored()) & set(before)) == 2
+
+
+def test_it_says_first_what_it_takes_and_asks(corpus):
+    said = called("reindex", "--dry-run").out
+    assert "To embed 3 articles in space" in said
+    assert "This would embed 3 articles anew in 1 space(s)" in said
+    assert called("reindex", "--dry-run", "--json").json["estimates"][0]["articles"] == 3
+    assert called("reindex").code == 3
+    assert not Task.objects.pending().exists()
+
+
+def test_it_is_refused_while_embedding_is_disabled(corpus):
+    controls.set_mode(Mode.DISABLED, actor="ada", reason="x")
+    modes.forget()
+    assert "embedding is disabled" in called("reindex", "--yes").sentence
+
+
+def file_of(space) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT relfilenode FROM pg_class WHERE relname = %s", [ann_index.name_of(space)])
+        return int(cursor.fetchone()[0])
+
+
+def test_the_index_alone_is_built_anew_beside_the_one_that_answers(corpus, space, monkeypatch):
+    monkeypatch.setattr(ann_index, "WANTED_FROM_ROWS", 2)
+    assert called("reindex", "--index-only", "--yes", "--json").json["indexes"] == [ann_index.name_of(space)]
+    before = file_of(space)
+    assert "while the present one goes on answering" in called("reindex", "--index-only", "--dry-run").out
+    assert called("reindex", "--index-only", "--yes").code == 0
+    assert ann_index.stands(space)
+    assert file_of(space) != before
+    assert not Task.objects.pending().exists()
+    ann_index.drop(space)
+
+
+def test_a_small_space_wants_no_index():
+    make_space()
+    assert "No space has or wants an index" in called("reindex", "--index-only").out
+
+
+def test_an_edit_that_overtakes_it_embeds_the_passages_that_stayed_anew_too(space, worker, provider):
+    first, last = "The first passage stays. " * 30, "The last one stays, too. " * 30
+    article = make_article("Long", f"{first}\n\n{'In the middle. ' * 60}\n\n{last}")
+    drain(worker.pk, seconds=10)
+    called("reindex", "--yes")
+    provider.config(reset=True)
+    claims.claim_due(space, 1, worker.pk, worker.name)
+    article.content = f"{first}\n\n{'Another middle. ' * 60}\n\n{last}"
+    article.save()
+    drain(worker.pk, seconds=10)
+    assert article.embeddings.count() > 2
+    assert provider.stats()["texts"] == article.embeddings.count()

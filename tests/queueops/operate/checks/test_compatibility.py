@@ -1,0 +1,75 @@
+"""Articles and searches are tried in each mode through the real API, and everything is as it was afterwards."""
+
+import pytest
+
+from articles.models import Article
+from queueops.engine import modes
+from queueops.models import AuditLog, Mode, QueueState
+from queueops.operate import controls
+from queueops.operate.checks import compatibility
+from queueops.operate.checks.finding import Verdict
+from tests.queueops.cli_runner import called
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def try_it(*words: str):
+    return called("embed_check", "compatibility", *words)
+
+
+def test_every_mode_serves_articles_and_searches_and_leaves_no_trace(space):
+    controls.set_mode(Mode.SYNCHRONOUS, actor="ada", reason="no Redis")
+    tried = try_it("--yes", "--json", "--actor=bob")
+    assert tried.code == 0, tried.out
+    found = {finding["check"]: finding["says"] for finding in tried.json["findings"]}
+    assert list(found) == [f"{mode} {what}" for mode in Mode for what in ("articles", "search", "deletion")]
+    assert found["synchronous articles"].endswith("embedding embedded")
+    assert found["disabled search"].endswith("answered by keyword")
+    assert not Article.objects.exists()
+    state = QueueState.objects.get()
+    assert (state.mode, state.mode_changed_by, state.mode_reason) == ("synchronous", "ada", "no Redis")
+    assert modes.current() is Mode.SYNCHRONOUS
+    assert AuditLog.objects.latest("id").message == "mode put back"
+
+
+def test_a_provider_that_is_down_is_a_warning_since_articles_are_saved_all_the_same(space, provider):
+    provider.config(rate_500=1)
+    tried = try_it("--yes", "--json")
+    assert (tried.code, tried.json["verdict"]) == (0, "warn")
+    assert try_it("--yes", "--strict").code == 1
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_however_it_ends_the_mode_and_the_articles_are_as_before(space, error):
+    with (
+        pytest.raises(error),
+        compatibility.as_it_was("ada") as mark,
+        compatibility.client("", "no token") as api,
+    ):
+        for finding in compatibility.check(api, mark, actor="ada", is_remote=False):
+            assert finding.verdict is Verdict.FAIL
+            Article(title="Left behind", metadata={compatibility.MARK: mark}).save()
+            raise error
+    assert (QueueState.objects.get().mode, Article.objects.count()) == ("", 0)
+
+
+def test_a_mode_that_somebody_set_meanwhile_stays(space):
+    with compatibility.as_it_was("ada") as mark, compatibility.client("", "") as api:
+        list(compatibility.check(api, mark, actor="ada", is_remote=False))
+        controls.set_mode(Mode.QUEUED, actor="bob", reason="now")
+    assert QueueState.objects.get().mode_changed_by == "bob"
+
+
+def test_it_asks_before_it_changes_the_mode_for_everybody(space):
+    assert try_it().code == 3
+    assert "Nothing was changed" in try_it("--dry-run").out
+    assert not AuditLog.objects.exists()
+
+
+def test_an_api_that_refuses_or_does_not_answer_fails_in_a_sentence(space):
+    tried = try_it("--yes", "--token=wrong")
+    assert tried.code == 2
+    assert "POST /api/articles answered 401 and not 201" in tried.out
+    tried = try_it("--yes", "--url=http://127.0.0.1:9")
+    assert tried.code == 2
+    assert "the API does not answer (ConnectError)" in tried.out

@@ -1,0 +1,136 @@
+"""Articles of a window of time are marked for review, and get back the text they had before it."""
+
+from datetime import timedelta
+
+import pytest
+from django.db.models.functions import Now
+
+from articles.models import Article, ArticleVersion
+from queueops.models import AuditLog, Status, Task
+from tests.queueops.cli_runner import called
+from tests.queueops.factories import make_article, make_space, make_tasks
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def space():
+    return make_space()
+
+
+def make_old(article: Article) -> Article:
+    """As if it had been made long ago, by its one version."""
+    ArticleVersion.objects.filter(article=article).update(created_at=Now() - timedelta(days=2))
+    return article
+
+
+def damage(article: Article) -> Article:
+    article.title, article.content = "Damaged", "Nothing of it is left."
+    article.save()
+    return article
+
+
+def review(*words: str):
+    return called(
+        "review_flag", "--since=1h", "--reason=a bad import", "--yes", "--json", "--actor=ada", *words
+    )
+
+
+def marked() -> set[int]:
+    return set(Article.objects.having({"needs_review": True}).values_list("pk", flat=True))
+
+
+def test_articles_that_changed_or_were_worked_on_in_the_window_are_marked(space):
+    changed, untouched = damage(make_old(make_article("A"))), make_old(make_article("B"))
+    (worked_on,) = [task.article for task in make_tasks(1, space, Status.PROCESSING, processed_at=Now())]
+    make_tasks(1, space, Status.COMPLETED, processed_at=Now() - timedelta(days=1))
+    done = review()
+    assert (done.code, done.json["articles"], done.json["changed"]) == (0, 2, 2)
+    assert marked() == {changed.pk, worked_on.pk}
+    assert untouched.pk not in marked()
+    row = AuditLog.objects.get(operation_id=done.json["operation"])
+    assert (row.actor, row.metadata["reason"], row.metadata["articles"]) == ("ada", "a bad import", 2)
+    assert review().json["changed"] == 0
+    assert review("--clear").json["changed"] == 2
+    assert marked() == set()
+
+
+def test_marking_keeps_other_metadata_and_makes_no_task_and_no_version():
+    article = make_article("A", metadata={"kind": "a"})
+    tasks = Task.objects.count()
+    review()
+    article.refresh_from_db()
+    assert article.metadata == {"kind": "a", "needs_review": True}
+    assert (article.version_number, Task.objects.count()) == (1, tasks)
+
+
+def test_the_text_from_before_the_window_comes_back_as_a_new_version():
+    article = damage(damage(make_old(make_article("Good", "A good text."))))
+    done = review("--restore")
+    assert (done.code, done.json["changed"]) == (0, 1)
+    article.refresh_from_db()
+    assert (article.title, article.content, article.version_number) == ("Good", "A good text.", 3)
+    assert article.versions.get(version_number=3).author == "ada"
+    assert article.versions.get(version_number=2).title == "Damaged"
+    assert Task.objects.pending().filter(article=article).exists()
+    assert review("--restore").json["changed"] == 0
+
+
+def test_what_has_no_earlier_text_or_was_changed_since_is_left_alone_and_told():
+    damage(make_article("Made in the window"))
+    mended = damage(make_old(make_article("Mended")))
+    ArticleVersion.objects.filter(article=mended, version_number=2).update(
+        created_at=Now() - timedelta(minutes=30)
+    )
+    mended.title = "Mended by hand"
+    mended.save()
+    done = called("review_flag", "--since=1h", "--until=10m", "--reason=x", "--yes", "--restore", "--json")
+    assert (done.code, done.json["changed"], done.json["changed_since"]) == (1, 0, 1)
+    done = review("--restore")
+    assert (done.code, done.json["without_earlier"]) == (1, 1)
+    mended.refresh_from_db()
+    assert mended.title == "Mended"  # its hand-made text was within this wider window
+
+
+def test_many_articles_are_marked_batch_by_batch(space, monkeypatch):
+    monkeypatch.setattr("queueops.operate.article_review._BATCH", 2)
+    make_tasks(5, space, Status.COMPLETED, processed_at=Now())
+    done = review()
+    assert done.json["changed"] == 5
+    assert AuditLog.objects.filter(operation_id=done.json["operation"]).count() == 3
+
+
+def test_it_says_how_many_first_and_asks():
+    make_article()
+    said = called("review_flag", "--since=1h", "--reason=x", "--dry-run").out
+    assert said.startswith(
+        "This would mark for review 1 articles that a worker worked on, or whose text changed, from"
+    )
+    assert called("review_flag", "--since=1h", "--reason=x").code == 3
+    assert marked() == set()
+
+
+def test_a_window_may_be_given_as_times():
+    make_article()
+    assert review("--since=2000-01-01T00:00", "--until=2000-01-02T00:00").json["articles"] == 0
+    assert review("--since=2000-01-01T00:00").json["articles"] == 1
+    assert "ends before it begins" in review("--until=2000-01-01T00:00").sentence
+    assert "2026-01-31T12:00 (UTC), or how long ago" in review("--since=yesterday").sentence
+
+
+def test_a_look_at_a_restore_counts_what_has_an_earlier_text(space):
+    damage(make_old(make_article("Good", "A good text.")))
+    damage(make_article("Made in the window"))
+    make_tasks(1, space, Status.COMPLETED, processed_at=Now())
+    look = ("review_flag", "--since=1h", "--restore")
+    said = called(*look, "--dry-run").out
+    assert said.startswith("This would restore the former text of 1 of 3 articles")
+    assert review("--restore").json["changed"] == 1
+    assert "the former text of 0 of 3 articles" in called(*look, "--dry-run").out
+
+
+def test_a_reason_is_needed_to_change_something_but_not_to_look():
+    make_article()
+    assert called("review_flag", "--since=1h", "--dry-run").code == 0
+    refused = called("review_flag", "--since=1h", "--yes")
+    assert (refused.code, "give a reason" in refused.sentence) == (3, True)

@@ -1,0 +1,120 @@
+"""Whoever writes to the broker can leave values of another type in Dramatiq's keys: work goes on, and they go away."""
+
+from collections.abc import Iterator
+
+import dramatiq
+import pytest
+from dramatiq.brokers.redis import RedisBroker
+
+from queueops import actors
+from queueops.models import Task
+from queueops.monitoring import health, snapshot
+from queueops.wakeups import broker_health
+from queueops.wakeups.broker_keys import of_wrong_type
+from queueops.wakeups.doorbell import QUEUE, ring
+from queueops.worker.housekeeper import Pulse
+from tests.queueops.factories import make_tasks
+from tests.queueops.worker.test_brokerless import stand_ins
+from tests.waiting import wait_until
+
+SAYS = "holds keys of another type than its consumers use, which the workers remove"
+OWN = "own"
+NAMES = [
+    "__heartbeats__",
+    QUEUE,
+    f"{QUEUE}.msgs",
+    f"{QUEUE}.DQ",
+    f"{QUEUE}.DQ.msgs",
+    f"{QUEUE}.XQ",
+    f"{QUEUE}.XQ.msgs",
+    f"__acks__.{OWN}.{QUEUE}",
+    f"__acks__.{OWN}.{QUEUE}.DQ",
+]
+
+
+@pytest.fixture
+def queue() -> Iterator[RedisBroker]:
+    """An empty broker."""
+    standing = dramatiq.get_broker()
+    assert isinstance(standing, RedisBroker)
+    standing.client.flushdb()
+    yield standing
+    standing.client.flushdb()
+
+
+@pytest.fixture
+def workers(queue, space, monkeypatch) -> Iterator[dramatiq.Worker]:
+    """Dramatiq's own consumers on it; nothing but them and a test's pulse works."""
+    assert actors.embed_due.queue_name == QUEUE
+    monkeypatch.setattr("dramatiq.worker.CONSUMER_RESTART_DELAY_SECS", 0.1)
+    worker = dramatiq.Worker(queue, worker_threads=2, worker_timeout=100)
+    worker.start()
+    yield worker
+    worker.stop()
+
+
+def forge(queue: RedisBroker, name: str) -> str:
+    key = f"{queue.namespace}:{name.replace(OWN, queue.broker_id)}"
+    queue.client.set(key, "x")
+    return key
+
+
+def test_each_key_that_dramatiq_makes_is_looked_at(queue):
+    for name in (QUEUE, f"{QUEUE}.DQ"):
+        for number in ("1", "2"):
+            queue.do_enqueue(name, number, b"{}")
+        queue.do_fetch(name, 1)
+    queue.do_nack(QUEUE, "1")
+    queue.do_fetch(QUEUE, 1)
+    queue.do_enqueue(QUEUE, "3", b"{}")
+    queue.do_enqueue(f"{QUEUE}.DQ", "3", b"{}")
+    made = {key.decode() for key in queue.client.keys(f"{queue.namespace}:*")}
+    assert made == {f"{queue.namespace}:{name.replace(OWN, queue.broker_id)}" for name in NAMES}
+    assert of_wrong_type(queue.client) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_of_a_wrong_type_is_said_and_removed_and_nothing_else_is(queue, name):
+    ring()
+    kept = {key for key in queue.client.keys("*") if not key.endswith(f":{name}".encode())}
+    key = forge(queue, name)
+    assert broker_health.trouble() == SAYS
+    assert broker_health.repair() == [key]
+    assert (broker_health.trouble(), broker_health.repair()) == ("", [])
+    assert kept <= set(queue.client.keys("*"))
+
+
+def test_consumers_of_other_processes_are_looked_at_too(queue):
+    queue.client.zadd(f"{queue.namespace}:__heartbeats__", {"another": 1})
+    queue.client.set(f"{queue.namespace}:__acks__.another.{QUEUE}", "x")
+    assert broker_health.repair() == [f"{queue.namespace}:__acks__.another.{QUEUE}"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_health_says_so_while_it_lasts(queue, space):
+    forge(queue, "__heartbeats__")
+    judged = health.judge(snapshot.take())
+    assert judged.condition == health.Condition.DEGRADED
+    assert f"The broker {SAYS}; the sweep finds new work, some seconds later." in judged.reasons
+    broker_health.repair()
+    assert SAYS not in "".join(health.judge(snapshot.take()).reasons)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", NAMES)
+def test_after_a_beat_consumers_take_rings_again(workers, queue, space, name):
+    forge(queue, name)
+    Pulse()._once(3_600)  # no sweep: neither its ring nor who stands in helps
+    make_tasks(3, space)
+    ring()
+    wait_until(lambda: Task.objects.filter(status="completed").count() == 3, what="the consumers")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_tasks_are_worked_off_though_the_keys_come_back_at_once(queue, space, monkeypatch):
+    make_tasks(3, space)
+    forge(queue, "__heartbeats__")
+    monkeypatch.setattr("queueops.worker.housekeeper.doorbell.ring", lambda: forge(queue, "__heartbeats__"))
+    Pulse()._once(0)
+    wait_until(lambda: Task.objects.filter(status="completed").count() == 3, what="the stand-ins")
+    wait_until(lambda: not stand_ins())

@@ -1,0 +1,74 @@
+"""While the broker takes no rings the sweep has the work done in its own process."""
+
+import threading
+
+import pytest
+
+from queueops.models import Task
+from queueops.worker import brokerless
+from queueops.worker.brokerless import StandIn
+from queueops.worker.housekeeper import Pulse
+from tests.queueops.factories import make_tasks, make_worker
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NOBODY = "redis://127.0.0.1:9/0"
+
+
+@pytest.fixture
+def pulse():
+    """One that beats when it is told to; what stands in for it has come to rest at the end."""
+    pulse = Pulse()
+    yield pulse
+    wait_until(lambda: not stand_ins())
+
+
+def stand_ins() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("stand-in")]
+
+
+def test_a_beat_without_a_broker_has_due_tasks_worked_off(pulse, space, settings):
+    settings.REDIS_URL = NOBODY
+    make_tasks(30, space)
+    pulse._once(0)
+    wait_until(lambda: Task.objects.filter(status="completed").count() == 30, what="the stand-ins")
+
+
+def test_with_a_broker_it_rings_and_nobody_stands_in(pulse, space):
+    make_tasks(3, space)
+    pulse._once(0)
+    assert not stand_ins()
+    assert Task.objects.pending().count() == 3
+
+
+def test_without_work_nobody_stands_in(pulse, space, settings):
+    settings.REDIS_URL = NOBODY
+    pulse._once(0)
+    assert not stand_ins()
+
+
+def test_a_process_that_stops_claims_nothing_more(space, settings):
+    settings.REDIS_URL = NOBODY
+    make_tasks(3, space)
+    StandIn(lambda: True).work(make_worker().pk)
+    wait_until(lambda: not stand_ins())
+    assert Task.objects.pending().count() == 3
+
+
+def test_it_ends_after_its_slice_once_the_broker_takes_rings_again(space, settings, monkeypatch):
+    settings.EMBEDDING_BATCH_SIZE = 1
+    monkeypatch.setattr(brokerless, "_SLICE_SECONDS", 0.001)
+    make_tasks(40, space)
+    StandIn(lambda: False).work(make_worker().pk)
+    wait_until(lambda: not stand_ins())
+    assert Task.objects.pending().exists()
+
+
+def test_two_beats_have_no_more_threads_than_one(pulse, space, provider, settings):
+    settings.REDIS_URL = NOBODY
+    provider.config(latency_ms=300)
+    make_tasks(2, space)
+    pulse._once(0)
+    make_tasks(2, space, priority="high")
+    pulse._once(0)
+    assert len(stand_ins()) <= settings.EMBEDDING_WORKER_THREADS

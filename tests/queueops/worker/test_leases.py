@@ -1,0 +1,150 @@
+"""A lease lasts as long as the work does, and ends for what hangs or is no longer ours."""
+
+import threading
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from embeddings.models import ArticleEmbedding
+from queueops.engine import claims, execution
+from queueops.maintenance import sweep
+from queueops.models import Metric, Status, Task
+from queueops.worker import drain, leases
+from tests.queueops.factories import make_tasks, now
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def claim(space, worker):
+    return lambda size=100: claims.claim_due(space, size, worker.pk, worker.name)
+
+
+@pytest.fixture
+def register():
+    return leases.Register()
+
+
+def end_leases() -> None:
+    Task.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
+
+
+def test_a_renewed_lease_lasts_a_full_lease_from_now(claim, space, settings):
+    settings.EMBEDDING_WORKER_TIMEOUT = 60_000
+    make_tasks(2, space)
+    held = claim()
+    end_leases()  # ended, but not returned yet: the token still holds
+    before = now()
+    assert leases.renew([held.token]) == {held.token}
+    for task in Task.objects.all():
+        assert task.lease_expires_at is not None
+        assert timedelta(seconds=59) < task.lease_expires_at - before < timedelta(seconds=90)
+    assert sweep.return_expired() == (0, 0)
+
+
+def test_only_claims_that_are_named_are_renewed(claim, space):
+    make_tasks(2, space)
+    ours, other = claim(1), claim(1)
+    end_leases()
+    leases.renew([ours.token])
+    assert Task.objects.expired().get().claim_token == other.token
+
+
+@pytest.mark.parametrize("status", ["pending", "failed", "cancelled", "completed"])
+def test_what_was_taken_from_us_is_not_renewed(claim, space, status):
+    make_tasks(1, space)
+    held = claim()
+    end_leases()
+    Task.objects.update(status=status, outcome="embedded" if status == "completed" else "")
+    assert leases.renew([held.token]) == set()
+    assert Task.objects.get().lease_expires_at is None
+
+
+def test_a_claim_is_registered_while_it_is_executed(register):
+    token = uuid.uuid4()
+    with register.holding(token):
+        assert register.tokens() == [token]
+    assert register.tokens() == []
+
+
+def test_a_batch_that_hangs_is_given_up(register):
+    with register.holding(uuid.uuid4()):
+        assert register.give_up(longest=60) == 0
+        assert register.give_up(longest=-1) == 1
+        assert register.tokens() == []
+
+
+def test_a_hung_batch_is_given_up_only_after_the_provider_had_its_time():
+    assert leases.longest_seconds() > execution.deadline_seconds()
+
+
+def test_a_claim_whose_tasks_are_gone_is_counted_once_and_at_the_second_beat(claim, space, register):
+    make_tasks(1, space)
+    held = claim()
+    heart = leases.Heartbeat(register)
+    with register.holding(held.token):
+        assert heart.beat() == leases.Beat(renewed=1)
+        Task.objects.update(status=Status.CANCELLED)
+        assert [heart.beat().lost for _ in range(3)] == [0, 1, 0]
+    assert Metric.objects.get(name="leases_lost").value == 1
+
+
+def test_what_a_worker_without_its_lease_finishes_is_dropped_and_counted(claim, space):
+    make_tasks(3, space)
+    late = claim()
+    end_leases()
+    sweep.return_expired()
+    assert execution.execute(late).lost == 3
+    assert Metric.objects.get(name="batch_lost").value == 3
+    assert not ArticleEmbedding.objects.exists()
+
+
+def test_an_idle_heartbeat_asks_the_database_nothing(register, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        assert leases.Heartbeat(register).beat() == leases.Beat()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_that_is_being_settled_is_not_waited_for(claim, space):
+    make_tasks(1, space)
+    held = claim()
+    found = []
+
+    def renew() -> None:
+        found.append(leases.renew([held.token]))
+        connection.close()
+
+    with transaction.atomic():
+        list(Task.objects.select_for_update())
+        thread = threading.Thread(target=renew)
+        thread.start()
+        wait_until(lambda: found, what="the renewal to pass over locked rows")
+    thread.join()
+    assert found == [{held.token}]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_provider_call_longer_than_the_lease_keeps_its_tasks(space, worker, provider, settings):
+    settings.EMBEDDING_WORKER_TIMEOUT = 1_500
+    provider.config(latency_ms=4_000)
+    make_tasks(3, space)
+    drained = []
+
+    def work() -> None:
+        drained.append(drain.drain(worker.pk, seconds=1))
+        connection.close()
+
+    thread = threading.Thread(target=work)
+    leases.heartbeat.start()
+    try:
+        thread.start()
+        wait_until(lambda: sweep.return_expired() != (0, 0) or drained, what="the batch to end")
+    finally:
+        thread.join()
+        leases.heartbeat.stop()
+    assert set(Task.objects.values_list("status", "attempts")) == {("completed", 1)}
+    assert provider.stats()["requests"] == 1

@@ -1,0 +1,90 @@
+"""While a process finds no room for its vectors, its worker's row, health, and each task's story say so."""
+
+import pytest
+from django.db import connection, transaction
+
+from queueops.base.database_refusals import Blame, Refusal
+from queueops.engine import storage_probe
+from queueops.models import AuditLog, Worker
+from queueops.monitoring import article_status, health, snapshot, task_report
+from queueops.worker.storage_report import Report
+from tests.queueops.factories import make_tasks, make_worker
+
+pytestmark = pytest.mark.django_db
+FULL = Refusal("53100", Blame.DATABASE, "could not extend file")
+WORDS = "53100 disk full: could not extend file"
+
+
+@pytest.fixture
+def report():
+    return Report()
+
+
+def messages() -> list[str]:
+    return list(AuditLog.objects.order_by("id").values_list("message", flat=True))
+
+
+def test_the_row_says_why_and_since_when_and_the_audit_log_when_it_began_and_ended(report, worker):
+    storage_probe.refused(FULL)
+    report.write(worker.pk)
+    worker.refresh_from_db()
+    assert worker.refusal == WORDS
+    assert worker.refused_since is not None
+    storage_probe.accepted()
+    report.write(worker.pk)
+    worker.refresh_from_db()
+    assert (worker.refusal, worker.refused_since) == ("", None)
+    began, ended = messages()
+    assert (
+        began
+        == f"the database takes no vectors ({WORDS}): worker {worker.pk} keeps its own and claims nothing"
+    )
+    assert ended == f"the database takes vectors again; worker {worker.pk} goes on (it was: {WORDS})"
+
+
+def test_what_is_written_already_is_not_written_again(report, worker, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        report.write(worker.pk)
+    storage_probe.refused(FULL)
+    report.write(worker.pk)
+    with django_assert_num_queries(0):
+        report.write(worker.pk)
+
+
+def test_a_row_that_was_made_anew_is_told_again(report, worker):
+    storage_probe.refused(FULL)
+    report.write(worker.pk)
+    other = make_worker()
+    report.write(other.pk)
+    assert set(Worker.objects.values_list("refusal", flat=True)) == {WORDS}
+
+
+def test_health_and_the_tasks_story_name_the_sqlstate_in_words(report, space, worker):
+    (waiting,), (held,) = make_tasks(1, space), make_tasks(1, space, "processing")
+    storage_probe.refused(FULL)
+    report.write(worker.pk)
+    judged = health.judge(snapshot.take())
+    assert (judged.condition, judged.sentence) == ("degraded", judged.reasons[0])
+    assert f"The database has taken no vectors for 0 s ({WORDS})" in judged.sentence
+    assert WORDS in task_report.of(waiting.pk).why
+    assert WORDS in task_report.of(held.pk).why
+    assert WORDS in article_status.explain(waiting.article)["why"]
+    assert WORDS in article_status.explain(held.article)["why"]
+
+
+def test_of_a_worker_that_is_gone_nothing_is_believed(report, worker):
+    storage_probe.refused(FULL)
+    report.write(worker.pk)
+    Worker.objects.update(last_seen_at="2020-01-01T00:00Z")
+    assert snapshot.take().refusal == ""
+    assert article_status.brakes().storage == ""
+
+
+def test_a_read_only_database_is_found_without_any_row(space, worker):
+    (task,) = make_tasks(1, space)
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL transaction_read_only = on")
+        assert health.judge(snapshot.take()).condition == "down"
+        assert "read-only (25006)" in task_report.of(task.pk).why
+        transaction.set_rollback(True)
