@@ -9,9 +9,9 @@ from django.db import DatabaseError, InterfaceError
 
 from queueops.base import database_away
 from queueops.cli.frame import arguments
-from queueops.cli.frame.console import Desk
+from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
-from queueops.cli.frame.verb import Verb, no_arguments
+from queueops.cli.frame.verb import ShellVerb, no_arguments
 from queueops.models.audit import ReasonMissing, needed_reason, tidy_reason
 
 
@@ -30,10 +30,10 @@ class AccountCommand(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *, reason: str, actor: str, json: bool, **options: Any) -> None:
-        verb = Verb(self.name, self.help, lambda: None, no_arguments, self.keys)
-        desk = Desk(verb, self.stdout, actor=actor, as_json=json, no_color=options["no_color"])
+        verb = ShellVerb(self.name, self.help, lambda: None, no_arguments, self.keys)
+        console = Console(verb, self.stdout, actor=actor, as_json=json, no_color=options["no_color"])
         try:
-            self.run(desk, needed_reason(reason) if self.needs_reason else tidy_reason(reason), options)
+            self.run(console, needed_reason(reason) if self.needs_reason else tidy_reason(reason), options)
         except Refused as error:
             raise CommandError(str(error), returncode=error.exit) from error
         except ReasonMissing as error:
@@ -41,7 +41,7 @@ class AccountCommand(BaseCommand):
         except (DatabaseError, InterfaceError) as error:
             raise CommandError(database_away.sentence(error), returncode=Exit.TROUBLE) from error
 
-    def run(self, desk: Desk, reason: str, options: dict[str, Any]) -> None:
+    def run(self, console: Console, reason: str, options: dict[str, Any]) -> None:
         """Does it. Raises Refused."""
         raise NotImplementedError
 

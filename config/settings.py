@@ -165,10 +165,10 @@ DRAMATIQ_BROKER = {
     "MIDDLEWARE": [
         "dramatiq.middleware.ShutdownNotifications",
         "django_dramatiq.middleware.DbConnectionsMiddleware",
-        "queueops.wakeups.middleware.WorkerLife",
+        "queueops.wakeups.middleware.WorkerLifecycle",
     ],
 }
-DRAMATIQ_ENCODER = "queueops.wakeups.encoder.PatientEncoder"
+DRAMATIQ_ENCODER = "queueops.wakeups.encoder.TolerantEncoder"
 DRAMATIQ_AUTODISCOVER_MODULES = ["actors"]
 DRAMATIQ_IGNORED_MODULES = ["django_dramatiq.tasks"]
 

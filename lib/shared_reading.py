@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 
-class NotInTimeError(Exception):
+class ReadingTimeout(Exception):
     """The value is being read, and has been for too long to wait for."""
 
 
-class Held[T]:
+class SharedReading[T]:
     """`read()` is held for `seconds`. It runs in a thread of its own, so that a reading that hangs holds up nobody:
-    whoever asks waits for it until it has taken `patience` seconds, and then gets NotInTimeError. What `read()` raises
+    whoever asks waits for it until it has taken `patience` seconds, and then gets ReadingTimeout. What `read()` raises
     goes to all who wait for it."""
 
     def __init__(self, read: Callable[[], T], seconds: float, patience: float) -> None:
@@ -42,7 +42,7 @@ class Held[T]:
     def _wait_for(self, reading: "_Reading") -> None:
         ends = reading.began + self._patience
         if not self._changed.wait_for(lambda: reading.is_over, ends - time.monotonic()):
-            raise NotInTimeError
+            raise ReadingTimeout
 
     def _begin(self) -> "_Reading":
         reading = _Reading(time.monotonic())

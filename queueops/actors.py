@@ -10,9 +10,9 @@ from queueops.base import database_refusals, installed
 from queueops.engine import storage_probe
 from queueops.engine.table_lock_pause import locked_out
 from queueops.wakeups import doorbell
-from queueops.wakeups.timer import alarm
+from queueops.wakeups.timer import wakeup_timer
 from queueops.worker.drain import drain
-from queueops.worker.housekeeper import pulse
+from queueops.worker.housekeeper import housekeeper
 
 # Long enough to amortise a wake-up, short enough that a process told to stop is not kept waiting.
 _SLICE_SECONDS = 20.0
@@ -29,20 +29,20 @@ def embed_due(v: int = 1) -> None:
         if not installed.is_there():
             return
         drained = drain(
-            pulse.registered(),
+            housekeeper.registered(),
             seconds=_SLICE_SECONDS,
             wake_another=doorbell.ring,
-            wake_in=alarm.ring_in,
-            is_stopping=lambda: pulse.is_stopping,
+            wake_in=wakeup_timer.ring_in,
+            is_stopping=lambda: housekeeper.is_stopping,
         )
     except (DatabaseError, InterfaceError) as error:
         storage_probe.noted(error)
-        alarm.ring_in(max(storage_probe.brake.left, _AWAY_SECONDS))
+        wakeup_timer.ring_in(max(storage_probe.brake.left, _AWAY_SECONDS))
         return
     if drained.is_more:
         doorbell.ring()
     elif drained.wait is not None:
-        alarm.ring_in(drained.wait)
+        wakeup_timer.ring_in(drained.wait)
 
 
 @dramatiq.actor(queue_name=doorbell.QUEUE, actor_name=doorbell.BUILD_INDEXES)

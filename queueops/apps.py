@@ -17,7 +17,7 @@ class QueueopsConfig(AppConfig):
         from queueops.engine import modes, receivers
         from queueops.models import QueueState
         from queueops.wakeups import doorbell
-        from queueops.worker.housekeeper import pulse
+        from queueops.worker.housekeeper import housekeeper
         from queueops.worker.leases import heartbeat
 
         enabled.decided_by(modes.embeds)
@@ -27,10 +27,10 @@ class QueueopsConfig(AppConfig):
         post_save.connect(receivers.article_saved, sender=Article)
         articles_written.connect(receivers.articles_written)
         signals.tasks_ready.connect(doorbell.ring_after_commit)
-        signals.worker_booted.connect(pulse.start)
+        signals.worker_booted.connect(housekeeper.start)
         signals.worker_booted.connect(heartbeat.start)
         signals.worker_booted.connect(shutdown.begin)
         signals.worker_stopping.connect(shutdown.end)
-        signals.worker_stopping.connect(pulse.stop)
+        signals.worker_stopping.connect(housekeeper.stop)
         signals.worker_stopped.connect(heartbeat.stop)
-        signals.worker_stopped.connect(pulse.leave)
+        signals.worker_stopped.connect(housekeeper.leave)

@@ -22,7 +22,7 @@ from queueops.models import Mode, QueueState
 from queueops.monitoring import article_status, health, snapshot
 from queueops.monitoring.health import Condition
 from queueops.worker import drain
-from queueops.worker.housekeeper import Pulse
+from queueops.worker.housekeeper import Housekeeper
 from tests.factories import Api, body, problem
 from tests.queueops.cli_runner import queue_admin
 from tests.queueops.conftest import provider, provider_process, space  # noqa: F401  fixtures
@@ -173,7 +173,7 @@ def test_workers_do_not_start(no_queue):
 
 
 def test_workers_that_run_wait_for_it_to_come_back(no_queue, monkeypatch):
-    pulse: Any = Pulse()
+    pulse: Any = Housekeeper()
     pulse.worker_id = 1
     monkeypatch.setattr(connection, "close", lambda: None)  # the test's transaction is in it
     with capture_logs() as lines:

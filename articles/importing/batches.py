@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db import reset_queries
 
 from articles.importing.drafts import Draft, draft_from
-from articles.importing.entries import Entry, Refusal, Source
+from articles.importing.entries import Entry, RefusedEntry, Source
 from articles.importing.ledger import SlugLedger
 from articles.importing.writer import BatchResult, write_batch
 
@@ -26,13 +26,13 @@ def run(source: Source, batch_size: int, author: str = "") -> Iterator[Step]:
     """Imports the source, one step a batch; what an earlier step wrote stays, whatever happens later."""
     with SlugLedger() as ledger:
         drafts: list[Draft] = []
-        refusals: list[Refusal] = []
+        refusals: list[RefusedEntry] = []
         characters = 0
         position = 0
         for entry in source.entries:
             position = entry.position
             item = _checked(entry, ledger)
-            if isinstance(item, Refusal):
+            if isinstance(item, RefusedEntry):
                 refusals.append(item)
             else:
                 drafts.append(item)
@@ -44,12 +44,12 @@ def run(source: Source, batch_size: int, author: str = "") -> Iterator[Step]:
             yield _step(drafts, refusals, position, author)
 
 
-def _checked(entry: Entry, ledger: SlugLedger) -> Draft | Refusal:
-    item = entry if isinstance(entry, Refusal) else draft_from(entry)
-    return item if isinstance(item, Refusal) else ledger.enter(item)
+def _checked(entry: Entry, ledger: SlugLedger) -> Draft | RefusedEntry:
+    item = entry if isinstance(entry, RefusedEntry) else draft_from(entry)
+    return item if isinstance(item, RefusedEntry) else ledger.enter(item)
 
 
-def _step(drafts: list[Draft], refusals: list[Refusal], position: int, author: str) -> Step:
+def _step(drafts: list[Draft], refusals: list[RefusedEntry], position: int, author: str) -> Step:
     result = BatchResult(refusals=tuple(refusals)) + write_batch(drafts, author)
     reset_queries()  # with DEBUG on Django keeps every statement, an import's whole text
     return Step(result, position)

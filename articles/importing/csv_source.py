@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from articles.importing import files
-from articles.importing.entries import MAX_ENTRY_BYTES, Entry, Refusal, Row, Source, SourceUnreadable
+from articles.importing.entries import MAX_ENTRY_BYTES, Entry, RefusedEntry, Row, Source, SourceUnreadable
 
 _DELIMITERS = ",;\t"
 _QUOTE = b'"'
@@ -101,7 +101,7 @@ def _header(name: str, line: files.Line | None) -> tuple[str, list[str]]:
             f"{name} has no header; its first line must name the columns, title among them"
         )
     text = files.decoded(line.text, name, 0)
-    if isinstance(text, Refusal):
+    if isinstance(text, RefusedEntry):
         raise SourceUnreadable(str(text))
     for delimiter in _DELIMITERS:
         columns = [column.strip() for column in next(csv.reader([text], delimiter=delimiter))]
@@ -125,19 +125,19 @@ def _entry(name: str, record: Record, data: bytes | None, delimiter: str, column
     place = f"{name} line {record.first_line:,}"
     if not record.closed:
         reason = f"a quoted cell is never closed; everything up to line {record.last_line:,} was taken for its text"
-        return Refusal(place, reason, record.position)
+        return RefusedEntry(place, reason, record.position)
     if data is None:
         return files.too_long(place, "the row", record.position)
     text = files.decoded(data, place, record.position)
-    if isinstance(text, Refusal):
+    if isinstance(text, RefusedEntry):
         return text
     try:
         cells = next(csv.reader([text], delimiter=delimiter))
     except csv.Error as error:
-        return Refusal(place, f"is not valid CSV: {error}", record.position)
+        return RefusedEntry(place, f"is not valid CSV: {error}", record.position)
     if len(cells) != len(columns):
         reason = f"has {len(cells):,} cells where the header names {len(columns):,} columns"
-        return Refusal(place, reason, record.position)
+        return RefusedEntry(place, reason, record.position)
     return Row(place, _fields(dict(zip(columns, cells, strict=True))), record.position)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from articles import bounds
-from articles.importing.entries import Refusal, Row
+from articles.importing.entries import RefusedEntry, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,12 @@ class Draft:
         return len(self.title) + len(self.content) + len(self.metadata)
 
 
-def draft_from(row: Row) -> Draft | Refusal:
+def draft_from(row: Row) -> Draft | RefusedEntry:
     """The row as a draft, checked by the same rule as everywhere else, or its refusal."""
     try:
         return _checked(row)
     except ValidationError as error:
-        return Refusal(row.place, " ".join(error.messages), row.position)
+        return RefusedEntry(row.place, " ".join(error.messages), row.position)
 
 
 def _checked(row: Row) -> Draft:

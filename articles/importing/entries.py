@@ -25,7 +25,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedEntry:
     """A part of the source that is no article, and why."""
 
     place: str
@@ -37,7 +37,7 @@ class Refusal:
         return one_line(f"{self.place}: {self.reason}")
 
 
-Entry = Row | Refusal
+Entry = Row | RefusedEntry
 
 
 @dataclass(frozen=True, slots=True)

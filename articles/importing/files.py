@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from articles.importing.entries import MAX_ENTRY_BYTES, Refusal, SourceUnreadable
+from articles.importing.entries import MAX_ENTRY_BYTES, RefusedEntry, SourceUnreadable
 
 _UTF8_MARK = b"\xef\xbb\xbf"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -55,21 +55,21 @@ def lines(stream: BinaryIO, limit: int = MAX_ENTRY_BYTES) -> Iterator[Line]:
             yield Line(number, _without_mark(text) if number == 1 else text, position)
 
 
-def decoded(data: bytes, place: str, position: int) -> str | Refusal:
+def decoded(data: bytes, place: str, position: int) -> str | RefusedEntry:
     """The text of UTF-8 bytes, or the refusal that names the byte which is not."""
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        return Refusal(
+        return RefusedEntry(
             place,
             f"is not valid UTF-8 (byte 0x{data[error.start]:02x} at {error.start + 1:,}); save the file as UTF-8",
             position,
         )
 
 
-def too_long(place: str, what: str, position: int) -> Refusal:
+def too_long(place: str, what: str, position: int) -> RefusedEntry:
     """The refusal of a line, row or file that is longer than any article can be."""
-    return Refusal(
+    return RefusedEntry(
         place, f"{what} is longer than {MAX_ENTRY_BYTES:,} bytes, which no article needs", position
     )
 

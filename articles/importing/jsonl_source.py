@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, NoReturn
 
 from articles.importing import files
-from articles.importing.entries import Entry, Refusal, Row, Source
+from articles.importing.entries import Entry, RefusedEntry, Row, Source
 
 FIELDS = frozenset({"title", "content", "slug", "metadata"})
 # An export tells these; the importing database keeps its own.
@@ -31,25 +31,29 @@ def read_jsonl(name: str, stream: BinaryIO) -> Iterator[Entry]:
 
 def _entry(place: str, data: bytes, position: int) -> Entry:
     text = files.decoded(data, place, position)
-    if isinstance(text, Refusal):
+    if isinstance(text, RefusedEntry):
         return text
     try:
         fields = json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        return Refusal(place, f"is not valid JSON: {error.msg} at character {error.pos + 1:,}", position)
+        return RefusedEntry(place, f"is not valid JSON: {error.msg} at character {error.pos + 1:,}", position)
     except ValueError as error:  # NaN and Infinity, integers of more than some thousand digits
-        return Refusal(place, f"is not valid JSON: {error}", position)
+        return RefusedEntry(place, f"is not valid JSON: {error}", position)
     except RecursionError:
-        return Refusal(place, "is nested too deeply", position)
+        return RefusedEntry(place, "is nested too deeply", position)
     return _row(place, fields, position)
 
 
 def _row(place: str, fields: Any, position: int) -> Entry:
     if not isinstance(fields, dict):
-        return Refusal(place, f"holds {_kind(fields)}; each line must be an object with a title", position)
+        return RefusedEntry(
+            place, f"holds {_kind(fields)}; each line must be an object with a title", position
+        )
     if unknown := sorted(fields.keys() - FIELDS - _IGNORED):
         known = "title, content, slug and metadata"
-        return Refusal(place, f"has the unknown field {unknown[0][:60]!a}; an article has {known}", position)
+        return RefusedEntry(
+            place, f"has the unknown field {unknown[0][:60]!a}; an article has {known}", position
+        )
     return Row(place, {key: fields[key] for key in FIELDS & fields.keys()}, position)
 
 

@@ -7,7 +7,7 @@ from typing import Self
 
 from articles import slugs
 from articles.importing.drafts import Draft
-from articles.importing.entries import Refusal
+from articles.importing.entries import RefusedEntry
 
 _SCHEMA = "CREATE TABLE met (slug TEXT PRIMARY KEY, place TEXT, last_number INTEGER) WITHOUT ROWID"
 
@@ -26,14 +26,14 @@ class SlugLedger:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._database.close()
 
-    def enter(self, draft: Draft) -> Draft | Refusal:
+    def enter(self, draft: Draft) -> Draft | RefusedEntry:
         """The draft with the slug it shall have: its own, unless an earlier one had it, or one made from its title,
         numbered where equal titles made it before."""
         if not draft.slug:
             return replace(draft, slug=self._free_slug(draft))
         if self._met(draft.slug, draft.place):
             earlier = self._place_of(draft.slug)
-            return Refusal(draft.place, f"slug {draft.slug!a} was already used by {earlier}")
+            return RefusedEntry(draft.place, f"slug {draft.slug!a} was already used by {earlier}")
         return draft
 
     def _free_slug(self, draft: Draft) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from articles.importing import files
-from articles.importing.entries import MAX_ENTRY_BYTES, Entry, Refusal, Row, Source, SourceUnreadable
+from articles.importing.entries import MAX_ENTRY_BYTES, Entry, RefusedEntry, Row, Source, SourceUnreadable
 from articles.pages.markdown_blocks import heading_of
 from lib.regular_files import Folder, Listed
 
@@ -44,13 +44,13 @@ def read_markdown(folder: Folder, listed: list[Listed]) -> Iterator[Entry]:
     with folder:
         for number, (path, problem) in enumerate(listed, 1):
             if problem:
-                yield Refusal(path, problem, number)
+                yield RefusedEntry(path, problem, number)
                 continue
             try:
                 with folder.open(path) as stream:
                     data = stream.read(MAX_ENTRY_BYTES + 1)
             except OSError as error:
-                yield Refusal(path, f"cannot be read: {error.strerror}", number)
+                yield RefusedEntry(path, f"cannot be read: {error.strerror}", number)
             else:
                 yield _entry(path, data, number)
 
@@ -88,12 +88,12 @@ def _entry(place: str, data: bytes, position: int) -> Entry:
     if len(data) > MAX_ENTRY_BYTES:
         return files.too_long(place, "the file", position)
     text = files.decoded(data.removeprefix(b"\xef\xbb\xbf"), place, position)
-    if isinstance(text, Refusal):
+    if isinstance(text, RefusedEntry):
         return text
     try:
         front, content = parse(text.replace("\r\n", "\n"))
     except FrontMatterError as error:
-        return Refusal(place, str(error), position)
+        return RefusedEntry(place, str(error), position)
     title = front.pop("title", None) or heading(content) or _words(Path(place).stem)
     fields = {"title": title, "content": content, "metadata": front}
     if slug := front.pop("slug", None):

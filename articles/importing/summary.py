@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from articles.importing.entries import Refusal
+from articles.importing.entries import RefusedEntry
 from articles.importing.writer import BatchResult
 
 # A file of a million broken lines must not be held in memory; every refusal is told when it happens.
@@ -18,7 +18,7 @@ class Summary:
     updated: int = 0
     unchanged: int = 0
     refused: int = 0
-    refusals: list[Refusal] = field(default_factory=list)
+    refusals: list[RefusedEntry] = field(default_factory=list)
 
     @property
     def accepted(self) -> int:

@@ -7,7 +7,7 @@ from django.db import DataError, IntegrityError, OperationalError, connection, t
 from psycopg import errors
 
 from articles.importing.drafts import Draft
-from articles.importing.entries import Refusal
+from articles.importing.entries import RefusedEntry
 from articles.models import Article
 from articles.signals import articles_written
 
@@ -53,7 +53,7 @@ class BatchResult:
     created: int = 0
     updated: int = 0
     unchanged: int = 0
-    refusals: tuple[Refusal, ...] = ()
+    refusals: tuple[RefusedEntry, ...] = ()
 
     def __add__(self, other: "BatchResult") -> "BatchResult":
         return BatchResult(
@@ -93,7 +93,7 @@ def _write(drafts: Sequence[Draft], author: str) -> BatchResult:
             raise
         if len(drafts) == 1:
             return BatchResult(
-                refusals=(Refusal(drafts[0].place, f"the database refused it: {_reason(error)}"),)
+                refusals=(RefusedEntry(drafts[0].place, f"the database refused it: {_reason(error)}"),)
             )
     half = len(drafts) // 2
     return _write(drafts[:half], author) + _write(drafts[half:], author)

@@ -7,7 +7,7 @@ from queue import Empty, SimpleQueue
 from types import FrameType, TracebackType
 from typing import Never, Self
 
-from config.stack.kill_switch import Leash
+from config.stack.kill_switch import KillSwitch
 from config.stack.processes import Process, StackError
 from config.stack.service import Service
 from config.stack.terminal import Report
@@ -32,7 +32,7 @@ class Supervisor:
     the moment at which a process is to be started again.
     """
 
-    def __init__(self, report: Report, leash: Leash) -> None:
+    def __init__(self, report: Report, leash: KillSwitch) -> None:
         self.report = report
         self.leash = leash
         self.services: list[Service] = []

@@ -9,7 +9,7 @@ from django.db import DatabaseError, OperationalError, connection
 
 from config.stack import accounts, capabilities, disk_reserve, disk_space, firststart, ownership, services
 from config.stack.corpus import import_corpus
-from config.stack.kill_switch import Leash
+from config.stack.kill_switch import KillSwitch
 from config.stack.launch import become
 from config.stack.lock import DataLock
 from config.stack.processes import Account, StackError, launcher
@@ -36,7 +36,7 @@ def up(*, first_import: bool) -> None:
             )
         account = take_account(report)
         demand_free_ports()
-        leash = Leash(locked, partial(launcher, 0, account, services.to_run_python()))
+        leash = KillSwitch(locked, partial(launcher, 0, account, services.to_run_python()))
         with Supervisor(report, leash) as supervisor:
             login, token = start(supervisor)
             report.say(welcome(login, token))

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import DatabaseError, InterfaceError, connection
 
 from embeddings.indexing.metering import FREE, Meter
-from embeddings.indexing.provider_session import Asking
+from embeddings.indexing.provider_session import ProviderSession
 from embeddings.models import Space
 from embeddings.providers.errors import REFUSALS, ErrorClass, ProviderError
 from embeddings.providers.registry import provider_of
@@ -112,10 +112,12 @@ def embed(
     ones; a text that the provider refuses all the same, though it embeds others, gets an error of its own. Any other
     error ends the asking and is the answer's `failure`, beside the vectors that were paid for until then.
     """
-    return embed_with(Asking(space, deadline, meter), articles, reused)
+    return embed_with(ProviderSession(space, deadline, meter), articles, reused)
 
 
-def embed_with(asking: Asking, articles: Iterable[Rendered], reused: dict[bytes, WireVector]) -> Vectors:
+def embed_with(
+    asking: ProviderSession, articles: Iterable[Rendered], reused: dict[bytes, WireVector]
+) -> Vectors:
     """As `embed`, with the requests, the time and the budget of a batch that may have used some of them already.
 
     What lacks least comes first: most articles are complete when the turn is over."""
@@ -156,7 +158,7 @@ class _Search:
     text hash; `too_long` the ones that got vectors in smaller chunks only; `refused` every request that is not to be
     made again."""
 
-    asking: Asking
+    asking: ProviderSession
     chunks: dict[bytes, Chunk]
     result: Vectors
     too_long: set[bytes] = field(default_factory=set)

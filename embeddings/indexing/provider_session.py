@@ -30,7 +30,7 @@ def _go_on(made: Mapping[bytes, WireVector]) -> bool:
     return True
 
 
-class Asking:
+class ProviderSession:
     """`seconds` for all requests together; `texts` counts those of the batch that got vectors.
 
     `rest` waits for so many seconds, or answers False where it must not wait. It is asked only while `is_patient`: a

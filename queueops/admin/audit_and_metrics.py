@@ -10,12 +10,12 @@ from unfold.decorators import display
 
 from lib.admin_base import BigTableAdmin, ReadOnly, row_id
 from lib.visible import readable
-from queueops.admin.installed_only import OfTheQueue
+from queueops.admin.installed_only import InstalledOnly
 from queueops.models import AuditLog, Level, Metric
 
 
 @admin.register(AuditLog)
-class AuditLogAdmin(OfTheQueue, ReadOnly, BigTableAdmin):
+class AuditLogAdmin(InstalledOnly, ReadOnly, BigTableAdmin):
     list_display = (
         "timestamp",
         "shown_level",
@@ -52,7 +52,7 @@ class AuditLogAdmin(OfTheQueue, ReadOnly, BigTableAdmin):
 
 
 @admin.register(Metric)
-class MetricAdmin(OfTheQueue, ReadOnly, BigTableAdmin):
+class MetricAdmin(InstalledOnly, ReadOnly, BigTableAdmin):
     list_display = ("timestamp", "name", "value", "labels")
     list_filter = (("timestamp", RangeDateTimeFilter),)
     list_filter_submit = True

@@ -15,14 +15,14 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from queueops.models import Operation, Status, Task
 from queueops.models.audit import MAX_REASON
-from queueops.monitoring.task_filter import Selection
+from queueops.monitoring.task_filter import TaskFilter
 
 # An act from a page is over before the page is answered: enough for an afternoon's failures, done in seconds.
 MAX_TASKS = 10_000
 
 
 @dataclass(frozen=True)
-class Act:
+class AdminAction:
     """`name` is the admin action's; `run` takes a selection, actor and reason."""
 
     name: str
@@ -43,7 +43,7 @@ class ReasonForm(forms.Form):
     )
 
 
-def confirm(admin: Any, request: HttpRequest, tasks: QuerySet[Task], act: Act) -> HttpResponse | None:
+def confirm(admin: Any, request: HttpRequest, tasks: QuerySet[Task], act: AdminAction) -> HttpResponse | None:
     """Answers the page that asks, or does the act and answers None, which leads back to the list."""
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
@@ -53,7 +53,7 @@ def confirm(admin: Any, request: HttpRequest, tasks: QuerySet[Task], act: Act) -
     if form.is_valid():
         ids = tasks.filter(status__in=act.statuses).order_by("pk").values_list("pk", flat=True)
         possible = tuple(ids[: MAX_TASKS + 1])
-        first = Selection(ids=possible[:MAX_TASKS])
+        first = TaskFilter(ids=possible[:MAX_TASKS])
         done = act.run(first, actor=request.user.get_username(), reason=form.cleaned_data["reason"])
         told = _told(act, done, is_more=len(possible) > MAX_TASKS)
         messages.add_message(request, messages.SUCCESS if done.changed else messages.WARNING, told)
@@ -64,7 +64,7 @@ def confirm(admin: Any, request: HttpRequest, tasks: QuerySet[Task], act: Act) -
 
 
 def _context(
-    admin: Any, request: HttpRequest, tasks: QuerySet[Task], act: Act, form: ReasonForm
+    admin: Any, request: HttpRequest, tasks: QuerySet[Task], act: AdminAction, form: ReasonForm
 ) -> dict[str, Any]:
     wanted = tasks.order_by().values("pk")
     eligible = wanted.filter(status__in=act.statuses)[: MAX_TASKS + 1].count()
@@ -88,7 +88,7 @@ def _context(
     }
 
 
-def _told(act: Act, done: Operation, *, is_more: bool) -> str:
+def _told(act: AdminAction, done: Operation, *, is_more: bool) -> str:
     noun = "task" if done.changed == 1 else "tasks"
     told = f"{done.changed:,} {noun} {act.acted}."
     if done.skipped:

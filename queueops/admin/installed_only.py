@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from queueops.base import installed
 
 
-class OfTheQueue:
+class InstalledOnly:
     """Mixed in before an admin class of the queue's: nobody may view rows of tables that are not there."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:

@@ -10,12 +10,12 @@ from unfold.decorators import display
 
 from lib.admin_base import ReadOnly
 from lib.admin_lists import ForeignTextAdmin
-from queueops.admin.installed_only import OfTheQueue
+from queueops.admin.installed_only import InstalledOnly
 from queueops.models import Breaker, ProviderState
 
 
 @admin.register(ProviderState)
-class ProviderStateAdmin(OfTheQueue, ReadOnly, ForeignTextAdmin):
+class ProviderStateAdmin(InstalledOnly, ReadOnly, ForeignTextAdmin):
     list_display = (
         "name",
         "stands",

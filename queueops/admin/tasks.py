@@ -14,13 +14,13 @@ from unfold.decorators import display
 from articles.admin import articles_like
 from lib.admin_base import BigTableAdmin, ReadOnly, row_id
 from lib.visible import readable
-from queueops.admin.confirmation import Act, confirm
-from queueops.admin.installed_only import OfTheQueue
+from queueops.admin.confirmation import AdminAction, confirm
+from queueops.admin.installed_only import InstalledOnly
 from queueops.models import Status, Task, Verb
 from queueops.monitoring.health import age
 from queueops.operate import operations
 
-REQUEUE = Act(
+REQUEUE = AdminAction(
     name="requeue_tasks",
     permission="queueops.requeue_task",
     verb="Requeue",
@@ -32,7 +32,7 @@ REQUEUE = Act(
     ),
     run=operations.requeue,
 )
-CANCEL = Act(
+CANCEL = AdminAction(
     name="cancel_tasks",
     permission="queueops.cancel_task",
     verb="Cancel",
@@ -70,7 +70,7 @@ class ErrorClassFilter(DropdownFilter):
 
 
 @admin.register(Task)
-class TaskAdmin(OfTheQueue, ReadOnly, BigTableAdmin):
+class TaskAdmin(InstalledOnly, ReadOnly, BigTableAdmin):
     list_display = (
         "id",
         "shown_slug",

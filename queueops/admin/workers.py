@@ -11,14 +11,14 @@ from unfold.decorators import display
 from lib.admin_base import ReadOnly
 from lib.admin_lists import ForeignTextAdmin
 from lib.visible import readable
-from queueops.admin.installed_only import OfTheQueue
+from queueops.admin.installed_only import InstalledOnly
 from queueops.models import QueueState, Worker
 from queueops.monitoring.health import age
 from queueops.monitoring.snapshot import ALIVE_WITHIN_SECONDS
 
 
 @admin.register(Worker)
-class WorkerAdmin(OfTheQueue, ReadOnly, ForeignTextAdmin):
+class WorkerAdmin(InstalledOnly, ReadOnly, ForeignTextAdmin):
     list_display = (
         "shown_name",
         "state",
@@ -53,7 +53,7 @@ class WorkerAdmin(OfTheQueue, ReadOnly, ForeignTextAdmin):
 
 
 @admin.register(QueueState)
-class QueueStateAdmin(OfTheQueue, ReadOnly, ForeignTextAdmin):
+class QueueStateAdmin(InstalledOnly, ReadOnly, ForeignTextAdmin):
     list_display = ("__str__", "shown_mode", "reason", "changed_by", "changed_at", "swept_at")
     sortable_by = ()
     list_fullwidth = True

@@ -22,7 +22,7 @@ _LONGEST_GUESS = 60.0
 _SLOT_SECONDS = 1.0
 
 
-class News(StrEnum):
+class BatchVerdict(StrEnum):
     """What a batch says about its provider."""
 
     ANSWERED = "answered"  # it is there, whatever it said
@@ -33,18 +33,18 @@ class News(StrEnum):
 _FAILED = {ErrorClass.PROVIDER_DOWN, ErrorClass.PROVIDER_LOST, ErrorClass.TRANSIENT}
 
 
-def news_of(error: ErrorClass | None, *, requests: int, texts: int) -> News:
+def news_of(error: ErrorClass | None, *, requests: int, texts: int) -> BatchVerdict:
     """What a batch says that made so many requests, got vectors for so many texts, and ended with `error` or none.
 
     One that got vectors before it failed proves that the provider answers; the next will say whether it still does.
     """
     if error in _FAILED and not texts:
-        return News.FAILED
-    return News.ANSWERED if requests else News.NONE
+        return BatchVerdict.FAILED
+    return BatchVerdict.ANSWERED if requests else BatchVerdict.NONE
 
 
 @dataclass(frozen=True)
-class State:
+class BreakerState:
     """A breaker; `retry_in` is set where it has just opened: seconds until the next canary."""
 
     breaker: Breaker = Breaker.CLOSED
@@ -53,22 +53,24 @@ class State:
     retry_in: float | None = None
 
 
-def after(state: State, news: News, *, is_canary: bool, retry_after: float | None = None) -> State:
+def after(
+    state: BreakerState, news: BatchVerdict, *, is_canary: bool, retry_after: float | None = None
+) -> BreakerState:
     """The breaker after a batch. While it is not closed, only the canary's news count: what others still had under
     way when it opened was sent to the provider as it was before. `retry_after` in seconds is the provider's wish."""
     if state.breaker != Breaker.CLOSED and not is_canary:
         return state
     match news:
-        case News.ANSWERED:
-            return State()
-        case News.NONE:
+        case BatchVerdict.ANSWERED:
+            return BreakerState()
+        case BatchVerdict.NONE:
             return state if state.breaker == Breaker.CLOSED else replace(state, breaker=Breaker.OPEN)
-        case News.FAILED:
+        case BatchVerdict.FAILED:
             failures = state.failures + 1
             if state.breaker == Breaker.CLOSED and failures < FAILURES_TO_OPEN:
                 return replace(state, failures=failures)
             openings = state.openings + 1
-            return State(Breaker.OPEN, failures, openings, interval(openings, retry_after))
+            return BreakerState(Breaker.OPEN, failures, openings, interval(openings, retry_after))
 
 
 def interval(openings: int, retry_after: float | None = None) -> float:
@@ -85,7 +87,7 @@ def block_seconds(retry_after: float | None, refusals: int) -> float:
 
 
 @dataclass(frozen=True)
-class Standing:
+class ProviderReading:
     """A provider's row as a worker reads it before a claim; spans in seconds from now on the database's clock,
     negative where they have passed."""
 
@@ -96,7 +98,7 @@ class Standing:
     calls: int
 
 
-def wait(standing: Standing, calls_in_flight: int) -> float:
+def wait(standing: ProviderReading, calls_in_flight: int) -> float:
     """Seconds until a worker may claim for the provider, 0.0: now. `calls_in_flight` is the limit, 0: none."""
     held = standing.blocked_for
     if standing.breaker != Breaker.CLOSED:

@@ -16,7 +16,7 @@ from django.db.models.functions import Greatest, Now
 
 from embeddings.providers.errors import ErrorClass, ProviderError
 from queueops.admission import circuit_breaker, rate_limiter
-from queueops.admission.circuit_breaker import News, Standing, State
+from queueops.admission.circuit_breaker import BatchVerdict, BreakerState, ProviderReading
 from queueops.models import AuditLog, Breaker, Level, ProviderState
 
 _MESSAGE_CHARACTERS = 500
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Passage:
+class Permit:
     """Leave to claim, or not: `wait` is in seconds, 0.0 means go on. `canary` is the token of the one worker that may
     ask a provider that was out, with one task. `is_marked` says that the row remembers trouble which an answer ends;
     `with_low` that the lowest rank may be claimed too."""
@@ -61,45 +61,45 @@ RETURNING name
 _GUARD = "SELECT set_config('idle_in_transaction_session_timeout', %s, true)"
 
 
-def ask(provider: str) -> Passage:
+def ask(provider: str) -> Permit:
     """Whether to claim for a provider now. Where the answer is a canary, it must be told how it ended (`tell`), or
     given back (`withdraw`); one that does neither holds the others up until its lease ends."""
     with connection.cursor() as cursor:
         cursor.execute(_LOOK_AT_CALLS if settings.EMBEDDING_CALLS_IN_FLIGHT else _LOOK, [provider])
         row = cursor.fetchone()
     if row is None:
-        return Passage(provider)
+        return Permit(provider)
     breaker, is_marked, retry_in, canary_for, blocked_for, calls, tokens_today = row
-    standing = Standing(Breaker(breaker), retry_in, canary_for, blocked_for, calls)
+    standing = ProviderReading(Breaker(breaker), retry_in, canary_for, blocked_for, calls)
     budget = settings.EMBEDDING_DAILY_TOKEN_BUDGET
     with_low = not budget or tokens_today < budget
     if wait := circuit_breaker.wait(standing, settings.EMBEDDING_CALLS_IN_FLIGHT):
-        return Passage(provider, wait)
+        return Permit(provider, wait)
     if standing.breaker == Breaker.CLOSED:
-        return Passage(provider, is_marked=is_marked, with_low=with_low)
+        return Permit(provider, is_marked=is_marked, with_low=with_low)
     if canary := _become_canary(provider):
-        return Passage(provider, canary=canary, is_marked=True, with_low=with_low)
-    return Passage(provider, circuit_breaker.CANARY_LEASE_SECONDS)
+        return Permit(provider, canary=canary, is_marked=True, with_low=with_low)
+    return Permit(provider, circuit_breaker.CANARY_LEASE_SECONDS)
 
 
-def withdraw(passage: Passage) -> None:
+def withdraw(passage: Permit) -> None:
     """Gives a canary's turn back unused: there was nothing to send."""
     if passage.canary:
-        tell(passage, News.NONE)
+        tell(passage, BatchVerdict.NONE)
 
 
-def tell(passage: Passage, news: News, error: ProviderError | None = None) -> bool:
+def tell(passage: Permit, news: BatchVerdict, error: ProviderError | None = None) -> bool:
     """Writes down what a batch learned, for all workers; answers whether the provider is out.
 
     `error` is what the provider's last answer was, if that was none. Writes nothing where nothing changes.
     """
     is_refusal = error is not None and error.kind is ErrorClass.RATE_LIMITED
-    if news is not News.FAILED and not is_refusal and not passage.is_marked:
+    if news is not BatchVerdict.FAILED and not is_refusal and not passage.is_marked:
         return False
     with transaction.atomic():
         row = _locked(passage.provider)
         is_canary = passage.canary is not None and row.canary == passage.canary
-        before = State(Breaker(row.breaker), row.failures, row.openings)
+        before = BreakerState(Breaker(row.breaker), row.failures, row.openings)
         new = circuit_breaker.after(
             before, news, is_canary=is_canary, retry_after=error.retry_after if error else None
         )
@@ -132,7 +132,9 @@ def _locked(provider: str) -> Any:
     return ProviderState.objects.select_for_update().annotate(is_blocked=is_blocked).get(name=provider)
 
 
-def _write(row: Any, before: State, new: State, is_canary: bool, error: ProviderError | None) -> None:
+def _write(
+    row: Any, before: BreakerState, new: BreakerState, is_canary: bool, error: ProviderError | None
+) -> None:
     changes: dict[str, Any] = {}
     if new != before:
         changes |= {"breaker": new.breaker, "failures": new.failures, "openings": new.openings}
@@ -162,7 +164,9 @@ def _block(row: Any, error: ProviderError | None) -> dict[str, Any]:
     }
 
 
-def _announce(name: str, before: State, new: State, error: ProviderError | None) -> dict[str, Any]:
+def _announce(
+    name: str, before: BreakerState, new: BreakerState, error: ProviderError | None
+) -> dict[str, Any]:
     """An outage that begins or ends is written down once, not at every canary."""
     is_out, was_out = new.breaker != Breaker.CLOSED, before.breaker != Breaker.CLOSED
     if is_out and not was_out:

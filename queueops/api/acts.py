@@ -10,13 +10,13 @@ from ninja import Router, Status
 from ninja.errors import HttpError
 
 from queueops.api import replies
-from queueops.api.fields import Act, Filter, Prioritize, TaskInPath, Undo, Why, actor
+from queueops.api.fields import BulkRequest, Filter, Prioritize, TaskInPath, Undo, Why, actor
 from queueops.api.reads import no_task, operation_or_404
 from queueops.api.replies import ActReply
 from queueops.models import Operation, Task, Verb
 from queueops.models import Status as TaskStatus
 from queueops.models.operation import MOVED_ON
-from queueops.monitoring.task_filter import Selection, SelectionError
+from queueops.monitoring.task_filter import SelectionError, TaskFilter
 from queueops.operate import operations
 from queueops.operate.operations import OperationError
 
@@ -35,11 +35,11 @@ def add_routes(router: Router) -> None:
 
 def _add_bulk(router: Router) -> None:
     @router.post("/retry", response=_REPLIES, summary="Let failed tasks wait again; cancelled ones if named")
-    def retry(request: HttpRequest, act: Act) -> Status[ActReply]:
+    def retry(request: HttpRequest, act: BulkRequest) -> Status[ActReply]:
         return _act(request, Verb.REQUEUE, act, _selected(act.filter).or_only(TaskStatus.FAILED))
 
     @router.post("/cancel", response=_REPLIES, summary="Cancel tasks that wait or are in work")
-    def cancel(request: HttpRequest, act: Act) -> Status[ActReply]:
+    def cancel(request: HttpRequest, act: BulkRequest) -> Status[ActReply]:
         return _act(request, Verb.CANCEL, act, _selected(act.filter))
 
     @router.post("/prioritize", response=_REPLIES, summary="Put tasks that have not ended into a lane")
@@ -51,7 +51,7 @@ def _add_bulk(router: Router) -> None:
         response=_REPLIES,
         summary="Cancel what waits; with `status` or `all`, remove what has ended",
     )
-    def clear(request: HttpRequest, act: Act) -> Status[ActReply]:
+    def clear(request: HttpRequest, act: BulkRequest) -> Status[ActReply]:
         chosen = _selected(act.filter)
         return _act(
             request, Verb.CLEAR, act, chosen if act.filter.all else chosen.or_only(TaskStatus.PENDING)
@@ -76,7 +76,7 @@ def _add_operations(router: Router) -> None:
         operation_or_404(operation_id)
         with _refusals():
             undone = operations.undoable(operation_id)
-        return _act(request, Verb.UNDO, why, Selection(), undoes=undone)
+        return _act(request, Verb.UNDO, why, TaskFilter(), undoes=undone)
 
     @router.post(
         "/operations/{operation_id}/resume", response=_REPLIES, summary="Go on with what was interrupted"
@@ -97,12 +97,12 @@ def _add_operations(router: Router) -> None:
         return replies.told(stopped)
 
 
-def _selected(chosen: Filter) -> Selection:
+def _selected(chosen: Filter) -> TaskFilter:
     return chosen.selection(tuple(chosen.ids) or None)
 
 
 def _act(
-    request: HttpRequest, verb: Verb, said: Act | Undo, selection: Selection, **deed: Any
+    request: HttpRequest, verb: Verb, said: BulkRequest | Undo, selection: TaskFilter, **deed: Any
 ) -> Status[ActReply]:
     try:
         found = operations.preview(verb, selection, **deed, is_judged=said.dry_run)
@@ -121,7 +121,7 @@ def _act_on_one(request: HttpRequest, verb: Verb, task_id: int, why: Why) -> Sta
         raise HttpError(
             409, f"task {task_id} is {status}; this can be done to a task that is {_or(possible)}"
         )
-    begun = operations.begin(verb, Selection(ids=(task_id,)), actor=actor(request), reason=why.reason)
+    begun = operations.begin(verb, TaskFilter(ids=(task_id,)), actor=actor(request), reason=why.reason)
     reply = _carried_out(begun)
     done = reply.value["operation"]
     if done and done["state"] == "done" and not done["changed"]:

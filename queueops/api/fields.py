@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from articles import bounds
 from articles.api.schemas import VISIBLE, WITHOUT_NUL, Request, WholeNumber, checked
 from queueops.models.audit import MAX_REASON
-from queueops.monitoring.task_filter import Selection
+from queueops.monitoring.task_filter import TaskFilter
 
 MAX_ID = 2**63 - 1
 MAX_IDS = 1_000
@@ -102,9 +102,9 @@ class _Narrowing(BaseModel):
     space: _Id = Field(default_factory=int, description="the id of its embedding space")
     slug: _Slug = Field(default_factory=str)
 
-    def selection(self, ids: tuple[int, ...] | None = None) -> Selection:
+    def selection(self, ids: tuple[int, ...] | None = None) -> TaskFilter:
         """The same as the shell, the admin and operations know it."""
-        return Selection(
+        return TaskFilter(
             ids=ids,
             statuses=tuple(self.status),
             error_class=self.error_class,
@@ -161,14 +161,14 @@ class Why(Request):
     reason: Reason
 
 
-class Act(Why):
+class BulkRequest(Why):
     """What is done to which tasks. A `dry_run` counts and shows them, and changes nothing."""
 
     filter: Filter
     dry_run: bool = False
 
 
-class Prioritize(Act):
+class Prioritize(BulkRequest):
     """The lane that the tasks are put into."""
 
     priority: PriorityName

@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from lib.own_connection import own_connection
-from lib.shared_reading import Held, NotInTimeError
+from lib.shared_reading import ReadingTimeout, SharedReading
 from queueops.base.table_locks import TableLock
 from queueops.monitoring import health, snapshot
 from queueops.monitoring.health import Condition
@@ -53,7 +53,7 @@ def _look() -> Seen:
 
 
 # Anybody may ask, and a snapshot costs: one a second for each process, however many ask.
-seen = Held(_look, SECONDS_HELD, SECONDS_TO_READ)
+seen = SharedReading(_look, SECONDS_HELD, SECONDS_TO_READ)
 
 
 @never_cache
@@ -62,7 +62,7 @@ def health_answer(request: HttpRequest) -> JsonResponse:
     """ok, degraded or down, and who has locked a table: anybody may ask. 503 when down."""
     try:
         found = seen.get()
-    except NotInTimeError:
+    except ReadingTimeout:
         found = _UNKNOWN
     return JsonResponse(found.as_dict(), status=503 if found.condition is Condition.DOWN else 200)
 

@@ -15,7 +15,7 @@ from queueops.api.fields import OperationsAsked, TaskInPath, TasksAsked
 from queueops.models import Operation, Task
 from queueops.monitoring import task_lists, task_report
 from queueops.monitoring.task_lists import Page
-from queueops.monitoring.task_report import Story
+from queueops.monitoring.task_report import TaskReport
 from queueops.operate import operations
 from queueops.operate.operations import OperationError
 
@@ -31,8 +31,10 @@ def add_routes(router: Router, may_read: Callable[[HttpRequest], bool]) -> None:
     def list_tasks(request: HttpRequest, asked: Query[TasksAsked]) -> Page:
         return task_lists.selected(asked.selection(), after=asked.after or None, limit=asked.limit)
 
-    @router.get("/tasks/{task_id}", response=Story, summary="A task's whole story, and why it is not running")
-    def read_task(request: HttpRequest, task_id: TaskInPath) -> Story:
+    @router.get(
+        "/tasks/{task_id}", response=TaskReport, summary="A task's whole story, and why it is not running"
+    )
+    def read_task(request: HttpRequest, task_id: TaskInPath) -> TaskReport:
         try:
             found = task_report.of(task_id)
         except Task.DoesNotExist as error:
@@ -51,7 +53,7 @@ def add_routes(router: Router, may_read: Callable[[HttpRequest], bool]) -> None:
         return replies.told(operation_or_404(operation_id))
 
 
-def _without_title(found: Story) -> Story:
+def _without_title(found: TaskReport) -> TaskReport:
     """The story for those who may not read articles: its slug names the article."""
     return replace(found, article=replace(found.article, title=""))
 

@@ -22,7 +22,7 @@ _TRIES = 5
 log = structlog.get_logger(__name__)
 
 
-def patiently[T](work: Callable[[], T], what: str) -> T:
+def with_database_retry[T](work: Callable[[], T], what: str) -> T:
     """What `work` answers, tried again for up to 30 s while the database is gone; `what` tells the log what waits.
 
     `work` must bear being done twice: where only the answer was lost, it has been done before. Inside a transaction,
@@ -41,7 +41,7 @@ def patiently[T](work: Callable[[], T], what: str) -> T:
         time.sleep(_PAUSE_SECONDS)
 
 
-def past_collisions[T](work: Callable[[], T]) -> T:
+def retry_on_conflict[T](work: Callable[[], T]) -> T:
     """What `work`, a transaction of its own, answers; done again where somebody else's commit came between."""
     for _ in range(_TRIES - 1):
         try:

@@ -1,4 +1,4 @@
-"""The operator's desk: the verbs of `manage.py queue_admin`, one family a file.
+"""The operator's command line: the verbs of `manage.py queue_admin`, one family a file.
 
 A verb is one function and, where it takes options, one `add_arguments`:
 
@@ -8,10 +8,10 @@ A verb is one function and, where it takes options, one `add_arguments`:
         arguments.add_limit(parser, 20)
 
     @family.verb("recent", "the tasks that ended last", arguments=_recent_arguments, keys=("tasks",))
-    def recent(desk: Desk, *, limit: int) -> Exit | None:
+    def recent(console: Desk, *, limit: int) -> Exit | None:
         rows = …
-        desk.answer({"tasks": rows}, table(…))
+        console.answer({"tasks": rows}, table(…))
 
-Its own options reach it as keywords; `--json` and `--actor` are the desk's. A family is called once it stands in
+Its own options reach it as keywords; `--json` and `--actor` are the console's. A family is called once it stands in
 queueops/management/commands/queue_admin.py, and its verbs have a section in docs/commands.md.
 """

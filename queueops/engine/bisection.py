@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from embeddings.indexing import embed as indexing
 from embeddings.indexing.embed import Rendered, Vectors
-from embeddings.indexing.provider_session import Asking
+from embeddings.indexing.provider_session import ProviderSession
 from embeddings.providers.errors import ErrorClass, ProviderError
 from embeddings.storage.vectors import WireVector
 
@@ -21,7 +21,7 @@ _OUT = (ErrorClass.TRANSIENT, ErrorClass.PROVIDER_LOST, ErrorClass.PROVIDER_DOWN
 _OWN = (ErrorClass.TRANSIENT, ErrorClass.PROVIDER_LOST)
 
 
-def embed(asking: Asking, articles: Sequence[Rendered], reused: dict[bytes, WireVector]) -> Vectors:
+def embed(asking: ProviderSession, articles: Sequence[Rendered], reused: dict[bytes, WireVector]) -> Vectors:
     """As `indexing.embed`; but where the provider has an error of its own (a 500, an unusable answer, an exchange
     that breaks off) and embeds a harmless text all the same, halves are asked until the article that it fails over
     stands alone: that one has the error, and the others have their vectors.
@@ -42,7 +42,7 @@ class _Search:
     the last that gave vectors; `lost` is how the provider went away in the midst, which a text may be at fault for even
     where nobody answers afterwards."""
 
-    asking: Asking
+    asking: ProviderSession
     made: Vectors
     in_vain: int = 1
     lost: ProviderError | None = None

@@ -13,7 +13,7 @@ from django.db import connection
 from embeddings.indexing.embed import Source
 from embeddings.models import Space
 from queueops.base import failpoints
-from queueops.base.database_retry import AWAY, patiently
+from queueops.base.database_retry import AWAY, with_database_retry
 from queueops.engine import ageing
 from queueops.engine.worker_loss import IS_ON_TRIAL, WAS_LOST
 
@@ -265,7 +265,9 @@ def _take(sql: str, space: Space, claimed_by: str, arguments: dict[str, Any]) ->
     try:
         rows = _rows(sql, arguments)
     except AWAY:  # it may be that only the answer was lost
-        rows = patiently(lambda: _rows(_TAKEN, arguments) or _rows(sql, arguments), "nothing claimed yet")
+        rows = with_database_retry(
+            lambda: _rows(_TAKEN, arguments) or _rows(sql, arguments), "nothing claimed yet"
+        )
     if rows:
         failpoints.reach("claimed")
     return Claim(space, token, [_claimed(row) for row in rows])

@@ -11,18 +11,18 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from embeddings.indexing import embed
 from embeddings.indexing.embed import Rendered, Vectors
-from embeddings.indexing.provider_session import Asking
+from embeddings.indexing.provider_session import ProviderSession
 from embeddings.providers.errors import ErrorClass, NotAskedError, ProviderError
 from embeddings.storage import kept_vectors
 from embeddings.storage.vectors import WireVector
 from queueops.admission import circuit_breaker, gate, rate_limiter, self_pause
-from queueops.admission.circuit_breaker import News
-from queueops.admission.gate import Passage
+from queueops.admission.circuit_breaker import BatchVerdict
+from queueops.admission.gate import Permit
 from queueops.base import failpoints, shutdown
-from queueops.base.database_retry import patiently
+from queueops.base.database_retry import with_database_retry
 from queueops.engine import bisection, retry_policy, settle_retry
 from queueops.engine.claims import Claim, Claimed
-from queueops.engine.partial_vectors import Keeper
+from queueops.engine.partial_vectors import PartialVectors
 from queueops.engine.results import Batch, Effort, Failure, Settled, Success
 from queueops.engine.unsaved_vectors import unsaved
 from queueops.models import Outcome
@@ -43,7 +43,7 @@ class _Run:
     unsaved, what the provider gave, and whether that is out."""
 
     claim: Claim
-    passage: Passage
+    passage: Permit
     started: float = field(default_factory=time.perf_counter)
     rendered: list[tuple[Claimed, Rendered]] = field(default_factory=list)
     stored: dict[bytes, WireVector] = field(default_factory=dict)
@@ -60,13 +60,13 @@ def deadline_seconds() -> float:
     return _DEADLINE_SECONDS
 
 
-def execute(claim: Claim, deadline: float | None = None, passage: Passage | None = None) -> Settled:
+def execute(claim: Claim, deadline: float | None = None, passage: Permit | None = None) -> Settled:
     """Brings the claimed articles up to date and settles their tasks; answers what was settled.
 
     Provider errors end in the tasks' and the provider's rows, never here. `deadline` is in seconds, for the provider's
     part; `passage` is the leave with which the tasks were claimed, if it was asked for.
     """
-    run = _Run(claim, passage or Passage(claim.space.provider))
+    run = _Run(claim, passage or Permit(claim.space.provider))
     _render(run)
     failpoints.reach("rendered")
     _embed(run, deadline or deadline_seconds())
@@ -101,12 +101,14 @@ def _held_until(run: _Run, deadline: float | None) -> float:
 def _render(run: _Run) -> None:
     run.rendered = [(task, embed.render(run.claim.space, task.source)) for task in run.claim.tasks]
     reusing = [rendered for task, rendered in run.rendered if not task.is_anew]
-    found = patiently(lambda: embed.reusable(run.claim.space, reusing), "batch not begun yet")
+    found = with_database_retry(lambda: embed.reusable(run.claim.space, reusing), "batch not begun yet")
     anew = {text_hash for task, rendered in run.rendered if task.is_anew for text_hash in rendered.hashes}
     run.stored = {text_hash: vector for text_hash, vector in found.stored.items() if text_hash not in anew}
     run.kept = {text_hash: vector for text_hash, vector in found.kept.items() if text_hash not in anew}
     begun = [task.source.article_id for task, _ in run.rendered if task.is_anew]
-    run.kept |= patiently(lambda: kept_vectors.of_articles(run.claim.space.pk, begun), "batch not begun yet")
+    run.kept |= with_database_retry(
+        lambda: kept_vectors.of_articles(run.claim.space.pk, begun), "batch not begun yet"
+    )
     needed = itertools.chain.from_iterable(rendered.hashes for _, rendered in run.rendered)
     missing = (text_hash for text_hash in needed if text_hash not in run.stored and text_hash not in run.kept)
     run.unsaved = unsaved.take(run.claim.space.pk, missing)
@@ -117,7 +119,7 @@ def _embed(run: _Run, deadline: float) -> None:
     failpoints.reach("before_provider")
     before = time.perf_counter()
     seconds = min(deadline, circuit_breaker.CANARY_SECONDS) if run.passage.canary else deadline
-    keeper = Keeper(run.claim.token, run.rendered, run.stored, run.kept)
+    keeper = PartialVectors(run.claim.token, run.rendered, run.stored, run.kept)
     asking = _asking(run.claim, seconds, keeper)
     at_hand = run.unsaved | run.kept | run.stored
     run.vectors = bisection.embed(asking, [rendered for _, rendered in run.rendered], at_hand)
@@ -127,11 +129,11 @@ def _embed(run: _Run, deadline: float) -> None:
     run.progressed = keeper.progressed
 
 
-def _asking(claim: Claim, seconds: float, keeper: Keeper) -> Asking:
+def _asking(claim: Claim, seconds: float, keeper: PartialVectors) -> ProviderSession:
     failures = max((task.attempts - 1 for task in claim.tasks), default=0)
     share = _SHARE_AFTER_FAILURE ** min(failures, 10)
     meter = rate_limiter.meter(claim.space.provider)
-    return Asking(claim.space, seconds, meter, shutdown.rest, keeper.between, share)
+    return ProviderSession(claim.space, seconds, meter, shutdown.rest, keeper.between, share)
 
 
 def _tell(run: _Run) -> bool:
@@ -150,11 +152,11 @@ def _tell(run: _Run) -> bool:
     return True
 
 
-def _news(run: _Run) -> News:
+def _news(run: _Run) -> BatchVerdict:
     made, failure = run.vectors, run.vectors.failure
     if isinstance(failure, NotAskedError):
         return (
-            News.ANSWERED if made.texts else News.NONE
+            BatchVerdict.ANSWERED if made.texts else BatchVerdict.NONE
         )  # whether its errors were its own was not to be found out
     return circuit_breaker.news_of(
         failure.kind if failure else None, requests=made.requests, texts=made.texts

@@ -21,7 +21,7 @@ ELSE t.metadata END"""
 
 
 @dataclass(frozen=True)
-class Try:
+class FailedAttempt:
     """A failed attempt that was charged; `at` is the moment it was settled."""
 
     attempt: int
@@ -30,7 +30,7 @@ class Try:
     error_message: str
 
 
-def of(json: str) -> list[Try]:
+def of(json: str) -> list[FailedAttempt]:
     """The failed attempts that a task's metadata has under `tries`, the oldest first; what else was put there is left
     out."""
     try:
@@ -40,9 +40,9 @@ def of(json: str) -> list[Try]:
     return [made for entry in kept if (made := _try(entry))] if isinstance(kept, list) else []
 
 
-def _try(entry: Any) -> Try | None:
+def _try(entry: Any) -> FailedAttempt | None:
     try:
-        return Try(
+        return FailedAttempt(
             int(entry["attempt"]),
             datetime.fromisoformat(entry["at"]),
             str(entry["error_class"]),

@@ -41,7 +41,7 @@ WHERE k.article_id = held.article_id AND k.space_id = held.space_id
 """
 
 
-class Keeper:
+class PartialVectors:
     """What a batch keeps. `stored` and `kept` are the hashes of texts whose vectors are there, for good or until their
     article is complete; `progressed` are the articles of which something was kept in this batch."""
 

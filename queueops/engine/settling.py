@@ -11,7 +11,7 @@ from embeddings.providers.errors import ProviderError
 from embeddings.storage import kept_vectors
 from lib import sql_arrays
 from queueops.base import failpoints
-from queueops.base.database_retry import past_collisions, patiently
+from queueops.base.database_retry import retry_on_conflict, with_database_retry
 from queueops.engine import batch_history, failed_attempts, priority_inheritance
 from queueops.engine.claims import Claim, Claimed
 from queueops.engine.results import Batch, Failure, Settled, Success
@@ -87,7 +87,9 @@ def settle(batch: Batch, seconds: float) -> Settled:
     While the database is gone this is tried again: the vectors are paid for. Where only the answer to a commit was
     lost, the token is gone and nothing is written twice.
     """
-    return patiently(lambda: past_collisions(lambda: _settle(batch, seconds)), "batch not settled yet")
+    return with_database_retry(
+        lambda: retry_on_conflict(lambda: _settle(batch, seconds)), "batch not settled yet"
+    )
 
 
 def give_back(

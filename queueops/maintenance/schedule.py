@@ -10,7 +10,7 @@ from queueops.maintenance.sweep import Swept
 
 
 @dataclass(frozen=True)
-class Kept:
+class MaintenanceResult:
     """What one turn did: leases `returned` and tasks `parked` by the sweep, articles it found behind (`drifted`), rows
     `removed` by the cleanup, and figures `sampled`."""
 
@@ -30,21 +30,21 @@ class Kept:
         )
 
 
-def once() -> Kept:
+def once() -> MaintenanceResult:
     """Does everything now, whoever did it last and however long it takes."""
     swept = sweep.sweep()
     removed = cleanup.clean(cleanup.kept_for())
     return _kept(swept, removed.total, sampler.sample())
 
 
-def if_due() -> Kept:
+def if_due() -> MaintenanceResult:
     """Does what is due and nobody else has done, as each worker does it."""
     interval = timedelta(milliseconds=settings.EMBEDDING_WORKER_INTERVAL)
     swept = sweep.sweep_if_leader(interval)
     return _kept(swept, cleanup.clean_if_leader(), sampler.sample_if_due())
 
 
-def _kept(swept: Swept | None, removed: int, sampled: int) -> Kept:
+def _kept(swept: Swept | None, removed: int, sampled: int) -> MaintenanceResult:
     if swept is None:
-        return Kept(removed=removed, sampled=sampled)
-    return Kept(swept.returned, swept.parked, swept.drifted, removed, sampled)
+        return MaintenanceResult(removed=removed, sampled=sampled)
+    return MaintenanceResult(swept.returned, swept.parked, swept.drifted, removed, sampled)

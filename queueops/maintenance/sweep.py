@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from embeddings.models import Space, SpaceState
 from embeddings.storage import ann_index
 from queueops.base import failpoints
-from queueops.base.database_retry import past_collisions
+from queueops.base.database_retry import retry_on_conflict
 from queueops.engine import modes, partial_vectors, priority_inheritance, worker_loss
 from queueops.engine.enqueue import Reason, enqueue
 from queueops.engine.table_lock_pause import locked_out
@@ -203,7 +203,7 @@ def return_expired() -> tuple[int, int]:
 
     Answers (returned, parked); each has an audit row. Does nothing while another process is at it.
     """
-    return past_collisions(_return_expired)
+    return retry_on_conflict(_return_expired)
 
 
 @transaction.atomic
@@ -235,7 +235,7 @@ def _return_expired() -> tuple[int, int]:
 
 def release_held(claimed_by: str) -> int:
     """Gives back what a stopping worker still holds; answers how many tasks."""
-    return past_collisions(lambda: _release_held(claimed_by))
+    return retry_on_conflict(lambda: _release_held(claimed_by))
 
 
 @transaction.atomic

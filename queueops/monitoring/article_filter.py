@@ -40,7 +40,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Scope:
+class ArticleFilter:
     """Articles that fit everything that is given; without anything, all.
 
     `metadata` is contained in theirs, `slug` is how theirs begins, `only_failed` are those whose present text was given
@@ -136,4 +136,4 @@ def _condition(template: str, *more: Value) -> Func:
     return Func(F("id"), F("content_hash"), *more, template=template, output_field=BooleanField())
 
 
-_DEFAULTS = {field.name: field.default for field in fields(Scope)}
+_DEFAULTS = {field.name: field.default for field in fields(ArticleFilter)}

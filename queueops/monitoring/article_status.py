@@ -15,7 +15,7 @@ from queueops.base import installed
 from queueops.engine import modes
 from queueops.models import Mode, Operation, Status
 from queueops.monitoring import health, provider_status, why_not_running
-from queueops.monitoring.why_not_running import Brakes, Task
+from queueops.monitoring.why_not_running import Blockers, TaskFacts
 
 # A worker says that it lives every five seconds.
 _ALIVE = "is_running AND last_seen_at BETWEEN statement_timestamp() - interval '30 seconds' AND statement_timestamp()"
@@ -28,7 +28,7 @@ FROM embedding_worker_status WHERE refusal <> '' AND last_seen_at > statement_ti
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ArticleStatus:
     """One article in one space. `source_version` is the version whose vectors are there; None before the first."""
 
     article_id: int
@@ -38,7 +38,7 @@ class Standing:
     source_version: int | None = None
     chunks: int = 0
     is_current: bool = False
-    task: Task | None = None
+    task: TaskFacts | None = None
 
     @property
     def provider(self) -> str:
@@ -131,7 +131,7 @@ def explain(article: Article) -> dict[str, Any]:
     }
 
 
-def state_of(standing: Standing, mode: Mode) -> State:
+def state_of(standing: ArticleStatus, mode: Mode) -> State:
     """The one word for a standing. Work that is under way comes first, then what is there, then what went wrong."""
     task = standing.task
     if standing.is_current and not (task and task.is_live):
@@ -151,7 +151,7 @@ def state_of(standing: Standing, mode: Mode) -> State:
             return "behind"
 
 
-def why(standing: Standing | None, brakes: Brakes) -> str:
+def why(standing: ArticleStatus | None, brakes: Blockers) -> str:
     """Why a search by meaning finds the article, or does not; for the person who misses it."""
     if standing is None:
         return "Not found by meaning: no embedding space serves searches yet."
@@ -164,14 +164,14 @@ def why(standing: Standing | None, brakes: Brakes) -> str:
     return f"Not found by meaning: {reason}"
 
 
-def _why_current(standing: Standing) -> str:
+def _why_current(standing: ArticleStatus) -> str:
     if not standing.chunks:
         return "Not found by meaning: its text is empty, so there is nothing to embed."
     passages = "passage" if standing.chunks == 1 else "passages"
     return f"Found by meaning: version {standing.version_number} is embedded in {standing.chunks} {passages}."
 
 
-def _why_behind(standing: Standing, brakes: Brakes) -> str:
+def _why_behind(standing: ArticleStatus, brakes: Blockers) -> str:
     task = standing.task
     match state_of(standing, brakes.mode):
         case "disabled":
@@ -198,7 +198,7 @@ def _why_behind(standing: Standing, brakes: Brakes) -> str:
             return f"no task asks for its current text; the sweep, every {seconds:g} s, will make one."
 
 
-def _is_staged(article: Article, standings: Sequence[Standing]) -> bool:
+def _is_staged(article: Article, standings: Sequence[ArticleStatus]) -> bool:
     """Whether the sweep leaves the article alone: see recovery.enqueue_drift."""
     if not installed.is_there() or any(each.task or each.can_be_found for each in standings):
         return False
@@ -206,7 +206,7 @@ def _is_staged(article: Article, standings: Sequence[Standing]) -> bool:
     return stage is not None and stage.was_there(article)
 
 
-def _short(standing: Standing, mode: Mode) -> EmbeddingState:
+def _short(standing: ArticleStatus, mode: Mode) -> EmbeddingState:
     return {
         "state": state_of(standing, mode),
         "space": standing.space,
@@ -215,7 +215,7 @@ def _short(standing: Standing, mode: Mode) -> EmbeddingState:
     }
 
 
-def _long(standing: Standing, brakes: Brakes) -> dict[str, Any]:
+def _long(standing: ArticleStatus, brakes: Blockers) -> dict[str, Any]:
     return {
         **_short(standing, brakes.mode),
         "serving": standing.is_serving,
@@ -225,7 +225,7 @@ def _long(standing: Standing, brakes: Brakes) -> dict[str, Any]:
     }
 
 
-def _task(task: Task) -> dict[str, Any]:
+def _task(task: TaskFacts) -> dict[str, Any]:
     return {
         "id": task.id,
         "status": task.status,
@@ -238,14 +238,14 @@ def _task(task: Task) -> dict[str, Any]:
     }
 
 
-def _read(statement: str, article_ids: list[int]) -> Iterable[Standing]:
+def _read(statement: str, article_ids: list[int]) -> Iterable[ArticleStatus]:
     if not installed.is_there():
         statement = _WITHOUT_QUEUE[statement]
     with connection.cursor() as cursor:
         cursor.execute(statement, {"articles": article_ids})
         for row in cursor.fetchall():
-            fields: list[Any] = [*row[:7], None if row[7] is None else Task(*row[7:])]
-            yield Standing(*fields)
+            fields: list[Any] = [*row[:7], None if row[7] is None else TaskFacts(*row[7:])]
+            yield ArticleStatus(*fields)
 
 
 def _name_of_first_space() -> str | None:
@@ -256,10 +256,10 @@ def _name_of_first_space() -> str | None:
 _first_space = Remembered(_name_of_first_space, _SECONDS)
 
 
-def brakes() -> Brakes:
+def brakes() -> Blockers:
     """What keeps work from being done right now."""
     if not installed.is_there():
-        return Brakes(modes.current(), False, "", 0, installed=False)
+        return Blockers(modes.current(), False, "", 0, installed=False)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT is_paused, reason, (SELECT count(*) FROM embedding_worker_status "  # noqa: S608  our own text
@@ -271,4 +271,4 @@ def brakes() -> Brakes:
     views = provider_status.views()
     held = {view.name: next(health.of_provider(view)) for view in views if view.is_held}
     spent = {view.name: health.of_budget(view) for view in views if view.is_spent}
-    return Brakes(modes.current(), is_paused, reason, workers, held, stopped, spent, storage=storage)
+    return Blockers(modes.current(), is_paused, reason, workers, held, stopped, spent, storage=storage)

@@ -12,7 +12,7 @@ from queueops.monitoring.health import Condition
 from queueops.monitoring.snapshot import Snapshot
 
 
-class State(StrEnum):
+class DrainState(StrEnum):
     DRAINED = "drained"
     WORKING = "working"
     STUCK = "stuck"
@@ -22,7 +22,7 @@ class State(StrEnum):
 class Remaining:
     """`left` is about how many tasks have not ended; `reason` is a sentence where work is stuck."""
 
-    state: State
+    state: DrainState
     left: int
     reason: str = ""
 
@@ -36,12 +36,12 @@ def look() -> Remaining:
 def judge(now: Snapshot, *, is_left: bool) -> Remaining:
     """What a worker holds is given time to end, whatever else; what nobody will claim is stuck. Pure."""
     if not is_left:
-        return Remaining(State.DRAINED, 0)
+        return Remaining(DrainState.DRAINED, 0)
     left = now.estimated.get(Status.PENDING, 0) + now.estimated.get(Status.PROCESSING, 0)
     is_held = now.tasks[Status.PROCESSING] > now.expired_leases
     if is_held or not (reason := _obstacle(now)):
-        return Remaining(State.WORKING, left)
-    return Remaining(State.STUCK, left, reason)
+        return Remaining(DrainState.WORKING, left)
+    return Remaining(DrainState.STUCK, left, reason)
 
 
 def _obstacle(now: Snapshot) -> str:

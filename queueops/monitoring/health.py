@@ -9,7 +9,7 @@ from django.conf import settings
 
 from queueops.base.table_locks import TableLock
 from queueops.models import Mode, Status
-from queueops.monitoring.provider_status import ProviderView
+from queueops.monitoring.provider_status import ProviderStatus
 from queueops.monitoring.snapshot import Snapshot
 
 # An idle system embeds within a second and the sweep repairs within seconds: work that has been due for this long
@@ -234,7 +234,7 @@ def _of_lost_workers(snapshot: Snapshot) -> str:
     )
 
 
-def of_provider(provider: ProviderView) -> Iterator[str]:
+def of_provider(provider: ProviderStatus) -> Iterator[str]:
     """What keeps work from a provider, a sentence each; none when it is well."""
     if provider.is_out:
         said = f" ({provider.last_error.rstrip('.')})" if provider.last_error else ""
@@ -248,7 +248,7 @@ def of_provider(provider: ProviderView) -> Iterator[str]:
         yield of_budget(provider)
 
 
-def of_budget(provider: ProviderView) -> str:
+def of_budget(provider: ProviderStatus) -> str:
     """What a spent budget means."""
     return f"Today's token budget for {provider.name} is spent; the backfill waits until midnight UTC."
 

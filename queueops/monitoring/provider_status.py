@@ -11,7 +11,7 @@ from queueops.models import Breaker
 
 
 @dataclass(frozen=True)
-class ProviderView:
+class ProviderStatus:
     """Spans are in seconds, None where there is none. `calls` and `tokens_today` are counted only under a limit;
     `is_spent` says that today's token budget is, so that the lowest rank waits until tomorrow (UTC)."""
 
@@ -55,7 +55,7 @@ ORDER BY n.name
 """  # noqa: S608  the only text put in is our own
 
 
-def views() -> tuple[ProviderView, ...]:
+def views() -> tuple[ProviderStatus, ...]:
     """Every provider in use or remembered, by name."""
     with connection.cursor() as cursor:
         cursor.execute(_ALL)
@@ -73,10 +73,10 @@ def _view(
     last_error_at: datetime | None,
     calls: int,
     tokens_today: int,
-) -> ProviderView:
+) -> ProviderStatus:
     is_out = breaker != Breaker.CLOSED
     budget = settings.EMBEDDING_DAILY_TOKEN_BUDGET
-    return ProviderView(
+    return ProviderStatus(
         name=name,
         breaker=breaker,
         failures=failures,

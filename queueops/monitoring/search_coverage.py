@@ -21,7 +21,7 @@ ORDER BY timestamp DESC LIMIT 1
 
 
 @dataclass(frozen=True)
-class Reach:
+class SearchCoverage:
     """`age` is how many seconds ago this was counted, 0.0 for just now."""
 
     articles: int
@@ -29,16 +29,16 @@ class Reach:
     age: float = 0.0
 
 
-def of(space: Space | None, about: int) -> Reach:
+def of(space: Space | None, about: int) -> SearchCoverage:
     """The reach of a space, where `about` is what ABOUT_SQL says; without any sample of a large corpus it is counted,
     however long that takes."""
     if space is not None and about > COUNTED_AT_ONCE and (sampled := _newest(space)):
         return sampled
     counted = coverage_cache.coverage(space)
-    return Reach(counted.articles, counted.current)
+    return SearchCoverage(counted.articles, counted.current)
 
 
-def _newest(space: Space) -> Reach | None:
+def _newest(space: Space) -> SearchCoverage | None:
     with connection.cursor() as cursor:
         found = []
         for name in (ARTICLES, EMBEDDED):
@@ -47,4 +47,4 @@ def _newest(space: Space) -> Reach | None:
     if None in found:
         return None
     (articles, age), (embedded, _) = found
-    return Reach(int(articles), int(embedded), age)
+    return SearchCoverage(int(articles), int(embedded), age)

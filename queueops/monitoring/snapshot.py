@@ -18,8 +18,8 @@ from queueops.base.table_locks import TableLock
 from queueops.engine import modes, worker_loss
 from queueops.models import QueueState, Status
 from queueops.monitoring import chunk_progress, provider_status, search_coverage
-from queueops.monitoring.provider_status import ProviderView
-from queueops.monitoring.search_coverage import Reach
+from queueops.monitoring.provider_status import ProviderStatus
+from queueops.monitoring.search_coverage import SearchCoverage
 from queueops.wakeups import broker_health
 
 # Counting stops here, so that a snapshot of ten million rows costs what one of ten thousand does.
@@ -72,7 +72,7 @@ class Snapshot:
     paused_itself: bool = False
     mode_reason: str = ""
     mode_changed_by: str = ""
-    providers: tuple[ProviderView, ...] = ()
+    providers: tuple[ProviderStatus, ...] = ()
     broker_trouble: str = ""
     estimated: dict[str, int] = field(default_factory=dict)
     per_second: float = 0.0
@@ -217,7 +217,9 @@ def _taken(reading: Reading) -> Snapshot:
     state = reading(QueueState.objects.first, None) or QueueState()
     space = reading(Space.objects.serving, None)
     numbers: dict[str, Any] = reading(_numbers, {})
-    covered = reading(lambda: search_coverage.of(space, numbers.pop("about_articles", 0)), Reach(0, 0))
+    covered = reading(
+        lambda: search_coverage.of(space, numbers.pop("about_articles", 0)), SearchCoverage(0, 0)
+    )
     tasks = {status: numbers.pop(status, 0) for status in Status.values}
     return replace(
         _empty(),
@@ -229,7 +231,7 @@ def _taken(reading: Reading) -> Snapshot:
         changed_by=state.changed_by,
         paused_itself=state.is_paused and state.changed_by == ITSELF,
         providers=reading(provider_status.views, ()),
-        broker_trouble=broker_health.trouble(),
+        broker_trouble=broker_health.problem(),
         partial=not numbers,
         locks=table_locks.held(at_once=not numbers),
         tasks=tasks,

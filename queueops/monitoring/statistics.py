@@ -32,7 +32,7 @@ class Breakdown:
 
 
 @dataclass(frozen=True)
-class Course:
+class MetricSummary:
     """One number over a span of time: COUNT_LIMIT of its newest samples at most, and the very newest even when it is
     older."""
 
@@ -92,11 +92,11 @@ def breakdown() -> Breakdown:
     return Breakdown(by_priority, by_error, durations)
 
 
-def courses(span: timedelta) -> list[Course]:
+def courses(span: timedelta) -> list[MetricSummary]:
     """Every number that was ever measured, with its course over the last `span`."""
     with connection.cursor() as cursor:
         cursor.execute(_COURSES, [span.total_seconds(), COUNT_LIMIT])
-        return [Course(*row) for row in cursor.fetchall()]
+        return [MetricSummary(*row) for row in cursor.fetchall()]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ class SelectionError(ValueError):
 
 
 @dataclass(frozen=True)
-class Selection:
+class TaskFilter:
     """Tasks that fit everything that is given; without anything, all.
 
     `ids` are tasks, `article` and `space` are ids of theirs; `reason` is why the task was made; `older_than` and
@@ -45,7 +45,7 @@ class Selection:
     @property
     def is_everything(self) -> bool:
         """Whether nothing was given."""
-        return self == Selection()
+        return self == TaskFilter()
 
     @property
     def names_tasks(self) -> bool:
@@ -120,4 +120,4 @@ def _told(value: Any) -> str:
 
 
 _SHOWN = 5
-_DEFAULTS = {field.name: field.default for field in fields(Selection)}
+_DEFAULTS = {field.name: field.default for field in fields(TaskFilter)}

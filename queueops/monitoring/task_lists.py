@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from embeddings.models import Space
 from queueops.models import Priority, Status, Task
 from queueops.models.task import TaskQuerySet
-from queueops.monitoring.task_filter import Selection
+from queueops.monitoring.task_filter import TaskFilter
 
 # The kinds of error are told of so many of the newest failures.
 NEWEST = 1_000
@@ -81,11 +81,11 @@ def page(
     priority: Priority | None = None,
 ) -> Page:
     """Tasks of a status, newest first, those with an id below `after` where it is given."""
-    wanted = Selection(statuses=(status,), error_class=error_class, priority=priority or "")
+    wanted = TaskFilter(statuses=(status,), error_class=error_class, priority=priority or "")
     return selected(wanted, after=after, limit=limit)
 
 
-def selected(selection: Selection, *, after: int | None = None, limit: int = 50) -> Page:
+def selected(selection: TaskFilter, *, after: int | None = None, limit: int = 50) -> Page:
     """The tasks that a filter means, in pages of the same kind."""
     tasks = selection.tasks(Now())
     if after is not None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import connection
 
 from queueops.engine import failed_attempts
-from queueops.engine.failed_attempts import Try
+from queueops.engine.failed_attempts import FailedAttempt
 from queueops.models import AuditLog, Task
 from queueops.monitoring import article_status, why_not_running
 
@@ -37,7 +37,7 @@ class TaskFacts:
     is_newest_text: bool
     error_class: str
     error_message: str
-    tries: list[Try]
+    tries: list[FailedAttempt]
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Story:
+class TaskReport:
     """`why` is why the task is not running, or that it is or has ended. `others` are tasks of the same article and
     space that have not ended; `audit` is the oldest first, the newest MOST_ENTRIES."""
 
@@ -110,7 +110,7 @@ WHERE t.id = %s
 """
 
 
-def of(task_id: int) -> Story:
+def of(task_id: int) -> TaskReport:
     """The story of a task. Raises Task.DoesNotExist."""
     with connection.cursor() as cursor:
         cursor.execute(_TASK, [task_id])
@@ -120,7 +120,7 @@ def of(task_id: int) -> Story:
     task = TaskFacts(*(*row[:17], failed_attempts.of(row[17])))
     article, vectors = ArticleFacts(*row[18:23]), VectorFacts(*row[23:28])
     provider, seconds_to_try, seconds_of_lease, others = row[28:]
-    known = why_not_running.Task(
+    known = why_not_running.TaskFacts(
         id=task.id,
         status=task.status,
         attempts=task.attempts,
@@ -137,7 +137,7 @@ def of(task_id: int) -> Story:
         is_retired=vectors.state == "retired",
     )
     why = why_not_running.why(known, provider, article_status.brakes())
-    return Story(task, why, article, vectors, others, _entries(task_id))
+    return TaskReport(task, why, article, vectors, others, _entries(task_id))
 
 
 def _entries(task_id: int) -> list[Entry]:

@@ -11,7 +11,7 @@ from queueops.monitoring.health import age
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class TaskFacts:
     """What is known of a task. Spans are in seconds from now: `seconds_to_try` is negative for one that is due,
     `seconds_of_lease` for one held past its lease."""
 
@@ -36,7 +36,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Brakes:
+class Blockers:
     """What keeps work from being done, whatever the article. `held` has the sentence for each provider that is not
     asked now, `spent` the one for each whose daily budget is gone, both by its name."""
 
@@ -52,7 +52,7 @@ class Brakes:
     storage: str = ""  # the sentence for a database that takes no vectors
 
 
-def why(task: Task, provider: str, brakes: Brakes) -> str:
+def why(task: TaskFacts, provider: str, brakes: Blockers) -> str:
     """Why the task is not running; where it is, or has ended, that. `provider` is the one of its space."""
     match task.status:
         case Status.PENDING:
@@ -70,7 +70,7 @@ def why(task: Task, provider: str, brakes: Brakes) -> str:
             return f"Task {task.id} was cancelled{error(task)}: nothing tries it until it is requeued."
 
 
-def why_pending(task: Task, provider: str, brakes: Brakes) -> str:
+def why_pending(task: TaskFacts, provider: str, brakes: Blockers) -> str:
     """What a pending task waits for, what no worker can mend first."""
     if task.is_retired:
         return f"task {task.id} will not run: its space is retired, and no worker claims from it. Cancel it."
@@ -98,14 +98,14 @@ def times(number: int) -> str:
     return "1 attempt" if number == 1 else f"{number} attempts"
 
 
-def error(task: Task) -> str:
+def error(task: TaskFacts) -> str:
     """The task's error in parentheses, to follow a word; empty for none."""
     parts = [task.error_class.replace("_", " "), task.error_message.strip().rstrip(".")]
     said = ": ".join(part for part in parts if part)
     return f" ({said})" if said else ""
 
 
-def _why_later(task: Task) -> str:
+def _why_later(task: TaskFacts) -> str:
     if not task.error_class:
         return f"task {task.id} is scheduled for later, in {age(task.seconds_to_try)}."
     tries = (
@@ -114,7 +114,7 @@ def _why_later(task: Task) -> str:
     return f"{tries}{error(task)}; the next try is in {task.seconds_to_try:.0f} s."
 
 
-def _why_held(task: Task, brakes: Brakes) -> str:
+def _why_held(task: TaskFacts, brakes: Blockers) -> str:
     holder = task.claimed_by or "a worker"
     left = task.seconds_of_lease
     if brakes.storage:

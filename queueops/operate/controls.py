@@ -12,7 +12,7 @@ from queueops.base.signals import tasks_ready
 from queueops.engine import modes
 from queueops.models import AuditLog, Breaker, Mode, ProviderState, QueueState, Task, Verb, Worker
 from queueops.models.audit import needed_reason, tidy_reason
-from queueops.monitoring.task_filter import Selection
+from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate import operations
 
 ENVIRONMENT = "environment"  # how the audit log calls the mode that the settings ask for
@@ -86,7 +86,9 @@ def _stop(said: str, *, actor: str, reason: str) -> uuid.UUID:
 
 def _take_back(operation_id: uuid.UUID, *, actor: str, reason: str) -> int:
     """Releases what workers hold, under this id; answers how many tasks."""
-    begun = operations.begin(Verb.RELEASE, Selection(), actor=actor, reason=reason, operation_id=operation_id)
+    begun = operations.begin(
+        Verb.RELEASE, TaskFilter(), actor=actor, reason=reason, operation_id=operation_id
+    )
     return operations.carry_out(begun).changed
 
 

@@ -32,7 +32,7 @@ _SAYINGS: tuple[tuple[type[BaseException], str], ...] = (
 )
 
 
-def trouble() -> str:
+def problem() -> str:
     """What is wrong with the broker, to follow the words "the broker"; empty when it takes a write and its consumers
     can fetch."""
     try:
@@ -47,7 +47,7 @@ def trouble() -> str:
 
 def repair() -> list[str]:
     """Removes the keys that keep consumers from fetching; answers which. None where the broker does not answer, which
-    `trouble` says."""
+    `problem` says."""
     try:
         return broker_keys.of_wrong_type(_client(settings.REDIS_URL), remove=True)
     except (RedisError, OSError):

@@ -12,7 +12,7 @@ from queueops.wakeups.doorbell import ACTORS, EMBED_DUE, QUEUE
 _FIELDS = {field.name for field in dataclasses.fields(Message)}
 
 
-class PatientEncoder(JSONEncoder):
+class TolerantEncoder(JSONEncoder):
     """Dramatiq's own encoding; what we cannot have sent is read as a plain wake-up.
 
     As it stands it would end the thread that works on it, or keep the one that fetches from fetching for a while, and

@@ -6,7 +6,7 @@ from dramatiq.broker import MessageProxy
 from queueops.base import failpoints, signals
 
 
-class WorkerLife(Middleware):
+class WorkerLifecycle(Middleware):
     def after_worker_boot(self, broker: Broker, worker: Worker) -> None:
         signals.worker_booted.send(type(self))
 

@@ -11,7 +11,7 @@ from queueops.wakeups import doorbell
 _TICK = 0.1
 
 
-class Alarm:
+class WakeupTimer:
     """One timer a process, for all the times that anybody asked for."""
 
     def __init__(self, ring: Callable[[], object]) -> None:
@@ -50,4 +50,4 @@ class Alarm:
         self._ring()
 
 
-alarm = Alarm(doorbell.ring)
+wakeup_timer = WakeupTimer(doorbell.ring)

@@ -17,7 +17,7 @@ _SLICE_SECONDS = 20.0
 log = structlog.get_logger(__name__)
 
 
-class StandIn:
+class BrokerlessWorker:
     """As many threads as the process has for its actors, for as long as there is work and no broker."""
 
     def __init__(self, is_stopping: Callable[[], bool]) -> None:
@@ -39,7 +39,7 @@ class StandIn:
     def _work(self, worker_id: int) -> None:
         try:
             while drain(worker_id, seconds=_SLICE_SECONDS, is_stopping=self._is_stopping).is_more:
-                if not broker_health.trouble():
+                if not broker_health.problem():
                     return
         except (DatabaseError, InterfaceError) as error:
             storage_probe.noted(error)  # the next sweep tries again

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from django.conf import settings
 
 
-class Lanes:
+class Bulkhead:
     """Of a process's threads, one takes no task of the lowest rank; a process of one thread takes all there is."""
 
     def __init__(self, threads: int) -> None:
@@ -26,6 +26,6 @@ class Lanes:
 
 
 @functools.cache
-def of_this_process() -> Lanes:
+def of_this_process() -> Bulkhead:
     """Those that its threads share."""
-    return Lanes(settings.EMBEDDING_WORKER_THREADS)
+    return Bulkhead(settings.EMBEDDING_WORKER_THREADS)

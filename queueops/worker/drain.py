@@ -13,7 +13,7 @@ from embeddings.indexing import provider_pace
 from embeddings.models import Space
 from embeddings.providers.registry import provider_of
 from queueops.admission import gate
-from queueops.admission.gate import Passage
+from queueops.admission.gate import Permit
 from queueops.base import installed
 from queueops.engine import claims, execution, modes, settle_retry, storage_probe
 from queueops.engine.claims import Claim
@@ -21,12 +21,12 @@ from queueops.engine.results import Settled
 from queueops.engine.table_lock_pause import LOOK_AGAIN_SECONDS, locked_out
 from queueops.models import Mode, worker_registry
 from queueops.worker import bulkhead, leases, long_articles, trials
-from queueops.worker.trial_size import Company
+from queueops.worker.trial_size import TrialSize
 
 # A slice sees a new or retired space this much later: reading them for each batch cost more than the claim.
 _SPACES_SECONDS = 0.5
 
-company_of_the_lost = Company(claims.COMPANY)
+company_of_the_lost = TrialSize(claims.COMPANY)
 
 
 @dataclass(frozen=True)
@@ -124,9 +124,7 @@ def _turn(space: Space, worker_id: int, wake: Callable[[], None], wake_in: Calla
     return _Turn(len(claim.tasks), look_again=claim.is_full or bool(settled.retried))
 
 
-def _in_turn(
-    space: Space, passage: Passage, claim_due: Callable[..., Claim]
-) -> AbstractContextManager[Claim]:
+def _in_turn(space: Space, passage: Permit, claim_due: Callable[..., Claim]) -> AbstractContextManager[Claim]:
     """What is due, for the length of its execution; where the provider takes its time, no more than a turn has time
     for."""
     long_bytes = provider_pace.of(space).speed.long_bytes
@@ -140,7 +138,7 @@ def batch_size(space: Space) -> int:
     return settings.EMBEDDING_BATCH_SIZE or provider_of(space).limits.batch
 
 
-def _execute(claim: Claim, worker_id: int, passage: Passage) -> Settled:
+def _execute(claim: Claim, worker_id: int, passage: Permit) -> Settled:
     """What was settled; where the database ends the batch before it came to that, its tasks go back uncharged."""
     try:
         with leases.in_execution.holding(claim.token):

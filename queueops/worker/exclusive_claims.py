@@ -8,7 +8,7 @@ from contextlib import contextmanager
 _LOOK_SECONDS = 0.5
 
 
-class Hands:
+class ExclusiveClaims:
     """Threads that claim beside others, and one at a time that must be the only one. While that one waits, nobody
     begins anything new. What has been held for longer than `longest()` seconds hangs, and its tasks are others': it
     counts no more. Both contexts yield False where the process stops before their turn comes."""

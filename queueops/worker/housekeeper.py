@@ -17,7 +17,7 @@ from queueops.engine.table_lock_pause import locked_out
 from queueops.maintenance import cleanup, clock_repair, sampler, sweep
 from queueops.models import worker_registry
 from queueops.wakeups import broker_health, broker_strangers, doorbell
-from queueops.worker.brokerless import StandIn
+from queueops.worker.brokerless import BrokerlessWorker
 from queueops.worker.storage_report import report
 
 _KEYS_SHOWN = 5
@@ -25,7 +25,7 @@ _KEYS_SHOWN = 5
 log = structlog.get_logger(__name__)
 
 
-class Pulse:
+class Housekeeper:
     """`worker_id` is the process's row; `is_stopping` tells the actors to claim nothing more."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Pulse:
         self._thread: threading.Thread | None = None
         self._is_idle = False  # the queue's tables are not there
         self._trouble = ""  # the database's, as it was last logged
-        self._stand_in = StandIn(lambda: self.is_stopping)
+        self._stand_in = BrokerlessWorker(lambda: self.is_stopping)
         self._clock = clock_repair.Watch()
 
     @property
@@ -45,7 +45,7 @@ class Pulse:
     def start(self, **_: Any) -> None:
         """Listens to worker_booted."""
         self._stop.clear()
-        self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="housekeeper", daemon=True)
         self._thread.start()
 
     def stop(self, **_: Any) -> None:
@@ -96,7 +96,7 @@ class Pulse:
         except (DatabaseError, InterfaceError) as error:
             self._say(str(database_refusals.of(error)))
         except Exception:  # only this thread keeps the process known: it must outlive any surprise
-            log.exception("pulse missed a beat")
+            log.exception("housekeeper missed a beat")
         finally:
             connection.close()
 
@@ -109,7 +109,7 @@ class Pulse:
         is_sure = self._clock.look()
         is_repaired = _repair_broker()
         swept = sweep.sweep_if_leader(timedelta(seconds=interval), with_leases=is_sure)
-        if swept and swept.is_due and (is_repaired or broker_health.trouble()):
+        if swept and swept.is_due and (is_repaired or broker_health.problem()):
             self._stand_in.work(self.registered())
         if swept and (swept.returned or swept.parked or swept.drifted):
             log.warning("sweep", returned=swept.returned, parked=swept.parked, drifted=swept.drifted)
@@ -143,4 +143,4 @@ def _repair_broker() -> bool:
     return bool(removed)
 
 
-pulse = Pulse()
+housekeeper = Housekeeper()

@@ -128,7 +128,7 @@ def renew(tokens: Collection[uuid.UUID]) -> set[uuid.UUID]:
         return {token for (token,) in cursor.fetchall()}
 
 
-class Heartbeat:
+class LeaseRenewer:
     """A thread of its own, since neither a long sweep nor a long batch may cost a lease."""
 
     def __init__(self, register: Register) -> None:
@@ -183,4 +183,4 @@ class Heartbeat:
 
 
 in_execution = Register()
-heartbeat = Heartbeat(in_execution)
+heartbeat = LeaseRenewer(in_execution)

@@ -65,7 +65,7 @@ class Member:
             self.child.send_signal(number)
 
 
-class Keeper:
+class ProcessSupervisor:
     """All happens in the main thread, which waits for the next end, signal or start that is due."""
 
     def __init__(self, count: int, command: Sequence[str], output: int | None = None) -> None:
@@ -175,7 +175,7 @@ def main(words: Sequence[str]) -> int:
     if pid_file and not take_pid_file(Path(pid_file)):
         return PID_FILE_REFUSED
     output = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644) if log_file else None
-    code, is_to_start_again = Keeper(int(count), command, output).run()
+    code, is_to_start_again = ProcessSupervisor(int(count), command, output).run()
     if is_to_start_again:
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606
     if pid_file:

@@ -14,7 +14,7 @@ _DOUBLINGS_A_LEASE = 10
 _MOST_DOUBLINGS = 16
 
 
-class Company:
+class TrialSize:
     """Counts for one process, which forgets it by dying. Where nothing went well during a lease, it begins anew."""
 
     def __init__(self, first: int, now: Callable[[], float] = time.monotonic) -> None:

@@ -12,23 +12,23 @@ from typing import NamedTuple
 
 from embeddings.models import Space
 from queueops.admission import gate
-from queueops.admission.gate import Passage
+from queueops.admission.gate import Permit
 from queueops.engine import claims
 from queueops.engine.claims import Claim
 from queueops.engine.results import Settled
 from queueops.models import worker_registry
 from queueops.worker import leases
-from queueops.worker.exclusive_claims import Hands
-from queueops.worker.trial_size import Company
+from queueops.worker.exclusive_claims import ExclusiveClaims
+from queueops.worker.trial_size import TrialSize
 
 # Looking for such tasks costs a statement; nobody minds that they wait a second longer.
 _LOOK_SECONDS = 1.0
 
-Execute = Callable[[Claim, int, Passage], Settled | None]
+Execute = Callable[[Claim, int, Permit], Settled | None]
 
-hands = Hands(leases.longest_seconds)
+hands = ExclusiveClaims(leases.longest_seconds)
 """Those of this process."""
-company = Company(1)
+company = TrialSize(1)
 """How many of them this process tries together."""
 _looking = threading.Lock()
 _looked_at = float("-inf")
@@ -72,7 +72,7 @@ class _Held(NamedTuple):
     """A claim, and the leave with which it was made."""
 
     claim: Claim
-    passage: Passage
+    passage: Permit
 
 
 def _try(

@@ -10,7 +10,7 @@ from access.models import ApiToken, Scope
 from articles.models import Article
 from config.api import api as the_api
 from queueops.models import Priority, Status, Task
-from queueops.monitoring.task_filter import Selection
+from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate import operations
 from tests.factories import Api, body, make_token, problem
 from tests.queueops.factories import make_space
@@ -61,7 +61,7 @@ def ready(path: str) -> str:
     article.save(author="ada")
     task = Task.objects.get()
     done = operations.prioritize(
-        Selection(ids=(task.pk,)), actor="ada", reason="a test", priority=Priority.HIGH
+        TaskFilter(ids=(task.pk,)), actor="ada", reason="a test", priority=Priority.HIGH
     )
     names = {"slug": article.slug, "number": "1", "task_id": str(task.pk), "operation_id": str(done.pk)}
     return re.sub(r"{(\w+)}", lambda name: names[name[1]], path)

@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 from access.models import ApiToken
 from queueops.operate.checks import database
-from queueops.operate.checks.finding import Verdict
+from queueops.operate.checks.finding import CheckResult
 from tests.factories import make_token
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +21,7 @@ def finding():
 def test_a_token_that_ends_soon_is_named():
     row, text = make_token(expires_at=Now() + timedelta(days=13))
     found = finding()
-    assert found.verdict is Verdict.WARN
+    assert found.verdict is CheckResult.WARN
     assert f"vp_{row.prefix}_… on" in found.says
     assert text[12:] not in found.says
 
@@ -38,5 +38,5 @@ def test_tokens_that_go_on_or_have_ended_are_well():
     make_token(expires_at=Now())
     make_token(expires_at=Now() + timedelta(days=1), revoked_at=Now())
     make_token()
-    assert finding().verdict is Verdict.OK
+    assert finding().verdict is CheckResult.OK
     assert ApiToken.objects.count() == 4

@@ -15,7 +15,7 @@ from rich.text import Text
 from articles import bounds
 from articles.importing.batches import run
 from articles.importing.csv_source import open_csv
-from articles.importing.entries import Refusal, Source, SourceUnreadable
+from articles.importing.entries import RefusedEntry, Source, SourceUnreadable
 from articles.importing.jsonl_source import open_jsonl
 from articles.importing.markdown_source import open_markdown
 from articles.importing.pydoc_source import open_pydoc
@@ -100,7 +100,7 @@ class Command(BaseCommand):
                 bar.update(task, completed=step.position, told=f"{summary.accepted:,} articles")
         return summary
 
-    def _tell(self, refusal: Refusal, bar: Progress) -> None:
+    def _tell(self, refusal: RefusedEntry, bar: Progress) -> None:
         if bar.disable:
             self.stderr.write(str(refusal))
         else:

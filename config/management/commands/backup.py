@@ -11,9 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 from config.backups import dump, manifest
 from config.backups.errors import BackupError
 from config.backups.server import Server
-from queueops.cli.frame.console import Desk
+from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit
-from queueops.cli.frame.verb import Verb, no_arguments
+from queueops.cli.frame.verb import ShellVerb, no_arguments
 
 _KEYS = ("file", "kind", "bytes", "rows", "seconds")
 
@@ -30,11 +30,11 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *, queue_only: bool, to: Path | None, json: bool, **options: Any) -> None:
-        verb = Verb("backup", self.help, lambda: None, no_arguments, _KEYS)
-        desk = Desk(verb, self.stdout, actor="", as_json=json, no_color=options["no_color"])
+        verb = ShellVerb("backup", self.help, lambda: None, no_arguments, _KEYS)
+        console = Console(verb, self.stdout, actor="", as_json=json, no_color=options["no_color"])
         began = time.monotonic()
         try:
-            with desk.progress("Backing up") as steps:
+            with console.progress("Backing up") as steps:
                 path = dump.make(
                     Server.of_settings(),
                     to or settings.DATA_DIR / "backups",
@@ -47,7 +47,7 @@ class Command(BaseCommand):
         except KeyboardInterrupt as error:
             raise CommandError("stopped; no backup was made", returncode=Exit.INTERRUPTED) from error
         seconds = time.monotonic() - began
-        desk.answer(
+        console.answer(
             {
                 "file": str(path),
                 "kind": made.kind,

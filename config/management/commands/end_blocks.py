@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 
 from access import unblocking
 from config.account_command import AccountCommand
-from queueops.cli.frame.console import Desk
+from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
 
 
@@ -25,13 +25,13 @@ class Command(AccountCommand):
         parser.add_argument("--address", default="", help="the address that is blocked, for every name")
         super().add_arguments(parser)
 
-    def run(self, desk: Desk, reason: str, options: dict[str, Any]) -> None:
+    def run(self, console: Console, reason: str, options: dict[str, Any]) -> None:
         name, address = options["name"], options["address"]
         if bool(name) == bool(address):
             raise Refused("give the name of a person, or --address. Nothing was changed")
         try:
             keys = unblocking.of_name(name) if name else unblocking.of_address(_checked(address))
-            self._end(desk, keys, reason, options)
+            self._end(console, keys, reason, options)
         except (RedisError, OSError) as error:
             raise Refused(
                 f"Redis does not answer ({type(error).__name__}), so each process counts for itself until it restarts. "
@@ -39,15 +39,15 @@ class Command(AccountCommand):
                 Exit.TROUBLE,
             ) from error
 
-    def _end(self, desk: Desk, keys: list[str], reason: str, options: dict[str, Any]) -> None:
+    def _end(self, console: Console, keys: list[str], reason: str, options: dict[str, Any]) -> None:
         whose = options["name"] or options["address"]
         fields = {"whose": whose, "dry_run": options["dry_run"], "ended": 0}
         deed = f"forget {len(keys)} count{'' if len(keys) == 1 else 's'} of failed attempts of {whose}"
-        if not desk.agree(deed, yes=options["yes"], dry_run=options["dry_run"]):
-            desk.answer(fields)
+        if not console.agree(deed, yes=options["yes"], dry_run=options["dry_run"]):
+            console.answer(fields)
             return
-        fields["ended"] = unblocking.end(keys, actor=desk.actor, whose=whose, reason=reason)
-        desk.answer(fields, f"{whose} is not blocked any more.")
+        fields["ended"] = unblocking.end(keys, actor=console.actor, whose=whose, reason=reason)
+        console.answer(fields, f"{whose} is not blocked any more.")
 
 
 def _checked(address: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from access import sessions
 from access.sessions import Session
 from config.account_command import AccountCommand, person_named
-from queueops.cli.frame.console import Desk
+from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Refused
 
 
@@ -20,7 +20,7 @@ class Command(AccountCommand):
         parser.add_argument("--all", action="store_true", help="those of everybody")
         super().add_arguments(parser)
 
-    def run(self, desk: Desk, reason: str, options: dict[str, Any]) -> None:
+    def run(self, console: Console, reason: str, options: dict[str, Any]) -> None:
         if bool(options["name"]) == options["all"]:
             raise Refused("give the name of a person, or --all. Nothing was changed")
         rows = Session.objects.all()
@@ -29,14 +29,14 @@ class Command(AccountCommand):
         whose, count = options["name"] or "everybody", rows.signed_in().count()
         fields = {"whose": whose, "dry_run": options["dry_run"], "ended": 0}
         if not rows.exists():
-            desk.answer(fields, "Nobody has a session." if options["all"] else f"{whose} has no sessions.")
+            console.answer(fields, "Nobody has a session." if options["all"] else f"{whose} has no sessions.")
             return
         deed = f"end {_sessions(count)} of {whose}"
-        if not desk.agree(deed, yes=options["yes"], dry_run=options["dry_run"]):
-            desk.answer(fields)
+        if not console.agree(deed, yes=options["yes"], dry_run=options["dry_run"]):
+            console.answer(fields)
             return
-        fields["ended"] = sessions.end(rows, name=desk.actor, reason=reason)
-        desk.answer(fields, f"Ended {_sessions(fields['ended'])} of {whose}. API tokens are not affected.")
+        fields["ended"] = sessions.end(rows, name=console.actor, reason=reason)
+        console.answer(fields, f"Ended {_sessions(fields['ended'])} of {whose}. API tokens are not affected.")
 
 
 def _sessions(count: int) -> str:

@@ -18,9 +18,9 @@ from embeddings.models import Space
 from embeddings.storage import coverage
 from queueops.base import database_away, installed
 from queueops.cli.frame import arguments
-from queueops.cli.frame.console import Desk
+from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
-from queueops.cli.frame.verb import Verb, no_arguments
+from queueops.cli.frame.verb import ShellVerb, no_arguments
 from queueops.models import AuditLog
 from queueops.operate import controls
 
@@ -46,13 +46,13 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *, yes: bool, dry_run: bool, **options: Any) -> None:
-        verb = Verb("remove_queue", self.help, lambda: None, no_arguments, _KEYS)
-        desk = Desk(
+        verb = ShellVerb("remove_queue", self.help, lambda: None, no_arguments, _KEYS)
+        console = Console(
             verb, self.stdout, actor=options["actor"], as_json=options["json"], no_color=options["no_color"]
         )
         self._has_begun = False
         try:
-            self._remove(desk, yes=yes, dry_run=dry_run, options=options)
+            self._remove(console, yes=yes, dry_run=dry_run, options=options)
         except Refused as error:
             raise CommandError(str(error), returncode=Exit.REFUSED) from error
         except BackupError as error:
@@ -70,7 +70,7 @@ class Command(BaseCommand):
                 said = f"nothing was changed: {database_away.sentence(error)}"
             raise CommandError(said, returncode=Exit.TROUBLE) from error
 
-    def _remove(self, desk: Desk, *, yes: bool, dry_run: bool, options: dict[str, Any]) -> None:
+    def _remove(self, console: Console, *, yes: bool, dry_run: bool, options: dict[str, Any]) -> None:
         fields: dict[str, Any] = {
             "dry_run": dry_run,
             "rows": {},
@@ -79,7 +79,7 @@ class Command(BaseCommand):
             "is_removed": False,
         }
         if not installed.look():
-            desk.answer(fields | {"is_removed": True}, "There is no queue to remove.")
+            console.answer(fields | {"is_removed": True}, "There is no queue to remove.")
             return
         with Server.of_settings().connect() as session:
             fields["rows"] = server.count(session, server.queue_tables())
@@ -88,26 +88,26 @@ class Command(BaseCommand):
         rows = sum(fields["rows"].values())
         lost = "are lost for good" if options["no_backup"] else "a backup keeps"
         deed = f"stop the queue and drop its {len(fields['rows'])} tables with {rows:,} rows, which {lost}"
-        if not desk.agree(deed, yes=yes, dry_run=dry_run):
-            desk.answer(fields)
+        if not console.agree(deed, yes=yes, dry_run=dry_run):
+            console.answer(fields)
             return
         reason = options["reason"] or "the queue is being removed"
-        _write_down(desk, reason, fields["rows"])
+        _write_down(console, reason, fields["rows"])
         if not options["no_backup"]:
             folder = options["to"] or settings.DATA_DIR / "backups"
             fields["backup"] = str(dump.make(Server.of_settings(), folder, queue_only=True))
-            desk.show(f"The queue is kept in {fields['backup']}")
+            console.show(f"The queue is kept in {fields['backup']}")
         self._has_begun = True
-        controls.emergency_stop(actor=desk.actor, reason=reason)
+        controls.emergency_stop(actor=console.actor, reason=reason)
         call_command("migrate", "queueops", "zero", interactive=False, verbosity=0)
-        desk.answer(fields | {"is_removed": True}, *_farewell(fields["backup"], fields["behind"]))
+        console.answer(fields | {"is_removed": True}, *_farewell(fields["backup"], fields["behind"]))
 
 
-def _write_down(desk: Desk, reason: str, rows: dict[str, int]) -> None:
+def _write_down(console: Console, reason: str, rows: dict[str, int]) -> None:
     """Before the backup, which keeps it: the log goes with the queue."""
     scope = {"verb": "remove_queue", "rows": rows}
     with transaction.atomic():
-        AuditLog.write_operation("removal of the queue", actor=desk.actor, reason=reason, scope=scope)
+        AuditLog.write_operation("removal of the queue", actor=console.actor, reason=reason, scope=scope)
 
 
 def _farewell(backup: str | None, behind: int) -> list[str]:

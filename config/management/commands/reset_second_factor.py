@@ -6,7 +6,7 @@ from typing import Any
 from access import second_factor, sessions
 from access.sessions import Session
 from config.account_command import AccountCommand, person_named
-from queueops.cli.frame.console import Desk
+from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Refused
 
 
@@ -22,16 +22,16 @@ class Command(AccountCommand):
         parser.add_argument("name", help="whose second factor")
         super().add_arguments(parser)
 
-    def run(self, desk: Desk, reason: str, options: dict[str, Any]) -> None:
+    def run(self, console: Console, reason: str, options: dict[str, Any]) -> None:
         user = person_named(options["name"])
         whose = user.get_username()
         if not second_factor.has_device(user):
             raise Refused(f"{whose} has no second factor. Nothing was changed")
         fields = {"whose": whose, "dry_run": options["dry_run"], "is_removed": False, "sessions_ended": 0}
         deed = f"remove the second factor of {whose} and end their sessions"
-        if not desk.agree(deed, yes=options["yes"], dry_run=options["dry_run"]):
-            desk.answer(fields)
+        if not console.agree(deed, yes=options["yes"], dry_run=options["dry_run"]):
+            console.answer(fields)
             return
-        fields["is_removed"] = second_factor.remove(user, name=desk.actor, reason=reason)
-        fields["sessions_ended"] = sessions.end(Session.objects.of(user), name=desk.actor, reason=reason)
-        desk.answer(fields, f"{whose} signs in with the password alone until they set up a second factor.")
+        fields["is_removed"] = second_factor.remove(user, name=console.actor, reason=reason)
+        fields["sessions_ended"] = sessions.end(Session.objects.of(user), name=console.actor, reason=reason)
+        console.answer(fields, f"{whose} signs in with the password alone until they set up a second factor.")

@@ -16,9 +16,9 @@ from config.backups.restore import Plan
 from config.backups.server import Server
 from queueops.base import database_away
 from queueops.cli.frame import arguments
-from queueops.cli.frame.console import Desk
+from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
-from queueops.cli.frame.verb import Verb, no_arguments
+from queueops.cli.frame.verb import ShellVerb, no_arguments
 from queueops.models import AuditLog
 
 _KEYS = ("file", "kind", "dry_run", "rows", "replaced", "backup", "operation")
@@ -53,8 +53,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *, file: Path, queue_only: bool, dry_run: bool, yes: bool, **options: Any) -> None:
-        verb = Verb("restore", self.help, lambda: None, no_arguments, _KEYS)
-        desk = Desk(
+        verb = ShellVerb("restore", self.help, lambda: None, no_arguments, _KEYS)
+        console = Console(
             verb, self.stdout, actor=options["actor"], as_json=options["json"], no_color=options["no_color"]
         )
         server = Server.of_settings()
@@ -64,11 +64,11 @@ class Command(BaseCommand):
                 "file": str(file), "kind": "queue" if planned.queue_only else "whole", "dry_run": dry_run,
                 "rows": planned.rows, "replaced": planned.replaced, "backup": None, "operation": None,
             }  # fmt: skip
-            if not self._is_agreed(desk, planned, server, yes=yes, dry_run=dry_run):
-                desk.answer(fields)
+            if not self._is_agreed(console, planned, server, yes=yes, dry_run=dry_run):
+                console.answer(fields)
                 return
-            kept = self._keep(desk, planned, server, is_wanted=not options["no_backup"])
-            with desk.progress("Restoring", len(planned.rows)) as steps:
+            kept = self._keep(console, planned, server, is_wanted=not options["no_backup"])
+            with console.progress("Restoring", len(planned.rows)) as steps:
                 restore.restore(server, planned, tell=lambda _: steps.advance())
         except (BackupError, Refused) as error:
             raise CommandError(str(error), returncode=Exit.REFUSED) from error
@@ -76,14 +76,16 @@ class Command(BaseCommand):
             raise CommandError(database_away.sentence(error), returncode=Exit.TROUBLE) from error
         except KeyboardInterrupt as error:
             raise CommandError("stopped; nothing was changed", returncode=Exit.INTERRUPTED) from error
-        operation = _write_down(desk, planned, options["reason"] or f"restored from {file}")
+        operation = _write_down(console, planned, options["reason"] or f"restored from {file}")
         then = "" if planned.queue_only else " Run manage.py migrate, in case it is older than this version."
-        desk.answer(
+        console.answer(
             fields | {"backup": str(kept) if kept else None, "operation": operation},
             f"Restored {sum(planned.rows.values()):,} rows of {len(planned.rows)} tables.{then}",
         )
 
-    def _is_agreed(self, desk: Desk, planned: Plan, server: Server, *, yes: bool, dry_run: bool) -> bool:
+    def _is_agreed(
+        self, console: Console, planned: Plan, server: Server, *, yes: bool, dry_run: bool
+    ) -> bool:
         made, role = planned.manifest, "superuser" if planned.is_superuser else "role"
         deed = (
             f"restore {sum(planned.rows.values()):,} rows from {planned.archive}, made at {made.made_at} of the "
@@ -94,19 +96,19 @@ class Command(BaseCommand):
             replaced = sum(planned.replaced.values())
             deed += f" and replace the {replaced:,} rows that it has in {_named(planned.replaced)}"
         if not planned.queue_only:
-            desk.show(_WARNING)
-        return desk.agree(deed, yes=yes or planned.is_empty, dry_run=dry_run)
+            console.show(_WARNING)
+        return console.agree(deed, yes=yes or planned.is_empty, dry_run=dry_run)
 
-    def _keep(self, desk: Desk, planned: Plan, server: Server, *, is_wanted: bool) -> Path | None:
+    def _keep(self, console: Console, planned: Plan, server: Server, *, is_wanted: bool) -> Path | None:
         """Backs up what is going to be replaced."""
         if planned.is_empty or not is_wanted:
             return None
         path = dump.make(server, settings.DATA_DIR / "backups", queue_only=planned.queue_only)
-        desk.show(f"What was there is kept in {path}")
+        console.show(f"What was there is kept in {path}")
         return path
 
 
-def _write_down(desk: Desk, planned: Plan, reason: str) -> UUID | None:
+def _write_down(console: Console, planned: Plan, reason: str) -> UUID | None:
     """Who replaced what, by which file and why; answers the operation's id. What was restored may have no audit log, or
     an older one: that is said, and it stays restored."""
     scope = {
@@ -115,9 +117,11 @@ def _write_down(desk: Desk, planned: Plan, reason: str) -> UUID | None:
     }  # fmt: skip
     try:
         with transaction.atomic():
-            return AuditLog.write_operation("backup restored", actor=desk.actor, reason=reason, scope=scope)
+            return AuditLog.write_operation(
+                "backup restored", actor=console.actor, reason=reason, scope=scope
+            )
     except (DatabaseError, InterfaceError):
-        desk.show("It is not in the audit log: what was restored has none that can be written to.")
+        console.show("It is not in the audit log: what was restored has none that can be written to.")
         return None
 
 

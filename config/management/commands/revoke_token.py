@@ -7,7 +7,7 @@ from access import lifecycle
 from access.management import options as shared
 from access.recent import SECONDS
 from config.account_command import AccountCommand
-from queueops.cli.frame.console import Desk
+from queueops.cli.frame.console import Console
 
 
 class Command(AccountCommand):
@@ -23,14 +23,14 @@ class Command(AccountCommand):
         shared.add_token(parser)
         super().add_arguments(parser)
 
-    def run(self, desk: Desk, reason: str, options: dict[str, Any]) -> None:
+    def run(self, console: Console, reason: str, options: dict[str, Any]) -> None:
         token = shared.the_token(options["token"])
         fields = {"token": token.prefix, "name": token.name, "dry_run": options["dry_run"]}
         if token.revoked_at:
-            desk.answer(fields | {"is_revoked": True}, f"{token} was revoked before; nothing was changed.")
+            console.answer(fields | {"is_revoked": True}, f"{token} was revoked before; nothing was changed.")
             return
-        if not desk.agree(f"revoke {token} for good", yes=options["yes"], dry_run=options["dry_run"]):
-            desk.answer(fields | {"is_revoked": False})
+        if not console.agree(f"revoke {token} for good", yes=options["yes"], dry_run=options["dry_run"]):
+            console.answer(fields | {"is_revoked": False})
             return
-        lifecycle.revoke(token, actor=desk.actor, reason=reason)
-        desk.answer(fields | {"is_revoked": True}, f"{token} is revoked.")
+        lifecycle.revoke(token, actor=console.actor, reason=reason)
+        console.answer(fields | {"is_revoked": True}, f"{token} is revoked.")

@@ -16,7 +16,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from embeddings.servers.local_embedder.priority_pool import Lanes
+from embeddings.servers.local_embedder.priority_pool import PriorityPool
 
 NAME = "all-MiniLM-L6-v2"
 DIMENSIONS = 384
@@ -47,7 +47,7 @@ class Model:
         self._session = onnxruntime.InferenceSession(
             _model_file().read_bytes(), options, providers=["CPUExecutionProvider"]
         )
-        self._lanes = Lanes(threads or min(8, os.cpu_count() or 1))
+        self._lanes = PriorityPool(threads or min(8, os.cpu_count() or 1))
 
     def start(self, texts: Sequence[list[int]]) -> list["Part"]:
         """Queues the token ids of each text; every part brings the rows of some of them, in no order."""

@@ -9,7 +9,7 @@ from typing import Any
 _Entry = tuple[Future[Any], Callable[[], Any]]
 
 
-class Lanes:
+class PriorityPool:
     """`threads` workers for every job, and one more for urgent jobs, so that one can always start at once."""
 
     def __init__(self, threads: int) -> None:

@@ -10,12 +10,13 @@ from typing import IO, Any, cast
 
 from django.core.management.base import OutputWrapper
 from django.core.serializers.json import DjangoJSONEncoder
-from rich.console import Console, RenderableType
+from rich.console import Console as RichConsole
+from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lib.visible import one_line, visible
 from queueops.cli.frame.exit_codes import Refused
-from queueops.cli.frame.verb import Verb
+from queueops.cli.frame.verb import ShellVerb
 
 # Without a terminal there is no width to fit: nothing is folded or cut.
 _UNBOUNDED = 10_000
@@ -30,18 +31,18 @@ class Encoder(DjangoJSONEncoder):
         return super().default(value)
 
 
-class Desk:
+class Console:
     """`actor` is who does it; `is_terminal` says whether a person sees standard output as it comes."""
 
     def __init__(
-        self, verb: Verb, stdout: OutputWrapper, *, actor: str, as_json: bool, no_color: bool = False
+        self, verb: ShellVerb, stdout: OutputWrapper, *, actor: str, as_json: bool, no_color: bool = False
     ) -> None:
         self.actor = actor or login_name()
         self.as_json = as_json
         self.is_terminal = stdout.isatty()
         self.stdout = stdout
         stdout.ending = ""  # rich ends its lines itself, and moves the cursor between them
-        self.console = Console(
+        self.rich = RichConsole(
             file=cast(IO[str], stdout),
             force_terminal=self.is_terminal,
             width=None if self.is_terminal else _UNBOUNDED,
@@ -65,9 +66,9 @@ class Desk:
         """Prints lines and tables for people; nothing with --json."""
         for item in () if self.as_json else map(_shown, human):
             if self.is_terminal:
-                self.console.print(item)
+                self.rich.print(item)
             else:
-                self.stdout.write(_without_padding(self.console, item))
+                self.stdout.write(_without_padding(self.rich, item))
 
     def agree(self, deed: str, *, yes: bool, dry_run: bool) -> bool:
         """Whether to do it: `deed` follows the words "this would", for instance "cancel 12 pending tasks".
@@ -105,7 +106,7 @@ class Desk:
             TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
         )  # fmt: skip
         shown = sys.stderr.isatty()
-        bar = Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown)
+        bar = Progress(*columns, console=RichConsole(stderr=True), transient=True, disable=not shown)
         with bar:
             yield Steps(bar, description, total)
 
@@ -138,7 +139,7 @@ def login_name() -> str:
         return "command line"
 
 
-def _without_padding(console: Console, item: RenderableType) -> str:
-    with console.capture() as captured:
-        console.print(item, soft_wrap=isinstance(item, str))
+def _without_padding(rich: RichConsole, item: RenderableType) -> str:
+    with rich.capture() as captured:
+        rich.print(item, soft_wrap=isinstance(item, str))
     return "".join(f"{row.rstrip()}\n" for row in captured.get().splitlines())

@@ -10,7 +10,7 @@ from queueops.cli.frame import arguments
 from queueops.cli.frame.exit_codes import Refused
 from queueops.cli.verbs.lists import task_id
 from queueops.models import Priority, Status
-from queueops.monitoring.task_filter import Selection
+from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate.operations import pacing
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -59,11 +59,13 @@ def add_tasks(parser: ArgumentParser, *task_reason: str) -> None:
     add("--all", dest="everything", action="store_true", help="every task that this can be done to")
 
 
-def chosen(options: Mapping[str, Any]) -> Selection:
+def chosen(options: Mapping[str, Any]) -> TaskFilter:
     """What `add_tasks` was given. Raises Refused when that is nothing, or everything and something."""
     given = {name: options[name] for name in _FILTERS}
     given["reason"] = given.pop("task_reason")
-    selection = Selection(ids=tuple(options["ids"]) or None, statuses=tuple(options["status"] or ()), **given)
+    selection = TaskFilter(
+        ids=tuple(options["ids"]) or None, statuses=tuple(options["status"] or ()), **given
+    )
     if selection.is_everything and not options["everything"]:
         raise Refused("say which tasks: ids, a filter, or --all")
     if options["everything"] and not selection.is_everything:

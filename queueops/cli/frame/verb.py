@@ -16,9 +16,9 @@ def no_arguments(_: ArgumentParser) -> None:
 
 
 @dataclass(frozen=True)
-class Verb:
-    """`run(desk, **options)` answers how it ended, None for OK. `keys` are those of each JSON object it prints. A verb
-    that `is_brief` waits for no lock longer than a moment."""
+class ShellVerb:
+    """`run(console, **options)` answers how it ended, None for OK. `keys` are those of each JSON object it prints.
+    A verb that `is_brief` waits for no lock longer than a moment."""
 
     name: str
     help: str
@@ -28,15 +28,15 @@ class Verb:
     is_brief: bool = False
 
 
-class Family:
+class VerbGroup:
     """Verbs about one thing, in the order they were written."""
 
     def __init__(self, title: str, *, is_brief: bool = False) -> None:
         self.title = title
         self._is_brief = is_brief
-        self._verbs: list[Verb] = []
+        self._verbs: list[ShellVerb] = []
 
-    def __iter__(self) -> Iterator[Verb]:
+    def __iter__(self) -> Iterator[ShellVerb]:
         return iter(self._verbs)
 
     def verb[F: Run](
@@ -45,7 +45,7 @@ class Family:
         """Makes a verb of the function below it."""
 
         def add(run: F) -> F:
-            self._verbs.append(Verb(name, help, run, arguments, keys, self._is_brief))
+            self._verbs.append(ShellVerb(name, help, run, arguments, keys, self._is_brief))
             return run
 
         return add

@@ -11,20 +11,20 @@ from rich.console import RenderableType
 
 from embeddings.models import Space
 from queueops.cli.frame import arguments
-from queueops.cli.frame.console import Desk
+from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
 from queueops.cli.frame.tables import line
-from queueops.cli.frame.verb import Family
+from queueops.cli.frame.verb import VerbGroup
 from queueops.cli.verbs import bulk, estimate_table
 from queueops.engine import modes
 from queueops.models import Mode, Operation, Priority, QueueState, Verb
-from queueops.monitoring.article_filter import Found, Scope
+from queueops.monitoring.article_filter import ArticleFilter, Found
 from queueops.operate.backfill import adoption, estimation, rollback, run
 from queueops.operate.backfill.adoption import Adopted, AdoptionError, Column
 from queueops.operate.operations import OperationError
 from queueops.operate.operations.statements import ACTS
 
-family = Family("Migrating")
+family = VerbGroup("Migrating")
 
 _MOST_A_BATCH = ACTS[Verb.MIGRATE].most
 _FORWARD = "add --forward to go back to queued mode and let the workers go on"
@@ -50,11 +50,11 @@ def _scope_arguments(parser: ArgumentParser) -> None:
     arguments=_scope_arguments,
     keys=("mode", "spaces", "total", "given_up", "estimates"),
 )
-def analyze(desk: Desk, **options: Any) -> None:
+def analyze(console: Console, **options: Any) -> None:
     scope = _scope(options)
     spaces, found, estimates = estimation.standings(scope), scope.find(), estimation.estimates(scope)
     mode, given_up = modes.current(), scope.left_out()
-    desk.answer(
+    console.answer(
         {
             "mode": mode,
             "spaces": spaces,
@@ -101,21 +101,21 @@ def _run_arguments(parser: ArgumentParser) -> None:
         "adopted", "seconds",
     ),
 )  # fmt: skip
-def migrate(desk: Desk, **options: Any) -> Exit:
-    plan = _plan(desk, options)
+def migrate(console: Console, **options: Any) -> Exit:
+    plan = _plan(console, options)
     if not plan.has_work:
-        desk.answer(plan.fields(), line("Nothing to do: every article that fits is embedded or queued."))
+        console.answer(plan.fields(), line("Nothing to do: every article that fits is embedded or queued."))
         return Exit.OK
-    if not desk.agree(plan.deed, yes=options["yes"], dry_run=options["dry_run"]):
-        desk.answer(plan.fields())
+    if not console.agree(plan.deed, yes=options["yes"], dry_run=options["dry_run"]):
+        console.answer(plan.fields())
         return Exit.OK
     reason = options["reason"] or "migrated from the command line"
     if plan.mode is not Mode.QUEUED:
-        rollback.roll_forward(actor=desk.actor, reason=reason)
+        rollback.roll_forward(actor=console.actor, reason=reason)
     began = time.monotonic()
-    adopted = _adopt(desk, plan, reason) if plan.adopting else None
-    done = _queue(desk, plan, reason, options["batch_size"])
-    return _tell(desk, plan, done, adopted, time.monotonic() - began)
+    adopted = _adopt(console, plan, reason) if plan.adopting else None
+    done = _queue(console, plan, reason, options["batch_size"])
+    return _tell(console, plan, done, adopted, time.monotonic() - began)
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class _Plan:
     """What a run is about to do. `given_up` articles are left out of `found`. `estimates` are None where nobody will
     look at them."""
 
-    scope: Scope
+    scope: ArticleFilter
     found: Found
     given_up: int
     priority: str
@@ -163,18 +163,18 @@ class _Plan:
         }
 
 
-def _plan(desk: Desk, options: dict[str, Any]) -> _Plan:
-    mode = _mode(forward=options["forward"], dry_run=options["dry_run"], desk=desk)
+def _plan(console: Console, options: dict[str, Any]) -> _Plan:
+    mode = _mode(forward=options["forward"], dry_run=options["dry_run"], console=console)
     scope = _scope(options)
     found, given_up = scope.find(), scope.left_out()
-    adopting = _compared(desk, options["adopt"], scope) if options["adopt"] else None
-    is_looked_at = options["dry_run"] or (not options["yes"] and desk.can_ask)
+    adopting = _compared(console, options["adopt"], scope) if options["adopt"] else None
+    is_looked_at = options["dry_run"] or (not options["yes"] and console.can_ask)
     estimates = estimation.estimates(scope) if is_looked_at and found.articles else None
-    desk.show(*_estimated(estimates or []), *_given_up(given_up))
+    console.show(*_estimated(estimates or []), *_given_up(given_up))
     return _Plan(scope, found, given_up, options["priority"], mode, options["dry_run"], adopting, estimates)
 
 
-def _mode(*, forward: bool, dry_run: bool, desk: Desk) -> Mode:
+def _mode(*, forward: bool, dry_run: bool, console: Console) -> Mode:
     """The mode in force. Raises Refused where what is queued would not be what people expect."""
     mode = modes.current()
     if mode is Mode.QUEUED or forward:
@@ -184,11 +184,11 @@ def _mode(*, forward: bool, dry_run: bool, desk: Desk) -> Mode:
     sentence = f"the mode is {mode}{why}; {_FORWARD}"
     if not dry_run:
         raise Refused(sentence)
-    desk.show(line(f"Note: {sentence}."))
+    console.show(line(f"Note: {sentence}."))
     return mode
 
 
-def _compared(desk: Desk, name: str, scope: Scope) -> tuple[Space, Column, int]:
+def _compared(console: Console, name: str, scope: ArticleFilter) -> tuple[Space, Column, int]:
     """Where vectors may be taken from, and how many. Raises Refused unless the sample agrees."""
     space = Space.objects.serving()
     if space is None:
@@ -204,28 +204,30 @@ def _compared(desk: Desk, name: str, scope: Scope) -> tuple[Space, Column, int]:
             "--adopt the articles are embedded anew"
         )
     if compared.cosines:
-        desk.show(line(f"{where} agrees with {space}: {compared}."))
+        console.show(line(f"{where} agrees with {space}: {compared}."))
     return space, where, adoption.count(space, where, scope)
 
 
-def _adopt(desk: Desk, plan: _Plan, reason: str) -> Adopted:
+def _adopt(console: Console, plan: _Plan, reason: str) -> Adopted:
     assert plan.adopting is not None
     space, where, count = plan.adopting
-    with desk.progress("Taking vectors over", count) as bar:
-        return adoption.adopt(space, where, plan.scope, actor=desk.actor, reason=reason, progress=bar.advance)
+    with console.progress("Taking vectors over", count) as bar:
+        return adoption.adopt(
+            space, where, plan.scope, actor=console.actor, reason=reason, progress=bar.advance
+        )
 
 
-def _queue(desk: Desk, plan: _Plan, reason: str, batch_size: int) -> Operation:
+def _queue(console: Console, plan: _Plan, reason: str, batch_size: int) -> Operation:
     try:
-        with run.begun(plan.scope, actor=desk.actor, reason=reason, priority=plan.priority) as operation:
+        with run.begun(plan.scope, actor=console.actor, reason=reason, priority=plan.priority) as operation:
             if operation.cursor:
-                desk.show(line(f"Going on after {operation.changed:,} of {operation.total:,} articles."))
-            return bulk.carry_out(desk, operation, batch_size)
+                console.show(line(f"Going on after {operation.changed:,} of {operation.total:,} articles."))
+            return bulk.carry_out(console, operation, batch_size)
     except OperationError as error:
         raise Refused(str(error)) from error
 
 
-def _tell(desk: Desk, plan: _Plan, done: Operation, adopted: Adopted | None, seconds: float) -> Exit:
+def _tell(console: Console, plan: _Plan, done: Operation, adopted: Adopted | None, seconds: float) -> Exit:
     told = [line(f"{done.changed:,} {_noun(done.changed)} queued in {seconds:.1f} s; operation {done.pk}")]
     told += [line(f"{count:,} not: {why}") for why, count in done.skips.items()]
     if adopted:
@@ -238,7 +240,7 @@ def _tell(desk: Desk, plan: _Plan, done: Operation, adopted: Adopted | None, sec
         told.append(line(f"It was stopped: {done.state}. Run it again for the others.", "yellow"))
     modes.forget()
     mode = modes.current()  # it may have been set on the way
-    desk.answer(plan.fields(done, adopted) | {"mode": mode, "seconds": round(seconds, 2)}, *told)
+    console.answer(plan.fields(done, adopted) | {"mode": mode, "seconds": round(seconds, 2)}, *told)
     return Exit.OK if done.state == "done" else Exit.PARTLY
 
 
@@ -260,24 +262,24 @@ def _rollback_arguments(parser: ArgumentParser) -> None:
     arguments=_rollback_arguments,
     keys=("dry_run", "waiting", "operation", "cancelled", "skipped", "left", "mode", "paused", "verified"),
 )
-def roll_back(desk: Desk, *, yes: bool, dry_run: bool, reason: str) -> Exit:
+def roll_back(console: Console, *, yes: bool, dry_run: bool, reason: str) -> Exit:
     before = rollback.look()
     fields: dict[str, Any] = {"dry_run": dry_run, "waiting": before.left, "operation": None, "cancelled": 0}
     if before.is_rolled_back:
-        desk.answer(fields | _standing(before), line(f"Nothing to roll back: {_said(before)}."))
+        console.answer(fields | _standing(before), line(f"Nothing to roll back: {_said(before)}."))
         return Exit.OK
     deed = f"pause the workers, cancel {before.left:,} tasks that the migration queued, and return to synchronous mode"
-    if not desk.agree(deed, yes=yes, dry_run=dry_run):
-        desk.answer(fields | _standing(before))
+    if not console.agree(deed, yes=yes, dry_run=dry_run):
+        console.answer(fields | _standing(before))
         return Exit.OK
     done = rollback.roll_back(
-        actor=desk.actor,
+        actor=console.actor,
         reason=reason or "migration rolled back",
-        carry_out=lambda operation: bulk.carry_out(desk, operation),
+        carry_out=lambda operation: bulk.carry_out(console, operation),
     )
     after = rollback.look()
     fields |= {"operation": done.pk, "cancelled": done.changed, "skipped": done.skipped}
-    desk.answer(
+    console.answer(
         fields | _standing(after, done.skipped),
         line(f"{done.changed:,} tasks cancelled (operation {done.pk}); {_said(after)}."),
         line("Verified." if after.is_rolled_back else "Not all of it is done: run it again."),
@@ -286,7 +288,7 @@ def roll_back(desk: Desk, *, yes: bool, dry_run: bool, reason: str) -> Exit:
     return Exit.OK if after.is_rolled_back else Exit.PARTLY
 
 
-def _standing(now: rollback.Standing, skipped: int = 0) -> dict[str, Any]:
+def _standing(now: rollback.RollbackReading, skipped: int = 0) -> dict[str, Any]:
     verified = now.is_rolled_back
     return {
         "skipped": skipped,
@@ -297,7 +299,7 @@ def _standing(now: rollback.Standing, skipped: int = 0) -> dict[str, Any]:
     }
 
 
-def _said(now: rollback.Standing) -> str:
+def _said(now: rollback.RollbackReading) -> str:
     paused = "the workers are paused" if now.is_paused else "the workers are not paused"
     left = f"{now.left:,} tasks of the migration are left" if now.left else "no task of the migration is left"
     return f"the mode is {now.mode}, {paused}, {left}"
@@ -314,12 +316,12 @@ def percent(text: str) -> float:
     return share
 
 
-def _scope(options: dict[str, Any]) -> Scope:
+def _scope(options: dict[str, Any]) -> ArticleFilter:
     objects = [given for given in options["filters"] if isinstance(given, dict)]
     slugs = [given for given in options["filters"] if isinstance(given, str)]
     if len(objects) > 1 or len(slugs) > 1:
         raise Refused("give --filter once for metadata and once for a slug, not more")
-    return Scope(
+    return ArticleFilter(
         metadata=objects[0] if objects else None,
         slug=slugs[0] if slugs else "",
         only_failed=options["only_failed"],

@@ -8,17 +8,17 @@ from uuid import UUID
 from rich.text import Text
 
 from queueops.cli.frame import task_options
-from queueops.cli.frame.console import Desk
+from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
 from queueops.cli.frame.tables import line, table
-from queueops.cli.frame.verb import Family
+from queueops.cli.frame.verb import VerbGroup
 from queueops.models import Operation, Priority, Status, Verb
 from queueops.models.audit import needed_reason
-from queueops.monitoring.task_filter import Selection, SelectionError
+from queueops.monitoring.task_filter import SelectionError, TaskFilter
 from queueops.operate import operations
 from queueops.operate.operations import OperationError, Preview
 
-family = Family("Acting on many tasks")
+family = VerbGroup("Acting on many tasks")
 
 KEYS = ("operation", "verb", "state", "dry_run", "total", "changed", "skipped", "skips", "sample")
 
@@ -34,14 +34,14 @@ def _retry_arguments(parser: ArgumentParser) -> None:
     arguments=_retry_arguments,
     keys=KEYS,
 )
-def retry(desk: Desk, **options: Any) -> Exit:
+def retry(console: Console, **options: Any) -> Exit:
     selection = task_options.chosen(options).or_only(Status.FAILED)  # what was cancelled, was meant to be
-    return act(desk, Verb.REQUEUE, selection, options)
+    return act(console, Verb.REQUEUE, selection, options)
 
 
 @family.verb("cancel", "cancel tasks that wait or are in work", arguments=_retry_arguments, keys=KEYS)
-def cancel(desk: Desk, **options: Any) -> Exit:
-    return act(desk, Verb.CANCEL, task_options.chosen(options), options)
+def cancel(console: Console, **options: Any) -> Exit:
+    return act(console, Verb.CANCEL, task_options.chosen(options), options)
 
 
 def _prioritize_arguments(parser: ArgumentParser) -> None:
@@ -54,8 +54,8 @@ def _prioritize_arguments(parser: ArgumentParser) -> None:
 @family.verb(
     "prioritize", "put tasks that have not ended into a lane", arguments=_prioritize_arguments, keys=KEYS
 )
-def prioritize(desk: Desk, *, to: str, **options: Any) -> Exit:
-    return act(desk, Verb.PRIORITIZE, task_options.chosen(options), options, priority=to)
+def prioritize(console: Console, *, to: str, **options: Any) -> Exit:
+    return act(console, Verb.PRIORITIZE, task_options.chosen(options), options, priority=to)
 
 
 def _clear_arguments(parser: ArgumentParser) -> None:
@@ -69,11 +69,11 @@ def _clear_arguments(parser: ArgumentParser) -> None:
     arguments=_clear_arguments,
     keys=KEYS,
 )
-def clear(desk: Desk, **options: Any) -> Exit:
+def clear(console: Console, **options: Any) -> Exit:
     if not options["everything"] and not options["ids"]:
         options["status"] = options["status"] or [Status.PENDING.value]
     options["why"] = options["why"] or "cleared from the command line"
-    return act(desk, Verb.CLEAR, task_options.chosen(options), options)
+    return act(console, Verb.CLEAR, task_options.chosen(options), options)
 
 
 def _reset_arguments(parser: ArgumentParser) -> None:
@@ -86,9 +86,9 @@ def _reset_arguments(parser: ArgumentParser) -> None:
     arguments=_reset_arguments,
     keys=KEYS,
 )
-def reset_stuck(desk: Desk, **options: Any) -> Exit:
+def reset_stuck(console: Console, **options: Any) -> Exit:
     options["why"] = options["why"] or "reset from the command line"
-    return act(desk, Verb.RELEASE, Selection(stuck=True), options | {"yes": True})
+    return act(console, Verb.RELEASE, TaskFilter(stuck=True), options | {"yes": True})
 
 
 def _undo_arguments(parser: ArgumentParser) -> None:
@@ -99,15 +99,15 @@ def _undo_arguments(parser: ArgumentParser) -> None:
 @family.verb(
     "undo", "take back an operation, where tasks have not moved on", arguments=_undo_arguments, keys=KEYS
 )
-def undo(desk: Desk, *, operation: UUID, **options: Any) -> Exit:
+def undo(console: Console, *, operation: UUID, **options: Any) -> Exit:
     try:
         undone = operations.undoable(operation)
     except OperationError as error:
         raise Refused(str(error)) from error
-    return act(desk, Verb.UNDO, Selection(), options, undoes=undone)
+    return act(console, Verb.UNDO, TaskFilter(), options, undoes=undone)
 
 
-def act(desk: Desk, verb: Verb, selection: Selection, options: dict[str, Any], **deed: Any) -> Exit:
+def act(console: Console, verb: Verb, selection: TaskFilter, options: dict[str, Any], **deed: Any) -> Exit:
     """Counts, asks, begins, carries out and tells."""
     try:
         found = operations.preview(verb, selection, **deed)
@@ -115,23 +115,25 @@ def act(desk: Desk, verb: Verb, selection: Selection, options: dict[str, Any], *
         raise Refused(str(error)) from error
     if found.doable and not options["dry_run"]:
         needed_reason(options["why"])
-    if not found.doable or not desk.agree(_deed(found, deed), yes=options["yes"], dry_run=options["dry_run"]):
-        _tell_look(desk, found, is_dry_run=options["dry_run"])
+    if not found.doable or not console.agree(
+        _deed(found, deed), yes=options["yes"], dry_run=options["dry_run"]
+    ):
+        _tell_look(console, found, is_dry_run=options["dry_run"])
         return _left_alone(found)
-    begun = operations.begin(verb, selection, actor=desk.actor, reason=options["why"], **deed)
-    done = carry_out(desk, begun, options["batch_size"])
+    begun = operations.begin(verb, selection, actor=console.actor, reason=options["why"], **deed)
+    done = carry_out(console, begun, options["batch_size"])
     told = {name: getattr(done, name) for name in ("verb", "state", "total", "changed", "skipped", "skips")}
-    desk.answer(
+    console.answer(
         {"operation": done.pk, "dry_run": False, "sample": [], **told},
         *sentences(done, _named(found.left_out)),
     )
     return ended(done)
 
 
-def carry_out(desk: Desk, operation: Operation, batch_size: int | None = None) -> Operation:
+def carry_out(console: Console, operation: Operation, batch_size: int | None = None) -> Operation:
     """With a bar on a terminal. Raises Refused, with the words that resume it, on Ctrl-C."""
     try:
-        with desk.progress(operation.message, operation.total) as bar:
+        with console.progress(operation.message, operation.total) as bar:
             return operations.carry_out(operation, progress=bar.reach, batch_size=batch_size)
     except OperationError as error:
         raise Refused(str(error)) from error
@@ -151,7 +153,7 @@ def sentences(done: Operation, named: Mapping[str, str] | None = None) -> list[T
     noun = "task" if done.changed == 1 else "tasks"
     told = [line(f"{done.changed:,} {noun} {Verb(done.verb).acted}{stopped}; operation {done.pk}")]
     told += _skips(done.skips, named or {})
-    if done.changed and _removes_what_the_sweep_goes_by(done.verb, Selection.from_json(done.scope)):
+    if done.changed and _removes_what_the_sweep_goes_by(done.verb, TaskFilter.from_json(done.scope)):
         told.append(line(_COMES_BACK))
     if done.changed and operations.ACTS[Verb(done.verb)].can_be_undone:
         told.append(line(f"To take it back: manage.py queue_admin undo {done.pk}", "dim"))
@@ -163,14 +165,14 @@ def ended(done: Operation) -> Exit:
     return Exit.OK if done.state == "done" and not done.skipped else Exit.PARTLY
 
 
-def _tell_look(desk: Desk, found: Preview, *, is_dry_run: bool) -> None:
+def _tell_look(console: Console, found: Preview, *, is_dry_run: bool) -> None:
     sample = [{"id": task.pk, "slug": task.slug, "status": task.status} for task in found.sample]
     skipped = found.total - found.doable
     nothing: dict[str, Any] = {"operation": None, "state": None, "changed": 0, "skipped": skipped}
     fields = nothing | {"verb": found.verb, "dry_run": is_dry_run, "total": found.total, "skips": found.skips}
     rows = table(["id", "status", "article"], [[row["id"], row["status"], row["slug"]] for row in sample])
     nothing_to_do = line(f"No task to {_WORDS[found.verb]}.")
-    desk.answer(
+    console.answer(
         fields | {"sample": sample},
         *([rows] if found.doable and sample else []),
         *([] if found.doable else [nothing_to_do]),
@@ -201,7 +203,7 @@ def _named(left_out: Mapping[int, str]) -> dict[str, str]:
     }
 
 
-def _removes_what_the_sweep_goes_by(verb: str, selection: Selection) -> bool:
+def _removes_what_the_sweep_goes_by(verb: str, selection: TaskFilter) -> bool:
     ended = {Status.FAILED.value, Status.CANCELLED.value}
     return verb == Verb.CLEAR and bool(selection.ids or ended & set(selection.statuses))
 

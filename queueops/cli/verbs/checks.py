@@ -8,16 +8,16 @@ from django.conf import settings
 from rich.text import Text
 
 from queueops.cli.frame import arguments, keyboard
-from queueops.cli.frame.console import Desk, Encoder
+from queueops.cli.frame.console import Console, Encoder
 from queueops.cli.frame.exit_codes import Exit
 from queueops.cli.frame.tables import line
-from queueops.cli.frame.verb import Family
+from queueops.cli.frame.verb import VerbGroup
 from queueops.monitoring import invariants
 from queueops.monitoring.invariants import Breach, Invariant
 from queueops.operate.checks import broker, compatibility, configuration, database, provider
-from queueops.operate.checks.finding import Finding, Verdict, worst
+from queueops.operate.checks.finding import CheckResult, Finding, worst
 
-family = Family("Checking")
+family = VerbGroup("Checking")
 
 type Check = Callable[[], Iterable[Finding]]
 
@@ -28,7 +28,7 @@ CHECKS: dict[str, Check] = {
     "broker": broker.check,
     "provider": provider.check,
 }
-COLOURS = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red"}
+COLOURS = {CheckResult.OK: "green", CheckResult.WARN: "yellow", CheckResult.FAIL: "bold red"}
 KEYS = ("verdict", "findings")
 _ROWS_SHOWN = 3
 
@@ -38,28 +38,28 @@ def _gate_arguments(parser: ArgumentParser) -> None:
 
 
 @family.verb("config", "every setting, and what does not fit together", arguments=_gate_arguments, keys=KEYS)
-def config(desk: Desk, *, strict: bool) -> Exit:
-    return tell(desk, configuration.check(), strict=strict)
+def config(console: Console, *, strict: bool) -> Exit:
+    return tell(console, configuration.check(), strict=strict)
 
 
 @family.verb("database", "server, schema, sequences, connections", arguments=_gate_arguments, keys=KEYS)
-def check_database(desk: Desk, *, strict: bool) -> Exit:
-    return tell(desk, database.check(), strict=strict)
+def check_database(console: Console, *, strict: bool) -> Exit:
+    return tell(console, database.check(), strict=strict)
 
 
 @family.verb("broker", "whether it answers, and keeps what it is told", arguments=_gate_arguments, keys=KEYS)
-def check_broker(desk: Desk, *, strict: bool) -> Exit:
-    return tell(desk, broker.check(), strict=strict)
+def check_broker(console: Console, *, strict: bool) -> Exit:
+    return tell(console, broker.check(), strict=strict)
 
 
 @family.verb("provider", "one text embedded, as a worker would", arguments=_gate_arguments, keys=KEYS)
-def check_provider(desk: Desk, *, strict: bool) -> Exit:
-    return tell(desk, provider.check(), strict=strict)
+def check_provider(console: Console, *, strict: bool) -> Exit:
+    return tell(console, provider.check(), strict=strict)
 
 
 @family.verb("all", "all of these, for a deploy gate", arguments=_gate_arguments, keys=KEYS)
-def check_all(desk: Desk, *, strict: bool) -> Exit:
-    return tell(desk, (finding for check in CHECKS.values() for finding in check()), strict=strict)
+def check_all(console: Console, *, strict: bool) -> Exit:
+    return tell(console, (finding for check in CHECKS.values() for finding in check()), strict=strict)
 
 
 def _compatibility_arguments(parser: ArgumentParser) -> None:
@@ -77,33 +77,35 @@ def _compatibility_arguments(parser: ArgumentParser) -> None:
     arguments=_compatibility_arguments,
     keys=KEYS,
 )
-def check_compatibility(desk: Desk, *, strict: bool, url: str, token: str, yes: bool, dry_run: bool) -> Exit:
+def check_compatibility(
+    console: Console, *, strict: bool, url: str, token: str, yes: bool, dry_run: bool
+) -> Exit:
     deed = (
         "make, change, find and delete a test article in each mode, so that every process runs in each for a moment, "
         "and put the mode back"
     )
-    if not desk.agree(deed, yes=yes, dry_run=dry_run):
-        return tell(desk, [])
+    if not console.agree(deed, yes=yes, dry_run=dry_run):
+        return tell(console, [])
     with (
         keyboard.ending_in_order(),
-        compatibility.as_it_was(desk.actor) as mark,
+        compatibility.as_it_was(console.actor) as mark,
         compatibility.client(url, token or settings.AUTH_TOKEN) as api,
     ):
-        found = compatibility.check(api, mark, actor=desk.actor, is_remote=bool(url))
-        return tell(desk, found, strict=strict)
+        found = compatibility.check(api, mark, actor=console.actor, is_remote=bool(url))
+        return tell(console, found, strict=strict)
 
 
-def tell(desk: Desk, findings: Iterable[Finding], *, strict: bool = False) -> Exit:
+def tell(console: Console, findings: Iterable[Finding], *, strict: bool = False) -> Exit:
     """Prints each finding as it comes, with --json all of them at the end; answers how the command exits."""
     found = []
     for finding in findings:
         found.append(finding)
-        desk.show(_line(finding))
+        console.show(_line(finding))
     verdict = worst(found)
-    desk.answer({"verdict": verdict, "findings": found})
-    if verdict is Verdict.FAIL:
+    console.answer({"verdict": verdict, "findings": found})
+    if verdict is CheckResult.FAIL:
         return Exit.TROUBLE
-    return Exit.PARTLY if strict and verdict is Verdict.WARN else Exit.OK
+    return Exit.PARTLY if strict and verdict is CheckResult.WARN else Exit.OK
 
 
 def _line(finding: Finding) -> Text:
@@ -123,11 +125,11 @@ def _invariants_arguments(parser: ArgumentParser) -> None:
     arguments=_invariants_arguments,
     keys=("ok", "invariants"),
 )
-def check_invariants(desk: Desk, *, at_rest: bool) -> Exit:
+def check_invariants(console: Console, *, at_rest: bool) -> Exit:
     found = {breach.invariant.name: breach for breach in invariants.broken(at_rest)}
     asked = invariants.asked(at_rest)
     told = [_as_dict(each, found.get(each.name)) for each in asked]
-    desk.answer({"ok": not found, "invariants": told}, *_lines(asked, found))
+    console.answer({"ok": not found, "invariants": told}, *_lines(asked, found))
     return Exit.PARTLY if found else Exit.OK
 
 

@@ -7,12 +7,12 @@ from rich.table import Table
 
 from queueops.cli.frame.tables import facts, line, table
 from queueops.monitoring.health import age
-from queueops.operate.backfill.estimation import Estimate, Standing
+from queueops.operate.backfill.estimation import CorpusReading, Estimate
 
 _HEADS = ("space", "articles", "up to date", "behind", "without", "tasks waiting", "failed")
 
 
-def standings(spaces: Iterable[Standing]) -> Table:
+def standings(spaces: Iterable[CorpusReading]) -> Table:
     """A row a space."""
     rows = [
         [

@@ -7,16 +7,16 @@ from typing import Any
 from rich.console import RenderableType
 
 from articles.models import Article
-from queueops.cli.frame.console import Desk
+from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Refused
 from queueops.cli.frame.tables import facts, line, table
-from queueops.cli.frame.verb import Family
+from queueops.cli.frame.verb import VerbGroup
 from queueops.cli.verbs.lists import COLOURS, moment, task_id
 from queueops.models import Task
 from queueops.monitoring import article_status, task_report
-from queueops.monitoring.task_report import Story
+from queueops.monitoring.task_report import TaskReport
 
-family = Family("Explaining", is_brief=True)
+family = VerbGroup("Explaining", is_brief=True)
 
 
 def _debug_arguments(parser: ArgumentParser) -> None:
@@ -27,17 +27,17 @@ def _debug_arguments(parser: ArgumentParser) -> None:
     "debug",
     "a task's whole story, and why it is not running",
     arguments=_debug_arguments,
-    keys=tuple(Story.__dataclass_fields__),
+    keys=tuple(TaskReport.__dataclass_fields__),
 )
-def debug(desk: Desk, *, id: int) -> None:
+def debug(console: Console, *, id: int) -> None:
     try:
         told = task_report.of(id)
     except Task.DoesNotExist as missing:
         raise Refused(f"there is no task {id}: it may have been removed, or its article deleted") from missing
-    desk.answer(told.as_dict(), *_of_task(told))
+    console.answer(told.as_dict(), *_of_task(told))
 
 
-def _of_task(told: Story) -> Iterator[RenderableType]:
+def _of_task(told: TaskReport) -> Iterator[RenderableType]:
     task, article, vectors = told.task, told.article, told.vectors
     text = f"version {task.source_version}" if task.source_version else "unknown"
     newest = (
@@ -78,7 +78,7 @@ def _of_task(told: Story) -> Iterator[RenderableType]:
         yield "Nothing is written about it in the audit log."
 
 
-def _vectors(told: Story) -> str:
+def _vectors(told: TaskReport) -> str:
     vectors = told.vectors
     if vectors.source_version is None:
         return "none"
@@ -101,7 +101,7 @@ def _explain_arguments(parser: ArgumentParser) -> None:
     arguments=_explain_arguments,
     keys=("slug", "version_number", "mode", "paused", "why", "spaces"),
 )
-def explain_article(desk: Desk, *, slug: str) -> None:
+def explain_article(console: Console, *, slug: str) -> None:
     article = Article.objects.defer("content").filter(slug=slug.replace("\x00", "")).first()
     if article is None:
         raise Refused(f"there is no article with the slug {slug!r}")
@@ -118,6 +118,6 @@ def explain_article(desk: Desk, *, slug: str) -> None:
         ]
         for space in told["spaces"]
     ]
-    desk.answer(
+    console.answer(
         told, line(told["why"], "bold"), *([table(heads, rows, ("passages", "of version"))] if rows else [])
     )

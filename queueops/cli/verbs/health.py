@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from queueops.cli.frame.console import Desk
+from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit
 from queueops.cli.frame.tables import line
-from queueops.cli.frame.verb import Family
+from queueops.cli.frame.verb import VerbGroup
 from queueops.monitoring import health, snapshot
 from queueops.monitoring.health import Condition, Health
 from queueops.monitoring.snapshot import Snapshot
 
-family = Family("Judging", is_brief=True)
+family = VerbGroup("Judging", is_brief=True)
 
 _EXITS = {Condition.OK: Exit.OK, Condition.DEGRADED: Exit.PARTLY, Condition.DOWN: Exit.TROUBLE}
 COLOURS = {Condition.OK: "green", Condition.DEGRADED: "yellow", Condition.DOWN: "bold red"}
@@ -18,11 +18,13 @@ KEYS = ("status", "reasons", *snapshot.KEYS)
 
 
 @family.verb("health", "exits with 0 when all is well, 1 degraded, 2 down", keys=KEYS)
-def judge(desk: Desk) -> Exit:
+def judge(console: Console) -> Exit:
     now = snapshot.take_despite_locks()
     judged = health.judge(now)
     sentences = judged.reasons or (judged.sentence,)
-    desk.answer(fields(now, judged), line(judged.condition, COLOURS[judged.condition]), *map(line, sentences))
+    console.answer(
+        fields(now, judged), line(judged.condition, COLOURS[judged.condition]), *map(line, sentences)
+    )
     return _EXITS[judged.condition]
 
 

@@ -8,14 +8,14 @@ from rich.table import Table
 from rich.text import Text
 
 from queueops.cli.frame import arguments
-from queueops.cli.frame.console import Desk
+from queueops.cli.frame.console import Console
 from queueops.cli.frame.tables import line, plain, table
-from queueops.cli.frame.verb import Family
+from queueops.cli.frame.verb import VerbGroup
 from queueops.models import Priority, Status
 from queueops.monitoring import task_lists
 from queueops.monitoring.task_lists import Page, TaskRow
 
-family = Family("Listing", is_brief=True)
+family = VerbGroup("Listing", is_brief=True)
 
 COLOURS = {
     Status.PROCESSING.value: "cyan",
@@ -31,9 +31,9 @@ def _recent_arguments(parser: ArgumentParser) -> None:
 
 
 @family.verb("recent", "the tasks that ended last", arguments=_recent_arguments, keys=("tasks",))
-def recent(desk: Desk, *, limit: int) -> None:
+def recent(console: Console, *, limit: int) -> None:
     rows = task_lists.recent(limit)
-    desk.answer({"tasks": rows}, tasks_table(rows) if rows else "No task has ended yet.")
+    console.answer({"tasks": rows}, tasks_table(rows) if rows else "No task has ended yet.")
 
 
 def _add_paging(parser: ArgumentParser, default: int) -> None:
@@ -55,21 +55,21 @@ def _failed_arguments(parser: ArgumentParser) -> None:
     arguments=_failed_arguments,
     keys=("kinds", "tasks", "next"),
 )
-def failed(desk: Desk, *, details: bool, error: str, after: int | None, limit: int) -> None:
+def failed(console: Console, *, details: bool, error: str, after: int | None, limit: int) -> None:
     page = task_lists.page(Status.FAILED, after=after, limit=limit, error_class=error)
     kinds = task_lists.failure_kinds()
-    desk.answer({"kinds": kinds, **vars(page)})
+    console.answer({"kinds": kinds, **vars(page)})
     if not page.tasks:
-        desk.show("No task has failed." if after is None and not error else "No more failed tasks.")
+        console.show("No task has failed." if after is None and not error else "No more failed tasks.")
         return
     rows = [[kind.error_class or "unknown", kind.tasks, kind.newest, _cut(kind.message)] for kind in kinds]
-    desk.show(table(["error", "tasks", "newest task", "its message"], rows, ["tasks", "newest task"]), "")
+    console.show(table(["error", "tasks", "newest task", "its message"], rows, ["tasks", "newest task"]), "")
     if details:
         for row in page.tasks:
-            desk.show(*_details(row))
+            console.show(*_details(row))
     else:
-        desk.show(tasks_table(page.tasks))
-    desk.show(*_more(page))
+        console.show(tasks_table(page.tasks))
+    console.show(*_more(page))
 
 
 def _list_arguments(parser: ArgumentParser) -> None:
@@ -83,7 +83,7 @@ def _list_arguments(parser: ArgumentParser) -> None:
 
 @family.verb("list", "the tasks of a status, newest first", arguments=_list_arguments, keys=("tasks", "next"))
 def tasks(
-    desk: Desk, *, status: str, priority: str | None, error: str, after: int | None, limit: int
+    console: Console, *, status: str, priority: str | None, error: str, after: int | None, limit: int
 ) -> None:
     page = task_lists.page(
         Status(status),
@@ -92,7 +92,7 @@ def tasks(
         error_class=error,
         priority=Priority(priority) if priority else None,
     )
-    desk.answer(vars(page), tasks_table(page.tasks) if page.tasks else f"No {status} tasks.", *_more(page))
+    console.answer(vars(page), tasks_table(page.tasks) if page.tasks else f"No {status} tasks.", *_more(page))
 
 
 def task_id(text: str) -> int:

@@ -8,15 +8,15 @@ from datetime import timedelta
 from django.conf import settings
 
 from queueops.cli.frame import arguments
-from queueops.cli.frame.console import Desk
-from queueops.cli.frame.verb import Family
+from queueops.cli.frame.console import Console
+from queueops.cli.frame.verb import VerbGroup
 from queueops.maintenance import cleanup as cleanup_rows
 from queueops.maintenance import schedule
 from queueops.maintenance.cleanup import Removed
-from queueops.maintenance.schedule import Kept
+from queueops.maintenance.schedule import MaintenanceResult
 from queueops.models import AuditLog
 
-family = Family("Upkeep")
+family = VerbGroup("Upkeep")
 
 _MOST_DAYS = 36_500
 
@@ -29,22 +29,22 @@ def _maintenance_arguments(parser: ArgumentParser) -> None:
     "maintenance",
     "the sweep, the cleanup and the samples, until stopped or once",
     arguments=_maintenance_arguments,
-    keys=tuple(Kept.__dataclass_fields__),
+    keys=tuple(MaintenanceResult.__dataclass_fields__),
 )
-def maintenance(desk: Desk, *, once: bool) -> None:
+def maintenance(console: Console, *, once: bool) -> None:
     if once:
-        _tell(desk, schedule.once())
+        _tell(console, schedule.once())
         return
-    desk.show("Doing what is due until stopped; workers do the same.")
+    console.show("Doing what is due until stopped; workers do the same.")
     while True:
         if kept := schedule.if_due():
-            _tell(desk, kept)
-        desk.stdout.flush()
+            _tell(console, kept)
+        console.stdout.flush()
         time.sleep(settings.EMBEDDING_WORKER_INTERVAL / 1000)
 
 
-def _tell(desk: Desk, kept: Kept) -> None:
-    desk.answer(vars(kept), str(kept))
+def _tell(console: Console, kept: MaintenanceResult) -> None:
+    console.answer(vars(kept), str(kept))
 
 
 def _cleanup_arguments(parser: ArgumentParser) -> None:
@@ -64,36 +64,36 @@ def _cleanup_arguments(parser: ArgumentParser) -> None:
     arguments=_cleanup_arguments,
     keys=("days", "dry_run", *Removed.__dataclass_fields__, "operation"),
 )
-def cleanup(desk: Desk, *, days: int | None, yes: bool, dry_run: bool, reason: str) -> None:
+def cleanup(console: Console, *, days: int | None, yes: bool, dry_run: bool, reason: str) -> None:
     age = cleanup_rows.kept_for() if days is None else timedelta(days=days)
     fields = {"days": age.days, "dry_run": dry_run, "operation": None}
     there = cleanup_rows.past(age)
     # It removes what the schedule removes: a cron line need not say yes, a person is asked.
-    agreed = yes or not desk.can_ask
+    agreed = yes or not console.can_ask
     if not there.total:
-        desk.answer(fields | asdict(there), f"Nothing is older than {age.days} days.")
-    elif not desk.agree(f"remove {there}, older than {age.days} days", yes=agreed, dry_run=dry_run):
-        desk.answer(fields | asdict(there))
+        console.answer(fields | asdict(there), f"Nothing is older than {age.days} days.")
+    elif not console.agree(f"remove {there}, older than {age.days} days", yes=agreed, dry_run=dry_run):
+        console.answer(fields | asdict(there))
     else:
-        removed, operation = _clean(desk, age, there.total, reason)
-        desk.answer(
+        removed, operation = _clean(console, age, there.total, reason)
+        console.answer(
             fields | asdict(removed) | {"operation": operation}, f"Removed {removed} (operation {operation})."
         )
 
 
-def _clean(desk: Desk, age: timedelta, total: int, reason: str) -> tuple[Removed, object]:
+def _clean(console: Console, age: timedelta, total: int, reason: str) -> tuple[Removed, object]:
     """Removes batch after batch; what was removed is written down even when it is stopped half-way."""
     removed = Removed()
     operation: object = None
     try:
-        with desk.progress("Removing", total) as steps:
+        with console.progress("Removing", total) as steps:
             for batch in cleanup_rows.batches(age):
                 removed += batch
                 steps.advance(batch.total)
     finally:
         operation = AuditLog.write_operation(
             "old rows removed",
-            actor=desk.actor,
+            actor=console.actor,
             reason=reason or "cleanup",
             scope={"verb": "cleanup", "days": age.days, **asdict(removed)},
         )

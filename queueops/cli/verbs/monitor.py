@@ -13,10 +13,10 @@ from rich.text import Text
 
 from queueops.base import database_away
 from queueops.cli.frame import arguments
-from queueops.cli.frame.console import Desk
+from queueops.cli.frame.console import Console
 from queueops.cli.frame.keyboard import QUIT, ending_in_order, keys
 from queueops.cli.frame.tables import facts, line, table
-from queueops.cli.frame.verb import Family
+from queueops.cli.frame.verb import VerbGroup
 from queueops.cli.verbs import health as health_verb
 from queueops.cli.verbs.pause_and_mode import standing
 from queueops.cli.verbs.status import number, verdict
@@ -27,7 +27,7 @@ from queueops.monitoring.statistics import WorkerView
 from queueops.monitoring.task_lists import FailureKind
 from queueops.operate import controls
 
-family = Family("Watching", is_brief=True)
+family = VerbGroup("Watching", is_brief=True)
 
 PAUSE = "p"
 _REASON = "from the monitor"
@@ -65,36 +65,36 @@ def _arguments(parser: ArgumentParser) -> None:
     arguments=_arguments,
     keys=health_verb.KEYS,
 )
-def monitor(desk: Desk, *, interval: int, count: int | None) -> None:
+def monitor(console: Console, *, interval: int, count: int | None) -> None:
     with ending_in_order():
-        if desk.is_terminal and desk.can_ask and not (desk.as_json or desk.console.is_dumb_terminal):
-            _on_screen(desk, interval, count)
+        if console.is_terminal and console.can_ask and not (console.as_json or console.rich.is_dumb_terminal):
+            _on_screen(console, interval, count)
         else:
-            _by_lines(desk, interval, count)
+            _by_lines(console, interval, count)
 
 
-def _by_lines(desk: Desk, interval: int, count: int | None) -> None:
+def _by_lines(console: Console, interval: int, count: int | None) -> None:
     for place in _places(count):
         if place:
             time.sleep(interval)
         now = snapshot.take()
         judged = health.judge(now)
-        desk.answer(
+        console.answer(
             health_verb.fields(now, judged),
             line(f"{time.strftime('%H:%M:%S')}  {summary(now)}  {judged.condition}"),
         )
-        desk.stdout.flush()
+        console.stdout.flush()
 
 
-def _on_screen(desk: Desk, interval: int, count: int | None) -> None:
-    with keys() as wait, Live(console=desk.console, screen=True, auto_refresh=False) as live:
+def _on_screen(console: Console, interval: int, count: int | None) -> None:
+    with keys() as wait, Live(console=console.rich, screen=True, auto_refresh=False) as live:
         for _ in _places(count):
             live.update(_screen(), refresh=True)
             match wait(interval):
                 case key if key == QUIT:
                     return
                 case key if key == PAUSE:
-                    _toggle(desk.actor)
+                    _toggle(console.actor)
 
 
 def _places(count: int | None) -> Iterator[int]:

@@ -7,19 +7,19 @@ from uuid import UUID
 from rich.console import RenderableType
 
 from queueops.cli.frame import arguments
-from queueops.cli.frame.console import Desk
+from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
 from queueops.cli.frame.tables import fitting, line, plain
-from queueops.cli.frame.verb import Family
+from queueops.cli.frame.verb import VerbGroup
 from queueops.cli.verbs.bulk import carry_out, ended, sentences
 from queueops.cli.verbs.lists import moment
 from queueops.models import Operation, Verb
-from queueops.monitoring.article_filter import Scope
-from queueops.monitoring.task_filter import Selection
+from queueops.monitoring.article_filter import ArticleFilter
+from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate import operations
 from queueops.operate.operations import OperationError
 
-family = Family("Operations")
+family = VerbGroup("Operations")
 
 _COLOURS = {"running": "cyan", "done": "green", "cancelled": "yellow", "interrupted": "bold red"}
 _HEADS = (
@@ -50,34 +50,34 @@ def _operations_arguments(parser: ArgumentParser) -> None:
     arguments=_operations_arguments,
     keys=("operations",),
 )
-def show(desk: Desk, *, what: str, operation: UUID | None, limit: int) -> Exit:
+def show(console: Console, *, what: str, operation: UUID | None, limit: int) -> Exit:
     if what == "list":
         found = Operation.objects.newest_first()
         rows = [each.as_dict() for each in (found.filter(pk=operation) if operation else found)[:limit]]
-        desk.answer({"operations": rows}, _shown(desk, rows) if rows else "No operations yet.")
+        console.answer({"operations": rows}, _shown(console, rows) if rows else "No operations yet.")
         return Exit.OK
     if operation is None:
         raise Refused(f"say which operation to {what}; `queue_admin operations` lists them")
     try:
-        return _resume(desk, operation) if what == "resume" else _stop(desk, operation)
+        return _resume(console, operation) if what == "resume" else _stop(console, operation)
     except OperationError as error:
         raise Refused(str(error)) from error
 
 
-def _resume(desk: Desk, operation_id: UUID) -> Exit:
-    done = carry_out(desk, operations.resumable(operation_id))
-    desk.answer({"operations": [done.as_dict()]}, *sentences(done))
+def _resume(console: Console, operation_id: UUID) -> Exit:
+    done = carry_out(console, operations.resumable(operation_id))
+    console.answer({"operations": [done.as_dict()]}, *sentences(done))
     return ended(done)
 
 
-def _stop(desk: Desk, operation_id: UUID) -> Exit:
-    rows = [operations.stop(operation_id, actor=desk.actor).as_dict()]
-    desk.answer({"operations": rows}, _shown(desk, rows))
+def _stop(console: Console, operation_id: UUID) -> Exit:
+    rows = [operations.stop(operation_id, actor=console.actor).as_dict()]
+    console.answer({"operations": rows}, _shown(console, rows))
     return Exit.OK
 
 
-def _shown(desk: Desk, rows: list[dict[str, Any]]) -> RenderableType:
-    return fitting(desk.console, _HEADS, [_cells(row) for row in rows], ("handled", "changed", "skipped"))
+def _shown(console: Console, rows: list[dict[str, Any]]) -> RenderableType:
+    return fitting(console.rich, _HEADS, [_cells(row) for row in rows], ("handled", "changed", "skipped"))
 
 
 def _cells(row: dict[str, Any]) -> list[object]:
@@ -97,5 +97,5 @@ def _cells(row: dict[str, Any]) -> list[object]:
     ]
 
 
-def _filter(row: dict[str, Any]) -> Selection | Scope:
-    return (Scope if row["verb"] == Verb.MIGRATE else Selection).from_json(row["scope"])
+def _filter(row: dict[str, Any]) -> TaskFilter | ArticleFilter:
+    return (ArticleFilter if row["verb"] == Verb.MIGRATE else TaskFilter).from_json(row["scope"])

@@ -3,17 +3,17 @@
 from argparse import ArgumentParser
 
 from queueops.cli.frame import arguments
-from queueops.cli.frame.console import Desk
+from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Refused
 from queueops.cli.frame.tables import line
-from queueops.cli.frame.verb import Family
+from queueops.cli.frame.verb import VerbGroup
 from queueops.engine import modes
 from queueops.models import Mode, QueueState, Worker
 from queueops.monitoring import health, provider_status
-from queueops.monitoring.provider_status import ProviderView
+from queueops.monitoring.provider_status import ProviderStatus
 from queueops.operate import controls
 
-family = Family("Switching", is_brief=True)
+family = VerbGroup("Switching", is_brief=True)
 
 _MEANS = {
     Mode.QUEUED: "a save makes a task, and workers embed it",
@@ -23,15 +23,17 @@ _MEANS = {
 
 
 @family.verb("pause", "claim nothing more until resumed", arguments=arguments.add_reason, keys=("operation",))
-def pause(desk: Desk, *, reason: str) -> None:
-    operation = controls.pause(actor=desk.actor, reason=reason)
-    desk.answer({"operation": operation}, f"paused; what is under way ends as usual (operation {operation})")
+def pause(console: Console, *, reason: str) -> None:
+    operation = controls.pause(actor=console.actor, reason=reason)
+    console.answer(
+        {"operation": operation}, f"paused; what is under way ends as usual (operation {operation})"
+    )
 
 
 @family.verb("resume", "claim again, at once", arguments=arguments.add_reason, keys=("operation",))
-def resume(desk: Desk, *, reason: str) -> None:
-    operation = controls.resume(actor=desk.actor, reason=reason)
-    desk.answer({"operation": operation}, f"resumed{_still_stopped()} (operation {operation})")
+def resume(console: Console, *, reason: str) -> None:
+    operation = controls.resume(actor=console.actor, reason=reason)
+    console.answer({"operation": operation}, f"resumed{_still_stopped()} (operation {operation})")
 
 
 def _still_stopped() -> str:
@@ -57,11 +59,11 @@ def _mode_arguments(parser: ArgumentParser) -> None:
     arguments=_mode_arguments,
     keys=("mode", "mode_in_settings", "is_persisted", "changed_by", "changed_at", "reason", "operation"),
 )
-def mode(desk: Desk, *, mode: str | None, reason: str) -> None:
+def mode(console: Console, *, mode: str | None, reason: str) -> None:
     operation = None
     if mode is not None:
         wanted = None if mode == controls.ENVIRONMENT else Mode(mode)
-        operation = controls.set_mode(wanted, actor=desk.actor, reason=reason)
+        operation = controls.set_mode(wanted, actor=console.actor, reason=reason)
     state, in_settings = QueueState.objects.first() or QueueState(), modes.of_settings()
     now = Mode(state.mode or in_settings)
     lines = [f"{now}: {_MEANS[now]}", _mode_origin(state, in_settings)]
@@ -76,7 +78,7 @@ def mode(desk: Desk, *, mode: str | None, reason: str) -> None:
         "reason": state.mode_reason,
         "operation": operation,
     }
-    desk.answer(fields, *map(line, lines))
+    console.answer(fields, *map(line, lines))
 
 
 def _mode_origin(state: QueueState, in_settings: Mode) -> str:
@@ -101,13 +103,13 @@ def _breaker_arguments(parser: ArgumentParser) -> None:
     arguments=_breaker_arguments,
     keys=("providers",),
 )
-def breaker(desk: Desk, *, reset: bool, provider: list[str] | None, reason: str) -> None:
+def breaker(console: Console, *, reset: bool, provider: list[str] | None, reason: str) -> None:
     _refuse_unknown(provider or [])
     if reset:
-        names = controls.reset_providers(provider, actor=desk.actor, reason=reason)
-        desk.show(f"reset: {', '.join(names) or 'nothing was remembered'}")
+        names = controls.reset_providers(provider, actor=console.actor, reason=reason)
+        console.show(f"reset: {', '.join(names) or 'nothing was remembered'}")
     views = [view for view in provider_status.views() if not provider or view.name in provider]
-    desk.answer({"providers": views}, *(line(standing(view)) for view in views))
+    console.answer({"providers": views}, *(line(standing(view)) for view in views))
 
 
 def _refuse_unknown(wanted: list[str]) -> None:
@@ -116,7 +118,7 @@ def _refuse_unknown(wanted: list[str]) -> None:
         raise Refused(f"there is no provider {unknown[0]!r}; there are {', '.join(known)}")
 
 
-def standing(view: ProviderView) -> str:
+def standing(view: ProviderStatus) -> str:
     """How a provider stands, on one line."""
     parts = [f"{view.name}: {view.breaker.replace('_', ' ')}"]
     if view.is_out:

@@ -7,18 +7,18 @@ from typing import Any
 from embeddings.models import Space
 from embeddings.storage import ann_index
 from queueops.cli.frame import arguments
-from queueops.cli.frame.console import Desk
+from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
 from queueops.cli.frame.tables import line
-from queueops.cli.frame.verb import Family
+from queueops.cli.frame.verb import VerbGroup
 from queueops.cli.verbs import estimate_table
 from queueops.engine import modes
 from queueops.models import Mode
 from queueops.models.audit import tidy_reason
-from queueops.monitoring.article_filter import Scope
+from queueops.monitoring.article_filter import ArticleFilter
 from queueops.operate.backfill import estimation, reindexing
 
-family = Family("Reindexing")
+family = VerbGroup("Reindexing")
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -37,44 +37,46 @@ def _arguments(parser: ArgumentParser) -> None:
     keys=("dry_run", "index_only", "articles", "tasks", "operation", "estimates", "indexes"),
 )
 def reindex(
-    desk: Desk, *, filters: list[Any], index_only: bool, yes: bool, dry_run: bool, reason: str
+    console: Console, *, filters: list[Any], index_only: bool, yes: bool, dry_run: bool, reason: str
 ) -> Exit:
     if index_only:
         if filters:
             raise Refused("an index has all articles of its space: leave --filter out, or --index-only")
-        return _index(desk, yes=yes, dry_run=dry_run)
+        return _index(console, yes=yes, dry_run=dry_run)
     if modes.current() is Mode.DISABLED:
         raise Refused("embedding is disabled: set the mode first, with manage.py queue_admin mode")
-    return _embed(desk, _scope(filters), yes=yes, dry_run=dry_run, reason=tidy_reason(reason) or "reindex")
+    return _embed(console, _scope(filters), yes=yes, dry_run=dry_run, reason=tidy_reason(reason) or "reindex")
 
 
-def _scope(filters: list[Any]) -> Scope:
+def _scope(filters: list[Any]) -> ArticleFilter:
     objects, slugs = [f for f in filters if isinstance(f, dict)], [f for f in filters if isinstance(f, str)]
     if len(objects) > 1 or len(slugs) > 1:
         raise Refused("give --filter once for metadata and once for a slug, not more")
-    return Scope(metadata=objects[0] if objects else None, slug=slugs[0] if slugs else "")
+    return ArticleFilter(metadata=objects[0] if objects else None, slug=slugs[0] if slugs else "")
 
 
-def _embed(desk: Desk, scope: Scope, *, yes: bool, dry_run: bool, reason: str) -> Exit:
+def _embed(console: Console, scope: ArticleFilter, *, yes: bool, dry_run: bool, reason: str) -> Exit:
     articles = scope.fitting()
     estimates = [estimation.estimate(space, articles) for space in Space.objects.receiving()]
     for estimate in estimates:
-        desk.show(*estimate_table.estimate(estimate))
+        console.show(*estimate_table.estimate(estimate))
     total, operation = articles.count(), uuid.uuid4()
     fields = _fields(dry_run=dry_run, articles=total, estimates=estimates)
     if not total:
-        desk.answer(fields, "No article fits.")
+        console.answer(fields, "No article fits.")
         return Exit.OK
     deed = f"embed {total:,} articles anew in {len(estimates)} space(s), in the low lane; searches find them meanwhile"
-    if not desk.agree(deed, yes=yes, dry_run=dry_run):
-        desk.answer(fields)
+    if not console.agree(deed, yes=yes, dry_run=dry_run):
+        console.answer(fields)
         return Exit.OK
     done = queued = 0
-    with desk.progress("Enqueueing", total) as steps:
-        for count, tasks in reindexing.batches(scope, actor=desk.actor, reason=reason, operation=operation):
+    with console.progress("Enqueueing", total) as steps:
+        for count, tasks in reindexing.batches(
+            scope, actor=console.actor, reason=reason, operation=operation
+        ):
             done, queued = done + count, queued + tasks
             steps.advance(count)
-    desk.answer(
+    console.answer(
         fields | {"articles": done, "tasks": queued, "operation": operation},
         line(f"Articles: {done:,}; tasks that wait for them: {queued:,} (operation {operation})."),
         line(
@@ -84,25 +86,27 @@ def _embed(desk: Desk, scope: Scope, *, yes: bool, dry_run: bool, reason: str) -
     return Exit.OK
 
 
-def _index(desk: Desk, *, yes: bool, dry_run: bool) -> Exit:
+def _index(console: Console, *, yes: bool, dry_run: bool) -> Exit:
     spaces = [
         space for space in Space.objects.receiving() if ann_index.stands(space) or ann_index.is_wanted(space)
     ]
     if not spaces:
         reason = f"an exact search is quicker below {ann_index.WANTED_FROM_ROWS:,} passages"
-        desk.answer(_fields(dry_run=dry_run, index_only=True), f"No space has or wants an index: {reason}.")
+        console.answer(
+            _fields(dry_run=dry_run, index_only=True), f"No space has or wants an index: {reason}."
+        )
         return Exit.OK
     names = ", ".join(map(str, spaces))
     deed = f"build the approximate index of {names} anew, while the present one goes on answering"
-    if not desk.agree(deed, yes=yes, dry_run=dry_run):
-        desk.answer(_fields(dry_run=dry_run, index_only=True))
+    if not console.agree(deed, yes=yes, dry_run=dry_run):
+        console.answer(_fields(dry_run=dry_run, index_only=True))
         return Exit.OK
     built = []
     for space in spaces:
         if not (ann_index.rebuild(space) if ann_index.stands(space) else ann_index.build(space)):
             raise Refused(f"another process builds the index of {space} right now", Exit.PARTLY)
         built.append(ann_index.name_of(space))
-    desk.answer(_fields(index_only=True, indexes=built), line(f"Built: {', '.join(built)}"))
+    console.answer(_fields(index_only=True, indexes=built), line(f"Built: {', '.join(built)}"))
     return Exit.OK
 
 

@@ -9,15 +9,15 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from queueops.cli.frame import arguments
-from queueops.cli.frame.console import Desk
+from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
 from queueops.cli.frame.tables import line
 from queueops.cli.frame.task_options import age
-from queueops.cli.frame.verb import Family
+from queueops.cli.frame.verb import VerbGroup
 from queueops.models.audit import needed_reason
 from queueops.operate.article_review import MARK, Done, Review, Window
 
-family = Family("Reviewing")
+family = VerbGroup("Reviewing")
 
 _CHOICES = {"flag": "mark for review", "restore": "restore the former text of", "clear": "take the mark from"}
 _FORMS = "give a date with a time, for instance 2026-01-31T12:00 (UTC), or how long ago, for instance 2h"
@@ -69,7 +69,7 @@ def _arguments(parser: ArgumentParser) -> None:
     keys=("act", "dry_run", "since", "until", "operation", *Done.__dataclass_fields__),
 )
 def review_flag(
-    desk: Desk,
+    console: Console,
     *,
     since: datetime | timedelta,
     until: datetime | timedelta,
@@ -88,17 +88,17 @@ def review_flag(
     )
     if not dry_run:
         reason = needed_reason(reason)
-    if not desk.agree(deed, yes=yes, dry_run=dry_run):
-        desk.answer(fields | vars(Done(articles=total)))
+    if not console.agree(deed, yes=yes, dry_run=dry_run):
+        console.answer(fields | vars(Done(articles=total)))
         return Exit.OK
-    review = Review(desk.actor, reason, uuid.uuid4())
+    review = Review(console.actor, reason, uuid.uuid4())
     batches = {"flag": review.flag, "restore": review.restore, "clear": review.unflag}[what](window)
     done = Done()
-    with desk.progress("Reviewing", total) as steps:
+    with console.progress("Reviewing", total) as steps:
         for batch in batches:
             done += batch
             steps.advance(batch.articles)
-    desk.answer(
+    console.answer(
         fields | vars(done) | {"operation": review.operation}, *map(line, _said(done, review.operation))
     )
     return Exit.PARTLY if done.without_earlier or done.changed_since else Exit.OK

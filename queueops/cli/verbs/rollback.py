@@ -8,26 +8,26 @@ from argparse import SUPPRESS, ArgumentParser
 from rich.text import Text
 
 from queueops.cli.frame import keyboard
-from queueops.cli.frame.console import Desk, Encoder
+from queueops.cli.frame.console import Console, Encoder
 from queueops.cli.frame.exit_codes import Exit
 from queueops.cli.frame.tables import line
-from queueops.cli.frame.verb import Family
+from queueops.cli.frame.verb import VerbGroup
 from queueops.operate.rollback import drill, plan, runner, scratch_database
 from queueops.operate.rollback.step_result import Result, Step
 
-planning = Family("Rollback plan")
-drilling = Family("Rollback drill")
+planning = VerbGroup("Rollback plan")
+drilling = VerbGroup("Rollback drill")
 
 _COLOURS = {Result.PASS: "green", Result.SKIP: "yellow", Result.FAIL: "bold red"}
 
 
 @planning.verb("rollback_plan", "the ways back for this installation, as Markdown", keys=("plan",))
-def write_plan(desk: Desk) -> None:
+def write_plan(console: Console) -> None:
     written = plan.write()
-    if desk.as_json:
-        desk.answer({"plan": written})
+    if console.as_json:
+        console.answer({"plan": written})
     else:
-        desk.stdout.write(written)
+        console.stdout.write(written)
 
 
 def _drill_arguments(parser: ArgumentParser) -> None:
@@ -41,9 +41,9 @@ def _drill_arguments(parser: ArgumentParser) -> None:
     arguments=_drill_arguments,
     keys=("database", "dry_run", "passed", "steps"),
 )
-def walk_drill(desk: Desk, *, dry_run: bool, inside: bool) -> Exit:
+def walk_drill(console: Console, *, dry_run: bool, inside: bool) -> Exit:
     if inside:
-        _tell_outside(desk)
+        _tell_outside(console)
         return Exit.OK
     if dry_run:
         lines = [
@@ -52,7 +52,7 @@ def walk_drill(desk: Desk, *, dry_run: bool, inside: bool) -> Exit:
             )
         ]
         lines += [line(f"  {name}") for name in drill.names()]
-        desk.answer(
+        console.answer(
             {"database": scratch_database.name(), "dry_run": True, "passed": None, "steps": drill.names()},
             *lines,
         )
@@ -61,17 +61,17 @@ def walk_drill(desk: Desk, *, dry_run: bool, inside: bool) -> Exit:
     with keyboard.ending_in_order(), contextlib.closing(drill.run()) as walked:
         for step in walked:
             steps.append(step)
-            desk.show(_line(step))
+            console.show(_line(step))
     passed = all(step.result is not Result.FAIL for step in steps)
-    desk.answer({"database": scratch_database.name(), "dry_run": False, "passed": passed, "steps": steps})
+    console.answer({"database": scratch_database.name(), "dry_run": False, "passed": passed, "steps": steps})
     return Exit.OK if passed else Exit.TROUBLE
 
 
-def _tell_outside(desk: Desk) -> None:
+def _tell_outside(console: Console) -> None:
     """Each step as it ends, for the process that waits for them."""
     for step in runner.walk():
-        desk.stdout.write(json.dumps(dataclasses.asdict(step), cls=Encoder) + "\n")
-        desk.stdout.flush()
+        console.stdout.write(json.dumps(dataclasses.asdict(step), cls=Encoder) + "\n")
+        console.stdout.flush()
 
 
 def _line(step: Step) -> Text:

@@ -7,18 +7,18 @@ from typing import Any
 from rich.console import RenderableType
 
 from queueops.cli.frame import arguments
-from queueops.cli.frame.console import Desk
+from queueops.cli.frame.console import Console
 from queueops.cli.frame.tables import facts, line, table
-from queueops.cli.frame.verb import Family
+from queueops.cli.frame.verb import VerbGroup
 from queueops.cli.verbs import health as health_verb
 from queueops.cli.verbs.health import COLOURS
 from queueops.models import Status
 from queueops.monitoring import health, snapshot, statistics
 from queueops.monitoring.health import Health
 from queueops.monitoring.snapshot import COUNT_LIMIT, Snapshot
-from queueops.monitoring.statistics import Breakdown, Course
+from queueops.monitoring.statistics import Breakdown, MetricSummary
 
-family = Family("Looking", is_brief=True)
+family = VerbGroup("Looking", is_brief=True)
 
 _MOST_MINUTES = 60 * 24 * 365
 
@@ -28,12 +28,12 @@ _MOST_MINUTES = 60 * 24 * 365
     "who works, what waits, and whether all is well",
     keys=("worker_status", "worker_note", *health_verb.KEYS),
 )
-def status(desk: Desk) -> None:
+def status(console: Console) -> None:
     now = snapshot.take_despite_locks()
     judged = health.judge(now)
     word, note = health.workers(now)
     fields = {"worker_status": word, "worker_note": note, **health_verb.fields(now, judged)}
-    desk.answer(
+    console.answer(
         fields,
         line(f"Worker Status: {word.capitalize()} ({note})", "green" if word == "running" else "yellow"),
         line(f"Mode: {now.mode}"),
@@ -49,11 +49,11 @@ def status(desk: Desk) -> None:
     "the queue's figures: rates, ages, priorities, errors, coverage",
     keys=(*health_verb.KEYS, *Breakdown.__dataclass_fields__),
 )
-def stats(desk: Desk) -> None:
+def stats(console: Console) -> None:
     now = snapshot.take()
     judged = health.judge(now)
     more = statistics.breakdown()
-    desk.answer(health_verb.fields(now, judged) | vars(more), facts(_facts(now, more)), *verdict(judged))
+    console.answer(health_verb.fields(now, judged) | vars(more), facts(_facts(now, more)), *verdict(judged))
 
 
 def _metrics_arguments(parser: ArgumentParser) -> None:
@@ -72,12 +72,12 @@ def _metrics_arguments(parser: ArgumentParser) -> None:
     arguments=_metrics_arguments,
     keys=("minutes", "now", "measured"),
 )
-def metrics(desk: Desk, *, minutes: int) -> None:
+def metrics(console: Console, *, minutes: int) -> None:
     present = gauges(snapshot.take())
     measured = statistics.courses(timedelta(minutes=minutes))
     fields = {"minutes": minutes, "now": present, "measured": measured}
     heads = ("name", "samples", "average", "least", "most", "sum", "last", "measured at")
-    desk.answer(
+    console.answer(
         fields,
         table(["now", "value"], [[name, _short(value)] for name, value in present.items()], ["value"]),
         "",
@@ -171,7 +171,7 @@ def _durations(average: float | None, p50: float | None, p95: float | None) -> s
     return f"average {average:.3f}, median {p50:.3f}, 95% below {p95:.3f}"
 
 
-def _cells(course: Course) -> list[object]:
+def _cells(course: MetricSummary) -> list[object]:
     numbers = [course.average, course.least, course.most, course.sum, course.last]
     return [course.name, f"{course.samples:,}", *map(_short, numbers), f"{course.last_at:%Y-%m-%d %H:%M:%S}"]
 

@@ -6,14 +6,14 @@ from django.db.models import F
 from django.db.models.functions import Extract, Now
 
 from queueops.cli.frame import arguments
-from queueops.cli.frame.console import Desk
+from queueops.cli.frame.console import Console
 from queueops.cli.frame.tables import table
-from queueops.cli.frame.verb import Family
+from queueops.cli.frame.verb import VerbGroup
 from queueops.models import Task
 from queueops.monitoring import health
 from queueops.operate import controls
 
-family = Family("Braking", is_brief=True)
+family = VerbGroup("Braking", is_brief=True)
 
 
 def _add_optional_reason(parser: ArgumentParser) -> None:
@@ -26,17 +26,19 @@ def _add_optional_reason(parser: ArgumentParser) -> None:
     arguments=_add_optional_reason,
     keys=("operation",),
 )
-def stop(desk: Desk, *, reason: str) -> None:
-    operation = controls.stop(actor=desk.actor, reason=reason or "stopped from the command line")
-    desk.answer({"operation": operation}, f"stopped; what is under way ends as usual (operation {operation})")
+def stop(console: Console, *, reason: str) -> None:
+    operation = controls.stop(actor=console.actor, reason=reason or "stopped from the command line")
+    console.answer(
+        {"operation": operation}, f"stopped; what is under way ends as usual (operation {operation})"
+    )
 
 
 @family.verb(
     "start", "take back every brake; claim at once", arguments=_add_optional_reason, keys=("operation",)
 )
-def start(desk: Desk, *, reason: str) -> None:
-    operation = controls.start(actor=desk.actor, reason=reason)
-    desk.answer({"operation": operation}, f"started (operation {operation})")
+def start(console: Console, *, reason: str) -> None:
+    operation = controls.start(actor=console.actor, reason=reason)
+    console.answer({"operation": operation}, f"started (operation {operation})")
 
 
 @family.verb(
@@ -45,9 +47,11 @@ def start(desk: Desk, *, reason: str) -> None:
     arguments=_add_optional_reason,
     keys=("operation", "workers", "released"),
 )
-def emergency_stop(desk: Desk, *, reason: str) -> None:
-    done = controls.emergency_stop(actor=desk.actor, reason=reason or "emergency stop from the command line")
-    desk.answer(
+def emergency_stop(console: Console, *, reason: str) -> None:
+    done = controls.emergency_stop(
+        actor=console.actor, reason=reason or "emergency stop from the command line"
+    )
+    console.answer(
         vars(done),
         f"stopped; workers: {done.workers:,}; tasks taken back, which wait again: {done.released:,} "
         f"(operation {done.operation})",
@@ -65,7 +69,7 @@ def _stuck_arguments(parser: ArgumentParser) -> None:
     arguments=_stuck_arguments,
     keys=("stuck", "tasks"),
 )
-def stuck(desk: Desk, *, limit: int) -> None:
+def stuck(console: Console, *, limit: int) -> None:
     expired = Task.objects.expired()
     ended = Extract(Now() - F("lease_expires_at"), "epoch")
     began = Extract(Now() - F("processed_at"), "epoch")
@@ -89,4 +93,4 @@ def stuck(desk: Desk, *, limit: int) -> None:
         "The sweep gives them to others within its interval; to do it now: manage.py queue_admin reset-stuck"
     )
     answer = [table(heads, cells, ["id"]), more] if tasks else ["Nothing is stuck."]
-    desk.answer({"stuck": expired.count(), "tasks": tasks}, *answer)
+    console.answer({"stuck": expired.count(), "tasks": tasks}, *answer)

@@ -14,14 +14,14 @@ from typing import IO, cast
 
 from lib.private_files import replacing
 from queueops.cli.frame import arguments
-from queueops.cli.frame.console import Desk
+from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
-from queueops.cli.frame.verb import Family
+from queueops.cli.frame.verb import VerbGroup
 from queueops.operate.transfer import jsonl
 from queueops.operate.transfer.file_format import FileRefused
 from queueops.operate.transfer.jsonl import Export, Imported, Verified
 
-family = Family("Carrying")
+family = VerbGroup("Carrying")
 
 
 def _export_arguments(parser: ArgumentParser) -> None:
@@ -37,26 +37,26 @@ def _export_arguments(parser: ArgumentParser) -> None:
     arguments=_export_arguments,
     keys=("file", "tasks", "sha256"),
 )
-def export(desk: Desk, *, output: str | None, yes: bool) -> None:
+def export(console: Console, *, output: str | None, yes: bool) -> None:
     made = Export()
     if output is None or output == "-":
         for line in made:
-            desk.stdout.write(line.decode())
+            console.stdout.write(line.decode())
         return
     if Path(output).exists():
-        desk.agree(f"replace {output}", yes=yes, dry_run=False)
+        console.agree(f"replace {output}", yes=yes, dry_run=False)
     try:
-        _write(Path(output), made, desk)
+        _write(Path(output), made, console)
     except OSError as error:
         raise Refused(f"cannot write {output}: {error.strerror}") from error
-    desk.answer(
+    console.answer(
         {"file": output, "tasks": made.tasks, "sha256": made.sha256}, f"{output}: {made.tasks:,} tasks"
     )
 
 
-def _write(path: Path, made: Export, desk: Desk) -> None:
+def _write(path: Path, made: Export, console: Console) -> None:
     """Writes for its owner alone: error messages may quote what people wrote."""
-    with replacing(path) as file, desk.progress("Exporting tasks") as steps:
+    with replacing(path) as file, console.progress("Exporting tasks") as steps:
         for line in made:
             file.write(line)
             steps.advance()
@@ -74,20 +74,20 @@ def _import_arguments(parser: ArgumentParser) -> None:
     arguments=_import_arguments,
     keys=("file", "dry_run", *Imported.__dataclass_fields__, "operation"),
 )
-def import_tasks(desk: Desk, *, file: str, yes: bool, dry_run: bool, reason: str) -> Exit | None:
+def import_tasks(console: Console, *, file: str, yes: bool, dry_run: bool, reason: str) -> Exit | None:
     fields = {"file": file, "dry_run": dry_run, "operation": None}
     with _opened(file) as opened:
         verified = _verified(opened, file)
         what = f"import {verified.tasks:,} tasks as they were on {verified.exported_at:%Y-%m-%d %H:%M} UTC"
         expected = Imported(read=verified.tasks)
-        if dry_run or (not yes and desk.can_ask):
-            expected = _rehearse(desk, opened, verified)
+        if dry_run or (not yes and console.can_ask):
+            expected = _rehearse(console, opened, verified)
             what += f": {expected.added:,} added, {expected.present:,} there already, {expected.left_out:,} left out"
-        if not desk.agree(what, yes=yes, dry_run=dry_run):
-            desk.answer(fields | asdict(expected), *_left_out(expected))
+        if not console.agree(what, yes=yes, dry_run=dry_run):
+            console.answer(fields | asdict(expected), *_left_out(expected))
             return None
-        imported, operation = _load(desk, opened, verified, reason or f"import of {file}")
-    desk.answer(fields | asdict(imported) | {"operation": operation}, *_told(imported, operation))
+        imported, operation = _load(console, opened, verified, reason or f"import of {file}")
+    console.answer(fields | asdict(imported) | {"operation": operation}, *_told(imported, operation))
     return Exit.PARTLY if imported.left_out else None
 
 
@@ -98,26 +98,26 @@ def _verified(opened: IO[bytes], name: str) -> Verified:
         raise Refused(f"{name} is refused: {error}. Nothing was imported") from error
 
 
-def _rehearse(desk: Desk, file: IO[bytes], verified: Verified) -> Imported:
+def _rehearse(console: Console, file: IO[bytes], verified: Verified) -> Imported:
     """What the import would come to."""
     expected = Imported()
-    with desk.progress("Comparing tasks", verified.tasks) as steps:
+    with console.progress("Comparing tasks", verified.tasks) as steps:
         for batch in jsonl.rehearse(file, verified):
             expected += batch
             steps.advance(batch.read)
     return expected
 
 
-def _load(desk: Desk, file: IO[bytes], verified: Verified, reason: str) -> tuple[Imported, object]:
+def _load(console: Console, file: IO[bytes], verified: Verified, reason: str) -> tuple[Imported, object]:
     """Imports batch after batch; what was imported is written down even when it is stopped half-way."""
     imported, operation = Imported(), None
     try:
-        with desk.progress("Importing tasks", verified.tasks) as steps:
+        with console.progress("Importing tasks", verified.tasks) as steps:
             for batch in jsonl.load(file, verified):
                 imported += batch
                 steps.advance(batch.read)
     finally:
-        operation = jsonl.note(imported, verified, actor=desk.actor, reason=reason)
+        operation = jsonl.note(imported, verified, actor=console.actor, reason=reason)
     return imported, operation
 
 

@@ -4,14 +4,14 @@ import time
 from argparse import ArgumentParser
 
 from queueops.cli.frame import arguments
-from queueops.cli.frame.console import Desk
+from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit
-from queueops.cli.frame.verb import Family
+from queueops.cli.frame.verb import VerbGroup
 from queueops.monitoring import drain_progress
-from queueops.monitoring.drain_progress import Remaining, State
+from queueops.monitoring.drain_progress import DrainState, Remaining
 from queueops.monitoring.health import age
 
-family = Family("Waiting")
+family = VerbGroup("Waiting")
 
 _EVERY_SECONDS = 1.0
 # A restart of the workers, seen in the moment between the old and the new, is no standstill.
@@ -34,38 +34,38 @@ def _arguments(parser: ArgumentParser) -> None:
     arguments=_arguments,
     keys=("state", "left", "reason", "seconds"),
 )
-def wait_for_completion(desk: Desk, *, timeout: int | None) -> Exit:
+def wait_for_completion(console: Console, *, timeout: int | None) -> Exit:
     began = time.monotonic()
     ends = None if timeout is None else began + timeout
-    found = _wait(desk, ends)
+    found = _wait(console, ends)
     took = time.monotonic() - began
-    state = "timed out" if found.state is State.WORKING else found.state.value
+    state = "timed out" if found.state is DrainState.WORKING else found.state.value
     fields = {"state": state.replace(" ", "_"), "left": found.left, "reason": found.reason}
-    desk.answer(fields | {"seconds": round(took, 1)}, _sentence(found, took))
+    console.answer(fields | {"seconds": round(took, 1)}, _sentence(found, took))
     return _EXITS[found.state]
 
 
-_EXITS = {State.DRAINED: Exit.OK, State.WORKING: Exit.PARTLY, State.STUCK: Exit.TROUBLE}
+_EXITS = {DrainState.DRAINED: Exit.OK, DrainState.WORKING: Exit.PARTLY, DrainState.STUCK: Exit.TROUBLE}
 
 
-def _wait(desk: Desk, ends: float | None) -> Remaining:
+def _wait(console: Console, ends: float | None) -> Remaining:
     """The last look: drained, stuck for some looks in a row, or whatever it was at the end of the time."""
     stuck, most = 0, 0
-    with desk.progress("Tasks ended") as steps:
+    with console.progress("Tasks ended") as steps:
         while True:
             found = drain_progress.look()
             most = max(most, found.left)
             steps.reach(most - found.left, most)
-            stuck = stuck + 1 if found.state is State.STUCK else 0
-            if found.state is State.DRAINED or stuck >= _LOOKS or (ends and time.monotonic() >= ends):
+            stuck = stuck + 1 if found.state is DrainState.STUCK else 0
+            if found.state is DrainState.DRAINED or stuck >= _LOOKS or (ends and time.monotonic() >= ends):
                 return found
             time.sleep(_EVERY_SECONDS)
 
 
 def _sentence(found: Remaining, took: float) -> str:
-    if found.state is State.DRAINED:
+    if found.state is DrainState.DRAINED:
         return f"Drained: nothing is left to do (after {age(took)})."
     left = "about 1 task is left" if found.left == 1 else f"about {found.left:,} tasks are left"
-    if found.state is State.STUCK:
+    if found.state is DrainState.STUCK:
         return f"Stuck: {left}. {found.reason}"
     return f"Timed out after {age(took)}: {left}."

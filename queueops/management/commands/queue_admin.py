@@ -11,9 +11,9 @@ from django.db import DatabaseError, InterfaceError, OperationalError, Programmi
 from lib.database_errors import is_held_up
 from lib.visible import one_line
 from queueops.base import database_away, installed, table_locks
-from queueops.cli.frame.console import Desk
+from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
-from queueops.cli.frame.verb import Family, Verb, own_options
+from queueops.cli.frame.verb import ShellVerb, VerbGroup, own_options
 from queueops.cli.verbs import (
     bulk,
     explain,
@@ -31,7 +31,7 @@ from queueops.cli.verbs import health as health_verb
 from queueops.monitoring import health
 from queueops.operate.operations import ReasonMissing
 
-FAMILIES: tuple[Family, ...] = (
+FAMILIES: tuple[VerbGroup, ...] = (
     status.family,
     health_verb.family,
     lists.family,
@@ -64,25 +64,25 @@ class Command(BaseCommand):
             added.add_argument("--actor", default=SUPPRESS, help=SUPPRESS)
 
     def handle(self, **options: Any) -> None:
-        verb: Verb = options["act"]
-        desk = Desk(
+        verb: ShellVerb = options["act"]
+        console = Console(
             verb,
             self.stdout,
             actor=options["actor"],
             as_json=options["json"],
             no_color=options["no_color"],
         )
-        code = self._run(verb, desk, {name: options[name] for name in options["names"]})
+        code = self._run(verb, console, {name: options[name] for name in options["names"]})
         if code:
             sys.exit(int(code))
 
-    def _run(self, verb: Verb, desk: Desk, options: dict[str, Any]) -> Exit | None:
+    def _run(self, verb: ShellVerb, console: Console, options: dict[str, Any]) -> Exit | None:
         try:
             if verb.is_brief:
                 _wait_for_locks(_BRIEF_MS)
             if self.needs_queue and not installed.look():
                 raise Refused(installed.NOT_INSTALLED, Exit.TROUBLE)
-            return verb.run(desk, **options)
+            return verb.run(console, **options)
         except ReasonMissing as error:
             raise CommandError(f"{error}: --reason", returncode=Exit.REFUSED) from error
         except Refused as error:
@@ -105,7 +105,7 @@ class OneVerb(Command):
         give_options(parser, verb)
 
 
-def give_options(parser: Any, verb: Verb) -> None:
+def give_options(parser: Any, verb: ShellVerb) -> None:
     """Gives a parser a verb's own options and --json, and makes it the verb to run."""
     names = own_options(parser, verb.arguments)
     parser.add_argument("--json", action="store_true", help="print JSON, one object a line")

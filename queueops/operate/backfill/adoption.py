@@ -26,7 +26,7 @@ from embeddings.storage import vectors
 from lib import sql_arrays
 from queueops.admission import rate_limiter
 from queueops.models import AuditLog
-from queueops.monitoring.article_filter import Scope
+from queueops.monitoring.article_filter import ArticleFilter
 
 type Progress = Callable[[int], object]
 
@@ -122,7 +122,7 @@ def column_of(name: str) -> Column:
     return Column(table, column, found, by_slug=types[found] in _TEXTS)
 
 
-def compare(space: Space, where: Column, scope: Scope, sample: int = SAMPLE) -> Comparison:
+def compare(space: Space, where: Column, scope: ArticleFilter, sample: int = SAMPLE) -> Comparison:
     """Embeds the texts of some articles at random anew, and compares; nothing is written.
 
     Raises AdoptionError when one of the vectors is not as wide as the space's, or when the provider does not answer.
@@ -145,7 +145,13 @@ def compare(space: Space, where: Column, scope: Scope, sample: int = SAMPLE) -> 
 
 
 def adopt(
-    space: Space, where: Column, scope: Scope, *, actor: str, reason: str, progress: Progress = lambda _: None
+    space: Space,
+    where: Column,
+    scope: ArticleFilter,
+    *,
+    actor: str,
+    reason: str,
+    progress: Progress = lambda _: None,
 ) -> Adopted:
     """Takes the vectors over; compare first. `progress` is told how many articles a batch had.
 
@@ -163,7 +169,7 @@ def adopt(
     return done
 
 
-def _batches(space: Space, where: Column, scope: Scope) -> Iterator[Adopted]:
+def _batches(space: Space, where: Column, scope: ArticleFilter) -> Iterator[Adopted]:
     wanted = _with_vectors(space, where, scope).order_by("pk").values_list("pk", flat=True)
     after = 0
     while ids := list(wanted.filter(pk__gt=after)[:_BATCH]):
@@ -171,7 +177,7 @@ def _batches(space: Space, where: Column, scope: Scope) -> Iterator[Adopted]:
         yield _adopt(space, _existing(space, where, ids))
 
 
-def count(space: Space, where: Column, scope: Scope) -> int:
+def count(space: Space, where: Column, scope: ArticleFilter) -> int:
     """How many articles that are not up to date in the space have a vector there."""
     return _with_vectors(space, where, scope).count()
 
@@ -212,7 +218,7 @@ def _escaped(name: str) -> str:
     return name.replace("%", "%%")  # else the driver would look for an argument
 
 
-def _with_vectors(space: Space, where: Column, scope: Scope) -> ArticleQuerySet:
+def _with_vectors(space: Space, where: Column, scope: ArticleFilter) -> ArticleQuerySet:
     template = f"{_escaped(_naming(_HAS_VECTOR_AT, where))}%(expressions)s)"
     key = F("slug" if where.by_slug else "id")
     has_vector = Func(key, template=template, output_field=BooleanField())

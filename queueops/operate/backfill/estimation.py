@@ -14,7 +14,7 @@ from embeddings.models import ArticleEmbedding, Space, SpaceState
 from embeddings.providers.registry import provider_of
 from embeddings.spaces import spec_and_counter
 from queueops.models import Task
-from queueops.monitoring.article_filter import Scope, is_behind
+from queueops.monitoring.article_filter import ArticleFilter, is_behind
 from queueops.operate.backfill import sizing, throughput
 from queueops.worker import drain
 
@@ -23,7 +23,7 @@ _SAMPLE, _SAMPLE_BYTES = 50, 2_000_000
 
 
 @dataclass(frozen=True)
-class Standing:
+class CorpusReading:
     """How the articles of a scope stand in a space: `current` have the vectors of their present text, `behind` those of
     an earlier one, `without` have none. `waiting` counts tasks, and `failed` the articles whose present text was given
     up."""
@@ -62,12 +62,12 @@ class Estimate:
     build_bytes: int
 
 
-def standings(scope: Scope) -> list[Standing]:
+def standings(scope: ArticleFilter) -> list[CorpusReading]:
     """One for each space that receives changes, the serving one first."""
     return [_standing(scope, space) for space in Space.objects.receiving()]
 
 
-def estimates(scope: Scope) -> list[Estimate]:
+def estimates(scope: ArticleFilter) -> list[Estimate]:
     """What the articles whose turn it is would take, in each space that receives changes."""
     turn = Article.objects.filter(pk__in=scope.turn().values("pk"))
     return [estimate(space, turn.filter(is_behind(space))) for space in Space.objects.receiving()]
@@ -114,7 +114,7 @@ def _embedded_hash(space: Space) -> Subquery:
     return Subquery(rows.values("source_hash")[:1])
 
 
-def _standing(scope: Scope, space: Space) -> Standing:
+def _standing(scope: ArticleFilter, space: Space) -> CorpusReading:
     marked = scope.fitting().annotate(embedded=_embedded_hash(space))
     counted = marked.aggregate(
         articles=Count("*"),
@@ -124,7 +124,7 @@ def _standing(scope: Scope, space: Space) -> Standing:
     tasks = Task.objects.filter(space=space)
     if scope.metadata is not None or scope.slug:
         tasks = tasks.filter(article__in=scope.fitting())
-    return Standing(
+    return CorpusReading(
         space=space.pk,
         name=str(space),
         serves=space.state == SpaceState.SERVING,

@@ -8,12 +8,14 @@ from django.db.models import Max
 
 from queueops.engine.enqueue import enqueue_anew
 from queueops.models import AuditLog
-from queueops.monitoring.article_filter import Scope
+from queueops.monitoring.article_filter import ArticleFilter
 
 _BATCH = 2_000
 
 
-def batches(scope: Scope, *, actor: str, reason: str, operation: uuid.UUID) -> Iterator[tuple[int, int]]:
+def batches(
+    scope: ArticleFilter, *, actor: str, reason: str, operation: uuid.UUID
+) -> Iterator[tuple[int, int]]:
     """Enqueues the articles that fit, a transaction a batch; after each, how many articles and how many tasks it was.
 
     Those that come later are embedded anyway. Stopped half-way, it leaves whole batches; called again, it joins what

@@ -8,16 +8,16 @@ from queueops.engine import modes
 from queueops.engine.enqueue import Reason
 from queueops.models import Mode, Operation, QueueState, Verb
 from queueops.models.audit import needed_reason
-from queueops.monitoring.task_filter import Selection
+from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate import controls, operations
 from queueops.operate.backfill import run
 from queueops.operate.operations import OperationError
 
-QUEUED = Selection(reason=Reason.MIGRATION)
+QUEUED = TaskFilter(reason=Reason.MIGRATION)
 
 
 @dataclass(frozen=True)
-class Standing:
+class RollbackReading:
     """How far a migration is in force: tasks of it that wait or are in work, migrations that have not ended, the mode,
     and whether the workers are paused."""
 
@@ -32,10 +32,10 @@ class Standing:
         return not self.left and not self.unfinished and self.mode is not Mode.QUEUED and self.is_paused
 
 
-def look() -> Standing:
+def look() -> RollbackReading:
     """How it stands now, by the rows."""
     modes.forget()
-    return Standing(
+    return RollbackReading(
         left=operations.preview(Verb.CANCEL, QUEUED).total,
         unfinished=len(run.unfinished()),
         mode=modes.current(),

@@ -15,7 +15,7 @@ from django.db.models import Max
 from articles.models import Article
 from queueops.models import Operation, OperationStatus, Verb
 from queueops.models.audit import needed_reason
-from queueops.monitoring.article_filter import Scope
+from queueops.monitoring.article_filter import ArticleFilter
 from queueops.operate.operations import OperationError
 
 _ONE_BEGINS = "SELECT pg_advisory_xact_lock(hashtext('queueops.operate.backfill'))"
@@ -26,7 +26,7 @@ _LONGEST_NAME = 63  # of a session: NAMEDATALEN - 1
 
 
 @contextlib.contextmanager
-def begun(scope: Scope, *, actor: str, reason: str, priority: str = "") -> Iterator[Operation]:
+def begun(scope: ArticleFilter, *, actor: str, reason: str, priority: str = "") -> Iterator[Operation]:
     """The operation, held for this session while it is entered: the one that was interrupted if it was about the same,
     otherwise a new one with its articles counted. `priority` is the lane, "" for a migration's own.
 
@@ -50,7 +50,7 @@ def unfinished() -> list[Operation]:
     return list(Operation.objects.running().filter(verb=Verb.MIGRATE).order_by("started_at"))
 
 
-def _interrupted(scope: Scope, actor: str, priority: str) -> Operation | None:
+def _interrupted(scope: ArticleFilter, actor: str, priority: str) -> Operation | None:
     """The one to go on with; others that nobody works on any more are ended: what they have left is missing still."""
     found = None
     for operation in unfinished():
@@ -64,7 +64,7 @@ def _interrupted(scope: Scope, actor: str, priority: str) -> Operation | None:
     return found
 
 
-def _new(scope: Scope, actor: str, reason: str, priority: str) -> Operation:
+def _new(scope: ArticleFilter, actor: str, reason: str, priority: str) -> Operation:
     found = scope.find()
     operation = Operation.objects.create(
         verb=Verb.MIGRATE,
@@ -75,7 +75,7 @@ def _new(scope: Scope, actor: str, reason: str, priority: str) -> Operation:
         total=found.articles,
         last_id=found.last_id,
         newest_article=Article.objects.aggregate(newest=Max("pk"))["newest"] or 0,
-        is_stage=scope != Scope() and Scope().find().articles > found.articles,
+        is_stage=scope != ArticleFilter() and ArticleFilter().find().articles > found.articles,
     )
     operation.attend()
     return operation

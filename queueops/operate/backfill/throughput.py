@@ -21,7 +21,7 @@ WHERE t.value > 0 AND b.value > 0
 """
 
 
-class Batch(NamedTuple):
+class TimedBatch(NamedTuple):
     """`ended` in seconds since the epoch; `seconds` it took, for so many `texts`."""
 
     ended: float
@@ -41,10 +41,10 @@ def measured(space_id: int) -> Rate | None:
     """By the newest batches of a space; None where none was measured."""
     with connection.cursor() as cursor:
         cursor.execute(_BATCHES, [str(space_id), _MOST_BATCHES])
-        return of([Batch(*row) for row in cursor.fetchall()])
+        return of([TimedBatch(*row) for row in cursor.fetchall()])
 
 
-def of(batches: Sequence[Batch]) -> Rate | None:
+def of(batches: Sequence[TimedBatch]) -> Rate | None:
     """The rate of a backlog: small batches, which single saves make, count only where there are no larger ones."""
     if not batches:
         return None
@@ -53,7 +53,7 @@ def of(batches: Sequence[Batch]) -> Rate | None:
     return Rate(sum(batch.texts for batch in large) / busy_seconds(large), len(large))
 
 
-def busy_seconds(batches: Iterable[Batch]) -> float:
+def busy_seconds(batches: Iterable[TimedBatch]) -> float:
     """How long at least one of the batches was in work; what ran side by side counts once."""
     total, until = 0.0, float("-inf")
     for ended, seconds, _ in sorted(batches, key=lambda batch: batch.ended - batch.seconds):

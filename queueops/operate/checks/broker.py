@@ -16,7 +16,7 @@ _MANY = 1_000
 
 
 def check() -> Iterator[Finding]:
-    if trouble := broker_health.trouble():
+    if trouble := broker_health.problem():
         yield fail(
             "broker",
             trouble,

@@ -11,7 +11,7 @@ from embeddings.models import Space
 from queueops.base import database_away
 from queueops.engine import storage_probe
 from queueops.operate.checks import added, configuration, schema
-from queueops.operate.checks.finding import Finding, Verdict, fail, ok, warn, worst
+from queueops.operate.checks.finding import CheckResult, Finding, fail, ok, warn, worst
 
 # iterative scans, which filtered searches need; and fixes of the index's vacuum since
 _PGVECTOR_LEAST, _PGVECTOR_GOOD = (0, 8, 0), (0, 8, 4)
@@ -46,7 +46,7 @@ def check() -> Iterator[Finding]:
     for step in (_migrations, schema.check, _space, _vectors, added.check):
         found = list(step())
         yield from found
-        if worst(found) is Verdict.FAIL:  # what comes next would only say the same in other words
+        if worst(found) is CheckResult.FAIL:  # what comes next would only say the same in other words
             return
 
 

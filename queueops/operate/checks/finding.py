@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Verdict(StrEnum):
+class CheckResult(StrEnum):
     OK = "ok"
     WARN = "warn"
     FAIL = "fail"
@@ -16,24 +16,26 @@ class Finding:
     """`says` is what was found, `fix` a sentence that says what to do; empty where all is well."""
 
     check: str
-    verdict: Verdict
+    verdict: CheckResult
     says: str
     fix: str = ""
 
 
 def ok(check: str, says: str) -> Finding:
-    return Finding(check, Verdict.OK, says)
+    return Finding(check, CheckResult.OK, says)
 
 
 def warn(check: str, says: str, fix: str) -> Finding:
-    return Finding(check, Verdict.WARN, says, fix)
+    return Finding(check, CheckResult.WARN, says, fix)
 
 
 def fail(check: str, says: str, fix: str) -> Finding:
-    return Finding(check, Verdict.FAIL, says, fix)
+    return Finding(check, CheckResult.FAIL, says, fix)
 
 
-def worst(findings: Iterable[Finding]) -> Verdict:
+def worst(findings: Iterable[Finding]) -> CheckResult:
     """The gravest verdict; ok where nothing was found."""
     verdicts = {finding.verdict for finding in findings}
-    return next((verdict for verdict in (Verdict.FAIL, Verdict.WARN) if verdict in verdicts), Verdict.OK)
+    return next(
+        (verdict for verdict in (CheckResult.FAIL, CheckResult.WARN) if verdict in verdicts), CheckResult.OK
+    )

@@ -2,7 +2,7 @@
 
 from embeddings.models import Space
 from queueops.models import Operation, Task, Verb
-from queueops.monitoring.task_filter import Selection, SelectionError
+from queueops.monitoring.task_filter import SelectionError, TaskFilter
 from queueops.operate.operations.statements import ACTS, candidates
 
 NO_SUCH_TASK = "there is no such task"
@@ -11,14 +11,14 @@ NOT_FITTING = "it is so already, or does not fit the other filters"
 
 def left_out(operation: Operation) -> dict[int, str]:
     """Of tasks that were named by their ids, those that the operation passes over from the start, and why."""
-    if not (named := Selection.from_json(operation.scope).ids):
+    if not (named := TaskFilter.from_json(operation.scope).ids):
         return {}
     left = set(named).difference(candidates(operation).values_list("pk", flat=True))
     found = dict(Task.objects.filter(pk__in=left).values_list("pk", "status"))
     return {task_id: _why_not(Verb(operation.verb), found.get(task_id)) for task_id in sorted(left)}
 
 
-def refuse_contradictions(verb: Verb, selection: Selection) -> None:
+def refuse_contradictions(verb: Verb, selection: TaskFilter) -> None:
     """Raises SelectionError for a filter that no task can fit: a status the act is not for, or a space there is not."""
     if wrong := [status for status in selection.statuses if status not in ACTS[verb].statuses]:
         raise SelectionError(f"what is {wrong[0]} cannot be {verb.acted}: {_possible(verb)}")

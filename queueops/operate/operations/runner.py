@@ -14,7 +14,7 @@ from psycopg.errors import DeadlockDetected, ForeignKeyViolation, LockNotAvailab
 from queueops.models import AuditLog, Operation, OperationStatus, Task, Verb
 from queueops.models.audit import needed_reason
 from queueops.models.operation import BUSY, MOVED_ON
-from queueops.monitoring.task_filter import Selection
+from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate.operations import eligibility, pacing, statements
 
 type Progress = Callable[[int, int], object]
@@ -52,7 +52,7 @@ class Preview:
 
 def begin(
     verb: Verb,
-    selection: Selection,
+    selection: TaskFilter,
     *,
     actor: str,
     reason: str,
@@ -83,7 +83,7 @@ def begin(
 
 def preview(
     verb: Verb,
-    selection: Selection,
+    selection: TaskFilter,
     *,
     priority: str = "",
     undoes: Operation | None = None,

@@ -20,8 +20,8 @@ from queueops.engine.enqueue import Reason, enqueue
 from queueops.models import AuditLog, Operation, Priority, Status, Task, Verb
 from queueops.models.operation import BUSY, MOVED_ON, TAKEN
 from queueops.models.task import TaskQuerySet
-from queueops.monitoring.article_filter import Scope
-from queueops.monitoring.task_filter import Selection
+from queueops.monitoring.article_filter import ArticleFilter
+from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate.operations import pacing
 from queueops.operate.operations.sql import (
     GUARD,
@@ -159,7 +159,7 @@ SELECT id, '' FROM judged
 
 
 @dataclass(frozen=True)
-class Act:
+class VerbStatements:
     """`statuses` are those of tasks it can be done to; `judge` begins the statement, and `sql` ends it, where some of
     them are passed over. `rings` says that workers have something to do afterwards. `seconds` is how long a batch
     should take: so long do others wait for its rows; `breath` is how long they get in between. `most` is how many rows
@@ -176,20 +176,20 @@ class Act:
 
 
 ACTS = {
-    Verb.REQUEUE: Act((Status.FAILED, Status.CANCELLED), _REQUEUE, _MAY_REQUEUE, rings=True),
-    Verb.CANCEL: Act(LIVE, _CANCEL),
-    Verb.PRIORITIZE: Act(LIVE, _PRIORITIZE),
-    Verb.CLEAR: Act(tuple(Status), _CLEAR, _MAY_CLEAR),
-    Verb.RELEASE: Act((Status.PROCESSING,), _RELEASE, rings=True, can_be_undone=False),
+    Verb.REQUEUE: VerbStatements((Status.FAILED, Status.CANCELLED), _REQUEUE, _MAY_REQUEUE, rings=True),
+    Verb.CANCEL: VerbStatements(LIVE, _CANCEL),
+    Verb.PRIORITIZE: VerbStatements(LIVE, _PRIORITIZE),
+    Verb.CLEAR: VerbStatements(tuple(Status), _CLEAR, _MAY_CLEAR),
+    Verb.RELEASE: VerbStatements((Status.PROCESSING,), _RELEASE, rings=True, can_be_undone=False),
     # Its statement is that of enqueue. Nobody waits for a batch but who changes the very text of an article in it.
-    Verb.MIGRATE: Act((), "", rings=True, seconds=0.5, breath=0.0, most=10_000),
-    Verb.UNDO: Act(tuple(Status), UNDO, MAY_UNDO, rings=True),
+    Verb.MIGRATE: VerbStatements((), "", rings=True, seconds=0.5, breath=0.0, most=10_000),
+    Verb.UNDO: VerbStatements(tuple(Status), UNDO, MAY_UNDO, rings=True),
 }
 
 
 def candidates(operation: Operation) -> TaskQuerySet:
     """The tasks that an operation is about and can be done to, but for an undo, as they are now."""
-    selection = Selection.from_json(operation.scope)
+    selection = TaskFilter.from_json(operation.scope)
     tasks = selection.tasks(operation.started_at).filter(
         status__in=_statuses(Verb(operation.verb), selection)
     )
@@ -220,7 +220,7 @@ def ids(operation: Operation, *, after: int = 0, among: Sequence[int] | None = N
 def _rows(operation: Operation) -> tuple[QuerySet[Any], str]:
     """What the operation goes through, and the name of what it is handled by."""
     if operation.verb == Verb.MIGRATE:
-        return Scope.from_json(operation.scope).missing(), "pk"
+        return ArticleFilter.from_json(operation.scope).missing(), "pk"
     if operation.verb != Verb.UNDO:
         return candidates(operation), "pk"
     if _is_migration_undone(operation):
@@ -275,7 +275,7 @@ def _verb(operation: Operation) -> Verb:
 
 
 def _arguments(operation: Operation, task_ids: Sequence[int]) -> dict[str, Any]:
-    verb, selection = _verb(operation), Selection.from_json(operation.scope)
+    verb, selection = _verb(operation), TaskFilter.from_json(operation.scope)
     return {
         "ids": sql_arrays.of_integers(task_ids),
         "statuses": _statuses(verb, selection),
@@ -297,6 +297,6 @@ def _migrate(operation: Operation, article_ids: Sequence[int]) -> dict[int, str]
     return dict.fromkeys(article_ids, TAKEN)
 
 
-def _statuses(verb: Verb, selection: Selection) -> list[str]:
+def _statuses(verb: Verb, selection: TaskFilter) -> list[str]:
     possible = ACTS[verb].statuses
     return [status.value for status in possible if not selection.statuses or status in selection.statuses]

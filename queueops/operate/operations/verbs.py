@@ -5,7 +5,7 @@ from typing import TypedDict, Unpack
 from uuid import UUID
 
 from queueops.models import AuditLog, Operation, Priority, Verb
-from queueops.monitoring.task_filter import Selection
+from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate.operations.runner import OperationError, Progress, begin, carry_out, find
 from queueops.operate.operations.statements import ACTS
 
@@ -17,7 +17,7 @@ class How(TypedDict, total=False):
     batch_size: int
 
 
-def requeue(selection: Selection, *, actor: str, reason: str, **how: Unpack[How]) -> Operation:
+def requeue(selection: TaskFilter, *, actor: str, reason: str, **how: Unpack[How]) -> Operation:
     """Makes failed and cancelled tasks pending again, with all their attempts, and rings for them.
 
     Skipped are tasks of a retired space, and those whose article already has a pending task in that space.
@@ -25,19 +25,19 @@ def requeue(selection: Selection, *, actor: str, reason: str, **how: Unpack[How]
     return _do(Verb.REQUEUE, selection, actor, reason, how)
 
 
-def cancel(selection: Selection, *, actor: str, reason: str, **how: Unpack[How]) -> Operation:
+def cancel(selection: TaskFilter, *, actor: str, reason: str, **how: Unpack[How]) -> Operation:
     """Cancels pending and processing tasks; a worker that holds one finds its token gone and writes nothing."""
     return _do(Verb.CANCEL, selection, actor, reason, how)
 
 
 def prioritize(
-    selection: Selection, priority: Priority, *, actor: str, reason: str, **how: Unpack[How]
+    selection: TaskFilter, priority: Priority, *, actor: str, reason: str, **how: Unpack[How]
 ) -> Operation:
     """Puts tasks that have not ended into another lane."""
     return _do(Verb.PRIORITIZE, selection, actor, reason, how, priority=priority)
 
 
-def clear(selection: Selection, *, actor: str, reason: str, **how: Unpack[How]) -> Operation:
+def clear(selection: TaskFilter, *, actor: str, reason: str, **how: Unpack[How]) -> Operation:
     """Empties the queue of these tasks: what has not ended is cancelled, and what has ended is removed.
 
     Skipped is what has failed or was cancelled over a text that has no vectors: without it the sweep would begin that
@@ -46,7 +46,7 @@ def clear(selection: Selection, *, actor: str, reason: str, **how: Unpack[How]) 
     return _do(Verb.CLEAR, selection, actor, reason, how)
 
 
-def release(selection: Selection, *, actor: str, reason: str, **how: Unpack[How]) -> Operation:
+def release(selection: TaskFilter, *, actor: str, reason: str, **how: Unpack[How]) -> Operation:
     """Takes tasks from the workers that hold them; they wait again, due at once.
 
     A worker that lives on finds its token gone and writes nothing; the attempt is not charged. Where the lease had
@@ -61,7 +61,7 @@ def undo(operation_id: UUID, *, actor: str, reason: str, **how: Unpack[How]) -> 
     `skips` of the answer tells how many could not be put back, and why. Raises OperationError for an operation that
     cannot be undone.
     """
-    return _do(Verb.UNDO, Selection(), actor, reason, how, undoes=undoable(operation_id))
+    return _do(Verb.UNDO, TaskFilter(), actor, reason, how, undoes=undoable(operation_id))
 
 
 def undoable(operation_id: UUID) -> Operation:
@@ -81,7 +81,7 @@ def undoable(operation_id: UUID) -> Operation:
 
 def _do(
     verb: Verb,
-    selection: Selection,
+    selection: TaskFilter,
     actor: str,
     reason: str,
     how: How,

@@ -17,7 +17,7 @@ from queueops.maintenance import sweep
 from queueops.models import Mode, Task, Worker, worker_registry
 from queueops.monitoring import invariants
 from queueops.operate.checks import database
-from queueops.operate.checks.finding import Verdict
+from queueops.operate.checks.finding import CheckResult
 from queueops.operate.rollback import scratch_database
 from queueops.operate.rollback.step_result import Broken, Result, Step, expect
 from queueops.worker.drain import drain
@@ -51,7 +51,7 @@ class _LeftOut(Exception):
 
 def migrate() -> str:
     call_command("migrate", verbosity=0)
-    bad = [finding for finding in database.check() if finding.verdict is Verdict.FAIL]
+    bad = [finding for finding in database.check() if finding.verdict is CheckResult.FAIL]
     expect(not bad, f"the migrated database is not whole: {bad[:1]}")
     return "a new database was migrated, and its schema is whole"
 

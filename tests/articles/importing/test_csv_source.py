@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from articles.importing.csv_source import quoted_after, read_csv
-from articles.importing.entries import MAX_ENTRY_BYTES, Entry, Refusal, Row, SourceUnreadable
+from articles.importing.entries import MAX_ENTRY_BYTES, Entry, RefusedEntry, Row, SourceUnreadable
 
 
 def entries(data: str | bytes) -> list[Entry]:
@@ -23,7 +23,7 @@ def rows(data: str | bytes) -> list[dict[str, object]]:
 
 
 def reasons(data: str | bytes) -> list[str]:
-    return [str(entry) for entry in entries(data) if isinstance(entry, Refusal)]
+    return [str(entry) for entry in entries(data) if isinstance(entry, RefusedEntry)]
 
 
 def test_columns_beyond_title_content_and_slug_become_metadata():
@@ -74,7 +74,7 @@ def test_a_row_that_is_no_article_is_refused_with_a_reason(data, expected):
 def test_a_row_that_is_too_long_is_refused_and_the_next_one_found(ending):
     long_cell = '"' + "x" * (MAX_ENTRY_BYTES + 5) + ending + '"'
     refused, fine = entries(f"title\n{long_cell}\nFine\n")
-    assert isinstance(refused, Refusal)
+    assert isinstance(refused, RefusedEntry)
     assert "the row is longer than 13,000,000 bytes" in refused.reason
     assert isinstance(fine, Row)
     assert fine.fields["title"] == "Fine"
@@ -83,7 +83,7 @@ def test_a_row_that_is_too_long_is_refused_and_the_next_one_found(ending):
 def test_a_row_of_many_lines_that_is_too_long_is_refused_and_the_next_one_found():
     lines = ("y" * 1_000_000 + "\n") * 14
     refused, fine = entries(f'title,content\nOne,"{lines}"\nFine,x\n')
-    assert isinstance(refused, Refusal)
+    assert isinstance(refused, RefusedEntry)
     assert isinstance(fine, Row)
     assert fine.place == "a.csv line 17"
 

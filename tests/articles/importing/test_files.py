@@ -5,7 +5,7 @@ import io
 import pytest
 
 from articles.importing import files
-from articles.importing.entries import Refusal, SourceUnreadable
+from articles.importing.entries import RefusedEntry, SourceUnreadable
 
 
 def texts(data: bytes, limit: int = 10) -> list[bytes | None]:
@@ -63,7 +63,7 @@ def test_a_utf16_file_is_refused_with_a_sentence():
 
 def test_bytes_that_are_not_utf8_are_named():
     refusal = files.decoded("Café".encode("latin-1"), "a.csv line 3", 7)
-    assert refusal == Refusal(
+    assert refusal == RefusedEntry(
         "a.csv line 3", "is not valid UTF-8 (byte 0xe9 at 4); save the file as UTF-8", position=7
     )
 
@@ -76,4 +76,4 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path):
 
 
 def test_a_refusal_is_one_line_that_any_terminal_can_show():
-    assert str(Refusal("a\x1b[2Jb\n.md", "no\udc80")) == "a\\x1b[2Jb .md: no\\udc80"
+    assert str(RefusedEntry("a\x1b[2Jb\n.md", "no\udc80")) == "a\\x1b[2Jb .md: no\\udc80"

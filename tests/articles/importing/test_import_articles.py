@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from articles.importing.batches import run
-from articles.importing.entries import Refusal
+from articles.importing.entries import RefusedEntry
 from articles.importing.jsonl_source import open_jsonl
 from articles.importing.summary import Summary
 from articles.importing.writer import BatchResult
@@ -162,7 +162,7 @@ def test_a_summary_keeps_the_first_thousand_refusals():
     summary = Summary()
     for number in range(3):
         summary.add(
-            BatchResult(created=1, refusals=tuple(Refusal(f"line {number}", "x") for _ in range(600)))
+            BatchResult(created=1, refusals=tuple(RefusedEntry(f"line {number}", "x") for _ in range(600)))
         )
     assert (summary.created, summary.refused, len(summary.as_dict()["refusals"])) == (3, 1800, 1000)
 

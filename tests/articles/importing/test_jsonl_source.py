@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from articles.importing.entries import MAX_ENTRY_BYTES, Entry, Refusal, Row
+from articles.importing.entries import MAX_ENTRY_BYTES, Entry, RefusedEntry, Row
 from articles.importing.jsonl_source import read_jsonl
 
 
@@ -14,7 +14,7 @@ def entries(data: bytes) -> list[Entry]:
 
 def reason(data: bytes) -> str:
     (entry,) = entries(data)
-    assert isinstance(entry, Refusal)
+    assert isinstance(entry, RefusedEntry)
     return entry.reason
 
 
@@ -56,5 +56,5 @@ def test_a_line_that_is_no_article_is_refused_with_a_reason(data, expected):
 
 def test_lines_after_a_refused_one_are_read():
     first, second = entries(b'{"title": \n{"title": "Fine"}\n')
-    assert isinstance(first, Refusal)
+    assert isinstance(first, RefusedEntry)
     assert second == Row("a.jsonl line 2", {"title": "Fine"}, 29)

@@ -1,7 +1,7 @@
 """Slugs that depend on the imported file alone."""
 
 from articles.importing.drafts import Draft
-from articles.importing.entries import Refusal
+from articles.importing.entries import RefusedEntry
 from articles.importing.ledger import SlugLedger
 
 
@@ -42,5 +42,5 @@ def test_a_slug_given_twice_is_refused_with_the_first_place():
 def test_ten_thousand_equal_titles_cost_no_search():
     with SlugLedger() as ledger:
         entered = [ledger.enter(a_draft("Same")) for _ in range(10_000)]
-    assert not any(isinstance(draft, Refusal) for draft in entered)
+    assert not any(isinstance(draft, RefusedEntry) for draft in entered)
     assert len({draft.slug for draft in entered if isinstance(draft, Draft)}) == 10_000

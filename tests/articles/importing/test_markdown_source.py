@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from articles.importing.entries import MAX_ENTRY_BYTES, Entry, Refusal, Row, SourceUnreadable
+from articles.importing.entries import MAX_ENTRY_BYTES, Entry, RefusedEntry, Row, SourceUnreadable
 from articles.importing.markdown_source import FrontMatterError, heading, open_markdown, parse
 
 
@@ -85,9 +85,9 @@ def test_front_matter_that_cannot_be_used_is_refused_with_a_reason(front, reason
 def test_a_file_that_is_not_utf8_or_too_large_is_refused_and_the_rest_read(tmp_path):
     root = a_folder(tmp_path, a=b"caf\xe9", b=b"x" * (MAX_ENTRY_BYTES + 1), c="# Fine")
     first, second, third = entries(root)
-    assert isinstance(first, Refusal)
+    assert isinstance(first, RefusedEntry)
     assert str(first).startswith("a.md: is not valid UTF-8")
-    assert isinstance(second, Refusal)
+    assert isinstance(second, RefusedEntry)
     assert "the file is longer" in second.reason
     assert isinstance(third, Row)
 

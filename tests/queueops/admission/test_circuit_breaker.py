@@ -4,9 +4,9 @@ import pytest
 
 from embeddings.providers.errors import ErrorClass
 from queueops.admission.circuit_breaker import (
-    News,
-    Standing,
-    State,
+    BatchVerdict,
+    BreakerState,
+    ProviderReading,
     after,
     block_seconds,
     interval,
@@ -21,17 +21,17 @@ CLOSED, OPEN, HALF_OPEN = Breaker.CLOSED, Breaker.OPEN, Breaker.HALF_OPEN
 @pytest.mark.parametrize(
     ("error", "requests", "texts", "news"),
     [
-        (None, 1, 10, News.ANSWERED),
-        (None, 0, 0, News.NONE),
-        (ErrorClass.PROVIDER_DOWN, 1, 0, News.FAILED),
-        (ErrorClass.TRANSIENT, 1, 0, News.FAILED),
-        (ErrorClass.PROVIDER_LOST, 1, 0, News.FAILED),
-        (ErrorClass.PROVIDER_DOWN, 2, 10, News.ANSWERED),
-        (ErrorClass.TRANSIENT, 2, 10, News.ANSWERED),
-        (ErrorClass.RATE_LIMITED, 1, 0, News.ANSWERED),
-        (ErrorClass.AUTH, 1, 0, News.ANSWERED),
-        (ErrorClass.TOO_LONG, 1, 0, News.ANSWERED),
-        (ErrorClass.INVALID_INPUT, 1, 0, News.ANSWERED),
+        (None, 1, 10, BatchVerdict.ANSWERED),
+        (None, 0, 0, BatchVerdict.NONE),
+        (ErrorClass.PROVIDER_DOWN, 1, 0, BatchVerdict.FAILED),
+        (ErrorClass.TRANSIENT, 1, 0, BatchVerdict.FAILED),
+        (ErrorClass.PROVIDER_LOST, 1, 0, BatchVerdict.FAILED),
+        (ErrorClass.PROVIDER_DOWN, 2, 10, BatchVerdict.ANSWERED),
+        (ErrorClass.TRANSIENT, 2, 10, BatchVerdict.ANSWERED),
+        (ErrorClass.RATE_LIMITED, 1, 0, BatchVerdict.ANSWERED),
+        (ErrorClass.AUTH, 1, 0, BatchVerdict.ANSWERED),
+        (ErrorClass.TOO_LONG, 1, 0, BatchVerdict.ANSWERED),
+        (ErrorClass.INVALID_INPUT, 1, 0, BatchVerdict.ANSWERED),
     ],
 )
 def test_a_batch_says_whether_its_provider_answers(error, requests, texts, news):
@@ -40,31 +40,36 @@ def test_a_batch_says_whether_its_provider_answers(error, requests, texts, news)
 
 @pytest.mark.parametrize("kind", ErrorClass)
 def test_every_class_of_error_is_news(kind):
-    assert news_of(kind, requests=1, texts=0) is not News.NONE
+    assert news_of(kind, requests=1, texts=0) is not BatchVerdict.NONE
 
 
 CANARY = {"is_canary": True}
 STRAGGLER = {"is_canary": False}
 CASES = [
     # closed: the third failure in a row opens
-    (State(), News.ANSWERED, STRAGGLER, State()),
-    (State(), News.NONE, STRAGGLER, State()),
-    (State(), News.FAILED, STRAGGLER, State(CLOSED, 1)),
-    (State(CLOSED, 1), News.FAILED, STRAGGLER, State(CLOSED, 2)),
-    (State(CLOSED, 2), News.FAILED, STRAGGLER, State(OPEN, 3, 1, 2.0)),
-    (State(CLOSED, 2), News.NONE, STRAGGLER, State(CLOSED, 2)),
-    (State(CLOSED, 2), News.ANSWERED, STRAGGLER, State()),
+    (BreakerState(), BatchVerdict.ANSWERED, STRAGGLER, BreakerState()),
+    (BreakerState(), BatchVerdict.NONE, STRAGGLER, BreakerState()),
+    (BreakerState(), BatchVerdict.FAILED, STRAGGLER, BreakerState(CLOSED, 1)),
+    (BreakerState(CLOSED, 1), BatchVerdict.FAILED, STRAGGLER, BreakerState(CLOSED, 2)),
+    (BreakerState(CLOSED, 2), BatchVerdict.FAILED, STRAGGLER, BreakerState(OPEN, 3, 1, 2.0)),
+    (BreakerState(CLOSED, 2), BatchVerdict.NONE, STRAGGLER, BreakerState(CLOSED, 2)),
+    (BreakerState(CLOSED, 2), BatchVerdict.ANSWERED, STRAGGLER, BreakerState()),
     # not closed: what was under way when it opened says nothing new
-    (State(OPEN, 3, 1), News.FAILED, STRAGGLER, State(OPEN, 3, 1)),
-    (State(OPEN, 3, 1), News.ANSWERED, STRAGGLER, State(OPEN, 3, 1)),
-    (State(HALF_OPEN, 3, 1), News.FAILED, STRAGGLER, State(HALF_OPEN, 3, 1)),
-    (State(HALF_OPEN, 3, 1), News.ANSWERED, STRAGGLER, State(HALF_OPEN, 3, 1)),
+    (BreakerState(OPEN, 3, 1), BatchVerdict.FAILED, STRAGGLER, BreakerState(OPEN, 3, 1)),
+    (BreakerState(OPEN, 3, 1), BatchVerdict.ANSWERED, STRAGGLER, BreakerState(OPEN, 3, 1)),
+    (BreakerState(HALF_OPEN, 3, 1), BatchVerdict.FAILED, STRAGGLER, BreakerState(HALF_OPEN, 3, 1)),
+    (BreakerState(HALF_OPEN, 3, 1), BatchVerdict.ANSWERED, STRAGGLER, BreakerState(HALF_OPEN, 3, 1)),
     # the canary decides
-    (State(HALF_OPEN, 3, 1), News.ANSWERED, CANARY, State()),
-    (State(HALF_OPEN, 3, 1), News.FAILED, CANARY, State(OPEN, 4, 2, 4.0)),
-    (State(HALF_OPEN, 9, 7), News.FAILED, CANARY, State(OPEN, 10, 8, 60.0)),
-    (State(HALF_OPEN, 3, 1), News.NONE, CANARY, State(OPEN, 3, 1)),
-    (State(HALF_OPEN, 3, 1), News.FAILED, CANARY | {"retry_after": 30.0}, State(OPEN, 4, 2, 30.0)),
+    (BreakerState(HALF_OPEN, 3, 1), BatchVerdict.ANSWERED, CANARY, BreakerState()),
+    (BreakerState(HALF_OPEN, 3, 1), BatchVerdict.FAILED, CANARY, BreakerState(OPEN, 4, 2, 4.0)),
+    (BreakerState(HALF_OPEN, 9, 7), BatchVerdict.FAILED, CANARY, BreakerState(OPEN, 10, 8, 60.0)),
+    (BreakerState(HALF_OPEN, 3, 1), BatchVerdict.NONE, CANARY, BreakerState(OPEN, 3, 1)),
+    (
+        BreakerState(HALF_OPEN, 3, 1),
+        BatchVerdict.FAILED,
+        CANARY | {"retry_after": 30.0},
+        BreakerState(OPEN, 4, 2, 30.0),
+    ),
 ]
 
 
@@ -110,7 +115,7 @@ def test_a_refusal_blocks_as_asked_within_bounds(retry_after, refusals, seconds)
 
 
 def standing(breaker=CLOSED, retry_in=0.0, canary_for=0.0, blocked_for=0.0, calls=0):
-    return Standing(breaker, retry_in, canary_for, blocked_for, calls)
+    return ProviderReading(breaker, retry_in, canary_for, blocked_for, calls)
 
 
 @pytest.mark.parametrize(

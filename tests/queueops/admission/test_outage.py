@@ -212,9 +212,9 @@ def test_a_canary_that_died_holds_nobody_up_beyond_its_lease_and_is_not_heard_af
     ProviderState.objects.update(canary_until=PAST)
     heir = gate.ask("openai")
     assert heir.canary not in (None, dead.canary)
-    assert gate.tell(dead, circuit_breaker.News.ANSWERED)  # still out
+    assert gate.tell(dead, circuit_breaker.BatchVerdict.ANSWERED)  # still out
     assert state().canary == heir.canary
-    assert not gate.tell(heir, circuit_breaker.News.ANSWERED)
+    assert not gate.tell(heir, circuit_breaker.BatchVerdict.ANSWERED)
 
 
 def test_a_storm_of_429_charges_no_attempt_and_asks_once_a_block(work, space, provider):

@@ -5,7 +5,7 @@ import pytest
 from access.models import Scope
 from queueops.api import acts
 from queueops.models import AuditLog, Operation, QueueState, Status, Task, Verb, Worker
-from queueops.monitoring.task_filter import Selection
+from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate import operations
 from tests.concurrently import another_session
 from tests.factories import Api, body, make_token, problem
@@ -196,7 +196,7 @@ def test_what_takes_longer_than_a_request_may_says_how_to_go_on(api, space, monk
 
 def test_an_operation_that_was_interrupted_is_stopped(api, space):
     make_tasks(1, space)
-    begun = operations.begin(Verb.CANCEL, Selection(), actor="ada", reason="a test")
+    begun = operations.begin(Verb.CANCEL, TaskFilter(), actor="ada", reason="a test")
     assert body(api.post(f"/queue/operations/{begun.pk}/stop"))["state"] == "cancelled"
     assert statuses() == ["pending"]
     problem(api.post(f"/queue/operations/{begun.pk}/stop"), 409)
@@ -204,7 +204,7 @@ def test_an_operation_that_was_interrupted_is_stopped(api, space):
 
 def test_an_operation_that_another_process_carries_out_is_a_conflict(api, space):
     make_tasks(1, space)
-    begun = operations.begin(Verb.CANCEL, Selection(), actor="ada", reason="a test")
+    begun = operations.begin(Verb.CANCEL, TaskFilter(), actor="ada", reason="a test")
     with another_session() as other:
         other.execute(
             "SELECT pg_advisory_lock(hashtext('queueops.operate.operations'), hashtext(%s))", [str(begun.pk)]

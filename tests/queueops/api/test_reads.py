@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from access.models import Scope
 from queueops.models import Status, Task
-from queueops.monitoring.task_filter import Selection
+from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate import operations
 from tests.factories import Api, body, make_token, problem
 from tests.queueops.factories import make_article, make_space, make_tasks
@@ -97,8 +97,8 @@ def test_a_task_that_is_not_there_is_not_found(api):
 
 def test_operations_are_read_in_pages_and_one_by_one(api, space):
     make_tasks(2, space)
-    first = operations.cancel(Selection(), actor="ada", reason="one")
-    second = operations.requeue(Selection(), actor="ada", reason="two")
+    first = operations.cancel(TaskFilter(), actor="ada", reason="one")
+    second = operations.requeue(TaskFilter(), actor="ada", reason="two")
     page = body(api.get("/queue/operations?limit=1"))
     assert [each["id"] for each in page["operations"]] == [str(second.pk)]
     last = body(api.get(f"/queue/operations?limit=1&after={page['next']}"))

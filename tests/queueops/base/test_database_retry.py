@@ -3,7 +3,7 @@
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from queueops.base.database_retry import patiently
+from queueops.base.database_retry import with_database_retry
 from queueops.engine import claims, execution
 from queueops.models import ProviderState, Task
 from queueops.worker import drain
@@ -88,5 +88,5 @@ def test_inside_a_transaction_nothing_is_tried_again():
         raise OperationalError
 
     with transaction.atomic(), pytest.raises(OperationalError):
-        patiently(fail, "a test")
+        with_database_retry(fail, "a test")
     assert len(tries) == 1

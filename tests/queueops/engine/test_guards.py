@@ -13,8 +13,8 @@ from django.db.models.functions import Now
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
 from queueops.admission import gate
-from queueops.admission.circuit_breaker import News
-from queueops.admission.gate import Passage
+from queueops.admission.circuit_breaker import BatchVerdict
+from queueops.admission.gate import Permit
 from queueops.engine import claims, execution
 from queueops.engine.enqueue import Reason, enqueue
 from queueops.maintenance import sweep
@@ -193,7 +193,7 @@ def test_two_batches_that_fail_at_once_count_as_two():
 
     def tell() -> None:
         try:
-            gate.tell(Passage("openai"), News.FAILED)
+            gate.tell(Permit("openai"), BatchVerdict.FAILED)
         finally:
             connection.close()
 

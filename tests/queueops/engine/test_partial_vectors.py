@@ -124,7 +124,7 @@ def test_what_waits_for_its_next_turn_says_how_far_it_is(turn, slow):
 @alone
 def test_a_batch_of_short_articles_keeps_nothing(turn, slow, space, monkeypatch):
     written = []
-    monkeypatch.setattr(partial_vectors.Keeper, "_write", lambda self, made: written.append(made))
+    monkeypatch.setattr(partial_vectors.PartialVectors, "_write", lambda self, made: written.append(made))
     monkeypatch.setattr(partial_vectors, "KEEP_SECONDS", 60.0)
     monkeypatch.setattr(partial_vectors, "TURN_SECONDS", 60.0)
     make_tasks(10, space)

@@ -210,7 +210,7 @@ def test_the_heartbeat_gives_back_what_is_owed(claim, space, held_briefly, read_
     held = claim()
     read_only(True)
     execution.execute(held)
-    heart = leases.Heartbeat(leases.Register())
+    heart = leases.LeaseRenewer(leases.Register())
     heart.start()
     read_only(False)
     try:

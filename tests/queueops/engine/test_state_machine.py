@@ -36,7 +36,7 @@ from queueops.engine.settling_in_parts import settle
 from queueops.maintenance import cleanup, sweep
 from queueops.models import Outcome, QueueState, Task, Worker
 from queueops.monitoring import invariants
-from queueops.monitoring.task_filter import Selection
+from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate import operations
 from queueops.worker import leases
 from tests.queueops.factories import make_article, make_space, make_worker
@@ -275,12 +275,12 @@ class Queue(RuleBasedStateMachine):
         Worker.objects.update(is_running=True)
 
     def cancel(self, pk: int) -> None:
-        operations.cancel(Selection(article=pk), actor="ada", reason="a drill")
+        operations.cancel(TaskFilter(article=pk), actor="ada", reason="a drill")
         for key in self.of_article(pk, LIVE):
             self.tasks[key].end("cancelled")
 
     def requeue(self, pk: int) -> None:
-        operations.requeue(Selection(article=pk), actor="ada", reason="a drill")
+        operations.requeue(TaskFilter(article=pk), actor="ada", reason="a drill")
         parked = self.of_article(pk, PARKED)
         if parked and not self.of_article(pk, {"pending"}):
             task, text = self.tasks[max(parked)], self.texts[pk]

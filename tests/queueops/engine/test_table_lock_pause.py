@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from django.db import OperationalError, connection, connections
 
-from queueops.admission.gate import Passage
+from queueops.admission.gate import Permit
 from queueops.base import shutdown
 from queueops.engine import (
     claims,
@@ -25,7 +25,7 @@ from queueops.engine.table_lock_pause import LockedOut
 from queueops.maintenance import sweep
 from queueops.models import Task, Worker
 from queueops.worker import drain, leases
-from queueops.worker.housekeeper import Pulse
+from queueops.worker.housekeeper import Housekeeper
 from tests.queueops.factories import make_article, make_tasks
 from tests.table_locks import locked, rows_locked, waiting_at_most
 from tests.waiting import wait_until
@@ -87,7 +87,7 @@ def one(query: str) -> bool:
 
 def execute(claim: Claim, worker: Worker) -> Callable[[], object]:
     """What a worker's thread does with a claim."""
-    return lambda: drain._execute(claim, worker.pk, Passage(claim.space.provider))
+    return lambda: drain._execute(claim, worker.pk, Permit(claim.space.provider))
 
 
 def rows() -> set[tuple[str, int, str]]:
@@ -224,5 +224,5 @@ def test_one_sweep_at_a_time_waits_for_the_leases_and_no_other_judges_by_a_later
 def test_the_sweep_goes_on_beside_a_lock_that_it_does_not_need(space, worker, table):
     make_tasks(1, space, "processing", lease_expires_at=None, claim_token=uuid.uuid4())
     with waiting_at_most(100), locked(table):
-        Pulse()._once(0.0)
+        Housekeeper()._once(0.0)
     assert Task.objects.pending().count() == 1

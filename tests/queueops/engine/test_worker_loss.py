@@ -12,7 +12,7 @@ from queueops.engine.results import Settled
 from queueops.maintenance import sweep
 from queueops.models import AuditLog, Metric, Task, Worker, worker_registry
 from queueops.worker import trials
-from queueops.worker.trial_size import Company
+from queueops.worker.trial_size import TrialSize
 from tests.queueops.factories import make_tasks, make_worker
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +39,7 @@ class Deaths:
         if self.poison & {task.task_id for task in claim.tasks}:
             self.sizes.append(len(claim.tasks))
             lose(self.worker)
-            self.worker, trials.company = make_worker(), Company(1)
+            self.worker, trials.company = make_worker(), TrialSize(1)
             return None
         return execution.execute(claim)
 

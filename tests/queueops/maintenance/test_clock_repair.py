@@ -11,16 +11,16 @@ from django.db.models.functions import Now
 
 from embeddings.providers.errors import ErrorClass, ProviderError
 from queueops.admission import gate, rate_limiter, self_pause  # fmt: skip
-from queueops.admission.circuit_breaker import News
+from queueops.admission.circuit_breaker import BatchVerdict
 from queueops.engine import claims
 from queueops.maintenance import cleanup, clock_repair, sampler, sweep
 from queueops.maintenance.clock_repair import Reading
 from queueops.models import AuditLog, Metric, ProviderState, QueueState, Task, Worker
 from queueops.monitoring import article_status, health, search_coverage, snapshot, statistics
-from queueops.monitoring.task_filter import Selection
+from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate import operations
 from queueops.worker import drain, leases
-from queueops.worker.housekeeper import Pulse
+from queueops.worker.housekeeper import Housekeeper
 from tests.concurrently import another_session, together
 from tests.paths import ROOT
 from tests.queueops.factories import make_tasks, make_worker, now, plan_of
@@ -97,7 +97,7 @@ def test_nothing_is_put_right_where_nothing_is_ahead(space, worker):
     make_tasks(1, space)
     make_tasks(1, space, priority="low", scheduled_at=Now() + timedelta(days=1))
     make_tasks(1, space, status="processing", lease_expires_at=Now() + timedelta(seconds=60))
-    gate.tell(gate.Passage(OPENAI), News.FAILED, ProviderError(ErrorClass.RATE_LIMITED, "slow", 3_600))
+    gate.tell(gate.Permit(OPENAI), BatchVerdict.FAILED, ProviderError(ErrorClass.RATE_LIMITED, "slow", 3_600))
     assert clock_repair.put_right() == {}
     assert not AuditLog.objects.filter(category="sweep").exists()
 
@@ -148,7 +148,7 @@ def test_a_clock_that_goes_ahead_ends_no_lease(space):
 @pytest.mark.django_db(transaction=True)
 def test_a_process_that_sees_the_clock_go_ahead_ends_no_lease(space):
     make_tasks(1, space, status="processing", lease_expires_at=Now() - HOUR + timedelta(seconds=40))
-    process = Pulse()
+    process = Housekeeper()
     read = clock_repair.read()
     process._clock._last = Reading(read.database - HOUR.total_seconds(), read.steady)
     process._once(0.0)
@@ -340,7 +340,7 @@ def test_what_ended_ahead_of_now_is_counted_in_no_rate(space):
 
 def test_failed_tasks_whose_end_lies_ahead_can_be_tried_again(space):
     make_tasks(2, space, status="failed", completed_at=Now() + HOUR)
-    assert operations.requeue(Selection(statuses=("failed",)), actor="ada", reason="again").changed == 2
+    assert operations.requeue(TaskFilter(statuses=("failed",)), actor="ada", reason="again").changed == 2
 
 
 # --- the page that lists them

@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from queueops.maintenance import schedule
-from queueops.maintenance.schedule import Kept
+from queueops.maintenance.schedule import MaintenanceResult
 from queueops.models import AuditLog, Metric, QueueState, Task, Worker
 from tests.concurrently import together
 from tests.databases import address_of
@@ -34,8 +34,10 @@ def chores(space):
     Metric.objects.create(timestamp=LONG_AGO, name="old", value=1)
 
 
-def of_all(kept: list[Kept]) -> Kept:
-    return Kept(*(sum(values) for values in zip(*(vars(each).values() for each in kept), strict=True)))
+def of_all(kept: list[MaintenanceResult]) -> MaintenanceResult:
+    return MaintenanceResult(
+        *(sum(values) for values in zip(*(vars(each).values() for each in kept), strict=True))
+    )
 
 
 def test_of_two_that_do_what_is_due_each_thing_is_done_by_one():

@@ -16,22 +16,22 @@ from queueops.engine import modes
 from queueops.models import Mode, ProviderState, QueueState, Status
 from queueops.models import Task as TaskRow
 from queueops.monitoring.article_status import (
-    Standing,
+    ArticleStatus,
     embedding_states,
     explain,
     state_of,
     state_of_new,
     why,
 )
-from queueops.monitoring.why_not_running import Brakes, Task
+from queueops.monitoring.why_not_running import Blockers, TaskFacts
 from tests.factories import Api, body
 from tests.queueops.factories import make_article, make_space, make_worker
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
-RUNNING = Brakes(Mode.QUEUED, is_paused=False, reason="", workers=1)
+RUNNING = Blockers(Mode.QUEUED, is_paused=False, reason="", workers=1)
 
 
-def task(status: str, **fields) -> Task:
+def task(status: str, **fields) -> TaskFacts:
     defaults: dict[str, Any] = {
         "id": 7,
         "attempts": 0,
@@ -42,12 +42,12 @@ def task(status: str, **fields) -> Task:
         "error_class": "",
         "error_message": "",
     }
-    return Task(status=status, **defaults | fields)
+    return TaskFacts(status=status, **defaults | fields)
 
 
-def standing(**fields) -> Standing:
+def standing(**fields) -> ArticleStatus:
     defaults: dict[str, Any] = {"article_id": 1, "version_number": 3, "space": "a/b v1", "is_serving": True}
-    return Standing(**defaults | fields)
+    return ArticleStatus(**defaults | fields)
 
 
 CURRENT = {"source_version": 3, "chunks": 2, "is_current": True}
@@ -86,7 +86,7 @@ RETRYING = task(
     error_class="transient",
     error_message="HTTP 500 from the provider.",
 )
-PAUSED = Brakes(Mode.QUEUED, is_paused=True, reason="key is being changed", workers=1)
+PAUSED = Blockers(Mode.QUEUED, is_paused=True, reason="key is being changed", workers=1)
 SENTENCES = [
     (None, RUNNING, "Not found by meaning: no embedding space serves searches yet."),
     (standing(**CURRENT), RUNNING, "Found by meaning: version 3 is embedded in 2 passages."),
@@ -94,7 +94,7 @@ SENTENCES = [
     (standing(task=task("pending")), RUNNING, "Not found by meaning: task 7 waits for a worker."),
     (
         standing(task=task("pending")),
-        Brakes(Mode.QUEUED, False, "", 0),
+        Blockers(Mode.QUEUED, False, "", 0),
         "Not found by meaning: task 7 waits for a worker, and none is running.",
     ),
     (
@@ -137,7 +137,7 @@ SENTENCES = [
         RUNNING,
         "Not found by meaning: no task asks for its current text; the sweep, every 5 s, will make one.",
     ),
-    (standing(), Brakes(Mode.DISABLED, False, "", 1), "Not found by meaning: embedding is switched off."),
+    (standing(), Blockers(Mode.DISABLED, False, "", 1), "Not found by meaning: embedding is switched off."),
 ]
 
 

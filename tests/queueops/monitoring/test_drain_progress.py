@@ -70,7 +70,7 @@ def test_tasks_of_a_retired_space_are_not_waited_for(space):
     make_tasks(1, space)
     assert drain_progress.look().state == "working"
     type(space).objects.update(state="retired")
-    assert drain_progress.look() == Remaining(drain_progress.State.DRAINED, 0)
+    assert drain_progress.look() == Remaining(drain_progress.DrainState.DRAINED, 0)
 
 
 def test_waiting_for_nothing_ends_at_once(space):

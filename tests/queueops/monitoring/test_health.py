@@ -10,7 +10,7 @@ from django.db.models.functions import Now, TruncDate
 from queueops.models import ProviderState, Status, Worker
 from queueops.monitoring import snapshot
 from queueops.monitoring.health import Condition, age, judge
-from queueops.monitoring.provider_status import ProviderView
+from queueops.monitoring.provider_status import ProviderStatus
 from queueops.monitoring.snapshot import Snapshot
 from tests.queueops.factories import make_tasks
 
@@ -38,8 +38,8 @@ WELL = Snapshot(
 )
 LATE: Any = {"due": 3, "oldest_due_age": 120.0}
 STUCK: Any = {"due": 3, "oldest_due_age": 1800.0}
-SPENT: Any = STUCK | {"last_claim_age": 1800.0, "providers": (ProviderView("openai", is_spent=True),)}
-OUT = ProviderView(
+SPENT: Any = STUCK | {"last_claim_age": 1800.0, "providers": (ProviderStatus("openai", is_spent=True),)}
+OUT = ProviderStatus(
     "openai",
     breaker="open",
     out_for=300.0,
@@ -124,7 +124,7 @@ CASES = [
     (SELF_PAUSED, "degraded", "The queue has paused itself: no money."),
     (LATE | SELF_PAUSED, "degraded", "The queue has paused itself: no money."),
     (STUCK | SELF_PAUSED, "down", "The queue has paused itself, and work has waited for 30 min."),
-    ({"providers": (ProviderView("openai"),)}, "ok", ""),
+    ({"providers": (ProviderStatus("openai"),)}, "ok", ""),
     (
         {"providers": (OUT,)},
         "degraded",
@@ -132,16 +132,20 @@ CASES = [
     ),
     (STUCK | {"providers": (OUT,)}, "degraded", "has not answered"),
     (
-        {"providers": (ProviderView("openai", blocked_for=40.0),)},
+        {"providers": (ProviderStatus("openai", blocked_for=40.0),)},
         "degraded",
         "rate limit; next request in 40 s",
     ),
     (
-        STUCK | {"last_claim_age": 1800.0, "providers": (ProviderView("openai", blocked_for=40.0),)},
+        STUCK | {"last_claim_age": 1800.0, "providers": (ProviderStatus("openai", blocked_for=40.0),)},
         "degraded",
         "rate limit",
     ),
-    ({"providers": (ProviderView("openai", is_spent=True),)}, "degraded", "token budget for openai is spent"),
+    (
+        {"providers": (ProviderStatus("openai", is_spent=True),)},
+        "degraded",
+        "token budget for openai is spent",
+    ),
     (SPENT, "degraded", "is spent; the backfill waits until midnight UTC. The oldest task"),
     (SPENT | {"oldest_fresh_age": 5.0}, "degraded", "token budget for openai is spent"),
     (SPENT | {"oldest_fresh_age": 1200.0}, "down", "claim nothing; the oldest task has waited for 20 min"),

@@ -14,7 +14,7 @@ from queueops.engine import claims, execution
 from queueops.maintenance import sweep
 from queueops.models import AuditLog, Status, Task
 from queueops.monitoring import invariants
-from queueops.monitoring.task_filter import Selection
+from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate import operations
 from tests.queueops.cli_runner import Called, called
 from tests.queueops.factories import make_article, make_tasks
@@ -58,7 +58,7 @@ def at_rest(drain):
     make_article("Long", LONG)
     make_article("Empty", "  ")
     drain()
-    operations.cancel(Selection(article=make_article("Parked").pk), **WHO)
+    operations.cancel(TaskFilter(article=make_article("Parked").pk), **WHO)
 
 
 SET = "UPDATE embedding_tasks SET"
@@ -254,7 +254,7 @@ def test_however_a_task_was_parked_its_going_on_is_noticed(space, worker, provid
         Task.objects.update(lease_expires_at=Now() - timedelta(seconds=1), is_alone=True)
         sweep.return_expired()
     else:
-        operations.cancel(Selection(), **WHO)
+        operations.cancel(TaskFilter(), **WHO)
     assert found() == []
     switch_triggers_off()
     sql(f"{SET} status = 'pending', completed_at = NULL, outcome = '', attempts = 0")
@@ -271,14 +271,14 @@ def live(drain, provider) -> None:
     edited.content, poisoned.content, cancelled.content = " ", "Holds POISON.", "Not to be embedded."
     for article in (edited, poisoned, cancelled):
         article.save()
-    operations.cancel(Selection(article=cancelled.pk), **WHO)
+    operations.cancel(TaskFilter(article=cancelled.pk), **WHO)
     deleted.delete()
     provider.config(poison="POISON")
     drain()
     assert Task.objects.failed().count() == 1
     assert found(at_rest=True) == []
     provider.config(poison="")
-    operations.requeue(Selection(), **WHO)
+    operations.requeue(TaskFilter(), **WHO)
     assert found() == []
     drain()
     assert found(at_rest=True) == []
@@ -325,7 +325,7 @@ def test_a_status_set_by_plain_sql_leaves_a_whole_row(space, status, statement, 
 
 def test_plain_sql_that_begins_an_ended_task_again_is_written_down(space):
     (task,) = make_tasks(1, space, Status.PENDING)
-    operations.cancel(Selection(), **WHO)
+    operations.cancel(TaskFilter(), **WHO)
     sql("UPDATE embedding_tasks SET status = 'pending'")
     row = AuditLog.objects.order_by("-id")[0]
     assert (row.task_id, row.message, row.metadata["reason"]) == (task.pk, "tasks requeued", "by plain SQL")
@@ -356,7 +356,7 @@ def test_plain_sql_on_an_ended_task_is_written_down_though_it_leaves_a_whole_row
 @pytest.mark.parametrize("after", ["pending", "completed"])
 def test_a_parked_task_that_plain_sql_makes_go_on_breaks_nothing(space, after):
     make_tasks(1, space)
-    operations.cancel(Selection(), **WHO)
+    operations.cancel(TaskFilter(), **WHO)
     sql(f"UPDATE embedding_tasks SET status = %s, {WHOLE[after]}", after)
     assert found() == []
 
@@ -373,7 +373,7 @@ def test_a_task_that_plain_sql_parked_again_is_not_to_go_on_unnoticed(space):
 def test_what_plain_sql_does_in_the_transaction_of_an_act_is_written_down_too(space):
     (task,) = make_tasks(1, space, Status.FAILED)
     with transaction.atomic():
-        operations.requeue(Selection(), **WHO)
+        operations.requeue(TaskFilter(), **WHO)
         sql("UPDATE embedding_tasks SET status = 'cancelled'")
         sql(f"UPDATE embedding_tasks SET status = 'pending', {WHOLE['pending']}")
     told = AuditLog.objects.filter(task_id=task.pk, message="tasks requeued").order_by("id")

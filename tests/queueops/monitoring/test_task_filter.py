@@ -8,7 +8,7 @@ import pytest
 from django.db.models.functions import Now
 
 from queueops.models import Status, Task
-from queueops.monitoring.task_filter import Selection, SelectionError
+from queueops.monitoring.task_filter import SelectionError, TaskFilter
 from tests.queueops.factories import make_space, make_tasks, now
 
 pytestmark = pytest.mark.django_db
@@ -31,43 +31,43 @@ def test_each_filter_finds_its_task_alone(name):
     has, asked = FILTERS[name]
     make_tasks(2, space, created_at=Now() - HOUR)
     [wanted] = make_tasks(1, space, **{"priority": "high"} | has)
-    assert list(Selection(**asked).tasks(now())) == [wanted]
+    assert list(TaskFilter(**asked).tasks(now())) == [wanted]
 
 
 def test_ids_articles_slugs_and_spaces_find_their_task_alone():
     space = make_space()
     wanted, *_ = make_tasks(3, space)
     by = [
-        Selection(ids=(wanted.pk,)),
-        Selection(article=wanted.article_id),
-        Selection(slug=wanted.article.slug),
+        TaskFilter(ids=(wanted.pk,)),
+        TaskFilter(article=wanted.article_id),
+        TaskFilter(slug=wanted.article.slug),
     ]
     assert [list(selection.tasks(now())) for selection in by] == [[wanted]] * 3
-    assert Selection(space=space.pk).tasks(now()).count() == 3
-    assert not Selection(space=space.pk + 1).tasks(now()).exists()
-    assert not Selection(ids=()).tasks(now()).exists()
+    assert TaskFilter(space=space.pk).tasks(now()).count() == 3
+    assert not TaskFilter(space=space.pk + 1).tasks(now()).exists()
+    assert not TaskFilter(ids=()).tasks(now()).exists()
 
 
 def test_everything_that_is_given_must_fit():
     space = make_space()
     make_tasks(1, space, Status.FAILED, error_class="auth")
-    assert not Selection(statuses=("pending",), error_class="auth").tasks(now()).exists()
-    assert Selection().tasks(now()).count() == Task.objects.count()
+    assert not TaskFilter(statuses=("pending",), error_class="auth").tasks(now()).exists()
+    assert TaskFilter().tasks(now()).count() == Task.objects.count()
 
 
 @pytest.mark.parametrize(
     "selection",
     [
-        Selection(),
-        Selection(ids=()),
-        Selection(ids=(3, 1), statuses=("failed", "cancelled"), error_class="auth", reason="edit"),
-        Selection(
+        TaskFilter(),
+        TaskFilter(ids=()),
+        TaskFilter(ids=(3, 1), statuses=("failed", "cancelled"), error_class="auth", reason="edit"),
+        TaskFilter(
             priority="low", older_than=HOUR, newer_than=2 * HOUR, space=4, article=5, slug="s", stuck=True
         ),
     ],
 )
 def test_a_filter_comes_back_from_json_as_it_was(selection):
-    assert Selection.from_json(json.loads(json.dumps(selection.as_json()))) == selection
+    assert TaskFilter.from_json(json.loads(json.dumps(selection.as_json()))) == selection
 
 
 @pytest.mark.parametrize(
@@ -80,12 +80,12 @@ def test_a_filter_comes_back_from_json_as_it_was(selection):
 )
 def test_a_filter_that_means_nothing_is_refused_in_a_sentence(given, says):
     with pytest.raises(SelectionError, match=says):
-        Selection.from_json(given)
+        TaskFilter.from_json(given)
 
 
 def test_a_filter_says_itself_in_words():
     told = str(
-        Selection(statuses=("failed",), error_class="auth", older_than=HOUR, ids=tuple(range(8)), stuck=True)
+        TaskFilter(statuses=("failed",), error_class="auth", older_than=HOUR, ids=tuple(range(8)), stuck=True)
     )
     assert (
         told == "ids 0, 1, 2, 3, 4 and 3 more, statuses failed, error class auth, older than 1:00:00, stuck"

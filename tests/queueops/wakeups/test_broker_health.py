@@ -40,18 +40,18 @@ def url(listening: socket.socket) -> str:
 
 
 def test_a_broker_that_takes_a_write_is_well():
-    assert broker_health.trouble() == ""
+    assert broker_health.problem() == ""
 
 
 def test_one_that_nobody_runs_does_not_answer(settings):
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
-    assert broker_health.trouble() == "does not answer"
+    assert broker_health.problem() == "does not answer"
 
 
 def test_one_that_hangs_is_not_waited_for(settings, server):
     settings.REDIS_URL = url(server)
     began = time.monotonic()
-    assert broker_health.trouble() == "does not answer in time"
+    assert broker_health.problem() == "does not answer in time"
     assert time.monotonic() - began < 5
 
 
@@ -70,9 +70,9 @@ def test_one_that_hangs_is_not_waited_for(settings, server):
 def test_one_that_refuses_writes_is_told_apart(settings, server, line, says):
     answering(server, line)
     settings.REDIS_URL = url(server).replace(":s3cret@", "")
-    assert broker_health.trouble() == says
+    assert broker_health.problem() == says
 
 
 def test_its_address_and_password_are_not_repeated(settings, server):
     settings.REDIS_URL = url(server)
-    assert "s3cret" not in broker_health.trouble()
+    assert "s3cret" not in broker_health.problem()

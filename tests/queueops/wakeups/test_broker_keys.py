@@ -12,7 +12,7 @@ from queueops.monitoring import health, snapshot
 from queueops.wakeups import broker_health
 from queueops.wakeups.broker_keys import of_wrong_type
 from queueops.wakeups.doorbell import QUEUE, ring
-from queueops.worker.housekeeper import Pulse
+from queueops.worker.housekeeper import Housekeeper
 from tests.queueops.factories import make_tasks
 from tests.queueops.worker.test_brokerless import stand_ins
 from tests.waiting import wait_until
@@ -78,9 +78,9 @@ def test_one_of_a_wrong_type_is_said_and_removed_and_nothing_else_is(queue, name
     ring()
     kept = {key for key in queue.client.keys("*") if not key.endswith(f":{name}".encode())}
     key = forge(queue, name)
-    assert broker_health.trouble() == SAYS
+    assert broker_health.problem() == SAYS
     assert broker_health.repair() == [key]
-    assert (broker_health.trouble(), broker_health.repair()) == ("", [])
+    assert (broker_health.problem(), broker_health.repair()) == ("", [])
     assert kept <= set(queue.client.keys("*"))
 
 
@@ -104,7 +104,7 @@ def test_health_says_so_while_it_lasts(queue, space):
 @pytest.mark.parametrize("name", NAMES)
 def test_after_a_beat_consumers_take_rings_again(workers, queue, space, name):
     forge(queue, name)
-    Pulse()._once(3_600)  # no sweep: neither its ring nor who stands in helps
+    Housekeeper()._once(3_600)  # no sweep: neither its ring nor who stands in helps
     make_tasks(3, space)
     ring()
     wait_until(lambda: Task.objects.filter(status="completed").count() == 3, what="the consumers")
@@ -115,6 +115,6 @@ def test_tasks_are_worked_off_though_the_keys_come_back_at_once(queue, space, mo
     make_tasks(3, space)
     forge(queue, "__heartbeats__")
     monkeypatch.setattr("queueops.worker.housekeeper.doorbell.ring", lambda: forge(queue, "__heartbeats__"))
-    Pulse()._once(0)
+    Housekeeper()._once(0)
     wait_until(lambda: Task.objects.filter(status="completed").count() == 3, what="the stand-ins")
     wait_until(lambda: not stand_ins())

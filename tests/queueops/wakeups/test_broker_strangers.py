@@ -10,9 +10,9 @@ from dramatiq.brokers.redis import RedisBroker
 from queueops import actors
 from queueops.models import Task
 from queueops.operate.checks import broker as check
-from queueops.operate.checks.finding import Verdict
+from queueops.operate.checks.finding import CheckResult
 from queueops.wakeups import broker_health, broker_strangers, doorbell
-from queueops.worker.housekeeper import Pulse
+from queueops.worker.housekeeper import Housekeeper
 from tests.queueops.factories import make_tasks
 from tests.waiting import wait_until
 
@@ -69,7 +69,7 @@ def test_alone_nobody_is_reported(ours):
 def test_a_strangers_consumers_and_queues_are_named_with_what_to_do(ours, theirs):
     send(theirs)
     (found,) = [each for each in check.check() if each.check == "broker database"]
-    assert found.verdict is Verdict.WARN
+    assert found.verdict is CheckResult.WARN
     assert found.says == (
         "is used by another Dramatiq program too: dramatiq (1 consumers), the queue dramatiq:embed (1 messages)"
     )
@@ -96,7 +96,7 @@ def test_a_long_name_is_cut_and_many_are_counted(ours):
 
 def test_a_worker_says_so_once_at_its_start(ours, theirs, monkeypatch):
     send(theirs)
-    pulse = Pulse()
+    pulse = Housekeeper()
     monkeypatch.setattr(pulse, "_once", lambda _: pulse._stop.set())
     with structlog.testing.capture_logs() as said:
         pulse._run()

@@ -108,7 +108,7 @@ def test_saves_answer_as_fast_as_ever(proxy, valkey, save, harm, says):
             began = time.monotonic()
             assert [save(number) for number in range(SAVES)] == [201] * SAVES
             assert time.monotonic() - began < SECONDS
-            assert broker_health.trouble() == says
+            assert broker_health.problem() == says
         finally:
             server.replicaof("NO", "ONE")
             server.config_set("maxmemory", 0)

@@ -3,13 +3,13 @@
 import threading
 import time
 
-from queueops.wakeups.timer import Alarm
+from queueops.wakeups.timer import WakeupTimer
 from tests.waiting import wait_until
 
 
 def test_it_rings_at_each_time_and_not_before():
     rung: list[float] = []
-    alarm = Alarm(lambda: rung.append(time.monotonic()))
+    alarm = WakeupTimer(lambda: rung.append(time.monotonic()))
     began = time.monotonic()
     for seconds in (60, 0.3, 30, 0.1):
         alarm.ring_in(seconds)
@@ -21,7 +21,7 @@ def test_it_rings_at_each_time_and_not_before():
 def test_many_who_wait_for_the_same_moment_are_rung_for_once_by_one_timer():
     rung: list[int] = []
     before = threading.active_count()
-    alarm = Alarm(lambda: rung.append(1))
+    alarm = WakeupTimer(lambda: rung.append(1))
     for n in range(200):
         alarm.ring_in(0.3 + n / 1_000_000)
     assert threading.active_count() <= before + 1
@@ -32,7 +32,7 @@ def test_many_who_wait_for_the_same_moment_are_rung_for_once_by_one_timer():
 
 def test_it_can_be_set_again_after_it_rang():
     rung: list[int] = []
-    alarm = Alarm(lambda: rung.append(1))
+    alarm = WakeupTimer(lambda: rung.append(1))
     alarm.ring_in(0.01)
     wait_until(lambda: len(rung) == 1)
     alarm.ring_in(0.01)

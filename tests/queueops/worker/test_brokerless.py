@@ -6,8 +6,8 @@ import pytest
 
 from queueops.models import Task
 from queueops.worker import brokerless
-from queueops.worker.brokerless import StandIn
-from queueops.worker.housekeeper import Pulse
+from queueops.worker.brokerless import BrokerlessWorker
+from queueops.worker.housekeeper import Housekeeper
 from tests.queueops.factories import make_tasks, make_worker
 from tests.waiting import wait_until
 
@@ -18,7 +18,7 @@ NOBODY = "redis://127.0.0.1:9/0"
 @pytest.fixture
 def pulse():
     """One that beats when it is told to; what stands in for it has come to rest at the end."""
-    pulse = Pulse()
+    pulse = Housekeeper()
     yield pulse
     wait_until(lambda: not stand_ins())
 
@@ -50,7 +50,7 @@ def test_without_work_nobody_stands_in(pulse, space, settings):
 def test_a_process_that_stops_claims_nothing_more(space, settings):
     settings.REDIS_URL = NOBODY
     make_tasks(3, space)
-    StandIn(lambda: True).work(make_worker().pk)
+    BrokerlessWorker(lambda: True).work(make_worker().pk)
     wait_until(lambda: not stand_ins())
     assert Task.objects.pending().count() == 3
 
@@ -59,7 +59,7 @@ def test_it_ends_after_its_slice_once_the_broker_takes_rings_again(space, settin
     settings.EMBEDDING_BATCH_SIZE = 1
     monkeypatch.setattr(brokerless, "_SLICE_SECONDS", 0.001)
     make_tasks(40, space)
-    StandIn(lambda: False).work(make_worker().pk)
+    BrokerlessWorker(lambda: False).work(make_worker().pk)
     wait_until(lambda: not stand_ins())
     assert Task.objects.pending().exists()
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from queueops.worker.exclusive_claims import Hands
+from queueops.worker.exclusive_claims import ExclusiveClaims
 from tests.waiting import wait_until
 
 
 @pytest.fixture
 def hands():
-    return Hands(lambda: 60.0)
+    return ExclusiveClaims(lambda: 60.0)
 
 
 class Other:
@@ -71,7 +71,7 @@ def test_a_process_that_stops_waits_for_nobody(hands):
 
 def test_what_hangs_counts_no_more():
     seconds = [60.0]
-    hands = Hands(lambda: seconds[0])
+    hands = ExclusiveClaims(lambda: seconds[0])
     with hands.beside_others(never):
         only = Other(hands.only)
         seconds[0] = 0.0

@@ -85,7 +85,7 @@ def test_a_hung_batch_is_given_up_only_after_the_provider_had_its_time():
 def test_a_claim_whose_tasks_are_gone_is_counted_once_and_at_the_second_beat(claim, space, register):
     make_tasks(1, space)
     held = claim()
-    heart = leases.Heartbeat(register)
+    heart = leases.LeaseRenewer(register)
     with register.holding(held.token):
         assert heart.beat() == leases.Beat(renewed=1)
         Task.objects.update(status=Status.CANCELLED)
@@ -105,7 +105,7 @@ def test_what_a_worker_without_its_lease_finishes_is_dropped_and_counted(claim, 
 
 def test_an_idle_heartbeat_asks_the_database_nothing(register, django_assert_num_queries):
     with django_assert_num_queries(0):
-        assert leases.Heartbeat(register).beat() == leases.Beat()
+        assert leases.LeaseRenewer(register).beat() == leases.Beat()
 
 
 @pytest.mark.django_db(transaction=True)

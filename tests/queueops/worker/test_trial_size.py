@@ -2,7 +2,7 @@
 
 import pytest
 
-from queueops.worker.trial_size import Company
+from queueops.worker.trial_size import TrialSize
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def clock(settings):
 
 @pytest.fixture
 def company(clock):
-    return Company(1, now=lambda: clock[0])
+    return TrialSize(1, now=lambda: clock[0])
 
 
 def test_it_begins_small_however_much_goes_well_at_once(company):

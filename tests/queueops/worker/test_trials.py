@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 from queueops.models import ProviderState, Task
 from queueops.worker import trials
 from queueops.worker.drain import drain
-from queueops.worker.trial_size import Company
+from queueops.worker.trial_size import TrialSize
 from tests.queueops.factories import make_article, make_tasks
 
 pytestmark = pytest.mark.django_db
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def looks_at_once(monkeypatch):
     monkeypatch.setattr("queueops.worker.trials._looked_at", float("-inf"))
-    monkeypatch.setattr("queueops.worker.trials.company", Company(1))
+    monkeypatch.setattr("queueops.worker.trials.company", TrialSize(1))
 
 
 def lost(count: int, space) -> None:
@@ -63,7 +63,7 @@ def test_a_provider_that_limits_us_ends_the_trial_and_charges_nothing(space, wor
 
 def test_once_more_than_a_batch_went_well_they_are_claimed_like_all_else(space, worker, provider, settings):
     settings.EMBEDDING_BATCH_SIZE = 4
-    trials.company = Company(1, now=iter(range(0, 10_000, 3)).__next__)  # three seconds pass at each look
+    trials.company = TrialSize(1, now=iter(range(0, 10_000, 3)).__next__)  # three seconds pass at each look
     lost(40, space)
     drain(worker.pk, seconds=20)
     assert Task.objects.filter(outcome="embedded").count() == 40

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from embeddings.servers.local_embedder import model
-from embeddings.servers.local_embedder.priority_pool import Lanes
+from embeddings.servers.local_embedder.priority_pool import PriorityPool
 from tests.providers import ProviderProcess, local_embedder
 from tests.waiting import wait_until
 
@@ -168,7 +168,7 @@ def test_a_search_is_answered_while_a_large_request_is_still_worked_on(embedder:
 
 
 def test_urgent_jobs_go_first_and_one_starts_while_every_thread_is_busy():
-    lanes = Lanes(threads=1)
+    lanes = PriorityPool(threads=1)
     started, release = threading.Event(), threading.Event()
 
     def block() -> None:
@@ -187,7 +187,7 @@ def test_urgent_jobs_go_first_and_one_starts_while_every_thread_is_busy():
 
 
 def test_closed_lanes_cancel_what_waits_and_take_nothing_more():
-    lanes = Lanes(threads=1)
+    lanes = PriorityPool(threads=1)
     started, release = threading.Event(), threading.Event()
 
     def block() -> str:

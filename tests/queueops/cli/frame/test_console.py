@@ -9,23 +9,23 @@ from django.core.management import ManagementUtility
 from django.core.management.base import OutputWrapper
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from queueops.cli.frame.console import Desk
+from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
 from queueops.cli.frame.tables import facts, line, table
-from queueops.cli.frame.verb import Family, Verb, no_arguments
+from queueops.cli.frame.verb import ShellVerb, VerbGroup, no_arguments
 from queueops.management.commands.queue_admin import FAMILIES
 from queueops.monitoring import snapshot
-from queueops.monitoring.provider_status import ProviderView
+from queueops.monitoring.provider_status import ProviderStatus
 from tests.queueops.cli_runner import Terminal, queue_admin
 from tests.queueops.factories import make_space, make_worker
 
 VERBS = [verb for family in FAMILIES for verb in family]
 
 
-def a_desk(out=None, **options: Any) -> Desk:
-    verb = Verb("try", "", lambda desk: None, no_arguments, ("rows",))
+def a_desk(out=None, **options: Any) -> Console:
+    verb = ShellVerb("try", "", lambda console: None, no_arguments, ("rows",))
     defaults: dict[str, Any] = {"actor": "ada", "as_json": False}
-    return Desk(verb, OutputWrapper(out or io.StringIO()), **defaults | options)
+    return Console(verb, OutputWrapper(out or io.StringIO()), **defaults | options)
 
 
 @pytest.fixture
@@ -58,9 +58,9 @@ def test_a_verb_answers_with_exactly_the_keys_that_it_promises():
 
 def test_json_is_one_object_on_a_line_and_nothing_else():
     out = io.StringIO()
-    desk = a_desk(out, as_json=True)
-    desk.show("for people")
-    desk.answer({"rows": [ProviderView("local")]}, "for people")
+    console = a_desk(out, as_json=True)
+    console.show("for people")
+    console.answer({"rows": [ProviderStatus("local")]}, "for people")
     assert out.getvalue().startswith('{"rows": [{"name": "local", "breaker": "closed"')
     assert out.getvalue().count("\n") == 1
 
@@ -78,9 +78,9 @@ HIDDEN = "pay\u202elap \u200b\u2066\ufeff\xad\U000e0041\u2028"
 
 def test_what_users_wrote_hides_nothing_in_tables_lines_sentences_and_questions(capsys, monkeypatch):
     out = Terminal()
-    desk = a_desk(out, no_color=True)
-    desk.show(table(["slug"], [[HIDDEN]]), facts([("slug", HIDDEN)]), line(HIDDEN), f"{HIDDEN}: 3 tasks")
-    assert desk.agree(f"replace {HIDDEN}", yes=True, dry_run=False)
+    console = a_desk(out, no_color=True)
+    console.show(table(["slug"], [[HIDDEN]]), facts([("slug", HIDDEN)]), line(HIDDEN), f"{HIDDEN}: 3 tasks")
+    assert console.agree(f"replace {HIDDEN}", yes=True, dry_run=False)
     assert out.getvalue().count("pay\\u202elap \\u200b\\u2066\\ufeff\\xad\\U000e0041\\u2028") == 4
     assert not set(out.getvalue() + capsys.readouterr().err) & (set(HIDDEN) - set("pay lap"))
 
@@ -183,7 +183,7 @@ def test_tables_that_are_not_there_are_named_with_the_remedy():
 
 
 def test_a_family_keeps_its_verbs_in_order():
-    family = Family("Trying")
+    family = VerbGroup("Trying")
     for name in ("b", "a"):
-        family.verb(name, "", keys=())(lambda desk: None)
+        family.verb(name, "", keys=())(lambda console: None)
     assert [verb.name for verb in family] == ["b", "a"]

@@ -10,7 +10,7 @@ import pytest
 from django.db.models.functions import Now
 
 from queueops.models import AuditLog, Operation, QueueState, Status, Task, Verb, Worker
-from queueops.monitoring.task_filter import Selection
+from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate import operations
 from tests.queueops.cli_runner import Terminal, queue_admin
 from tests.queueops.factories import make_space, make_tasks, make_worker
@@ -243,7 +243,7 @@ def test_with_yes_it_says_on_standard_error_what_it_will_do(space, capsys):
 
 def test_a_resumed_operation_tells_what_it_could_not_do(space):
     [task] = make_tasks(1, space, Status.FAILED)
-    begun = operations.begin(Verb.REQUEUE, Selection(), actor="ada", reason="a drill")
+    begun = operations.begin(Verb.REQUEUE, TaskFilter(), actor="ada", reason="a drill")
     Task.objects.create(article=task.article, space=space)
     resumed = queue_admin("operations", "resume", str(begun.pk))
     assert resumed.code == 1
@@ -311,7 +311,7 @@ def interrupt(*_):
 def test_operations_are_listed_and_one_is_stopped(space):
     make_tasks(2, space, Status.FAILED)
     assert queue_admin("operations").out == "No operations yet.\n"
-    begun = operations.begin(Verb.REQUEUE, Selection(error_class="auth"), actor="ada", reason="a\nlook")
+    begun = operations.begin(Verb.REQUEUE, TaskFilter(error_class="auth"), actor="ada", reason="a\nlook")
     shown = queue_admin("operations").out
     for word in ("requeue", "interrupted", "0 of 0", "ada", "error class auth", "a look"):
         assert word in shown

@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 import pytest
 
 from queueops.cli.frame.exit_codes import Exit
-from queueops.cli.frame.verb import Verb
+from queueops.cli.frame.verb import ShellVerb
 from queueops.cli.verbs import health
 from queueops.management.commands.queue_admin import FAMILIES
 from tests.paths import ROOT
@@ -16,7 +16,7 @@ VERBS = [verb for family in FAMILIES for verb in family]
 SECTIONS = dict(re.findall(r"^### `([\w-]+)`\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))
 
 
-def lines_of(verb: Verb) -> list[str]:
+def lines_of(verb: ShellVerb) -> list[str]:
     """What the page must say of a verb: what it does, its options, its keys."""
     parser = ArgumentParser(add_help=False)
     verb.arguments(parser)
@@ -34,7 +34,7 @@ def _option(action) -> str:
     return f"- `{names}`: {expanded}"
 
 
-def _keys(verb: Verb) -> str:
+def _keys(verb: ShellVerb) -> str:
     more = [key for key in verb.keys if key not in health.KEYS]
     if verb.name == "health" or not set(health.KEYS) <= set(verb.keys):
         return "JSON: " + ", ".join(f"`{key}`" for key in verb.keys)

@@ -3,7 +3,7 @@
 import pytest
 
 from queueops.models import AuditLog, QueueState, Status, Task
-from queueops.monitoring.task_filter import Selection
+from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate import operations
 from tests.queueops.cli_runner import queue_admin
 from tests.queueops.factories import make_article, make_space, make_tasks, make_worker
@@ -22,8 +22,8 @@ def test_the_story_of_a_task_has_its_article_vectors_and_audit_rows(space):
     article = make_article("How to bake", "Flour and water.")
     make_current(article, space)
     (task,) = Task.objects.all()
-    operations.cancel(Selection(), actor="ada", reason="not needed")
-    operations.requeue(Selection(), actor="ada", reason="needed after all")
+    operations.cancel(TaskFilter(), actor="ada", reason="not needed")
+    operations.requeue(TaskFilter(), actor="ada", reason="needed after all")
     told = queue_admin("debug", str(task.pk), "--json").json
     assert told["why"] == f"Task {task.pk} waits for a worker."
     assert (told["task"]["status"], told["task"]["reason"]) == ("pending", "edit")

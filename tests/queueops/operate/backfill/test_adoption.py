@@ -14,7 +14,7 @@ from embeddings.models import ArticleEmbedding
 from embeddings.storage import vectors
 from queueops.engine import claims, execution
 from queueops.models import AuditLog, Task
-from queueops.monitoring.article_filter import Scope
+from queueops.monitoring.article_filter import ArticleFilter
 from queueops.operate.backfill import adoption
 from queueops.operate.backfill.adoption import AdoptionError
 from tests.queueops.cli_runner import embed_migrate
@@ -161,8 +161,8 @@ def test_names_are_quoted_whatever_they_hold(space):
             'INSERT INTO "Old; DROP ""x""" VALUES (%s, %s::vector)',
             [article.pk, json.dumps(true_vectors(space, [article])[article.pk])],
         )
-    assert adoption.compare(space, found, Scope()).agrees
-    assert adoption.adopt(space, found, Scope(), actor="ada", reason="x").adopted == 1
+    assert adoption.compare(space, found, ArticleFilter()).agrees
+    assert adoption.adopt(space, found, ArticleFilter(), actor="ada", reason="x").adopted == 1
 
 
 @pytest.mark.parametrize(
@@ -225,9 +225,9 @@ def test_an_adoption_that_was_interrupted_goes_on_with_what_is_missing(space, mo
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        adoption.adopt(space, where, Scope(), actor="ada", reason="x", progress=stop)
+        adoption.adopt(space, where, ArticleFilter(), actor="ada", reason="x", progress=stop)
     assert AuditLog.objects.get().metadata["scope"]["adopted"] == 2
-    assert adoption.adopt(space, where, Scope(), actor="ada", reason="x").adopted == 2
+    assert adoption.adopt(space, where, ArticleFilter(), actor="ada", reason="x").adopted == 2
 
 
 def test_a_task_that_waits_for_an_adopted_text_costs_nothing(space, provider):

@@ -10,9 +10,9 @@ from embeddings.indexing.embed import Source
 from embeddings.model_catalogue import price_of
 from queueops.cli.verbs.estimate_table import size
 from queueops.models import Metric, Status
-from queueops.monitoring.article_filter import Scope
+from queueops.monitoring.article_filter import ArticleFilter
 from queueops.operate.backfill import estimation, sizing, throughput
-from queueops.operate.backfill.throughput import Batch
+from queueops.operate.backfill.throughput import TimedBatch
 from tests.queueops.cli_runner import embed_migrate
 from tests.queueops.factories import make_space, make_tasks
 from tests.queueops.operate.backfill.test_run import embed, make_corpus
@@ -28,7 +28,7 @@ def test_articles_with_without_and_behind_are_told_apart(space):
     embed(make_corpus(2, first=10), space, is_behind=True)
     make_tasks(1, space)
     make_tasks(1, space, Status.FAILED)
-    [found] = estimation.standings(Scope())
+    [found] = estimation.standings(ArticleFilter())
     assert (found.articles, found.current, found.behind, found.without) == (7, 3, 2, 2)
     assert (found.waiting, found.failed, found.serves) == (1, 1, True)
 
@@ -36,14 +36,14 @@ def test_articles_with_without_and_behind_are_told_apart(space):
 def test_the_counts_follow_the_filter(space):
     embed(make_corpus(3), space)
     make_tasks(2, space)
-    [found] = estimation.standings(Scope(slug="old-"))
+    [found] = estimation.standings(ArticleFilter(slug="old-"))
     assert (found.articles, found.without, found.waiting) == (3, 0, 0)
 
 
 def test_chunks_and_tokens_of_a_small_corpus_are_exact(space):
     make_corpus(2)
     Article.objects.create(slug="long", title="Long", content="Some words of a text. " * 200)
-    [found] = estimation.estimates(Scope(slug="old-"))
+    [found] = estimation.estimates(ArticleFilter(slug="old-"))
     assert (found.articles, found.sampled, found.chunks) == (2, 2, 2)
     made_by_save = Article.objects.get(slug="long")
     long = estimation.estimate(space, Article.objects.filter(pk=made_by_save.pk))
@@ -54,14 +54,14 @@ def test_chunks_and_tokens_of_a_small_corpus_are_exact(space):
 
 def test_what_has_its_vectors_is_not_paid_for(space):
     embed(make_corpus(2), space)
-    [found] = estimation.estimates(Scope())
+    [found] = estimation.estimates(ArticleFilter())
     assert (found.articles, found.chunks, found.tokens, found.requests, found.seconds) == (0, 0, 0, 0, None)
 
 
 def test_a_sample_stands_for_the_whole(space, monkeypatch):
     monkeypatch.setattr(estimation, "_SAMPLE", 5)
     make_corpus(40)
-    [found] = estimation.estimates(Scope())
+    [found] = estimation.estimates(ArticleFilter())
     assert (found.articles, found.sampled) == (40, 5)
     assert 36 <= found.chunks <= 44
 
@@ -69,7 +69,7 @@ def test_a_sample_stands_for_the_whole(space, monkeypatch):
 def test_requests_follow_the_size_of_a_claim(space, settings):
     settings.EMBEDDING_BATCH_SIZE = 4
     make_corpus(10)
-    assert estimation.estimates(Scope())[0].requests == 3
+    assert estimation.estimates(ArticleFilter())[0].requests == 3
 
 
 @pytest.mark.parametrize(
@@ -115,12 +115,12 @@ def test_the_cost_is_said_and_that_it_is_not_known(space, settings):
     ("batches", "expected"),
     [
         ([], None),
-        ([Batch(10, 2, 8)], (4.0, 1)),
-        ([Batch(10, 2, 8), Batch(20, 2, 8)], (4.0, 2)),  # the pause between them does not count
-        ([Batch(10, 2, 8), Batch(10, 2, 8)], (8.0, 2)),  # side by side
-        ([Batch(10, 4, 8), Batch(12, 4, 8)], (16 / 6, 2)),  # they overlap
-        ([Batch(10, 8, 8), Batch(8, 2, 8)], (2.0, 2)),  # one within the other
-        ([Batch(10, 2, 8), Batch(20, 2, 1)], (4.0, 1)),  # a single save says nothing of a backlog
+        ([TimedBatch(10, 2, 8)], (4.0, 1)),
+        ([TimedBatch(10, 2, 8), TimedBatch(20, 2, 8)], (4.0, 2)),  # the pause between them does not count
+        ([TimedBatch(10, 2, 8), TimedBatch(10, 2, 8)], (8.0, 2)),  # side by side
+        ([TimedBatch(10, 4, 8), TimedBatch(12, 4, 8)], (16 / 6, 2)),  # they overlap
+        ([TimedBatch(10, 8, 8), TimedBatch(8, 2, 8)], (2.0, 2)),  # one within the other
+        ([TimedBatch(10, 2, 8), TimedBatch(20, 2, 1)], (4.0, 1)),  # a single save says nothing of a backlog
     ],
 )
 def test_the_rate_is_that_of_all_workers_while_they_work(batches, expected):

@@ -7,7 +7,7 @@ import pytest
 from articles.models import Article
 from queueops.engine import claims, execution, modes
 from queueops.models import AuditLog, Mode, Operation, QueueState, Status, Task
-from queueops.monitoring.article_filter import Scope
+from queueops.monitoring.article_filter import ArticleFilter
 from queueops.operate.backfill import run
 from tests.queueops.cli_runner import Terminal, embed_migrate
 from tests.queueops.factories import make_article, make_tasks, make_worker
@@ -106,7 +106,7 @@ def test_a_rollback_can_be_rolled_forward_again(space):
 
 def test_a_migration_that_was_interrupted_is_ended_by_the_rollback():
     make_corpus(2, first=50)
-    with run.begun(Scope(), actor="ada", reason="x") as operation:
+    with run.begun(ArticleFilter(), actor="ada", reason="x") as operation:
         pass
     assert embed_migrate("rollback", "--confirm", "--json").json["verified"]
     operation.refresh_from_db()

@@ -14,7 +14,7 @@ from queueops.engine.enqueue import Reason, enqueue
 from queueops.maintenance import sweep
 from queueops.models import AuditLog, Mode, Operation, Status, Task, Verb
 from queueops.monitoring import article_status
-from queueops.monitoring.article_filter import Scope
+from queueops.monitoring.article_filter import ArticleFilter
 from queueops.operate import controls, operations
 from queueops.operate.backfill import run
 from queueops.operate.operations import OperationError
@@ -147,7 +147,7 @@ def test_the_last_stage_leaves_nothing_to_wait(space):
 
 def test_what_a_stopped_run_has_left_waits_for_the_next(space):
     make_corpus(4)
-    with run.begun(Scope(), actor="ada", reason="all") as operation:
+    with run.begun(ArticleFilter(), actor="ada", reason="all") as operation:
         assert Operation.objects.newest_stage() is None
         operations.stop(operation.pk, actor="bob")
     assert sweep.enqueue_drift() == 0
@@ -269,7 +269,7 @@ def test_the_list_of_operations_tells_of_a_migration():
     assert "slug old-…" in out
 
 
-def interrupt(scope: Scope, after: int, *, batch_size: int = 2) -> Operation:
+def interrupt(scope: ArticleFilter, after: int, *, batch_size: int = 2) -> Operation:
     """A run that ends as by Ctrl-C once so many articles are queued."""
 
     def stop(done: int, _: int) -> None:
@@ -286,7 +286,7 @@ def interrupt(scope: Scope, after: int, *, batch_size: int = 2) -> Operation:
 
 def test_a_run_goes_on_where_the_same_one_was_interrupted():
     make_corpus(6)
-    interrupted = interrupt(Scope(), after=4)
+    interrupted = interrupt(ArticleFilter(), after=4)
     assert (interrupted.state, interrupted.changed, Task.objects.count()) == ("interrupted", 4, 4)
     called = embed_migrate("--yes", "--json")
     assert called.json["operation"] == str(interrupted.pk)
@@ -295,7 +295,7 @@ def test_a_run_goes_on_where_the_same_one_was_interrupted():
 
 def test_a_run_about_something_else_ends_the_one_that_was_interrupted():
     make_corpus(6)
-    interrupted = interrupt(Scope(), after=4)
+    interrupted = interrupt(ArticleFilter(), after=4)
     called = embed_migrate("--yes", "--limit=1", "--json")
     assert called.json["changed"] == 1
     interrupted.refresh_from_db()
@@ -305,7 +305,7 @@ def test_a_run_about_something_else_ends_the_one_that_was_interrupted():
 @pytest.mark.django_db(transaction=True)
 def test_a_second_run_is_refused_with_the_name_of_the_first():
     make_corpus(2)
-    with run.begun(Scope(), actor="ada", reason="we move"):
+    with run.begun(ArticleFilter(), actor="ada", reason="we move"):
         [refused] = together(1, lambda: embed_migrate("--yes", "--actor=bob"))
     assert refused.code == 3
     assert "another migration runs: by ada (embed_migrate, pid" in refused.sentence
@@ -362,20 +362,23 @@ def test_in_another_mode_it_refuses_and_says_how_to_go_forward():
 
 def test_an_operation_that_is_attended_says_by_whom():
     make_corpus(1)
-    with run.begun(Scope(), actor="ada", reason="x") as operation:
+    with run.begun(ArticleFilter(), actor="ada", reason="x") as operation:
         assert f"pid {os.getpid()}" in (operation.attendant() or "")
     assert operation.attendant() is None
 
 
 def test_a_run_without_a_reason_is_refused_by_the_core():
-    with pytest.raises(ValueError, match="give a reason"), run.begun(Scope(), actor="ada", reason=" "):
+    with (
+        pytest.raises(ValueError, match="give a reason"),
+        run.begun(ArticleFilter(), actor="ada", reason=" "),
+    ):
         pass
     assert not Operation.objects.exists()
 
 
 def test_an_operation_cannot_be_resumed_beside_a_run():
     make_corpus(1)
-    with run.begun(Scope(), actor="ada", reason="x") as operation:
+    with run.begun(ArticleFilter(), actor="ada", reason="x") as operation:
         held = operation.pk
     assert operations.resume(held).changed == 1
     with pytest.raises(OperationError, match="nothing is left to resume"):

@@ -8,7 +8,7 @@ from django.db import connection
 from config import env
 from queueops.operate.checks import broker, configuration, database, schema
 from queueops.operate.checks import provider as provider_check
-from queueops.operate.checks.finding import Finding, Verdict, worst
+from queueops.operate.checks.finding import CheckResult, Finding, worst
 from tests.databases import spoil_index
 from tests.queueops.cli_runner import called
 from tests.queueops.factories import make_article, make_space
@@ -17,7 +17,7 @@ from tests.queueops.refusing_database import refuse
 
 def troubles(findings) -> dict[str, Finding]:
     """What is not ok, by the check's name; each says what to do in a sentence."""
-    found = {finding.check: finding for finding in findings if finding.verdict is not Verdict.OK}
+    found = {finding.check: finding for finding in findings if finding.verdict is not CheckResult.OK}
     assert all(finding.fix and finding.says for finding in found.values())
     return found
 
@@ -32,7 +32,7 @@ def execute(statement: str) -> None:
     [([], "ok"), (["ok", "warn"], "warn"), (["warn", "fail", "ok"], "fail"), (["ok"], "ok")],
 )
 def test_the_gravest_verdict_counts(verdicts, answer):
-    assert worst(Finding("c", Verdict(verdict), "s") for verdict in verdicts) == answer
+    assert worst(Finding("c", CheckResult(verdict), "s") for verdict in verdicts) == answer
 
 
 # settings
@@ -201,7 +201,7 @@ def test_the_triggers_it_looks_for_are_all_there_are():
 
 def test_a_superuser_is_worth_a_warning_with_the_way_to_another_role():
     finding = database._role("postgres", is_super=True)
-    assert finding.verdict is Verdict.WARN
+    assert finding.verdict is CheckResult.WARN
     assert "CREATE ROLE vectorpress LOGIN NOSUPERUSER" in finding.fix
 
 
@@ -218,7 +218,7 @@ def test_a_database_that_does_not_answer_is_one_failure_in_a_sentence(monkeypatc
         elsewhere.setitem(connection.settings_dict, "HOST", "/nowhere")
         (finding,) = database.check()
         connection.close()
-    assert (finding.verdict, finding.fix) == (Verdict.FAIL, "Start it, or correct DATABASE_URL.")
+    assert (finding.verdict, finding.fix) == (CheckResult.FAIL, "Start it, or correct DATABASE_URL.")
 
 
 # broker and provider
@@ -239,7 +239,7 @@ def test_a_broker_that_does_not_answer_fails(settings):
 def test_a_provider_that_gives_a_vector_passes_and_its_width_is_told(provider):
     make_space()
     (finding,) = provider_check.check()
-    assert finding.verdict is Verdict.OK
+    assert finding.verdict is CheckResult.OK
     assert re.match(r"gave a finite vector of 8 numbers, length 1\.000, in \d+ ms", finding.says)
 
 
@@ -260,7 +260,7 @@ def test_a_provider_that_gives_no_usable_vector_fails_and_says_why(provider, fau
     provider.config(**faults)
     make_space()
     (finding,) = troubles(provider_check.check()).values()
-    assert finding.verdict is Verdict.FAIL
+    assert finding.verdict is CheckResult.FAIL
     assert says in finding.says
 
 
@@ -268,7 +268,7 @@ def test_a_provider_that_gives_no_usable_vector_fails_and_says_why(provider, fau
 def test_a_provider_slower_than_a_search_waits_is_worth_a_warning(provider, monkeypatch):
     monkeypatch.setattr(provider_check, "DEADLINE_SECONDS", 0.0)
     make_space()
-    assert [finding.verdict for finding in provider_check.check()] == [Verdict.OK, Verdict.WARN]
+    assert [finding.verdict for finding in provider_check.check()] == [CheckResult.OK, CheckResult.WARN]
 
 
 # the command

@@ -7,7 +7,7 @@ from queueops.engine import modes
 from queueops.models import AuditLog, Mode, QueueState
 from queueops.operate import controls
 from queueops.operate.checks import compatibility
-from queueops.operate.checks.finding import Verdict
+from queueops.operate.checks.finding import CheckResult
 from tests.queueops.cli_runner import called
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,7 +47,7 @@ def test_however_it_ends_the_mode_and_the_articles_are_as_before(space, error):
         compatibility.client("", "no token") as api,
     ):
         for finding in compatibility.check(api, mark, actor="ada", is_remote=False):
-            assert finding.verdict is Verdict.FAIL
+            assert finding.verdict is CheckResult.FAIL
             Article(title="Left behind", metadata={compatibility.MARK: mark}).save()
             raise error
     assert (QueueState.objects.get().mode, Article.objects.count()) == ("", 0)

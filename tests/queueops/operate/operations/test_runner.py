@@ -17,7 +17,7 @@ from articles.models import Article
 from queueops.engine import claims, execution
 from queueops.models import AuditLog, Operation, Status, Task, Verb
 from queueops.models.operation import MOVED_ON
-from queueops.monitoring.task_filter import Selection
+from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate import operations
 from queueops.operate.operations import OperationError, runner, sql, statements
 from tests.concurrently import together
@@ -72,7 +72,7 @@ def test_a_task_that_somebody_has_locked_is_passed_over_and_done_when_it_is_free
                 assert Operation.objects.get().passed_over == [first.pk]
                 let_go()
 
-        done = operations.cancel(Selection(), **WHO, batch_size=2, progress=note)
+        done = operations.cancel(TaskFilter(), **WHO, batch_size=2, progress=note)
     assert told == [1, 3, 4, 5]
     assert (done.changed, done.skipped, audited(done)) == (5, 0, 5)
 
@@ -84,7 +84,7 @@ def test_a_task_that_moved_on_while_it_was_locked_is_left_as_it_is(space):
         Task.objects.filter(pk=first.pk).update(status="completed", outcome="unchanged", completed_at=Now())
 
     with meanwhile(complete) as let_go:
-        done = operations.cancel(Selection(), **WHO, progress=lambda done, _: done == 2 and let_go())
+        done = operations.cancel(TaskFilter(), **WHO, progress=lambda done, _: done == 2 and let_go())
     assert (done.changed, done.skips) == (2, {MOVED_ON: 1})
     first.refresh_from_db()
     assert first.status == "completed"
@@ -93,7 +93,7 @@ def test_a_task_that_moved_on_while_it_was_locked_is_left_as_it_is(space):
 def test_a_task_that_a_worker_takes_before_its_turn_has_moved_on(space, worker):
     """As many as there are: none of them is waited for."""
     make_tasks(20, space)
-    operation = operations.begin(Verb.CANCEL, Selection(statuses=("pending",)), **WHO)
+    operation = operations.begin(Verb.CANCEL, TaskFilter(statuses=("pending",)), **WHO)
     seen = list(statements.ids(operation)[:10])
     claims.claim_due(space, 5, worker.pk, worker.name)
     with transaction.atomic():
@@ -105,7 +105,7 @@ def test_a_task_that_stays_locked_is_given_up_and_counted(space, monkeypatch):
     monkeypatch.setattr(runner, "_PATIENCE_SECONDS", 0.0)
     first, *_ = make_tasks(3, space)
     with meanwhile(lambda: Task.objects.select_for_update().get(pk=first.pk)):
-        done = operations.cancel(Selection(), **WHO)
+        done = operations.cancel(TaskFilter(), **WHO)
     assert (done.changed, done.skips, done.state) == (2, {runner.LOCKED_TOO_LONG: 1}, "done")
 
 
@@ -124,14 +124,14 @@ def edit(task: Task) -> None:
 def test_a_requeue_does_not_wait_for_a_save_that_makes_the_same_task(space, other):
     first, *_ = make_tasks(4, space, Status.FAILED)
     with meanwhile(lambda: other(first)) as let_go:
-        done = operations.requeue(Selection(), **WHO, progress=lambda done, _: done == 3 and let_go())
+        done = operations.requeue(TaskFilter(), **WHO, progress=lambda done, _: done == 3 and let_go())
     assert (done.changed, done.skips) == (3, {sql.WAITS_ALREADY: 1})
     assert Task.objects.pending().count() == 4
 
 
 def test_an_operation_that_another_process_carries_out_is_not_begun_twice(space):
     make_tasks(2, space)
-    operation = operations.begin(Verb.CANCEL, Selection(), **WHO)
+    operation = operations.begin(Verb.CANCEL, TaskFilter(), **WHO)
     assert operation.state == "interrupted"
     with meanwhile(operation.attend):
         assert operation.state == "running"
@@ -145,7 +145,7 @@ def test_an_operation_that_another_process_carries_out_is_not_begun_twice(space)
 
 def test_of_two_that_resume_at_once_one_is_refused_or_both_see_it_done(space):
     make_tasks(60, space)
-    operation = operations.begin(Verb.CANCEL, Selection(), **WHO)
+    operation = operations.begin(Verb.CANCEL, TaskFilter(), **WHO)
 
     def resume() -> str:
         try:
@@ -167,7 +167,7 @@ def test_what_is_interrupted_goes_on_from_where_it_was(space):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        operations.cancel(Selection(), **WHO, batch_size=2, progress=interrupt)
+        operations.cancel(TaskFilter(), **WHO, batch_size=2, progress=interrupt)
     interrupted = Operation.objects.get()
     assert (interrupted.state, interrupted.changed, audited(interrupted)) == ("interrupted", 6, 6)
     done = operations.resume(interrupted.pk)
@@ -215,7 +215,7 @@ def test_another_process_can_stop_a_running_operation(space):
         if done == 4:
             together(1, lambda: operations.stop(Operation.objects.get().pk, actor="bob"))
 
-    stopped = operations.cancel(Selection(), **WHO, batch_size=2, progress=stop)
+    stopped = operations.cancel(TaskFilter(), **WHO, batch_size=2, progress=stop)
     assert (stopped.state, stopped.changed, Task.objects.pending().count()) == ("cancelled", 4, 2)
     entry = AuditLog.objects.get(operation_id=stopped.pk, task_id=None)
     assert (entry.actor, entry.message, entry.metadata["tasks"]) == (
@@ -242,9 +242,9 @@ def test_saves_and_workers_go_on_beside_bulk_acts(space, worker, provider):
             execution.execute(claims.claim_due(space, 20, worker.pk, worker.name))
 
     def operate() -> None:
-        done = operations.requeue(Selection(), **WHO, batch_size=10)
+        done = operations.requeue(TaskFilter(), **WHO, batch_size=10)
         assert operations.undo(done.pk, **WHO, batch_size=10).state == "done"
-        cancelled = operations.cancel(Selection(), **WHO, batch_size=10)
+        cancelled = operations.cancel(TaskFilter(), **WHO, batch_size=10)
         assert cancelled.changed == audited(cancelled)
 
     parts = iter([save, work, operate, save])

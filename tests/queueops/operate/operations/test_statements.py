@@ -12,7 +12,7 @@ from queueops.maintenance import sweep
 from queueops.models import AuditLog, Operation, Priority, Status, Task, Verb
 from queueops.models.audit import MAX_REASON, ReasonMissing
 from queueops.models.operation import MOVED_ON
-from queueops.monitoring.task_filter import Selection, SelectionError
+from queueops.monitoring.task_filter import SelectionError, TaskFilter
 from queueops.operate import operations
 from queueops.operate.operations import cancel, clear, prioritize, release, requeue
 from queueops.operate.operations.sql import WAITS_ALREADY
@@ -39,7 +39,7 @@ def test_a_requeued_task_waits_again_with_all_its_attempts(space, rings):
         outcome="failed",
         completed_at=Now(),
     )
-    done = requeue(Selection(), **WHO)
+    done = requeue(TaskFilter(), **WHO)
     task.refresh_from_db()
     assert (done.changed, done.skipped, done.state) == (1, 0, "done")
     assert (task.status, task.attempts, task.error_class, task.error_message, task.outcome) == (
@@ -56,7 +56,7 @@ def test_a_requeued_task_waits_again_with_all_its_attempts(space, rings):
 def test_a_requeued_task_is_about_the_articles_present_text(space):
     [task] = make_tasks(1, space, Status.FAILED, source_version=1)
     Article.objects.update(content="A newer text.", version_number=2)
-    requeue(Selection(), **WHO)
+    requeue(TaskFilter(), **WHO)
     task.refresh_from_db()
     assert (task.source_version, task.content_hash) == (2, task.article.content_hash)
 
@@ -64,7 +64,7 @@ def test_a_requeued_task_is_about_the_articles_present_text(space):
 def test_a_task_whose_article_already_waits_is_skipped_and_counted(space, rings):
     [failed] = make_tasks(1, space, Status.FAILED)
     Task.objects.create(article=failed.article, space=space)
-    done = requeue(Selection(), **WHO)
+    done = requeue(TaskFilter(), **WHO)
     failed.refresh_from_db()
     assert (done.changed, done.skipped, failed.status) == (0, 1, "failed")
     assert rings == []
@@ -73,7 +73,7 @@ def test_a_task_whose_article_already_waits_is_skipped_and_counted(space, rings)
 def test_of_two_failures_of_one_article_only_the_newest_waits_again(space):
     [first] = make_tasks(1, space, Status.FAILED)
     second = Task.objects.create(article=first.article, space=space, status=Status.CANCELLED)
-    done = requeue(Selection(), **WHO)
+    done = requeue(TaskFilter(), **WHO)
     assert (done.changed, done.skipped) == (1, 1)
     assert Task.objects.pending().get() == second
 
@@ -81,20 +81,20 @@ def test_of_two_failures_of_one_article_only_the_newest_waits_again(space):
 def test_tasks_of_a_retired_space_stay_as_they_are(space):
     make_tasks(1, space, Status.FAILED)
     type(space).objects.update(state="retired")
-    assert requeue(Selection(), **WHO).skipped == 1
+    assert requeue(TaskFilter(), **WHO).skipped == 1
 
 
 @pytest.mark.parametrize("status", ["pending", "processing", "completed"])
 def test_only_failed_and_cancelled_tasks_are_requeued(space, status):
     make_tasks(1, space, status, attempts=1)
-    assert requeue(Selection(), **WHO).changed == 0
+    assert requeue(TaskFilter(), **WHO).changed == 0
     assert Task.objects.get().attempts == 1
 
 
 @pytest.mark.parametrize("status", ["pending", "processing"])
 def test_a_cancelled_task_says_who_cancelled_it_and_why(space, status):
     make_tasks(1, space, status, claim_token=uuid.uuid4(), claimed_by="worker 1")
-    done = cancel(Selection(), **WHO)
+    done = cancel(TaskFilter(), **WHO)
     task = Task.objects.get()
     assert (done.changed, task.status, task.claim_token) == (1, "cancelled", None)
     assert task.error_message == "cancelled by ada: the provider is back"
@@ -104,7 +104,7 @@ def test_a_cancelled_task_says_who_cancelled_it_and_why(space, status):
 @pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
 def test_an_ended_task_is_not_cancelled(space, status):
     make_tasks(1, space, status)
-    assert cancel(Selection(), **WHO).changed == 0
+    assert cancel(TaskFilter(), **WHO).changed == 0
     assert Task.objects.get().error_message == ""
 
 
@@ -113,13 +113,13 @@ def test_an_ended_task_is_not_cancelled(space, status):
 def test_an_act_without_a_reason_is_refused(space, act, reason):
     make_tasks(1, space, Status.FAILED)
     with pytest.raises(ReasonMissing, match="give a reason"):
-        act(Selection(), actor="ada", reason=reason)
+        act(TaskFilter(), actor="ada", reason=reason)
     assert not AuditLog.objects.exists()
 
 
 def test_an_act_leaves_one_row_for_itself_and_one_for_each_task(space):
     tasks = make_tasks(3, space, Status.FAILED)
-    done = requeue(Selection(), **WHO)
+    done = requeue(TaskFilter(), **WHO)
     rows = AuditLog.objects.filter(operation_id=done.pk)
     assert {row.task_id for row in rows} == {None, *(task.pk for task in tasks)}
     assert {(row.actor, row.metadata["reason"]) for row in rows} == {("ada", "the provider is back")}
@@ -127,7 +127,7 @@ def test_an_act_leaves_one_row_for_itself_and_one_for_each_task(space):
 
 
 def test_a_reason_is_kept_on_one_line_of_bounded_length(space):
-    done = cancel(Selection(), actor="ada", reason="two\nlines " + "x" * 10_000)
+    done = cancel(TaskFilter(), actor="ada", reason="two\nlines " + "x" * 10_000)
     reason = AuditLog.objects.get(operation_id=done.pk).metadata["reason"]
     assert reason.startswith("two lines x")
     assert len(reason) == MAX_REASON
@@ -136,7 +136,7 @@ def test_a_reason_is_kept_on_one_line_of_bounded_length(space):
 @pytest.mark.parametrize(("status", "after"), [("pending", "cancelled"), ("processing", "cancelled")])
 def test_clearing_cancels_what_has_not_ended(space, status, after):
     make_tasks(1, space, status)
-    assert clear(Selection(), **WHO).changed == 1
+    assert clear(TaskFilter(), **WHO).changed == 1
     assert Task.objects.get().status == after
     assert Task.objects.get().error_message == "cleared by ada: the provider is back"
 
@@ -144,7 +144,7 @@ def test_clearing_cancels_what_has_not_ended(space, status, after):
 @pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
 def test_clearing_removes_what_has_ended_and_writes_down_the_whole_row(space, status):
     [task] = make_tasks(1, space, status, error_message="it said no")
-    done = clear(Selection(statuses=(status,)), **WHO)
+    done = clear(TaskFilter(statuses=(status,)), **WHO)
     assert (done.changed, Task.objects.count()) == (1, 0)
     kept = AuditLog.objects.get(task_id=task.pk).metadata
     assert (kept["before"]["slug"], kept["before"]["error_message"]) == (task.slug, "it said no")
@@ -154,7 +154,7 @@ def test_clearing_removes_what_has_ended_and_writes_down_the_whole_row(space, st
 @pytest.mark.parametrize("status", ["failed", "cancelled"])
 def test_clearing_everything_twice_brings_nothing_back_that_was_ended_on_purpose(space, status):
     [task] = make_tasks(1, space, status)
-    assert [clear(Selection(), **WHO).skips for _ in range(2)] == [{ENDED_ON_PURPOSE: 1}] * 2
+    assert [clear(TaskFilter(), **WHO).skips for _ in range(2)] == [{ENDED_ON_PURPOSE: 1}] * 2
     assert sweep.enqueue_drift() == 0
     assert Task.objects.get() == task
 
@@ -163,7 +163,7 @@ def test_clearing_everything_keeps_of_a_text_that_failed_again_only_the_last_wor
     [first] = make_tasks(1, space, Status.FAILED)
     same = {"article": first.article, "slug": first.slug, "space": space, "content_hash": first.content_hash}
     last = Task.objects.create(**same, status="cancelled", completed_at=Now())
-    assert clear(Selection(), **WHO).changed == 1
+    assert clear(TaskFilter(), **WHO).changed == 1
     assert Task.objects.get() == last
 
 
@@ -171,13 +171,13 @@ def test_clearing_everything_removes_what_failed_over_a_text_that_is_no_more(spa
     make_tasks(1, space, Status.FAILED)
     Article.objects.update(content="A newer text.")
     make_tasks(1, space, Status.COMPLETED)
-    assert clear(Selection(), **WHO).changed == 2
+    assert clear(TaskFilter(), **WHO).changed == 2
     assert not Task.objects.exists()
 
 
 def test_what_failed_by_its_id_or_status_is_removed_and_its_text_begun_again(space):
     [task] = make_tasks(1, space, Status.FAILED)
-    assert clear(Selection(ids=(task.pk,)), **WHO).changed == 1
+    assert clear(TaskFilter(ids=(task.pk,)), **WHO).changed == 1
     Article.objects.update(updated_at=Now() - timedelta(hours=1))
     assert sweep.enqueue_drift() == 1
 
@@ -185,7 +185,7 @@ def test_what_failed_by_its_id_or_status_is_removed_and_its_text_begun_again(spa
 def test_tasks_that_were_named_and_cannot_be_had_are_skipped_with_the_reason(space):
     [waiting] = make_tasks(1, space)
     [done] = make_tasks(1, space, Status.COMPLETED)
-    cancelled = cancel(Selection(ids=(waiting.pk, done.pk, 10**9)), **WHO)
+    cancelled = cancel(TaskFilter(ids=(waiting.pk, done.pk, 10**9)), **WHO)
     assert (cancelled.total, cancelled.changed, cancelled.skipped) == (3, 1, 2)
     assert cancelled.skips == {
         "completed: only what is pending or processing can be cancelled": 1, "there is no such task": 1,
@@ -197,11 +197,11 @@ def test_tasks_that_were_named_and_cannot_be_had_are_skipped_with_the_reason(spa
     [
         (
             Verb.CANCEL,
-            Selection(statuses=("failed",)),
+            TaskFilter(statuses=("failed",)),
             "what is failed cannot be cancelled: only what is pending",
         ),
-        (Verb.REQUEUE, Selection(statuses=("failed", "completed")), "what is completed cannot be requeued"),
-        (Verb.CANCEL, Selection(space=10**9), "there is no embedding space 1000000000; there are"),
+        (Verb.REQUEUE, TaskFilter(statuses=("failed", "completed")), "what is completed cannot be requeued"),
+        (Verb.CANCEL, TaskFilter(space=10**9), "there is no embedding space 1000000000; there are"),
     ],
 )
 def test_a_filter_that_no_task_can_fit_is_refused(space, verb, selection, words):
@@ -213,7 +213,7 @@ def test_clearing_takes_only_what_was_selected(space):
     make_tasks(1, space)
     [low] = make_tasks(1, space, priority="low", metadata={"reason": "migration"})
     make_tasks(1, space, Status.FAILED)
-    assert clear(Selection(statuses=("pending",), reason="migration", priority="low"), **WHO).changed == 1
+    assert clear(TaskFilter(statuses=("pending",), reason="migration", priority="low"), **WHO).changed == 1
     low.refresh_from_db()
     assert low.status == "cancelled"
     assert sorted(Task.objects.values_list("status", flat=True)) == ["cancelled", "failed", "pending"]
@@ -224,20 +224,20 @@ def test_clearing_takes_only_what_was_selected(space):
 )
 def test_only_what_has_not_ended_changes_its_lane(space, status, changed):
     make_tasks(1, space, status)
-    assert prioritize(Selection(), Priority.HIGH, **WHO).changed == changed
+    assert prioritize(TaskFilter(), Priority.HIGH, **WHO).changed == changed
     assert Task.objects.get().priority == ("high" if changed else "normal")
 
 
 def test_a_task_that_is_in_the_lane_already_is_not_counted(space):
     make_tasks(2, space, priority="high")
     make_tasks(1, space)
-    done = prioritize(Selection(), Priority.HIGH, **WHO)
+    done = prioritize(TaskFilter(), Priority.HIGH, **WHO)
     assert (done.total, done.changed, done.skipped) == (1, 1, 0)
 
 
 def test_a_task_in_work_keeps_its_worker_in_another_lane(space):
     [task] = make_tasks(1, space, Status.PROCESSING)
-    prioritize(Selection(), Priority.HIGH, **WHO)
+    prioritize(TaskFilter(), Priority.HIGH, **WHO)
     assert Task.objects.get().claim_token == task.claim_token
 
 
@@ -256,7 +256,7 @@ ENDED = {"lease_expires_at": Now() - timedelta(minutes=1)}
 )
 def test_a_released_task_waits_again_unless_its_attempts_are_spent(space, rings, fields, status, attempts):
     make_tasks(1, space, Status.PROCESSING, **fields)
-    assert release(Selection(), **WHO).changed == 1
+    assert release(TaskFilter(), **WHO).changed == 1
     task = Task.objects.get()
     assert (task.status, task.attempts, task.claim_token, task.claimed_by) == (status, attempts, None, "")
     assert rings == [True]
@@ -268,7 +268,7 @@ def test_of_the_tasks_of_one_article_one_is_released_and_the_others_are_supersed
     newest = Task.objects.create(
         article=first.article, space=space, status="processing", attempts=1, processed_at=Now(), **held
     )
-    release(Selection(), **WHO)
+    release(TaskFilter(), **WHO)
     assert Task.objects.pending().get() == newest
     first.refresh_from_db()
     assert (first.status, first.outcome) == ("completed", "superseded")
@@ -277,7 +277,7 @@ def test_of_the_tasks_of_one_article_one_is_released_and_the_others_are_supersed
 def test_only_stuck_tasks_are_released_when_that_is_asked(space):
     make_tasks(1, space, Status.PROCESSING, priority="low", **ENDED)
     make_tasks(1, space, Status.PROCESSING)
-    assert release(Selection(stuck=True), **WHO).changed == 1
+    assert release(TaskFilter(stuck=True), **WHO).changed == 1
     assert Task.objects.processing().count() == 1
 
 
@@ -293,7 +293,7 @@ ACTS = {
 def test_a_look_counts_and_shows_and_changes_nothing(space, verb):
     tasks = make_tasks(7, space, ACTS[verb])
     make_tasks(1, space, Status.COMPLETED)
-    found = operations.preview(Verb(verb), Selection(statuses=(ACTS[verb].value,)))
+    found = operations.preview(Verb(verb), TaskFilter(statuses=(ACTS[verb].value,)))
     assert (found.total, [task.pk for task in found.sample]) == (7, [task.pk for task in tasks[:5]])
     assert Task.objects.filter(status=ACTS[verb]).count() == 7
     assert not AuditLog.objects.exists()
@@ -307,7 +307,7 @@ def test_counts_are_exact_whatever_the_size_of_batches(space, batch_size):
         Task.objects.create(article=task.article, space=space)
     told: list[tuple[int, int]] = []
     done = requeue(
-        Selection(), **WHO, batch_size=batch_size, progress=lambda done, of: told.append((done, of))
+        TaskFilter(), **WHO, batch_size=batch_size, progress=lambda done, of: told.append((done, of))
     )
     assert (done.total, done.changed, done.skipped, done.state) == (7, 5, 2, "done")
     assert done.skips == {WAITS_ALREADY: 2}
@@ -318,21 +318,21 @@ def test_counts_are_exact_whatever_the_size_of_batches(space, batch_size):
 
 
 def test_an_operation_about_nothing_is_done_at_once(space):
-    done = cancel(Selection(), **WHO)
+    done = cancel(TaskFilter(), **WHO)
     assert (done.total, done.changed, done.state) == (0, 0, "done")
 
 
 def test_an_operation_keeps_its_filter_as_it_was_given(space):
-    selection = Selection(statuses=("pending",), reason="import", older_than=timedelta(hours=2))
+    selection = TaskFilter(statuses=("pending",), reason="import", older_than=timedelta(hours=2))
     done = cancel(selection, **WHO)
-    assert Selection.from_json(Operation.objects.get(pk=done.pk).scope) == selection
+    assert TaskFilter.from_json(Operation.objects.get(pk=done.pk).scope) == selection
     entry = AuditLog.objects.get(operation_id=done.pk)
     assert entry.metadata["scope"] == {"verb": "cancel", **selection.as_json()}
 
 
 def test_a_task_that_fails_again_after_it_was_requeued_is_not_requeued_twice(space):
     make_tasks(4, space, Status.FAILED)
-    operation = operations.begin(Verb.REQUEUE, Selection(), **WHO)
+    operation = operations.begin(Verb.REQUEUE, TaskFilter(), **WHO)
     Task.objects.filter(pk=operation.last_id).update(completed_at=Now())  # failed once more since
     done = operations.carry_out(operation)
     assert (done.changed, done.skips) == (3, {MOVED_ON: 1})
@@ -340,7 +340,7 @@ def test_a_task_that_fails_again_after_it_was_requeued_is_not_requeued_twice(spa
 
 def test_tasks_made_since_an_operation_began_are_not_in_it(space):
     make_tasks(2, space)
-    operation = operations.begin(Verb.CANCEL, Selection(), **WHO)
+    operation = operations.begin(Verb.CANCEL, TaskFilter(), **WHO)
     make_tasks(2, space, priority="high")
     assert operations.carry_out(operation).changed == 2
     assert Task.objects.pending().count() == 2

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from articles.models import Article
 from queueops.engine import claims
 from queueops.models import AuditLog, Operation, Priority, Status, Task, Verb
-from queueops.monitoring.task_filter import Selection
+from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate import operations
 from queueops.operate.operations import (
     OperationError,
@@ -28,7 +28,7 @@ from tests.queueops.factories import make_space, make_tasks, make_worker
 
 pytestmark = pytest.mark.django_db
 WHO: Any = {"actor": "ada", "reason": "a mistake"}
-FAILED = Selection(statuses=("failed",))
+FAILED = TaskFilter(statuses=("failed",))
 # what a claim and a lease leave behind is not put back, nor when the schedule was written
 PASSING = {"claim_token", "claimed_by", "lease_expires_at", "schedule_set_at"}
 
@@ -53,14 +53,14 @@ def ends_badly(space, count=3):
 
 
 ACTS: dict[str, Any] = {
-    "cancel": (lambda space: make_tasks(3, space), lambda: cancel(Selection(), **WHO)),
-    "requeue": (ends_badly, lambda: requeue(Selection(), **WHO)),
+    "cancel": (lambda space: make_tasks(3, space), lambda: cancel(TaskFilter(), **WHO)),
+    "requeue": (ends_badly, lambda: requeue(TaskFilter(), **WHO)),
     "prioritize": (
         lambda space: make_tasks(2, space) + make_tasks(1, space, Status.PROCESSING),
-        lambda: prioritize(Selection(), Priority.HIGH, **WHO),
+        lambda: prioritize(TaskFilter(), Priority.HIGH, **WHO),
     ),
     "clear what has ended": (ends_badly, lambda: clear(FAILED, **WHO)),
-    "clear what waits": (lambda space: make_tasks(3, space), lambda: clear(Selection(), **WHO)),
+    "clear what waits": (lambda space: make_tasks(3, space), lambda: clear(TaskFilter(), **WHO)),
 }
 
 
@@ -93,13 +93,13 @@ def test_an_undo_can_be_undone_and_that_as_well(space, name):
 @pytest.mark.parametrize("batch_size", [1, 2, 100])
 def test_an_undo_works_in_batches_too(space, batch_size):
     make_tasks(5, space)
-    done = cancel(Selection(), **WHO)
+    done = cancel(TaskFilter(), **WHO)
     assert undo(done.pk, **WHO, batch_size=batch_size).changed == 5
 
 
 def test_a_task_that_was_in_work_waits_again_and_the_attempt_is_not_charged(space, rings):
     make_tasks(1, space, Status.PROCESSING, attempts=3)
-    undo(cancel(Selection(), **WHO).pk, **WHO)
+    undo(cancel(TaskFilter(), **WHO).pk, **WHO)
     task = Task.objects.get()
     assert (task.status, task.attempts, task.claim_token, task.completed_at) == ("pending", 2, None, None)
     assert rings == [True]
@@ -109,7 +109,7 @@ def test_of_two_cancelled_tasks_of_an_article_the_one_that_waited_waits_again(sp
     [waiting] = make_tasks(1, space)
     held = {"claim_token": uuid.uuid4(), "claimed_by": "w", "lease_expires_at": Now() + timedelta(hours=1)}
     Task.objects.create(article=waiting.article, space=space, status="processing", attempts=1, **held)
-    undone = undo(cancel(Selection(), **WHO).pk, **WHO)
+    undone = undo(cancel(TaskFilter(), **WHO).pk, **WHO)
     assert (undone.changed, undone.skips) == (1, {sql.WAITS_ALREADY: 1})
     assert Task.objects.pending().get() == waiting
 
@@ -119,7 +119,7 @@ def edited_again(task):
 
 
 def requeued_since(task):
-    requeue(Selection(ids=(task.pk,)), **WHO)
+    requeue(TaskFilter(ids=(task.pk,)), **WHO)
 
 
 def article_deleted(task):
@@ -146,7 +146,7 @@ SINCE_A_CANCEL = [
 @pytest.mark.parametrize(("happens", "why", "status"), SINCE_A_CANCEL)
 def test_a_cancelled_task_that_has_moved_on_stays_as_it_is(space, happens, why, status):
     [task] = make_tasks(1, space)
-    done = cancel(Selection(), **WHO)
+    done = cancel(TaskFilter(), **WHO)
     happens(task)
     undone = undo(done.pk, **WHO)
     assert (undone.changed, undone.skipped, undone.skips) == (0, 1, {why: 1})
@@ -155,7 +155,7 @@ def test_a_cancelled_task_that_has_moved_on_stays_as_it_is(space, happens, why, 
 
 def test_a_requeued_task_that_a_worker_has_taken_is_left_to_it(space):
     ends_badly(space, 2)
-    done = requeue(Selection(), **WHO)
+    done = requeue(TaskFilter(), **WHO)
     worker = make_worker()
     [taken] = claims.claim_due(space, 1, worker.pk, worker.name).tasks
     undone = undo(done.pk, **WHO)
@@ -165,7 +165,7 @@ def test_a_requeued_task_that_a_worker_has_taken_is_left_to_it(space):
 
 def test_a_requeued_task_that_an_editor_has_joined_keeps_the_new_text(space):
     [task] = ends_badly(space, 1)
-    done = requeue(Selection(), **WHO)
+    done = requeue(TaskFilter(), **WHO)
     article = task.article
     article.content = "A newer text."
     article.save()
@@ -175,7 +175,7 @@ def test_a_requeued_task_that_an_editor_has_joined_keeps_the_new_text(space):
 
 def test_a_task_that_has_ended_meanwhile_keeps_its_lane(space):
     make_tasks(1, space)
-    done = prioritize(Selection(), Priority.HIGH, **WHO)
+    done = prioritize(TaskFilter(), Priority.HIGH, **WHO)
     Task.objects.update(status="completed", outcome="unchanged", completed_at=Now())
     assert undo(done.pk, **WHO).skips == {undo_sql.CHANGED_SINCE: 1}
 
@@ -184,10 +184,10 @@ def test_a_task_that_has_ended_meanwhile_keeps_its_lane(space):
 def test_a_look_at_an_undo_tells_what_it_would_really_put_back(space, monkeypatch, most):
     monkeypatch.setattr(pacing, "MOST", most)
     moved, *_ = make_tasks(5, space)
-    done = cancel(Selection(), **WHO)
+    done = cancel(TaskFilter(), **WHO)
     requeued_since(moved)
     before = rows()
-    found = operations.preview(Verb.UNDO, Selection(), undoes=done)
+    found = operations.preview(Verb.UNDO, TaskFilter(), undoes=done)
     assert (found.total, found.doable, found.skips) == (5, 4, {undo_sql.CHANGED_SINCE: 1})
     assert rows() == before
     assert undo(done.pk, **WHO).skips == found.skips
@@ -211,7 +211,7 @@ def test_a_cleared_task_keeps_its_id_and_new_ones_get_others(space):
 
 def test_a_second_undo_finds_nothing_to_put_back(space):
     make_tasks(2, space)
-    done = cancel(Selection(), **WHO)
+    done = cancel(TaskFilter(), **WHO)
     undo(done.pk, **WHO)
     again = undo(done.pk, **WHO)
     assert (again.changed, again.skips) == (0, {undo_sql.CHANGED_SINCE: 2})
@@ -219,7 +219,7 @@ def test_a_second_undo_finds_nothing_to_put_back(space):
 
 def test_an_undo_says_who_put_a_task_back_and_why(space):
     [task] = make_tasks(1, space)
-    done = cancel(Selection(), **WHO)
+    done = cancel(TaskFilter(), **WHO)
     undone = undo(done.pk, actor="bob", reason="ada was wrong")
     entry = AuditLog.objects.get(operation_id=undone.pk, task_id=task.pk)
     assert (entry.message, entry.actor, entry.metadata["reason"]) == (
@@ -232,12 +232,12 @@ def test_an_undo_says_who_put_a_task_back_and_why(space):
 
 def test_what_cannot_be_undone_is_refused_in_a_sentence(space):
     make_tasks(1, space, Status.PROCESSING)
-    released = release(Selection(), **WHO)
+    released = release(TaskFilter(), **WHO)
     with pytest.raises(OperationError, match="a release cannot be undone"):
         undo(released.pk, **WHO)
     with pytest.raises(OperationError, match="there is no operation"):
         undo(uuid.uuid4(), **WHO)
-    begun = operations.begin(Verb.CANCEL, Selection(), **WHO)
+    begun = operations.begin(Verb.CANCEL, TaskFilter(), **WHO)
     with pytest.raises(OperationError, match="is interrupted: let it end, or stop it, first"):
         undo(begun.pk, **WHO)
     done = operations.carry_out(begun)
@@ -248,7 +248,7 @@ def test_what_cannot_be_undone_is_refused_in_a_sentence(space):
 
 def test_the_part_of_a_stopped_operation_that_was_done_is_undone(space):
     make_tasks(4, space)
-    stopped = operations.begin(Verb.CANCEL, Selection(), **WHO)
+    stopped = operations.begin(Verb.CANCEL, TaskFilter(), **WHO)
     operations.carry_out(
         stopped, batch_size=1, progress=lambda done, _: done == 2 and operations.stop(stopped.pk, actor="bob")
     )

@@ -89,11 +89,11 @@ def main(words: list[str] | None = None) -> None:
                 name: measure(name, verb, named, 1, options.memory) for name, verb in _LONG_VERBS.items()
             }
         results = {"verbs": verbs, "cleanup": cleanup(stack)}
-        tell("desk", options, results)
+        tell("cli", options, results)
 
 
 def _options(words: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./dev bench desk", description=__doc__)
+    parser = argparse.ArgumentParser(prog="./dev bench cli", description=__doc__)
     parser.add_argument("--n", type=int, default=1_000_000, help="articles, one task each")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument(
