@@ -17,7 +17,7 @@ from django.db.models.functions import Greatest, Now
 from embeddings.providers.errors import ErrorClass, ProviderError
 from queueops.admission import circuit_breaker, rate_limiter
 from queueops.admission.circuit_breaker import BatchVerdict, BreakerState, ProviderReading
-from queueops.models import AuditLog, Breaker, Level, ProviderState
+from queueops.models import AuditLog, Breaker, Category, Level, ProviderState
 
 _MESSAGE_CHARACTERS = 500
 
@@ -172,7 +172,7 @@ def _announce(
     if is_out and not was_out:
         said = f" ({error})" if error else ""
         AuditLog.objects.create(
-            category="engine",
+            category=Category.ENGINE,
             level=Level.ERROR,
             message=f"provider {name} is out{said}: nothing is sent but a canary, its tasks wait"[
                 :_MESSAGE_CHARACTERS
@@ -182,7 +182,7 @@ def _announce(
         return {"opened_at": Now()}
     if was_out and not is_out:
         AuditLog.objects.create(
-            category="engine",
+            category=Category.ENGINE,
             message=f"provider {name} answers again: its backlog flows",
             metadata={"provider": name},
         )

@@ -3,7 +3,7 @@
 from django.db import connection, transaction
 
 from embeddings.providers.errors import ProviderError
-from queueops.models import AuditLog, Level
+from queueops.models import AuditLog, Category, Level
 from queueops.models.audit import MAX_REASON
 
 ITSELF = "vectorpress"  # who changed the state, where nobody did
@@ -31,7 +31,7 @@ def pause_itself(provider: str, error: ProviderError, elapsed: float) -> bool:
         if not cursor.rowcount:
             return False
         AuditLog.objects.create(
-            category="engine",
+            category=Category.ENGINE,
             level=Level.ERROR,
             actor=ITSELF,
             message=f"queue paused: {reason}",

@@ -6,17 +6,18 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from lib import prepared_statements
-from queueops.models import AuditLog, Level
+from queueops.models import AuditLog, Category, Event, Level
 
 MESSAGE_CHARACTERS = 500
 # one statement and one round trip: the rows of a small batch cost more to send than to write
-_WRITE = """
+_WRITE = f"""
 WITH told AS (
-    INSERT INTO embedding_audit_logs (category, message, metadata) VALUES ('engine', 'batch settled', %s::jsonb)
+    INSERT INTO embedding_audit_logs (category, message, metadata)
+    VALUES ('{Category.ENGINE}', 'batch settled', %s::jsonb)
 )
 INSERT INTO performance_metrics (name, value, labels)
 SELECT name, value, %s::jsonb FROM unnest(%s::text[], %s::float8[]) AS numbers (name, value)
-"""
+"""  # noqa: S608  the only text put in is our own
 
 
 def write(
@@ -37,7 +38,8 @@ def write(
 def parked(task_id: int, article_id: int, attempts: int, error: str) -> AuditLog:
     """The row of a task that is not tried again; `error` names class and cause."""
     return AuditLog(
-        category="engine",
+        category=Category.ENGINE,
+        event=Event.PARKED,
         level=Level.ERROR,
         task_id=task_id,
         message=f"task parked {error}"[:MESSAGE_CHARACTERS],

@@ -285,6 +285,7 @@ def _arguments(operation: Operation, task_ids: Sequence[int]) -> dict[str, Any]:
         "actor": operation.actor,
         "reason": operation.reason,
         "why": f"{verb.acted} by {operation.actor}: {operation.reason}",
+        "event": operation.event,
         "message": operation.message,
         "operation": operation.pk,
         "undone": operation.undoes_id,

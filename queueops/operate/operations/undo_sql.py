@@ -5,7 +5,7 @@ was removed, `before` for one that was put back after it had been removed. So an
 can itself be undone.
 """
 
-from queueops.models import Task
+from queueops.models import Category, Task
 from queueops.models.operation import BUSY
 from queueops.operate.operations.sql import LOCKED, RETIRED, WAITS_ALREADY
 
@@ -87,8 +87,8 @@ UNDO = f"""
     DELETE FROM embedding_tasks t USING judged j
     WHERE t.id = j.id AND answer = '' AND before IS NULL
 ), told AS (
-    INSERT INTO embedding_audit_logs (category, actor, message, metadata, task_id, operation_id)
-    SELECT 'operator', %(actor)s, %(message)s,
+    INSERT INTO embedding_audit_logs (category, event, actor, message, metadata, task_id, operation_id)
+    SELECT '{Category.OPERATOR}', %(event)s, %(actor)s, %(message)s,
            jsonb_build_object('reason', %(reason)s::text, 'before', after, 'after', goal), id, %(operation)s
     FROM judged WHERE answer = ''
 )
