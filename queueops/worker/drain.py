@@ -26,7 +26,7 @@ from queueops.worker.trial_size import TrialSize
 # A slice sees a new or retired space this much later: reading them for each batch cost more than the claim.
 _SPACES_SECONDS = 0.5
 
-company_of_the_lost = TrialSize(claims.COMPANY)
+company_of_the_lost = TrialSize(claims.LOST_TOGETHER)
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _turn(space: Space, worker_id: int, wake: Callable[[], None], wake_in: Calla
             worker_id,
             worker_registry.claimant(worker_id),
             with_low=with_low,
-            company=most if with_trial else company_of_the_lost.size(),
+            lost_together=most if with_trial else company_of_the_lost.size(),
             with_trial=with_trial,
         )
         with _in_turn(space, passage, claim_due) as claim:
