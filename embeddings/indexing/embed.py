@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError
 
 from embeddings.indexing.metering import FREE, Meter
 from embeddings.indexing.provider_session import ProviderSession
@@ -21,6 +21,7 @@ from embeddings.storage.vectors import Known, StoredChunk, WireVector
 from embeddings.text.chunking import Chunk, chunks_of, smaller
 from embeddings.text.packing import packs
 from embeddings.text.tokens import estimate
+from lib import database_connection
 
 _NOTHING_HASH = b"\0" * 16
 _LONG_CHARACTERS = 32_768
@@ -261,8 +262,7 @@ def _stored(space: Space, hashes: list[bytes]) -> dict[bytes, WireVector]:
     except (DatabaseError, InterfaceError):  # what was paid for until now matters more
         return {}
     finally:
-        if not connection.in_atomic_block:
-            connection.close()
+        database_connection.release()
 
 
 def store(space: Space, articles: Sequence[Rendered], by_hash: dict[bytes, WireVector]) -> None:

@@ -9,7 +9,7 @@ from embeddings.indexing import embed
 from embeddings.indexing.embed import Rendered, Source, Vectors
 from embeddings.models import Space
 from embeddings.providers.errors import ErrorClass, ProviderError
-from lib import sql_arrays
+from lib import database_connection, sql_arrays
 
 _READ = "SELECT id, version_number, content_hash, title, content FROM articles WHERE id = ANY(%s::bigint[]) ORDER BY id"
 _LOCK = """
@@ -27,8 +27,7 @@ def bring_up_to_date(space: Space, article_ids: Sequence[int], deadline: float) 
         cursor.execute(_READ, [sql_arrays.of_integers(article_ids)])
         rendered = [embed.render(space, Source(*row)) for row in cursor.fetchall()]
     known = embed.reusable(space, rendered)
-    if not connection.in_atomic_block:
-        connection.close()
+    database_connection.release()
     made = embed.embed(space, rendered, known.kept | known.stored, deadline)
     whole = [
         article

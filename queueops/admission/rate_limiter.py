@@ -16,6 +16,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from embeddings.indexing.metering import FREE, Meter
 from embeddings.providers.errors import NotAskedError
+from lib import database_connection
 from queueops.models import ProviderState
 
 log = structlog.get_logger(__name__)
@@ -135,7 +136,7 @@ class Limiter:
                 f"the budget for {self.provider} is unknown while the database is away"
             ) from error
         finally:
-            _let_go()
+            database_connection.release()
         try:
             yield
         finally:
@@ -164,7 +165,7 @@ class Limiter:
         except (DatabaseError, InterfaceError) as error:
             log.warning("slot not given back; it ends by itself", error=type(error).__name__)
         finally:
-            _let_go()
+            database_connection.release()
 
     def _arguments(self, token: uuid.UUID, tokens: int) -> dict[str, Any]:
         requests, per_token = self.limits.requests, self.limits.tokens
@@ -199,9 +200,3 @@ def meter(provider: str) -> Meter:
         most_tokens=max(int(a_minute * _BURST_SHARE), 1) if a_minute else FREE.most_tokens,
     )
     return Limiter(provider, limits)
-
-
-def _let_go() -> None:
-    """No connection is held during a provider call."""
-    if not connection.in_atomic_block:
-        connection.close()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError
 
 from embeddings.indexing import embed
 from embeddings.indexing.embed import Rendered, Vectors
@@ -15,6 +15,7 @@ from embeddings.indexing.provider_session import ProviderSession
 from embeddings.providers.errors import ErrorClass, NotAskedError, ProviderError
 from embeddings.storage import kept_vectors
 from embeddings.storage.vectors import WireVector
+from lib import database_connection
 from queueops.admission import circuit_breaker, gate, rate_limiter, self_pause
 from queueops.admission.circuit_breaker import BatchVerdict
 from queueops.admission.gate import Permit
@@ -115,7 +116,7 @@ def _render(run: _Run) -> None:
 
 
 def _embed(run: _Run, deadline: float) -> None:
-    release_connection()
+    database_connection.release()
     failpoints.reach("before_provider")
     before = time.perf_counter()
     seconds = min(deadline, circuit_breaker.CANARY_SECONDS) if run.passage.canary else deadline
@@ -161,12 +162,6 @@ def _news(run: _Run) -> BatchVerdict:
     return circuit_breaker.news_of(
         failure.kind if failure else None, requests=made.requests, texts=made.texts
     )
-
-
-def release_connection() -> None:
-    """Gives the database connection back for the length of a provider call."""
-    if not connection.in_atomic_block:
-        connection.close()
 
 
 def _result(run: _Run, task: Claimed, rendered: Rendered) -> Success | Failure:

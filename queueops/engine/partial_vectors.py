@@ -10,7 +10,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from embeddings.indexing.embed import Rendered
 from embeddings.storage.vectors import WireVector
-from lib import sql_arrays
+from lib import database_connection, sql_arrays
 from queueops.base import shutdown
 from queueops.engine.claims import Claimed
 
@@ -78,8 +78,7 @@ class PartialVectors:
             except (DatabaseError, InterfaceError) as error:
                 log.warning("vectors not kept; trying again later", error=type(error).__name__)
             finally:
-                if not connection.in_atomic_block:
-                    connection.close()
+                database_connection.release()
         self._kept_at = time.monotonic()
 
     def _write(self, made: Mapping[bytes, WireVector]) -> None:

@@ -23,7 +23,7 @@ from embeddings.indexing.embed import Rendered, Source
 from embeddings.models import Space
 from embeddings.providers.base import Matrix
 from embeddings.storage import vectors
-from lib import sql_arrays
+from lib import database_connection, sql_arrays
 from queueops.admission import rate_limiter
 from queueops.models import AuditLog
 from queueops.monitoring.article_filter import ArticleFilter
@@ -254,8 +254,7 @@ def _parsed(text: str, width: int | None) -> npt.NDArray[np.float32] | None:
 
 def _embedded(space: Space, articles: Sequence[Rendered]) -> list[Matrix]:
     """The vectors of articles of one chunk, from the space's provider. Raises AdoptionError."""
-    if not connection.in_atomic_block:
-        connection.close()  # none is held during a provider call
+    database_connection.release()
     made = embed.embed(space, articles, {}, _DEADLINE_SECONDS, rate_limiter.meter(space.provider))
     error = made.failure or next(iter(made.errors.values()), None)
     if error or made.instead:
