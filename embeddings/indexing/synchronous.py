@@ -5,8 +5,9 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from embeddings.indexing import embed
-from embeddings.indexing.embed import Rendered, Source, Vectors
+from embeddings.indexing.embed import Vectors, embed
+from embeddings.indexing.render import Rendered, Source, render
+from embeddings.indexing.store import reusable, store
 from embeddings.models import Space
 from embeddings.providers.errors import ErrorClass, ProviderError
 from lib import database_connection, sql_arrays
@@ -25,10 +26,10 @@ def bring_up_to_date(space: Space, article_ids: Sequence[int], deadline: float) 
     """
     with connection.cursor() as cursor:
         cursor.execute(_READ, [sql_arrays.of_integers(article_ids)])
-        rendered = [embed.render(space, Source(*row)) for row in cursor.fetchall()]
-    known = embed.reusable(space, rendered)
+        rendered = [render(space, Source(*row)) for row in cursor.fetchall()]
+    known = reusable(space, rendered)
     database_connection.release()
-    made = embed.embed(space, rendered, known.kept | known.stored, deadline)
+    made = embed(space, rendered, known.kept | known.stored, deadline)
     whole = [
         article
         for article in (made.instead.get(r.source.article_id, r) for r in rendered)
@@ -60,7 +61,7 @@ def _store(space: Space, articles: Sequence[Rendered], made: Vectors) -> int:
         if newest.get(article.source.article_id)
         == (article.source.content_hash, article.source.version_number)
     ]
-    embed.store(space, current, made.by_hash)
+    store(space, current, made.by_hash)
     return len(current)
 
 

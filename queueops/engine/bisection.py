@@ -4,9 +4,9 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from embeddings.indexing import embed as indexing
-from embeddings.indexing.embed import Rendered, Vectors
+from embeddings.indexing.embed import Vectors, embed_with
 from embeddings.indexing.provider_session import ProviderSession
+from embeddings.indexing.render import Rendered
 from embeddings.providers.errors import ErrorClass, ProviderError
 from embeddings.storage.vectors import WireVector
 
@@ -21,15 +21,17 @@ _OUT = (ErrorClass.TRANSIENT, ErrorClass.PROVIDER_LOST, ErrorClass.PROVIDER_DOWN
 _OWN = (ErrorClass.TRANSIENT, ErrorClass.PROVIDER_LOST)
 
 
-def embed(asking: ProviderSession, articles: Sequence[Rendered], reused: dict[bytes, WireVector]) -> Vectors:
-    """As `indexing.embed`; but where the provider has an error of its own (a 500, an unusable answer, an exchange
+def embed_isolating(
+    asking: ProviderSession, articles: Sequence[Rendered], reused: dict[bytes, WireVector]
+) -> Vectors:
+    """As `embed_with`; but where the provider has an error of its own (a 500, an unusable answer, an exchange
     that breaks off) and embeds a harmless text all the same, halves are asked until the article that it fails over
     stands alone: that one has the error, and the others have their vectors.
 
     k articles among n cost at most about 2·k·log2(n) + k requests more. A provider that fails over everything costs
     one, and one that embeds nothing but a harmless text at most MOST_IN_VAIN + 2.
     """
-    made = indexing.embed_with(asking, articles, reused)
+    made = embed_with(asking, articles, reused)
     if made.failure is not None and made.failure.kind in _OWN:
         _Search(asking, made).run(articles, made.failure)
         made.requests, made.texts = asking.requests, asking.texts
@@ -80,7 +82,7 @@ class _Search:
     def _ask(self, articles: Sequence[Rendered]) -> ProviderError | None:
         """The error of the provider's own that these articles met. Raises ProviderError for every other."""
         made, texts = self.made, self.asking.texts
-        part = indexing.embed_with(self.asking, articles, made.by_hash)
+        part = embed_with(self.asking, articles, made.by_hash)
         made.by_hash = part.by_hash
         made.errors |= part.errors
         made.instead |= part.instead

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from embeddings.indexing.embed import Source
+from embeddings.indexing.render import Source
 from embeddings.models import Space
 from queueops.base import failpoints
 from queueops.base.database_retry import AWAY, with_database_retry

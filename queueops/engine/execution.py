@@ -9,9 +9,10 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
-from embeddings.indexing import embed
-from embeddings.indexing.embed import Rendered, Vectors
+from embeddings.indexing.embed import Vectors
 from embeddings.indexing.provider_session import ProviderSession
+from embeddings.indexing.render import Rendered, render
+from embeddings.indexing.store import reusable
 from embeddings.providers.errors import ErrorClass, NotAskedError, ProviderError
 from embeddings.storage import kept_vectors
 from embeddings.storage.vectors import WireVector
@@ -100,9 +101,9 @@ def _held_until(run: _Run, deadline: float | None) -> float:
 
 
 def _render(run: _Run) -> None:
-    run.rendered = [(task, embed.render(run.claim.space, task.source)) for task in run.claim.tasks]
+    run.rendered = [(task, render(run.claim.space, task.source)) for task in run.claim.tasks]
     reusing = [rendered for task, rendered in run.rendered if not task.is_anew]
-    found = with_database_retry(lambda: embed.reusable(run.claim.space, reusing), "batch not begun yet")
+    found = with_database_retry(lambda: reusable(run.claim.space, reusing), "batch not begun yet")
     anew = {text_hash for task, rendered in run.rendered if task.is_anew for text_hash in rendered.hashes}
     run.stored = {text_hash: vector for text_hash, vector in found.stored.items() if text_hash not in anew}
     run.kept = {text_hash: vector for text_hash, vector in found.kept.items() if text_hash not in anew}
@@ -123,7 +124,7 @@ def _embed(run: _Run, deadline: float) -> None:
     keeper = PartialVectors(run.claim.token, run.rendered, run.stored, run.kept)
     asking = _asking(run.claim, seconds, keeper)
     at_hand = run.unsaved | run.kept | run.stored
-    run.vectors = bisection.embed(asking, [rendered for _, rendered in run.rendered], at_hand)
+    run.vectors = bisection.embed_isolating(asking, [rendered for _, rendered in run.rendered], at_hand)
     run.provider_seconds = time.perf_counter() - before
     complete = (rendered.hashes for _, rendered in run.rendered if _is_complete(run, rendered))
     keeper.keep(run.vectors.by_hash, itertools.chain.from_iterable(complete))

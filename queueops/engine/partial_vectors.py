@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
 
-from embeddings.indexing.embed import Rendered
+from embeddings.indexing.render import Rendered
 from embeddings.storage.vectors import WireVector
 from lib import database_connection, sql_arrays
 from queueops.base import shutdown

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from embeddings.indexing.embed import Rendered
+from embeddings.indexing.render import Rendered
 from embeddings.providers.errors import ProviderError
 from embeddings.storage.vectors import WireVector
 from queueops.engine.claims import Claim, Claimed

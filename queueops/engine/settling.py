@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from django.conf import settings
 from django.db import connection, transaction
 
-from embeddings.indexing import embed
+from embeddings.indexing.store import store
 from embeddings.providers.errors import ProviderError
 from embeddings.storage import kept_vectors
 from lib import sql_arrays
@@ -117,7 +117,7 @@ def _settle(batch: Batch, seconds: float) -> Settled:
     waiting = _give_back(overtaken)
     successes = [r for r in ours if isinstance(r, Success) and r.task.task_id not in overtaken]
     failures = [r for r in ours if isinstance(r, Failure) and r.task.task_id not in overtaken]
-    embed.store(claim.space, [result.rendered for result in successes], batch.by_hash)
+    store(claim.space, [result.rendered for result in successes], batch.by_hash)
     kept_vectors.remove(claim.space.pk, [r.task.source.article_id for r in successes if r.had_kept])
     failpoints.reach("stored")
     outcomes = {result.task.task_id: result.outcome for result in successes}

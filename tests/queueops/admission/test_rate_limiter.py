@@ -10,8 +10,9 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from articles.models import Article
-from embeddings.indexing import embed
+from embeddings.indexing.embed import embed
 from embeddings.indexing.metering import FREE
+from embeddings.indexing.render import Source, render
 from embeddings.providers.registry import provider_of
 from queueops.admission import gate, rate_limiter
 from queueops.admission.rate_limiter import Bucket, OverBudgetError
@@ -195,11 +196,11 @@ def test_an_error_keeps_the_vectors_that_were_paid_for_before_it(space, provider
 
     articles = [make_article(f"Title {n}", f"Some text {n}.") for n in range(3)]
     rendered = [
-        embed.render(space, embed.Source(a.pk, a.version_number, a.content_hash or space, a.title, a.content))
+        render(space, Source(a.pk, a.version_number, a.content_hash or space, a.title, a.content))
         for a in articles
     ]
     provider.config(fail_next=["reordered", "500"])
-    made = embed.embed(space, rendered, {}, 5, InSmallRequests())
+    made = embed(space, rendered, {}, 5, InSmallRequests())
     assert (len(made.by_hash), made.texts, made.requests) == (1, 1, 2)
     assert made.failure is not None
 
