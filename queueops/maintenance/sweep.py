@@ -49,8 +49,8 @@ RETURNING coalesce((SELECT is_ahead FROM before), false)
 """
 # An article that was edited while a worker held it can have several tasks in work. Only one may wait: where none does
 # already, the one claimed last goes back, one with attempts left before one without. What plain SQL has marked as in
-# work has no lease at all. An attempt stays charged only to a task that was alone in its worker's hands (losses.py),
-# and of which no passage was embedded and kept in it: the next goes on there.
+# work has no lease at all. An attempt stays charged only to a task that its worker held alone (engine/worker_loss.py),
+# and of which no chunk was embedded and kept in it: the next attempt continues there.
 _RETURN_EXPIRED = f"""
 WITH expired AS (
     SELECT id, article_id, space_id, processed_at, claimed_by, is_alone, attempts, max_attempts,

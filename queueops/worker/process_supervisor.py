@@ -3,7 +3,7 @@
 It needs little memory, since nothing but Python's own library is in it; `manage.py rundramatiq` becomes this file, run
 by path:
 
-    python -I -S keeper.py COUNT PID_FILE LOG_FILE COMMAND [ARGUMENT …]
+    python -I -S process_supervisor.py COUNT PID_FILE LOG_FILE COMMAND [ARGUMENT …]
 
 COMMAND gets `--kept-by PID` added, and `--after HOW` where it takes the place of one that ended. SIGTERM and SIGINT
 stop all in good order, a second one kills; SIGHUP stops all and starts all again, with the code that is there now.

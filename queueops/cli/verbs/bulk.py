@@ -155,7 +155,7 @@ def sentences(done: Operation, named: Mapping[str, str] | None = None) -> list[T
     told += _skips(done.skips, named or {})
     if done.changed and _removes_what_the_sweep_goes_by(done.verb, TaskFilter.from_json(done.scope)):
         told.append(line(_COMES_BACK))
-    if done.changed and operations.ACTS[Verb(done.verb)].can_be_undone:
+    if done.changed and operations.POLICIES[Verb(done.verb)].can_be_undone:
         told.append(line(f"To take it back: manage.py queue_admin undo {done.pk}", "dim"))
     return told
 

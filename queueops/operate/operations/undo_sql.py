@@ -32,7 +32,7 @@ _CHANGEABLE = ", ".join(
 )  # fmt: skip
 
 # A task that was in work goes back to waiting; the attempt that was taken from it is not charged. What comes back to
-# wait must find its place free, and its article unlocked: see acts.py.
+# wait must find its place free, and its article unlocked: see statements.py.
 MAY_UNDO = f"""
 WITH {LOCKED}, story AS MATERIALIZED (
     SELECT task_id AS id, nullif(metadata->'before', 'null') AS before, nullif(metadata->'after', 'null') AS after
