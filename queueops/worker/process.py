@@ -19,8 +19,8 @@ log = structlog.get_logger(__name__)
 
 
 class WorkerProcess:
-    """`keeper` is the pid of its supervisor (process_supervisor.py). SIGTERM stops it in good order, a second one at once;
-    Ctrl-C is the supervisor's."""
+    """`keeper` is the pid of its supervisor (process_supervisor.py). SIGTERM stops it in good order, a second one at
+    once; Ctrl-C is the supervisor's."""
 
     def __init__(self, keeper: int) -> None:
         self._keeper = keeper
