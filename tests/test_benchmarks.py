@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 TINY = {
     "drain": ["--n=60", "--repeat=1", "--latency-ms", "0", "--processes", "1", "--threads", "2"],

@@ -23,7 +23,7 @@ from queueops.models import Task
 from tests.providers import FakeProvider
 from tests.queueops.making import make_space, make_tasks, make_worker
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 SECONDS_TO_DIE = 60.0
 IN_A_BATCH = [

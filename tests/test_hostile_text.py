@@ -38,7 +38,7 @@ from lib import visible
 from queueops import taskfile
 from queueops.desk import tables
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 
 ROOMS = (access, articles, config, embeddings, lib, queueops)
 ROOT = Path(__file__).parent.parent

@@ -18,7 +18,7 @@ from config.stack.postgres import PostgresServer, server_environment
 from config.stack.processes import Account, Process, launcher
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = {"fsync": "off", "shared_buffers": "16MB"}
 NOBODY = Account(65534, 65534)

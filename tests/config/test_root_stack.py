@@ -20,7 +20,7 @@ from tests.config.stacks import ROOT, Stack
 from tests.waiting import wait_until
 
 pytestmark = [
-    pytest.mark.long,
+    pytest.mark.slow,
     pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's stack has no rights to give up"),
 ]
 

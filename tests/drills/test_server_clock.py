@@ -11,7 +11,7 @@ from drills.faults_server_clock import MISSING, library
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = [pytest.mark.long, pytest.mark.skipif(library() is None, reason=MISSING)]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(library() is None, reason=MISSING)]
 
 
 @pytest.mark.parametrize("fault", ["server_clock ahead", "server_clock behind"])
