@@ -20,7 +20,7 @@ from tests.config.live_processes import free_port, listening_ports
 from tests.config.stack.stacks import Stack
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 SECONDS_TO_STOP = 5.0
 
 
