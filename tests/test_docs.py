@@ -5,8 +5,14 @@ import re
 import pytest
 
 from tests.paths import ROOT
+from tests.test_layers import RANK
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 SETTINGS = re.compile(
     r'env\.(?:text|secret|key|flag|integer|choice|header|http_url|origin|networks|contact|redis_url|database|prices)\(\s*"([A-Z_]+)"'
 )
@@ -19,10 +25,43 @@ def test_every_file_a_page_names_exists(page):
     for link in links:
         assert (page.parent / link).exists(), f"{page.name} links to {link}"
     named = re.findall(
-        r"`((?:articles|embeddings|queueops|access|config|tests|benchmarks|docs)/[\w/.*-]+)`", text
+        r"`((?:articles|embeddings|queueops|access|config|lib|tests|benchmarks|drills|docs)/[\w/.*-]+)(?:::\w+)?`",
+        text,
     )
     for name in named:
         assert list(ROOT.glob(name)), f"{page.name} names {name}"
+
+
+def section_of_architecture(title: str) -> str:
+    page = (ROOT / "docs/architecture.md").read_text()
+    return page.partition(f"## {title}\n")[2].partition("\n## ")[0]
+
+
+CHANGES = re.findall(
+    r"^\| (\w[^|]*) \| ([^|]*`[^|]*) \| ([^|]*) \|$",
+    section_of_architecture("Where do I change…"),
+    re.MULTILINE,
+)
+
+
+@pytest.mark.parametrize(("change", "places", "tests"), CHANGES)
+def test_every_place_to_change_exists_and_has_a_test(change, places, tests):
+    named = re.findall(r"`([\w.-]+/[\w/.-]+)(?:::(\w+))?`", places)
+    assert named, change
+    for path, name in named:
+        assert (ROOT / path).exists(), path
+        if name:
+            assert re.search(rf"^(?:def |class )?{name}\b", (ROOT / path).read_text(), re.MULTILINE), name
+    assert re.findall(r"`(tests/[\w/]+/test_\w+\.py)`", tests), change
+
+
+def test_the_table_of_changes_is_there():
+    assert len(CHANGES) >= 22
+
+
+def test_the_architecture_ranks_the_rooms_as_the_layers_do():
+    rows = re.findall(r"^\| (\d+) \| `(\w+)/` \|", section_of_architecture("Rooms"), re.MULTILINE)
+    assert {room: int(rank) for rank, room in rows} == RANK
 
 
 def test_the_readme_has_every_setting_and_no_other():
