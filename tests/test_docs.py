@@ -7,8 +7,14 @@ import tokenize
 import pytest
 
 from tests.paths import ROOT
+from tests.test_layers import RANK
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 SETTINGS = re.compile(
     r'env\.(?:text|secret|key|flag|integer|choice|header|http_url|origin|networks|contact|redis_url|database|prices)\(\s*"([A-Z_]+)"'
 )
@@ -21,7 +27,8 @@ def test_every_file_a_page_names_exists(page):
     for link in links:
         assert (page.parent / link).exists(), f"{page.name} links to {link}"
     named = re.findall(
-        r"`((?:articles|embeddings|queueops|access|config|tests|benchmarks|docs)/[\w/.*-]+)`", text
+        r"`((?:articles|embeddings|queueops|access|config|lib|tests|benchmarks|drills|docs)/[\w/.*-]+)(?:::\w+)?`",
+        text,
     )
     for name in named:
         assert list(ROOT.glob(name)), f"{page.name} names {name}"
@@ -46,6 +53,38 @@ def test_every_file_a_comment_names_exists():
             for named in re.findall(r"(?<![\w/*{.<-])((?:[a-z_0-9]+/)*[a-z_0-9]+\.py)\b", note):
                 exists = any(f"/{path}".endswith(f"/{named}") for path in [*files, "manage.py"])
                 assert exists, f"{file} names {named}"
+
+
+def section_of_architecture(title: str) -> str:
+    page = (ROOT / "docs/architecture.md").read_text()
+    return page.partition(f"## {title}\n")[2].partition("\n## ")[0]
+
+
+CHANGES = re.findall(
+    r"^\| (\w[^|]*) \| ([^|]*`[^|]*) \| ([^|]*) \|$",
+    section_of_architecture("Where do I change…"),
+    re.MULTILINE,
+)
+
+
+@pytest.mark.parametrize(("change", "places", "tests"), CHANGES)
+def test_every_place_to_change_exists_and_has_a_test(change, places, tests):
+    named = re.findall(r"`([\w.-]+/[\w/.-]+)(?:::(\w+))?`", places)
+    assert named, change
+    for path, name in named:
+        assert (ROOT / path).exists(), path
+        if name:
+            assert re.search(rf"^(?:def |class )?{name}\b", (ROOT / path).read_text(), re.MULTILINE), name
+    assert re.findall(r"`(tests/[\w/]+/test_\w+\.py)`", tests), change
+
+
+def test_the_table_of_changes_is_there():
+    assert len(CHANGES) >= 22
+
+
+def test_the_architecture_ranks_the_rooms_as_the_layers_do():
+    rows = re.findall(r"^\| (\d+) \| `(\w+)/` \|", section_of_architecture("Rooms"), re.MULTILINE)
+    assert {room: int(rank) for rank, room in rows} == RANK
 
 
 def test_the_readme_has_every_setting_and_no_other():
