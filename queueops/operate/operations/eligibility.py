@@ -2,7 +2,7 @@
 
 from embeddings.models import Space
 from queueops.models import Operation, Task, Verb
-from queueops.monitoring.task_filter import SelectionError, TaskFilter
+from queueops.monitoring.task_filter import SelectionError, TaskFilter, refuse_unknown_words
 from queueops.operate.operations import policies
 
 NO_SUCH_TASK = "there is no such task"
@@ -19,12 +19,14 @@ def left_out(operation: Operation) -> dict[int, str]:
 
 
 def refuse_contradictions(verb: Verb, selection: TaskFilter) -> None:
-    """Raises SelectionError for a filter that no task can fit: a status the act is not for, or a space there is not."""
+    """Raises SelectionError for a filter that no task can match: a status the verb is not for, or an unknown space,
+    error class or reason."""
     if wrong := [status for status in selection.statuses if status not in policies.POLICIES[verb].statuses]:
         raise SelectionError(f"what is {wrong[0]} cannot be {verb.acted}: {_possible(verb)}")
+    refuse_unknown_words(selection)
     if selection.space and not Space.objects.filter(pk=selection.space).exists():
         known = ", ".join(map(str, Space.objects.order_by("pk").values_list("pk", flat=True)))
-        raise SelectionError(f"there is no embedding space {selection.space}; there are {known or 'none'}")
+        raise SelectionError(f"unknown embedding space {selection.space}; known: {known or 'none'}")
 
 
 def _why_not(verb: Verb, status: str | None) -> str:
