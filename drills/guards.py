@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-_CLAIMS, _EXECUTION, _LEASES, _RECOVERY, _SETTLING, _BREAKING = (
-    f"tests/queueops/test_{name}.py"
-    for name in ("claims", "execution", "leases", "recovery", "settling", "breaking")
+_CLAIMS, _EXECUTION, _SETTLING = (
+    f"tests/queueops/engine/test_{name}.py" for name in ("claims", "execution", "settling")
 )
+_LEASES, _RECOVERY = "tests/queueops/worker/test_leases.py", "tests/queueops/maintenance/test_sweep.py"
+_BREAKING = "tests/queueops/admission/test_circuit_breaker.py"
 _CLOCKS, _DRIFT = (
     "tests/queueops/maintenance/test_clock_repair.py",
     "tests/queueops/maintenance/test_drift.py",
@@ -13,9 +14,11 @@ _CLOCKS, _DRIFT = (
 _DAMAGED = "tests/config/stack/test_damaged_valkey.py"
 _DEADLY = "tests/queueops/engine/test_deadly_texts.py"
 _LONG = "tests/queueops/engine/test_partial_vectors.py"
-_COMPANY, _HANDS, _KEEPER, _LOSSES = (
-    f"tests/queueops/test_{name}.py" for name in ("company", "hands", "keeper", "losses")
+_TRIAL_SIZE, _EXCLUSIVE, _SUPERVISOR = (
+    f"tests/queueops/worker/test_{name}.py"
+    for name in ("trial_size", "exclusive_claims", "process_supervisor")
 )
+_LOSSES = "tests/queueops/engine/test_worker_loss.py"
 _GUARDS = "tests/queueops/engine/test_guards.py"
 _GIVING_WAY = "tests/queueops/engine/test_giving_way.py"
 _HOLDING = "tests/queueops/engine/test_settle_retry.py"
@@ -149,14 +152,14 @@ MUTATIONS = (
     Mutation(
         "giving way: the better rank stays",
         "queueops/engine/priority_inheritance.py",
-        "AND heir.priority_rank > own.priority_rank",
+        "AND successor.priority_rank > own.priority_rank",
         "AND false",
         (_GIVING_WAY,),
     ),
     Mutation(
         "giving way: a better rank is not lowered",
         "queueops/engine/priority_inheritance.py",
-        "AND heir.priority_rank > own.priority_rank",
+        "AND successor.priority_rank > own.priority_rank",
         "AND true",
         (_GIVING_WAY,),
     ),
@@ -214,14 +217,14 @@ MUTATIONS = (
         "queueops/worker/exclusive_claims.py",
         "may_begin = self._wait(lambda: not self._holds(), is_stopping)",
         "may_begin = True",
-        (_HANDS,),
+        (_EXCLUSIVE,),
     ),
     Mutation(
         "trial: nothing begins meanwhile",
         "queueops/worker/exclusive_claims.py",
         "self._wait(lambda: not self._has_only(), is_stopping)\n            if may_begin:\n                self._held",
         "True\n            if may_begin:\n                self._held",
-        (_HANDS,),
+        (_EXCLUSIVE,),
     ),
     Mutation(
         "trial: alone is what the rows say",
@@ -235,7 +238,7 @@ MUTATIONS = (
         "queueops/worker/trial_size.py",
         "return min(self._first << doublings, self._first + self._done)",
         "return self._first << doublings",
-        (_COMPANY,),
+        (_TRIAL_SIZE,),
     ),
     Mutation(
         "loss: charged to what was alone",
@@ -291,14 +294,14 @@ MUTATIONS = (
         "queueops/worker/process_supervisor.py",
         "self.child, self.ended_by, self.due = None, how, time.monotonic() + pause",
         "self.child, self.ended_by, self.due = None, how, None",
-        (_KEEPER,),
+        (_SUPERVISOR,),
     ),
     Mutation(
         "keeper: a crash loop backs off",
         "queueops/worker/process_supervisor.py",
         "min(SHORTEST_PAUSE * 2.0 ** (self._failures - 1), LONGEST_PAUSE)",
         "SHORTEST_PAUSE",
-        (_KEEPER,),
+        (_SUPERVISOR,),
     ),
     Mutation(
         "claim: rows are locked",
@@ -667,8 +670,8 @@ MUTATIONS = (
     Mutation(
         "storage: a refusal charges no attempt",
         "queueops/engine/settling.py",
-        "later = Decision(Verdict.WAIT, seconds)",
-        "later = Decision(Verdict.AGAIN, seconds)",
+        "later = Decision(Verdict.DEFER, seconds)",
+        "later = Decision(Verdict.RETRY, seconds)",
         (_HOLDING,),
     ),
     Mutation(
@@ -793,7 +796,7 @@ MUTATIONS = (
     Mutation(
         "stand-in: ends when the broker is back",
         "queueops/worker/brokerless.py",
-        "if not broker_health.trouble():",
+        "if not broker_health.problem():",
         "if False:",
         ("tests/queueops/worker/test_brokerless.py",),
     ),
@@ -849,8 +852,8 @@ MUTATIONS = (
     Mutation(
         "breaker: a canary that lost its turn is not heard",
         "queueops/admission/gate.py",
-        "passage.canary is not None and row.canary == passage.canary",
-        "passage.canary is not None",
+        "permit.canary is not None and row.canary == permit.canary",
+        "permit.canary is not None",
         (_OUTAGE,),
     ),
     Mutation(

@@ -33,7 +33,7 @@ class BatchVerdict(StrEnum):
 _FAILED = {ErrorClass.PROVIDER_DOWN, ErrorClass.PROVIDER_LOST, ErrorClass.TRANSIENT}
 
 
-def news_of(error: ErrorClass | None, *, requests: int, texts: int) -> BatchVerdict:
+def verdict_of(error: ErrorClass | None, *, requests: int, texts: int) -> BatchVerdict:
     """What a batch says that made so many requests, got vectors for so many texts, and ended with `error` or none.
 
     One that got vectors before it failed proves that the provider answers; the next will say whether it still does.
@@ -54,13 +54,13 @@ class BreakerState:
 
 
 def after(
-    state: BreakerState, news: BatchVerdict, *, is_canary: bool, retry_after: float | None = None
+    state: BreakerState, verdict: BatchVerdict, *, is_canary: bool, retry_after: float | None = None
 ) -> BreakerState:
-    """The breaker after a batch. While it is not closed, only the canary's news count: what others still had under
+    """The breaker after a batch. While it is not closed, only the canary's verdict count: what others still had under
     way when it opened was sent to the provider as it was before. `retry_after` in seconds is the provider's wish."""
     if state.breaker != Breaker.CLOSED and not is_canary:
         return state
-    match news:
+    match verdict:
         case BatchVerdict.ANSWERED:
             return BreakerState()
         case BatchVerdict.NONE:
@@ -98,11 +98,11 @@ class ProviderReading:
     calls: int
 
 
-def wait(standing: ProviderReading, calls_in_flight: int) -> float:
+def wait(reading: ProviderReading, calls_in_flight: int) -> float:
     """Seconds until a worker may claim for the provider, 0.0: now. `calls_in_flight` is the limit, 0: none."""
-    held = standing.blocked_for
-    if standing.breaker != Breaker.CLOSED:
-        held = max(held, standing.retry_in, standing.canary_for)
-    if calls_in_flight and standing.calls >= calls_in_flight:
+    held = reading.blocked_for
+    if reading.breaker != Breaker.CLOSED:
+        held = max(held, reading.retry_in, reading.canary_for)
+    if calls_in_flight and reading.calls >= calls_in_flight:
         held = max(held, _SLOT_SECONDS)
     return max(held, 0.0)

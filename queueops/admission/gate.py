@@ -61,7 +61,7 @@ RETURNING name
 _GUARD = "SELECT set_config('idle_in_transaction_session_timeout', %s, true)"
 
 
-def ask(provider: str) -> Permit:
+def admit(provider: str) -> Permit:
     """Whether to claim for a provider now. Where the answer is a canary, it must be told how it ended (`tell`), or
     given back (`withdraw`); one that does neither holds the others up until its lease ends."""
     with connection.cursor() as cursor:
@@ -70,38 +70,38 @@ def ask(provider: str) -> Permit:
     if row is None:
         return Permit(provider)
     breaker, is_marked, retry_in, canary_for, blocked_for, calls, tokens_today = row
-    standing = ProviderReading(Breaker(breaker), retry_in, canary_for, blocked_for, calls)
+    reading = ProviderReading(Breaker(breaker), retry_in, canary_for, blocked_for, calls)
     budget = settings.EMBEDDING_DAILY_TOKEN_BUDGET
     with_low = not budget or tokens_today < budget
-    if wait := circuit_breaker.wait(standing, settings.EMBEDDING_CALLS_IN_FLIGHT):
+    if wait := circuit_breaker.wait(reading, settings.EMBEDDING_CALLS_IN_FLIGHT):
         return Permit(provider, wait)
-    if standing.breaker == Breaker.CLOSED:
+    if reading.breaker == Breaker.CLOSED:
         return Permit(provider, is_marked=is_marked, with_low=with_low)
     if canary := _become_canary(provider):
         return Permit(provider, canary=canary, is_marked=True, with_low=with_low)
     return Permit(provider, circuit_breaker.CANARY_LEASE_SECONDS)
 
 
-def withdraw(passage: Permit) -> None:
+def release(permit: Permit) -> None:
     """Gives a canary's turn back unused: there was nothing to send."""
-    if passage.canary:
-        tell(passage, BatchVerdict.NONE)
+    if permit.canary:
+        report(permit, BatchVerdict.NONE)
 
 
-def tell(passage: Permit, news: BatchVerdict, error: ProviderError | None = None) -> bool:
+def report(permit: Permit, verdict: BatchVerdict, error: ProviderError | None = None) -> bool:
     """Writes down what a batch learned, for all workers; answers whether the provider is out.
 
     `error` is what the provider's last answer was, if that was none. Writes nothing where nothing changes.
     """
     is_refusal = error is not None and error.kind is ErrorClass.RATE_LIMITED
-    if news is not BatchVerdict.FAILED and not is_refusal and not passage.is_marked:
+    if verdict is not BatchVerdict.FAILED and not is_refusal and not permit.is_marked:
         return False
     with transaction.atomic():
-        row = _locked(passage.provider)
-        is_canary = passage.canary is not None and row.canary == passage.canary
+        row = _locked(permit.provider)
+        is_canary = permit.canary is not None and row.canary == permit.canary
         before = BreakerState(Breaker(row.breaker), row.failures, row.openings)
         new = circuit_breaker.after(
-            before, news, is_canary=is_canary, retry_after=error.retry_after if error else None
+            before, verdict, is_canary=is_canary, retry_after=error.retry_after if error else None
         )
         _write(row, before, new, is_canary, error)
     return new.breaker != Breaker.CLOSED
