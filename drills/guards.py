@@ -150,14 +150,14 @@ MUTATIONS = (
     Mutation(
         "giving way: the better rank stays",
         "queueops/engine/priority_inheritance.py",
-        "AND heir.priority_rank > own.priority_rank",
+        "AND successor.priority_rank > own.priority_rank",
         "AND false",
         (_GIVING_WAY,),
     ),
     Mutation(
         "giving way: a better rank is not lowered",
         "queueops/engine/priority_inheritance.py",
-        "AND heir.priority_rank > own.priority_rank",
+        "AND successor.priority_rank > own.priority_rank",
         "AND true",
         (_GIVING_WAY,),
     ),
@@ -668,8 +668,8 @@ MUTATIONS = (
     Mutation(
         "storage: a refusal charges no attempt",
         "queueops/engine/settling.py",
-        "later = Decision(Verdict.WAIT, seconds)",
-        "later = Decision(Verdict.AGAIN, seconds)",
+        "later = Decision(Verdict.DEFER, seconds)",
+        "later = Decision(Verdict.RETRY, seconds)",
         (_HOLDING,),
     ),
     Mutation(
@@ -850,8 +850,8 @@ MUTATIONS = (
     Mutation(
         "breaker: a canary that lost its turn is not heard",
         "queueops/admission/gate.py",
-        "passage.canary is not None and row.canary == passage.canary",
-        "passage.canary is not None",
+        "permit.canary is not None and row.canary == permit.canary",
+        "permit.canary is not None",
         (_OUTAGE,),
     ),
     Mutation(

@@ -87,9 +87,9 @@ def test_requests_beyond_the_budget_are_refused_until_the_time_that_is_told(sett
 def test_a_refusal_holds_every_worker_back_until_then(settings):
     settings.EMBEDDING_REQUESTS_PER_MINUTE = 60
     calls_until_refused()
-    assert gate.ask("openai").wait == pytest.approx(60 / 54, abs=0.2)
+    assert gate.admit("openai").wait == pytest.approx(60 / 54, abs=0.2)
     let_pass(2)
-    assert gate.ask("openai").wait == 0
+    assert gate.admit("openai").wait == 0
 
 
 def test_tokens_beyond_the_budget_are_refused(settings):
@@ -116,7 +116,7 @@ def test_calls_in_flight_are_counted_and_given_back(settings):
     meter = rate_limiter.meter("openai")
     with meter.call(1), meter.call(1):
         refusal()
-        assert gate.ask("openai").wait > 0
+        assert gate.admit("openai").wait > 0
     assert state().calls == {}
     with meter.call(1):
         pass
@@ -132,7 +132,7 @@ def test_a_call_that_raises_gives_its_slot_back(settings):
 def test_the_slot_of_a_killed_worker_ends_with_its_lease(settings):
     settings.EMBEDDING_CALLS_IN_FLIGHT = 1
     ProviderState.objects.create(name="openai", calls={"dead": 1.0})
-    assert gate.ask("openai").wait == 0
+    assert gate.admit("openai").wait == 0
     with rate_limiter.meter("openai").call(1):
         assert list(state().calls) != ["dead"]
         assert len(state().calls) == 1

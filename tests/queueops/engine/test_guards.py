@@ -193,7 +193,7 @@ def test_two_batches_that_fail_at_once_count_as_two():
 
     def tell() -> None:
         try:
-            gate.tell(Permit("openai"), BatchVerdict.FAILED)
+            gate.report(Permit("openai"), BatchVerdict.FAILED)
         finally:
             connection.close()
 

@@ -357,7 +357,7 @@ class Queue(RuleBasedStateMachine):
         elif result.decision.verdict is Verdict.PARK:
             task.end("failed", "failed")
         else:
-            task.attempts -= result.decision.verdict is Verdict.WAIT
+            task.attempts -= result.decision.verdict is Verdict.DEFER
             if self.of_article(task.article, {"pending"}):
                 task.end("completed", "superseded")
             else:
