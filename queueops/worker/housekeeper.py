@@ -13,7 +13,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from queueops.base import database_refusals, installed
 from queueops.engine.table_lock_pause import locked_out
-from queueops.maintenance import cleanup, clock_repair, sampler, sweep
+from queueops.maintenance import cleanup, clock_repair, reaper, sampler, sweep
 from queueops.models import worker_registry
 from queueops.wakeups import broker_health, broker_strangers, doorbell
 from queueops.worker.brokerless import BrokerlessWorker
@@ -57,7 +57,7 @@ class Housekeeper:
         """Listens to worker_stopped: requeues the tasks the process still holds and removes its row."""
         try:
             if self.worker_id is not None:
-                sweep.release_held(worker_registry.claimant(self.worker_id))
+                reaper.release_held(worker_registry.claimant(self.worker_id))
                 worker_registry.unregister(self.worker_id)
                 self.worker_id = None
         except (DatabaseError, InterfaceError):

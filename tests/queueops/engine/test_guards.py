@@ -17,7 +17,7 @@ from queueops.admission.circuit_breaker import BatchVerdict
 from queueops.admission.gate import Permit
 from queueops.engine import claim_statements, claims, execution
 from queueops.engine.enqueue import Reason, enqueue
-from queueops.maintenance import sweep
+from queueops.maintenance import reaper
 from queueops.models import ProviderState, Status, Task
 from queueops.worker import leases
 from tests.concurrently import another_session, waiting_sessions
@@ -233,7 +233,7 @@ def test_a_sweep_passes_over_a_task_that_is_being_settled(space):
     with another_session() as other, transaction.atomic():
         other.execute("SELECT FROM embedding_tasks WHERE id = %s FOR UPDATE", [locked.pk])
         wait_for_no_lock()
-        assert sweep.return_expired() == (1, 0)
+        assert reaper.return_expired() == (1, 0)
     free.refresh_from_db()
     assert free.status == "pending"
 
@@ -264,7 +264,7 @@ def test_a_stopping_worker_passes_over_a_task_that_is_being_settled(space):
     with another_session() as other, transaction.atomic():
         other.execute("SELECT FROM embedding_tasks WHERE id = %s FOR UPDATE", [locked.pk])
         wait_for_no_lock()
-        assert sweep.release_held("worker 7") == 1
+        assert reaper.release_held("worker 7") == 1
     free.refresh_from_db()
     assert free.status == "pending"
 
@@ -272,7 +272,7 @@ def test_a_stopping_worker_passes_over_a_task_that_is_being_settled(space):
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
 def test_a_stopping_worker_leaves_alone_what_has_ended_in_its_hands(space, status):
     make_tasks(1, space, status, claimed_by="worker 7")
-    assert sweep.release_held("worker 7") == 0
+    assert reaper.release_held("worker 7") == 0
     assert Task.objects.get().status == status
 
 
@@ -283,7 +283,7 @@ def test_a_sweep_passes_over_a_task_of_a_retired_space_that_is_being_changed(spa
     with another_session() as other, transaction.atomic():
         other.execute("SELECT FROM embedding_tasks WHERE id = %s FOR UPDATE", [locked.pk])
         wait_for_no_lock()
-        assert sweep.end_retired() == 1
+        assert reaper.end_retired() == 1
     free.refresh_from_db()
     assert free.status == "completed"
 

@@ -18,7 +18,7 @@ from embeddings.models import ArticleEmbedding, KeptVector
 from embeddings.providers.registry import provider_of
 from queueops.engine import claims, execution, partial_vectors
 from queueops.engine.enqueue import enqueue_anew
-from queueops.maintenance import sweep
+from queueops.maintenance import reaper, sweep
 from queueops.models import ProviderState, Status, Task
 from queueops.worker import long_articles
 from queueops.worker.drain import drain
@@ -314,7 +314,7 @@ def test_a_worker_that_ends_in_the_midst_loses_the_requests_under_way_and_no_att
         frozen.append(in_a_thread(functools.partial(execution.execute, held)))
         wait_until(functools.partial(has_kept, kept + 2 * TEXTS_A_REQUEST))
         Task.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
-        assert sweep.return_expired() == (1, 0)
+        assert reaper.return_expired() == (1, 0)
         assert Task.objects.get().attempts == 0
     drained(worker)
     for thread in frozen:

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from queueops.base import shutdown
 from queueops.engine import claims, execution, settle_retry, storage_breaker, storage_probe, synchronous
 from queueops.engine.enqueue import Reason
-from queueops.maintenance import sweep
+from queueops.maintenance import reaper
 from queueops.models import Task
 from queueops.worker import drain, leases
 from tests.queueops.factories import make_article, make_tasks
@@ -198,7 +198,7 @@ def test_a_claim_that_others_have_by_now_is_not_given_back(claim, space, held_br
     execution.execute(held)
     read_only(False)
     end_leases()
-    sweep.return_expired()
+    reaper.return_expired()
     claim()
     assert settle_retry.give_back_owed() == 0
     assert Task.objects.get().status == "processing"

@@ -32,7 +32,7 @@ from queueops.engine.claims import Claim, Claimed
 from queueops.engine.results import Batch, Effort, Failure, Success
 from queueops.engine.retry_policy import Decision, Verdict
 from queueops.engine.settling_in_parts import settle
-from queueops.maintenance import cleanup, sweep
+from queueops.maintenance import cleanup, drift, reaper
 from queueops.models import Outcome, QueueState, Task, Worker
 from queueops.monitoring import invariants
 from queueops.monitoring.task_filter import TaskFilter
@@ -204,7 +204,7 @@ class Queue(RuleBasedStateMachine):
 
     def stop_worker(self, _pk: int) -> None:
         name = self.workers[0].name
-        sweep.release_held(name)
+        reaper.release_held(name)
         held = {key: t for key, t in self.tasks.items() if t.status == "processing" and t.holder == name}
         for task in held.values():
             task.attempts -= 1
@@ -232,7 +232,7 @@ class Queue(RuleBasedStateMachine):
             task.lease_left -= steps * STEP
 
     def return_expired(self) -> None:
-        sweep.return_expired()
+        reaper.return_expired()
         expired = {k: t for k, t in self.tasks.items() if t.status == "processing" and t.lease_left < 0}
         charged = dict(Task.objects.filter(pk__in=expired).values_list("pk", "attempts"))
         for key, task in expired.items():
@@ -247,7 +247,7 @@ class Queue(RuleBasedStateMachine):
         self.claim(1, 4)
 
     def seek_drift(self) -> None:
-        sweep.enqueue_drift()
+        drift.enqueue_drift()
         for pk, text in self.texts.items():
             parked = [self.tasks[key].text for key in self.of_article(pk, PARKED)]
             if not self.of_article(pk, LIVE) and text.content not in parked:

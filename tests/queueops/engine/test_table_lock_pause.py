@@ -22,7 +22,7 @@ from queueops.engine import (
 )
 from queueops.engine.claims import Claim
 from queueops.engine.table_lock_pause import LockedOut
-from queueops.maintenance import sweep
+from queueops.maintenance import reaper
 from queueops.models import Task, Worker
 from queueops.worker import drain, leases
 from queueops.worker.housekeeper import Housekeeper
@@ -216,8 +216,8 @@ def test_one_sweep_at_a_time_waits_for_the_leases_and_no_other_judges_by_a_later
     make_tasks(1, space, "processing", lease_expires_at=None, claim_token=uuid.uuid4())
     run_beside(
         locked("embedding_tasks"),
-        sweep.return_expired,
-        lambda: one(_WAITED) and sweep.return_expired() == (0, 0),
+        reaper.return_expired,
+        lambda: one(_WAITED) and reaper.return_expired() == (0, 0),
     )
     assert Task.objects.pending().count() == 1
 

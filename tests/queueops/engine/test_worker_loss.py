@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from queueops.engine import claims, execution
 from queueops.engine.claims import Claim
 from queueops.engine.results import Settled
-from queueops.maintenance import sweep
+from queueops.maintenance import reaper
 from queueops.models import AuditLog, Metric, Task, Worker, worker_registry
 from queueops.worker import trials
 from queueops.worker.trial_size import TrialSize
@@ -50,7 +50,7 @@ def lose(*dead: Worker) -> None:
     Task.objects.processing().filter(claimed_by__in=names).update(
         lease_expires_at=Now() - timedelta(seconds=1)
     )
-    sweep.return_expired()
+    reaper.return_expired()
 
 
 def test_a_text_that_kills_its_worker_is_parked_after_dying_alone_and_none_beside_it(space):

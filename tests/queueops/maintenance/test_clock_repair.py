@@ -13,7 +13,7 @@ from embeddings.providers.errors import ErrorClass, ProviderError
 from queueops.admission import gate, rate_limiter, self_pause  # fmt: skip
 from queueops.admission.circuit_breaker import BatchVerdict
 from queueops.engine import claims
-from queueops.maintenance import cleanup, clock_repair, sampler, sweep
+from queueops.maintenance import cleanup, clock_repair, reaper, sampler, sweep
 from queueops.maintenance.clock_repair import Reading
 from queueops.models import AuditLog, Metric, ProviderState, QueueState, Task, Worker
 from queueops.monitoring import article_status, health, search_coverage, snapshot, statistics
@@ -219,7 +219,7 @@ def test_whoever_writes_a_schedule_the_row_says_when(space):
 def test_what_a_stop_gave_back_under_a_clock_ahead_is_due(space, worker):
     make_tasks(1, space)
     claims.claim_due(space, 1, worker.pk, "worker 7")
-    sweep.release_held("worker 7")
+    reaper.release_held("worker 7")
     sql("UPDATE embedding_tasks SET scheduled_at = scheduled_at + interval '1 hour'")
     sql("UPDATE embedding_tasks SET schedule_set_at = schedule_set_at + interval '1 hour'")
     sweep.sweep()

@@ -11,7 +11,7 @@ from articles.models import Article
 from embeddings.models import ArticleEmbedding
 from queueops.engine import modes
 from queueops.engine.enqueue import Reason, enqueue
-from queueops.maintenance import sweep
+from queueops.maintenance import drift
 from queueops.models import AuditLog, Mode, Operation, Status, Task, Verb
 from queueops.monitoring import article_status
 from queueops.monitoring.article_filter import ArticleFilter
@@ -118,7 +118,7 @@ def test_the_sweep_leaves_alone_what_a_stage_has_left(partly):
     assert "wait for the next run; until then no sweep takes them up" in said
     queued = Task.objects.count()
     assert 0 < queued < 10
-    assert sweep.enqueue_drift() == 0
+    assert drift.enqueue_drift() == 0
     left = Article.objects.filter(tasks=None)[0]
     assert article_status.explain(left)["why"] == (
         "Not found by meaning: a migration has left it for a later stage. To queue it: manage.py embed_migrate run"
@@ -133,7 +133,7 @@ def test_what_comes_after_a_stage_and_what_changes_is_still_found_by_the_sweep(s
     embed_migrate("--yes", "--stage=50%")
     late = make_corpus(1, first=100)
     Task.objects.update(status="completed", outcome="embedded")
-    assert sweep.enqueue_drift() == 3
+    assert drift.enqueue_drift() == 3
     drifted = Task.objects.filter(metadata__reason="drift").values_list("article_id", flat=True)
     assert set(drifted) == {articles[0].pk, articles[1].pk, late[0].pk}
 
@@ -150,9 +150,9 @@ def test_what_a_stopped_run_has_left_waits_for_the_next(space):
     with run.begun(ArticleFilter(), actor="ada", reason="all") as operation:
         assert Operation.objects.newest_stage() is None
         operations.stop(operation.pk, actor="bob")
-    assert sweep.enqueue_drift() == 0
+    assert drift.enqueue_drift() == 0
     embed_migrate("--yes", "--only-failed")
-    assert sweep.enqueue_drift() == 0
+    assert drift.enqueue_drift() == 0
 
 
 def test_a_limit_queues_the_first_and_the_next_run_the_others():
