@@ -1061,7 +1061,7 @@ MUTATIONS = (
     Mutation(
         "turn: it ends",
         "queueops/engine/partial_vectors.py",
-        "return now < self._ends and not shutdown.is_over()",
+        "return now < self._ends and not shutdown.is_requested()",
         "return True",
         (_LONG,),
     ),

@@ -6,7 +6,7 @@ from django.db import DatabaseError, InterfaceError
 
 from embeddings.models import Space
 from embeddings.storage import ann_index
-from queueops.base import database_refusals, installed
+from queueops.base import database_refusals, installed, shutdown
 from queueops.engine import storage_probe
 from queueops.engine.table_lock_pause import locked_out
 from queueops.wakeups import doorbell
@@ -33,7 +33,7 @@ def embed_due(v: int = 1) -> None:
             seconds=_SLICE_SECONDS,
             wake_another=doorbell.ring,
             wake_in=wakeup_timer.ring_in,
-            is_stopping=lambda: housekeeper.is_stopping,
+            is_stopping=shutdown.is_requested,
         )
     except (DatabaseError, InterfaceError) as error:
         storage_probe.noted(error)

@@ -31,7 +31,7 @@ def forget_everything() -> None:
     modes.forget()
     article_status.forget()
     health.seen.forget()
-    shutdown.begin()
+    shutdown.clear()
     storage_probe.brake.accepted()
     locked_out.forget()
     settle_retry.owed.take()

@@ -135,7 +135,7 @@ def _asking(claim: Claim, seconds: float, partial: PartialVectors) -> ProviderSe
     failures = max((task.attempts - 1 for task in claim.tasks), default=0)
     share = _SHARE_AFTER_FAILURE ** min(failures, 10)
     meter = rate_limiter.meter(claim.space.provider)
-    return ProviderSession(claim.space, seconds, meter, shutdown.rest, partial.between, share)
+    return ProviderSession(claim.space, seconds, meter, shutdown.sleep, partial.between, share)
 
 
 def _report(run: _Run) -> bool:

@@ -442,11 +442,11 @@ def test_a_process_told_to_stop_does_not_wait_in_the_midst_of_a_search(work, spa
     settings.EMBEDDING_REQUESTS_PER_MINUTE = 10  # 7 s a request
     make_tasks(8, space)
     provider.config(fail_next=["500"] * 3)
-    shutdown.end()
+    shutdown.request()
     try:
         work()
     finally:
-        shutdown.begin()
+        shutdown.clear()
     assert provider.stats()["requests"] == 1
     assert untouched()
 

@@ -123,12 +123,12 @@ def test_while_it_lasts_nothing_is_claimed_and_no_provider_is_asked(
 def test_a_process_that_stops_gives_back_what_it_holds(claim, space):
     make_tasks(3, space)
     held = claim()
-    shutdown.end()
+    shutdown.request()
     try:
         with refusing("53100"):
             execution.execute(held)
     finally:
-        shutdown.begin()
+        shutdown.clear()
     assert kinds() == {("pending", 0, "storage_refused")}
 
 

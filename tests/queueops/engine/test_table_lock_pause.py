@@ -152,7 +152,7 @@ def test_a_batch_that_a_reader_waits_for_gives_its_tasks_back_at_once(space, wor
 def test_a_process_that_is_told_to_stop_does_not_wait(space, worker):
     make_tasks(4, space)
     claim = claims.claim_due(space, 4, worker.pk, worker.name)
-    shutdown.end()
+    shutdown.request()
     with locked("article_embeddings"), waiting_at_most(100):
         execute(claim, worker)()
     assert rows() == {("pending", 0, "")}
