@@ -13,6 +13,13 @@ from lib.redis_client import fast_client
 from queueops import drain, explain, holding, installed, modes, resting, storage, trials, views
 from queueops.locked_out import locked_out
 from queueops.unsaved_vectors import unsaved
+from tests.emptying import quickly_emptied
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_commits():
+    with quickly_emptied():
+        yield
 
 
 @pytest.fixture(autouse=True)
