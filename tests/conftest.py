@@ -14,11 +14,12 @@ from queueops import drain, explain, holding, installed, modes, resting, storage
 from queueops.locked_out import locked_out
 from queueops.unsaved_vectors import unsaved
 from tests.emptying import quickly_emptied
+from tests.static_files import looked_at_once
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cheap_commits():
-    with quickly_emptied():
+def what_django_does_anew_for_each_test_and_need_not():
+    with quickly_emptied(), looked_at_once():
         yield
 
 
