@@ -1,9 +1,7 @@
 """A setting that cannot be used stops the start with one sentence; secrets are not repeated in it."""
 
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,14 +9,11 @@ from django.db import OperationalError, connection
 
 import manage
 from config import env
-from tests.paths import ROOT
+from tests.starting import start
 
 
 def start_with(tmp_path: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "manage.py", "runstack", "--help"],
-        cwd=ROOT, env=os.environ | {"DATA_DIR": str(tmp_path)} | settings, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    return start("runstack", "--help", DATA_DIR=str(tmp_path), **settings)
 
 
 @pytest.mark.parametrize(
@@ -131,10 +126,7 @@ PRODUCTION = {
 
 
 def test_djangos_own_checks_find_nothing_to_warn_of_behind_https(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
-        cwd=ROOT, env=os.environ | {"DATA_DIR": str(tmp_path)} | PRODUCTION, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    done = start("check", "--deploy", "--fail-level", "WARNING", DATA_DIR=str(tmp_path), **PRODUCTION)
     assert done.returncode == 0, done.stderr
 
 
