@@ -7,7 +7,7 @@ from psycopg.types.json import Jsonb
 
 from lib import prepared_statements
 
-# Nothing is looked up: whether the slug is free, its index says. So the plan may be kept (prepared.py).
+# Nothing is looked up: whether the slug is free, its index says. So the plan may be kept (lib/prepared_statements.py).
 _INSERT = """
 WITH article AS (
     INSERT INTO articles (id, slug, title, content, metadata, version_number, created_at, updated_at)

@@ -176,8 +176,8 @@ def _judged(stack: Stack, ours: list[float], own: list[float]) -> dict[str, Any]
 def _passages(stack: Stack) -> list[str]:
     """What the embedder will be asked for, in another order each run of the list: none is quicker for being alike."""
     render, source = (
-        stack.load("embeddings.indexing.embed.render"),
-        stack.load("embeddings.indexing.embed.Source"),
+        stack.load("embeddings.indexing.render.render"),
+        stack.load("embeddings.indexing.render.Source"),
     )
     (space,) = stack.load("embeddings.models.Space").objects.all()
     query = "SELECT id, version_number, content_hash, title, content FROM articles"

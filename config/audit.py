@@ -4,7 +4,7 @@ from typing import Any
 
 from access.models import ApiToken
 from queueops.base import installed
-from queueops.models import AuditLog
+from queueops.models import AuditLog, Category
 
 
 def token_changed(token: ApiToken, act: str, actor: str, reason: str = "", **_: Any) -> None:
@@ -19,7 +19,7 @@ def token_changed(token: ApiToken, act: str, actor: str, reason: str = "", **_: 
         "expires_at": token.expires_at.isoformat() if token.expires_at else None,
     }
     AuditLog.objects.create(
-        category="operator",
+        category=Category.OPERATOR,
         actor=actor[: AuditLog._meta.get_field("actor").max_length],
         message=f"API token {act}",
         metadata={"reason": reason, "scope": about},

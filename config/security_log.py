@@ -21,9 +21,9 @@ from access.attempts import address_of
 from access.sessions import printable
 from queueops.base import installed
 from queueops.cli.frame.console import login_name
-from queueops.models import AuditLog, Level
+from queueops.models import AuditLog, Category, Level
 
-CATEGORY = "access"
+CATEGORY = Category.ACCESS
 ROWS_PER_HOUR = 300
 _NAME_LENGTH = 150
 _REPEATS_SECONDS = 60.0

@@ -2,29 +2,30 @@
 
 from dataclasses import dataclass
 
-_CLAIMS, _EXECUTION, _LEASES, _RECOVERY, _SETTLING, _BREAKING = (
-    f"tests/queueops/test_{name}.py"
-    for name in ("claims", "execution", "leases", "recovery", "settling", "breaking")
-)
-_CLOCKS, _DRIFT = (
-    "tests/queueops/maintenance/test_clock_repair.py",
-    "tests/queueops/maintenance/test_drift.py",
-)
+_BREAKING = "tests/queueops/admission/test_circuit_breaker.py"
+_CLAIMS = "tests/queueops/engine/test_claims.py"
+_CLOCKS = "tests/queueops/maintenance/test_clock_repair.py"
 _DAMAGED = "tests/config/stack/test_damaged_valkey.py"
 _DEADLY = "tests/queueops/engine/test_deadly_texts.py"
-_LONG = "tests/queueops/engine/test_partial_vectors.py"
-_COMPANY, _HANDS, _KEEPER, _LOSSES = (
-    f"tests/queueops/test_{name}.py" for name in ("company", "hands", "keeper", "losses")
-)
+_DRIFT = "tests/queueops/maintenance/test_drift.py"
+_EXCLUSIVE = "tests/queueops/worker/test_exclusive_claims.py"
+_EXECUTION = "tests/queueops/engine/test_execution.py"
 _GUARDS = "tests/queueops/engine/test_guards.py"
 _GIVING_WAY = "tests/queueops/engine/test_giving_way.py"
 _HOLDING = "tests/queueops/engine/test_settle_retry.py"
 _IN_PARTS = "tests/queueops/engine/test_settling_in_parts.py"
 _INVARIANTS = "tests/queueops/monitoring/test_invariants.py"
+_LEASES = "tests/queueops/worker/test_leases.py"
 _LOCKED_TABLES = "tests/queueops/engine/test_table_lock_pause.py"
+_LONG = "tests/queueops/engine/test_partial_vectors.py"
+_LOSSES = "tests/queueops/engine/test_worker_loss.py"
 _MIGRATION_RUN = "tests/queueops/operate/backfill/test_run.py"
 _OUTAGE = "tests/queueops/admission/test_outage.py"
 _RETENTION = "tests/queueops/maintenance/test_cleanup.py"
+_SETTLING = "tests/queueops/engine/test_settling.py"
+_SUPERVISOR = "tests/queueops/worker/test_process_supervisor.py"
+_SWEEP = "tests/queueops/maintenance/test_sweep.py"
+_TRIAL_SIZE = "tests/queueops/worker/test_trial_size.py"
 _TOLD = "queueops/migrations/0011_told_by_hand.py"
 _FIRST_TABLES = "queueops/migrations/0001_initial.py"
 
@@ -149,14 +150,14 @@ MUTATIONS = (
     Mutation(
         "giving way: the better rank stays",
         "queueops/engine/priority_inheritance.py",
-        "AND heir.priority_rank > own.priority_rank",
+        "AND successor.priority_rank > own.priority_rank",
         "AND false",
         (_GIVING_WAY,),
     ),
     Mutation(
         "giving way: a better rank is not lowered",
         "queueops/engine/priority_inheritance.py",
-        "AND heir.priority_rank > own.priority_rank",
+        "AND successor.priority_rank > own.priority_rank",
         "AND true",
         (_GIVING_WAY,),
     ),
@@ -176,35 +177,35 @@ MUTATIONS = (
     ),
     Mutation(
         "claim: after a loss in small company",
-        "queueops/engine/claims.py",
-        "WHEN 1 THEN %(company)s ELSE 1 END",
-        "WHEN 1 THEN %(size)s ELSE 1 END",
+        "queueops/engine/claim_statements.py",
+        "WHEN {LOST} THEN %(lost_together)s ELSE 1 END",
+        "WHEN {LOST} THEN %(size)s ELSE 1 END",
         (_CLAIMS,),
     ),
     Mutation(
         "claim: after the provider was lost, the last attempt is alone",
-        "queueops/engine/claims.py",
-        "WHEN 1 THEN %(company)s ELSE 1 END",
-        "WHEN 1 THEN %(company)s ELSE %(size)s END",
+        "queueops/engine/claim_statements.py",
+        "WHEN {LOST} THEN %(lost_together)s ELSE 1 END",
+        "WHEN {LOST} THEN %(lost_together)s ELSE %(size)s END",
         (_DEADLY,),
     ),
     Mutation(
         "claim: one last attempt for all workers",
-        "queueops/engine/claims.py",
-        "peril < 2 OR NOT (SELECT is_held FROM at_its_last)",
+        "queueops/engine/claim_statements.py",
+        "danger < {LAST_ATTEMPT} OR NOT (SELECT is_held FROM last_attempt)",
         "true",
         (_DEADLY,),
     ),
     Mutation(
         "claim: what lost two workers is passed over",
-        "queueops/engine/claims.py",
-        "AND scheduled_at <= statement_timestamp() AND (%(with_trial)s OR NOT ({IS_ON_TRIAL}))",
-        "AND scheduled_at <= statement_timestamp()",
+        "queueops/engine/claim_statements.py",
+        '_MAY_BE_TAKEN = f"(%(with_trial)s OR NOT ({IS_ON_TRIAL})) AND {_FITS}"',
+        "_MAY_BE_TAKEN = _FITS",
         (_CLAIMS,),
     ),
     Mutation(
         "trial: by one process at a time",
-        "queueops/engine/claims.py",
+        "queueops/engine/claim_statements.py",
         "AND NOT EXISTS (SELECT FROM embedding_tasks WHERE status = 'processing' AND {IS_ON_TRIAL})",
         "",
         (_CLAIMS,),
@@ -214,18 +215,18 @@ MUTATIONS = (
         "queueops/worker/exclusive_claims.py",
         "may_begin = self._wait(lambda: not self._holds(), is_stopping)",
         "may_begin = True",
-        (_HANDS,),
+        (_EXCLUSIVE,),
     ),
     Mutation(
         "trial: nothing begins meanwhile",
         "queueops/worker/exclusive_claims.py",
         "self._wait(lambda: not self._has_only(), is_stopping)\n            if may_begin:\n                self._held",
         "True\n            if may_begin:\n                self._held",
-        (_HANDS,),
+        (_EXCLUSIVE,),
     ),
     Mutation(
         "trial: alone is what the rows say",
-        "queueops/engine/claims.py",
+        "queueops/engine/claim_statements.py",
         "WHERE o.status = 'processing' AND o.claimed_by = t.claimed_by AND o.id <> t.id",
         "WHERE false",
         (_CLAIMS,),
@@ -235,7 +236,7 @@ MUTATIONS = (
         "queueops/worker/trial_size.py",
         "return min(self._first << doublings, self._first + self._done)",
         "return self._first << doublings",
-        (_COMPANY,),
+        (_TRIAL_SIZE,),
     ),
     Mutation(
         "loss: charged to what was alone",
@@ -291,88 +292,88 @@ MUTATIONS = (
         "queueops/worker/process_supervisor.py",
         "self.child, self.ended_by, self.due = None, how, time.monotonic() + pause",
         "self.child, self.ended_by, self.due = None, how, None",
-        (_KEEPER,),
+        (_SUPERVISOR,),
     ),
     Mutation(
         "keeper: a crash loop backs off",
         "queueops/worker/process_supervisor.py",
         "min(SHORTEST_PAUSE * 2.0 ** (self._failures - 1), LONGEST_PAUSE)",
         "SHORTEST_PAUSE",
-        (_KEEPER,),
+        (_SUPERVISOR,),
     ),
     Mutation(
         "claim: rows are locked",
-        "queueops/engine/claims.py",
-        "    LIMIT %(size)s{taken}\n    FOR UPDATE SKIP LOCKED\n",
-        "    LIMIT %(size)s{taken}\n",
+        "queueops/engine/claim_statements.py",
+        "(SELECT count(*) FROM high)\n    FOR UPDATE SKIP LOCKED\n",
+        "(SELECT count(*) FROM high)\n",
         (_CLAIMS,),
     ),
     Mutation(
         "claim: SKIP LOCKED",
-        "queueops/engine/claims.py",
-        "    LIMIT %(size)s{taken}\n    FOR UPDATE SKIP LOCKED\n",
-        "    LIMIT %(size)s{taken}\n    FOR UPDATE\n",
+        "queueops/engine/claim_statements.py",
+        "(SELECT count(*) FROM high)\n    FOR UPDATE SKIP LOCKED\n",
+        "(SELECT count(*) FROM high)\n    FOR UPDATE\n",
         (_GUARDS,),
     ),
     Mutation(
         "claim: SKIP LOCKED for the old",
-        "queueops/engine/claims.py",
+        "queueops/engine/claim_statements.py",
         "    LIMIT %(aged_slots)s\n    FOR UPDATE SKIP LOCKED\n",
         "    LIMIT %(aged_slots)s\n    FOR UPDATE\n",
         (_GUARDS,),
     ),
     Mutation(
         "claim of articles: SKIP LOCKED",
-        "queueops/engine/claims.py",
+        "queueops/engine/claim_statements.py",
         "AND article_id = ANY(%(articles)s)\n    FOR UPDATE SKIP LOCKED\n",
         "AND article_id = ANY(%(articles)s)\n    FOR UPDATE\n",
         (_GUARDS,),
     ),
     Mutation(
         "claim whose answer was lost: the task's status",
-        "queueops/engine/claims.py",
+        "queueops/engine/claim_statements.py",
         "WHERE t.status = 'processing' AND t.claim_token = %(token)s",
         "WHERE t.claim_token = %(token)s",
         (_GUARDS,),
     ),
     Mutation(
         "claim: the task's status",
-        "queueops/engine/claims.py",
-        "AND status = 'pending' AND space_id = %(space)s AND priority_rank = {rank}",
-        "AND space_id = %(space)s AND priority_rank = {rank}",
+        "queueops/engine/claim_statements.py",
+        "_IS_DUE = \"status = 'pending' AND space_id",
+        '_IS_DUE = "space_id',
         (_GUARDS,),  # elsewhere workers claim until nothing is left
     ),
     Mutation(
         "claim: the time of the next try",
-        "queueops/engine/claims.py",
-        "AND scheduled_at <= statement_timestamp() AND (%(with_trial)s OR NOT ({IS_ON_TRIAL}))",
-        "AND (%(with_trial)s OR NOT ({IS_ON_TRIAL}))",
+        "queueops/engine/claim_statements.py",
+        'space_id = %(space)s AND scheduled_at <= statement_timestamp()"',
+        'space_id = %(space)s"',
         (_CLAIMS,),
     ),
     Mutation(
         "claim: the pause",
-        "queueops/engine/claims.py",
+        "queueops/engine/claim_statements.py",
         "NOT EXISTS (SELECT 1 FROM queue_state WHERE is_paused)",
         "true",
         (_CLAIMS,),
     ),
     Mutation(
         "claim: the worker's own brake",
-        "queueops/engine/claims.py",
+        "queueops/engine/claim_statements.py",
         "WHERE id = %(worker)s AND is_running)",
         "WHERE id = %(worker)s)",
         (_CLAIMS,),
     ),
     Mutation(
         "claim: the brakes hold back the old too",
-        "queueops/engine/claims.py",
+        "queueops/engine/claim_statements.py",
         "WHERE (SELECT are_off FROM brakes)\n      AND status = 'pending' AND space_id = %(space)s AND scheduled_at",
         "WHERE status = 'pending' AND space_id = %(space)s AND scheduled_at",
         (_CLAIMS,),
     ),
     Mutation(
         "claim: the attempt is counted",
-        "queueops/engine/claims.py",
+        "queueops/engine/claim_statements.py",
         "attempts = t.attempts + 1",
         "attempts = t.attempts",
         (_CLAIMS,),
@@ -410,14 +411,14 @@ MUTATIONS = (
         "queueops/maintenance/sweep.py",
         "lease_expires_at < %(began)s",
         "(lease_expires_at < %(began)s OR true)",
-        (_RECOVERY,),
+        (_SWEEP,),
     ),
     Mutation(
         "recovery: attempts have a limit",
         "queueops/maintenance/sweep.py",
         "is_charged AND attempts >= max_attempts AS is_spent",
         "false AS is_spent",
-        (_RECOVERY,),
+        (_SWEEP,),
     ),
     Mutation(
         "recovery: SKIP LOCKED",
@@ -431,28 +432,28 @@ MUTATIONS = (
         "queueops/maintenance/sweep.py",
         "e.has_progressed, newer.id IS NOT NULL OR 1 < row_number()",
         "e.has_progressed, newer.id IS NOT NULL OR 1 > row_number()",
-        (_RECOVERY,),
+        (_SWEEP,),
     ),
     Mutation(
         "recovery: a task gives way to a newer one",
         "queueops/maintenance/sweep.py",
         "e.has_progressed, newer.id IS NOT NULL OR 1 < row_number()",
         "e.has_progressed, 1 < row_number()",
-        (_RECOVERY,),
+        (_SWEEP,),
     ),
     Mutation(
         "recovery: one process sweeps",
         "queueops/maintenance/sweep.py",
         "WHERE queue_state.swept_at IS NULL OR queue_state.swept_at <=",
         "WHERE true OR queue_state.swept_at <=",
-        (_RECOVERY,),
+        (_SWEEP,),
     ),
     Mutation(
         "recovery: what waits or is in work is not behind",
         "queueops/maintenance/sweep.py",
         "AND (t.status IN ('pending', 'processing')\n                       OR (t.status IN",
         "AND (false\n                       OR (t.status IN",
-        (_RECOVERY,),
+        (_SWEEP,),
     ),
     Mutation(
         "recovery: no date of an article counts",
@@ -592,14 +593,14 @@ MUTATIONS = (
         "queueops/maintenance/sweep.py",
         "OR (t.status IN ('failed', 'cancelled') AND t.content_hash = a.content_hash)",
         "",
-        (_RECOVERY,),
+        (_SWEEP,),
     ),
     Mutation(
         "recovery: a stop charges no attempt",
         "queueops/maintenance/sweep.py",
         "attempts = t.attempts - 1, scheduled_at",
         "scheduled_at",
-        (_RECOVERY,),
+        (_SWEEP,),
     ),
     Mutation(
         "stop: only what is in work",
@@ -613,7 +614,7 @@ MUTATIONS = (
         "queueops/maintenance/sweep.py",
         "WHERE status = 'processing' AND claimed_by = %s",
         "WHERE status = 'processing' AND (claimed_by = %s OR true)",
-        (_RECOVERY,),
+        (_SWEEP,),
     ),
     Mutation(
         "stop: SKIP LOCKED",
@@ -627,14 +628,14 @@ MUTATIONS = (
         "queueops/maintenance/sweep.py",
         "    SELECT h.id, newer.id IS NOT NULL OR 1 < row_number()",
         "    SELECT h.id, 1 < row_number()",
-        (_RECOVERY,),
+        (_SWEEP,),
     ),
     Mutation(
         "retired space: only what waits ends",
         "queueops/maintenance/sweep.py",
         "WHERE status = 'pending' AND space_id = ANY(%s)",
         "WHERE space_id = ANY(%s)",
-        (_RECOVERY,),
+        (_SWEEP,),
     ),
     Mutation(
         "retired space: SKIP LOCKED",
@@ -667,8 +668,8 @@ MUTATIONS = (
     Mutation(
         "storage: a refusal charges no attempt",
         "queueops/engine/settling.py",
-        "later = Decision(Verdict.WAIT, seconds)",
-        "later = Decision(Verdict.AGAIN, seconds)",
+        "later = Decision(Verdict.DEFER, seconds)",
+        "later = Decision(Verdict.RETRY, seconds)",
         (_HOLDING,),
     ),
     Mutation(
@@ -774,7 +775,7 @@ MUTATIONS = (
         "queueops/models/worker_registry.py",
         "Worker.objects.filter(is_running=True, last_seen_at__lt",
         "Worker.objects.filter(last_seen_at__lt",
-        (_RECOVERY,),
+        (_SWEEP,),
     ),
     Mutation(
         "retention: SKIP LOCKED",
@@ -793,7 +794,7 @@ MUTATIONS = (
     Mutation(
         "stand-in: ends when the broker is back",
         "queueops/worker/brokerless.py",
-        "if not broker_health.trouble():",
+        "if not broker_health.problem():",
         "if False:",
         ("tests/queueops/worker/test_brokerless.py",),
     ),
@@ -849,8 +850,8 @@ MUTATIONS = (
     Mutation(
         "breaker: a canary that lost its turn is not heard",
         "queueops/admission/gate.py",
-        "passage.canary is not None and row.canary == passage.canary",
-        "passage.canary is not None",
+        "permit.canary is not None and row.canary == permit.canary",
+        "permit.canary is not None",
         (_OUTAGE,),
     ),
     Mutation(
@@ -1073,14 +1074,14 @@ MUTATIONS = (
     ),
     Mutation(
         "claim: long articles are left to others",
-        "queueops/engine/claims.py",
+        "queueops/engine/claim_statements.py",
         '_FITS = """(%(longest)s::bigint IS NULL',
         '_FITS = """(true OR %(longest)s::bigint IS NULL',
         (_CLAIMS,),
     ),
     Mutation(
         "claim: no more text than a turn has time for",
-        "queueops/engine/claims.py",
+        "queueops/engine/claim_statements.py",
         "AND (place = 1 OR %(most_bytes)s",
         "AND (true OR %(most_bytes)s",
         (_CLAIMS,),
@@ -1150,7 +1151,7 @@ MUTATIONS = (
     ),
     Mutation(
         "locks: a lease begins when the claim takes",
-        "queueops/engine/claims.py",
+        "queueops/engine/claim_statements.py",
         "lease_expires_at = clock_timestamp() + %(lease)s",
         "lease_expires_at = statement_timestamp() + %(lease)s",
         (_LOCKED_TABLES,),

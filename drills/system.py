@@ -236,8 +236,8 @@ class System:
         try:
             product = stored_vectors.Product(
                 load("embeddings.models.Space").objects.in_bulk(),
-                load("embeddings.indexing.embed.Source"),
-                load("embeddings.indexing.embed.render"),
+                load("embeddings.indexing.render.Source"),
+                load("embeddings.indexing.render.render"),
             )
             return stored_vectors.wrong(self.stack.database, product, self.stack.provider.vectors)
         finally:

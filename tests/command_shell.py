@@ -3,7 +3,7 @@
     with Obeying(url, provider_url) as shell:
         answer = shell.do("migrate", "queueops", "zero")
 
-What the process does is in obedient.py.
+What the process does is in command_shell_process.py.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The other end of obeying.py: reads an order a line, carries it out in this process, and answers with a line."""
+"""The other end of command_shell.py: reads an order a line, carries it out in this process, and answers with a line."""
 
 import io
 import json

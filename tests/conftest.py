@@ -1,5 +1,7 @@
 """What every test may count on: a clean cache, and a process that remembers nothing of the test before."""
 
+from pathlib import Path
+
 import pytest
 from _pytest.nodeid import coerce_node_id
 from django.conf import settings
@@ -34,8 +36,8 @@ def forget_everything() -> None:
     locked_out.forget()
     settle_retry.owed.take()
     unsaved.forget()
-    drain.company_of_the_lost.forget()
-    trials.company.forget()
+    drain.trial_size_of_lost.forget()
+    trials.trial_size.forget()
     registry.forget()
     provider_pace.forget()
     recent.tokens.forget()
@@ -51,14 +53,36 @@ def clean_cache():
     client.flushdb()
 
 
+NOT_FAST = {"slow", "process"}
+STARTS_PROCESSES = {"provider_process", "wide_provider_process", "on_socket", "on_port"}
+WITHOUT_SLOW = ("fast", "not slow")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """What is fast follows from what a test asks for, so that no list of fast tests can grow old."""
+    asks_for = set(getattr(item, "fixturenames", ()))
+    needs_rows = item.get_closest_marker("django_db")
+    commits = "transactional_db" in asks_for or (needs_rows and needs_rows.kwargs.get("transaction"))
+    marks = {mark.name for mark in item.iter_markers()}
+    if not (commits or asks_for & STARTS_PROCESSES or marks & NOT_FAST):
+        item.add_marker("fast")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A file of slow tests is not read where none of them runs: making the API's requests takes seconds."""
+    if collection_path.suffix != ".py" or config.option.markexpr not in WITHOUT_SLOW:
+        return None
+    return "\npytestmark = pytest.mark.slow\n" in collection_path.read_text() or None
+
+
 @pytest.hookimpl(trylast=True)  # after pytest-django, which puts tests without a database last
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that schemathesis makes of one function get an id each: of those with the same, only one would run.
 
-    Files marked as long come first, so that no process begins one when all others have ended."""
+    Slow files come first, so that no process begins one when all others have ended."""
     for item in items:
         if hasattr(item, "operation_label") and item.parent:
             item._id = coerce_node_id(f"{item.parent.nodeid}::{item.name}")
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     ids = [item.nodeid for item in items]
     assert len(set(ids)) == len(ids), f"tests share an id: {sorted(i for i in set(ids) if ids.count(i) > 1)}"

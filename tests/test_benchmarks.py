@@ -11,7 +11,7 @@ import pytest
 
 from tests.paths import ROOT
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 TINY = {
     "drain": ["--n=60", "--repeat=1", "--latency-ms", "0", "--processes", "1", "--threads", "2"],
     "save": ["--n=15", "--rounds=1", "--connections=3", "--latency-ms=0", "--warm-up=0"],

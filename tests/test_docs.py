@@ -1,6 +1,8 @@
 """What the documents say of the code is true of the code."""
 
+import io
 import re
+import tokenize
 
 import pytest
 
@@ -30,6 +32,27 @@ def test_every_file_a_page_names_exists(page):
     )
     for name in named:
         assert list(ROOT.glob(name)), f"{page.name} names {name}"
+
+
+def notes_of(source: str) -> list[str]:
+    """The comments and docstrings of a file."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return [
+        token.string
+        for token in tokens
+        if token.type == tokenize.COMMENT or (token.type == tokenize.STRING and token.string[:3] == '"""')
+    ]
+
+
+def test_every_file_a_comment_names_exists():
+    """A comment that names a file goes stale the day the file is moved."""
+    rooms = ("access", "articles", "benchmarks", "config", "drills", "embeddings", "lib", "queueops", "tests")
+    files = [str(path.relative_to(ROOT)) for room in rooms for path in (ROOT / room).rglob("*.py")]
+    for file in files:
+        for note in notes_of((ROOT / file).read_text()):
+            for named in re.findall(r"(?<![\w/*{.<-])((?:[a-z_0-9]+/)*[a-z_0-9]+\.py)\b", note):
+                exists = any(f"/{path}".endswith(f"/{named}") for path in [*files, "manage.py"])
+                assert exists, f"{file} names {named}"
 
 
 def section_of_architecture(title: str) -> str:

@@ -25,7 +25,7 @@ from tests.paths import ROOT
 from tests.providers import FakeProvider
 from tests.queueops.factories import make_space, make_tasks, make_worker
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 SECONDS_TO_DIE = 60.0
 IN_A_BATCH = [
     "claimed", "rendered", "before_provider", "after_provider", "settle_locked", "stored", "completed",

@@ -41,7 +41,7 @@ from queueops.cli.frame import tables
 from queueops.operate.transfer import file_format
 from tests.paths import ROOT
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 
 ROOMS = (access, articles, config, embeddings, lib, queueops)
 MANY = 100_000

@@ -1,6 +1,7 @@
 """Restores a backup in one transaction: it is all there in the end, or nothing has changed.
 
-Nothing of an archive passes through a shell such as psql: script.py reads its rows, and running.py runs its statements.
+Nothing of an archive passes through a shell such as psql: sql_script.py reads its rows, and running.py
+runs its statements.
 """
 
 from dataclasses import dataclass

@@ -88,7 +88,7 @@ def raise_effective(capabilities: int) -> None:
 
 
 def die_with(parent: int, death_signal: int) -> None:
-    """Asks Linux for `death_signal` at the parent's death; elsewhere leash.py alone watches."""
+    """Asks Linux for `death_signal` at the parent's death; elsewhere kill_switch.py alone watches."""
     if death_signal == 0:
         return
     if IS_LINUX:

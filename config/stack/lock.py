@@ -11,7 +11,7 @@ from config.stack.orphans import command_line
 from config.stack.processes import StackError
 from config.stack.working import working_in
 
-SECONDS_TO_CLEAN_UP = 10.0  # what a killed stack's leash needs at most, see leash.py
+SECONDS_TO_CLEAN_UP = 10.0  # what a killed stack's leash needs at most, see kill_switch.py
 
 
 class DataLock:

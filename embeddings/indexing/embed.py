@@ -1,47 +1,24 @@
-"""From articles' texts to the chunks and vectors of one space: render, reuse, embed, store. Knows no queue."""
+"""Asks a provider for the vectors of articles' chunks, and finds the texts that it refuses. Knows no queue."""
 
-import functools
-import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
-from uuid import UUID
-
-from django.db import DatabaseError, InterfaceError, connection
 
 from embeddings.indexing.metering import FREE, Meter
 from embeddings.indexing.provider_session import ProviderSession
+from embeddings.indexing.render import Rendered, hash_of
+from embeddings.indexing.store import stored_meanwhile
 from embeddings.models import Space
 from embeddings.providers.errors import REFUSALS, ErrorClass, ProviderError
 from embeddings.providers.registry import provider_of
-from embeddings.spaces import known_model, spec_and_counter
-from embeddings.storage import vectors
-from embeddings.storage.vectors import Known, StoredChunk, WireVector
-from embeddings.text.chunking import Chunk, chunks_of, smaller
+from embeddings.spaces import spec_and_counter
+from embeddings.storage.vectors import WireVector
+from embeddings.text.chunking import Chunk, smaller
 from embeddings.text.packing import packs
 from embeddings.text.tokens import estimate
 
-_NOTHING_HASH = b"\0" * 16
-_LONG_CHARACTERS = 32_768
 # So many refusals, in a batch that got no vectors yet, may as well be the provider's fault: each quarter was refused.
 _MANY_REFUSALS = 7
-
-
-class Source(NamedTuple):
-    """The text of an article as it was read; version and hash say later whether it is still the current one."""
-
-    article_id: int
-    version_number: int
-    content_hash: UUID
-    title: str
-    content: str
-
-
-class Rendered(NamedTuple):
-    source: Source
-    chunks: list[Chunk]
-    hashes: list[bytes]
 
 
 @dataclass
@@ -62,41 +39,6 @@ class Vectors:
         if not self.errors:
             return None
         return next((self.errors[h] for h in rendered.hashes if h in self.errors), None)
-
-
-def text_hash(text: str) -> bytes:
-    """BLAKE2b-128 of a chunk as the provider reads it."""
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
-
-
-def _hash_of(chunk: Chunk) -> bytes:
-    return text_hash(chunk.text)
-
-
-def render(space: Space, source: Source) -> Rendered:
-    """The chunks that stand for an article in a space, with their hashes."""
-    cut = _cut if len(source.content) < _LONG_CHARACTERS else _cut_once
-    how = (space.model, space.dimensions, space.chunk_tokens, space.chunk_overlap)
-    return Rendered(source, *cut(source.title, source.content, *how))
-
-
-def _cut(
-    title: str, content: str, model: str, dimensions: int, tokens: int, overlap: int
-) -> tuple[list[Chunk], list[bytes]]:
-    spec, count = known_model(model, dimensions)
-    prefix = spec.document_prefix
-    chunks = chunks_of(title, content, budget=tokens, overlap=overlap, count=count, prefix=prefix)
-    return chunks, [_hash_of(chunk) for chunk in chunks]
-
-
-# To count a megabyte takes a second, and a long article that gives its turn back comes again soon.
-_cut_once = functools.lru_cache(maxsize=4)(_cut)
-
-
-def reusable(space: Space, articles: Iterable[Rendered]) -> Known:
-    """The vectors that these articles' chunks have in the space already: unchanged text is never paid for twice."""
-    hashes = {text_hash for article in articles for text_hash in article.hashes}
-    return vectors.known(space.pk, list(hashes)) if hashes else Known({}, {})
 
 
 def embed(
@@ -187,7 +129,7 @@ class _Search:
         be had even so. One piece that cannot be had ends it: the others would be paid for in vain."""
         if refusal.kind is not ErrorClass.TOO_LONG:
             return refusal
-        pieces = {_hash_of(chunk): chunk for chunk in _smaller(self.asking.space, self.chunks[text_hash])}
+        pieces = {hash_of(chunk): chunk for chunk in _smaller(self.asking.space, self.chunks[text_hash])}
         if not pieces:
             return ProviderError(
                 ErrorClass.TOO_LONG,
@@ -195,7 +137,7 @@ class _Search:
                 "the model takes, then requeue the task",
             )
         self.chunks |= pieces
-        self.result.by_hash |= _stored(self.asking.space, list(pieces))
+        self.result.by_hash |= stored_meanwhile(self.asking.space, list(pieces))
         missing = [piece for piece in pieces if piece not in self.result.by_hash]
         if missing and self._refusal(missing):
             for piece in missing:
@@ -243,50 +185,11 @@ def _in_smaller_chunks(space: Space, article: Rendered, too_long: set[bytes]) ->
     """The article with the chunks that the provider took in place of those that were too long."""
 
     def taken(chunk: Chunk) -> Iterator[Chunk]:
-        if _hash_of(chunk) not in too_long:
+        if hash_of(chunk) not in too_long:
             yield chunk
             return
         for piece in _smaller(space, chunk):
             yield from taken(piece)
 
     chunks = [piece for chunk in article.chunks for piece in taken(chunk)]
-    return Rendered(article.source, chunks, [_hash_of(chunk) for chunk in chunks])
-
-
-def _stored(space: Space, hashes: list[bytes]) -> dict[bytes, WireVector]:
-    """The vectors of texts that turned up between two requests; none where the database does not say."""
-    try:
-        found = vectors.known(space.pk, hashes)
-        return found.kept | found.stored
-    except (DatabaseError, InterfaceError):  # what was paid for until now matters more
-        return {}
-    finally:
-        if not connection.in_atomic_block:
-            connection.close()
-
-
-def store(space: Space, articles: Sequence[Rendered], by_hash: dict[bytes, WireVector]) -> None:
-    """Makes these the only vectors that the articles have in the space; call it inside a transaction."""
-    if articles:
-        ids = [article.source.article_id for article in articles]
-        vectors.replace(space.pk, ids, (row for article in articles for row in _rows(article, by_hash)))
-
-
-def _rows(article: Rendered, by_hash: dict[bytes, WireVector]) -> Iterable[StoredChunk]:
-    source, total = article.source, len(article.chunks)
-    if not total:
-        yield StoredChunk(
-            source.article_id, 0, 0, 0, 0, _NOTHING_HASH, source.version_number, source.content_hash, None
-        )
-    for index, (chunk, text_hash) in enumerate(zip(article.chunks, article.hashes, strict=True)):
-        yield StoredChunk(
-            source.article_id,
-            index,
-            total,
-            chunk.start,
-            chunk.end,
-            text_hash,
-            source.version_number,
-            source.content_hash,
-            by_hash[text_hash],
-        )
+    return Rendered(article.source, chunks, [hash_of(chunk) for chunk in chunks])

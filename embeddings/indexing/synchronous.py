@@ -5,11 +5,12 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from embeddings.indexing import embed
-from embeddings.indexing.embed import Rendered, Source, Vectors
+from embeddings.indexing.embed import Vectors, embed
+from embeddings.indexing.render import Rendered, Source, render
+from embeddings.indexing.store import reusable, store
 from embeddings.models import Space
 from embeddings.providers.errors import ErrorClass, ProviderError
-from lib import sql_arrays
+from lib import database_connection, sql_arrays
 
 _READ = "SELECT id, version_number, content_hash, title, content FROM articles WHERE id = ANY(%s::bigint[]) ORDER BY id"
 _LOCK = """
@@ -25,11 +26,10 @@ def bring_up_to_date(space: Space, article_ids: Sequence[int], deadline: float) 
     """
     with connection.cursor() as cursor:
         cursor.execute(_READ, [sql_arrays.of_integers(article_ids)])
-        rendered = [embed.render(space, Source(*row)) for row in cursor.fetchall()]
-    known = embed.reusable(space, rendered)
-    if not connection.in_atomic_block:
-        connection.close()
-    made = embed.embed(space, rendered, known.kept | known.stored, deadline)
+        rendered = [render(space, Source(*row)) for row in cursor.fetchall()]
+    known = reusable(space, rendered)
+    database_connection.release()
+    made = embed(space, rendered, known.kept | known.stored, deadline)
     whole = [
         article
         for article in (made.instead.get(r.source.article_id, r) for r in rendered)
@@ -61,7 +61,7 @@ def _store(space: Space, articles: Sequence[Rendered], made: Vectors) -> int:
         if newest.get(article.source.article_id)
         == (article.source.content_hash, article.source.version_number)
     ]
-    embed.store(space, current, made.by_hash)
+    store(space, current, made.by_hash)
     return len(current)
 
 

@@ -1,7 +1,6 @@
 """The vector of a query: from the cache, or from the provider of the space that will be searched."""
 
 import numpy as np
-from django.db import connection
 
 from embeddings.models import Space
 from embeddings.providers.base import Matrix
@@ -11,6 +10,7 @@ from embeddings.spaces import spec_and_counter
 from embeddings.storage import vectors
 from embeddings.storage.vectors import WireVector
 from embeddings.text.chunking import chunks_of
+from lib import database_connection
 
 # somebody waits for the answer: better one by keywords than a late one
 DEADLINE_SECONDS = 3.0
@@ -44,7 +44,6 @@ def _embed(space: Space, query: str) -> Matrix:
             "", query, budget=space.chunk_tokens, overlap=0, count=count, prefix=spec.query_prefix
         )
         pieces = [chunk.text for chunk in chunks]
-    if not connection.in_atomic_block:
-        connection.close()  # no connection is held while the provider is asked
+    database_connection.release()
     matrix = provider_of(space).embed(pieces, DEADLINE_SECONDS)
     return np.mean(matrix, axis=0, keepdims=True, dtype=np.float32)

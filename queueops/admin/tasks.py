@@ -25,7 +25,7 @@ REQUEUE = AdminAction(
     permission="queueops.requeue_task",
     verb="Requeue",
     acted="requeued",
-    statuses=operations.ACTS[Verb.REQUEUE].statuses,
+    statuses=operations.POLICIES[Verb.REQUEUE].statuses,
     explanation=(
         "Failed and cancelled tasks wait again, with all their attempts. "
         "One whose article already has a waiting task is skipped."
@@ -37,7 +37,7 @@ CANCEL = AdminAction(
     permission="queueops.cancel_task",
     verb="Cancel",
     acted="cancelled",
-    statuses=operations.ACTS[Verb.CANCEL].statuses,
+    statuses=operations.POLICIES[Verb.CANCEL].statuses,
     explanation=(
         "Waiting tasks will not be done, and what a worker still holds is thrown away when it comes back. "
         "Articles stay as they are; the search finds their last embedded text."

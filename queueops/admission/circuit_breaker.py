@@ -1,6 +1,6 @@
-"""When a provider is left alone, for how long, and who asks it again; pure, over what its row says.
+"""When a provider's circuit breaker opens, for how long, and when a canary may call; pure, on values of its row.
 
-The circuit breaker is the one of M. Nygard, "Release It!" (2007), shared by all workers.
+The circuit breaker is that of M. Nygard, "Release It!" (2007), shared by all workers.
 """
 
 from dataclasses import dataclass, replace
@@ -9,34 +9,34 @@ from enum import StrEnum
 from embeddings.providers.errors import ErrorClass
 from queueops.models import Breaker
 
-# This many batches in a row must fail before a provider counts as out: one or two happen to a healthy one.
+# This many batches in a row must fail before the breaker opens: one or two failures happen to a healthy provider.
 FAILURES_TO_OPEN = 3
-# A provider that only restarts is back in seconds; one that stays away is asked once a minute.
+# A provider that restarts is back in seconds; one that stays down is called once per minute.
 FIRST_INTERVAL, LONGEST_INTERVAL = 2.0, 60.0
 # The canary's provider call must end within the first, and its lease outlives that.
 CANARY_SECONDS, CANARY_LEASE_SECONDS = 20.0, 30.0
-# How long a provider may send us away, whatever it says.
+# Bounds for the wait that a provider may demand.
 MIN_BLOCK_SECONDS, MAX_BLOCK_SECONDS = 1.0, 3_600.0
 _LONGEST_GUESS = 60.0
-# Somebody else's call holds the last slot: they go on by themselves, so this wait only guards against their death.
+# Another call holds the last slot; it frees the slot by itself, so this wait only covers its death.
 _SLOT_SECONDS = 1.0
 
 
 class BatchVerdict(StrEnum):
-    """What a batch says about its provider."""
+    """What a batch shows about its provider."""
 
-    ANSWERED = "answered"  # it is there, whatever it said
-    FAILED = "failed"  # nobody answered, or nothing usable
-    NONE = "none"  # it was not asked
+    ANSWERED = "answered"  # it responded, even with an error of the text
+    FAILED = "failed"  # no response, or an unusable one
+    NONE = "none"  # it was not called
 
 
 _FAILED = {ErrorClass.PROVIDER_DOWN, ErrorClass.PROVIDER_LOST, ErrorClass.TRANSIENT}
 
 
-def news_of(error: ErrorClass | None, *, requests: int, texts: int) -> BatchVerdict:
-    """What a batch says that made so many requests, got vectors for so many texts, and ended with `error` or none.
+def verdict_of(error: ErrorClass | None, *, requests: int, texts: int) -> BatchVerdict:
+    """The verdict of a batch with so many requests and embedded texts that ended with `error`, if any.
 
-    One that got vectors before it failed proves that the provider answers; the next will say whether it still does.
+    Vectors before the failure prove that the provider responds; the next batch shows whether it still does.
     """
     if error in _FAILED and not texts:
         return BatchVerdict.FAILED
@@ -45,7 +45,7 @@ def news_of(error: ErrorClass | None, *, requests: int, texts: int) -> BatchVerd
 
 @dataclass(frozen=True)
 class BreakerState:
-    """A breaker; `retry_in` is set where it has just opened: seconds until the next canary."""
+    """A breaker; `retry_in` is set if it has just opened: seconds until the next canary."""
 
     breaker: Breaker = Breaker.CLOSED
     failures: int = 0
@@ -54,13 +54,13 @@ class BreakerState:
 
 
 def after(
-    state: BreakerState, news: BatchVerdict, *, is_canary: bool, retry_after: float | None = None
+    state: BreakerState, verdict: BatchVerdict, *, is_canary: bool, retry_after: float | None = None
 ) -> BreakerState:
-    """The breaker after a batch. While it is not closed, only the canary's news count: what others still had under
-    way when it opened was sent to the provider as it was before. `retry_after` in seconds is the provider's wish."""
+    """The breaker after a batch. While it is not closed, only the canary's verdict counts: other batches were sent
+    before it opened. `retry_after` is what the provider asks for, in seconds."""
     if state.breaker != Breaker.CLOSED and not is_canary:
         return state
-    match news:
+    match verdict:
         case BatchVerdict.ANSWERED:
             return BreakerState()
         case BatchVerdict.NONE:
@@ -74,22 +74,21 @@ def after(
 
 
 def interval(openings: int, retry_after: float | None = None) -> float:
-    """Seconds from the given opening in a row to the canary: doubling, longer if the provider asks for it, bounded."""
+    """Seconds from the `openings`th opening in a row to the canary: doubling, longer if the provider asks, bounded."""
     grown = FIRST_INTERVAL * 2.0 ** min(openings - 1, 30)
     return min(max(grown, retry_after or 0.0), LONGEST_INTERVAL)
 
 
 def block_seconds(retry_after: float | None, refusals: int) -> float:
-    """How long nobody asks after a 429, the `refusals`th in a row: as the provider says, within bounds; where it says
-    nothing, 1 s and then twice as long each time."""
+    """Seconds without calls after the `refusals`th 429 in a row: as the provider demands, within bounds; by default
+    1 s, doubling each time."""
     guess = min(2.0 ** min(refusals - 1, 30), _LONGEST_GUESS)
     return min(max(guess if retry_after is None else retry_after, MIN_BLOCK_SECONDS), MAX_BLOCK_SECONDS)
 
 
 @dataclass(frozen=True)
 class ProviderReading:
-    """A provider's row as a worker reads it before a claim; spans in seconds from now on the database's clock,
-    negative where they have passed."""
+    """A provider's row as read before a claim; spans in seconds from now on the database's clock, negative if past."""
 
     breaker: Breaker
     retry_in: float
@@ -98,11 +97,11 @@ class ProviderReading:
     calls: int
 
 
-def wait(standing: ProviderReading, calls_in_flight: int) -> float:
-    """Seconds until a worker may claim for the provider, 0.0: now. `calls_in_flight` is the limit, 0: none."""
-    held = standing.blocked_for
-    if standing.breaker != Breaker.CLOSED:
-        held = max(held, standing.retry_in, standing.canary_for)
-    if calls_in_flight and standing.calls >= calls_in_flight:
+def wait(reading: ProviderReading, calls_in_flight: int) -> float:
+    """Seconds until a worker may claim for the provider; 0.0: now. `calls_in_flight` is the limit; 0: none."""
+    held = reading.blocked_for
+    if reading.breaker != Breaker.CLOSED:
+        held = max(held, reading.retry_in, reading.canary_for)
+    if calls_in_flight and reading.calls >= calls_in_flight:
         held = max(held, _SLOT_SECONDS)
     return max(held, 0.0)

@@ -1,4 +1,4 @@
-"""Whether a worker may claim for a provider right now, and what its batch then tells all others; in Postgres.
+"""Admission: whether a worker may claim for a provider now, and what its batch reports to all workers; in Postgres.
 
 A claim costs one read of the provider's row by its key; the row is written only when something changes.
 """
@@ -17,7 +17,7 @@ from django.db.models.functions import Greatest, Now
 from embeddings.providers.errors import ErrorClass, ProviderError
 from queueops.admission import circuit_breaker, rate_limiter
 from queueops.admission.circuit_breaker import BatchVerdict, BreakerState, ProviderReading
-from queueops.models import AuditLog, Breaker, Level, ProviderState
+from queueops.models import AuditLog, Breaker, Category, Level, ProviderState
 
 _MESSAGE_CHARACTERS = 500
 
@@ -26,9 +26,9 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Permit:
-    """Leave to claim, or not: `wait` is in seconds, 0.0 means go on. `canary` is the token of the one worker that may
-    ask a provider that was out, with one task. `is_marked` says that the row remembers trouble which an answer ends;
-    `with_low` that the lowest rank may be claimed too."""
+    """Permission to claim: `wait` is in seconds, 0.0 means now. `canary` is the token of the one worker that may call a
+    provider whose breaker is open, with one task. `is_marked`: the row counts failures that a success must reset;
+    `with_low`: low priority may be claimed as well."""
 
     provider: str
     wait: float = 0.0
@@ -37,7 +37,7 @@ class Permit:
     with_low: bool = True
 
 
-_LOOK = """
+_ROW = """
 SELECT breaker, failures > 0 OR refusals > 0,
        coalesce(extract(epoch FROM retry_at - statement_timestamp()), 0)::float8,
        coalesce(extract(epoch FROM canary_until - statement_timestamp()), 0)::float8,
@@ -47,9 +47,9 @@ SELECT breaker, failures > 0 OR refusals > 0,
 FROM provider_states WHERE name = %s
 """
 _CALLS = f"(SELECT count(*) FROM jsonb_each_text(calls) WHERE {rate_limiter.IS_LIVE_SQL})"  # noqa: S608  our own text
-# what no limit asks for is not counted
-_LOOK_AT_CALLS, _LOOK = _LOOK.format(calls=_CALLS), _LOOK.format(calls="0")
-# Whoever changes the row first is the canary; a dead one's lease ends.
+# calls are counted only under a limit
+_READ_WITH_CALLS, _READ = _ROW.format(calls=_CALLS), _ROW.format(calls="0")
+# The worker that changes the row first is the canary; a dead canary's lease ends.
 _BECOME_CANARY = """
 UPDATE provider_states SET
     breaker = 'half_open', canary = %(token)s,
@@ -61,47 +61,47 @@ RETURNING name
 _GUARD = "SELECT set_config('idle_in_transaction_session_timeout', %s, true)"
 
 
-def ask(provider: str) -> Permit:
-    """Whether to claim for a provider now. Where the answer is a canary, it must be told how it ended (`tell`), or
-    given back (`withdraw`); one that does neither holds the others up until its lease ends."""
+def admit(provider: str) -> Permit:
+    """Returns a permit for the provider. A canary's permit must be reported (`report`) or given back (`release`);
+    otherwise it blocks the other workers until its lease ends."""
     with connection.cursor() as cursor:
-        cursor.execute(_LOOK_AT_CALLS if settings.EMBEDDING_CALLS_IN_FLIGHT else _LOOK, [provider])
+        cursor.execute(_READ_WITH_CALLS if settings.EMBEDDING_CALLS_IN_FLIGHT else _READ, [provider])
         row = cursor.fetchone()
     if row is None:
         return Permit(provider)
     breaker, is_marked, retry_in, canary_for, blocked_for, calls, tokens_today = row
-    standing = ProviderReading(Breaker(breaker), retry_in, canary_for, blocked_for, calls)
+    reading = ProviderReading(Breaker(breaker), retry_in, canary_for, blocked_for, calls)
     budget = settings.EMBEDDING_DAILY_TOKEN_BUDGET
     with_low = not budget or tokens_today < budget
-    if wait := circuit_breaker.wait(standing, settings.EMBEDDING_CALLS_IN_FLIGHT):
+    if wait := circuit_breaker.wait(reading, settings.EMBEDDING_CALLS_IN_FLIGHT):
         return Permit(provider, wait)
-    if standing.breaker == Breaker.CLOSED:
+    if reading.breaker == Breaker.CLOSED:
         return Permit(provider, is_marked=is_marked, with_low=with_low)
     if canary := _become_canary(provider):
         return Permit(provider, canary=canary, is_marked=True, with_low=with_low)
     return Permit(provider, circuit_breaker.CANARY_LEASE_SECONDS)
 
 
-def withdraw(passage: Permit) -> None:
-    """Gives a canary's turn back unused: there was nothing to send."""
-    if passage.canary:
-        tell(passage, BatchVerdict.NONE)
+def release(permit: Permit) -> None:
+    """Gives a canary's permit back unused: there was nothing to send."""
+    if permit.canary:
+        report(permit, BatchVerdict.NONE)
 
 
-def tell(passage: Permit, news: BatchVerdict, error: ProviderError | None = None) -> bool:
-    """Writes down what a batch learned, for all workers; answers whether the provider is out.
+def report(permit: Permit, verdict: BatchVerdict, error: ProviderError | None = None) -> bool:
+    """Records a batch's verdict for all workers; returns whether the provider's breaker is not closed.
 
-    `error` is what the provider's last answer was, if that was none. Writes nothing where nothing changes.
+    `error` is the provider's last error, if any. Writes nothing if nothing changes.
     """
     is_refusal = error is not None and error.kind is ErrorClass.RATE_LIMITED
-    if news is not BatchVerdict.FAILED and not is_refusal and not passage.is_marked:
+    if verdict is not BatchVerdict.FAILED and not is_refusal and not permit.is_marked:
         return False
     with transaction.atomic():
-        row = _locked(passage.provider)
-        is_canary = passage.canary is not None and row.canary == passage.canary
+        row = _locked(permit.provider)
+        is_canary = permit.canary is not None and row.canary == permit.canary
         before = BreakerState(Breaker(row.breaker), row.failures, row.openings)
         new = circuit_breaker.after(
-            before, news, is_canary=is_canary, retry_after=error.retry_after if error else None
+            before, verdict, is_canary=is_canary, retry_after=error.retry_after if error else None
         )
         _write(row, before, new, is_canary, error)
     return new.breaker != Breaker.CLOSED
@@ -120,9 +120,9 @@ def _become_canary(provider: str) -> uuid.UUID | None:
 
 
 def _locked(provider: str) -> Any:
-    """The provider's row, ours until the transaction ends, with `is_blocked`.
+    """The provider's row, locked until the transaction ends, with `is_blocked`.
 
-    A worker that freezes with it in hand would hold up others that have vectors to write: the server ends its session
+    A worker that freezes while holding it would block others that have vectors to write, so the server ends its session
     when its lease would have ended.
     """
     with connection.cursor() as cursor:
@@ -151,13 +151,13 @@ def _write(
 
 
 def _block(row: Any, error: ProviderError | None) -> dict[str, Any]:
-    """A 429 blocks, and longer each time in a row; whatever else came ends the row. What several workers hear at
-    once counts as one."""
+    """A 429 blocks, longer each time in a row; any other result resets the count. 429s to several workers at once
+    count as one."""
     if error is None or error.kind is not ErrorClass.RATE_LIMITED:
         return {"refusals": 0} if row.refusals and not row.is_blocked else {}
     refusals = max(row.refusals, 1) if row.is_blocked else row.refusals + 1
     seconds = circuit_breaker.block_seconds(error.retry_after, refusals)
-    log.warning("provider asks us to wait", provider=row.name, seconds=round(seconds, 1))
+    log.warning("provider is rate limiting", provider=row.name, seconds=round(seconds, 1))
     return {
         "refusals": refusals,
         "blocked_until": Greatest(F("blocked_until"), _in(seconds)),
@@ -167,14 +167,14 @@ def _block(row: Any, error: ProviderError | None) -> dict[str, Any]:
 def _announce(
     name: str, before: BreakerState, new: BreakerState, error: ProviderError | None
 ) -> dict[str, Any]:
-    """An outage that begins or ends is written down once, not at every canary."""
+    """Writes an audit row when an outage starts or ends, not at every canary."""
     is_out, was_out = new.breaker != Breaker.CLOSED, before.breaker != Breaker.CLOSED
     if is_out and not was_out:
-        said = f" ({error})" if error else ""
+        cause = f" ({error})" if error else ""
         AuditLog.objects.create(
-            category="engine",
+            category=Category.ENGINE,
             level=Level.ERROR,
-            message=f"provider {name} is out{said}: nothing is sent but a canary, its tasks wait"[
+            message=f"provider {name} is down{cause}: only canary requests are sent, its tasks wait"[
                 :_MESSAGE_CHARACTERS
             ],
             metadata={"provider": name, "failures": new.failures},
@@ -182,8 +182,8 @@ def _announce(
         return {"opened_at": Now()}
     if was_out and not is_out:
         AuditLog.objects.create(
-            category="engine",
-            message=f"provider {name} answers again: its backlog flows",
+            category=Category.ENGINE,
+            message=f"provider {name} is back: its tasks run again",
             metadata={"provider": name},
         )
         return {"opened_at": None, "retry_at": None}

@@ -1,7 +1,7 @@
-"""What all processes together may ask of a provider: requests and tokens a minute, calls in flight, tokens a day.
+"""Limits of a provider across all processes: requests and tokens per minute, calls in flight, tokens per day.
 
-The buckets are those of the Generic Cell Rate Algorithm (ITU-T I.371, annex A): the row says when each will be full
-again. One statement reserves before a call; without a limit in the settings nothing is asked.
+The buckets follow the Generic Cell Rate Algorithm (ITU-T I.371, annex A): the row stores when each will be full again.
+One statement reserves before a call; without a limit in the settings no statement is sent.
 """
 
 import contextlib
@@ -16,20 +16,21 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from embeddings.indexing.metering import FREE, Meter
 from embeddings.providers.errors import NotAskedError
+from lib import database_connection
 from queueops.models import ProviderState
 
 log = structlog.get_logger(__name__)
 
 MINUTE = 60.0
-# A bucket holds a tenth of a minute's budget and refills with the other nine tenths in a minute, so that no minute,
-# wherever it begins, sees more than the whole.
+# A bucket holds a tenth of a minute's budget and refills with the other nine tenths in a minute, so that no period of
+# one minute exceeds the whole.
 _BURST_SHARE = 0.1
-# A call's slot outlives the longest call there can be; only a worker that was killed leaves it to its end.
+# A call's slot outlives the longest possible call; only a killed worker leaves it to expire.
 _SLOT_SECONDS = 150.0
 
 
 class OverBudgetError(NotAskedError):
-    """Our own limit is reached; `retry_after` says when it is not."""
+    """Our own limit is reached; `retry_after` is in seconds."""
 
     def __init__(self, provider: str, seconds: float) -> None:
         super().__init__(f"the budget for {provider} is spent for {seconds:.1f} s", seconds)
@@ -37,14 +38,14 @@ class OverBudgetError(NotAskedError):
 
 @dataclass(frozen=True)
 class Bucket:
-    """A budget a minute as a bucket, in seconds: `unit` is the time one unit takes to refill, `depth` that of all."""
+    """A budget per minute as a bucket, in seconds: `unit` refills one unit, `depth` refills all."""
 
     unit: float = 0.0
     depth: float = 1e9
 
     @classmethod
     def of(cls, per_minute: int) -> "Bucket":
-        """The bucket for a budget; one that lets everything through for 0."""
+        """The bucket for a budget; unlimited for 0."""
         if not per_minute:
             return cls()
         burst = max(per_minute * _BURST_SHARE, 1.0)
@@ -52,22 +53,22 @@ class Bucket:
         return cls(unit, burst * unit)
 
     def cost(self, units: int) -> float:
-        """Seconds by which taking so many units puts off the time at which the bucket is full."""
+        """Seconds by which taking `units` delays the time at which the bucket is full."""
         return units * self.unit
 
     def needs(self, units: int) -> float:
-        """How much must be in the bucket: all of it, for what is larger than it ever holds."""
+        """Seconds' worth that must be in the bucket: all of it, if `units` exceed its size."""
         return min(self.cost(units), self.depth)
 
 
 _NOW = "clock_timestamp()"
-# A call that ends later than a slot lasts was begun by a clock that was ahead.
+# A slot that ends later than it can last was written while the clock was ahead.
 IS_LIVE_SQL = f"value::float8 - extract(epoch FROM {_NOW})::float8 BETWEEN 0 AND {_SLOT_SECONDS}"
-"""Of an entry of `calls`: it is under way."""
+"""Of an entry of `calls`: it is in flight."""
 _LIVE = f"""(
     SELECT coalesce(jsonb_object_agg(key, value), '{{}}') FROM jsonb_each(calls) WHERE {IS_LIVE_SQL}
 )"""  # noqa: S608  the only text put in is our own
-# What was counted under a day to come, by a clock that was ahead, was paid for all the same.
+# Tokens counted under a future day, while the clock was ahead, were paid for all the same.
 _TODAY = f"({_NOW} AT TIME ZONE 'UTC')::date"
 
 
@@ -88,7 +89,7 @@ UPDATE provider_states SET
 WHERE name = %(name)s AND {_WAIT} <= 0
   AND (%(slots)s = 0 OR (SELECT count(*) FROM jsonb_object_keys({_LIVE})) < %(slots)s)
 """  # noqa: S608  the only text put in is our own
-# What is refused to one is refused to all until then: they need not ask for themselves.
+# A refusal holds for all workers until then, so that each need not try for itself.
 _REFUSE = f"""
 UPDATE provider_states SET
     blocked_until = GREATEST(blocked_until, {_NOW} + ({_WAIT}) * interval '1 second')
@@ -100,7 +101,7 @@ _RELEASE = "UPDATE provider_states SET calls = calls - %s::text WHERE name = %s"
 
 @dataclass(frozen=True)
 class Limits:
-    """What the settings allow; 0 means as much as wanted."""
+    """The limits of the settings; 0 means unlimited."""
 
     requests: Bucket
     tokens: Bucket
@@ -117,15 +118,15 @@ class Limiter:
 
     @property
     def most_tokens(self) -> int:
-        """How many tokens one request may have."""
+        """The maximum number of tokens per request."""
         return self.limits.most_tokens
 
     @contextlib.contextmanager
     def call(self, tokens: int) -> Iterator[None]:
-        """Reserves one request with so many tokens for the length of the context.
+        """Reserves one request with `tokens` for the length of the context.
 
-        Raises OverBudgetError, or NotAskedError where the database does not answer: both leave the batch the vectors
-        that it has until then.
+        Raises OverBudgetError, or NotAskedError if the database does not respond: with both, the batch keeps the
+        vectors it has so far.
         """
         token = uuid.uuid4()
         try:
@@ -135,7 +136,7 @@ class Limiter:
                 f"the budget for {self.provider} is unknown while the database is away"
             ) from error
         finally:
-            _let_go()
+            database_connection.release()
         try:
             yield
         finally:
@@ -157,14 +158,14 @@ class Limiter:
                 raise OverBudgetError(self.provider, max(seconds, 0.0))
 
     def _release(self, token: uuid.UUID) -> None:
-        """A slot that cannot be given back ends with its lease, and costs nobody the vectors just paid for."""
+        """Releases a slot; if that fails it expires with its lease, and the vectors just paid for are kept."""
         try:
             with connection.cursor() as cursor:
                 cursor.execute(_RELEASE, [token, self.provider])
         except (DatabaseError, InterfaceError) as error:
-            log.warning("slot not given back; it ends by itself", error=type(error).__name__)
+            log.warning("slot not released; it expires by itself", error=type(error).__name__)
         finally:
-            _let_go()
+            database_connection.release()
 
     def _arguments(self, token: uuid.UUID, tokens: int) -> dict[str, Any]:
         requests, per_token = self.limits.requests, self.limits.tokens
@@ -184,24 +185,21 @@ class Limiter:
 
 
 def meter(provider: str) -> Meter:
-    """What measures the calls to a provider: a limiter where the settings set a limit, else nothing at all."""
-    a_minute = settings.EMBEDDING_TOKENS_PER_MINUTE
+    """The meter for calls to a provider: a limiter if the settings set any limit, else a free one."""
+    tokens_per_minute = settings.EMBEDDING_TOKENS_PER_MINUTE
     slots = settings.EMBEDDING_CALLS_IN_FLIGHT
     if not (
-        settings.EMBEDDING_REQUESTS_PER_MINUTE or a_minute or slots or settings.EMBEDDING_DAILY_TOKEN_BUDGET
+        settings.EMBEDDING_REQUESTS_PER_MINUTE
+        or tokens_per_minute
+        or slots
+        or settings.EMBEDDING_DAILY_TOKEN_BUDGET
     ):
         return FREE
     limits = Limits(
         requests=Bucket.of(settings.EMBEDDING_REQUESTS_PER_MINUTE),
-        tokens=Bucket.of(a_minute),
+        tokens=Bucket.of(tokens_per_minute),
         slots=slots,
         # a request larger than the bucket would overdraw it
-        most_tokens=max(int(a_minute * _BURST_SHARE), 1) if a_minute else FREE.most_tokens,
+        most_tokens=max(int(tokens_per_minute * _BURST_SHARE), 1) if tokens_per_minute else FREE.most_tokens,
     )
     return Limiter(provider, limits)
-
-
-def _let_go() -> None:
-    """No connection is held during a provider call."""
-    if not connection.in_atomic_block:
-        connection.close()

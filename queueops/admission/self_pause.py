@@ -1,15 +1,15 @@
-"""The queue pauses itself when a provider refuses the key, quota or payment: only an operator can put that right."""
+"""Pauses the queue when a provider refuses the key, quota or payment: only an operator can fix that."""
 
 from django.db import connection, transaction
 
 from embeddings.providers.errors import ProviderError
-from queueops.models import AuditLog, Level
+from queueops.models import AuditLog, Category, Level
 from queueops.models.audit import MAX_REASON
 
-ITSELF = "vectorpress"  # who changed the state, where nobody did
+ITSELF = "vectorpress"  # recorded as the actor of changes that no person made
 
-# An operator's pause keeps its reason; and one who has changed the state since the batch began knows better than it. A
-# change ahead of now was written by another clock: long ago, for all that is known.
+# An operator's pause keeps its reason, and a change of the state since the batch began takes precedence. A change in
+# the future was written by another clock and counts as old.
 _PAUSE_ITSELF = """
 UPDATE queue_state SET is_paused = true, reason = %(reason)s, changed_by = %(who)s, changed_at = clock_timestamp()
 WHERE NOT is_paused
@@ -18,20 +18,19 @@ WHERE NOT is_paused
 
 
 def pause_itself(provider: str, error: ProviderError, elapsed: float) -> bool:
-    """Pauses the queue because a provider refuses our key, quota or payment: only an operator can put that right.
+    """Pauses the queue because a provider refuses our key, quota or payment; returns whether this call paused it.
 
-    `elapsed` is how long ago, in seconds, the batch began that was refused. Answers whether it is this call that
-    paused it.
+    `elapsed` is how long ago the refused batch began, in seconds.
     """
     reason = (
-        f"the provider {provider} refuses us ({error}). Put that right, then resume: manage.py queue_admin resume"
+        f"the provider {provider} refuses requests ({error}). Fix that, then resume: manage.py queue_admin resume"
     )[:MAX_REASON]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_PAUSE_ITSELF, {"reason": reason, "who": ITSELF, "elapsed": elapsed})
         if not cursor.rowcount:
             return False
         AuditLog.objects.create(
-            category="engine",
+            category=Category.ENGINE,
             level=Level.ERROR,
             actor=ITSELF,
             message=f"queue paused: {reason}",

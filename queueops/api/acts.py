@@ -116,7 +116,7 @@ def _act(
 def _act_on_one(request: HttpRequest, verb: Verb, task_id: int, why: Why) -> Status[ActReply]:
     if (status := Task.objects.filter(pk=task_id).values_list("status", flat=True).first()) is None:
         raise no_task(task_id)
-    possible = [each.value for each in operations.ACTS[verb].statuses]
+    possible = [each.value for each in operations.POLICIES[verb].statuses]
     if status not in possible:
         raise HttpError(
             409, f"task {task_id} is {status}; this can be done to a task that is {_or(possible)}"

@@ -1,4 +1,4 @@
-"""What a settled batch leaves behind: an audit row, one more for each task it parked, and its numbers."""
+"""The record of a settled batch: one audit row, one more per parked task, and its metrics."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,17 +6,18 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from lib import prepared_statements
-from queueops.models import AuditLog, Level
+from queueops.models import AuditLog, Category, Event, Level
 
 MESSAGE_CHARACTERS = 500
 # one statement and one round trip: the rows of a small batch cost more to send than to write
-_WRITE = """
-WITH told AS (
-    INSERT INTO embedding_audit_logs (category, message, metadata) VALUES ('engine', 'batch settled', %s::jsonb)
+_WRITE = f"""
+WITH logged AS (
+    INSERT INTO embedding_audit_logs (category, message, metadata)
+    VALUES ('{Category.ENGINE}', 'batch settled', %s::jsonb)
 )
 INSERT INTO performance_metrics (name, value, labels)
 SELECT name, value, %s::jsonb FROM unnest(%s::text[], %s::float8[]) AS numbers (name, value)
-"""
+"""  # noqa: S608  the only text put in is our own
 
 
 def write(
@@ -25,7 +26,8 @@ def write(
     labels: dict[str, Any],
     parked: Sequence[AuditLog],
 ) -> None:
-    """Writes all rows of one batch in the caller's transaction: counts by outcome, numbers by metric name."""
+    """Writes all rows of one batch in the caller's transaction: `outcomes` are counts by outcome, `numbers` values by
+    metric name."""
     details = {name: count for name, count in outcomes.items() if count} | {"space": labels["space"]}
     with prepared_statements.cursor() as cursor:
         values: list[Any] = [Jsonb(details), Jsonb(labels), list(numbers), list(numbers.values())]
@@ -35,9 +37,10 @@ def write(
 
 
 def parked(task_id: int, article_id: int, attempts: int, error: str) -> AuditLog:
-    """The row of a task that is not tried again; `error` names class and cause."""
+    """The audit row of a parked task; `error` names class and cause."""
     return AuditLog(
-        category="engine",
+        category=Category.ENGINE,
+        event=Event.PARKED,
         level=Level.ERROR,
         task_id=task_id,
         message=f"task parked {error}"[:MESSAGE_CHARACTERS],

@@ -1,35 +1,37 @@
-"""Tells a text that its provider fails over from a provider that fails over every text."""
+"""Bisection of a failing batch: separates a text that makes its provider fail from a provider that fails every text."""
 
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from embeddings.indexing import embed as indexing
-from embeddings.indexing.embed import Rendered, Vectors
+from embeddings.indexing.embed import Vectors, embed_with
 from embeddings.indexing.provider_session import ProviderSession
+from embeddings.indexing.render import Rendered
 from embeddings.providers.errors import ErrorClass, ProviderError
 from embeddings.storage.vectors import WireVector
 
-# So many requests that failed, in a batch that got no vectors at all, say that the provider is at fault after all,
-# whatever it makes of a harmless text: as many as it takes to ask for each eighth of the batch.
+# A batch without any vectors after this many failed requests means that the provider is at fault, even if it embeds
+# the probe text: enough requests to ask for each eighth of the batch.
 MOST_IN_VAIN = 15
-# After so many failures in a row it is asked for a harmless text again: it may have gone out meanwhile.
+# After this many failures in a row the probe text is sent again: the provider may be down by now.
 PROBE_AFTER = 7
-# What a provider that is out answers; another error of the harmless text says what holds up the batch.
+# Errors of a provider that is down; any other error of the probe text is what holds up the batch.
 _OUT = (ErrorClass.TRANSIENT, ErrorClass.PROVIDER_LOST, ErrorClass.PROVIDER_DOWN)
-# What one text of a request may be at fault for.
+# Errors that a single text of a request can cause.
 _OWN = (ErrorClass.TRANSIENT, ErrorClass.PROVIDER_LOST)
 
 
-def embed(asking: ProviderSession, articles: Sequence[Rendered], reused: dict[bytes, WireVector]) -> Vectors:
-    """As `indexing.embed`; but where the provider has an error of its own (a 500, an unusable answer, an exchange
-    that breaks off) and embeds a harmless text all the same, halves are asked until the article that it fails over
-    stands alone: that one has the error, and the others have their vectors.
+def embed_isolating(
+    asking: ProviderSession, articles: Sequence[Rendered], reused: dict[bytes, WireVector]
+) -> Vectors:
+    """As `embed_with`; but where the provider fails by itself (a 500, an unusable reply, a broken connection) and
+    still embeds a probe text, the batch is halved until the article that causes the failure is alone: it gets the
+    error, and the others get their vectors.
 
-    k articles among n cost at most about 2·k·log2(n) + k requests more. A provider that fails over everything costs
-    one, and one that embeds nothing but a harmless text at most MOST_IN_VAIN + 2.
+    k bad articles among n cost at most about 2·k·log2(n) + k more requests. A provider that fails every text costs
+    one, and one that embeds only the probe text at most MOST_IN_VAIN + 2.
     """
-    made = indexing.embed_with(asking, articles, reused)
+    made = embed_with(asking, articles, reused)
     if made.failure is not None and made.failure.kind in _OWN:
         _Search(asking, made).run(articles, made.failure)
         made.requests, made.texts = asking.requests, asking.texts
@@ -38,9 +40,9 @@ def embed(asking: ProviderSession, articles: Sequence[Rendered], reused: dict[by
 
 @dataclass
 class _Search:
-    """The further requests of one batch; what they give is added to `made`. `in_vain` counts those that failed since
-    the last that gave vectors; `lost` is how the provider went away in the midst, which a text may be at fault for even
-    where nobody answers afterwards."""
+    """The further requests of one batch; their vectors are added to `made`. `in_vain` counts failed requests since
+    the last one that returned vectors; `lost` is the error with which the provider crashed during a request, which a
+    text may have caused even if the provider stays down."""
 
     asking: ProviderSession
     made: Vectors
@@ -48,7 +50,7 @@ class _Search:
     lost: ProviderError | None = None
 
     def run(self, articles: Sequence[Rendered], failure: ProviderError) -> None:
-        """`failure` ended the asking for these articles."""
+        """Searches these articles, whose request ended with `failure`."""
         self.asking.is_patient = self.asking.is_searching = True
         try:
             self.asking.probe()
@@ -64,13 +66,13 @@ class _Search:
             self.made.failure = self.lost if self.lost and error.kind in _OUT else error
 
     def _among(self, articles: list[Rendered], failure: ProviderError) -> None:
-        """These were asked for together, and met `failure`. Larger groups are asked before smaller ones, so that most
-        articles have their vectors soon. Raises ProviderError where that is no text's fault."""
+        """Halves a group that failed together with `failure`. Larger groups come first, so that most articles have
+        their vectors soon. Raises ProviderError if no text is at fault."""
         groups = deque([(articles, failure)])
         while groups:
-            group, met = groups.popleft()
+            group, error_of_group = groups.popleft()
             if len(group) == 1:
-                self._blame(group[0], met)
+                self._blame(group[0], error_of_group)
                 continue
             middle = len(group) // 2
             for half in (group[:middle], group[middle:]):
@@ -78,9 +80,9 @@ class _Search:
                     groups.append((self._lacking(half), error))
 
     def _ask(self, articles: Sequence[Rendered]) -> ProviderError | None:
-        """The error of the provider's own that these articles met. Raises ProviderError for every other."""
+        """The provider's own error for these articles, if any. Raises ProviderError for every other error."""
         made, texts = self.made, self.asking.texts
-        part = indexing.embed_with(self.asking, articles, made.by_hash)
+        part = embed_with(self.asking, articles, made.by_hash)
         made.by_hash = part.by_hash
         made.errors |= part.errors
         made.instead |= part.instead
@@ -91,13 +93,12 @@ class _Search:
         return part.failure
 
     def _note(self, failure: ProviderError) -> None:
-        """Raises ProviderError where this failure, or what the provider makes of a harmless text after it, ends the
-        search."""
+        """Raises ProviderError if this failure, or the probe text after it, ends the search."""
         self.in_vain += 1
-        is_given_up = self.in_vain >= MOST_IN_VAIN and not self.asking.texts
+        is_abandoned = self.in_vain >= MOST_IN_VAIN and not self.asking.texts
         if failure.kind is ErrorClass.PROVIDER_LOST:
             self.lost = failure
-        if failure.kind not in _OWN or self.asking.left <= 0 or is_given_up:
+        if failure.kind not in _OWN or self.asking.left <= 0 or is_abandoned:
             raise failure
         if self.in_vain % PROBE_AFTER == 0:
             self.asking.probe()
@@ -108,7 +109,7 @@ class _Search:
         }
 
     def _lacking(self, articles: Sequence[Rendered]) -> list[Rendered]:
-        """Those that have neither their vectors nor an error yet, as they are to be asked for."""
+        """The articles that have neither vectors nor an error yet, in the form to send next."""
         present = (self.made.instead.get(article.source.article_id, article) for article in articles)
         return [article for article in present if self._lacks(article)]
 

@@ -10,12 +10,14 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from embeddings.indexing.embed import Source
+from embeddings.indexing.render import Source
 from embeddings.models import Space
 from queueops.base import failpoints
 from queueops.base.database_retry import AWAY, with_database_retry
-from queueops.engine import ageing
-from queueops.engine.worker_loss import IS_ON_TRIAL, WAS_LOST
+from queueops.engine import ageing, claim_statements
+
+# How many tasks that were lost with a worker or the provider are tried together.
+LOST_TOGETHER = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,144 +42,6 @@ class Claim:
     is_full: bool = False
 
 
-# Ranks are taken one after another, each by a bounded walk of its own stretch of the index: a rank whose tasks all
-# wait for a later retry costs nothing. The brakes are part of the statement, so that plain SQL stops a worker even
-# when nothing else reaches it.
-_BRAKES = """
-brakes AS MATERIALIZED (
-    SELECT NOT EXISTS (SELECT 1 FROM queue_state WHERE is_paused)
-       AND EXISTS (SELECT 1 FROM embedding_worker_status WHERE id = %(worker)s AND is_running) AS are_off
-)"""
-# One text may have taken its worker with it, or the provider, and all that these held were lost with it. So what was
-# lost is tried in small company. What was lost with its worker again is passed over here: it is claimed with nothing
-# beside it (claim_on_trial). What was lost with its provider is alone at its last attempt, one such task for all
-# workers, since spaces share a provider.
-COMPANY = 16
-_PERIL = f"""CASE WHEN NOT {WAS_LOST} THEN 0
-                     WHEN error_class = 'worker_lost' OR attempts + 1 < max_attempts THEN 1 ELSE 2 END"""
-# Of a provider that takes its time, whoever leaves long articles to others passes over them, and a claim holds no more
-# than its turn has time for, the most urgent first and of these the largest; one at least. NULL asks nothing.
-_FITS = """(%(longest)s::bigint IS NULL OR %(longest)s >= (
-          SELECT octet_length(a.content) FROM articles a WHERE a.id = embedding_tasks.article_id))"""
-_BYTES = """CASE WHEN %(most_bytes)s::bigint IS NOT NULL THEN (
-               SELECT octet_length(a.content) FROM articles a WHERE a.id = candidates.article_id) END"""
-_AGED = f"""
-aged AS (
-    SELECT id, article_id, priority_rank AS rank, {_PERIL} AS peril FROM embedding_tasks
-    WHERE (SELECT are_off FROM brakes)
-      AND status = 'pending' AND space_id = %(space)s AND scheduled_at <= statement_timestamp() - %(aged_after)s
-      AND (%(with_trial)s OR NOT ({IS_ON_TRIAL})) AND {_FITS}
-    ORDER BY scheduled_at
-    LIMIT %(aged_slots)s
-    FOR UPDATE SKIP LOCKED
-)"""  # noqa: S608  the only text put in is our own
-
-
-def _ranked(name: str, rank: int, *before: str) -> str:
-    taken = "".join(f" - (SELECT count(*) FROM {other})" for other in before)  # noqa: S608
-    return f"""
-{name} AS (
-    SELECT id, article_id, priority_rank AS rank, {_PERIL} AS peril FROM embedding_tasks
-    WHERE (SELECT are_off FROM brakes)
-      AND status = 'pending' AND space_id = %(space)s AND priority_rank = {rank}
-      AND scheduled_at <= statement_timestamp() AND (%(with_trial)s OR NOT ({IS_ON_TRIAL}))
-      AND {_FITS}
-    ORDER BY scheduled_at, id
-    LIMIT %(size)s{taken}
-    FOR UPDATE SKIP LOCKED
-)"""  # noqa: S608  the only text put in is our own
-
-
-def _due(*found: str) -> str:
-    """What is taken of all that was found; the bound tells the planner how few there are."""
-    union = " UNION ".join(f"SELECT id, article_id, rank, peril FROM {name}" for name in found)  # noqa: S608
-    return f"""
-at_its_last AS (
-    SELECT EXISTS (SELECT 1 FROM embedding_tasks WHERE status = 'processing' AND attempts >= max_attempts
-                   AND error_class = 'provider_lost') AS is_held
-), candidates AS (
-    SELECT id, article_id, rank, peril FROM ({union}) AS found
-    WHERE peril < 2 OR NOT (SELECT is_held FROM at_its_last)
-), due AS (
-    SELECT id FROM (
-        SELECT id, row_number() OVER line AS place, sum(bytes) OVER line AS bytes_so_far
-        FROM (SELECT id, rank, {_BYTES} AS bytes FROM candidates
-              WHERE peril = (SELECT max(peril) FROM candidates)) AS measured
-        WINDOW line AS (ORDER BY rank, bytes DESC, id)) AS chosen
-    WHERE place <= CASE (SELECT max(peril) FROM candidates) WHEN 0 THEN %(size)s WHEN 1 THEN %(company)s ELSE 1 END
-      AND (place = 1 OR %(most_bytes)s::bigint IS NULL OR bytes_so_far <= %(most_bytes)s)
-    LIMIT %(size)s
-)"""  # noqa: S608  the only text put in is our own
-
-
-# The statement may have waited for a locked table: its lease begins when it takes, not when it was sent.
-_TAKE = f"""
-UPDATE embedding_tasks t SET
-    status = 'processing', attempts = t.attempts + 1, outcome = '', is_alone = false,
-    processed_at = statement_timestamp(), completed_at = NULL,
-    lease_expires_at = clock_timestamp() + %(lease)s, claim_token = %(token)s, claimed_by = %(claimed_by)s,
-    source_version = a.version_number, content_hash = a.content_hash
-FROM due, articles a
-WHERE t.id = due.id AND a.id = t.article_id
-RETURNING t.id, t.attempts, t.max_attempts, t.metadata ? 'anew', t.{WAS_LOST}, a.id, a.version_number,
-          a.content_hash, a.title, a.content
-"""  # noqa: S608  the only text put in is our own
-
-_CLAIM_DUE = f"""
-WITH {_BRAKES}, {_AGED},
-{_ranked("high", 1, "aged")}, {_ranked("normal", 2, "aged", "high")}, {_ranked("low", 3, "aged", "high", "normal")},
-{_due("aged", "high", "normal", "low")}
-{_TAKE}"""
-
-# What remains when the lowest rank must wait: no share for the old, who are mostly of that rank.
-_CLAIM_FRESH = f"""
-WITH {_BRAKES},
-{_ranked("high", 1)}, {_ranked("normal", 2, "high")},
-{_due("high", "normal")}
-{_TAKE}"""
-
-_CLAIM_OF_ARTICLES = f"""
-WITH due AS (
-    SELECT id FROM embedding_tasks
-    WHERE status = 'pending' AND space_id = %(space)s AND article_id = ANY(%(articles)s)
-    FOR UPDATE SKIP LOCKED
-)
-{_TAKE}"""  # noqa: S608  the only text put in is our own
-
-# One process at a time, and those first that were lost most often: two trials at once could blame each other's text.
-_CLAIM_ON_TRIAL = f"""
-WITH {_BRAKES}, due AS (
-    SELECT id FROM embedding_tasks
-    WHERE (SELECT are_off FROM brakes)
-      AND status = 'pending' AND space_id = %(space)s AND losses > 0 AND {IS_ON_TRIAL}
-      AND scheduled_at <= statement_timestamp() AND (%(with_low)s OR priority_rank < 3)
-      AND NOT EXISTS (SELECT FROM embedding_tasks WHERE status = 'processing' AND {IS_ON_TRIAL})
-    ORDER BY losses DESC, id
-    LIMIT %(size)s
-    FOR UPDATE SKIP LOCKED
-)
-{_TAKE}"""  # noqa: S608  the only text put in is our own
-_IS_TRIAL_DUE = f"""
-SELECT EXISTS (SELECT FROM embedding_tasks
-               WHERE status = 'pending' AND space_id = %s AND losses > 0 AND {IS_ON_TRIAL}
-                 AND scheduled_at <= statement_timestamp())
-"""  # noqa: S608
-_MARK_ALONE = """
-UPDATE embedding_tasks t SET is_alone = true
-WHERE t.claim_token = %s AND t.status = 'processing'
-  AND NOT EXISTS (SELECT FROM embedding_tasks o
-                  WHERE o.status = 'processing' AND o.claimed_by = t.claimed_by AND o.id <> t.id)
-"""
-
-# What a claim took whose answer was lost: what _TAKE would have answered.
-_TAKEN = f"""
-SELECT t.id, t.attempts, t.max_attempts, t.metadata ? 'anew', t.{WAS_LOST}, a.id, a.version_number,
-       a.content_hash, a.title, a.content
-FROM embedding_tasks t JOIN articles a ON a.id = t.article_id
-WHERE t.status = 'processing' AND t.claim_token = %(token)s
-"""  # noqa: S608  the only text put in is our own
-
-
 @dataclass(frozen=True)
 class Room:
     """In bytes of text: the `longest` article that is taken, and the `most` of all together, where one is always taken;
@@ -194,25 +58,26 @@ def claim_due(
     worker_name: str,
     *,
     with_low: bool = True,
-    company: int = COMPANY,
+    lost_together: int = LOST_TOGETHER,
     with_trial: bool = False,
     room: Room = Room(),
 ) -> Claim:
     """Up to `size` due tasks of a space, best rank first, with a share for those that have waited longest; none of the
-    lowest rank unless `with_low`, and no more than `company` that were lost with a worker or the provider; what is on
-    trial only `with_trial`, by a process that has tried many of them.
+    lowest rank unless `with_low`, and at most `lost_together` that were lost with a worker or the provider. Tasks on
+    trial are taken only `with_trial`, by a process that has tried many of them.
 
     Takes nothing while the queue is paused or this worker's row says it shall not run. The attempt is counted here,
     so that a task which kills its worker still reaches its limit.
     """
     aged = ageing.slots_for_aged(size, random.random()) if with_low else 0
     found = _take(
-        _CLAIM_DUE if with_low else _CLAIM_FRESH,
+        claim_statements.CLAIM_DUE,
         space,
         worker_name,
         {
             "size": size,
-            "company": company,
+            "lost_together": lost_together,
+            "with_low": with_low,
             "with_trial": with_trial,
             "aged_slots": aged,
             "aged_after": ageing.AGED_AFTER,
@@ -230,7 +95,7 @@ def claim_due(
 def is_trial_due(space: Space) -> bool:
     """Whether a task waits that must be claimed with `claim_on_trial`."""
     with connection.cursor() as cursor:
-        cursor.execute(_IS_TRIAL_DUE, [space.pk])
+        cursor.execute(claim_statements.IS_TRIAL_DUE, [space.pk])
         return bool(cursor.fetchone()[0])
 
 
@@ -239,7 +104,10 @@ def claim_on_trial(
 ) -> Claim:
     """Up to `size` of the tasks that were lost with several workers; none while another process has such."""
     return _take(
-        _CLAIM_ON_TRIAL, space, worker_name, {"size": size, "worker": worker_id, "with_low": with_low}
+        claim_statements.CLAIM_ON_TRIAL,
+        space,
+        worker_name,
+        {"size": size, "worker": worker_id, "with_low": with_low},
     )
 
 
@@ -249,13 +117,13 @@ def mark_alone(claim: Claim) -> bool:
     Who calls this sees to it that the process claims nothing else until the task is settled.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_MARK_ALONE, [claim.token])
+        cursor.execute(claim_statements.MARK_ALONE, [claim.token])
         return bool(cursor.rowcount)
 
 
 def claim_of_articles(space: Space, article_ids: Sequence[int], claimed_by: str) -> Claim:
     """The pending tasks of these articles, due or not, for a process that embeds them itself."""
-    return _take(_CLAIM_OF_ARTICLES, space, claimed_by, {"articles": list(article_ids)})
+    return _take(claim_statements.CLAIM_OF_ARTICLES, space, claimed_by, {"articles": list(article_ids)})
 
 
 def _take(sql: str, space: Space, claimed_by: str, arguments: dict[str, Any]) -> Claim:
@@ -266,7 +134,7 @@ def _take(sql: str, space: Space, claimed_by: str, arguments: dict[str, Any]) ->
         rows = _rows(sql, arguments)
     except AWAY:  # it may be that only the answer was lost
         rows = with_database_retry(
-            lambda: _rows(_TAKEN, arguments) or _rows(sql, arguments), "nothing claimed yet"
+            lambda: _rows(claim_statements.TAKEN, arguments) or _rows(sql, arguments), "nothing claimed yet"
         )
     if rows:
         failpoints.reach("claimed")

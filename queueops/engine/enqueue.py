@@ -1,4 +1,4 @@
-"""Makes tasks, set by set, joining those that already wait; the only place where tasks come from."""
+"""Creates tasks in sets, merging with tasks already pending; the only place that creates tasks."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ from queueops.models import Priority, Task
 
 
 class Reason(TextChoices):
-    """Why a task was made; the lane it goes in follows from it."""
+    """Why a task was created; it sets the default priority."""
 
     EDIT = "edit"
     IMPORT = "import"
@@ -26,7 +26,7 @@ class Reason(TextChoices):
     REINDEX = "reindex"
 
 
-_LANES = {
+_PRIORITIES = {
     Reason.EDIT: Priority.NORMAL,
     Reason.IMPORT: Priority.LOW,
     Reason.DRIFT: Priority.LOW,
@@ -34,12 +34,12 @@ _LANES = {
     Reason.REINDEX: Priority.LOW,
 }
 
-# A change joins the task that waits for its article: fresh text gets fresh attempts, and the better rank wins.
-# An article whose current text has its vectors needs no task, nor does one for whose current text and version a worker
-# holds a task: that brings them, or goes back to waiting by itself. Asked as IS_CURRENT_SQL is, and for its reason.
-# Who joins what a migration has queued takes it over: a migration that is rolled back must not take an edit with it.
-# An edit that overtakes a task which embeds anew goes on with that: the passages that stayed have old vectors still.
-# The status is asked of what was found: in the WHERE, it would have every held task read while there seem to be few.
+# A change merges into the pending task of its article: new text gets new attempts, and the higher priority wins.
+# An article whose current text is embedded needs no task, nor does one for whose current text and version a worker
+# holds a task: it writes the vectors or returns to pending by itself. Written like IS_CURRENT_SQL, for the same reason.
+# A change that merges into a task of a backfill takes it over: rolling back the backfill must not cancel an edit.
+# An edit that overtakes a re-embedding task keeps re-embedding: the unchanged chunks still have old vectors.
+# The status is filtered after the lookup: in the WHERE, the planner would read every held task while it expects few.
 _HELD = """(SELECT bool_or(t.metadata ? 'anew') FILTER (WHERE t.status = 'processing') AS is_anew,
                    bool_or(t.content_hash = a.content_hash AND t.source_version = a.version_number
                            AND t.lease_expires_at > statement_timestamp())
@@ -65,7 +65,7 @@ ON CONFLICT (article_id, space_id) WHERE status = 'pending' DO UPDATE SET
 """  # noqa: S608  the only text put in is our own
 
 
-# Nobody else has seen an article that this transaction made: it has no vectors and no task, and nothing need be read.
+# Nobody else has seen an article created in this transaction: it has no vectors and no task, so nothing is read.
 _ENQUEUE_NEW = """
 INSERT INTO embedding_tasks (article_id, slug, space_id, priority, max_attempts, source_version, content_hash, metadata)
 SELECT %(article)s::bigint, %(slug)s::text, s.id, %(priority)s::text, %(max_attempts)s::int, %(version)s::int,
@@ -75,7 +75,7 @@ FROM embedding_spaces s WHERE s.state <> 'retired' ORDER BY s.id
 
 
 def enqueue_new(article: Article, announce: bool = True) -> int:
-    """What `enqueue` does for an edit, for an article that was made in the same transaction; at half the price."""
+    """As `enqueue` for an edit, for an article created in the same transaction; at half the cost."""
     values = {
         "article": article.pk,
         "slug": article.slug,
@@ -95,10 +95,10 @@ def enqueue(
     announce: bool = True,
     operation: UUID | None = None,
 ) -> int:
-    """One pending task for each of these articles and each space that is behind on it; answers how many.
+    """Creates one pending task per article and space that is behind on it; returns how many.
 
-    Call it inside the transaction that changed the articles. The lane follows from the reason unless given;
-    `announce=False` wakes no worker; `operation` is the operator's act that the tasks belong to.
+    Call it inside the transaction that changed the articles. The priority follows from the reason unless given;
+    `announce=False` wakes no worker; `operation` is the operation that the tasks belong to.
     """
     values = {
         "articles": list(article_ids),
@@ -110,7 +110,7 @@ def enqueue(
         return _announced(cursor.rowcount, announce)
 
 
-# The article keeps its vectors until the new ones are there. What waits already, for whatever reason, is embedded anew.
+# The article keeps its vectors until the new ones are stored. A task that is already pending re-embeds as well.
 _ENQUEUE_ANEW = """
 INSERT INTO embedding_tasks (article_id, slug, space_id, priority, max_attempts, source_version, content_hash, metadata)
 SELECT a.id, a.slug, s.id, %(priority)s::text, %(max_attempts)s::int, a.version_number, a.content_hash,
@@ -124,8 +124,8 @@ ON CONFLICT (article_id, space_id) WHERE status = 'pending' DO UPDATE SET
 
 
 def enqueue_anew(article_ids: Sequence[int], operation: UUID) -> int:
-    """One pending task for each of these articles and each receiving space, which asks the provider for every passage
-    although it has a vector; answers how many. Call it inside a transaction."""
+    """Creates one pending task per article and receiving space that re-embeds every chunk, including those that have a
+    vector; returns how many. Call it inside a transaction."""
     values = {
         "articles": list(article_ids),
         "operation": str(operation),
@@ -139,7 +139,7 @@ def enqueue_anew(article_ids: Sequence[int], operation: UUID) -> int:
 
 def _common(reason: Reason, priority: Priority | None) -> dict[str, Any]:
     return {
-        "priority": (priority or _LANES[reason]).value,
+        "priority": (priority or _PRIORITIES[reason]).value,
         "max_attempts": settings.EMBEDDING_MAX_RETRIES,
         "reason": reason.value,
     }

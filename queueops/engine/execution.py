@@ -1,4 +1,4 @@
-"""Carries a claim to its end: render, reuse, embed, settle. The provider is called outside any transaction."""
+"""Executes a claim: render, reuse, embed, settle. The provider is called outside any transaction."""
 
 import itertools
 import random
@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError
 
-from embeddings.indexing import embed
-from embeddings.indexing.embed import Rendered, Vectors
+from embeddings.indexing.embed import Vectors
 from embeddings.indexing.provider_session import ProviderSession
+from embeddings.indexing.render import Rendered, render
+from embeddings.indexing.store import reusable
 from embeddings.providers.errors import ErrorClass, NotAskedError, ProviderError
 from embeddings.storage import kept_vectors
 from embeddings.storage.vectors import WireVector
+from lib import database_connection
 from queueops.admission import circuit_breaker, gate, rate_limiter, self_pause
 from queueops.admission.circuit_breaker import BatchVerdict
 from queueops.admission.gate import Permit
@@ -29,9 +31,9 @@ from queueops.models import Outcome
 
 # The lease is renewed while a batch runs (leases.py), so the provider's time does not depend on its length.
 _DEADLINE_SECONDS = 120.0
-# For so long after the deadline a batch is held that the database refuses: less than its lease is renewed for.
+# A batch that the database refuses is held for this long after the deadline: less than its lease is renewed for.
 _HELD_SECONDS = 50.0
-# Where texts failed before, so much less is asked for at once: it may have been too much.
+# Each earlier failure of a text reduces the request to this share: it may have been too large.
 _SHARE_AFTER_FAILURE = 0.25
 
 log = structlog.get_logger(__name__)
@@ -39,11 +41,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class _Run:
-    """A claim on its way: what was rendered, what was stored or kept of it before, what an earlier try had to leave
-    unsaved, what the provider gave, and whether that is out."""
+    """A claim in execution: rendered articles; vectors by hash that are stored, kept from an earlier batch, or left
+    unsaved by an earlier attempt; the provider's vectors, and whether its breaker is open."""
 
     claim: Claim
-    passage: Permit
+    permit: Permit
     started: float = field(default_factory=time.perf_counter)
     rendered: list[tuple[Claimed, Rendered]] = field(default_factory=list)
     stored: dict[bytes, WireVector] = field(default_factory=dict)
@@ -60,22 +62,22 @@ def deadline_seconds() -> float:
     return _DEADLINE_SECONDS
 
 
-def execute(claim: Claim, deadline: float | None = None, passage: Permit | None = None) -> Settled:
-    """Brings the claimed articles up to date and settles their tasks; answers what was settled.
+def execute(claim: Claim, deadline: float | None = None, permit: Permit | None = None) -> Settled:
+    """Brings the claimed articles up to date and settles their tasks; returns what was settled.
 
-    Provider errors end in the tasks' and the provider's rows, never here. `deadline` is in seconds, for the provider's
-    part; `passage` is the leave with which the tasks were claimed, if it was asked for.
+    Provider errors are written to the tasks' and the provider's rows, never raised. `deadline` is in seconds, for all
+    provider calls; `permit` is the one with which the tasks were claimed, if any.
     """
-    run = _Run(claim, passage or Permit(claim.space.provider))
+    run = _Run(claim, permit or Permit(claim.space.provider))
     _render(run)
     failpoints.reach("rendered")
     _embed(run, deadline or deadline_seconds())
     failpoints.reach("after_provider")
-    is_told = _tell(run)  # first, so that others leave a provider alone that is out
+    is_reported = _report(run)  # first, so that other workers stop calling a provider that is down
     settled = settle_retry.settle(_batch(run), _held_until(run, deadline))
     failpoints.reach("after_commit")
-    if not is_told:
-        _tell(run)
+    if not is_reported:
+        _report(run)
     log.info("batch settled", space=claim.space.pk, **settled.as_log())
     return settled
 
@@ -92,22 +94,22 @@ def _batch(run: _Run) -> Batch:
 
 
 def _held_until(run: _Run, deadline: float | None) -> float:
-    """Until when the batch is held if the database does not take it: who has set a deadline does not wait for that."""
+    """The moment until which a batch that the database refuses is held; a caller with a deadline does not wait."""
     elapsed = time.perf_counter() - run.started
     left = 0.0 if deadline else deadline_seconds() + _HELD_SECONDS - elapsed
     return time.monotonic() + left
 
 
 def _render(run: _Run) -> None:
-    run.rendered = [(task, embed.render(run.claim.space, task.source)) for task in run.claim.tasks]
+    run.rendered = [(task, render(run.claim.space, task.source)) for task in run.claim.tasks]
     reusing = [rendered for task, rendered in run.rendered if not task.is_anew]
-    found = with_database_retry(lambda: embed.reusable(run.claim.space, reusing), "batch not begun yet")
+    found = with_database_retry(lambda: reusable(run.claim.space, reusing), "batch not started")
     anew = {text_hash for task, rendered in run.rendered if task.is_anew for text_hash in rendered.hashes}
     run.stored = {text_hash: vector for text_hash, vector in found.stored.items() if text_hash not in anew}
     run.kept = {text_hash: vector for text_hash, vector in found.kept.items() if text_hash not in anew}
     begun = [task.source.article_id for task, _ in run.rendered if task.is_anew]
     run.kept |= with_database_retry(
-        lambda: kept_vectors.of_articles(run.claim.space.pk, begun), "batch not begun yet"
+        lambda: kept_vectors.of_articles(run.claim.space.pk, begun), "batch not started"
     )
     needed = itertools.chain.from_iterable(rendered.hashes for _, rendered in run.rendered)
     missing = (text_hash for text_hash in needed if text_hash not in run.stored and text_hash not in run.kept)
@@ -115,58 +117,52 @@ def _render(run: _Run) -> None:
 
 
 def _embed(run: _Run, deadline: float) -> None:
-    release_connection()
+    database_connection.release()
     failpoints.reach("before_provider")
     before = time.perf_counter()
-    seconds = min(deadline, circuit_breaker.CANARY_SECONDS) if run.passage.canary else deadline
-    keeper = PartialVectors(run.claim.token, run.rendered, run.stored, run.kept)
-    asking = _asking(run.claim, seconds, keeper)
+    seconds = min(deadline, circuit_breaker.CANARY_SECONDS) if run.permit.canary else deadline
+    partial = PartialVectors(run.claim.token, run.rendered, run.stored, run.kept)
+    asking = _asking(run.claim, seconds, partial)
     at_hand = run.unsaved | run.kept | run.stored
-    run.vectors = bisection.embed(asking, [rendered for _, rendered in run.rendered], at_hand)
+    run.vectors = bisection.embed_isolating(asking, [rendered for _, rendered in run.rendered], at_hand)
     run.provider_seconds = time.perf_counter() - before
     complete = (rendered.hashes for _, rendered in run.rendered if _is_complete(run, rendered))
-    keeper.keep(run.vectors.by_hash, itertools.chain.from_iterable(complete))
-    run.progressed = keeper.progressed
+    partial.keep(run.vectors.by_hash, itertools.chain.from_iterable(complete))
+    run.progressed = partial.progressed
 
 
-def _asking(claim: Claim, seconds: float, keeper: PartialVectors) -> ProviderSession:
+def _asking(claim: Claim, seconds: float, partial: PartialVectors) -> ProviderSession:
     failures = max((task.attempts - 1 for task in claim.tasks), default=0)
     share = _SHARE_AFTER_FAILURE ** min(failures, 10)
     meter = rate_limiter.meter(claim.space.provider)
-    return ProviderSession(claim.space, seconds, meter, shutdown.rest, keeper.between, share)
+    return ProviderSession(claim.space, seconds, meter, shutdown.rest, partial.between, share)
 
 
-def _tell(run: _Run) -> bool:
-    """Tells all workers what the batch learned of its provider; False where that cannot be written now, which must
-    not keep what was paid for from being settled."""
+def _report(run: _Run) -> bool:
+    """Reports the batch's verdict on its provider to all workers; False if the database does not accept it now, which
+    must not stop the batch from being settled."""
     failure = run.vectors.failure
     if isinstance(failure, NotAskedError):
-        failure = None  # the provider said nothing
+        failure = None  # not the provider's error
     try:
-        run.is_out = gate.tell(run.passage, _news(run), failure)
+        run.is_out = gate.report(run.permit, _verdict(run), failure)
         if failure and failure.kind is ErrorClass.AUTH:
             self_pause.pause_itself(run.claim.space.provider, failure, time.perf_counter() - run.started)
     except (DatabaseError, InterfaceError) as error:
-        log.warning("provider's state not written", error=type(error).__name__)
+        log.warning("provider state not written", error=type(error).__name__)
         return False
     return True
 
 
-def _news(run: _Run) -> BatchVerdict:
+def _verdict(run: _Run) -> BatchVerdict:
     made, failure = run.vectors, run.vectors.failure
     if isinstance(failure, NotAskedError):
         return (
             BatchVerdict.ANSWERED if made.texts else BatchVerdict.NONE
-        )  # whether its errors were its own was not to be found out
-    return circuit_breaker.news_of(
+        )  # the bisection could not find out whether its errors were its own
+    return circuit_breaker.verdict_of(
         failure.kind if failure else None, requests=made.requests, texts=made.texts
     )
-
-
-def release_connection() -> None:
-    """Gives the database connection back for the length of a provider call."""
-    if not connection.in_atomic_block:
-        connection.close()
 
 
 def _result(run: _Run, task: Claimed, rendered: Rendered) -> Success | Failure:
@@ -184,7 +180,7 @@ def _result(run: _Run, task: Claimed, rendered: Rendered) -> Success | Failure:
         retry_after=error.retry_after,
         draw=random.random(),
         is_out=run.is_out,
-        is_canary=run.passage.canary is not None,
+        is_canary=run.permit.canary is not None,
         has_progressed=has_progressed,
         is_alone=task.was_lost and len(run.claim.tasks) == 1,
     )
@@ -199,12 +195,12 @@ def _is_complete(run: _Run, rendered: Rendered) -> bool:
 def _error(run: _Run, rendered: Rendered) -> ProviderError:
     error = run.vectors.error_of(rendered) or run.vectors.failure
     if error is None:
-        return ProviderError(ErrorClass.TRANSIENT, "the provider gave no vector for this text")
+        return ProviderError(ErrorClass.TRANSIENT, "the provider returned no vector for this text")
     if error.kind is not ErrorClass.POSTPONED:
         return error
-    passages = set(rendered.hashes)
-    done = len(passages & run.vectors.by_hash.keys())
-    message = f"{done:,} of {len(passages):,} passages are embedded, and the next turn goes on from there"
+    chunks = set(rendered.hashes)
+    done = len(chunks & run.vectors.by_hash.keys())
+    message = f"{done:,} of {len(chunks):,} chunks are embedded; the next attempt continues from there"
     return ProviderError(error.kind, message)
 
 

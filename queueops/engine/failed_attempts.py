@@ -1,4 +1,4 @@
-"""What a task's failed attempts met: kept in its row's metadata, so that a later success does not hide it."""
+"""The errors of a task's failed attempts, kept in its metadata so that a later success does not hide them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,23 +6,23 @@ from typing import Any
 
 import orjson
 
-MOST_TRIES = 20
+MOST_KEPT = 20
 _MESSAGE_CHARACTERS = 300
 
-# The metadata of a task `t` with the failed attempt of `d` added, the oldest left out beyond the bound. Plain SQL may
-# have put anything there: what is no object stays as it is.
+# The metadata of a task `t` with the failed attempt of `d` added; beyond the limit the oldest are dropped. Metadata
+# that plain SQL has replaced by something other than an object is left unchanged.
 ADDED_SQL = f"""
 CASE WHEN jsonb_typeof(t.metadata) = 'object' THEN jsonb_set(t.metadata, '{{tries}}', jsonb_path_query_array(
     coalesce(t.metadata->'tries', '[]') || jsonb_build_object(
         'attempt', t.attempts, 'at', clock_timestamp(), 'error_class', d.error_class,
         'error_message', left(d.error_message, {_MESSAGE_CHARACTERS})),
-    '$[last - {MOST_TRIES - 1} to last]'))
+    '$[last - {MOST_KEPT - 1} to last]'))
 ELSE t.metadata END"""
 
 
 @dataclass(frozen=True)
 class FailedAttempt:
-    """A failed attempt that was charged; `at` is the moment it was settled."""
+    """A failed attempt that was charged; `at` is when it was settled."""
 
     attempt: int
     at: datetime
@@ -31,16 +31,15 @@ class FailedAttempt:
 
 
 def of(json: str) -> list[FailedAttempt]:
-    """The failed attempts that a task's metadata has under `tries`, the oldest first; what else was put there is left
-    out."""
+    """The failed attempts in a task's metadata under `tries`, oldest first; invalid entries are skipped."""
     try:
         kept = orjson.loads(json)
     except orjson.JSONDecodeError:  # a number that only Postgres can hold
         return []
-    return [made for entry in kept if (made := _try(entry))] if isinstance(kept, list) else []
+    return [made for entry in kept if (made := _parsed(entry))] if isinstance(kept, list) else []
 
 
-def _try(entry: Any) -> FailedAttempt | None:
+def _parsed(entry: Any) -> FailedAttempt | None:
     try:
         return FailedAttempt(
             int(entry["attempt"]),

@@ -1,4 +1,4 @@
-"""How the installation runs right now: queued, synchronous or disabled."""
+"""The mode the installation runs in: queued, synchronous or disabled."""
 
 from django.conf import settings
 from django.db import OperationalError, connection
@@ -8,26 +8,26 @@ from lib.remembered import Remembered
 from queueops.base import installed
 from queueops.models import Mode, QueueState
 
-# every process sees a change in the row this much later at the latest
+# every process sees a change of the row within this time
 SECONDS = 1.0
-# unless somebody keeps the row locked: then what was read last stays in force, and is read again so often
+# while the row is locked, the last value read stays in force and is re-read at this interval
 _SECONDS_WHILE_LOCKED = 5.0
 
 
 def of_settings() -> Mode:
-    """What the environment asks for."""
+    """The mode set in the environment."""
     if not settings.SEMANTIC_SEARCH_ENABLED:
         return Mode.DISABLED
     return Mode.QUEUED if settings.EMBEDDING_QUEUE_ENABLED else Mode.SYNCHRONOUS
 
 
 def without_queue() -> Mode:
-    """What the environment asks for, as far as it goes where the queue is not installed."""
+    """The mode set in the environment, limited to synchronous while the queue is not installed."""
     return Mode.DISABLED if of_settings() is Mode.DISABLED else Mode.SYNCHRONOUS
 
 
 def current() -> Mode:
-    """The mode in force: what an operator has persisted, else what the settings say and the database allows."""
+    """The mode in force: the one an operator has stored, else that of the settings, as far as the database allows."""
     if not installed.is_there():
         return without_queue()
     persisted = _persisted()
@@ -58,5 +58,5 @@ _row = Remembered(_read, SECONDS)
 
 
 def forget() -> None:
-    """Reads the row again at the next question (after a change by this process)."""
+    """Reads the row again at the next call (after a change by this process)."""
     _row.forget()

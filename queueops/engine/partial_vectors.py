@@ -1,5 +1,5 @@
-"""Keeps the vectors of articles that are not complete yet, under their claim's token: no second of a provider is paid
-for twice, whatever ends the batch."""
+"""Keeps the vectors of articles that are not complete yet, under their claim's token, so that no provider time is paid
+for twice, however the batch ends."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,22 +8,22 @@ from uuid import UUID
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
 
-from embeddings.indexing.embed import Rendered
+from embeddings.indexing.render import Rendered
 from embeddings.storage.vectors import WireVector
-from lib import sql_arrays
+from lib import database_connection, sql_arrays
 from queueops.base import shutdown
 from queueops.engine.claims import Claimed
 
-# So much of a provider's time may be lost with the process, beside the requests under way.
+# At most this much provider time is lost with the process, besides the requests in flight.
 KEEP_SECONDS = 1.0
-# A batch that still asks after this gives its turn back: the next may be of short articles.
+# A batch that still sends requests after this time ends its turn: the next one may have short articles.
 TURN_SECONDS = 30.0
-# No stranger's lock on an article holds the batch up for longer.
+# The longest wait for another session's lock on an article.
 _LOCK_MILLISECONDS = "2000"
 
 log = structlog.get_logger(__name__)
 
-# The token fences: who lost a task keeps nothing of it.
+# The token fences: a worker that lost a task keeps nothing of it.
 _KEEP = """
 INSERT INTO kept_vectors (article_id, space_id, text_hash, embedding, passages, kept_at)
 SELECT t.article_id, t.space_id, k.text_hash, k.embedding, k.passages, statement_timestamp()
@@ -42,8 +42,8 @@ WHERE k.article_id = held.article_id AND k.space_id = held.space_id
 
 
 class PartialVectors:
-    """What a batch keeps. `stored` and `kept` are the hashes of texts whose vectors are there, for good or until their
-    article is complete; `progressed` are the articles of which something was kept in this batch."""
+    """The vectors that a batch keeps. `stored` and `kept` are the hashes of texts that have vectors, permanently or
+    until their article is complete; `progressed` are the ids of articles with vectors kept by this batch."""
 
     def __init__(
         self,
@@ -62,29 +62,28 @@ class PartialVectors:
         self._ends = self._kept_at + TURN_SECONDS
 
     def between(self, made: Mapping[bytes, WireVector]) -> bool:
-        """Keeps what came, unless that is quickly had again; answers whether the batch may go on."""
+        """Keeps the new vectors at most once per KEEP_SECONDS; returns whether the batch may continue."""
         now = time.monotonic()
         if now - self._kept_at >= KEEP_SECONDS:
             self.keep(made)
         return now < self._ends and not shutdown.is_over()
 
     def keep(self, made: Mapping[bytes, WireVector], complete: Iterable[bytes] = ()) -> None:
-        """Writes what is not safe yet, without the texts of articles that are about to be stored. Where the database
-        does not take it, it is tried again at the next time."""
+        """Writes vectors that are neither stored nor kept, except `complete`: those of articles about to be stored. If
+        the database refuses, the next call tries again."""
         unsafe = made.keys() - self._safe - set(complete)
         if unsafe:
             try:
                 self._write({text_hash: made[text_hash] for text_hash in unsafe})
             except (DatabaseError, InterfaceError) as error:
-                log.warning("vectors not kept; trying again later", error=type(error).__name__)
+                log.warning("vectors not kept; retrying later", error=type(error).__name__)
             finally:
-                if not connection.in_atomic_block:
-                    connection.close()
+                database_connection.release()
         self._kept_at = time.monotonic()
 
     def _write(self, made: Mapping[bytes, WireVector]) -> None:
         owners = self._owned()
-        # what stands for a chunk that was too long belongs to the article that lacks most
+        # pieces of a chunk that was too long are counted for the article that lacks most
         largest = max(owners.values(), key=lambda owner: owner[1])
         held = [owners.get(text_hash, largest) for text_hash in made]
         with connection.cursor() as cursor:
@@ -103,7 +102,7 @@ class PartialVectors:
         self.progressed |= {task.source.article_id for task, _ in held}
 
     def _owned(self) -> dict[bytes, tuple[Claimed, int]]:
-        """Of each text without a stored vector: a task that needs it, and how many such texts its article has."""
+        """Per text hash without a stored vector: a task that needs it, and how many such texts its article has."""
         if not self._owners:
             for task, rendered in self._rendered:
                 lacking = set(rendered.hashes) - self._stored
@@ -112,7 +111,7 @@ class PartialVectors:
 
 
 def sweep() -> int:
-    """Removes what no task needs any more; answers how many vectors."""
+    """Removes vectors that no task needs any more; returns how many."""
     with connection.cursor() as cursor:
         cursor.execute(_SWEEP)
         return int(cursor.rowcount)

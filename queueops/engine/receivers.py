@@ -1,4 +1,4 @@
-"""What articles announce becomes tasks, in the transaction that announced it."""
+"""Turns the signals of articles into tasks, in the transaction that sent them."""
 
 import functools
 from collections.abc import Callable
@@ -21,15 +21,15 @@ def article_saved(instance: Article, created: bool = False, raw: bool = False, *
         enqueue_it = functools.partial(enqueue_new, instance)
     else:
         enqueue_it = functools.partial(enqueue, [instance.pk], Reason.EDIT)
-    _act_on([instance.pk], Reason.EDIT, enqueue_it)
+    _enqueue_or_embed([instance.pk], Reason.EDIT, enqueue_it)
 
 
 def articles_written(article_ids: list[int], reason: str, **_: Any) -> None:
-    """Listens to articles_written, which set-wise writers send."""
-    _act_on(article_ids, Reason(reason), functools.partial(enqueue, article_ids, Reason(reason)))
+    """Listens to articles_written, sent by bulk writers."""
+    _enqueue_or_embed(article_ids, Reason(reason), functools.partial(enqueue, article_ids, Reason(reason)))
 
 
-def _act_on(article_ids: list[int], reason: Reason, enqueue_them: Callable[..., int]) -> None:
+def _enqueue_or_embed(article_ids: list[int], reason: Reason, enqueue_them: Callable[..., int]) -> None:
     mode = modes.current()
     if mode is Mode.DISABLED:
         return

@@ -1,11 +1,11 @@
-"""What came of a claim: of each task first, and of all together once it is written."""
+"""The results of a claim: per task before it is settled, and in total afterwards."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from embeddings.indexing.embed import Rendered
+from embeddings.indexing.render import Rendered
 from embeddings.providers.errors import ProviderError
 from embeddings.storage.vectors import WireVector
 from queueops.engine.claims import Claim, Claimed
@@ -18,7 +18,7 @@ class Success:
     task: Claimed
     rendered: Rendered
     outcome: Outcome
-    had_kept: bool = False  # vectors of it are kept, and not needed any more
+    had_kept: bool = False  # it has kept vectors, which are not needed any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Effort:
-    """What the batch cost."""
+    """The cost of a batch."""
 
     seconds: float = 0.0
     provider_seconds: float = 0.0
@@ -40,7 +40,7 @@ class Effort:
 
 @dataclass(frozen=True)
 class Batch:
-    """A claim with what is to be written of its tasks. `by_hash` holds the vector of each chunk of the successes."""
+    """A claim with the results to write. `by_hash` holds the vector of each chunk of the successes."""
 
     claim: Claim
     results: Sequence[Success | Failure]
@@ -48,7 +48,7 @@ class Batch:
     effort: Effort
 
     def halves(self) -> tuple["Batch", "Batch"]:
-        """The effort goes with the first."""
+        """Splits the results in two; the first half carries the effort."""
         half = len(self.results) // 2
         first, second = self.results[:half], self.results[half:]
         return replace(self, results=first), replace(self, results=second, effort=Effort())
@@ -56,9 +56,9 @@ class Batch:
 
 @dataclass(frozen=True)
 class Settled:
-    """What came of a claim. `lost` counts tasks that were no longer ours: their lease had ended, they were cancelled
-    or deleted, or an operator changed them; nothing was written for them. `retry_in`: after so many seconds all that
-    are to be tried again are due; None where none waits for a time of its own."""
+    """The outcome of a claim. `lost` counts tasks that no longer belonged to it: their lease had ended, they were
+    cancelled or deleted, or an operator changed them; nothing was written for them. `retry_in`: seconds until all tasks
+    to retry are due; None if none is delayed."""
 
     outcomes: Counter[str]
     retried: int
@@ -67,7 +67,7 @@ class Settled:
     retry_in: float | None = None
 
     def __add__(self, other: "Settled") -> "Settled":
-        """What came of two parts of a claim, with the effort of the first."""
+        """The outcome of two parts of a claim, with the effort of the first."""
         later = max(self.retry_in or 0.0, other.retry_in or 0.0) or None
         lost = self.lost + other.lost
         return Settled(self.outcomes + other.outcomes, self.retried + other.retried, lost, self.effort, later)

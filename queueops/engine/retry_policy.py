@@ -1,4 +1,4 @@
-"""What a failed attempt leads to: another try later, or the end; pure."""
+"""Decides what follows a failed attempt: a retry later, or parking; pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,27 +6,28 @@ from enum import StrEnum
 from embeddings.providers.errors import ErrorClass
 
 MAX_BACKOFF_SECONDS = 3_600.0
-# A provider that does not answer but is not out yet: about as long as its breaker's first interval.
+# A provider that does not respond while its breaker is still closed: about as long as the breaker's first interval.
 DOWN_SECONDS, MAX_DOWN_SECONDS = 2.0, 60.0
-# The task that asked in vain for all others goes behind those of its rank, so that it is not always the same one.
+# A failed canary task goes behind the others of its priority, so that it is not always the same task.
 CANARY_BACK_SECONDS = 1.0
 
 
 class Verdict(StrEnum):
-    AGAIN = "again"  # pending, later, the attempt counted
-    WAIT = "wait"  # pending, no attempt charged: the text is not at fault
+    RETRY = "retry"  # pending, later, the attempt counted
+    DEFER = "defer"  # pending, no attempt charged: the text is not at fault
     PARK = "park"  # failed, until an operator requeues it
 
 
 @dataclass(frozen=True)
 class Decision:
-    """`delay_seconds` from now; 0.0 leaves the task its place in line, and the provider's row says when it goes on."""
+    """`delay_seconds` from now; with 0.0 the task keeps its place in the queue, and the provider's row says when
+    claiming resumes."""
 
     verdict: Verdict
     delay_seconds: float = 0.0
 
 
-_PLACE_IN_LINE = Decision(Verdict.WAIT)
+_PLACE_IN_LINE = Decision(Verdict.DEFER)
 
 
 def decide(
@@ -43,27 +44,28 @@ def decide(
     is_alone: bool = True,
 ) -> Decision:
     """`attempts` includes the one that failed; `draw` in [0, 1) is the jitter. `is_out`: the provider's breaker is not
-    closed, so that no text is at fault; `is_canary`: this task was the one that asked whether it is back.
-    `has_progressed`: some of its passages were embedded and kept, so that it comes to an end however often it fails.
-    `is_alone`: it was lost before, and claimed with no other beside it."""
+    closed, so no text is at fault; `is_canary`: this task was the canary. `has_progressed`: some of its chunks were
+    embedded and kept, so it finishes however often it fails. `is_alone`: it was lost before, and claimed alone."""
     match kind:
         case ErrorClass.INVALID_INPUT | ErrorClass.TOO_LONG:
-            return Decision(Verdict.PARK)  # it was refused alone, and in small pieces: nothing is left to try
+            return Decision(Verdict.PARK)  # refused alone and in small pieces: nothing is left to try
         case ErrorClass.RATE_LIMITED | ErrorClass.AUTH | ErrorClass.POSTPONED:
             return _PLACE_IN_LINE
         case ErrorClass.PROVIDER_DOWN | ErrorClass.PROVIDER_LOST | ErrorClass.TRANSIENT if is_out:
-            return Decision(Verdict.WAIT, CANARY_BACK_SECONDS) if is_canary else _PLACE_IN_LINE
+            return Decision(Verdict.DEFER, CANARY_BACK_SECONDS) if is_canary else _PLACE_IN_LINE
         case ErrorClass.PROVIDER_DOWN:
-            asked = DOWN_SECONDS if retry_after is None else retry_after
-            return Decision(Verdict.WAIT, _spread(min(max(asked, DOWN_SECONDS), MAX_DOWN_SECONDS), draw))
+            wanted = DOWN_SECONDS if retry_after is None else retry_after
+            return Decision(Verdict.DEFER, _spread(min(max(wanted, DOWN_SECONDS), MAX_DOWN_SECONDS), draw))
         case ErrorClass.TRANSIENT | ErrorClass.PROVIDER_LOST if has_progressed:
-            return Decision(Verdict.WAIT, backoff(1, base_seconds, draw))
+            return Decision(Verdict.DEFER, backoff(1, base_seconds, draw))
         case ErrorClass.PROVIDER_LOST if attempts >= max_attempts and not is_alone:
-            return Decision(Verdict.WAIT, backoff(attempts, base_seconds, draw))  # the last attempt is alone
+            return Decision(
+                Verdict.DEFER, backoff(attempts, base_seconds, draw)
+            )  # the last attempt runs alone
         case ErrorClass.TRANSIENT | ErrorClass.PROVIDER_LOST | ErrorClass.STORAGE_REFUSED:
             if attempts >= max_attempts:
                 return Decision(Verdict.PARK)
-            return Decision(Verdict.AGAIN, backoff(attempts, base_seconds, draw))
+            return Decision(Verdict.RETRY, backoff(attempts, base_seconds, draw))
 
 
 def backoff(attempts: int, base_seconds: float, draw: float) -> float:
@@ -76,5 +78,5 @@ def backoff(attempts: int, base_seconds: float, draw: float) -> float:
 
 
 def _spread(seconds: float, draw: float) -> float:
-    """Up to a quarter longer, so that what waits does not come back all at once."""
+    """Up to a quarter longer, so that deferred tasks do not all become due at once."""
     return seconds * (1 + draw / 4)

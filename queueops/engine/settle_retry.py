@@ -1,5 +1,5 @@
-"""Holds on to a batch that the database does not take, or whose table is locked: settles it again while its lease may
-be renewed, and then gives its tasks back uncharged, as soon as the database takes that."""
+"""Retries settling a batch that the database refuses, or whose table is locked, as long as its lease may be renewed;
+then requeues its tasks uncharged, as soon as the database accepts that."""
 
 import threading
 import time
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 
 class _Owed:
-    """Claims that could not be given back yet; any thread may ask and change it."""
+    """Claims whose tasks could not be requeued yet; safe for any thread."""
 
     def __init__(self) -> None:
         self._claims: list[tuple[Claim, Refusal]] = []
@@ -39,7 +39,7 @@ class _Owed:
             self._claims.append((claim, refusal))
 
     def take(self) -> list[tuple[Claim, Refusal]]:
-        """All of them, which are the caller's now."""
+        """Removes and returns all of them."""
         with self._lock:
             taken, self._claims = self._claims, []
             return taken
@@ -49,8 +49,8 @@ owed = _Owed()
 
 
 def settle(batch: Batch, until: float) -> Settled:
-    """As settling_in_parts.settle; where the database refuses, or a table is locked, again until the moment `until`, or
-    until the process is told to stop. Where that moment is past already, no lock on an article is waited for either."""
+    """As settling_in_parts.settle; while the database refuses or a table is locked, retried until the moment `until`
+    or until the process stops. If that moment has passed, no lock on an article is waited for either."""
     while True:
         try:
             settled = settling_in_parts.settle(batch, waits=time.monotonic() < until)
@@ -61,13 +61,13 @@ def settle(batch: Batch, until: float) -> Settled:
         else:
             storage_probe.accepted()
             return settled
-        if not _may_try_again(until):
+        if not _may_retry(until):
             unsaved.keep(batch.claim.space.pk, batch.by_hash)
             return give_back(batch.claim, refusal, batch.effort)
 
 
-def _may_try_again(until: float) -> bool:
-    """Waits for the next try; inside a transaction there is none."""
+def _may_retry(until: float) -> bool:
+    """Waits for the next attempt; False inside a transaction, where there is none."""
     if connection.in_atomic_block:
         return False
     connection.close()
@@ -75,13 +75,13 @@ def _may_try_again(until: float) -> bool:
 
 
 def give_back(claim: Claim, refusal: Refusal, effort: Effort | None = None) -> Settled:
-    """Lets a claim's tasks wait again, uncharged; where not even that is taken, it is owed."""
+    """Requeues a claim's tasks uncharged; if the database refuses that too, the claim is added to `owed`."""
     wait = max(storage_probe.brake.left, _LEAST_WAIT)
     try:
         given = _give_back(claim, claim.tasks, refusal, wait)
     except (DatabaseError, InterfaceError) as error:
         log.warning(
-            "tasks not given back yet; trying again",
+            "tasks not requeued; retrying",
             tasks=len(claim.tasks),
             reason=str(database_refusals.of(error)),
         )
@@ -91,8 +91,8 @@ def give_back(claim: Claim, refusal: Refusal, effort: Effort | None = None) -> S
 
 
 def give_back_owed() -> int:
-    """Gives back what could not be given back before; answers how many tasks. Raises DatabaseError while that is still
-    not taken. A lease that has ended meanwhile does not matter as long as nobody else has the task."""
+    """Requeues the tasks of the claims in `owed`; returns how many. Raises DatabaseError while the database still
+    refuses. A lease that has ended meanwhile does not matter as long as no other worker has the task."""
     given, claims = 0, owed.take()
     while claims:
         claim, refusal = claims[-1]
@@ -112,13 +112,14 @@ def _give_back(claim: Claim, tasks: Sequence[Claimed], refusal: Refusal, seconds
 
 def _error(refusal: Refusal) -> ProviderError:
     if refusal.blame is Blame.LOCK:
-        return ProviderError(ErrorClass.TRANSIENT, "somebody else kept a table locked")
+        return ProviderError(ErrorClass.TRANSIENT, "another session kept a table locked")
     return ProviderError(
-        ErrorClass.STORAGE_REFUSED, f"the database takes no vectors ({refusal}); the text is not at fault"
+        ErrorClass.STORAGE_REFUSED,
+        f"the database does not accept vectors ({refusal}); the text is not at fault",
     )
 
 
 def _without_texts(claim: Claim) -> Claim:
-    """What giving it back needs, which may be long in coming."""
+    """The claim without article texts, since it may be held for long."""
     tasks = [replace(task, source=task.source._replace(title="", content="")) for task in claim.tasks]
     return replace(claim, tasks=tasks)

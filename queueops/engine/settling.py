@@ -1,4 +1,4 @@
-"""Writes the end of a claim in one transaction: vectors, tasks, audit and metrics, all behind the claim's token."""
+"""Settles a claim in one transaction: vectors, tasks, audit and metrics, all fenced by the claim's token."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from django.conf import settings
 from django.db import connection, transaction
 
-from embeddings.indexing import embed
+from embeddings.indexing.store import store
 from embeddings.providers.errors import ProviderError
 from embeddings.storage import kept_vectors
 from lib import sql_arrays
@@ -19,11 +19,11 @@ from queueops.engine.retry_policy import Decision, Verdict
 from queueops.engine.worker_loss import WAS_LOST
 from queueops.models import AuditLog, Outcome, Status
 
-# Articles are locked before tasks, as a delete does, and against a second settle of the same article; only then is it
-# asked whether the task is still ours and its text still the newest. A worker that freezes with these locks in hand
-# would hold up saves: the server ends its session when the lease would have ended.
+# Articles are locked before tasks, as in a delete, and against a second settle of the same article; only then the
+# token and the text version are checked. A worker that freezes while holding these locks would block saves, so the
+# server ends its session when the lease would have ended.
 _AT_ONCE = 0.01
-# Two statements sent as one: in one, the table would be waited for before the bound was set.
+# Two statements sent as one: a single one would wait for the table before the timeout is set.
 _LOCK_ARTICLES = """
 SELECT set_config('idle_in_transaction_session_timeout', %s, true), set_config('lock_timeout', %s, true);
 SELECT a.id FROM articles a WHERE a.id = ANY(%s::bigint[]) ORDER BY a.id FOR NO KEY UPDATE OF a
@@ -41,7 +41,8 @@ UPDATE embedding_tasks t SET
 FROM unnest(%s::bigint[], string_to_array(%s, ',')) AS d (id, outcome)
 WHERE t.id = d.id
 """
-# The text is no longer the newest, and no other task brings that: an edit may join a task in the moment of its claim.
+# The text is not the newest any more and no other task embeds the newest: an edit may merge into a task just as it is
+# claimed.
 _GIVE_BACK = """
 UPDATE embedding_tasks t SET
     status = 'pending', attempts = 0, scheduled_at = clock_timestamp(), lease_expires_at = NULL, claim_token = NULL,
@@ -56,8 +57,8 @@ WHERE t.id = ANY(%s::bigint[]) AND a.id = t.article_id
                                                 AND o.content_hash = a.content_hash)))
 RETURNING t.id
 """
-# A newer pending task of the same article makes another try of this one pointless. What was lost with a worker or the
-# provider is in small company until it is charged for something else: to wait says nothing of it, but for another loss.
+# A newer pending task of the same article makes a retry of this one pointless. A task that was lost with a worker or
+# the provider runs in small batches until it is charged for something else; being deferred clears it of nothing.
 _KEEPS = f"d.refund = 1 AND d.error_class <> 'provider_lost' AND t.{WAS_LOST}"
 _FAIL = f"""
 UPDATE embedding_tasks t SET
@@ -81,11 +82,11 @@ RETURNING t.status, t.id
 
 
 def settle(batch: Batch, seconds: float) -> Settled:
-    """Writes every result whose task is still ours, in one transaction that waits for no lock longer than `seconds`;
-    a text that is no longer the newest gets no vectors.
+    """Writes every result whose task still belongs to the claim, in one transaction that waits at most `seconds` per
+    lock; a text that is not the newest any more gets no vectors.
 
-    While the database is gone this is tried again: the vectors are paid for. Where only the answer to a commit was
-    lost, the token is gone and nothing is written twice.
+    Retried while the database is away: the vectors are paid for. If only the reply to a commit was lost, the token is
+    gone and nothing is written twice.
     """
     return with_database_retry(
         lambda: retry_on_conflict(lambda: _settle(batch, seconds)), "batch not settled yet"
@@ -95,9 +96,9 @@ def settle(batch: Batch, seconds: float) -> Settled:
 def give_back(
     claim: Claim, tasks: Sequence[Claimed], error: ProviderError, seconds: float, lock_seconds: float
 ) -> int:
-    """Lets tasks of a claim wait again, for so many seconds, without charging an attempt; answers how many were still
-    ours. Waits for no lock longer than `lock_seconds`."""
-    later = Decision(Verdict.WAIT, seconds)
+    """Requeues tasks of a claim, due in `seconds`, without charging an attempt; returns how many still belonged to the
+    claim. Waits at most `lock_seconds` per lock."""
+    later = Decision(Verdict.DEFER, seconds)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", [_milliseconds(lock_seconds)])
         ours = _lock_tasks(claim, tasks)
@@ -117,7 +118,7 @@ def _settle(batch: Batch, seconds: float) -> Settled:
     waiting = _give_back(overtaken)
     successes = [r for r in ours if isinstance(r, Success) and r.task.task_id not in overtaken]
     failures = [r for r in ours if isinstance(r, Failure) and r.task.task_id not in overtaken]
-    embed.store(claim.space, [result.rendered for result in successes], batch.by_hash)
+    store(claim.space, [result.rendered for result in successes], batch.by_hash)
     kept_vectors.remove(claim.space.pk, [r.task.source.article_id for r in successes if r.had_kept])
     failpoints.reach("stored")
     outcomes = {result.task.task_id: result.outcome for result in successes}
@@ -140,12 +141,12 @@ def _settle(batch: Batch, seconds: float) -> Settled:
 
 
 def _ends(result: Success | Failure) -> bool:
-    """Whether its task would end with it."""
+    """Whether this result ends its task."""
     return isinstance(result, Success) or result.decision.verdict is Verdict.PARK
 
 
 def _still_ours(claim: Claim, results: Sequence[Success | Failure], seconds: float) -> dict[int, bool]:
-    """Task id → whether its text is still the article's newest; tasks that are no longer ours are left out."""
+    """Task id → whether its text is still the article's newest, for tasks that still belong to the claim."""
     articles = sql_arrays.of_integers(result.task.source.article_id for result in results)
     with connection.cursor() as cursor:
         lease = str(settings.EMBEDDING_WORKER_TIMEOUT)
@@ -154,19 +155,19 @@ def _still_ours(claim: Claim, results: Sequence[Success | Failure], seconds: flo
 
 
 def _lock_tasks(claim: Claim, tasks: Sequence[Claimed]) -> dict[int, bool]:
-    """As _still_ours, for tasks whose articles need no lock."""
+    """As _still_ours, without locking the articles."""
     with connection.cursor() as cursor:
         cursor.execute(_STILL_OURS, [sql_arrays.of_integers(task.task_id for task in tasks), claim.token])
         return dict(cursor.fetchall())
 
 
 def _milliseconds(seconds: float) -> str:
-    """As a setting of the server has it."""
+    """Seconds as a server setting in milliseconds."""
     return f"{seconds * 1000:.0f}"
 
 
 def _give_back(overtaken: Collection[int]) -> set[int]:
-    """Lets tasks wait for the newest text where nothing else brings it; answers which."""
+    """Requeues tasks for the newest text if no other task embeds it; returns their ids."""
     if not overtaken:
         return set()
     with connection.cursor() as cursor:
@@ -182,7 +183,7 @@ def _complete(outcomes: Mapping[int, Outcome]) -> None:
 
 
 def _fail(failures: Sequence[Failure]) -> Counter[str]:
-    """Parks or reschedules; answers how many tasks ended in which status."""
+    """Parks or reschedules; returns counts of tasks by their new status."""
     if not failures:
         return Counter()
     columns = zip(*(_failure_row(failure) for failure in failures), strict=True)
@@ -194,8 +195,8 @@ def _fail(failures: Sequence[Failure]) -> Counter[str]:
 
 
 def _longest_delay(failures: Sequence[Failure]) -> float | None:
-    again = (f.decision.delay_seconds for f in failures if f.decision.verdict is not Verdict.PARK)
-    return max(again, default=0.0) or None
+    delays = (f.decision.delay_seconds for f in failures if f.decision.verdict is not Verdict.PARK)
+    return max(delays, default=0.0) or None
 
 
 def _failure_row(failure: Failure) -> tuple[int, bool, float, int, str, str]:
@@ -204,7 +205,7 @@ def _failure_row(failure: Failure) -> tuple[int, bool, float, int, str, str]:
         failure.task.task_id,
         decision.verdict is Verdict.PARK,
         decision.delay_seconds,
-        int(decision.verdict is Verdict.WAIT),
+        int(decision.verdict is Verdict.DEFER),
         failure.error.kind.value,
         str(failure.error)[: batch_history.MESSAGE_CHARACTERS],
     )

@@ -1,5 +1,5 @@
-"""Settles a batch in parts where it cannot be settled whole: around articles that somebody keeps locked, and around
-rows that the database refuses while it takes others."""
+"""Settles a batch in parts if it cannot be settled whole: around articles that another session keeps locked, and around
+rows that the database refuses while it accepts others."""
 
 import random
 import time
@@ -19,31 +19,31 @@ from queueops.engine.results import Batch, Effort, Failure, Settled, Success
 from queueops.engine.table_lock_pause import locked_out
 from queueops.engine.unsaved_vectors import unsaved
 
-# One article that somebody else keeps locked must not hold up the others of its batch: after so many seconds halves are
-# settled, each briefly tried, and what stays locked goes back to the queue.
+# An article that another session keeps locked must not block the rest of its batch: after this many seconds the batch
+# is settled by halves, each with a short lock wait, and articles that stay locked are requeued.
 _LOCK_SECONDS, _BRIEFLY, _LOCKED_FOR = 5.0, 0.1, 20.0
 _LATER_SECONDS = 10.0
-# As long as it waits with its tasks in hand, their leases cannot be renewed.
+# Share of a lease to wait for locks: while it waits with its tasks locked, their leases cannot be renewed.
 _LOCK_SHARE = 1 / 6
-# So many texts that were each refused alone, and none taken, say that it is the database after all, whatever it made of
-# the row that it was asked with.
+# This many texts refused one by one, and none accepted, mean that the database is at fault, even if it accepted the
+# probe row.
 _MANY_REFUSED = 8
-# Somebody's trigger or constraint does not go away within the seconds after which a provider is asked again.
+# A custom trigger or constraint is not removed within the seconds of a provider's backoff.
 _REFUSED_SECONDS = 30.0
 
 
 @dataclass
 class _Search:
-    """`until` is the moment at which what is locked goes back; `refused` has what was refused alone."""
+    """`until` is the moment at which locked articles are requeued; `refused` holds results refused one by one."""
 
     until: float
     refused: list[tuple[Success | Failure, Refusal]] = field(default_factory=list)
 
 
 def settle(batch: Batch, *, waits: bool = True) -> Settled:
-    """As settling.settle. A task whose article stays locked goes back uncharged; one whose rows alone are refused has
-    that as its error. Raises DatabaseError where the database refuses whatever the text, where a whole table is locked,
-    and for every lock unless it `waits` for articles."""
+    """As settling.settle. A task whose article stays locked is requeued uncharged; a task whose own rows are refused
+    gets that as its error. Raises DatabaseError if the database refuses any text, if a whole table is locked, and for
+    every lock unless it `waits` for articles."""
     try:
         return settling.settle(batch, _lock_seconds())
     except (DatabaseError, InterfaceError) as error:
@@ -66,25 +66,25 @@ def _lock_seconds() -> float:
 
 
 def _settle_again(batch: Batch, settled: Settled, search: _Search) -> tuple[Settled, _Search]:
-    """The database may have refused all for a moment, when these were tried: what is at fault is refused twice."""
-    again = _Search(search.until)
+    """Settles the refused results once more: the database may have refused everything for a moment."""
+    second = _Search(search.until)
     rest = replace(batch, results=[result for result, _ in search.refused], effort=Effort())
-    return settled + _settle_part(rest, again), again
+    return settled + _settle_part(rest, second), second
 
 
 def _are_all(refused: Sequence[tuple[Success | Failure, Refusal]], batch: Batch) -> bool:
-    """Whether it is the database after all: nothing of many was taken, or by now it takes nothing else either."""
+    """Whether the database is at fault: it accepted none of many, or refuses other rows by now as well."""
     return len(refused) == len(batch.results) >= _MANY_REFUSED or _takes_no_row(batch)
 
 
 def _takes_no_row(batch: Batch) -> bool:
-    """Whether the database refuses a row of another article, too."""
+    """Whether the database refuses a row of another article as well."""
     ours = [result.task.source.article_id for result in batch.results]
     return storage_probe.refusal_of_a_row(batch.claim.space, ours) is not None
 
 
 def _settle_part(batch: Batch, search: _Search) -> Settled:
-    """By halves, down to what is locked, which is waited for and then given back, and to what is refused alone."""
+    """Settles by halves, down to locked articles, which are waited for and then requeued, and to rows refused alone."""
     is_alone = len(batch.results) == 1
     seconds = max(search.until - time.monotonic(), _BRIEFLY) if is_alone else _BRIEFLY
     try:
@@ -94,7 +94,7 @@ def _settle_part(batch: Batch, search: _Search) -> Settled:
         if refusal.blame not in (Blame.LOCK, Blame.ROWS):
             raise
     if is_alone and refusal.blame is Blame.LOCK:
-        return _give_up(batch)
+        return _requeue_locked(batch)
     if is_alone:
         search.refused.append((batch.results[0], refusal))
         return Settled(Counter(), 0, 0, batch.effort)
@@ -102,10 +102,10 @@ def _settle_part(batch: Batch, search: _Search) -> Settled:
     return _settle_part(first, search) + _settle_part(second, search)
 
 
-def _give_up(batch: Batch) -> Settled:
-    """Gives back a task whose article stays locked; its lease ends where even that fails."""
+def _requeue_locked(batch: Batch) -> Settled:
+    """Requeues a task whose article stays locked; if that fails too, its lease ends."""
     error = ProviderError(
-        ErrorClass.TRANSIENT, "somebody else kept the article locked when its vectors were there"
+        ErrorClass.TRANSIENT, "another session kept the article locked while its vectors were being stored"
     )
     task = batch.results[0].task
     try:
@@ -118,7 +118,7 @@ def _give_up(batch: Batch) -> Settled:
 
 
 def _charge(batch: Batch, refused: Sequence[tuple[Success | Failure, Refusal]]) -> Settled:
-    """Each of these is tried again later, or parked; its vectors are kept, so that no try is paid for again."""
+    """Retries each of these later, or parks it; their vectors are kept, so that a retry costs no provider call."""
     for result, _ in refused:
         if isinstance(result, Success):
             vectors = {h: batch.by_hash[h] for h in result.rendered.hashes}

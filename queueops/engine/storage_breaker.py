@@ -1,5 +1,5 @@
-"""A process's circuit breaker for the database's storage: while the server refuses vectors, one write at a time tries
-again, after ever longer waits. In memory, since the database may take no write at all."""
+"""A process's circuit breaker for storing vectors: while the server refuses them, one write at a time retries, at
+growing intervals. In memory, since the database may accept no write at all."""
 
 import threading
 import time
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 
 from queueops.base.database_refusals import Refusal
 
-# A moment without room is over soon; a full disk is tried six times a minute.
+# A short shortage ends soon; a full disk is tried six times per minute.
 FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0
 _LOOK_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
 class Refused:
-    """Why nothing is stored, and for how many seconds that has been so."""
+    """Why vectors are refused, and for how many seconds."""
 
     refusal: Refusal
     seconds: float
 
 
 class StorageBrake:
-    """Any thread may ask and change it."""
+    """Safe for any thread."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -37,12 +37,12 @@ class StorageBrake:
 
     @property
     def now(self) -> Refused | None:
-        """The refusal that holds; None when vectors are taken."""
+        """The refusal in force; None while vectors are accepted."""
         with self._lock:
             return Refused(self._refusal, self._clock() - self._since) if self._refusal else None
 
     def refused(self, refusal: Refusal) -> bool:
-        """Notes that a write was refused; True where it is the first, or for another reason than the one before."""
+        """Notes a refused write; True if it is the first, or its reason differs from the one before."""
         with self._lock:
             before, self._refusal = self._refusal, refusal
             if before is None:
@@ -51,14 +51,14 @@ class StorageBrake:
             return before is None or before.sqlstate != refusal.sqlstate
 
     def accepted(self) -> bool:
-        """Notes that vectors were stored: everybody goes on. True where that was not so before."""
+        """Notes that vectors were stored, which closes the breaker; True if it was open."""
         with self._lock:
             before, self._refusal = self._refusal, None
             return before is not None
 
     def ask(self) -> float:
-        """Seconds until the next try; 0.0: go on. While writes are refused only one caller gets that, and has the turn
-        until the next, longer wait is over."""
+        """Seconds until the next attempt; 0.0: write now. While writes are refused only one caller gets 0.0 per
+        interval, and the intervals grow."""
         if not self.is_on:
             return 0.0
         with self._lock:
@@ -73,12 +73,12 @@ class StorageBrake:
 
     @property
     def left(self) -> float:
-        """Seconds until the next try, whoever makes it; 0.0 when vectors are taken."""
+        """Seconds until the next attempt of any caller; 0.0 while vectors are accepted."""
         with self._lock:
             return max(self._retry_at - self._clock(), 0.0) if self._refusal else 0.0
 
     def await_turn(self, until: float, rest: Callable[[float], bool]) -> bool:
-        """Waits for leave to try; False where the moment `until` comes first, or `rest` must not wait."""
+        """Waits for its turn to write; False if the moment `until` comes first, or `rest` returns False."""
         while wait := self.ask():
             left = until - self._clock()
             if left <= 0 or not rest(min(wait, left, _LOOK_SECONDS)):

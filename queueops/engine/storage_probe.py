@@ -1,4 +1,4 @@
-"""Whether the database takes vectors: what this process has found, and a small write that asks."""
+"""Whether the database accepts vectors: what this process has found, and a small write that probes it."""
 
 import time
 
@@ -20,32 +20,32 @@ log = structlog.get_logger(__name__)
 
 
 def refused(refusal: Refusal) -> None:
-    """The process stops claiming, and tries again by itself."""
+    """Stops claiming in this process; it retries by itself."""
     if brake.refused(refusal):
-        log.error("the database takes no vectors; nothing is claimed until it does", reason=str(refusal))
+        log.error("the database does not accept vectors; claiming stops until it does", reason=str(refusal))
 
 
 def noted(error: Exception) -> Refusal:
-    """What a database error says, noted where it says that the database takes no writes, or that a table is locked."""
+    """The refusal in a database error; noted if the database accepts no writes or a table is locked."""
     refusal = database_refusals.of(error)
     if locked_out.note(error):
         return refusal
     if refusal.blame is Blame.CONNECTION:
-        log.warning("the database is away; trying again", reason=str(refusal))
+        log.warning("the database is away; retrying", reason=str(refusal))
     else:
         refused(refusal)
     return refusal
 
 
 def accepted() -> None:
-    """The process goes on where it had stopped."""
+    """Resumes claiming in this process."""
     if brake.is_on and brake.accepted():
-        log.warning("the database takes vectors again")
+        log.warning("the database accepts vectors again")
 
 
 def wait(space: Space) -> float:
-    """Seconds until a worker may claim for a space; 0.0: now. While the database refuses vectors, whoever has the turn
-    asks it with a write of its own, so that no provider is paid for what cannot be stored."""
+    """Seconds until a worker may claim for a space; 0.0: now. While the database refuses vectors, one thread at a time
+    probes it with a small write, so that no provider call is paid for vectors that cannot be stored."""
     if not brake.is_on:
         return 0.0
     if held := brake.ask():
@@ -57,7 +57,7 @@ def wait(space: Space) -> float:
 
 
 def await_turn(until: float) -> bool:
-    """Waits for leave to write vectors again; False where the moment `until` comes first, or the process is to stop."""
+    """Waits for its turn to write vectors again; False if the moment `until` comes first, or the process stops."""
     while locked_out.is_lasting():
         if time.monotonic() >= until or not shutdown.rest(_PAUSE_SECONDS):
             return False
@@ -67,7 +67,7 @@ def await_turn(until: float) -> bool:
 
 
 def refusal_of_a_row(space: Space, besides: list[int] | None = None) -> Refusal | None:
-    """What the database has against a row of another article than these; None where it takes one."""
+    """The refusal for a probe row of an article other than `besides`; None if the database accepts it."""
     try:
         vectors.try_write(space.pk, space.dimensions, besides or [])
     except (DatabaseError, InterfaceError) as error:

@@ -1,4 +1,4 @@
-"""Synchronous mode: the process that saved an article embeds it itself, and a failure never fails the save."""
+"""Synchronous mode: the process that saved an article embeds it itself; a failure never fails the save."""
 
 from collections.abc import Sequence
 
@@ -12,32 +12,33 @@ from queueops.admission import gate
 from queueops.engine import claims, execution
 from queueops.engine.enqueue import Reason
 
-# A reader waits for this; what is not embedded by then stays pending, and workers or the sweep find it.
+# The request waits for this; texts not embedded by then stay pending for workers or the sweep.
 DEADLINE_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
 
 
 def embed_now(article_ids: Sequence[int]) -> None:
-    """Claims and executes these articles' tasks in the serving space; the rows tell how it ended."""
+    """Claims and executes these articles' tasks in the serving space; the result is in the rows."""
     space = Space.objects.serving()
     if space is None:
         return
     try:
-        passage = gate.ask(space.provider)
-        if passage.wait:  # the provider is out or limited: no reader waits for what will not come
+        permit = gate.admit(space.provider)
+        if permit.wait:  # the provider is down or limited: do not keep the request waiting
             return
         claim = claims.claim_of_articles(space, article_ids, "request")
         if claim.tasks:
-            execution.execute(claim, DEADLINE_SECONDS, passage)
+            execution.execute(claim, DEADLINE_SECONDS, permit)
         else:
-            gate.withdraw(passage)
+            gate.release(permit)
     except (DatabaseError, InterfaceError) as error:
-        log.error("article saved but not embedded; the sweep will find it", error=type(error).__name__)
+        log.error("article saved but not embedded; the sweep will queue it", error=type(error).__name__)
 
 
 def embed_without_queue(article_ids: Sequence[int], reason: Reason) -> None:
-    """Embeds these articles where the queue is not installed; nobody waits for an import, so that takes its time."""
+    """Embeds these articles while the queue is not installed; an import gets the full deadline, since no request waits
+    for it."""
     space = Space.objects.serving()
     if space is None:
         return

@@ -1,4 +1,4 @@
-"""A worker process that met a locked table: it claims nothing until nobody holds one, and says so once."""
+"""Pauses a worker process that ran into a locked table: it claims nothing until the lock is gone, and logs it once."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ from queueops.base.database_refusals import Blame
 from queueops.base.table_locks import TableLock
 
 LOOK_AGAIN_SECONDS = 1.0
-# Without one of these no batch can be settled, so that asking the provider for its vectors would be wasted.
+# Without one of these no batch can be settled, so calling the provider would be wasted.
 NEEDED = frozenset(
     {
         "articles",
@@ -31,25 +31,24 @@ log = structlog.get_logger(__name__)
 
 
 class LockedOut:
-    """Any thread may ask and change it. Costs nothing until a lock was met."""
+    """Safe for any thread. Costs nothing until a statement fails on a lock."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._is_met = False
+        self._is_locked = False
         self._looked_at = float("-inf")
 
     def note(self, error: Exception) -> bool:
-        """Whether this error is a statement's that waited for a lock in vain; where it is a whole table that is
-        locked, all threads know then."""
+        """Whether this error is a lock timeout; if a whole table is locked, all threads of the process pause."""
         if database_refusals.of(error).blame is not Blame.LOCK:
             return False
-        if not self._is_met:
+        if not self._is_locked:
             self._look()
         return True
 
     def is_lasting(self) -> bool:
-        """Whether a table that workers need is still locked; asked of the database once a second."""
-        if not self._is_met:
+        """Whether a table that workers need is still locked; checked once per second."""
+        if not self._is_locked:
             return False
         with self._lock:
             is_time = time.monotonic() - self._looked_at >= LOOK_AGAIN_SECONDS
@@ -57,10 +56,10 @@ class LockedOut:
                 self._looked_at = time.monotonic()
         if is_time:
             self._look()
-        return self._is_met
+        return self._is_locked
 
     def unless(self, work: Callable[[], object]) -> None:
-        """Does `work`, which may end early where it meets a lock: that is noted."""
+        """Does `work`; a lock timeout is noted instead of raised."""
         try:
             work()
         except DatabaseError as error:
@@ -68,12 +67,12 @@ class LockedOut:
                 raise
 
     def forget(self) -> None:
-        """As if no lock had been met."""
+        """Resets to the state without a lock."""
         with self._lock:
-            self._is_met = False
+            self._is_locked = False
 
     def _look(self) -> None:
-        """Where the database does not answer, what was known stays so: the next look finds out."""
+        """Checks for locks; if the database does not respond, the last result stays until the next check."""
         if connection.in_atomic_block:
             return
         try:
@@ -82,12 +81,12 @@ class LockedOut:
             connection.close()
             return
         with self._lock:
-            before, self._is_met = self._is_met, bool(locks)
-        if self._is_met and not before:
+            before, self._is_locked = self._is_locked, bool(locks)
+        if self._is_locked and not before:
             by = "; ".join(f"{lock.table} by {lock.holder}" for lock in locks)
-            log.warning("a table is locked; nothing is claimed until it is free", locked=by)
+            log.warning("a table is locked; claiming stops until it is free", locked=by)
         elif before and not locks:
-            log.warning("no table is locked any more")
+            log.warning("tables are no longer locked; claiming resumes")
 
 
 def _needed() -> list[TableLock]:

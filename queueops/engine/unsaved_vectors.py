@@ -1,4 +1,4 @@
-"""Vectors that were paid for and could not be stored: kept in this process, within a bound, for the next try."""
+"""Computed vectors that could not be stored: kept in this process, within a size limit, for the next attempt."""
 
 import threading
 from collections import OrderedDict
@@ -11,7 +11,7 @@ _MOST_BYTES = 64 << 20
 
 
 class UnsavedVectors:
-    """By space and text hash; what was kept first is dropped first."""
+    """Vectors by space and text hash; the oldest are dropped first."""
 
     def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
         self._most_bytes = most_bytes
@@ -20,7 +20,7 @@ class UnsavedVectors:
         self._lock = threading.Lock()
 
     def keep(self, space_id: int, by_hash: Mapping[bytes, WireVector]) -> None:
-        """Keeps these vectors until they are taken, or until newer ones need their place."""
+        """Keeps these vectors until they are taken or displaced by newer ones."""
         with self._lock:
             for text_hash, vector in by_hash.items():
                 self._bytes += len(vector) - len(self._kept.pop((space_id, text_hash), b""))
@@ -29,7 +29,7 @@ class UnsavedVectors:
                 self._bytes -= len(self._kept.popitem(last=False)[1])
 
     def take(self, space_id: int, hashes: Iterable[bytes]) -> dict[bytes, WireVector]:
-        """Those of these texts that were kept; they are the caller's now."""
+        """Removes and returns the kept vectors of these texts."""
         if not self._kept:
             return {}
         with self._lock:

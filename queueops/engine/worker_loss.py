@@ -1,9 +1,9 @@
-"""What the loss of a worker tells of the tasks it held; fragments of SQL.
+"""How the loss of a worker counts for the tasks it held; fragments of SQL.
 
-A worker that dies takes along all it holds, and one text at most may be why. So a loss is counted for each of them, and
-what was lost is tried in ever smaller company; an attempt is charged to a task only that was alone in its worker's
-hands, as its row says, and only where nothing tells of the machine instead: other workers were lost at the same time,
-or since the task was lost before.
+A worker that dies loses all tasks it holds, and at most one text is the cause. So a loss is counted for each of them,
+and lost tasks are retried in ever smaller batches. An attempt is charged only to a task that was its worker's only one
+(`is_alone`), and only if nothing points to the machine instead: other workers lost at the same time, or since the task
+was lost before.
 """
 
 from typing import Any
@@ -11,18 +11,18 @@ from typing import Any
 from queueops.models import worker_registry
 
 METRIC = "worker_lost"
-"""A row for each worker that was lost with tasks: how many, who it was, and whether with one task alone."""
+"""A row per worker that was lost with tasks: how many, its name, and whether it held a single task."""
 ENDED = "worker_ended"
-"""A row for each worker process that ended although nobody asked it to; its label `how` says how."""
+"""A row per worker process that ended unasked; its label `how` holds the signal or exit code."""
 
 WAS_LOST = "error_class IN ('worker_lost', 'provider_lost')"
-# Lost in the full batch, and in small company: from here on with nothing beside it.
+# Lost in a full batch and again in a small one: from here on claimed alone.
 IS_ON_TRIAL = "error_class = 'worker_lost' AND losses >= 2"
 
 _SILENT_BEATS = 2
 _MOST = 10_000  # the column holds a little more
-# What changes in a task `t` that was lost; `is_charged` and `has_progressed` are in reach. One that is not charged has
-# an attempt left. Where passages were embedded meanwhile, it counts as a first loss: the text was not what ended it.
+# Changes to a lost task `t`; the columns `is_charged` and `has_progressed` are in scope. A task that is not charged
+# has an attempt left. If chunks were embedded meanwhile, it counts as a first loss: the text was not the cause.
 NEXT = f"CASE WHEN t.error_class = 'worker_lost' THEN LEAST(t.losses, {_MOST}) + 1 ELSE 1 END"
 COUNTED = f"""
     attempts = CASE WHEN is_charged THEN t.attempts ELSE GREATEST(LEAST(t.attempts, t.max_attempts) - 1, 0) END,
@@ -30,14 +30,14 @@ COUNTED = f"""
 
 
 def silent_seconds() -> float:
-    """A worker that has said nothing for this long is presumed dead, long before its lease ends."""
+    """A worker not seen for this long is presumed dead, long before its lease ends."""
     return _SILENT_BEATS * worker_registry.beat_seconds() + 1
 
 
 def is_charged(row: str) -> str:
     """Whether an attempt stays charged to a task whose lease has ended. The parameter `silent` is `silent_seconds()`.
 
-    Deaths with one task alone say nothing of others, or two texts that kill would clear each other for ever.
+    Deaths with a single task do not count for others, or two deadly texts would excuse each other for ever.
     """
     return f"""({row}.is_alone
     AND NOT EXISTS (SELECT FROM performance_metrics m WHERE m.name = '{METRIC}' AND m.timestamp > {row}.scheduled_at
@@ -48,10 +48,10 @@ def is_charged(row: str) -> str:
 
 
 def message(row: str) -> str:
-    """What a task that was lost says of it."""
-    return f"""CASE WHEN {row}.is_charged THEN 'its worker died or hung with nothing else in its hands'
-    WHEN {row}.is_alone THEN 'its worker died or hung, and others with it: no attempt was charged'
-    ELSE 'its worker died or hung with more in its hands: no attempt was charged' END"""
+    """The error message of a lost task."""
+    return f"""CASE WHEN {row}.is_charged THEN 'its worker died or hung while it held only this task'
+    WHEN {row}.is_alone THEN 'its worker died or hung together with others: no attempt was charged'
+    ELSE 'its worker died or hung while it held other tasks too: no attempt was charged' END"""
 
 
 def arguments() -> dict[str, Any]:

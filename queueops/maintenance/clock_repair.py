@@ -16,7 +16,7 @@ from django.db import connection
 
 from queueops.admission import circuit_breaker
 from queueops.admission.rate_limiter import MINUTE
-from queueops.models import AuditLog, Level
+from queueops.models import AuditLog, Category, Level
 
 _BATCH = 1_000
 # Statements that began a moment before ours have set times a moment later than we could.
@@ -212,4 +212,4 @@ def _execute(statement: str, **arguments: Any) -> int:
 
 def _tell(message: str, counts: dict[str, int]) -> None:
     log.warning(message, **counts)
-    AuditLog.objects.create(category="sweep", level=Level.WARNING, message=message, metadata=counts)
+    AuditLog.objects.create(category=Category.SWEEP, level=Level.WARNING, message=message, metadata=counts)

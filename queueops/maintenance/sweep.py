@@ -15,7 +15,7 @@ from queueops.engine import modes, partial_vectors, priority_inheritance, worker
 from queueops.engine.enqueue import Reason, enqueue
 from queueops.engine.table_lock_pause import locked_out
 from queueops.maintenance import clock_repair, write_outages
-from queueops.models import AuditLog, Level, Mode, Operation, Task, worker_registry
+from queueops.models import AuditLog, Category, Event, Level, Mode, Operation, Status, Task, worker_registry
 from queueops.wakeups import doorbell
 
 _BATCH = 1_000
@@ -49,8 +49,8 @@ RETURNING coalesce((SELECT is_ahead FROM before), false)
 """
 # An article that was edited while a worker held it can have several tasks in work. Only one may wait: where none does
 # already, the one claimed last goes back, one with attempts left before one without. What plain SQL has marked as in
-# work has no lease at all. An attempt stays charged only to a task that was alone in its worker's hands (losses.py),
-# and of which no passage was embedded and kept in it: the next goes on there.
+# work has no lease at all. An attempt stays charged only to a task that its worker held alone (engine/worker_loss.py),
+# and of which no chunk was embedded and kept in it: the next attempt continues there.
 _RETURN_EXPIRED = f"""
 WITH expired AS (
     SELECT id, article_id, space_id, processed_at, claimed_by, is_alone, attempts, max_attempts,
@@ -220,11 +220,12 @@ def _return_expired() -> tuple[int, int]:
         cursor.execute(_RETURN_EXPIRED, worker_loss.arguments() | {"most": most, "began": began})
         rows = cursor.fetchall()
     priority_inheritance.inherit_rank([task_id for task_id, _, _, is_superseded in rows if is_superseded])
-    parked = [row for row in rows if row[1] == "failed"]
+    parked = [row for row in rows if row[1] == Status.FAILED]
     AuditLog.objects.bulk_create(
         AuditLog(
-            category="sweep",
-            level=Level.ERROR if status == "failed" else Level.WARNING,
+            category=Category.SWEEP,
+            event=Event.PARKED if status == Status.FAILED else Event.RETURNED,
+            level=Level.ERROR if status == Status.FAILED else Level.WARNING,
             task_id=task_id,
             message=f"lease of {claimed_by or 'a worker'} ended; the task is {status} now",
         )
@@ -258,7 +259,7 @@ def end_retired() -> int:
         count = int(cursor.rowcount)
     if count:
         AuditLog.objects.create(
-            category="sweep",
+            category=Category.SWEEP,
             message="waiting tasks ended: their space is retired",
             metadata={"superseded": count},
         )

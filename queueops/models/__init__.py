@@ -1,6 +1,6 @@
 """The queue's tables, one noun a file."""
 
-from queueops.models.audit import AuditLog, Level
+from queueops.models.audit import AuditLog, Category, Event, Level
 from queueops.models.metric import Metric
 from queueops.models.operation import Operation, OperationStatus, Verb
 from queueops.models.provider import Breaker, ProviderState
@@ -11,6 +11,8 @@ from queueops.models.worker import Worker
 __all__ = [
     "AuditLog",
     "Breaker",
+    "Category",
+    "Event",
     "Level",
     "Metric",
     "Mode",

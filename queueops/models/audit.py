@@ -23,12 +23,41 @@ class Level(models.TextChoices):
     ERROR = "error"
 
 
+class Category(models.TextChoices):
+    """Which part of the product wrote a row."""
+
+    OPERATOR = "operator"
+    ENGINE = "engine"
+    SWEEP = "sweep"
+    ACCESS = "access"
+
+
+class Event(models.TextChoices):
+    """What a row says of its task, for programs; `message` says it to people and may be reworded."""
+
+    NONE = "", "none of these"
+    PARKED = "parked"
+    RETURNED = "returned"
+    REQUEUED = "requeued"
+    CANCELLED = "cancelled"
+    PRIORITIZED = "prioritized"
+    CLEARED = "cleared"
+    RELEASED = "released"
+    QUEUED = "queued"
+    PUT_BACK = "put back"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
 class AuditLog(models.Model):
     """The database refuses to update a row (migrations/0002); only retention and full removal delete."""
 
     timestamp = models.DateTimeField(db_default=Now())
     level = models.CharField(max_length=8, choices=Level, default=Level.INFO, db_default=Level.INFO)
-    category = models.CharField(max_length=32, help_text="operator, engine or sweep")
+    category = models.CharField(max_length=32, choices=Category)
+    event = models.CharField(
+        max_length=16, choices=Event, blank=True, default=Event.NONE, db_default=Event.NONE
+    )
     message = models.TextField()
     metadata = models.JSONField(default=dict, blank=True, db_default=Value({}, models.JSONField()))
     task_id = models.BigIntegerField(
@@ -59,7 +88,7 @@ class AuditLog(models.Model):
 
     @classmethod
     def write_event(
-        cls, message: str, *, category: str, level: Level, actor: str, details: dict[str, Any]
+        cls, message: str, *, category: Category, level: Level, actor: str, details: dict[str, Any]
     ) -> None:
         """One row about something that is not an operation on tasks, such as a sign-in."""
         cls.objects.create(message=message, category=category, level=level, actor=actor, metadata=details)
@@ -80,7 +109,12 @@ class AuditLog(models.Model):
         """
         operation = uuid.uuid4()
         details = {"reason": reason, "scope": scope}
-        shared = {"category": "operator", "actor": actor, "operation_id": operation, "message": message}
+        shared = {
+            "category": Category.OPERATOR,
+            "actor": actor,
+            "operation_id": operation,
+            "message": message,
+        }
         rows = [AuditLog(**shared, metadata=details | {"tasks": len(task_ids or [])})]
         rows += [AuditLog(**shared, metadata=details, task_id=task_id) for task_id in task_ids or []]
         AuditLog.objects.bulk_create(rows, batch_size=1000)

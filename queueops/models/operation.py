@@ -11,7 +11,7 @@ from django.db.models import Value
 from django.db.models.functions import Now
 
 from articles.models import Article
-from queueops.models.audit import AuditLog
+from queueops.models.audit import AuditLog, Category, Event
 from queueops.models.task import Priority
 
 # An act's answer for a task that somebody else has locked: it is tried again later.
@@ -217,7 +217,8 @@ class Operation(models.Model):
         self.status, self.finished_at = status, Now()
         self.save()
         AuditLog.objects.create(
-            category="operator",
+            category=Category.OPERATOR,
+            event=self.event,
             actor=by,
             operation_id=self.pk,
             message=self.message if status == OperationStatus.DONE else f"{self.message}, stopped midway",
@@ -228,6 +229,11 @@ class Operation(models.Model):
                 "skipped": self.skipped,
             },
         )
+
+    @property
+    def event(self) -> Event:
+        """What the audit log says of each of its tasks, for programs."""
+        return Event(Verb(self.verb).acted)
 
     @property
     def message(self) -> str:

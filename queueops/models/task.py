@@ -90,7 +90,8 @@ class Task(models.Model):
     max_attempts = models.PositiveIntegerField(default=3, db_default=3)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     scheduled_at = models.DateTimeField(db_default=Now())
-    # written by a trigger: a schedule that was written later than now comes from a clock that was ahead (clocks.py)
+    # written by a trigger: a schedule written later than now comes from a clock that was ahead
+    # (maintenance/clock_repair.py)
     schedule_set_at = models.DateTimeField(
         db_default=Now(), editable=False, help_text="when scheduled_at was written, whoever did so"
     )

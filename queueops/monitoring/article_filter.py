@@ -18,14 +18,16 @@ _HAS = (
 )
 _IS_QUEUED = _HAS.format("t.status IN ('pending', 'processing')")
 _HAS_FAILED = _HAS.format("t.status = 'failed' AND t.content_hash = a.content_hash")
-_LACKS = f"""
+# Of an article: some space that receives it has no vectors of its present text, no task is for it there, and …
+_LACKS_SOMEWHERE = f"""
 (SELECT true FROM embedding_spaces s, LATERAL (SELECT %(expressions)s) AS a (id, content_hash)
- WHERE s.state <> 'retired' AND NOT {coverage.IS_CURRENT_SQL} AND {_IS_QUEUED} IS NULL AND {_HAS_FAILED} IS"""  # noqa: S608  the only text put in is our own
-_IS_MISSING = f"{_LACKS} NULL LIMIT 1) IS NOT NULL"
-_IS_GIVEN_UP = f"{_LACKS} NOT NULL LIMIT 1) IS NOT NULL"
-_IS_GIVEN_UP_IN = _IS_GIVEN_UP.replace("content_hash)\n", "content_hash, space_id)\n").replace(
-    "WHERE s.state", "WHERE s.id = a.space_id AND s.state"
-)
+ WHERE s.state <> 'retired' AND NOT {coverage.IS_CURRENT_SQL} AND {_IS_QUEUED} IS NULL"""  # noqa: S608  ours
+_IS_MISSING = f"{_LACKS_SOMEWHERE} AND {_HAS_FAILED} IS NULL LIMIT 1) IS NOT NULL"
+_IS_GIVEN_UP = f"{_LACKS_SOMEWHERE} AND {_HAS_FAILED} IS NOT NULL LIMIT 1) IS NOT NULL"
+_IS_GIVEN_UP_IN = f"""
+(SELECT true FROM embedding_spaces s, LATERAL (SELECT %(expressions)s) AS a (id, content_hash, space_id)
+ WHERE s.id = a.space_id AND s.state <> 'retired' AND NOT {coverage.IS_CURRENT_SQL} AND {_IS_QUEUED} IS NULL
+   AND {_HAS_FAILED} IS NOT NULL) IS NOT NULL"""  # noqa: S608  the only text put in is our own
 _IS_BEHIND = f"""
 (SELECT true FROM embedding_spaces s, LATERAL (SELECT %(expressions)s) AS a (id, content_hash, space_id)
  WHERE s.id = a.space_id AND NOT {coverage.IS_CURRENT_SQL}) IS NOT NULL"""  # noqa: S608  the only text put in is our own

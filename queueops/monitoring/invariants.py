@@ -125,11 +125,10 @@ INVARIANTS = (
         SELECT t.id AS task, t.status, told.parked AS parked_in_audit_row
         FROM embedding_tasks t JOIN (
             SELECT task_id,
-                max(id) FILTER (WHERE message LIKE 'task parked (%%' OR message LIKE '%%the task is failed now'
-                                   OR message IN ('tasks cancelled', 'tasks cleared', 'tasks failed')
-                                   OR message = 'tasks put back' AND is_parked) AS parked,
-                max(id) FILTER (WHERE message IN ('tasks requeued', 'tasks completed')
-                                   OR message = 'tasks put back' AND NOT is_parked) AS requeued
+                max(id) FILTER (WHERE event IN ('parked', 'cancelled', 'cleared', 'failed')
+                                   OR event = 'put back' AND is_parked) AS parked,
+                max(id) FILTER (WHERE event IN ('requeued', 'completed')
+                                   OR event = 'put back' AND NOT is_parked) AS requeued
             FROM embedding_audit_logs,
                 coalesce(metadata->'after'->>'status' IN ('failed', 'cancelled'), false) AS is_parked
             WHERE task_id IS NOT NULL GROUP BY task_id

@@ -1,6 +1,6 @@
 """Which tasks an operator means: a filter that shell, REST and admin give alike, and that an operation keeps."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -8,8 +8,13 @@ from typing import Any, Self
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from embeddings.providers.errors import ErrorClass
+from queueops.engine.enqueue import Reason
 from queueops.models import Priority, Status, Task
 from queueops.models.task import TaskQuerySet
+
+# Those of a provider, and what the sweep writes where a worker died.
+ERROR_CLASSES = (*ErrorClass, "worker_lost")
 
 
 class SelectionError(ValueError):
@@ -71,7 +76,7 @@ class TaskFilter:
     def from_json(cls, given: Mapping[str, Any]) -> Self:
         """The filter that `as_json` wrote. Raises SelectionError for what is none."""
         if unknown := sorted(given.keys() - {field.name for field in fields(cls)}):
-            raise SelectionError(f"there is no filter {unknown[0]!r}")
+            raise SelectionError(f"unknown filter {unknown[0]!r}")
         values = dict(given)
         for name in {"ids", "statuses"} & values.keys():
             values[name] = tuple(values[name])
@@ -101,9 +106,21 @@ class TaskFilter:
         return [condition for is_given, condition in given if is_given]
 
 
-def _refuse_unknown(what: str, value: str, known: list[str]) -> None:
+def refuse_unknown_words(selection: TaskFilter) -> None:
+    """Raises SelectionError for an error class or a reason that is neither known nor that of any task: plain SQL and
+    imports may write others."""
+    asked = (
+        ("error class", selection.error_class, ERROR_CLASSES, "error_class"),
+        ("task reason", selection.reason, Reason.values, "metadata__reason"),
+    )
+    for what, given, known, column in asked:
+        if given and given not in known and not Task.objects.filter(**{column: given}).exists():
+            _refuse_unknown(what, given, known)
+
+
+def _refuse_unknown(what: str, value: str, known: Sequence[str]) -> None:
     if value not in known:
-        raise SelectionError(f"there is no {what} {value!r}; there are {', '.join(known)}")
+        raise SelectionError(f"unknown {what} {value!r}; known: {', '.join(known)}")
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from articles.models import Article, ArticleVersion
-from queueops.models import AuditLog
+from queueops.models import AuditLog, Category
 
 MARK = "needs_review"
 _BATCH = 500
@@ -149,7 +149,7 @@ class Review:
             "until": str(window.until),
         }
         AuditLog.objects.create(
-            category="operator",
+            category=Category.OPERATOR,
             actor=self.actor,
             operation_id=self.operation,
             message=message,

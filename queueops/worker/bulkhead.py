@@ -1,4 +1,5 @@
-"""Keeps a worker process from giving all its threads to a backfill: a fresh edit finds one free."""
+"""Bulkhead (M. Nygard, "Release It!"): a backfill never takes all threads of a worker process, so a fresh edit finds
+one free."""
 
 import functools
 import threading
@@ -9,14 +10,14 @@ from django.conf import settings
 
 
 class Bulkhead:
-    """Of a process's threads, one takes no task of the lowest rank; a process of one thread takes all there is."""
+    """One thread of a process takes no low-priority task; a process with a single thread takes every priority."""
 
     def __init__(self, threads: int) -> None:
         self._for_backfill = threading.BoundedSemaphore(max(threads - 1, 1))
 
     @contextmanager
     def enter(self) -> Iterator[bool]:
-        """For the length of a claim and its execution; yields whether the lowest rank may be claimed too."""
+        """For the length of a claim and its execution; yields whether low priority may be claimed as well."""
         may_backfill = self._for_backfill.acquire(blocking=False)
         try:
             yield may_backfill
@@ -27,5 +28,5 @@ class Bulkhead:
 
 @functools.cache
 def of_this_process() -> Bulkhead:
-    """Those that its threads share."""
+    """The bulkhead shared by the threads of this process."""
     return Bulkhead(settings.EMBEDDING_WORKER_THREADS)

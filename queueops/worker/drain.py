@@ -23,16 +23,16 @@ from queueops.models import Mode, worker_registry
 from queueops.worker import bulkhead, leases, long_articles, trials
 from queueops.worker.trial_size import TrialSize
 
-# A slice sees a new or retired space this much later: reading them for each batch cost more than the claim.
+# A slice sees a new or retired space after this delay: reading spaces per batch costs more than the claim.
 _SPACES_SECONDS = 0.5
 
-company_of_the_lost = TrialSize(claims.COMPANY)
+trial_size_of_lost = TrialSize(claims.LOST_TOGETHER)
 
 
 @dataclass(frozen=True)
 class Drained:
-    """`is_more` says that the slice ended before the work did. `wait`: a provider cannot be asked now, and in so many
-    seconds it is worth another look."""
+    """`is_more`: the slice ended before the work did. `wait`: seconds until a provider that cannot be called now may be
+    tried again."""
 
     tasks: int
     is_more: bool
@@ -41,11 +41,10 @@ class Drained:
 
 @dataclass(frozen=True)
 class _Turn:
-    """One space's turn: tasks claimed, whether another look is worth while, and the wait for its provider, 0.0 for
-    none."""
+    """One space's turn: tasks claimed, whether more may be due, and seconds to wait for its provider, 0.0 for none."""
 
     tasks: int = 0
-    look_again: bool = False
+    is_more: bool = False
     wait: float = 0.0
 
 
@@ -57,13 +56,13 @@ def drain(
     wake_in: Callable[[float], None] = lambda seconds: None,
     is_stopping: Callable[[], bool] = lambda: False,
 ) -> Drained:
-    """Works off due tasks, a batch of each space in turn, as long as claims come back full.
+    """Works off due tasks, one batch per space in turn, as long as claims come back full.
 
-    A full claim means that more may be due, so others are woken; after one that is not, what comes in rings for
-    itself, and waiting for the ring makes one batch of many saves. What failed and is to be tried again is rung for
-    once all of its batch is due: `wake_in` so many seconds.
+    A full claim means that more may be due, so others are woken; after one that is not full, new tasks send their own
+    wake-up, and waiting for it makes one batch of many saves. Failed tasks to retry get one wake-up when all of their
+    batch are due: `wake_in` that many seconds.
     """
-    ends, tasks, wake = time.monotonic() + seconds, 0, functools.cache(wake_another)  # once a slice
+    ends, tasks, wake = time.monotonic() + seconds, 0, functools.cache(wake_another)  # once per slice
     spaces, known_until = list[Space](), 0.0
     while (now := time.monotonic()) < ends and installed.is_there():
         if locked_out.is_lasting():
@@ -76,12 +75,12 @@ def drain(
         for space in spaces:
             if is_stopping():
                 return Drained(tasks, False)
-            with trials.hands.beside_others(is_stopping) as may_begin:
+            with trials.exclusive_claims.beside_others(is_stopping) as may_begin:
                 turns.append(_turn(space, worker_id, wake, wake_in) if may_begin else _Turn())
             tasks += turns[-1].tasks
         tried = trials.run(spaces, worker_id, _execute, batch_size, is_stopping) if trials.is_time() else 0
         tasks += tried
-        if not tried and not any(turn.look_again for turn in turns):
+        if not tried and not any(turn.is_more for turn in turns):
             return Drained(tasks, False, min((turn.wait for turn in turns if turn.wait), default=None))
     return Drained(tasks, True)
 
@@ -89,14 +88,14 @@ def drain(
 def _turn(space: Space, worker_id: int, wake: Callable[[], None], wake_in: Callable[[float], None]) -> _Turn:
     if wait := storage_probe.wait(space):
         return _Turn(wait=wait)
-    is_asked = storage_probe.brake.is_on
-    passage = gate.ask(space.provider)
-    if passage.wait:
-        return _Turn(wait=passage.wait)
+    is_probed = storage_probe.brake.is_on
+    permit = gate.admit(space.provider)
+    if permit.wait:
+        return _Turn(wait=permit.wait)
     most = batch_size(space)
-    size, with_trial = 1 if passage.canary else most, trials.is_trusting(most)
+    size, with_trial = 1 if permit.canary else most, trials.is_trusting(most)
     with bulkhead.of_this_process().enter() as may_backfill:
-        with_low = passage.with_low and (may_backfill or passage.canary is not None)
+        with_low = permit.with_low and (may_backfill or permit.canary is not None)
         claim_due = functools.partial(
             claims.claim_due,
             space,
@@ -104,45 +103,44 @@ def _turn(space: Space, worker_id: int, wake: Callable[[], None], wake_in: Calla
             worker_id,
             worker_registry.claimant(worker_id),
             with_low=with_low,
-            company=most if with_trial else company_of_the_lost.size(),
+            lost_together=most if with_trial else trial_size_of_lost.size(),
             with_trial=with_trial,
         )
-        with _in_turn(space, passage, claim_due) as claim:
+        with _in_turn(space, permit, claim_due) as claim:
             if not claim.tasks:
-                gate.withdraw(passage)
-                if is_asked:  # it took what it was asked with, and there is nothing to store
+                gate.release(permit)
+                if is_probed:  # the database accepted the probe, and there is nothing else to store
                     storage_probe.accepted()
                 return _Turn()
-            if claim.is_full and not passage.canary:  # what the canary finds out comes first
+            if claim.is_full and not permit.canary:  # the canary's result comes first
                 wake()
-            settled = _execute(claim, worker_id, passage)
+            settled = _execute(claim, worker_id, permit)
     if not settled.retried:
-        tried = trials.company if with_trial else company_of_the_lost
-        tried.note(sum(task.was_lost for task in claim.tasks))
+        trial_size = trials.trial_size if with_trial else trial_size_of_lost
+        trial_size.note(sum(task.was_lost for task in claim.tasks))
     if settled.retry_in:
         wake_in(settled.retry_in)
-    return _Turn(len(claim.tasks), look_again=claim.is_full or bool(settled.retried))
+    return _Turn(len(claim.tasks), is_more=claim.is_full or bool(settled.retried))
 
 
-def _in_turn(space: Space, passage: Permit, claim_due: Callable[..., Claim]) -> AbstractContextManager[Claim]:
-    """What is due, for the length of its execution; where the provider takes its time, no more than a turn has time
-    for."""
+def _in_turn(space: Space, permit: Permit, claim_due: Callable[..., Claim]) -> AbstractContextManager[Claim]:
+    """Claims due tasks, for the length of their execution; with a slow provider no more than a turn has time for."""
     long_bytes = provider_pace.of(space).speed.long_bytes
-    if long_bytes is None or passage.canary:
+    if long_bytes is None or permit.canary:
         return nullcontext(claim_due())
     return long_articles.of_this_process().claimed(lambda room: claim_due(room=room), long_bytes)
 
 
 def batch_size(space: Space) -> int:
-    """How many tasks one claim takes: as set, or what suits the provider."""
+    """Tasks per claim: the setting, or what suits the provider."""
     return settings.EMBEDDING_BATCH_SIZE or provider_of(space).limits.batch
 
 
-def _execute(claim: Claim, worker_id: int, passage: Permit) -> Settled:
-    """What was settled; where the database ends the batch before it came to that, its tasks go back uncharged."""
+def _execute(claim: Claim, worker_id: int, permit: Permit) -> Settled:
+    """Executes and settles a claim; if the database fails before that, its tasks are requeued uncharged."""
     try:
         with leases.in_execution.holding(claim.token):
-            settled = execution.execute(claim, passage=passage)
+            settled = execution.execute(claim, permit=permit)
     except (DatabaseError, InterfaceError) as error:
         return settle_retry.give_back(claim, storage_probe.noted(error))
     worker_registry.note_batch(worker_id, len(claim.tasks), settled.failed)

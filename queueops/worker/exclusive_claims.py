@@ -1,4 +1,4 @@
-"""What the threads of a worker process hold: claims beside each other, or one claim with nothing beside it."""
+"""Shared and exclusive claims of the threads in a worker process."""
 
 import threading
 import time
@@ -9,9 +9,9 @@ _LOOK_SECONDS = 0.5
 
 
 class ExclusiveClaims:
-    """Threads that claim beside others, and one at a time that must be the only one. While that one waits, nobody
-    begins anything new. What has been held for longer than `longest()` seconds hangs, and its tasks are others': it
-    counts no more. Both contexts yield False where the process stops before their turn comes."""
+    """Threads claim beside others, or one at a time exclusively; while that one waits, no other starts a claim. A claim
+    held for longer than `longest()` seconds hangs and has lost its tasks, so it does not count. Both contexts yield
+    False if the process stops before their turn."""
 
     def __init__(self, longest: Callable[[], float]) -> None:
         self._longest = longest
@@ -30,11 +30,11 @@ class ExclusiveClaims:
         try:
             yield may_begin
         finally:
-            self._let_go(mine)
+            self._release(mine)
 
     @contextmanager
     def only(self, is_stopping: Callable[[], bool]) -> Iterator[bool]:
-        """For what must have nothing beside it, once everything else has been let go of."""
+        """For a claim that must be the only one; waits until all others have ended."""
         mine = object()
         with self._changed:
             may_begin = self._wait(lambda: not self._has_only(), is_stopping)
@@ -44,10 +44,10 @@ class ExclusiveClaims:
         try:
             yield may_begin
         finally:
-            self._let_go(mine)
+            self._release(mine)
 
     def renew(self) -> None:
-        """The only one goes on with another claim."""
+        """The exclusive thread continues with another claim."""
         with self._changed:
             if self._only:
                 self._only = (self._only[0], time.monotonic())
@@ -68,7 +68,7 @@ class ExclusiveClaims:
     def _is_fresh(self, since: float) -> bool:
         return time.monotonic() - since < self._longest()
 
-    def _let_go(self, mine: object) -> None:
+    def _release(self, mine: object) -> None:
         with self._changed:
             self._held.pop(mine, None)
             if self._only and self._only[0] is mine:

@@ -1,7 +1,6 @@
-"""The one thread beside a worker's actors: it keeps the process's row fresh and takes its turn at the sweep.
+"""The thread beside a worker's actors: it keeps the process's row fresh and takes its turn at the sweep.
 
-Where the broker takes no ring or gives none out, so that no actor would run, it has the work done that the sweep found
-due.
+If the broker accepts or delivers no wake-ups, so that no actor runs, it starts the work that the sweep found due.
 """
 
 import threading
@@ -26,16 +25,16 @@ log = structlog.get_logger(__name__)
 
 
 class Housekeeper:
-    """`worker_id` is the process's row; `is_stopping` tells the actors to claim nothing more."""
+    """`worker_id` is the process's row; once `is_stopping`, the actors claim nothing more."""
 
     def __init__(self) -> None:
         self.worker_id: int | None = None
         self._registered = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._is_idle = False  # the queue's tables are not there
-        self._trouble = ""  # the database's, as it was last logged
-        self._stand_in = BrokerlessWorker(lambda: self.is_stopping)
+        self._is_idle = False  # the queue's tables are missing
+        self._problem = ""  # of the database, as last logged
+        self._brokerless = BrokerlessWorker(lambda: self.is_stopping)
         self._clock = clock_repair.Watch()
 
     @property
@@ -55,19 +54,21 @@ class Housekeeper:
             self._thread.join(timeout=1)
 
     def leave(self, **_: Any) -> None:
-        """Listens to worker_stopped: what the process still holds goes back at once, and its row goes away."""
+        """Listens to worker_stopped: requeues the tasks the process still holds and removes its row."""
         try:
             if self.worker_id is not None:
                 sweep.release_held(worker_registry.claimant(self.worker_id))
                 worker_registry.unregister(self.worker_id)
                 self.worker_id = None
         except (DatabaseError, InterfaceError):
-            log.info("left without a word to the database; leases and the sweep will clear up")
+            log.info(
+                "stopped without reaching the database; the sweep will return its tasks when their leases end"
+            )
         finally:
             connection.close()
 
     def registered(self) -> int:
-        """The id of this process's row, made when there is none."""
+        """The id of this process's row, created if missing."""
         with self._registered:
             if self.worker_id is None:
                 self.worker_id = worker_registry.register().pk
@@ -86,17 +87,17 @@ class Housekeeper:
         try:
             if not self._has_work_here():
                 return
-            # one by one: a table that somebody keeps locked holds up what needs it, and nothing else
+            # one by one: a locked table blocks only the steps that need it
             locked_out.unless(self._beat)
             locked_out.unless(lambda: self._sweep(interval))
             locked_out.unless(cleanup.clean_if_leader)
             locked_out.unless(sampler.sample_if_due)
             locked_out.is_lasting()
-            self._trouble = ""
+            self._problem = ""
         except (DatabaseError, InterfaceError) as error:
-            self._say(str(database_refusals.of(error)))
-        except Exception:  # only this thread keeps the process known: it must outlive any surprise
-            log.exception("housekeeper missed a beat")
+            self._log_problem(str(database_refusals.of(error)))
+        except Exception:  # only this thread keeps the process registered: it must survive any error
+            log.exception("housekeeper failed; retrying")
         finally:
             connection.close()
 
@@ -110,30 +111,30 @@ class Housekeeper:
         is_repaired = _repair_broker()
         swept = sweep.sweep_if_leader(timedelta(seconds=interval), with_leases=is_sure)
         if swept and swept.is_due and (is_repaired or broker_health.problem()):
-            self._stand_in.work(self.registered())
+            self._brokerless.work(self.registered())
         if swept and (swept.returned or swept.parked or swept.drifted):
             log.warning("sweep", returned=swept.returned, parked=swept.parked, drifted=swept.drifted)
 
-    def _say(self, trouble: str) -> None:
-        """One line for each new reason, since this is tried every few seconds."""
-        if trouble != self._trouble:
-            log.warning("the database does not answer or takes no writes; trying again", reason=trouble)
-        self._trouble = trouble
+    def _log_problem(self, problem: str) -> None:
+        """Logs one line per new reason, since this is retried every few seconds."""
+        if problem != self._problem:
+            log.warning("the database is away or accepts no writes; retrying", reason=problem)
+        self._problem = problem
 
     def _has_work_here(self) -> bool:
-        """Whether the queue is installed; where it was removed meanwhile, the process waits for it to come back."""
+        """Whether the queue is installed; if it was removed meanwhile, the process waits for it to come back."""
         is_there = installed.is_there()
         if self._is_idle is is_there:
             self._is_idle = not is_there
-            log.warning("the queue is back" if is_there else f"nothing is done: {installed.NOT_INSTALLED}")
+            log.warning("the queue is installed again" if is_there else f"idle: {installed.NOT_INSTALLED}")
         if not is_there:
             self.worker_id = None
         return is_there
 
 
 def _repair_broker() -> bool:
-    """Each process looks: what keeps its own consumers from fetching, no other can find for sure. Whether there was
-    something, which may come back at once."""
+    """Removes broker keys of a wrong type; returns whether there were any. Each process checks, since only it can find
+    all keys that block its own consumers."""
     removed = broker_health.repair()
     if removed:
         log.warning(

@@ -1,4 +1,4 @@
-"""The claims this process works on, and the heartbeat that keeps their leases from ending while it does."""
+"""The claims in execution in this process, and the thread that renews their leases."""
 
 import contextlib
 import threading
@@ -19,18 +19,18 @@ from queueops.engine.execution import deadline_seconds
 from queueops.engine.table_lock_pause import locked_out
 from queueops.models import Metric
 
-# A batch ends within the provider's deadline plus its own work in the database, which may have to wait for locks or
-# for a server that restarts. What has run for longer hangs, and must lose its tasks to others.
+# A batch ends within the provider's deadline plus its own work in the database, which may wait for locks or for a
+# server restart. A batch that runs longer hangs, and must lose its tasks to other workers.
 _SLACK_SECONDS = 60.0
-_BEATS_A_LEASE = 3  # one may be missed
-# While the database takes nothing, living workers must be quicker than the first sweep after it.
+_RENEWALS_PER_LEASE = 3  # one may be missed
+# After a database outage, living workers must be quicker than the first sweep.
 _RETRY_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
 
 
 def longest_seconds() -> float:
-    """For how long after its claim a batch's lease is renewed."""
+    """Seconds after its claim for which a batch's lease is renewed."""
     return deadline_seconds() + _SLACK_SECONDS
 
 
@@ -42,15 +42,15 @@ class _Held:
 
 @dataclass(frozen=True)
 class Beat:
-    """What one heartbeat found: claims renewed, claims whose tasks were no longer theirs, claims given up."""
+    """The result of one renewal, in claims: renewed, lost (no task left), abandoned (hung)."""
 
     renewed: int = 0
     lost: int = 0
-    given_up: int = 0
+    abandoned: int = 0
 
 
 class Register:
-    """The claims in execution, by token; any thread may ask and change it."""
+    """The claims in execution, by token; safe for any thread."""
 
     def __init__(self) -> None:
         self._claims: dict[uuid.UUID, _Held] = {}
@@ -58,7 +58,7 @@ class Register:
 
     @contextlib.contextmanager
     def holding(self, token: uuid.UUID) -> Iterator[None]:
-        """The claim's lease is renewed as long as this context lasts."""
+        """Renews the claim's lease as long as this context lasts."""
         with self._lock:
             self._claims[token] = _Held(time.monotonic())
         try:
@@ -68,12 +68,12 @@ class Register:
                 self._claims.pop(token, None)
 
     def tokens(self) -> list[uuid.UUID]:
-        """The claims whose leases are to be renewed."""
+        """The claims whose leases to renew."""
         with self._lock:
             return list(self._claims)
 
-    def give_up(self, longest: float) -> int:
-        """Forgets claims that were taken more than `longest` seconds ago; answers how many."""
+    def abandon(self, longest: float) -> int:
+        """Forgets claims that were taken more than `longest` seconds ago; returns how many."""
         oldest = time.monotonic() - longest
         with self._lock:
             hung = [token for token, held in self._claims.items() if held.since < oldest]
@@ -82,9 +82,9 @@ class Register:
         return len(hung)
 
     def note_missing(self, asked: Collection[uuid.UUID], found: Collection[uuid.UUID]) -> int:
-        """Forgets claims that had no task left at two beats in a row; answers how many.
+        """Forgets claims that had no task left at two renewals in a row; returns how many.
 
-        At one beat it may be that the batch has just been settled, and its thread is about to say so here.
+        At the first, the batch may just have been settled, with its thread about to leave `holding`.
         """
         lost = 0
         with self._lock:
@@ -98,10 +98,10 @@ class Register:
         return lost
 
 
-# Locked in the order in which a settle locks, and never waited for: a batch that is being settled needs no lease.
-# The token fences: what was returned, cancelled or changed by hand since the claim is not touched. A lease that has
-# ended but was not returned yet is renewed, since the token still holds. A locked table is waited for however long it
-# takes, and the lease counts from then on.
+# Rows are locked in the order of a settle and skipped if locked: a batch that is being settled needs no lease. The
+# token fences: tasks returned, cancelled or changed by hand since the claim are not touched. A lease that has ended but
+# was not returned yet is renewed, since the token is still valid. A locked table is waited for without limit, and the
+# lease counts from then on.
 _RENEW = """
 WITH held AS (
     SELECT id FROM embedding_tasks
@@ -117,7 +117,7 @@ SELECT DISTINCT claim_token FROM embedding_tasks WHERE status = 'processing' AND
 
 
 def renew(tokens: Collection[uuid.UUID]) -> set[uuid.UUID]:
-    """Gives the tasks of these claims a full lease from now; answers which claims still hold a task."""
+    """Gives the tasks of these claims a full lease from now; returns the claims that still hold a task."""
     arguments: dict[str, Any] = {
         "tokens": list(tokens),
         "lease": timedelta(milliseconds=settings.EMBEDDING_WORKER_TIMEOUT),
@@ -129,7 +129,7 @@ def renew(tokens: Collection[uuid.UUID]) -> set[uuid.UUID]:
 
 
 class LeaseRenewer:
-    """A thread of its own, since neither a long sweep nor a long batch may cost a lease."""
+    """Renews leases in a thread of its own, so that neither a long sweep nor a long batch costs a lease."""
 
     def __init__(self, register: Register) -> None:
         self._register = register
@@ -140,7 +140,7 @@ class LeaseRenewer:
     def start(self, **_: Any) -> None:
         """Listens to worker_booted."""
         self._stop.clear()
-        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="lease renewer", daemon=True)
         self._thread.start()
 
     def stop(self, **_: Any) -> None:
@@ -150,33 +150,33 @@ class LeaseRenewer:
             self._thread.join(timeout=1)
 
     def beat(self) -> Beat:
-        """Renews what is held; what hangs or was lost is logged, counted, and renewed no more."""
-        given_up = self._register.give_up(longest_seconds())
+        """Renews all leases; hung or lost claims are logged, counted, and not renewed any more."""
+        abandoned = self._register.abandon(longest_seconds())
         tokens = self._register.tokens()
         found = renew(tokens) if tokens else set()
-        beat = Beat(len(found), self._register.note_missing(tokens, found), given_up)
-        if beat.given_up:
-            log.error("a batch hangs; its tasks go to others when the lease ends", batches=beat.given_up)
+        beat = Beat(len(found), self._register.note_missing(tokens, found), abandoned)
+        if beat.abandoned:
+            log.error("batches hang; their tasks are returned when their leases end", batches=beat.abandoned)
         if beat.lost:
-            log.warning("a batch lost its tasks; what it finishes is dropped", batches=beat.lost)
-        numbers = {"leases_lost": beat.lost, "leases_given_up": beat.given_up}
+            log.warning("batches lost their tasks; their results are discarded", batches=beat.lost)
+        numbers = {"leases_lost": beat.lost, "leases_abandoned": beat.abandoned}
         Metric.objects.bulk_create(Metric(name=k, value=float(v)) for k, v in numbers.items() if v)
         return beat
 
     def _run(self) -> None:
-        interval = settings.EMBEDDING_WORKER_TIMEOUT / 1000 / _BEATS_A_LEASE
+        interval = settings.EMBEDDING_WORKER_TIMEOUT / 1000 / _RENEWALS_PER_LEASE
         quick = min(_RETRY_SECONDS, interval / 4)
         while not self._stop.wait(quick if self._is_failing or settle_retry.owed else interval):
             try:
                 self.beat()
                 if given := settle_retry.give_back_owed():
-                    log.warning("tasks given back that the database did not take before", tasks=given)
+                    log.warning("tasks requeued that the database refused before", tasks=given)
                 self._is_failing = False
             except (DatabaseError, InterfaceError) as error:
                 if not locked_out.note(error) and not self._is_failing:
-                    log.warning("leases not renewed; trying again", reason=str(database_refusals.of(error)))
+                    log.warning("leases not renewed; retrying", reason=str(database_refusals.of(error)))
                 self._is_failing = True
-            except Exception:  # a heartbeat that ends would cost every long batch its tasks
+            except Exception:  # without this thread every long batch would lose its tasks
                 log.exception("leases not renewed")
             finally:
                 connection.close()

@@ -1,4 +1,4 @@
-"""Who takes the long articles of a provider that takes its time: a few threads, so that the others find short ones."""
+"""Limits the threads that take long articles for a slow provider, so that the others stay free for short ones."""
 
 import contextlib
 import functools
@@ -14,8 +14,8 @@ from queueops.engine.claims import Claim, Room
 
 
 class LongTurns:
-    """Of a process's threads, so many take long articles as keep a provider busy, and one never does; in a process of
-    one thread, turns of long and short ones alternate."""
+    """As many threads of a process take long articles as keep a provider busy, and one never does; in a process with
+    one thread, long and short articles alternate."""
 
     def __init__(self, threads: int) -> None:
         self._free = threading.BoundedSemaphore(max(min(provider_pace.LEAST_AT_ONCE, threads - 1), 1))
@@ -23,7 +23,7 @@ class LongTurns:
 
     @contextlib.contextmanager
     def claimed(self, claim: Callable[[Room], Claim], long_bytes: int) -> Iterator[Claim]:
-        """What `claim` takes, for the length of its execution; articles of more than `long_bytes` are long."""
+        """The result of `claim`, for the length of its execution; articles of more than `long_bytes` are long."""
         short = self._short_first(claim, long_bytes)
         if short:
             yield short
@@ -33,7 +33,7 @@ class LongTurns:
             yield claim(Room(long_bytes, _most(long_bytes)))
 
     def _short_first(self, claim: Callable[[Room], Claim], long_bytes: int) -> Claim | None:
-        """What is short and due, right after a long one gave its turn back."""
+        """Due short articles, right after a long one has ended its turn."""
         if not self._short_is_next:
             return None
         self._short_is_next = False
@@ -55,11 +55,11 @@ class LongTurns:
 
 
 def _most(long_bytes: int) -> int:
-    """How much text a turn has time for."""
+    """Bytes of text that a turn has time for."""
     return int(long_bytes * partial_vectors.TURN_SECONDS / provider_pace.LONG_SECONDS)
 
 
 @functools.cache
 def of_this_process() -> LongTurns:
-    """Those that its threads share."""
+    """The turns shared by the threads of this process."""
     return LongTurns(settings.EMBEDDING_WORKER_THREADS)

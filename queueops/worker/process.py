@@ -1,4 +1,4 @@
-"""One worker process: Dramatiq's threads, until it is told to stop or whoever keeps it is gone."""
+"""One worker process: Dramatiq's threads, until a stop signal or until its supervisor is gone."""
 
 import os
 import signal
@@ -19,15 +19,15 @@ log = structlog.get_logger(__name__)
 
 
 class WorkerProcess:
-    """`keeper` is the pid of the process that keeps it (keeper.py). SIGTERM stops it in good order, a second one at
-    once; Ctrl-C is the keeper's."""
+    """`supervisor` is the pid of its supervisor (process_supervisor.py). SIGTERM stops it gracefully, a second one at
+    once; Ctrl-C is left to the supervisor."""
 
-    def __init__(self, keeper: int) -> None:
-        self._keeper = keeper
+    def __init__(self, supervisor: int) -> None:
+        self._supervisor = supervisor
         self._asked: SimpleQueue[int] = SimpleQueue()
 
     def run(self, threads: int, queues: Collection[str] | None, milliseconds: int) -> None:
-        """Works; at the end, threads have so many milliseconds to end their work."""
+        """Works until stopped; then threads have `milliseconds` to finish."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._ask)
@@ -44,7 +44,7 @@ class WorkerProcess:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def _wait(self) -> None:
-        while os.getppid() == self._keeper:
+        while os.getppid() == self._supervisor:
             try:
                 self._asked.get(timeout=_LOOK_SECONDS)
             except Empty:
@@ -53,7 +53,7 @@ class WorkerProcess:
 
 
 def note_end(how: str) -> None:
-    """Writes down for health that the process before this one ended by itself, where the database takes it."""
+    """Records for health that the process before this one ended unasked, if the database accepts it."""
     try:
         Metric.objects.create(name=worker_loss.ENDED, value=1, labels={"how": how})
     except (DatabaseError, InterfaceError) as error:

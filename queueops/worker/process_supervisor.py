@@ -1,12 +1,11 @@
-"""Keeps worker processes alive, each by itself: one that ends is started again, and the others work on.
+"""Supervises worker processes: one that ends is restarted while the others keep working.
 
-It needs little memory, since nothing but Python's own library is in it; `manage.py rundramatiq` becomes this file, run
-by path:
+It imports only the standard library, so it needs little memory; `manage.py rundramatiq` executes this file by path:
 
-    python -I -S keeper.py COUNT PID_FILE LOG_FILE COMMAND [ARGUMENT …]
+    python -I -S process_supervisor.py COUNT PID_FILE LOG_FILE COMMAND [ARGUMENT …]
 
-COMMAND gets `--kept-by PID` added, and `--after HOW` where it takes the place of one that ended. SIGTERM and SIGINT
-stop all in good order, a second one kills; SIGHUP stops all and starts all again, with the code that is there now.
+COMMAND gets `--kept-by PID` added, and `--after HOW` if it replaces a process that ended. SIGTERM and SIGINT stop all
+gracefully, a second one kills; SIGHUP stops and restarts all with the current code.
 """
 
 import os
@@ -21,27 +20,27 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
 
-# A process that ends soon after its start is left alone for twice as long each time.
+# Before a process that ends soon after its start is restarted, the pause doubles each time.
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
-SECONDS_TO_BE_CALLED_WELL = 30.0
+HEALTHY_SECONDS = 30.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-KILLED, PID_FILE_REFUSED = 3, 4  # as Dramatiq's own master has them
+KILLED, PID_FILE_REFUSED = 3, 4  # the codes of Dramatiq's own master
 _LONGEST_WAIT = 60.0
 
 
 class Member:
-    """One worker process after another, with the same number."""
+    """A numbered worker process and its replacements."""
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.child: subprocess.Popen[bytes] | None = None
         self.ended_by = ""
-        self.due: float | None = 0.0  # when to start it; None while it lives
+        self.due: float | None = 0.0  # when to start it; None while it runs
         self._started = 0.0
         self._failures = 0
 
     def start(self, command: Sequence[str], output: int | None) -> None:
-        """Raises OSError where the machine has no room for it."""
+        """Raises OSError if the machine cannot start it."""
         words = [
             *command,
             f"--kept-by={os.getpid()}",
@@ -52,21 +51,21 @@ class Member:
         self.due = None
 
     def note_end(self, how: str) -> float:
-        """Plans the next start; answers in how many seconds."""
+        """Plans the next start; returns the seconds until then."""
         lived = time.monotonic() - self._started
-        self._failures = 1 if lived > SECONDS_TO_BE_CALLED_WELL else self._failures + 1
+        self._failures = 1 if lived > HEALTHY_SECONDS else self._failures + 1
         pause = min(SHORTEST_PAUSE * 2.0 ** (self._failures - 1), LONGEST_PAUSE)
         self.child, self.ended_by, self.due = None, how, time.monotonic() + pause
         return pause
 
     def send(self, number: signal.Signals) -> None:
-        """Signals the process, where there is one."""
+        """Signals the process, if there is one."""
         if self.child:
             self.child.send_signal(number)
 
 
 class ProcessSupervisor:
-    """All happens in the main thread, which waits for the next end, signal or start that is due."""
+    """Works in the main thread, which waits for the next process end, signal or due start."""
 
     def __init__(self, count: int, command: Sequence[str], output: int | None = None) -> None:
         self._members = [Member(number) for number in range(1, count + 1)]
@@ -77,12 +76,12 @@ class ProcessSupervisor:
         self._code = 0
 
     def run(self) -> tuple[int, bool]:
-        """Until it is told to stop; answers the exit code, and whether to start again."""
+        """Runs until a stop signal; returns the exit code, and whether to restart."""
         for number in SIGNALS:
             if signal.getsignal(number) != signal.SIG_IGN:  # nohup
                 signal.signal(number, self._on_signal)
         while self._stopped_by is None or any(member.child for member in self._members):
-            self._start_what_is_due()
+            self._start_due()
             match self._next():
                 case Member() as ended:
                     self._note_end(ended)
@@ -97,19 +96,19 @@ class ProcessSupervisor:
             return self._events.get(timeout=min(max(wait, 0.0), _LONGEST_WAIT))
         return None
 
-    def _start_what_is_due(self) -> None:
+    def _start_due(self) -> None:
         for member in self._members:
             if self._stopped_by or member.due is None or member.due > time.monotonic():
                 continue
             try:
                 member.start(self._command, self._output)
             except OSError as error:
-                say(f"worker process {member.number} cannot be started ({error.strerror}); {again(member)}")
+                log(f"worker process {member.number} cannot be started ({error.strerror}); {retry(member)}")
                 continue
             self._watch(member)
 
     def _watch(self, member: Member) -> None:
-        """A thread that takes no signals: only in the main thread do they end a wait at once."""
+        """Waits for the process in a thread that blocks signals, so that they interrupt the main thread at once."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         threading.Thread(target=self._reap, args=[member], daemon=True).start()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -128,33 +127,33 @@ class ProcessSupervisor:
             return
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         pause = member.note_end(how)
-        say(f"worker process {member.number} ended ({how}); it is started again in {pause:g} s")
+        log(f"worker process {member.number} ended ({how}); restart in {pause:g} s")
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         self._events.put(signal.Signals(number))
 
     def _stop(self, number: signal.Signals) -> None:
-        """The first asks all to stop; a further one kills."""
+        """The first signal stops all gracefully; a further one kills."""
         for member in self._members:
             member.send(signal.SIGKILL if self._stopped_by else signal.SIGTERM)
         self._stopped_by = self._stopped_by or number
 
 
-def again(member: Member) -> str:
-    """Plans the next start of one that could not be started."""
-    return f"tried again in {member.note_end('no start'):g} s"
+def retry(member: Member) -> str:
+    """Plans the next start of a process that could not be started."""
+    return f"retry in {member.note_end('no start'):g} s"
 
 
-def say(text: str) -> None:
+def log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def take_pid_file(path: Path) -> bool:
-    """Writes our pid, unless a living process has written its own; so again after a SIGHUP."""
+    """Writes our pid, also after a SIGHUP; returns False if a running process has written its own."""
     with suppress(FileNotFoundError):
         other = path.read_text().strip()
         if other != str(os.getpid()) and other.isdecimal() and _lives(int(other)):
-            say(f"{path} names process {other}, which is running: stop it, or choose another --pid-file")
+            log(f"{path} names process {other}, which is running: stop it, or set another --pid-file")
             return False
     path.write_text(str(os.getpid()))
     return True
@@ -175,8 +174,8 @@ def main(words: Sequence[str]) -> int:
     if pid_file and not take_pid_file(Path(pid_file)):
         return PID_FILE_REFUSED
     output = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644) if log_file else None
-    code, is_to_start_again = ProcessSupervisor(int(count), command, output).run()
-    if is_to_start_again:
+    code, is_to_restart = ProcessSupervisor(int(count), command, output).run()
+    if is_to_restart:
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606
     if pid_file:
         Path(pid_file).unlink(missing_ok=True)

@@ -1,5 +1,5 @@
-"""Writes down, for those who look at the queue, that this process finds no room for its vectors: on its worker's row
-while that lasts, and in the audit log when it begins and ends."""
+"""Records that the database refuses this process's vectors: on its worker row while that lasts, and in the audit log
+when it starts and ends."""
 
 import threading
 from datetime import timedelta
@@ -16,26 +16,25 @@ _MESSAGE_CHARACTERS = 500
 
 
 class Report:
-    """What was last written for which worker."""
+    """Remembers what was last written for which worker."""
 
     def __init__(self) -> None:
         self._written: tuple[int, str] | None = None
         self._lock = threading.Lock()
 
     def write(self, worker_id: int) -> None:
-        """Brings the worker's row up to date; does nothing where it is. Raises DatabaseError, and then tries again at
-        the next call."""
+        """Brings the worker's row up to date if it is not. Raises DatabaseError; the next call then retries."""
         now = storage_probe.brake.now
-        said = str(now.refusal) if now else ""
+        reason = str(now.refusal) if now else ""
         with self._lock:
             before = self._written[1] if self._written and self._written[0] == worker_id else ""
-            if said == before:
+            if reason == before:
                 return
             with transaction.atomic():
                 Worker.objects.filter(pk=worker_id).update(**_columns(now))
-                if bool(said) != bool(before):
+                if bool(reason) != bool(before):
                     AuditLog.objects.create(**_entry(worker_id, now, before))
-            self._written = worker_id, said
+            self._written = worker_id, reason
 
 
 def _columns(now: Refused | None) -> dict[str, Any]:
@@ -45,12 +44,13 @@ def _columns(now: Refused | None) -> dict[str, Any]:
 
 def _entry(worker_id: int, now: Refused | None, before: str) -> dict[str, Any]:
     if now is None:
-        said = f"the database takes vectors again; worker {worker_id} goes on (it was: {before})"
-        return {"category": "engine", "message": said[:_MESSAGE_CHARACTERS]}
-    said = (
-        f"the database takes no vectors ({now.refusal}): worker {worker_id} keeps its own and claims nothing"
+        message = f"the database accepts vectors again; worker {worker_id} resumes (was: {before})"
+        return {"category": "engine", "message": message[:_MESSAGE_CHARACTERS]}
+    message = (
+        f"the database does not accept vectors ({now.refusal}): "
+        f"worker {worker_id} keeps its vectors and stops claiming"
     )
-    return {"category": "engine", "level": Level.ERROR, "message": said[:_MESSAGE_CHARACTERS]}
+    return {"category": "engine", "level": Level.ERROR, "message": message[:_MESSAGE_CHARACTERS]}
 
 
 report = Report()

@@ -1,8 +1,8 @@
-"""How many tasks that were lost with a worker are tried together: few at first, more with all that goes well.
+"""The number of tasks lost with a worker that are tried together: few at first, more as they succeed.
 
-A wrong guess costs a lease, in which what was lost waits. So caution may take a part of a lease, and no more: the
-number doubles with each tenth of one. And it never grows past what has gone well already, so that a text which kills
-its worker is among half as many each time.
+A wrong guess costs a lease, during which the lost tasks wait. So caution may cost a part of a lease at most: the number
+doubles with each tenth of one. It never exceeds the number that has succeeded already, so that a text which kills its
+worker is among half as many each time.
 """
 
 import time
@@ -15,7 +15,7 @@ _MOST_DOUBLINGS = 16
 
 
 class TrialSize:
-    """Counts for one process, which forgets it by dying. Where nothing went well during a lease, it begins anew."""
+    """Counts for one process, in memory. If nothing succeeded for the length of a lease, it starts over."""
 
     def __init__(self, first: int, now: Callable[[], float] = time.monotonic) -> None:
         self._first = first
@@ -24,25 +24,25 @@ class TrialSize:
         self._done = 0
 
     def forget(self) -> None:
-        """Begins as a new process does."""
+        """Starts over as a new process does."""
         self._began = self._noted = float("-inf")
         self._done = 0
 
     def size(self) -> int:
-        """How many may be tried together now."""
+        """The number of tasks that may be tried together now."""
         lease, now = settings.EMBEDDING_WORKER_TIMEOUT / 1000, self._now()
-        self._begin_anew_after(lease, now)
+        self._start_over_after(lease, now)
         doublings = min(int((now - self._began) / lease * _DOUBLINGS_A_LEASE), _MOST_DOUBLINGS)
         return min(self._first << doublings, self._first + self._done)
 
     def note(self, tasks: int) -> None:
-        """So many went well: the process lives on."""
+        """Counts tasks that succeeded: the process survived them."""
         if tasks:
             now = self._now()
-            self._begin_anew_after(settings.EMBEDDING_WORKER_TIMEOUT / 1000, now)
+            self._start_over_after(settings.EMBEDDING_WORKER_TIMEOUT / 1000, now)
             self._done += tasks
             self._noted = now
 
-    def _begin_anew_after(self, lease: float, now: float) -> None:
+    def _start_over_after(self, lease: float, now: float) -> None:
         if now - self._noted > lease:
             self._began, self._noted, self._done = now, now, 0

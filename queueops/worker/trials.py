@@ -1,8 +1,8 @@
-"""Tasks that were lost with worker after worker are tried with nothing beside them: what a loss then says is certain.
+"""Runs tasks that were lost with several workers in isolation, so that a further loss has a certain cause.
 
-One process at a time does, for all spaces; its other threads wait, other processes go on. It begins with one task. As
-long as that goes well it takes more: after a night of kills from outside, nearly all of them are harmless. Once it
-would take more than a batch, all its threads take them as they take everything.
+One process at a time does this, for all spaces; its other threads wait, other processes keep working. It starts with
+one task and takes more as they succeed: after a night of kills from outside, nearly all of them are harmless. Once it
+would take more than a batch, all its threads claim these tasks like any other.
 """
 
 import threading
@@ -21,21 +21,21 @@ from queueops.worker import leases
 from queueops.worker.exclusive_claims import ExclusiveClaims
 from queueops.worker.trial_size import TrialSize
 
-# Looking for such tasks costs a statement; nobody minds that they wait a second longer.
+# Looking for such tasks costs a statement, so it is done once per second.
 _LOOK_SECONDS = 1.0
 
 Execute = Callable[[Claim, int, Permit], Settled | None]
 
-hands = ExclusiveClaims(leases.longest_seconds)
-"""Those of this process."""
-company = TrialSize(1)
-"""How many of them this process tries together."""
+exclusive_claims = ExclusiveClaims(leases.longest_seconds)
+"""The claims of this process."""
+trial_size = TrialSize(1)
+"""The number of such tasks that this process tries together."""
 _looking = threading.Lock()
 _looked_at = float("-inf")
 
 
 def is_time() -> bool:
-    """Whether to look for such tasks now; one thread of the process is told so each second."""
+    """Whether to look for such tasks now; True for one thread of the process per second."""
     global _looked_at
     with _looking:
         if time.monotonic() - _looked_at < _LOOK_SECONDS:
@@ -45,8 +45,8 @@ def is_time() -> bool:
 
 
 def is_trusting(most: int) -> bool:
-    """Whether so much has gone well that they need no care; `most` is how many tasks a batch has."""
-    return company.size() > most
+    """Whether so many succeeded that they need no isolation; `most` is the number of tasks per batch."""
+    return trial_size.size() > most
 
 
 def run(
@@ -56,53 +56,56 @@ def run(
     most: Callable[[Space], int],
     is_stopping: Callable[[], bool],
 ) -> int:
-    """Tries what is due of these spaces, up to `most` together; answers how many tasks were tried."""
+    """Tries due tasks of these spaces, up to `most` together; returns how many were tried."""
     tried = 0
     for space in spaces:
         if claims.is_trial_due(space) and (first := _claim(space, worker_id, 1)):
             # held from here on, so that no other process begins a trial
-            with leases.in_execution.holding(first.claim.token), hands.only(is_stopping) as may_begin:
-                if not may_begin:  # what is held goes back with all that a stopping process holds
+            with (
+                leases.in_execution.holding(first.claim.token),
+                exclusive_claims.only(is_stopping) as may_begin,
+            ):
+                if not may_begin:  # the stopping process requeues all it holds
                     return tried
                 tried += _try(first, worker_id, execute, most(space), is_stopping)
     return tried
 
 
 class _Held(NamedTuple):
-    """A claim, and the leave with which it was made."""
+    """A claim and its permit."""
 
     claim: Claim
-    passage: Permit
+    permit: Permit
 
 
 def _try(
     held: _Held | None, worker_id: int, execute: Execute, most: int, is_stopping: Callable[[], bool]
 ) -> int:
-    """Claim after claim, until none is left, they need no more care, or the provider is not to be asked."""
+    """Claims again and again, until none is left, they need no isolation, or the provider may not be called."""
     tried = 0
     while held:
         tasks = len(held.claim.tasks)
         if tasks == 1:
             claims.mark_alone(held.claim)
-        settled = execute(held.claim, worker_id, held.passage)
+        settled = execute(held.claim, worker_id, held.permit)
         tried += tasks
         if settled is None or settled.retried == tasks or is_stopping():
             break
-        company.note(tasks)
-        hands.renew()
+        trial_size.note(tasks)
+        exclusive_claims.renew()
         if is_trusting(most):
             break
-        held = _claim(held.claim.space, worker_id, min(company.size(), most))
+        held = _claim(held.claim.space, worker_id, min(trial_size.size(), most))
     return tried
 
 
 def _claim(space: Space, worker_id: int, size: int) -> _Held | None:
-    passage = gate.ask(space.provider)
-    if passage.wait:
+    permit = gate.admit(space.provider)
+    if permit.wait:
         return None
-    size, claimant = 1 if passage.canary else size, worker_registry.claimant(worker_id)
-    claim = claims.claim_on_trial(space, size, worker_id, claimant, with_low=passage.with_low)
+    size, claimant = 1 if permit.canary else size, worker_registry.claimant(worker_id)
+    claim = claims.claim_on_trial(space, size, worker_id, claimant, with_low=permit.with_low)
     if not claim.tasks:
-        gate.withdraw(passage)
+        gate.release(permit)
         return None
-    return _Held(claim, passage)
+    return _Held(claim, permit)

@@ -21,7 +21,7 @@ from config.wsgi import application
 from embeddings import api as search
 from tests.servers import AUTH_TOKEN
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 CONFIG = {
     "seed": 1,
     "headers": {"Authorization": f"Bearer {AUTH_TOKEN}"},

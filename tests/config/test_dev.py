@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -97,3 +97,90 @@ def test_help_names_every_verb(words: list[str], code: int) -> None:
     assert answer.returncode == code
     for verb in ("up", "test", "lint", "format", "manage", "bench", "drill", "audit", "soak"):
         assert f"./dev {verb}" in answer.stdout
+
+
+@pytest.fixture
+def told(dev: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """What `dev` has run by now, on a .venv that is complete and whose programs end well but for one."""
+    log = tmp_path / "told"
+    script = (
+        f'[ "$1" = -c ] && echo 3 13 1 x && exit\nshift\necho "$@" >> {log}\n[ "$1 $FAILS" != "mypy mypy" ]'
+    )
+    monkeypatch.setattr(dev, "PYTHON", program(tmp_path / "python", script))
+    monkeypatch.setattr(dev, "STAMP", str(tmp_path / "installed.json"))
+    monkeypatch.setattr(dev, "cores", lambda: "2")
+    (tmp_path / "installed.json").write_text(f'{{"python": "3.13", "dev": "{dev.digest("dev")}"}}')
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.chdir(DEV.parent)
+    return lambda: log.read_text().splitlines()
+
+
+LINT = ["ruff check .", "ruff format --check .", "mypy"]
+THIS_FILE = "tests/config/test_dev.py"
+
+
+@pytest.mark.parametrize(
+    ("words", "ran"),
+    [
+        ([], [*LINT, "pytest -n 2 -m not slow"]),
+        (["--fast"], ["pytest -n 2 -m fast"]),
+        (["--all"], [*LINT, "pytest -n 2"]),
+        (["-x"], [*LINT, "pytest -m not slow -x"]),
+        (["--all", "-n", "3"], [*LINT, "pytest -n 3"]),
+        (["--fast", THIS_FILE], [f"pytest -m fast {THIS_FILE}"]),
+        ([f"{THIS_FILE}::test_a"], [*LINT, f"pytest {THIS_FILE}::test_a"]),
+        (["-k", "lease"], [*LINT, "pytest -k lease"]),
+        (["-m", "slow"], [*LINT, "pytest -m slow"]),
+    ],
+)
+def test_a_word_says_which_tests_run_and_all_others_go_to_pytest(
+    dev: ModuleType, told: Callable[[], list[str]], words: list[str], ran: list[str]
+) -> None:
+    assert dev.test(words) == 0
+    assert told() == ran
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (
+            [],
+            "dev: left out: slow tests (whole stacks, kills, drills, benchmarks); ./dev test --all runs everything\n",
+        ),
+        (
+            ["--fast"],
+            "dev: left out: lint, types and tests that start processes, commit rows or are slow; "
+            "./dev test --all runs everything\n",
+        ),
+        (["--all"], ""),
+        ([THIS_FILE], ""),
+    ],
+)
+def test_what_was_left_out_is_said_in_the_last_line(
+    dev: ModuleType,
+    told: Callable[[], list[str]],
+    capfd: pytest.CaptureFixture[str],
+    words: list[str],
+    line: str,
+) -> None:
+    dev.test(words)
+    assert capfd.readouterr().err == line
+
+
+def test_a_failure_of_lint_fails_the_whole_and_the_tests_run_all_the_same(
+    dev: ModuleType, told: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAILS", "mypy")
+    assert dev.test(["--all"]) == 1
+    assert told() == [*LINT, "pytest -n 2"]
+
+
+def test_files_are_compiled_once_whatever_the_shell_says(
+    dev: ModuleType, told: Callable[[], list[str]]
+) -> None:
+    dev.test(["--fast"])
+    assert "PYTHONDONTWRITEBYTECODE" not in os.environ
+
+
+def test_what_every_change_must_pass_leaves_nothing_out() -> None:
+    assert 'exec ./dev test --all "$@"' in (DEV.parent / ".ci" / "run").read_text()

@@ -10,7 +10,7 @@ import pytest
 from drills.faults_server_clock import MISSING, library
 from tests.paths import ROOT
 
-pytestmark = [pytest.mark.long, pytest.mark.skipif(library() is None, reason=MISSING)]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(library() is None, reason=MISSING)]
 
 
 @pytest.mark.parametrize("fault", ["server_clock ahead", "server_clock behind"])

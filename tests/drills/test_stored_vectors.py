@@ -8,7 +8,7 @@ from django.db import connection
 
 from articles.models import Article
 from drills import stored_vectors
-from embeddings.indexing.embed import Source, render
+from embeddings.indexing.render import Source, render
 from embeddings.models import Space
 from queueops.worker import drain
 from tests.providers import FakeProvider

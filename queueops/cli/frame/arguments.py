@@ -6,15 +6,23 @@ from collections.abc import Callable
 from typing import Any
 
 
-def add_reason(parser: ArgumentParser, *, help: str = "kept in the audit log") -> None:
-    """`--reason`, given to the verb as `reason`; a verb that must have one asks for it with `needed_reason`."""
-    parser.add_argument("--reason", default="", metavar="WHY", help=help)
+def add_reason(parser: ArgumentParser, *names: str, help: str = "why; kept in the audit log") -> None:
+    """`--reason` and its other names, passed to the verb as `reason`. `needed_reason` refuses an empty one."""
+    parser.add_argument("--reason", *names, dest="reason", default="", metavar="WHY", help=help)
 
 
-def add_agreement(parser: ArgumentParser) -> None:
-    """`--yes` (or `--confirm`) and `--dry-run`, given to the verb as `yes` and `dry_run`; see Desk.agree."""
-    parser.add_argument("--yes", "--confirm", dest="yes", action="store_true", help="do not ask")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done; change nothing")
+def add_agreement(parser: ArgumentParser, *, asks: bool = True) -> None:
+    """`--yes` (or `--confirm`) and `--dry-run`, passed to the verb as `yes` and `dry_run`; see Console.agree.
+    `asks` is False for a verb that never asks and takes them all the same."""
+    help = "do not ask" if asks else "no effect: this command never asks"
+    parser.add_argument("--yes", "--confirm", dest="yes", action="store_true", help=help)
+    parser.add_argument("--dry-run", action="store_true", help="print what would be done; change nothing")
+
+
+def add_change(parser: ArgumentParser, *, reason: str = "why; kept in the audit log") -> None:
+    """The options of a verb that changes something and never asks; `reason` is the help of --reason."""
+    add_reason(parser, help=reason)
+    add_agreement(parser, asks=False)
 
 
 def add_limit(parser: ArgumentParser, default: int, most: int = 1_000) -> None:

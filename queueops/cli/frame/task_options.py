@@ -9,6 +9,7 @@ from typing import Any
 from queueops.cli.frame import arguments
 from queueops.cli.frame.exit_codes import Refused
 from queueops.cli.verbs.lists import task_id
+from queueops.engine.enqueue import Reason
 from queueops.models import Priority, Status
 from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate.operations import pacing
@@ -18,8 +19,8 @@ _AGE = re.compile(r"(\d{1,6})([smhdw])")
 _FILTERS = ("error_class", "task_reason", "priority", "older_than", "newer_than", "space", "slug")
 
 
-def add_tasks(parser: ArgumentParser, *task_reason: str) -> None:
-    """Ids, filters and `--all`; `chosen` makes a Selection of them. `task_reason` are more names for that filter."""
+def add_tasks(parser: ArgumentParser) -> None:
+    """Ids, filters and `--all`; `chosen` makes a TaskFilter of them."""
     add = parser.add_argument
     add("ids", nargs="*", type=task_id, metavar="ID", help="tasks by their ids")
     add("--status", action="append", choices=[str(each) for each in Status], help="may be repeated")
@@ -33,7 +34,6 @@ def add_tasks(parser: ArgumentParser, *task_reason: str) -> None:
     )
     add(
         "--task-reason",
-        *task_reason,
         action=Once,
         default="",
         metavar="REASON",
@@ -73,12 +73,15 @@ def chosen(options: Mapping[str, Any]) -> TaskFilter:
     return selection
 
 
-def add_manner(parser: ArgumentParser, *why: str) -> None:
-    """`--why` (and its other names), `--yes`, `--dry-run` and `--batch-size`."""
-    parser.add_argument(
-        "--why", *why, dest="why", default="", metavar="WHY", help="the reason; kept in the audit log"
-    )
-    arguments.add_agreement(parser)
+def add_manner(parser: ArgumentParser, *, asks: bool = True) -> None:
+    """`--reason`, `--yes`, `--dry-run` and `--batch-size`. `--why` is the older name of `--reason`."""
+    arguments.add_reason(parser, "--why")
+    add_pace(parser, asks=asks)
+
+
+def add_pace(parser: ArgumentParser, *, asks: bool = True) -> None:
+    """`--yes`, `--dry-run` and `--batch-size`."""
+    arguments.add_agreement(parser, asks=asks)
     parser.add_argument(
         "--batch-size",
         type=arguments.whole(1, pacing.MOST),
@@ -86,6 +89,40 @@ def add_manner(parser: ArgumentParser, *why: str) -> None:
         metavar="N",
         help=f"tasks a transaction at most, up to {pacing.MOST:,}; it finds its own size below that",
     )
+
+
+def add_ambiguous_reason(parser: ArgumentParser) -> None:
+    """`--reason` of `clear`, which the reference uses as a filter (`clear --reason migration`), beside `--why`."""
+    parser.add_argument(
+        "--reason",
+        action=Once,
+        dest="reason",
+        default="",
+        metavar="WHY",
+        help=f"why, with --task-reason; without it a task reason ({', '.join(Reason.values)}), as --task-reason",
+    )
+    parser.add_argument("--why", default="", metavar="WHY", help="why; kept in the audit log")
+
+
+def resolve_reason(options: dict[str, Any]) -> None:
+    """Makes one meaning of what `add_ambiguous_reason` was given: `reason` is why, `task_reason` a filter.
+
+    A misspelt filter must not become a comment on clearing everything. Raises Refused for a word that is not a task
+    reason, unless --task-reason is given too.
+    """
+    reason, why = options["reason"], options.pop("why")
+    if not reason:
+        options["reason"] = why
+    elif options["task_reason"]:
+        if why:
+            raise Refused("--reason and --why are the same here: give one of them")
+    elif reason in Reason.values:
+        options["task_reason"], options["reason"] = reason, why
+    else:
+        raise Refused(
+            f"--reason {reason!r} is ambiguous in clear: give --task-reason to select tasks "
+            f"({', '.join(Reason.values)}), or --why to record why"
+        )
 
 
 class Once(Action):

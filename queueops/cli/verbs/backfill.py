@@ -22,11 +22,11 @@ from queueops.monitoring.article_filter import ArticleFilter, Found
 from queueops.operate.backfill import adoption, estimation, rollback, run
 from queueops.operate.backfill.adoption import Adopted, AdoptionError, Column
 from queueops.operate.operations import OperationError
-from queueops.operate.operations.statements import ACTS
+from queueops.operate.operations.policies import POLICIES
 
 family = VerbGroup("Migrating")
 
-_MOST_A_BATCH = ACTS[Verb.MIGRATE].most
+_MOST_A_BATCH = POLICIES[Verb.MIGRATE].most
 _FORWARD = "add --forward to go back to queued mode and let the workers go on"
 
 

@@ -25,7 +25,7 @@ KEYS = ("operation", "verb", "state", "dry_run", "total", "changed", "skipped", 
 
 def _retry_arguments(parser: ArgumentParser) -> None:
     task_options.add_tasks(parser)
-    task_options.add_manner(parser, "--reason")
+    task_options.add_manner(parser)
 
 
 @family.verb(
@@ -59,8 +59,9 @@ def prioritize(console: Console, *, to: str, **options: Any) -> Exit:
 
 
 def _clear_arguments(parser: ArgumentParser) -> None:
-    task_options.add_tasks(parser, "--reason")
-    task_options.add_manner(parser)
+    task_options.add_tasks(parser)
+    task_options.add_ambiguous_reason(parser)
+    task_options.add_pace(parser)
 
 
 @family.verb(
@@ -70,14 +71,15 @@ def _clear_arguments(parser: ArgumentParser) -> None:
     keys=KEYS,
 )
 def clear(console: Console, **options: Any) -> Exit:
+    task_options.resolve_reason(options)
     if not options["everything"] and not options["ids"]:
         options["status"] = options["status"] or [Status.PENDING.value]
-    options["why"] = options["why"] or "cleared from the command line"
+    options["reason"] = options["reason"] or "cleared from the command line"
     return act(console, Verb.CLEAR, task_options.chosen(options), options)
 
 
 def _reset_arguments(parser: ArgumentParser) -> None:
-    task_options.add_manner(parser, "--reason")
+    task_options.add_manner(parser, asks=False)
 
 
 @family.verb(
@@ -87,13 +89,15 @@ def _reset_arguments(parser: ArgumentParser) -> None:
     keys=KEYS,
 )
 def reset_stuck(console: Console, **options: Any) -> Exit:
-    options["why"] = options["why"] or "reset from the command line"
+    options["reason"] = options["reason"] or "reset from the command line"
     return act(console, Verb.RELEASE, TaskFilter(stuck=True), options | {"yes": True})
 
 
 def _undo_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("operation", type=UUID, metavar="OPERATION", help="the id that an act has told")
-    task_options.add_manner(parser, "--reason")
+    parser.add_argument(
+        "operation", type=UUID, metavar="OPERATION", help="operation id, as printed by the command to undo"
+    )
+    task_options.add_manner(parser)
 
 
 @family.verb(
@@ -114,13 +118,13 @@ def act(console: Console, verb: Verb, selection: TaskFilter, options: dict[str, 
     except SelectionError as error:
         raise Refused(str(error)) from error
     if found.doable and not options["dry_run"]:
-        needed_reason(options["why"])
+        needed_reason(options["reason"])
     if not found.doable or not console.agree(
         _deed(found, deed), yes=options["yes"], dry_run=options["dry_run"]
     ):
         _tell_look(console, found, is_dry_run=options["dry_run"])
         return _left_alone(found)
-    begun = operations.begin(verb, selection, actor=console.actor, reason=options["why"], **deed)
+    begun = operations.begin(verb, selection, actor=console.actor, reason=options["reason"], **deed)
     done = carry_out(console, begun, options["batch_size"])
     told = {name: getattr(done, name) for name in ("verb", "state", "total", "changed", "skipped", "skips")}
     console.answer(
@@ -155,7 +159,7 @@ def sentences(done: Operation, named: Mapping[str, str] | None = None) -> list[T
     told += _skips(done.skips, named or {})
     if done.changed and _removes_what_the_sweep_goes_by(done.verb, TaskFilter.from_json(done.scope)):
         told.append(line(_COMES_BACK))
-    if done.changed and operations.ACTS[Verb(done.verb)].can_be_undone:
+    if done.changed and operations.POLICIES[Verb(done.verb)].can_be_undone:
         told.append(line(f"To take it back: manage.py queue_admin undo {done.pk}", "dim"))
     return told
 

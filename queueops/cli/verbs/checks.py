@@ -12,6 +12,7 @@ from queueops.cli.frame.console import Console, Encoder
 from queueops.cli.frame.exit_codes import Exit
 from queueops.cli.frame.tables import line
 from queueops.cli.frame.verb import VerbGroup
+from queueops.models.audit import tidy_reason
 from queueops.monitoring import invariants
 from queueops.monitoring.invariants import Breach, Invariant
 from queueops.operate.checks import broker, compatibility, configuration, database, provider
@@ -69,6 +70,7 @@ def _compatibility_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--token", default="", help="with the scopes read and write (default: AUTH_TOKEN)")
     arguments.add_agreement(parser)
+    arguments.add_reason(parser)
 
 
 @family.verb(
@@ -78,20 +80,21 @@ def _compatibility_arguments(parser: ArgumentParser) -> None:
     keys=KEYS,
 )
 def check_compatibility(
-    console: Console, *, strict: bool, url: str, token: str, yes: bool, dry_run: bool
+    console: Console, *, strict: bool, url: str, token: str, yes: bool, dry_run: bool, reason: str
 ) -> Exit:
-    deed = (
-        "make, change, find and delete a test article in each mode, so that every process runs in each for a moment, "
-        "and put the mode back"
+    reason = tidy_reason(reason) or compatibility.REASON
+    change = (
+        "create, change, find and delete a test article in each mode, which switches every process to each mode for a "
+        "moment, and restore the mode"
     )
-    if not console.agree(deed, yes=yes, dry_run=dry_run):
+    if not console.agree(change, yes=yes, dry_run=dry_run):
         return tell(console, [])
     with (
         keyboard.ending_in_order(),
-        compatibility.as_it_was(console.actor) as mark,
+        compatibility.as_it_was(console.actor, reason) as mark,
         compatibility.client(url, token or settings.AUTH_TOKEN) as api,
     ):
-        found = compatibility.check(api, mark, actor=console.actor, is_remote=bool(url))
+        found = compatibility.check(api, mark, actor=console.actor, is_remote=bool(url), reason=reason)
         return tell(console, found, strict=strict)
 
 

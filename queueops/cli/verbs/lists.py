@@ -3,16 +3,19 @@
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
 from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
+from queueops.cli.frame.exit_codes import Refused
 from queueops.cli.frame.tables import line, plain, table
 from queueops.cli.frame.verb import VerbGroup
 from queueops.models import Priority, Status
 from queueops.monitoring import task_lists
+from queueops.monitoring.task_filter import SelectionError, TaskFilter, refuse_unknown_words
 from queueops.monitoring.task_lists import Page, TaskRow
 
 family = VerbGroup("Listing", is_brief=True)
@@ -56,7 +59,7 @@ def _failed_arguments(parser: ArgumentParser) -> None:
     keys=("kinds", "tasks", "next"),
 )
 def failed(console: Console, *, details: bool, error: str, after: int | None, limit: int) -> None:
-    page = task_lists.page(Status.FAILED, after=after, limit=limit, error_class=error)
+    page = _page(Status.FAILED, after=after, limit=limit, error_class=error)
     kinds = task_lists.failure_kinds()
     console.answer({"kinds": kinds, **vars(page)})
     if not page.tasks:
@@ -85,7 +88,7 @@ def _list_arguments(parser: ArgumentParser) -> None:
 def tasks(
     console: Console, *, status: str, priority: str | None, error: str, after: int | None, limit: int
 ) -> None:
-    page = task_lists.page(
+    page = _page(
         Status(status),
         after=after,
         limit=limit,
@@ -93,6 +96,15 @@ def tasks(
         priority=Priority(priority) if priority else None,
     )
     console.answer(vars(page), tasks_table(page.tasks) if page.tasks else f"No {status} tasks.", *_more(page))
+
+
+def _page(status: Status, *, error_class: str, **which: Any) -> Page:
+    """A page of tasks. Raises Refused for an unknown error class."""
+    try:
+        refuse_unknown_words(TaskFilter(error_class=error_class))
+    except SelectionError as error:
+        raise Refused(str(error)) from error
+    return task_lists.page(status, error_class=error_class, **which)
 
 
 def task_id(text: str) -> int:

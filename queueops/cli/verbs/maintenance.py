@@ -1,4 +1,4 @@
-"""Verbs that do by hand what the schedule does: maintenance as a whole, and the removal of what is old."""
+"""Verbs that run by hand what workers run on a schedule: maintenance, and the cleanup of old rows."""
 
 import time
 from argparse import ArgumentParser
@@ -15,36 +15,45 @@ from queueops.maintenance import schedule
 from queueops.maintenance.cleanup import Removed
 from queueops.maintenance.schedule import MaintenanceResult
 from queueops.models import AuditLog
+from queueops.models.audit import tidy_reason
 
-family = VerbGroup("Upkeep")
+family = VerbGroup("Maintenance")
 
 _MOST_DAYS = 36_500
 
 
 def _maintenance_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--once", action="store_true", help="do all of it now, then end: for cron")
+    parser.add_argument("--once", action="store_true", help="do all of it now, then exit: for cron")
+    arguments.add_change(parser)
 
 
 @family.verb(
     "maintenance",
-    "the sweep, the cleanup and the samples, until stopped or once",
+    "run the sweep, the cleanup and the sampler, until stopped or once",
     arguments=_maintenance_arguments,
-    keys=tuple(MaintenanceResult.__dataclass_fields__),
+    keys=("dry_run", *MaintenanceResult.__dataclass_fields__),
 )
-def maintenance(console: Console, *, once: bool) -> None:
-    if once:
-        _tell(console, schedule.once())
+def maintenance(console: Console, *, once: bool, reason: str, yes: bool, dry_run: bool) -> None:
+    how_long = "once" if once else "until stopped"
+    if not console.agree(f"run the sweep, the cleanup and the sampler {how_long}", yes=True, dry_run=dry_run):
+        console.answer({"dry_run": True, **vars(MaintenanceResult())})
         return
-    console.show("Doing what is due until stopped; workers do the same.")
+    if reason := tidy_reason(reason):
+        scope = {"verb": "maintenance", "once": once}
+        AuditLog.write_operation("maintenance by hand", actor=console.actor, reason=reason, scope=scope)
+    if once:
+        _print_result(console, schedule.once())
+        return
+    console.show("Running maintenance when it is due, until stopped; workers do the same.")
     while True:
         if kept := schedule.if_due():
-            _tell(console, kept)
+            _print_result(console, kept)
         console.stdout.flush()
         time.sleep(settings.EMBEDDING_WORKER_INTERVAL / 1000)
 
 
-def _tell(console: Console, kept: MaintenanceResult) -> None:
-    console.answer(vars(kept), str(kept))
+def _print_result(console: Console, kept: MaintenanceResult) -> None:
+    console.answer({"dry_run": False, **vars(kept)}, str(kept))
 
 
 def _cleanup_arguments(parser: ArgumentParser) -> None:
@@ -52,7 +61,7 @@ def _cleanup_arguments(parser: ArgumentParser) -> None:
         "--days",
         type=arguments.whole(0, _MOST_DAYS),
         metavar="N",
-        help="keep what ended within so many days (default: EMBEDDING_CLEANUP_RETENTION_DAYS)",
+        help="keep rows of the last N days (default: EMBEDDING_CLEANUP_RETENTION_DAYS)",
     )
     arguments.add_agreement(parser)
     arguments.add_reason(parser)
@@ -60,7 +69,7 @@ def _cleanup_arguments(parser: ArgumentParser) -> None:
 
 @family.verb(
     "cleanup",
-    "remove completed tasks, audit rows and metrics that are old",
+    "remove old completed tasks, audit rows and metrics",
     arguments=_cleanup_arguments,
     keys=("days", "dry_run", *Removed.__dataclass_fields__, "operation"),
 )
@@ -68,7 +77,7 @@ def cleanup(console: Console, *, days: int | None, yes: bool, dry_run: bool, rea
     age = cleanup_rows.kept_for() if days is None else timedelta(days=days)
     fields = {"days": age.days, "dry_run": dry_run, "operation": None}
     there = cleanup_rows.past(age)
-    # It removes what the schedule removes: a cron line need not say yes, a person is asked.
+    # It removes what the schedule removes: cron needs no --yes, a person is asked.
     agreed = yes or not console.can_ask
     if not there.total:
         console.answer(fields | asdict(there), f"Nothing is older than {age.days} days.")
@@ -82,7 +91,7 @@ def cleanup(console: Console, *, days: int | None, yes: bool, dry_run: bool, rea
 
 
 def _clean(console: Console, age: timedelta, total: int, reason: str) -> tuple[Removed, object]:
-    """Removes batch after batch; what was removed is written down even when it is stopped half-way."""
+    """Removes batch after batch; an interrupted cleanup is in the audit log too."""
     removed = Removed()
     operation: object = None
     try:

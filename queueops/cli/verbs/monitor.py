@@ -18,7 +18,7 @@ from queueops.cli.frame.keyboard import QUIT, ending_in_order, keys
 from queueops.cli.frame.tables import facts, line, table
 from queueops.cli.frame.verb import VerbGroup
 from queueops.cli.verbs import health as health_verb
-from queueops.cli.verbs.pause_and_mode import standing
+from queueops.cli.verbs.pause_and_mode import provider_line
 from queueops.cli.verbs.status import number, verdict
 from queueops.models import Status
 from queueops.monitoring import health, snapshot, statistics, task_lists
@@ -152,7 +152,7 @@ def rendered(look: Look) -> RenderableType:
         *verdict(health.judge(now)),
         "",
         line("Providers", "bold"),
-        *(line(f"  {standing(view)}") for view in now.providers),
+        *(line(f"  {provider_line(view)}") for view in now.providers),
         "",
         *_workers(look.workers),
         "",
@@ -178,7 +178,7 @@ def _workers(workers: list[WorkerView]) -> list[RenderableType]:
 
 
 def _worker(worker: WorkerView) -> list[object]:
-    state = line("claims") if worker.is_running else line("told to stop", "yellow")
+    state = line("claims") if worker.is_running else line("stopped", "yellow")
     claimed = "never" if worker.claimed_ago is None else f"{health.age(worker.claimed_ago)} ago"
     seen = f"{health.age(worker.seen_ago)} ago"
     return [worker.name, seen, claimed, f"{worker.tasks_done:,}", f"{worker.tasks_failed:,}", state]

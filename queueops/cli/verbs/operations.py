@@ -1,4 +1,4 @@
-"""The verb that shows the operations on many tasks, and resumes or stops one."""
+"""The verb that lists operations on many tasks, and resumes or stops one."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -13,7 +13,8 @@ from queueops.cli.frame.tables import fitting, line, plain
 from queueops.cli.frame.verb import VerbGroup
 from queueops.cli.verbs.bulk import carry_out, ended, sentences
 from queueops.cli.verbs.lists import moment
-from queueops.models import Operation, Verb
+from queueops.models import AuditLog, Operation, Verb
+from queueops.models.audit import tidy_reason
 from queueops.monitoring.article_filter import ArticleFilter
 from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate import operations
@@ -29,7 +30,7 @@ _HEADS = (
     "handled",
     "changed",
     "skipped",
-    "begun (UTC)",
+    "started (UTC)",
     "by",
     "filter",
     "reason",
@@ -37,42 +38,74 @@ _HEADS = (
 
 
 def _operations_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("what", nargs="?", choices=["list", "resume", "stop"], default="list")
     parser.add_argument(
-        "operation", nargs="?", type=UUID, metavar="OPERATION", help="the one to resume or stop"
+        "what",
+        nargs="?",
+        choices=["list", "resume", "stop"],
+        default="list",
+        help="list them (default), resume one or stop one",
+    )
+    parser.add_argument(
+        "operation", nargs="?", type=UUID, metavar="OPERATION", help="operation to list, resume or stop"
     )
     arguments.add_limit(parser, 20)
+    arguments.add_change(parser)
 
 
 @family.verb(
     "operations",
-    "the acts on many tasks, newest first; resume one that was interrupted, or stop one",
+    "operations on many tasks, newest first; resume an interrupted one, or stop one",
     arguments=_operations_arguments,
-    keys=("operations",),
+    keys=("dry_run", "operations"),
 )
-def show(console: Console, *, what: str, operation: UUID | None, limit: int) -> Exit:
+def show(
+    console: Console,
+    *,
+    what: str,
+    operation: UUID | None,
+    limit: int,
+    reason: str,
+    yes: bool,
+    dry_run: bool,
+) -> Exit:
     if what == "list":
         found = Operation.objects.newest_first()
         rows = [each.as_dict() for each in (found.filter(pk=operation) if operation else found)[:limit]]
-        console.answer({"operations": rows}, _shown(console, rows) if rows else "No operations yet.")
+        fields = {"dry_run": dry_run, "operations": rows}
+        console.answer(fields, _shown(console, rows) if rows else "No operations yet.")
         return Exit.OK
     if operation is None:
-        raise Refused(f"say which operation to {what}; `queue_admin operations` lists them")
+        raise Refused(f"no operation to {what} given; `queue_admin operations` lists their ids")
     try:
-        return _resume(console, operation) if what == "resume" else _stop(console, operation)
+        running = operations.resumable(operation)
+        left = running.total - running.changed - running.skipped
+        if not console.agree(f"{what} operation {operation}, {left:,} left", yes=True, dry_run=dry_run):
+            console.answer({"dry_run": True, "operations": [running.as_dict()]})
+            return Exit.OK
+        _note(console, operation, what, reason)
+        return _resume(console, running) if what == "resume" else _stop(console, operation)
     except OperationError as error:
         raise Refused(str(error)) from error
 
 
-def _resume(console: Console, operation_id: UUID) -> Exit:
-    done = carry_out(console, operations.resumable(operation_id))
-    console.answer({"operations": [done.as_dict()]}, *sentences(done))
+def _note(console: Console, operation_id: UUID, what: str, reason: str) -> None:
+    """The operation keeps the reason it began with; why it is resumed or stopped is a row of its own."""
+    if reason := tidy_reason(reason):
+        scope = {"verb": what, "operation": str(operation_id)}
+        AuditLog.write_operation(
+            f"operation {what} requested", actor=console.actor, reason=reason, scope=scope
+        )
+
+
+def _resume(console: Console, operation: Operation) -> Exit:
+    done = carry_out(console, operation)
+    console.answer({"dry_run": False, "operations": [done.as_dict()]}, *sentences(done))
     return ended(done)
 
 
 def _stop(console: Console, operation_id: UUID) -> Exit:
     rows = [operations.stop(operation_id, actor=console.actor).as_dict()]
-    console.answer({"operations": rows}, _shown(console, rows))
+    console.answer({"dry_run": False, "operations": rows}, _shown(console, rows))
     return Exit.OK
 
 

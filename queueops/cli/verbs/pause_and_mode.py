@@ -1,4 +1,4 @@
-"""Verbs that switch the queue as a whole: pause and resume, its mode, and the breakers of its providers."""
+"""Verbs for the queue as a whole: pause, resume, mode, and the circuit breakers of its providers."""
 
 from argparse import ArgumentParser
 
@@ -13,34 +13,53 @@ from queueops.monitoring import health, provider_status
 from queueops.monitoring.provider_status import ProviderStatus
 from queueops.operate import controls
 
-family = VerbGroup("Switching", is_brief=True)
+family = VerbGroup("Pause and mode", is_brief=True)
 
 _MEANS = {
-    Mode.QUEUED: "a save makes a task, and workers embed it",
-    Mode.SYNCHRONOUS: "a save embeds in its request; workers work off what is left behind",
-    Mode.DISABLED: "nothing is embedded, no task is made, and searches answer by words",
+    Mode.QUEUED: "a save creates a task, and workers embed it",
+    Mode.SYNCHRONOUS: "a save embeds in its request; workers handle the tasks that are left",
+    Mode.DISABLED: "nothing is embedded, no task is created, and searches match by words",
 }
 
 
-@family.verb("pause", "claim nothing more until resumed", arguments=arguments.add_reason, keys=("operation",))
-def pause(console: Console, *, reason: str) -> None:
+@family.verb(
+    "pause",
+    "stop claiming tasks until resumed",
+    arguments=arguments.add_change,
+    keys=("dry_run", "operation"),
+)
+def pause(console: Console, *, reason: str, yes: bool, dry_run: bool) -> None:
+    if not console.agree("pause the queue; tasks in progress finish", yes=True, dry_run=dry_run):
+        console.answer({"dry_run": True, "operation": None})
+        return
     operation = controls.pause(actor=console.actor, reason=reason)
     console.answer(
-        {"operation": operation}, f"paused; what is under way ends as usual (operation {operation})"
+        {"dry_run": False, "operation": operation},
+        f"paused; tasks in progress finish (operation {operation})",
     )
 
 
-@family.verb("resume", "claim again, at once", arguments=arguments.add_reason, keys=("operation",))
-def resume(console: Console, *, reason: str) -> None:
+@family.verb(
+    "resume",
+    "claim tasks again, at once",
+    arguments=arguments.add_change,
+    keys=("dry_run", "operation"),
+)
+def resume(console: Console, *, reason: str, yes: bool, dry_run: bool) -> None:
+    if not console.agree(f"resume the queue{_still_stopped()}", yes=True, dry_run=dry_run):
+        console.answer({"dry_run": True, "operation": None})
+        return
     operation = controls.resume(actor=console.actor, reason=reason)
-    console.answer({"operation": operation}, f"resumed{_still_stopped()} (operation {operation})")
+    console.answer(
+        {"dry_run": False, "operation": operation}, f"resumed{_still_stopped()} (operation {operation})"
+    )
 
 
 def _still_stopped() -> str:
-    """What a resume leaves as it is: workers that `stop` has told to stop."""
+    """The workers that `stop` has stopped: a resume does not start them."""
     stopped = Worker.objects.stopped().count()
-    told = "1 worker is" if stopped == 1 else f"{stopped:,} workers are"
-    return f", but {told} still told to stop: manage.py queue_admin start" if stopped else ""
+    workers = "1 worker is" if stopped == 1 else f"{stopped:,} workers are"
+    return f", but {workers} still stopped: run manage.py queue_admin start" if stopped else ""
 
 
 def _mode_arguments(parser: ArgumentParser) -> None:
@@ -48,20 +67,22 @@ def _mode_arguments(parser: ArgumentParser) -> None:
         "mode",
         nargs="?",
         choices=[*map(str, Mode), controls.ENVIRONMENT],
-        help=f"one of %(choices)s ({controls.ENVIRONMENT}: as the settings say); without one it is shown",
+        help=f"one of %(choices)s ({controls.ENVIRONMENT}: the mode of the settings); shows the mode if omitted",
     )
-    arguments.add_reason(parser, help="kept in the audit log; needed to set the mode")
+    arguments.add_change(parser, reason="why; kept in the audit log; required to set the mode")
 
 
 @family.verb(
     "mode",
     "how the installation runs: queued, synchronous or disabled",
     arguments=_mode_arguments,
-    keys=("mode", "mode_in_settings", "is_persisted", "changed_by", "changed_at", "reason", "operation"),
-)
-def mode(console: Console, *, mode: str | None, reason: str) -> None:
+    keys=(
+        "mode", "mode_in_settings", "is_persisted", "changed_by", "changed_at", "reason", "operation", "dry_run",
+    ),
+)  # fmt: skip
+def mode(console: Console, *, mode: str | None, reason: str, yes: bool, dry_run: bool) -> None:
     operation = None
-    if mode is not None:
+    if mode is not None and console.agree(_change_of_mode(mode), yes=True, dry_run=dry_run):
         wanted = None if mode == controls.ENVIRONMENT else Mode(mode)
         operation = controls.set_mode(wanted, actor=console.actor, reason=reason)
     state, in_settings = QueueState.objects.first() or QueueState(), modes.of_settings()
@@ -77,54 +98,66 @@ def mode(console: Console, *, mode: str | None, reason: str) -> None:
         "changed_at": state.mode_changed_at,
         "reason": state.mode_reason,
         "operation": operation,
+        "dry_run": dry_run,
     }
     console.answer(fields, *map(line, lines))
 
 
+def _change_of_mode(mode: str) -> str:
+    return f"set the mode to {modes.of_settings() if mode == controls.ENVIRONMENT else mode} in every process"
+
+
 def _mode_origin(state: QueueState, in_settings: Mode) -> str:
     if not state.mode:
-        return "The settings ask for this."
+        return "This is the mode of the settings."
     who = f" by {state.mode_changed_by}" if state.mode_changed_by else ""
     why = f": {state.mode_reason.rstrip('.')}" if state.mode_reason else ""
-    return (
-        f"Set{who}{why}. The settings ask for {in_settings}: mode {controls.ENVIRONMENT} goes back to that."
-    )
+    return f"Set{who}{why}. The mode of the settings is {in_settings}: mode {controls.ENVIRONMENT} returns to it."
 
 
 def _breaker_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--reset", action="store_true", help="forget outages and limits; ask at once")
-    parser.add_argument("--provider", action="append", metavar="NAME", help="only this one; may be repeated")
-    arguments.add_reason(parser, help="kept in the audit log; needed with --reset")
+    parser.add_argument(
+        "--reset", action="store_true", help="clear outages and limits; call the provider at once"
+    )
+    parser.add_argument(
+        "--provider", action="append", metavar="NAME", help="only this provider; may be repeated"
+    )
+    arguments.add_change(parser, reason="why; kept in the audit log; required with --reset")
 
 
 @family.verb(
     "breaker",
-    "how each provider stands: outage, rate limit, budgets",
+    "the state of each provider: outage, rate limit, budgets",
     arguments=_breaker_arguments,
-    keys=("providers",),
+    keys=("dry_run", "providers"),
 )
-def breaker(console: Console, *, reset: bool, provider: list[str] | None, reason: str) -> None:
+def breaker(
+    console: Console, *, reset: bool, provider: list[str] | None, reason: str, yes: bool, dry_run: bool
+) -> None:
     _refuse_unknown(provider or [])
-    if reset:
+    which = ", ".join(provider or ["every provider"])
+    if reset and console.agree(f"clear the outages and rate limits of {which}", yes=True, dry_run=dry_run):
         names = controls.reset_providers(provider, actor=console.actor, reason=reason)
-        console.show(f"reset: {', '.join(names) or 'nothing was remembered'}")
+        console.show(f"reset: {', '.join(names) or 'nothing to clear'}")
     views = [view for view in provider_status.views() if not provider or view.name in provider]
-    console.answer({"providers": views}, *(line(standing(view)) for view in views))
+    console.answer({"dry_run": dry_run, "providers": views}, *(line(provider_line(view)) for view in views))
 
 
 def _refuse_unknown(wanted: list[str]) -> None:
     known = [view.name for view in provider_status.views()]
     if unknown := sorted(set(wanted) - set(known)):
-        raise Refused(f"there is no provider {unknown[0]!r}; there are {', '.join(known)}")
+        raise Refused(f"unknown provider {unknown[0]!r}; known: {', '.join(known)}")
 
 
-def standing(view: ProviderStatus) -> str:
-    """How a provider stands, on one line."""
+def provider_line(view: ProviderStatus) -> str:
+    """The state of a provider, on one line."""
     parts = [f"{view.name}: {view.breaker.replace('_', ' ')}"]
     if view.is_out:
-        parts.append(f"out for {health.age(view.out_for or 0)}, next try in {health.age(view.retry_in or 0)}")
+        parts.append(
+            f"out for {health.age(view.out_for or 0)}, next call in {health.age(view.retry_in or 0)}"
+        )
     elif view.failures:
-        parts.append(f"{view.failures} batches in a row failed")
+        parts.append(f"{view.failures} batches failed in a row")
     if view.blocked_for:
         parts.append(f"at its rate limit for {health.age(view.blocked_for)} more")
     if view.calls:

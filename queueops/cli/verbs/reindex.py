@@ -13,7 +13,7 @@ from queueops.cli.frame.tables import line
 from queueops.cli.frame.verb import VerbGroup
 from queueops.cli.verbs import estimate_table
 from queueops.engine import modes
-from queueops.models import Mode
+from queueops.models import AuditLog, Mode
 from queueops.models.audit import tidy_reason
 from queueops.monitoring.article_filter import ArticleFilter
 from queueops.operate.backfill import estimation, reindexing
@@ -42,7 +42,7 @@ def reindex(
     if index_only:
         if filters:
             raise Refused("an index has all articles of its space: leave --filter out, or --index-only")
-        return _index(console, yes=yes, dry_run=dry_run)
+        return _index(console, yes=yes, dry_run=dry_run, reason=tidy_reason(reason) or "reindex")
     if modes.current() is Mode.DISABLED:
         raise Refused("embedding is disabled: set the mode first, with manage.py queue_admin mode")
     return _embed(console, _scope(filters), yes=yes, dry_run=dry_run, reason=tidy_reason(reason) or "reindex")
@@ -86,7 +86,7 @@ def _embed(console: Console, scope: ArticleFilter, *, yes: bool, dry_run: bool, 
     return Exit.OK
 
 
-def _index(console: Console, *, yes: bool, dry_run: bool) -> Exit:
+def _index(console: Console, *, yes: bool, dry_run: bool, reason: str) -> Exit:
     spaces = [
         space for space in Space.objects.receiving() if ann_index.stands(space) or ann_index.is_wanted(space)
     ]
@@ -106,7 +106,10 @@ def _index(console: Console, *, yes: bool, dry_run: bool) -> Exit:
         if not (ann_index.rebuild(space) if ann_index.stands(space) else ann_index.build(space)):
             raise Refused(f"another process builds the index of {space} right now", Exit.PARTLY)
         built.append(ann_index.name_of(space))
-    console.answer(_fields(index_only=True, indexes=built), line(f"Built: {', '.join(built)}"))
+    scope = {"verb": "reindex", "indexes": built}
+    operation = AuditLog.write_operation("index rebuilt", actor=console.actor, reason=reason, scope=scope)
+    fields = _fields(index_only=True, indexes=built, operation=operation)
+    console.answer(fields, line(f"Built: {', '.join(built)} (operation {operation})"))
     return Exit.OK
 
 

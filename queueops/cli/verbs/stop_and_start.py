@@ -1,4 +1,4 @@
-"""Verbs that stop every worker, at once where it must be, and let them go again; and what is stuck."""
+"""Verbs that stop and start every worker, and list stuck tasks."""
 
 from argparse import ArgumentParser
 
@@ -9,53 +9,64 @@ from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.tables import table
 from queueops.cli.frame.verb import VerbGroup
-from queueops.models import Task
+from queueops.models import Task, Worker
 from queueops.monitoring import health
 from queueops.operate import controls
 
-family = VerbGroup("Braking", is_brief=True)
-
-
-def _add_optional_reason(parser: ArgumentParser) -> None:
-    arguments.add_reason(parser)
+family = VerbGroup("Stop and start", is_brief=True)
 
 
 @family.verb(
     "stop",
-    "pause, and stop every worker process until started again",
-    arguments=_add_optional_reason,
-    keys=("operation",),
+    "pause, and stop every worker process, across restarts, until started again",
+    arguments=arguments.add_change,
+    keys=("dry_run", "operation"),
 )
-def stop(console: Console, *, reason: str) -> None:
+def stop(console: Console, *, reason: str, yes: bool, dry_run: bool) -> None:
+    if not console.agree("stop every worker; tasks in progress finish", yes=True, dry_run=dry_run):
+        console.answer({"dry_run": True, "operation": None})
+        return
     operation = controls.stop(actor=console.actor, reason=reason or "stopped from the command line")
     console.answer(
-        {"operation": operation}, f"stopped; what is under way ends as usual (operation {operation})"
+        {"dry_run": False, "operation": operation},
+        f"stopped; tasks in progress finish (operation {operation})",
     )
 
 
 @family.verb(
-    "start", "take back every brake; claim at once", arguments=_add_optional_reason, keys=("operation",)
+    "start",
+    "end a pause, stop or emergency stop; claim tasks again, at once",
+    arguments=arguments.add_change,
+    keys=("dry_run", "operation"),
 )
-def start(console: Console, *, reason: str) -> None:
+def start(console: Console, *, reason: str, yes: bool, dry_run: bool) -> None:
+    if not console.agree("start every worker and resume the queue", yes=True, dry_run=dry_run):
+        console.answer({"dry_run": True, "operation": None})
+        return
     operation = controls.start(actor=console.actor, reason=reason)
-    console.answer({"operation": operation}, f"started (operation {operation})")
+    console.answer({"dry_run": False, "operation": operation}, f"started (operation {operation})")
 
 
 @family.verb(
     "emergency-stop",
-    "stop, and take from workers what they hold; nothing is lost",
-    arguments=_add_optional_reason,
-    keys=("operation", "workers", "released"),
+    "stop, and release the tasks that workers hold; nothing is lost",
+    arguments=arguments.add_change,
+    keys=("dry_run", "operation", "workers", "released"),
 )
-def emergency_stop(console: Console, *, reason: str) -> None:
+def emergency_stop(console: Console, *, reason: str, yes: bool, dry_run: bool) -> None:
+    if dry_run:
+        workers, held = Worker.objects.count(), Task.objects.processing().count()
+        console.agree(f"stop {workers:,} workers and release {held:,} tasks", yes=True, dry_run=True)
+        console.answer({"dry_run": True, "operation": None, "workers": workers, "released": held})
+        return
     done = controls.emergency_stop(
         actor=console.actor, reason=reason or "emergency stop from the command line"
     )
     console.answer(
-        vars(done),
-        f"stopped; workers: {done.workers:,}; tasks taken back, which wait again: {done.released:,} "
+        {"dry_run": False, **vars(done)},
+        f"stopped; workers: {done.workers:,}; tasks released, pending again: {done.released:,} "
         f"(operation {done.operation})",
-        "When all is well: manage.py queue_admin start",
+        "When the cause is gone: manage.py queue_admin start",
     )
 
 
@@ -65,7 +76,7 @@ def _stuck_arguments(parser: ArgumentParser) -> None:
 
 @family.verb(
     "stuck",
-    "tasks in work whose lease has ended: their worker died or hangs",
+    "tasks in progress whose lease has expired: their worker died or hangs",
     arguments=_stuck_arguments,
     keys=("stuck", "tasks"),
 )
@@ -77,7 +88,7 @@ def stuck(console: Console, *, limit: int) -> None:
     tasks = list(
         rows.values("id", "slug", "claimed_by", "attempts", "max_attempts", "lease_ended", "in_work")[:limit]
     )
-    heads = ["id", "article", "held by", "tries", "in work for", "lease ended ago"]
+    heads = ["id", "article", "held by", "attempts", "in progress for", "lease expired ago"]
     cells = [
         [
             row["id"],
@@ -90,7 +101,7 @@ def stuck(console: Console, *, limit: int) -> None:
         for row in tasks
     ]
     more = (
-        "The sweep gives them to others within its interval; to do it now: manage.py queue_admin reset-stuck"
+        "The sweep releases them within its interval. To release them now: manage.py queue_admin reset-stuck"
     )
-    answer = [table(heads, cells, ["id"]), more] if tasks else ["Nothing is stuck."]
+    answer = [table(heads, cells, ["id"]), more] if tasks else ["No task is stuck."]
     console.answer({"stuck": expired.count(), "tasks": tasks}, *answer)

@@ -17,28 +17,35 @@ from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
 from queueops.cli.frame.verb import VerbGroup
+from queueops.models import Task
 from queueops.operate.transfer import jsonl
 from queueops.operate.transfer.file_format import FileRefused
 from queueops.operate.transfer.jsonl import Export, Imported, Verified
 
-family = VerbGroup("Carrying")
+family = VerbGroup("Export and import")
 
 
 def _export_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--output", metavar="FILE", help="where to write; standard output by default")
+    parser.add_argument("--output", metavar="FILE", help="file to write (default: standard output)")
     parser.add_argument(
-        "--yes", "--force", dest="yes", action="store_true", help="replace FILE where it is there already"
+        "--yes", "--confirm", "--force", dest="yes", action="store_true", help="replace FILE if it exists"
     )
+    parser.add_argument("--dry-run", action="store_true", help="print what would be written; write nothing")
 
 
 @family.verb(
     "export",
     "write every task as a line of JSON, with a checksum at the end",
     arguments=_export_arguments,
-    keys=("file", "tasks", "sha256"),
+    keys=("dry_run", "file", "tasks", "sha256"),
 )
-def export(console: Console, *, output: str | None, yes: bool) -> None:
+def export(console: Console, *, output: str | None, yes: bool, dry_run: bool) -> None:
     made = Export()
+    if dry_run:
+        tasks = Task.objects.count()
+        console.agree(f"write {tasks:,} tasks to {output or 'standard output'}", yes=yes, dry_run=True)
+        console.answer({"dry_run": True, "file": output, "tasks": tasks, "sha256": None})
+        return
     if output is None or output == "-":
         for line in made:
             console.stdout.write(line.decode())
@@ -50,7 +57,8 @@ def export(console: Console, *, output: str | None, yes: bool) -> None:
     except OSError as error:
         raise Refused(f"cannot write {output}: {error.strerror}") from error
     console.answer(
-        {"file": output, "tasks": made.tasks, "sha256": made.sha256}, f"{output}: {made.tasks:,} tasks"
+        {"dry_run": False, "file": output, "tasks": made.tasks, "sha256": made.sha256},
+        f"{output}: {made.tasks:,} tasks",
     )
 
 

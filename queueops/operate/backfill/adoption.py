@@ -18,12 +18,13 @@ from django.db.models import BooleanField, F, Func
 from psycopg import sql
 
 from articles.models import ArticleQuerySet
-from embeddings.indexing import embed
-from embeddings.indexing.embed import Rendered, Source
+from embeddings.indexing.embed import embed
+from embeddings.indexing.render import Rendered, Source, render
+from embeddings.indexing.store import store
 from embeddings.models import Space
 from embeddings.providers.base import Matrix
 from embeddings.storage import vectors
-from lib import sql_arrays
+from lib import database_connection, sql_arrays
 from queueops.admission import rate_limiter
 from queueops.models import AuditLog
 from queueops.monitoring.article_filter import ArticleFilter
@@ -233,9 +234,7 @@ def _existing(space: Space, where: Column, ids: Sequence[int], *, any_width: boo
     often = Counter(row[0] for row in rows)
     width = None if any_width else space.dimensions
     return [
-        _Existing(
-            embed.render(space, Source(*source)), _parsed(text, width) if often[source[0]] == 1 else None
-        )
+        _Existing(render(space, Source(*source)), _parsed(text, width) if often[source[0]] == 1 else None)
         for *source, text in {row[0]: row for row in rows}.values()
     ]
 
@@ -254,9 +253,8 @@ def _parsed(text: str, width: int | None) -> npt.NDArray[np.float32] | None:
 
 def _embedded(space: Space, articles: Sequence[Rendered]) -> list[Matrix]:
     """The vectors of articles of one chunk, from the space's provider. Raises AdoptionError."""
-    if not connection.in_atomic_block:
-        connection.close()  # none is held during a provider call
-    made = embed.embed(space, articles, {}, _DEADLINE_SECONDS, rate_limiter.meter(space.provider))
+    database_connection.release()
+    made = embed(space, articles, {}, _DEADLINE_SECONDS, rate_limiter.meter(space.provider))
     error = made.failure or next(iter(made.errors.values()), None)
     if error or made.instead:
         raise AdoptionError(
@@ -278,7 +276,7 @@ def _adopt(space: Space, found: Sequence[_Existing]) -> Adopted:
     if unchanged:
         wires = vectors.to_wire(np.stack([each.vector for each in unchanged if each.vector is not None]))
         hashes = (each.rendered.hashes[0] for each in unchanged)
-        embed.store(space, [each.rendered for each in unchanged], dict(zip(hashes, wires, strict=True)))
+        store(space, [each.rendered for each in unchanged], dict(zip(hashes, wires, strict=True)))
     return Adopted(
         adopted=len(unchanged),
         several=len(found) - len(single),

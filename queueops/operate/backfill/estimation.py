@@ -7,8 +7,7 @@ from django.conf import settings
 from django.db.models import Count, F, Func, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum
 
 from articles.models import Article
-from embeddings.indexing import embed
-from embeddings.indexing.embed import Source
+from embeddings.indexing.render import Source, render
 from embeddings.model_catalogue import price_of
 from embeddings.models import ArticleEmbedding, Space, SpaceState
 from embeddings.providers.registry import provider_of
@@ -149,7 +148,7 @@ def _sample(space: Space, articles: QuerySet[Article]) -> _Sample:
     chosen = Article.objects.filter(pk__in=articles.values("pk")).order_by("?").annotate(size=_SIZE)
     found = _Sample()
     for *source, size in chosen.values_list(*_SOURCE, "size")[:_SAMPLE].iterator(chunk_size=5):
-        rendered = embed.render(space, Source(*source))
+        rendered = render(space, Source(*source))
         found.articles += 1
         found.size += size
         found.chunks += len(rendered.chunks)

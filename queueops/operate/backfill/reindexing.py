@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from queueops.engine.enqueue import enqueue_anew
-from queueops.models import AuditLog
+from queueops.models import AuditLog, Category
 from queueops.monitoring.article_filter import ArticleFilter
 
 _BATCH = 2_000
@@ -31,7 +31,7 @@ def batches(
                 return
             tasks = enqueue_anew(ids, operation)
             AuditLog.objects.create(
-                category="operator",
+                category=Category.OPERATOR,
                 actor=actor,
                 operation_id=operation,
                 message="articles enqueued to be embedded anew",

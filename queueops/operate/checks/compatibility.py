@@ -20,7 +20,7 @@ from queueops.operate import controls
 from queueops.operate.checks.finding import Finding, fail, ok, warn
 
 MARK = "embed_check"
-_REASON = "embed_check compatibility tries each mode"
+REASON = "embed_check compatibility tries each mode"
 _OURS = ("mode", "mode_reason", "mode_changed_by", "mode_changed_at")
 _SECONDS = 30.0
 # another process follows within modes.SECONDS
@@ -47,7 +47,7 @@ def client(url: str, token: str) -> httpx.Client:
 
 
 @contextmanager
-def as_it_was(actor: str) -> Iterator[str]:
+def as_it_was(actor: str, reason: str = REASON) -> Iterator[str]:
     """Gives the mark of the articles to make; at the end, however it comes, they are gone and the mode is as it was,
     unless somebody else has set it meanwhile."""
     mark, before = secrets.token_hex(8), QueueState.objects.filter(pk=1).values(*_OURS).first()
@@ -55,25 +55,27 @@ def as_it_was(actor: str) -> Iterator[str]:
         yield mark
     finally:
         Article.objects.having({MARK: mark}).delete()
-        _put_back(before or {}, actor)
+        _put_back(before or {}, actor, reason)
 
 
-def _put_back(before: dict[str, Any], actor: str) -> None:
+def _put_back(before: dict[str, Any], actor: str, reason: str) -> None:
     with transaction.atomic():
-        ours = QueueState.objects.select_for_update().filter(pk=1, mode_reason=_REASON, mode_changed_by=actor)
+        ours = QueueState.objects.select_for_update().filter(pk=1, mode_reason=reason, mode_changed_by=actor)
         if not ours:
             return
         ours.update(**(before or {"mode": "", "mode_reason": "", "mode_changed_by": ""}))
         scope = {"to": before.get("mode") or controls.ENVIRONMENT}
-        AuditLog.write_operation("mode put back", actor=actor, reason=_REASON, scope=scope)
+        AuditLog.write_operation("mode put back", actor=actor, reason=reason, scope=scope)
         transaction.on_commit(modes.forget)
         tasks_ready.send(Task)
 
 
-def check(api: httpx.Client, mark: str, *, actor: str, is_remote: bool) -> Iterator[Finding]:
+def check(
+    api: httpx.Client, mark: str, *, actor: str, is_remote: bool, reason: str = REASON
+) -> Iterator[Finding]:
     """Two findings a mode, one of the articles and one of the search; to be used inside `as_it_was`."""
     for mode in Mode:
-        controls.set_mode(mode, actor=actor, reason=_REASON)
+        controls.set_mode(mode, actor=actor, reason=reason)
         if is_remote:
             time.sleep(_REMOTE_SECONDS)
         yield from _of_mode(api, mode, mark)

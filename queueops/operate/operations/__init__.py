@@ -2,6 +2,7 @@
 that is counted before it starts, works in short batches, can be stopped, resumed after a kill, and mostly undone."""
 
 from queueops.models.audit import ReasonMissing
+from queueops.operate.operations.policies import POLICIES
 from queueops.operate.operations.runner import (
     OperationError,
     Preview,
@@ -13,11 +14,10 @@ from queueops.operate.operations.runner import (
     resume,
     stop,
 )
-from queueops.operate.operations.statements import ACTS
 from queueops.operate.operations.verbs import cancel, clear, prioritize, release, requeue, undo, undoable
 
 __all__ = [
-    "ACTS",
+    "POLICIES",
     "OperationError",
     "Preview",
     "ReasonMissing",

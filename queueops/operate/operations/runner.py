@@ -15,10 +15,10 @@ from queueops.models import AuditLog, Operation, OperationStatus, Task, Verb
 from queueops.models.audit import needed_reason
 from queueops.models.operation import BUSY, MOVED_ON
 from queueops.monitoring.task_filter import TaskFilter
-from queueops.operate.operations import eligibility, pacing, statements
+from queueops.operate.operations import eligibility, pacing, policies
 
 type Progress = Callable[[int, int], object]
-type Act = Callable[[Operation, Sequence[int]], dict[int, str]]
+type Perform = Callable[[Operation, Sequence[int]], dict[int, str]]
 
 # While all that is left is locked by somebody else, it is tried again every so often, until for so long none came free.
 _WAIT_SECONDS = 0.1
@@ -73,7 +73,7 @@ def begin(
             priority=priority,
             undoes=undoes,
         )
-        found = statements.ids(operation).aggregate(total=Count("*"), last=Max(_id_name(verb)))
+        found = policies.ids(operation).aggregate(total=Count("*"), last=Max(policies.of(operation).id_name))
         operation.skips = dict(Counter(eligibility.left_out(operation).values()))
         operation.skipped = sum(operation.skips.values())
         operation.total, operation.last_id = found["total"] + operation.skipped, found["last"] or 0
@@ -93,11 +93,11 @@ def preview(
     written. Raises SelectionError."""
     with transaction.atomic():
         operation = begin(verb, selection, actor="", reason="a look", priority=priority, undoes=undoes)
-        sample = list(Task.objects.filter(pk__in=list(statements.ids(operation)[:_SAMPLE])).order_by("pk"))
+        sample = list(Task.objects.filter(pk__in=list(policies.ids(operation)[:_SAMPLE])).order_by("pk"))
         left_out = eligibility.left_out(operation)
         transaction.set_rollback(True)
     skips = Counter(operation.skips)
-    for answers in _judged(operation) if is_judged and statements.ACTS[verb].judge else ():
+    for answers in _judged(operation) if is_judged and policies.POLICIES[verb].may else ():
         skips.update(answers.values())
     return Preview(verb, operation.total, sample, dict(skips), left_out)
 
@@ -105,10 +105,10 @@ def preview(
 def _judged(operation: Operation) -> Iterator[dict[int, str]]:
     """What would not be changed, and why, batch by batch; each locks its tasks for as long as it looks."""
     after = 0
-    while task_ids := list(statements.ids(operation, after=after)[: pacing.MOST]):
+    while task_ids := list(policies.ids(operation, after=after)[: pacing.MOST]):
         with transaction.atomic():
-            statements.guard()
-            yield statements.judge(operation, task_ids)
+            policies.guard()
+            yield policies.of(operation).passed_over(operation, task_ids)
         after = task_ids[-1]
 
 
@@ -128,8 +128,8 @@ def carry_out(
     is at it.
     """
     with _attended(operation):
-        kind = statements.ACTS[Verb(operation.verb)]
-        most = min(batch_size or kind.most, kind.most)
+        policy = policies.of(operation)
+        most = min(batch_size or policy.most, policy.most)
         size, moved_at = min(pacing.FIRST, most), time.monotonic()
         until = moved_at + seconds
         operation.refresh_from_db()
@@ -145,7 +145,7 @@ def carry_out(
             if time.monotonic() >= until:
                 break
             if operation.is_running:
-                time.sleep(kind.breath if has_moved else _WAIT_SECONDS)
+                time.sleep(policy.breath if has_moved else _WAIT_SECONDS)
     return operation
 
 
@@ -206,8 +206,8 @@ def _batch(operation: Operation, size: int, most: int, *, is_patient: bool) -> t
     elif operation.is_through:
         task_ids = operation.passed_over[:size]
     else:
-        task_ids = list(statements.ids(operation, after=operation.cursor)[:size])
-        is_last, act = len(task_ids) < size, statements.perform
+        task_ids = list(policies.ids(operation, after=operation.cursor)[:size])
+        is_last, act = len(task_ids) < size, policies.of(operation).perform
     began = time.monotonic()
     try:
         after = _commit(operation, task_ids, act, is_last=is_last)
@@ -217,15 +217,15 @@ def _batch(operation: Operation, size: int, most: int, *, is_patient: bool) -> t
         if len(task_ids) > 1:
             return operation, pacing.after_collision(len(task_ids))
         after = _commit(operation, task_ids, _pass_over, is_last=is_last)
-    aim = statements.ACTS[Verb(operation.verb)].seconds
+    aim = policies.of(operation).seconds
     return after, pacing.next_size(size, time.monotonic() - began, most, aim)
 
 
-def _commit(known: Operation, task_ids: list[int], act: Act, *, is_last: bool) -> Operation:
+def _commit(known: Operation, task_ids: list[int], act: Perform, *, is_last: bool) -> Operation:
     """One transaction: the act, its audit rows and how far the operation is. Does nothing when the operation has been
     stopped, or somebody else has carried it further than we know."""
     with transaction.atomic():
-        statements.guard()
+        policies.guard()
         operation = Operation.objects.select_for_update().get(pk=known.pk)
         if not operation.is_running or operation.standing != known.standing:
             return operation
@@ -239,18 +239,16 @@ def _commit(known: Operation, task_ids: list[int], act: Act, *, is_last: bool) -
 
 def _again(operation: Operation, task_ids: Sequence[int]) -> dict[int, str]:
     """The act, for tasks that were passed over and may have changed since."""
-    still = list(statements.ids(operation, among=task_ids))
-    return dict.fromkeys(task_ids, MOVED_ON) | (statements.perform(operation, still) if still else {})
+    still = list(policies.ids(operation, among=task_ids))
+    return dict.fromkeys(task_ids, MOVED_ON) | (
+        policies.of(operation).perform(operation, still) if still else {}
+    )
 
 
 def _give_up(operation: Operation, task_ids: Sequence[int]) -> dict[int, str]:
-    still = statements.ids(operation, among=task_ids)
+    still = policies.ids(operation, among=task_ids)
     return dict.fromkeys(task_ids, MOVED_ON) | dict.fromkeys(still, LOCKED_TOO_LONG)
 
 
 def _pass_over(_: Operation, task_ids: Sequence[int]) -> dict[int, str]:
     return dict.fromkeys(task_ids, BUSY)
-
-
-def _id_name(verb: Verb) -> str:
-    return "task_id" if verb == Verb.UNDO else "pk"

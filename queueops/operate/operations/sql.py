@@ -1,4 +1,6 @@
-"""What the statements of bulk acts have in common."""
+"""What the statements of bulk operations have in common."""
+
+from queueops.models import Category
 
 WAITS_ALREADY = "the article already has a task that waits"
 RETIRED = "the space is retired"
@@ -31,8 +33,8 @@ def told(*sources: str) -> str:
     """The audit rows; each source selects id, before and after."""
     return f"""
 told AS (
-    INSERT INTO embedding_audit_logs (category, actor, message, metadata, task_id, operation_id)
-    SELECT 'operator', %(actor)s, %(message)s,
+    INSERT INTO embedding_audit_logs (category, event, actor, message, metadata, task_id, operation_id)
+    SELECT '{Category.OPERATOR}', %(event)s, %(actor)s, %(message)s,
            jsonb_build_object('reason', %(reason)s::text, 'before', before, 'after', after), id, %(operation)s
     FROM ({" UNION ALL ".join(sources)}) AS those (id, before, after)
 )"""  # noqa: S608  the only text put in is our own

@@ -5,7 +5,7 @@ was removed, `before` for one that was put back after it had been removed. So an
 can itself be undone.
 """
 
-from queueops.models import Task
+from queueops.models import Category, Task
 from queueops.models.operation import BUSY
 from queueops.operate.operations.sql import LOCKED, RETIRED, WAITS_ALREADY
 
@@ -32,7 +32,7 @@ _CHANGEABLE = ", ".join(
 )  # fmt: skip
 
 # A task that was in work goes back to waiting; the attempt that was taken from it is not charged. What comes back to
-# wait must find its place free, and its article unlocked: see acts.py.
+# wait must find its place free, and its article unlocked: see statements.py.
 MAY_UNDO = f"""
 WITH {LOCKED}, story AS MATERIALIZED (
     SELECT task_id AS id, nullif(metadata->'before', 'null') AS before, nullif(metadata->'after', 'null') AS after
@@ -87,8 +87,8 @@ UNDO = f"""
     DELETE FROM embedding_tasks t USING judged j
     WHERE t.id = j.id AND answer = '' AND before IS NULL
 ), told AS (
-    INSERT INTO embedding_audit_logs (category, actor, message, metadata, task_id, operation_id)
-    SELECT 'operator', %(actor)s, %(message)s,
+    INSERT INTO embedding_audit_logs (category, event, actor, message, metadata, task_id, operation_id)
+    SELECT '{Category.OPERATOR}', %(event)s, %(actor)s, %(message)s,
            jsonb_build_object('reason', %(reason)s::text, 'before', after, 'after', goal), id, %(operation)s
     FROM judged WHERE answer = ''
 )

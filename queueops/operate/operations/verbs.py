@@ -6,8 +6,8 @@ from uuid import UUID
 
 from queueops.models import AuditLog, Operation, Priority, Verb
 from queueops.monitoring.task_filter import TaskFilter
+from queueops.operate.operations.policies import POLICIES
 from queueops.operate.operations.runner import OperationError, Progress, begin, carry_out, find
-from queueops.operate.operations.statements import ACTS
 
 
 class How(TypedDict, total=False):
@@ -67,7 +67,7 @@ def undo(operation_id: UUID, *, actor: str, reason: str, **how: Unpack[How]) -> 
 def undoable(operation_id: UUID) -> Operation:
     """The operation, if it can be undone. Raises OperationError."""
     operation = find(operation_id)
-    if not ACTS[Verb(operation.verb)].can_be_undone:
+    if not POLICIES[Verb(operation.verb)].can_be_undone:
         raise OperationError(
             f"a {operation.verb} cannot be undone: its tasks simply wait for the next worker"
         )

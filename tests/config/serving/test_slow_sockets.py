@@ -13,7 +13,7 @@ from tests.config.live_processes import free_port
 from tests.config.serving.talking import SMALL_BUFFER, Talk, ask, request
 from tests.config.stack.stacks import Stack
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 TOKEN = b"Authorization: Bearer test-token-with-all-three-scopes-of-a-stack\r\n"
 JSON = b"Content-Type: application/json\r\n"
 

@@ -172,7 +172,7 @@ def refused(data_dir: Path) -> str:
     return sentence
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("left", [0, 4_096, 12_288, 1 * MIB, 20 * MIB])
 def test_a_first_start_on_a_full_disk_leaves_nothing_half_made(disk: Disk, left: int) -> None:
     disk.fill(left)
@@ -183,7 +183,7 @@ def test_a_first_start_on_a_full_disk_leaves_nothing_half_made(disk: Disk, left:
     assert not any(path.is_file() for path in data_dir.glob("postgres/*"))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_an_existing_installation_starts_once_from_its_reserve_and_then_says_what_to_do(
     disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

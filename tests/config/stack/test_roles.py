@@ -19,7 +19,7 @@ from config.stack.processes import Account, Process, launcher
 from tests.paths import ROOT
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 SMALL = {"fsync": "off", "shared_buffers": "16MB"}
 NOBODY = Account(65534, 65534)
 OWN_OBJECTS = """

@@ -21,7 +21,7 @@ from tests.paths import ROOT
 from tests.waiting import wait_until
 
 pytestmark = [
-    pytest.mark.long,
+    pytest.mark.slow,
     pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's stack has no rights to give up"),
 ]
 

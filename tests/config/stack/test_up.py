@@ -20,7 +20,7 @@ from tests.config.live_processes import free_port, listening_ports
 from tests.config.stack.stacks import Stack
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 SECONDS_TO_STOP = 5.0
 
 
@@ -118,7 +118,7 @@ def test_a_killed_worker_is_started_again_by_itself(stack: Stack, data_dir: Path
     keeper, before = stack.pids("keeper.py"), stack.pids("--kept-by")
     seen = len(stack.lines)
     os.kill(max(before), signal.SIGKILL)
-    stack.await_line("worker process 1 ended (SIGKILL); it is started again in 0.5 s", after=seen)
+    stack.await_line("worker process 1 ended (SIGKILL); restart in 0.5 s", after=seen)
     wait_until(lambda: workers_of(data_dir, other_than=before) > 0, 90, "a new worker")
     assert stack.pids("keeper.py") == keeper
     assert not stack.pids("--kept-by") & before

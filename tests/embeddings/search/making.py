@@ -3,8 +3,9 @@
 from typing import Any
 
 from articles.models import Article
-from embeddings.indexing import embed
-from embeddings.indexing.embed import Source
+from embeddings.indexing.embed import embed
+from embeddings.indexing.render import Source, render
+from embeddings.indexing.store import store
 from embeddings.models import Space
 from tests.queueops.factories import make_space
 
@@ -32,5 +33,5 @@ def embed_all(space: Space) -> None:
         for a in Article.objects.order_by("id")
     ]
     for at in range(0, len(sources), 200):
-        rendered = [embed.render(space, source) for source in sources[at : at + 200]]
-        embed.store(space, rendered, embed.embed(space, rendered, {}, 20).by_hash)
+        rendered = [render(space, source) for source in sources[at : at + 200]]
+        store(space, rendered, embed(space, rendered, {}, 20).by_hash)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from embeddings.indexing import embed
-from embeddings.indexing.embed import Source
+from embeddings.indexing.embed import embed
+from embeddings.indexing.render import Source, render
 from embeddings.models import ArticleEmbedding
 from embeddings.search import search
 from embeddings.search.reply import MAX_SNIPPET
@@ -54,8 +54,8 @@ def test_they_embed_with_the_real_local_embedder(folder, settings):
     space = make_space(provider="local", model="all-MiniLM-L6-v2", dimensions=384, chunk_tokens=250)
     for name, text in TEXTS.items():
         source = Source(1, 1, make_article(name).content_hash, name, text)
-        rendered = embed.render(space, source)
-        found = embed.embed(space, [rendered], {}, 60)
+        rendered = render(space, source)
+        found = embed(space, [rendered], {}, 60)
         assert not found.errors, (name, found.errors)
         assert set(found.by_hash) == set(rendered.hashes), name
 

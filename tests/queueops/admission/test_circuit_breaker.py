@@ -10,7 +10,7 @@ from queueops.admission.circuit_breaker import (
     after,
     block_seconds,
     interval,
-    news_of,
+    verdict_of,
     wait,
 )
 from queueops.models import Breaker
@@ -35,12 +35,12 @@ CLOSED, OPEN, HALF_OPEN = Breaker.CLOSED, Breaker.OPEN, Breaker.HALF_OPEN
     ],
 )
 def test_a_batch_says_whether_its_provider_answers(error, requests, texts, news):
-    assert news_of(error, requests=requests, texts=texts) is news
+    assert verdict_of(error, requests=requests, texts=texts) is news
 
 
 @pytest.mark.parametrize("kind", ErrorClass)
 def test_every_class_of_error_is_news(kind):
-    assert news_of(kind, requests=1, texts=0) is not BatchVerdict.NONE
+    assert verdict_of(kind, requests=1, texts=0) is not BatchVerdict.NONE
 
 
 CANARY = {"is_canary": True}

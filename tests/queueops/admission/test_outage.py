@@ -146,8 +146,8 @@ def test_an_outage_is_written_down_once_at_its_beginning_and_once_at_its_end(wor
     said = AuditLog.objects.filter(metadata__provider="openai").order_by("id").values_list("level", "message")
     (begun, ended) = said
     assert begun[0] == "error"
-    assert begun[1].startswith("provider openai is out (127.0.0.1 answered 503")
-    assert ended == ("info", "provider openai answers again: its backlog flows")
+    assert begun[1].startswith("provider openai is down (127.0.0.1 answered 503")
+    assert ended == ("info", "provider openai is back: its tasks run again")
 
 
 def test_one_success_between_failures_keeps_the_breaker_closed(work, provider, settings):
@@ -181,7 +181,7 @@ def test_another_providers_tasks_go_on(work, space, provider, settings, fail):
 def test_a_canary_with_nothing_to_send_gives_its_turn_back(work, space):
     ProviderState.objects.create(name="openai", breaker="open", retry_at=PAST, failures=3, openings=1)
     assert work() == Drained(0, False, None)
-    assert gate.ask("openai").canary is not None
+    assert gate.admit("openai").canary is not None
 
 
 def test_a_canary_whose_text_is_known_already_says_nothing_and_the_next_one_asks(work, space, provider):
@@ -200,21 +200,21 @@ def test_a_canary_whose_text_is_known_already_says_nothing_and_the_next_one_asks
 @pytest.mark.django_db(transaction=True)
 def test_of_many_workers_one_is_the_canary(space):
     ProviderState.objects.create(name="openai", breaker="open", retry_at=PAST, failures=3, openings=1)
-    passages = together(8, lambda: gate.ask("openai"))
-    assert sorted(passage.canary is None for passage in passages) == [False] + 7 * [True]
-    assert all(passage.wait > 0 for passage in passages if passage.canary is None)
+    permits = together(8, lambda: gate.admit("openai"))
+    assert sorted(permit.canary is None for permit in permits) == [False] + 7 * [True]
+    assert all(permit.wait > 0 for permit in permits if permit.canary is None)
 
 
 def test_a_canary_that_died_holds_nobody_up_beyond_its_lease_and_is_not_heard_afterwards():
     ProviderState.objects.create(name="openai", breaker="open", retry_at=PAST, failures=3, openings=1)
-    dead = gate.ask("openai")
-    assert 0 < gate.ask("openai").wait <= circuit_breaker.CANARY_LEASE_SECONDS
+    dead = gate.admit("openai")
+    assert 0 < gate.admit("openai").wait <= circuit_breaker.CANARY_LEASE_SECONDS
     ProviderState.objects.update(canary_until=PAST)
-    heir = gate.ask("openai")
+    heir = gate.admit("openai")
     assert heir.canary not in (None, dead.canary)
-    assert gate.tell(dead, circuit_breaker.BatchVerdict.ANSWERED)  # still out
+    assert gate.report(dead, circuit_breaker.BatchVerdict.ANSWERED)  # still out
     assert state().canary == heir.canary
-    assert not gate.tell(heir, circuit_breaker.BatchVerdict.ANSWERED)
+    assert not gate.report(heir, circuit_breaker.BatchVerdict.ANSWERED)
 
 
 def test_a_storm_of_429_charges_no_attempt_and_asks_once_a_block(work, space, provider):
@@ -295,7 +295,7 @@ def test_a_refused_key_pauses_the_queue_with_a_reason_and_its_tasks_wait_at_no_c
     queue = QueueState.objects.get()
     assert (queue.is_paused, queue.changed_by) == (True, "vectorpress")
     status = "429" if fault == "quota" else fault
-    assert f"the provider openai refuses us (127.0.0.1 answered {status}" in queue.reason
+    assert f"the provider openai refuses requests (127.0.0.1 answered {status}" in queue.reason
     assert "manage.py queue_admin resume" in queue.reason
     (entry,) = AuditLog.objects.filter(level="error")
     assert (entry.actor, entry.message) == ("vectorpress", f"queue paused: {queue.reason}")
@@ -346,7 +346,7 @@ def test_a_text_its_provider_fails_over_is_parked_and_costs_no_other_text_a_thin
     parked = Task.objects.get(pk=poisoned.pk)
     assert (parked.status, parked.attempts, parked.error_class) == ("failed", 3, "transient")
     assert provider.stats()["requests"] == asked + 2 * 2  # it, and a harmless one
-    assert gate.ask("openai").wait == 0
+    assert gate.admit("openai").wait == 0
 
 
 def test_a_canary_that_its_provider_fails_over_does_not_keep_it_out(work, space, provider, fail_over):

@@ -10,8 +10,9 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from articles.models import Article
-from embeddings.indexing import embed
+from embeddings.indexing.embed import embed
 from embeddings.indexing.metering import FREE
+from embeddings.indexing.render import Source, render
 from embeddings.providers.registry import provider_of
 from queueops.admission import gate, rate_limiter
 from queueops.admission.rate_limiter import Bucket, OverBudgetError
@@ -86,9 +87,9 @@ def test_requests_beyond_the_budget_are_refused_until_the_time_that_is_told(sett
 def test_a_refusal_holds_every_worker_back_until_then(settings):
     settings.EMBEDDING_REQUESTS_PER_MINUTE = 60
     calls_until_refused()
-    assert gate.ask("openai").wait == pytest.approx(60 / 54, abs=0.2)
+    assert gate.admit("openai").wait == pytest.approx(60 / 54, abs=0.2)
     let_pass(2)
-    assert gate.ask("openai").wait == 0
+    assert gate.admit("openai").wait == 0
 
 
 def test_tokens_beyond_the_budget_are_refused(settings):
@@ -115,7 +116,7 @@ def test_calls_in_flight_are_counted_and_given_back(settings):
     meter = rate_limiter.meter("openai")
     with meter.call(1), meter.call(1):
         refusal()
-        assert gate.ask("openai").wait > 0
+        assert gate.admit("openai").wait > 0
     assert state().calls == {}
     with meter.call(1):
         pass
@@ -131,7 +132,7 @@ def test_a_call_that_raises_gives_its_slot_back(settings):
 def test_the_slot_of_a_killed_worker_ends_with_its_lease(settings):
     settings.EMBEDDING_CALLS_IN_FLIGHT = 1
     ProviderState.objects.create(name="openai", calls={"dead": 1.0})
-    assert gate.ask("openai").wait == 0
+    assert gate.admit("openai").wait == 0
     with rate_limiter.meter("openai").call(1):
         assert list(state().calls) != ["dead"]
         assert len(state().calls) == 1
@@ -195,11 +196,11 @@ def test_an_error_keeps_the_vectors_that_were_paid_for_before_it(space, provider
 
     articles = [make_article(f"Title {n}", f"Some text {n}.") for n in range(3)]
     rendered = [
-        embed.render(space, embed.Source(a.pk, a.version_number, a.content_hash or space, a.title, a.content))
+        render(space, Source(a.pk, a.version_number, a.content_hash or space, a.title, a.content))
         for a in articles
     ]
     provider.config(fail_next=["reordered", "500"])
-    made = embed.embed(space, rendered, {}, 5, InSmallRequests())
+    made = embed(space, rendered, {}, 5, InSmallRequests())
     assert (len(made.by_hash), made.texts, made.requests) == (1, 1, 2)
     assert made.failure is not None
 

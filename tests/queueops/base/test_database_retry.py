@@ -4,7 +4,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from queueops.base.database_retry import with_database_retry
-from queueops.engine import claims, execution
+from queueops.engine import claim_statements, claims, execution
 from queueops.models import ProviderState, Task
 from queueops.worker import drain
 from tests.queueops.connection_cutter import cut_off
@@ -42,7 +42,7 @@ def test_a_claim_whose_answer_was_lost_is_not_lost(space, worker):
 
     def lose_the_answer(execute, sql, params, many, context):
         answer = execute(sql, params, many, context)
-        if sql == claims._CLAIM_DUE and not lost:
+        if sql == claim_statements.CLAIM_DUE and not lost:
             lost.append(sql)
             raise OperationalError("the connection was cut")
         return answer

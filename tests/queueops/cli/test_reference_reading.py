@@ -21,7 +21,7 @@ def space():
 
 def test_every_statement_is_run_by_some_test():
     here = reference.HERE.parent / "queueops"
-    tests = "".join(path.read_text() for path in here.glob("test_reference_*.py"))
+    tests = "".join(path.read_text() for path in here.rglob("test_reference_*.py"))
     assert [name for name in reference.NAMES if f'"{name}"' not in tests] == []
     assert len(reference.NAMES) == 27
 

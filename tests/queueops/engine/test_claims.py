@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from embeddings.models import Space
-from queueops.engine import claims
+from queueops.engine import claim_statements, claims
 from queueops.engine.claims import Room
 from queueops.maintenance import sweep
 from queueops.models import QueueState, Status, Task
@@ -153,7 +153,7 @@ def test_the_company_grows_as_its_caller_says(space):
     make_tasks(40, space)
     Task.objects.update(error_class="worker_lost", losses=1)
     worker = make_worker()
-    assert len(claims.claim_due(space, 40, worker.pk, worker.name, company=30).tasks) == 30
+    assert len(claims.claim_due(space, 40, worker.pk, worker.name, lost_together=30).tasks) == 30
 
 
 def test_what_lost_two_workers_is_passed_over_and_holds_up_nothing_behind_it(space):
@@ -213,7 +213,7 @@ def test_what_is_on_trial_is_found_through_its_index(space):
     make_tasks(3000, space)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE embedding_tasks")
-    assert "embedding_tasks_lost" in plan_of(claims._IS_TRIAL_DUE, [space.pk])
+    assert "embedding_tasks_lost" in plan_of(claim_statements.IS_TRIAL_DUE, [space.pk])
 
 
 def test_a_claim_reads_only_its_own_stretch_of_the_index(space):
@@ -223,12 +223,12 @@ def test_a_claim_reads_only_its_own_stretch_of_the_index(space):
         cursor.execute("ANALYZE embedding_tasks")
         cursor.execute("ANALYZE articles")
     arguments = {
-        "size": 50, "company": 16, "with_trial": False,
+        "size": 50, "lost_together": 16, "with_low": True, "with_trial": False,
         "aged_slots": 5, "aged_after": timedelta(minutes=5), "worker": 1, "space": space.pk,
         "token": "00000000-0000-0000-0000-000000000000", "claimed_by": "x", "lease": timedelta(minutes=1),
         "longest": None, "most_bytes": None,
     }  # fmt: skip
-    plan = plan_of(claims._CLAIM_DUE, arguments)
+    plan = plan_of(claim_statements.CLAIM_DUE, arguments)
     assert plan.count("Index Scan using embedding_tasks_due") == 3, plan
     assert "Index Scan using embedding_tasks_waiting" in plan, plan
     assert "Seq Scan on embedding_tasks" not in plan, plan

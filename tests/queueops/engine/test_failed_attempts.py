@@ -44,12 +44,12 @@ def test_an_attempt_that_is_not_charged_leaves_nothing(space, worker, provider):
 def test_so_many_are_kept_and_no_more(space, worker, provider):
     earlier = [
         {"attempt": n, "at": "2026-11-22T18:00:00+00:00", "error_class": "transient", "error_message": "-"}
-        for n in range(100, 100 + failed_attempts.MOST_TRIES)
+        for n in range(100, 100 + failed_attempts.MOST_KEPT)
     ]
     provider.config(fail_next=["500"] * 2)
     make_tasks(1, space, metadata={"tries": earlier})
     try_once(space, worker)
-    assert [attempt for attempt, _ in kept()] == [*range(101, 100 + failed_attempts.MOST_TRIES), 1]
+    assert [attempt for attempt, _ in kept()] == [*range(101, 100 + failed_attempts.MOST_KEPT), 1]
 
 
 @pytest.mark.parametrize("metadata", [[], "a word", 7, {"tries": "a word"}, {"tries": {"attempt": 1}}])

@@ -15,7 +15,7 @@ from embeddings.models import ArticleEmbedding
 from queueops.admission import gate
 from queueops.admission.circuit_breaker import BatchVerdict
 from queueops.admission.gate import Permit
-from queueops.engine import claims, execution
+from queueops.engine import claim_statements, claims, execution
 from queueops.engine.enqueue import Reason, enqueue
 from queueops.maintenance import sweep
 from queueops.models import ProviderState, Status, Task
@@ -193,7 +193,7 @@ def test_two_batches_that_fail_at_once_count_as_two():
 
     def tell() -> None:
         try:
-            gate.tell(Permit("openai"), BatchVerdict.FAILED)
+            gate.report(Permit("openai"), BatchVerdict.FAILED)
         finally:
             connection.close()
 
@@ -253,9 +253,9 @@ def test_a_claim_for_articles_passes_over_tasks_that_others_are_taking(space):
 def test_a_claim_whose_answer_was_lost_does_not_bring_back_what_was_ended_meanwhile(claim, space):
     make_tasks(1, space)
     held = claim()
-    assert claims._rows(claims._TAKEN, {"token": held.token})
+    assert claims._rows(claim_statements.TAKEN, {"token": held.token})
     set_status_without_the_trigger("cancelled")
-    assert not claims._rows(claims._TAKEN, {"token": held.token})
+    assert not claims._rows(claim_statements.TAKEN, {"token": held.token})
 
 
 @beside_others

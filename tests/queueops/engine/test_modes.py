@@ -92,8 +92,8 @@ def test_another_process_sees_a_change_within_a_second():
 def test_the_verb_shows_sets_and_takes_back_the_mode():
     make_space()
     assert queue_admin("mode").out.splitlines() == [
-        "queued: a save makes a task, and workers embed it",
-        "The settings ask for this.",
+        "queued: a save creates a task, and workers embed it",
+        "This is the mode of the settings.",
     ]
     called = queue_admin("mode", "synchronous", "--reason=no Redis", "--actor=ada", "--json")
     assert (called.json["mode"], called.json["is_persisted"], called.json["changed_by"]) == (
@@ -103,7 +103,7 @@ def test_the_verb_shows_sets_and_takes_back_the_mode():
     shown = queue_admin("status").out
     assert "Mode: synchronous" in shown
     assert "The mode was changed to synchronous by ada: no Redis." in shown
-    assert "Set by ada: no Redis. The settings ask for queued" in queue_admin("mode").out
+    assert "Set by ada: no Redis. The mode of the settings is queued" in queue_admin("mode").out
     assert queue_admin("mode", "environment", "--reason=back", "--json").json["is_persisted"] is False
     assert queue_admin("mode", "disabled").code == 3
 

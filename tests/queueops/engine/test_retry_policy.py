@@ -5,7 +5,7 @@ import pytest
 from embeddings.providers.errors import ErrorClass
 from queueops.engine.retry_policy import Decision, Verdict, backoff, decide
 
-IN_LINE = Decision(Verdict.WAIT, 0.0)
+IN_LINE = Decision(Verdict.DEFER, 0.0)
 
 
 def decision(kind, attempts=1, max_attempts=3, retry_after=None, draw=0.0, **provider) -> Decision:
@@ -23,35 +23,35 @@ def decision(kind, attempts=1, max_attempts=3, retry_after=None, draw=0.0, **pro
 @pytest.mark.parametrize(
     ("kind", "arguments", "expected"),
     [
-        (ErrorClass.TRANSIENT, {"attempts": 1}, Decision(Verdict.AGAIN, 0.5)),
-        (ErrorClass.TRANSIENT, {"attempts": 1, "draw": 0.5}, Decision(Verdict.AGAIN, 0.75)),
-        (ErrorClass.TRANSIENT, {"attempts": 2}, Decision(Verdict.AGAIN, 1.0)),
+        (ErrorClass.TRANSIENT, {"attempts": 1}, Decision(Verdict.RETRY, 0.5)),
+        (ErrorClass.TRANSIENT, {"attempts": 1, "draw": 0.5}, Decision(Verdict.RETRY, 0.75)),
+        (ErrorClass.TRANSIENT, {"attempts": 2}, Decision(Verdict.RETRY, 1.0)),
         (ErrorClass.TRANSIENT, {"attempts": 3}, Decision(Verdict.PARK)),
         (ErrorClass.TRANSIENT, {"attempts": 4}, Decision(Verdict.PARK)),
-        (ErrorClass.PROVIDER_LOST, {"attempts": 1}, Decision(Verdict.AGAIN, 0.5)),
+        (ErrorClass.PROVIDER_LOST, {"attempts": 1}, Decision(Verdict.RETRY, 0.5)),
         (ErrorClass.PROVIDER_LOST, {"attempts": 3}, Decision(Verdict.PARK)),
         (ErrorClass.PROVIDER_LOST, {"attempts": 9, "is_out": True}, IN_LINE),
-        (ErrorClass.PROVIDER_LOST, {"is_out": True, "is_canary": True}, Decision(Verdict.WAIT, 1.0)),
+        (ErrorClass.PROVIDER_LOST, {"is_out": True, "is_canary": True}, Decision(Verdict.DEFER, 1.0)),
         (ErrorClass.INVALID_INPUT, {}, Decision(Verdict.PARK)),
         (ErrorClass.TOO_LONG, {}, Decision(Verdict.PARK)),
         (ErrorClass.TRANSIENT, {"attempts": 9, "is_out": True}, IN_LINE),
-        (ErrorClass.TRANSIENT, {"is_out": True, "is_canary": True}, Decision(Verdict.WAIT, 1.0)),
-        (ErrorClass.TRANSIENT, {"is_canary": True}, Decision(Verdict.AGAIN, 0.5)),
+        (ErrorClass.TRANSIENT, {"is_out": True, "is_canary": True}, Decision(Verdict.DEFER, 1.0)),
+        (ErrorClass.TRANSIENT, {"is_canary": True}, Decision(Verdict.RETRY, 0.5)),
         (ErrorClass.INVALID_INPUT, {"is_out": True, "is_canary": True}, Decision(Verdict.PARK)),
         (ErrorClass.RATE_LIMITED, {}, IN_LINE),
         (ErrorClass.POSTPONED, {"attempts": 99}, IN_LINE),
         (ErrorClass.RATE_LIMITED, {"retry_after": 7.0, "attempts": 99}, IN_LINE),
         (ErrorClass.RATE_LIMITED, {"retry_after": 1e9}, IN_LINE),
-        (ErrorClass.PROVIDER_DOWN, {"attempts": 99}, Decision(Verdict.WAIT, 2.0)),
-        (ErrorClass.PROVIDER_DOWN, {"draw": 1.0}, Decision(Verdict.WAIT, 2.5)),
-        (ErrorClass.PROVIDER_DOWN, {"retry_after": 7.0}, Decision(Verdict.WAIT, 7.0)),
-        (ErrorClass.PROVIDER_DOWN, {"retry_after": 0.0}, Decision(Verdict.WAIT, 2.0)),
-        (ErrorClass.PROVIDER_DOWN, {"retry_after": 1e9}, Decision(Verdict.WAIT, 60.0)),
+        (ErrorClass.PROVIDER_DOWN, {"attempts": 99}, Decision(Verdict.DEFER, 2.0)),
+        (ErrorClass.PROVIDER_DOWN, {"draw": 1.0}, Decision(Verdict.DEFER, 2.5)),
+        (ErrorClass.PROVIDER_DOWN, {"retry_after": 7.0}, Decision(Verdict.DEFER, 7.0)),
+        (ErrorClass.PROVIDER_DOWN, {"retry_after": 0.0}, Decision(Verdict.DEFER, 2.0)),
+        (ErrorClass.PROVIDER_DOWN, {"retry_after": 1e9}, Decision(Verdict.DEFER, 60.0)),
         (ErrorClass.PROVIDER_DOWN, {"attempts": 99, "is_out": True}, IN_LINE),
-        (ErrorClass.PROVIDER_DOWN, {"is_out": True, "is_canary": True}, Decision(Verdict.WAIT, 1.0)),
+        (ErrorClass.PROVIDER_DOWN, {"is_out": True, "is_canary": True}, Decision(Verdict.DEFER, 1.0)),
         (ErrorClass.AUTH, {"attempts": 99}, IN_LINE),
-        (ErrorClass.TRANSIENT, {"attempts": 99, "has_progressed": True}, Decision(Verdict.WAIT, 0.5)),
-        (ErrorClass.PROVIDER_LOST, {"attempts": 99, "has_progressed": True}, Decision(Verdict.WAIT, 0.5)),
+        (ErrorClass.TRANSIENT, {"attempts": 99, "has_progressed": True}, Decision(Verdict.DEFER, 0.5)),
+        (ErrorClass.PROVIDER_LOST, {"attempts": 99, "has_progressed": True}, Decision(Verdict.DEFER, 0.5)),
         (ErrorClass.INVALID_INPUT, {"has_progressed": True}, Decision(Verdict.PARK)),
     ],
 )

@@ -30,6 +30,6 @@ def test_a_worker_that_freezes_while_it_settles_loses_its_locks_with_its_lease(s
 def test_a_worker_that_freezes_while_it_tells_of_its_provider_loses_the_row_with_its_lease(settings):
     settings.EMBEDDING_WORKER_TIMEOUT = 60_000
     with transaction.atomic():
-        gate.tell(gate.Permit("openai"), BatchVerdict.FAILED)
+        gate.report(gate.Permit("openai"), BatchVerdict.FAILED)
         assert session_may_idle() == "1min"
     assert session_may_idle() == "0"

@@ -24,8 +24,7 @@ from hypothesis.stateful import (
 )
 
 from articles.models import Article
-from embeddings.indexing import embed
-from embeddings.indexing.embed import Rendered
+from embeddings.indexing.render import Rendered, Source, render
 from embeddings.providers.errors import ErrorClass, ProviderError
 from embeddings.storage import vectors
 from queueops.engine import claims
@@ -182,7 +181,7 @@ class Queue(RuleBasedStateMachine):
     def settle(self, which: int, ends: list[str]) -> None:
         """Any claim ever taken, so many are of zombies."""
         claim = self.claims[-1 - which % len(self.claims)]
-        rendered = [embed.render(self.space, task.source) for task in claim.tasks]
+        rendered = [render(self.space, task.source) for task in claim.tasks]
         results = [
             result_of(task, text, end)
             for task, text, end in zip(claim.tasks, rendered, cycle(ends), strict=False)
@@ -358,7 +357,7 @@ class Queue(RuleBasedStateMachine):
         elif result.decision.verdict is Verdict.PARK:
             task.end("failed", "failed")
         else:
-            task.attempts -= result.decision.verdict is Verdict.WAIT
+            task.attempts -= result.decision.verdict is Verdict.DEFER
             if self.of_article(task.article, {"pending"}):
                 task.end("completed", "superseded")
             else:
@@ -419,7 +418,7 @@ class Queue(RuleBasedStateMachine):
         }
 
     def rows_of(self, pk: int, content: str) -> Iterator[tuple[int, int, int, Any]]:
-        rendered = embed.render(self.space, embed.Source(pk, 1, hash_of(content), TITLE, content))
+        rendered = render(self.space, Source(pk, 1, hash_of(content), TITLE, content))
         if not rendered.chunks:
             yield pk, 0, 0, None
         for index, text_hash in enumerate(rendered.hashes):

@@ -107,7 +107,7 @@ def test_a_batch_whose_table_is_locked_keeps_its_vectors_until_it_is_free(
     run_beside(
         locked(table),
         execute(claim, worker),
-        lambda: met._is_met,
+        lambda: met._is_locked,
     )
     assert rows() == {("completed", 1, "embedded")}
     assert provider.stats()["texts"] == 4
@@ -122,7 +122,9 @@ def test_where_that_lasts_the_tasks_go_back_uncharged(space, worker, held_briefl
         execute(claim, worker),
         lambda: rows() == {("pending", 0, "")},
     )
-    assert set(Task.objects.values_list("error_message", flat=True)) == {"somebody else kept a table locked"}
+    assert set(Task.objects.values_list("error_message", flat=True)) == {
+        "another session kept a table locked"
+    }
 
 
 def test_with_the_table_of_tasks_locked_they_are_owed_until_it_is_free(space, worker, held_briefly):
@@ -144,7 +146,7 @@ def test_a_batch_that_a_reader_waits_for_gives_its_tasks_back_at_once(space, wor
     assert time.monotonic() - began < 20
     assert (settled.retried, settled.lost) == (4, 0)
     assert rows() == {("pending", 0, "")}
-    assert Task.objects.get(article=article).error_message == "somebody else kept a table locked"
+    assert Task.objects.get(article=article).error_message == "another session kept a table locked"
 
 
 def test_a_process_that_is_told_to_stop_does_not_wait(space, worker):

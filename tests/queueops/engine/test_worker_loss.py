@@ -39,7 +39,7 @@ class Deaths:
         if self.poison & {task.task_id for task in claim.tasks}:
             self.sizes.append(len(claim.tasks))
             lose(self.worker)
-            self.worker, trials.company = make_worker(), TrialSize(1)
+            self.worker, trials.trial_size = make_worker(), TrialSize(1)
             return None
         return execution.execute(claim)
 
@@ -65,7 +65,7 @@ def test_a_text_that_kills_its_worker_is_parked_after_dying_alone_and_none_besid
     )
     poison.refresh_from_db()
     assert (poison.attempts, poison.error_class, poison.losses) == (3, "worker_lost", len(deaths.sizes))
-    assert "nothing else in its hands" in poison.error_message
+    assert "held only this task" in poison.error_message
 
 
 def test_several_texts_that_kill_are_each_found(space):

@@ -97,7 +97,9 @@ def test_nothing_is_put_right_where_nothing_is_ahead(space, worker):
     make_tasks(1, space)
     make_tasks(1, space, priority="low", scheduled_at=Now() + timedelta(days=1))
     make_tasks(1, space, status="processing", lease_expires_at=Now() + timedelta(seconds=60))
-    gate.tell(gate.Permit(OPENAI), BatchVerdict.FAILED, ProviderError(ErrorClass.RATE_LIMITED, "slow", 3_600))
+    gate.report(
+        gate.Permit(OPENAI), BatchVerdict.FAILED, ProviderError(ErrorClass.RATE_LIMITED, "slow", 3_600)
+    )
     assert clock_repair.put_right() == {}
     assert not AuditLog.objects.filter(category="sweep").exists()
 
@@ -249,19 +251,19 @@ def test_a_worker_seen_ahead_does_not_count_as_alive_and_is_forgotten_in_time(sp
 )
 def test_a_provider_is_not_left_alone_for_longer_than_ever(fields):
     ProviderState.objects.create(name=OPENAI, **fields)
-    assert gate.ask(OPENAI).wait
+    assert gate.admit(OPENAI).wait
     sweep.sweep()
-    assert not gate.ask(OPENAI).wait
+    assert not gate.admit(OPENAI).wait
 
 
 def test_a_block_within_what_is_given_ends_when_the_clock_is_known_to_have_stepped_back():
     ProviderState.objects.create(name=OPENAI, blocked_until=Now() + HOUR - SECOND)
     QueueState.objects.update(swept_at=Now() - HOUR)
     sweep.sweep_if_leader(INTERVAL)
-    assert gate.ask(OPENAI).wait
+    assert gate.admit(OPENAI).wait
     QueueState.objects.update(swept_at=Now() + HOUR)
     sweep.sweep_if_leader(INTERVAL)
-    assert not gate.ask(OPENAI).wait
+    assert not gate.admit(OPENAI).wait
 
 
 @pytest.mark.django_db(transaction=True)
@@ -272,7 +274,7 @@ def test_who_dies_before_its_sweep_leaves_the_step_back_to_the_next():
     with another_session() as dying:
         dying.execute(sweep._LEAD.encode(), [5.0])
     sweep.sweep_if_leader(INTERVAL)
-    assert not gate.ask(OPENAI).wait
+    assert not gate.admit(OPENAI).wait
 
 
 def test_a_bucket_that_is_to_be_full_later_than_ever_is_full(settings):
@@ -289,15 +291,15 @@ def test_a_call_that_is_to_end_later_than_ever_holds_no_slot(settings):
     settings.EMBEDDING_CALLS_IN_FLIGHT = 1
     ends = now().timestamp() + HOUR.total_seconds()
     ProviderState.objects.create(name=OPENAI, calls={"of a clock ahead": ends})
-    assert not gate.ask(OPENAI).wait
+    assert not gate.admit(OPENAI).wait
     with rate_limiter.meter(OPENAI).call(1):
-        assert gate.ask(OPENAI).wait
+        assert gate.admit(OPENAI).wait
 
 
 def test_tokens_counted_under_a_day_to_come_stay_spent(settings):
     settings.EMBEDDING_DAILY_TOKEN_BUDGET = 100
     ProviderState.objects.create(name=OPENAI, day=now().date() + timedelta(days=1), tokens_today=100)
-    assert not gate.ask(OPENAI).with_low
+    assert not gate.admit(OPENAI).with_low
     with rate_limiter.meter(OPENAI).call(10):
         assert ProviderState.objects.get().tokens_today == 110
 

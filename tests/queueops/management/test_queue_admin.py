@@ -90,7 +90,7 @@ def test_breaker_shows_outages_limits_and_the_last_error():
     _, said = run("breaker")
     first, second = said.splitlines()
     assert first.startswith("ollama: closed; at its rate limit for")
-    assert second.startswith("openai: open; out for 0 s, next try in 0 s")
+    assert second.startswith("openai: open; out for 0 s, next call in 0 s")
     assert second.endswith("last error: h answered 503")
     assert [row["name"] for row in json.loads(run("breaker", "--json")[1])["providers"]] == [
         "ollama",
@@ -112,4 +112,4 @@ def test_breaker_resets_one_or_all():
 
 def test_an_unknown_provider_is_named_with_those_there_are():
     called = queue_admin("breaker", "--provider=opnai")
-    assert (called.code, called.sentence) == (3, "there is no provider 'opnai'; there are openai")
+    assert (called.code, called.sentence) == (3, "unknown provider 'opnai'; known: openai")

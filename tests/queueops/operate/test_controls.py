@@ -84,8 +84,8 @@ def test_a_reset_forgets_outages_and_blocks_and_rings(rings):
         "ollama",
         "openai",
     ]
-    assert (gate.ask("openai").wait, gate.ask("ollama").wait) == (0, 0)
-    assert gate.ask("local").wait > 0
+    assert (gate.admit("openai").wait, gate.admit("ollama").wait) == (0, 0)
+    assert gate.admit("local").wait > 0
     assert ProviderState.objects.get(name="ollama").tokens_today == 5
     assert rings == [True]
     entry = AuditLog.objects.get()

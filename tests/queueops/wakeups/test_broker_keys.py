@@ -116,5 +116,5 @@ def test_tasks_are_worked_off_though_the_keys_come_back_at_once(queue, space, mo
     forge(queue, "__heartbeats__")
     monkeypatch.setattr("queueops.worker.housekeeper.doorbell.ring", lambda: forge(queue, "__heartbeats__"))
     Housekeeper()._once(0)
-    wait_until(lambda: Task.objects.filter(status="completed").count() == 3, what="the stand-ins")
+    wait_until(lambda: Task.objects.filter(status="completed").count() == 3, what="the brokerless threads")
     wait_until(lambda: not stand_ins())

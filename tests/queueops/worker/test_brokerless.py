@@ -24,14 +24,14 @@ def pulse():
 
 
 def stand_ins() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name.startswith("stand-in")]
+    return [thread for thread in threading.enumerate() if thread.name.startswith("brokerless")]
 
 
 def test_a_beat_without_a_broker_has_due_tasks_worked_off(pulse, space, settings):
     settings.REDIS_URL = NOBODY
     make_tasks(30, space)
     pulse._once(0)
-    wait_until(lambda: Task.objects.filter(status="completed").count() == 30, what="the stand-ins")
+    wait_until(lambda: Task.objects.filter(status="completed").count() == 30, what="the brokerless threads")
 
 
 def test_with_a_broker_it_rings_and_nobody_stands_in(pulse, space):

@@ -53,5 +53,5 @@ def test_the_last_free_thread_asks_a_provider_that_was_out_whatever_waits(
     make_tasks(1, space, priority="low")
     ProviderState.objects.create(name="openai", breaker="open", retry_at=Now(), failures=3, openings=1)
     drain(worker.pk, seconds=20)
-    assert gate.ask("openai").canary is None
+    assert gate.admit("openai").canary is None
     assert Task.objects.get().status == "completed"

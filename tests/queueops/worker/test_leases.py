@@ -73,8 +73,8 @@ def test_a_claim_is_registered_while_it_is_executed(register):
 
 def test_a_batch_that_hangs_is_given_up(register):
     with register.holding(uuid.uuid4()):
-        assert register.give_up(longest=60) == 0
-        assert register.give_up(longest=-1) == 1
+        assert register.abandon(longest=60) == 0
+        assert register.abandon(longest=-1) == 1
         assert register.tokens() == []
 
 

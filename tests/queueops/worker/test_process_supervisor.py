@@ -86,7 +86,7 @@ def test_one_that_was_killed_is_started_again_and_the_others_work_on(keep):
     told = (kept.folder / str(third)).read_text()
     assert told == f"--kept-by={kept.process.pid} --after=SIGKILL"
     assert kept.end(signal.SIGTERM) == 0
-    assert "ended (SIGKILL); it is started again in 0.5 s" in kept.lines[0]
+    assert "ended (SIGKILL); restart in 0.5 s" in kept.lines[0]
 
 
 def test_one_that_ends_by_itself_is_started_again_with_growing_pauses(keep):

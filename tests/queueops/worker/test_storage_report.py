@@ -37,9 +37,9 @@ def test_the_row_says_why_and_since_when_and_the_audit_log_when_it_began_and_end
     began, ended = messages()
     assert (
         began
-        == f"the database takes no vectors ({WORDS}): worker {worker.pk} keeps its own and claims nothing"
+        == f"the database does not accept vectors ({WORDS}): worker {worker.pk} keeps its vectors and stops claiming"
     )
-    assert ended == f"the database takes vectors again; worker {worker.pk} goes on (it was: {WORDS})"
+    assert ended == f"the database accepts vectors again; worker {worker.pk} resumes (was: {WORDS})"
 
 
 def test_what_is_written_already_is_not_written_again(report, worker, django_assert_num_queries):

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def looks_at_once(monkeypatch):
     monkeypatch.setattr("queueops.worker.trials._looked_at", float("-inf"))
-    monkeypatch.setattr("queueops.worker.trials.company", TrialSize(1))
+    monkeypatch.setattr("queueops.worker.trials.trial_size", TrialSize(1))
 
 
 def lost(count: int, space) -> None:
@@ -63,7 +63,9 @@ def test_a_provider_that_limits_us_ends_the_trial_and_charges_nothing(space, wor
 
 def test_once_more_than_a_batch_went_well_they_are_claimed_like_all_else(space, worker, provider, settings):
     settings.EMBEDDING_BATCH_SIZE = 4
-    trials.company = TrialSize(1, now=iter(range(0, 10_000, 3)).__next__)  # three seconds pass at each look
+    trials.trial_size = TrialSize(
+        1, now=iter(range(0, 10_000, 3)).__next__
+    )  # three seconds pass at each look
     lost(40, space)
     drain(worker.pk, seconds=20)
     assert Task.objects.filter(outcome="embedded").count() == 40

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from argparse import ArgumentParser
 from typing import Any
 
 import pytest
@@ -49,6 +50,23 @@ def test_each_verb_takes_json(verb, capsys):
         ManagementUtility(["manage.py", "queue_admin", verb.name, "--help"]).execute()
     assert ended.value.code == 0
     assert "--json" in capsys.readouterr().out
+
+
+READING = {
+    "status", "stats", "metrics", "health", "recent", "failed", "list", "debug", "explain", "monitor",
+    "wait-for-completion", "stuck",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "verb", [verb for verb in VERBS if verb.name not in READING], ids=lambda verb: verb.name
+)
+def test_each_verb_that_changes_something_takes_the_same_options(verb):
+    parser = ArgumentParser()
+    verb.arguments(parser)
+    wanted = {"--yes", "--confirm", "--dry-run"} | ({"--reason"} if verb.name != "export" else set())
+    assert not wanted - parser._option_string_actions.keys()
+    assert "dry_run" in verb.keys
 
 
 def test_a_verb_answers_with_exactly_the_keys_that_it_promises():

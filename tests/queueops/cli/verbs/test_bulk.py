@@ -16,7 +16,8 @@ from tests.queueops.cli_runner import Terminal, queue_admin
 from tests.queueops.factories import make_space, make_tasks, make_worker
 
 pytestmark = pytest.mark.django_db
-YES = ("--yes", "--why=a drill")
+YES = ("--yes", "--reason=a drill")
+YES_CLEAR = ("--yes", "--why=a drill")
 KEYS = {"operation", "verb", "state", "dry_run", "total", "changed", "skipped", "skips", "sample"}
 
 
@@ -41,7 +42,7 @@ VERBS = {
 def test_each_verb_says_what_it_did_and_how_to_take_it_back(space, words, change):
     before, after = change
     make_tasks(2, space, before)
-    called = queue_admin(*words, *YES)
+    called = queue_admin(*words, *(YES_CLEAR if words[0] == "clear" else YES))
     operation = Operation.objects.get()
     assert called.code == 0
     assert called.out.startswith("2 tasks ")
@@ -90,6 +91,35 @@ def test_the_references_way_to_clear_what_a_migration_queued(space):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("word", ["migratoin", "cleaning up"])
+def test_in_clear_a_reason_that_is_not_a_task_reason_is_refused(space, word):
+    make_tasks(1, space)
+    called = queue_admin("clear", "--reason", word, "--confirm")
+    assert called.code == 3
+    assert f"--reason '{word}' is ambiguous in clear: give --task-reason" in called.sentence
+    assert statuses() == ["pending"]
+
+
+def test_in_clear_a_reason_beside_a_task_reason_is_why(space):
+    make_tasks(1, space, metadata={"reason": "migration"})
+    queue_admin("clear", "--task-reason=migration", "--reason=edit", "--confirm")
+    assert (Operation.objects.get().reason, statuses()) == ("edit", ["cancelled"])
+    called = queue_admin("clear", "--task-reason=migration", "--reason=a", "--why=b", "--confirm")
+    assert (called.code, called.sentence[:35]) == (3, "--reason and --why are the same her")
+
+
+def test_an_error_class_and_a_reason_that_plain_sql_wrote_are_known(space):
+    make_tasks(1, space, Status.FAILED, error_class="own", metadata={"reason": "by hand"})
+    assert queue_admin("retry", "--error=own", "--task-reason=by hand", *YES).code == 0
+    assert statuses() == ["pending"]
+
+
+@pytest.mark.parametrize("words", [("failed", "--error=all"), ("list", "failed", "--error=all")])
+def test_a_list_of_an_unknown_error_class_is_refused(words):
+    called = queue_admin(*words)
+    assert (called.code, called.sentence[:34]) == (3, "unknown error class 'all'; known: ")
+
+
 def test_clearing_takes_what_waits_and_with_all_everything(space):
     for status in Status:
         make_tasks(1, space, status)
@@ -126,7 +156,7 @@ def test_on_a_terminal_a_person_is_asked(space, monkeypatch, answer, after):
     asked, answers = Terminal(), Terminal(answer)
     monkeypatch.setattr("sys.stdin", answers)
     monkeypatch.setattr("sys.stderr", asked)
-    queue_admin("cancel", "--all", "--why=x")
+    queue_admin("cancel", "--all", "--reason=x")
     assert "This will cancel 3 tasks. Go on? [y/N]" in asked.getvalue()
     assert statuses() == [after] * 3
 
@@ -164,12 +194,12 @@ def test_what_could_not_be_done_is_told_by_reason_and_by_the_exit_code(space):
 
 def test_clearing_says_what_it_keeps_and_what_comes_back(space):
     make_tasks(2, space, Status.FAILED)
-    kept = queue_admin("clear", "--all", *YES)
+    kept = queue_admin("clear", "--all", *YES_CLEAR)
     assert (kept.code, kept.out) == (
         1,
         "No task to clear.\n2 not: kept: it is what says that this text was ended on purpose\n",
     )
-    removed = queue_admin("clear", "--status=failed", *YES)
+    removed = queue_admin("clear", "--status=failed", *YES_CLEAR)
     assert removed.code == 0
     assert "the sweep makes a task for it again" in removed.out
 
@@ -208,7 +238,9 @@ def test_ids_that_cannot_be_acted_on_are_named_with_the_reason(space):
     [
         (("cancel", "--status=failed"), "what is failed cannot be cancelled: only what is pending"),
         (("retry", "--status=completed"), "what is completed cannot be requeued: only what is failed"),
-        (("cancel", "--space=99"), "there is no embedding space 99; there are"),
+        (("cancel", "--space=99"), "unknown embedding space 99; known:"),
+        (("retry", "--error=all"), "unknown error class 'all'; known: transient, rate_limited,"),
+        (("cancel", "--task-reason=migratoin"), "unknown task reason 'migratoin'; known: edit, import,"),
     ],
 )
 def test_filters_that_no_task_can_fit_are_refused(space, words, sentence):
@@ -255,7 +287,7 @@ def test_a_resumed_operation_tells_what_it_could_not_do(space):
 def test_on_a_narrow_terminal_no_id_of_an_operation_is_cut(space, monkeypatch, width):
     make_tasks(1, space)
     reason = "the import of last night had the wrong filter and has to be done over again"
-    queue_admin("cancel", "--all", "--yes", f"--why={reason}")
+    queue_admin("cancel", "--all", "--yes", f"--reason={reason}")
     monkeypatch.setenv("COLUMNS", str(width))
     shown = re.sub(r"\x1b\[[0-9;]*m", "", queue_admin("operations", out=Terminal()).out)
     assert [line.strip() for line in shown.splitlines()][0] == str(Operation.objects.get().pk)
@@ -264,7 +296,7 @@ def test_on_a_narrow_terminal_no_id_of_an_operation_is_cut(space, monkeypatch, w
 
 
 def test_where_there_is_nothing_to_do_nobody_is_asked(space):
-    called = queue_admin("cancel", "--all", "--why=x")
+    called = queue_admin("cancel", "--all", "--reason=x")
     assert (called.code, called.out) == (0, "No task to cancel.\n")
 
 
@@ -279,7 +311,7 @@ def test_stuck_tasks_are_shown_and_reset(space):
     assert queue_admin("reset-stuck", "--dry-run", "--json").json["total"] == 1
     assert queue_admin("reset-stuck", "--yes").code == 0
     assert statuses() == ["pending", "processing"]
-    assert queue_admin("stuck").out == "Nothing is stuck.\n"
+    assert queue_admin("stuck").out == "No task is stuck.\n"
 
 
 def test_an_operation_that_cannot_be_undone_is_refused_in_a_sentence(space):
@@ -317,14 +349,14 @@ def test_operations_are_listed_and_one_is_stopped(space):
         assert word in shown
     [row] = queue_admin("operations", "stop", str(begun.pk), "--json").json["operations"]
     assert (row["id"], row["state"]) == (str(begun.pk), "cancelled")
-    assert queue_admin("operations", "stop").sentence.startswith("say which operation to stop")
+    assert queue_admin("operations", "stop").sentence.startswith("no operation to stop given")
     assert "is cancelled already" in queue_admin("operations", "stop", str(begun.pk)).sentence
 
 
 def test_the_brakes_of_the_reference_need_no_reason(space):
     make_worker()
     make_tasks(2, space, Status.PROCESSING)
-    assert queue_admin("stop").out.startswith("stopped; what is under way ends as usual")
+    assert queue_admin("stop").out.startswith("stopped; tasks in progress finish")
     assert (QueueState.objects.get().is_paused, Worker.objects.get().is_running) == (True, False)
     assert queue_admin("start").out.startswith("started")
     assert (QueueState.objects.get().is_paused, Worker.objects.get().is_running) == (False, True)
@@ -334,12 +366,50 @@ def test_the_brakes_of_the_reference_need_no_reason(space):
     assert statuses() == ["pending", "pending"]
 
 
-def test_a_resume_says_who_is_still_told_to_stop(space):
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("pause",), "pause the queue"),
+        (("resume",), "resume the queue"),
+        (("stop",), "stop every worker"),
+        (("start",), "start every worker and resume the queue"),
+        (("emergency-stop",), "stop 1 workers and release 2 tasks"),
+        (("mode", "disabled"), "set the mode to disabled in every process"),
+        (("breaker", "--reset"), "clear the outages and rate limits of every provider"),
+        (("maintenance", "--once"), "run the sweep, the cleanup and the sampler once"),
+    ],
+)
+def test_a_dry_run_of_a_control_changes_nothing(space, words, says):
+    make_worker()
+    make_tasks(2, space, Status.PROCESSING)
+    before = list(QueueState.objects.values()), list(Worker.objects.values()), statuses()
+    assert queue_admin(*words, "--dry-run").out.startswith(f"This would {says}")
+    assert queue_admin(*words, "--dry-run", "--yes", "--json").json["dry_run"] is True
+    assert (list(QueueState.objects.values()), list(Worker.objects.values()), statuses()) == before
+    assert not AuditLog.objects.exists()
+
+
+@pytest.mark.parametrize("what", ["resume", "stop"])
+def test_a_dry_run_of_an_operations_resume_or_stop_changes_nothing(space, what):
+    make_tasks(2, space, Status.FAILED)
+    begun = operations.begin(Verb.REQUEUE, TaskFilter(), actor="ada", reason="a drill")
+    looked = queue_admin("operations", what, str(begun.pk), "--dry-run").out
+    assert looked.startswith(f"This would {what} operation {begun.pk}, 2 left. Nothing was changed.")
+    assert (Operation.objects.get().status, statuses()) == ("running", ["failed", "failed"])
+    queue_admin("operations", what, str(begun.pk), "--yes", "--reason=the night is over")
+    note = AuditLog.objects.get(message=f"operation {what} requested")
+    assert (note.metadata["reason"], note.metadata["scope"]["operation"]) == (
+        "the night is over",
+        str(begun.pk),
+    )
+
+
+def test_a_resume_says_how_many_workers_are_still_stopped(space):
     make_worker()
     queue_admin("stop")
-    assert "but 1 worker is still told to stop: manage.py queue_admin start" in queue_admin("resume").out
+    assert "but 1 worker is still stopped: run manage.py queue_admin start" in queue_admin("resume").out
     queue_admin("start")
-    assert "told to stop" not in queue_admin("resume").out
+    assert "still stopped" not in queue_admin("resume").out
 
 
 def test_a_pause_without_a_reason_is_refused_as_other_acts_are(space):

@@ -87,7 +87,7 @@ def test_the_screen_shows_depth_workers_errors_and_providers(space):
     said = shown(Look(snapshot.take(), statistics.workers(8), task_lists.failure_kinds()))
     assert "Pending              3" in said
     assert "host:1" in said
-    assert "told to stop" in said
+    assert "stopped" in said
     assert "openai: open" in said
     assert "too_long" in said
     assert "\x1b[2J" not in said

@@ -8,8 +8,8 @@ import pytest
 from django.db import connection
 
 from articles.models import Article
-from embeddings.indexing import embed
-from embeddings.indexing.embed import Source
+from embeddings.indexing.embed import embed
+from embeddings.indexing.render import Source, render
 from embeddings.models import ArticleEmbedding
 from embeddings.storage import vectors
 from queueops.engine import claims, execution
@@ -48,8 +48,8 @@ def true_vectors(space, articles) -> dict[int, list[float]]:
         source = Source(
             article.pk, article.version_number, article.content_hash, article.title, article.content
         )
-        rendered = embed.render(space, source)
-        made = embed.embed(space, [rendered], {}, 10)
+        rendered = render(space, source)
+        made = embed(space, [rendered], {}, 10)
         found[article.pk] = vectors.from_wire(made.by_hash[rendered.hashes[0]]).tolist()
     return found
 

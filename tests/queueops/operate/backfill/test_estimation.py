@@ -5,8 +5,7 @@ from django.db.models.functions import Now
 
 from articles.models import Article
 from config import env
-from embeddings.indexing import embed as indexing
-from embeddings.indexing.embed import Source
+from embeddings.indexing.render import Source, render
 from embeddings.model_catalogue import price_of
 from queueops.cli.verbs.estimate_table import size
 from queueops.models import Metric, Status
@@ -48,7 +47,7 @@ def test_chunks_and_tokens_of_a_small_corpus_are_exact(space):
     made_by_save = Article.objects.get(slug="long")
     long = estimation.estimate(space, Article.objects.filter(pk=made_by_save.pk))
     source = Source(made_by_save.pk, 1, made_by_save.content_hash, made_by_save.title, made_by_save.content)
-    assert long.chunks == len(indexing.render(space, source).chunks) > 5
+    assert long.chunks == len(render(space, source).chunks) > 5
     assert long.tokens >= long.chunks * 50
 
 

@@ -19,7 +19,7 @@ from queueops.models import AuditLog, Operation, Status, Task, Verb
 from queueops.models.operation import MOVED_ON
 from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate import operations
-from queueops.operate.operations import OperationError, runner, sql, statements
+from queueops.operate.operations import OperationError, policies, runner, sql
 from tests.concurrently import together
 from tests.paths import ROOT
 from tests.queueops.factories import make_tasks
@@ -94,10 +94,10 @@ def test_a_task_that_a_worker_takes_before_its_turn_has_moved_on(space, worker):
     """As many as there are: none of them is waited for."""
     make_tasks(20, space)
     operation = operations.begin(Verb.CANCEL, TaskFilter(statuses=("pending",)), **WHO)
-    seen = list(statements.ids(operation)[:10])
+    seen = list(policies.ids(operation)[:10])
     claims.claim_due(space, 5, worker.pk, worker.name)
     with transaction.atomic():
-        answers = statements.perform(operation, seen)
+        answers = policies.of(operation).perform(operation, seen)
     assert sorted(answers.values()) == [""] * 5 + [MOVED_ON] * 5
 
 

@@ -201,7 +201,7 @@ def test_tasks_that_were_named_and_cannot_be_had_are_skipped_with_the_reason(spa
             "what is failed cannot be cancelled: only what is pending",
         ),
         (Verb.REQUEUE, TaskFilter(statuses=("failed", "completed")), "what is completed cannot be requeued"),
-        (Verb.CANCEL, TaskFilter(space=10**9), "there is no embedding space 1000000000; there are"),
+        (Verb.CANCEL, TaskFilter(space=10**9), "unknown embedding space 1000000000; known:"),
     ],
 )
 def test_a_filter_that_no_task_can_fit_is_refused(space, verb, selection, words):

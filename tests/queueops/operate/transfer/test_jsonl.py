@@ -197,6 +197,7 @@ def test_an_export_is_its_owners_alone_and_replaces_nothing_unasked(exported):
     refused = queue_admin("export", "--output", str(exported))
     assert (refused.code, exported.read_text()) == (3, "something of another kind")
     assert "--yes" in refused.sentence
+    assert "Nothing was changed" in queue_admin("export", "--output", str(exported), "--dry-run").out
     assert queue_admin("export", "--output", str(exported), "--force").code == 0
     assert exported.read_text().startswith('{"format"')
     assert [each.name for each in exported.parent.iterdir()] == [exported.name]

@@ -1,0 +1,57 @@
+"""From an article's text to the chunks that stand for it in one space, with their hashes."""
+
+import functools
+import hashlib
+from typing import NamedTuple
+from uuid import UUID
+
+from embeddings.models import Space
+from embeddings.spaces import known_model
+from embeddings.text.chunking import Chunk, chunks_of
+
+_LONG_CHARACTERS = 32_768
+
+
+class Source(NamedTuple):
+    """The text of an article as it was read; version and hash say later whether it is still the current one."""
+
+    article_id: int
+    version_number: int
+    content_hash: UUID
+    title: str
+    content: str
+
+
+class Rendered(NamedTuple):
+    source: Source
+    chunks: list[Chunk]
+    hashes: list[bytes]
+
+
+def text_hash(text: str) -> bytes:
+    """BLAKE2b-128 of a chunk as the provider reads it."""
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def hash_of(chunk: Chunk) -> bytes:
+    return text_hash(chunk.text)
+
+
+def render(space: Space, source: Source) -> Rendered:
+    """The chunks that stand for an article in a space, with their hashes."""
+    cut = _cut if len(source.content) < _LONG_CHARACTERS else _cut_once
+    how = (space.model, space.dimensions, space.chunk_tokens, space.chunk_overlap)
+    return Rendered(source, *cut(source.title, source.content, *how))
+
+
+def _cut(
+    title: str, content: str, model: str, dimensions: int, tokens: int, overlap: int
+) -> tuple[list[Chunk], list[bytes]]:
+    spec, count = known_model(model, dimensions)
+    prefix = spec.document_prefix
+    chunks = chunks_of(title, content, budget=tokens, overlap=overlap, count=count, prefix=prefix)
+    return chunks, [hash_of(chunk) for chunk in chunks]
+
+
+# To count a megabyte takes a second, and a long article that gives its turn back comes again soon.
+_cut_once = functools.lru_cache(maxsize=4)(_cut)
