@@ -8,17 +8,14 @@ from typing import Any
 import pytest
 from django.core.management import ManagementUtility
 from django.core.management.base import OutputWrapper
-from django.db import InterfaceError, OperationalError, connection, transaction
 
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
 from queueops.cli.frame.tables import facts, line, table
-from queueops.cli.frame.verb import ShellVerb, VerbGroup, no_arguments
+from queueops.cli.frame.verb import ShellVerb, no_arguments
 from queueops.management.commands.queue_admin import FAMILIES
-from queueops.monitoring import snapshot
 from queueops.monitoring.provider_status import ProviderStatus
-from tests.queueops.cli_runner import Terminal, queue_admin
-from tests.queueops.factories import make_space, make_worker
+from tests.queueops.cli_runner import Terminal
 
 VERBS = [verb for family in FAMILIES for verb in family]
 
@@ -155,53 +152,3 @@ def test_a_bar_is_shown_on_a_terminal_only(monkeypatch):
             steps.advance()
             steps.reach(2, 2)
         assert bool(screen.getvalue()) is screen.isatty()
-
-
-@pytest.mark.django_db
-def test_the_actor_may_be_named_before_or_after_the_verb():
-    make_space()
-    make_worker()
-    for words in (["--actor=ada", "pause"], ["pause", "--actor=ada"]):
-        queue_admin(*words, "--reason=x")
-        assert snapshot.take().changed_by == "ada"
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
-@pytest.mark.parametrize("word", ["health", "breaker"])
-def test_a_database_that_does_not_answer_is_one_sentence(word, error):
-    with connection.execute_wrapper(_raising(error("connection refused\nis the server running?"))):
-        called = queue_admin(word)
-    assert (called.code, called.sentence) == (2, "the database does not answer: connection refused")
-
-
-@pytest.mark.django_db
-def test_a_stop_by_the_keyboard_is_told_apart():
-    with connection.execute_wrapper(_raising(KeyboardInterrupt())):
-        assert queue_admin("health").code == 130
-
-
-def _raising(error):
-    def execute(*_):
-        raise error
-
-    return execute
-
-
-@pytest.mark.django_db
-def test_tables_that_are_not_there_are_named_with_the_remedy():
-    with pytest.raises(transaction.TransactionManagementError), transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE queue_state RENAME TO elsewhere")
-        called = queue_admin("health")
-        raise transaction.TransactionManagementError  # so that the table gets its name back
-    assert called.code == 2
-    assert called.sentence.startswith("the queue's tables are not there")
-    assert called.sentence.endswith("run manage.py migrate")
-
-
-def test_a_family_keeps_its_verbs_in_order():
-    family = VerbGroup("Trying")
-    for name in ("b", "a"):
-        family.verb(name, "", keys=())(lambda console: None)
-    assert [verb.name for verb in family] == ["b", "a"]

@@ -3,9 +3,6 @@
 import hashlib
 import io
 import json
-import os
-import sys
-import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -191,36 +188,6 @@ def next_id() -> int:
         return int(cursor.fetchone()[0])
 
 
-def test_an_export_is_its_owners_alone_and_replaces_nothing_unasked(exported):
-    assert exported.stat().st_mode & 0o777 == 0o600
-    exported.write_text("something of another kind")
-    refused = queue_admin("export", "--output", str(exported))
-    assert (refused.code, exported.read_text()) == (3, "something of another kind")
-    assert "--yes" in refused.sentence
-    assert "Nothing was changed" in queue_admin("export", "--output", str(exported), "--dry-run").out
-    assert queue_admin("export", "--output", str(exported), "--force").code == 0
-    assert exported.read_text().startswith('{"format"')
-    assert [each.name for each in exported.parent.iterdir()] == [exported.name]
-
-
-def test_standard_input_and_output_serve_too(exported, monkeypatch):
-    said = queue_admin("export").out
-    lines = exported.read_text().splitlines()
-    assert said.splitlines()[1:-1] == lines[1:-1]  # the first has the time, the last the checksum
-    Task.objects.all().delete()
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(said.encode())))
-    assert queue_admin("import", "-", "--yes", "--json").json["added"] == 5
-
-
-def test_a_file_that_can_be_read_only_once_serves_too(exported, tmp_path):
-    Task.objects.all().delete()
-    os.mkfifo(tmp_path / "pipe")
-    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(exported.read_bytes(),))
-    writer.start()
-    assert queue_admin("import", str(tmp_path / "pipe"), "--yes", "--json").json["added"] == 5
-    writer.join()
-
-
 def lines_of(file: Path) -> list[str]:
     return file.read_text().rstrip("\n").split("\n")
 
@@ -288,13 +255,6 @@ def test_a_damaged_file_is_refused_whole(exported, damage, says):
     assert called.sentence.endswith("Nothing was imported")
     assert not Task.objects.exists()
     assert not AuditLog.objects.exists()
-
-
-def test_a_file_that_is_not_there_is_a_sentence(tmp_path):
-    called = queue_admin("import", str(tmp_path / "none"))
-    assert (called.code, called.sentence.endswith("No such file or directory")) == (3, True)
-    called = queue_admin("export", "--output", str(tmp_path / "none" / "x"))
-    assert (called.code, called.sentence.startswith("cannot write")) == (3, True)
 
 
 def test_many_tasks_go_page_by_page(space, monkeypatch):
