@@ -1,4 +1,4 @@
-"""The sweep: what was lost comes back. Expired leases return, drift is enqueued, and workers are rung for."""
+"""The sweep: recovers lost work. It returns expired leases, enqueues drift, and sends wake-ups."""
 
 import time
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ _drift_sought_at = float("-inf")
 
 @dataclass(frozen=True)
 class Swept:
-    """What one sweep found: leases returned to the queue, tasks parked because they kept losing their worker,
-    articles enqueued because their vectors were behind, and whether work was due."""
+    """The result of one sweep: leases returned to the queue, tasks parked because they kept losing their worker,
+    articles enqueued because their vectors were behind, and whether tasks were due."""
 
     returned: int
     parked: int
@@ -34,9 +34,9 @@ class Swept:
     is_due: bool
 
 
-# One leader a sweep, by a row that whoever is first takes; a doubled sweep would be harmless. A sweep that lies ahead
-# was written by a clock that has stepped back since: it is due. The clock is read at the row itself, so that of two who
-# look at once the second does not take the first one's time for such.
+# One leader per sweep, the first to update the row; a doubled sweep would be harmless. A sweep time in the future was
+# written before the clock stepped back: it is due. The clock is read at the row itself, so that of two simultaneous
+# processes the second does not take the first one's time for a future one.
 _LEAD = """
 WITH before AS (
     SELECT swept_at > clock_timestamp() + interval '1 second' AS is_ahead FROM queue_state WHERE id = 1
@@ -47,10 +47,10 @@ WHERE queue_state.swept_at IS NULL OR queue_state.swept_at <= clock_timestamp() 
    OR queue_state.swept_at > clock_timestamp()
 RETURNING coalesce((SELECT is_ahead FROM before), false)
 """
-# An article that was edited while a worker held it can have several tasks in work. Only one may wait: where none does
-# already, the one claimed last goes back, one with attempts left before one without. What plain SQL has marked as in
-# work has no lease at all. An attempt stays charged only to a task that was alone in its worker's hands (losses.py),
-# and of which no passage was embedded and kept in it: the next goes on there.
+# An article that was edited while a worker held it can have several tasks in processing. Only one may be pending: if
+# none is, the one claimed last is requeued, tasks with attempts left first. A task that plain SQL has set to processing
+# has no lease at all. An attempt stays charged only to a task that was its worker's only one (worker_loss.py) and of
+# which no chunk was embedded and kept: otherwise the next attempt continues from there.
 _RETURN_EXPIRED = f"""
 WITH expired AS (
     SELECT id, article_id, space_id, processed_at, claimed_by, is_alone, attempts, max_attempts,
@@ -90,19 +90,19 @@ UPDATE embedding_tasks t SET
 FROM judged WHERE t.id = judged.id
 RETURNING t.id, t.status, t.claimed_by, is_superseded
 """  # noqa: S608  the only text put in is our own
-# While the table is locked, leases end that nobody could renew. So one sweep at a time waits for it, and judges by the
-# moment at which it began to: all others that begin while it waits would judge by a later one.
+# While the table is locked, leases end that no worker could renew. So one sweep at a time waits for it, and compares
+# leases with the moment at which it started to wait; others that start meanwhile would use a later one.
 _ONE_AT_A_TIME = """
 SELECT pg_try_advisory_xact_lock(hashtext('vectorpress:leases')), statement_timestamp(), current_setting('lock_timeout')
 """
-# The table is waited for before anything else is locked, and nothing else without end.
+# The table is waited for without limit, before anything else is locked; everything else with a limit.
 _WAIT_FOR_TABLE = """
 SET LOCAL lock_timeout = 0;
 LOCK TABLE embedding_tasks IN ROW EXCLUSIVE MODE
 """
 _WAIT_AS_BEFORE = "SELECT set_config('lock_timeout', %s, true)"
-# A worker that is told to stop gives its tasks back: due at once, no attempt charged, and the token gone, so that
-# a thread of it that still finishes writes nothing.
+# A stopping worker releases its tasks: due at once, no attempt charged, and the token removed, so that a thread that
+# still finishes writes nothing.
 _RELEASE_HELD = """
 WITH held AS (
     SELECT id, article_id, space_id, processed_at FROM embedding_tasks
@@ -125,8 +125,8 @@ UPDATE embedding_tasks t SET
 FROM judged WHERE t.id = judged.id
 RETURNING t.id, is_superseded
 """
-# What waits in a space that was retired will never be claimed. It ends as superseded rather than cancelled, which is an
-# operator's word about a text: should the space come back, the search for drift finds the article again.
+# Pending tasks of a retired space will never be claimed. They end as superseded rather than cancelled, which is an
+# operator's decision about a text: if the space comes back, the search for drift finds the article again.
 _END_RETIRED = """
 WITH waiting AS (
     SELECT id FROM embedding_tasks WHERE status = 'pending' AND space_id = ANY(%s)
@@ -138,10 +138,10 @@ UPDATE embedding_tasks t SET
     error_message = 'its space was retired'
 FROM waiting WHERE t.id = waiting.id
 """
-# An article that is behind is enqueued unless a task already works for it, or one was parked or cancelled over just
-# this text: what an operator or the provider has ended is not begun again behind their back. Nor is what a migration in
-# stages has left for later, which nothing has touched yet. No time of the article counts, since whoever writes it may
-# set that; nor need it be old: a save commits with its task, so that one statement sees both or neither.
+# An article that is behind is enqueued unless it has a live task, or one for exactly this text was parked or cancelled:
+# the sweep does not restart what an operator or the provider has ended. Nor an article that a staged backfill left for
+# later and that nothing has touched yet. The article's times do not count, since any writer may set them; it need not
+# be old either: a save commits with its task, so one statement sees both or neither.
 _DRIFTED = """
 SELECT a.id FROM articles a
 WHERE NOT EXISTS (SELECT 1 FROM article_embeddings e WHERE e.article_id = a.id AND e.space_id = %(space)s
@@ -161,17 +161,15 @@ def sweep_if_leader(interval: timedelta, *, with_leases: bool = True) -> Swept |
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_LEAD, [interval.total_seconds()])
         led = cursor.fetchone()
-        if (
-            led and led[0]
-        ):  # in one transaction with the sweep's time, which says nothing of the step any more
-            clock_repair.ask_providers()
+        if led and led[0]:  # in one transaction with the new sweep time, which hides the step afterwards
+            clock_repair.lift_provider_waits()
     return sweep(with_leases=with_leases) if led else None
 
 
 def sweep(*, with_leases: bool = True) -> Swept:
-    """Puts times right that another clock wrote, returns expired leases (unless the clock has just gone ahead), forgets
-    silent workers, ends what waits in retired spaces, enqueues drift, and rings when work is due."""
-    locked_out.unless(clock_repair.put_right)
+    """Corrects times written by another clock, returns expired leases (unless the clock has just jumped ahead), removes
+    silent workers, ends tasks of retired spaces, enqueues drift, and sends a wake-up if tasks are due."""
+    locked_out.unless(clock_repair.correct_times)
     returned, parked = return_expired() if with_leases else (0, 0)
     failpoints.reach("sweep_returned")
     worker_registry.forget_silent()
@@ -182,12 +180,12 @@ def sweep(*, with_leases: bool = True) -> Swept:
     if is_due or drifted:
         doorbell.ring()
     elif any(ann_index.is_wanted(space) for space in Space.objects.receiving()):
-        doorbell.ring(doorbell.BUILD_INDEXES)  # after the load: a live index makes every insert dear
+        doorbell.ring(doorbell.BUILD_INDEXES)  # after the load: a live index slows every insert
     return Swept(returned, parked, drifted, bool(is_due or drifted))
 
 
 def _is_time_for_drift(is_due: bool) -> bool:
-    """Looking for drift reads every article, so while there is other work it is done once a minute."""
+    """Looking for drift reads every article, so while there is other work it is done once per minute."""
     global _drift_sought_at
     if modes.current() is Mode.DISABLED:
         return False
@@ -198,10 +196,10 @@ def _is_time_for_drift(is_due: bool) -> bool:
 
 
 def return_expired() -> tuple[int, int]:
-    """Gives tasks whose lease has ended back to the queue, or parks those that lost their worker alone, once their
-    attempts are spent.
+    """Requeues tasks whose lease has ended, or parks those that were alone with their lost worker and have no attempts
+    left.
 
-    Answers (returned, parked); each has an audit row. Does nothing while another process is at it.
+    Returns (returned, parked); each task gets an audit row. Does nothing while another process does it.
     """
     return retry_on_conflict(_return_expired)
 
@@ -215,7 +213,7 @@ def _return_expired() -> tuple[int, int]:
             return 0, 0
         cursor.execute(_WAIT_FOR_TABLE)
         cursor.execute(_WAIT_AS_BEFORE, [lock_timeout])
-        # even where nothing may be returned yet the statement is tried: what refuses it is an outage that goes on
+        # executed even if nothing may be returned yet: an error shows that the outage continues
         most = 0 if write_outages.is_just_over() else _BATCH
         cursor.execute(_RETURN_EXPIRED, worker_loss.arguments() | {"most": most, "began": began})
         rows = cursor.fetchall()
@@ -234,7 +232,7 @@ def _return_expired() -> tuple[int, int]:
 
 
 def release_held(claimed_by: str) -> int:
-    """Gives back what a stopping worker still holds; answers how many tasks."""
+    """Requeues the tasks that a stopping worker still holds; returns how many."""
     return retry_on_conflict(lambda: _release_held(claimed_by))
 
 
@@ -249,7 +247,7 @@ def _release_held(claimed_by: str) -> int:
 
 @transaction.atomic
 def end_retired() -> int:
-    """Ends tasks that wait in a retired space, up to a thousand, with one audit row; answers how many."""
+    """Ends pending tasks of retired spaces, up to a thousand, with one audit row; returns how many."""
     retired = list(Space.objects.filter(state=SpaceState.RETIRED).values_list("pk", flat=True))
     if not retired:
         return 0
@@ -266,7 +264,7 @@ def end_retired() -> int:
 
 
 def enqueue_drift() -> int:
-    """Enqueues articles whose text changed without anybody saying so (plain SQL, fixtures); answers how many."""
+    """Enqueues articles whose text changed without a signal (plain SQL, fixtures); returns how many."""
     left = left_by(Operation.objects.newest_stage())
     count = 0
     for space in Space.objects.receiving():
@@ -278,7 +276,8 @@ def enqueue_drift() -> int:
 
 
 def left_by(stage: Operation | None) -> dict[str, Any]:
-    """What tells _DRIFTED the articles that a migration has left for later; an older version noted the moment alone."""
+    """The arguments of _DRIFTED that exclude the articles a backfill left for later; operations of older versions have
+    only the time."""
     if stage is None:
         return {"is_staged": False, "newest": None, "began": None}
     began = stage.started_at if stage.newest_article is None else None

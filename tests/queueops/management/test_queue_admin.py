@@ -49,7 +49,7 @@ def test_an_act_without_a_reason_is_refused_in_a_sentence(words):
 @pytest.mark.parametrize(
     ("changes", "code", "status", "says"),
     [
-        ({}, 0, "ok", "Everything that was saved"),
+        ({}, 0, "ok", "All saved articles"),
         (
             {"breaker": "open", "failures": 3, "last_error": "h answered 503"},
             1,
