@@ -1,4 +1,4 @@
-"""Lets a batch wait a while for its provider, unless its process was told to stop."""
+"""The stop flag of the process, and waits that end with it."""
 
 import threading
 from typing import Any
@@ -7,7 +7,7 @@ _stop = threading.Event()
 
 
 def rest(seconds: float) -> bool:
-    """Waits for so long; False, and at once, where the process is to stop."""
+    """Waits for `seconds`; returns False at once if the process is to stop."""
     return not _stop.wait(seconds)
 
 
@@ -22,5 +22,5 @@ def begin(**_: Any) -> None:
 
 
 def end(**_: Any) -> None:
-    """Listens to worker_stopping: whoever waits goes on at once."""
+    """Listens to worker_stopping: ends all waits."""
     _stop.set()

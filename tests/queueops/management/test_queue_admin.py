@@ -54,7 +54,7 @@ def test_an_act_without_a_reason_is_refused_in_a_sentence(words):
             {"breaker": "open", "failures": 3, "last_error": "h answered 503"},
             1,
             "degraded",
-            "has not answered",
+            "has not responded",
         ),
         ({"blocked_until": "2999-01-01T00:00Z"}, 1, "degraded", "rate limit"),
     ],

@@ -73,9 +73,9 @@ def test_a_filter_comes_back_from_json_as_it_was(selection):
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"statuses": ["lost"]}, "there is no status 'lost'; there are pending, "),
-        ({"priority": "urgent"}, "there is no priority 'urgent'; there are low, normal, high"),
-        ({"colour": "red"}, "there is no filter 'colour'"),
+        ({"statuses": ["lost"]}, "invalid status 'lost': use one of pending, "),
+        ({"priority": "urgent"}, "invalid priority 'urgent': use one of low, normal, high"),
+        ({"colour": "red"}, "unknown filter 'colour'"),
     ],
 )
 def test_a_filter_that_means_nothing_is_refused_in_a_sentence(given, says):

@@ -87,10 +87,14 @@ NOT_PENDING = [
     (
         task("processing"),
         RUNNING,
-        "A worker holds task 7 without a lease: somebody changed it by hand. Requeue it.",
+        "A worker holds task 7 without a lease: it was changed by hand. Requeue it.",
     ),
     (task("completed", outcome="embedded"), RUNNING, "Task 7 is done: the article's text was embedded."),
-    (task("completed", outcome="unchanged"), RUNNING, "Task 7 is done: all of its text had vectors already."),
+    (
+        task("completed", outcome="unchanged"),
+        RUNNING,
+        "Task 7 is done: all of its chunks had vectors already.",
+    ),
     (
         task("completed", outcome="empty"),
         RUNNING,
@@ -99,7 +103,7 @@ NOT_PENDING = [
     (
         task("completed", outcome="superseded"),
         RUNNING,
-        "Task 7 is done: a newer text of the article took its place.",
+        "Task 7 is done: it was superseded by a newer text of the article.",
     ),
     (task("completed"), RUNNING, "Task 7 is done: it was completed by hand."),
     (
