@@ -35,7 +35,7 @@ WHILE_THE_BROKER_FAILS = (
     "Failed to requeue messages",
     "wake-up not sent",
     "wake-ups are sent again",
-    "the broker takes no rings",
+    "the broker accepts no wake-ups",
     "keys of a wrong type removed",
     "query cache does not answer",
     "Redis does not answer",

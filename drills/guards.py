@@ -143,8 +143,8 @@ MUTATIONS = (
     Mutation(
         "settle, release, sweep: somebody's commit came between",
         "queueops/base/database_retry.py",
-        "_COLLISIONS = (UniqueViolation, DeadlockDetected)",
-        "_COLLISIONS = (DeadlockDetected,)",
+        "_CONFLICTS = (UniqueViolation, DeadlockDetected)",
+        "_CONFLICTS = (DeadlockDetected,)",
         (_GIVING_WAY,),
     ),
     Mutation(

@@ -21,7 +21,7 @@ class TaskView(TypedDict):
     attempts: int
     max_attempts: int
     created_at: datetime
-    next_try_at: datetime | None
+    next_attempt_at: datetime | None
     error_class: str
     error_message: str
 

@@ -14,10 +14,10 @@ _BATCH = 1_000
 _SECONDS_BETWEEN = 60.0
 _sought_at = float("-inf")
 
-# An article that is behind is enqueued unless a task already works for it, or one was parked or cancelled over just
-# this text: what an operator or the provider has ended is not begun again behind their back. Nor is what a migration in
-# stages has left for later, which nothing has touched yet. No time of the article counts, since whoever writes it may
-# set that; nor need it be old: a save commits with its task, so that one statement sees both or neither.
+# An article that is behind is enqueued unless it has a live task, or one for exactly this text was parked or cancelled:
+# the sweep does not restart what an operator or the provider has ended. Nor an article that a staged backfill left for
+# later and that nothing has touched yet. The article's times do not count, since any writer may set them; it need not
+# be old either: a save commits with its task, so one statement sees both or neither.
 _DRIFTED = """
 SELECT a.id FROM articles a
 WHERE NOT EXISTS (SELECT 1 FROM article_embeddings e WHERE e.article_id = a.id AND e.space_id = %(space)s
@@ -33,7 +33,7 @@ ORDER BY a.id LIMIT %(limit)s
 
 
 def is_time(is_due: bool) -> bool:
-    """Looking for drift reads every article, so while there is other work it is done once a minute."""
+    """Looking for drift reads every article, so while there is other work it is done once per minute."""
     global _sought_at
     if modes.current() is Mode.DISABLED:
         return False
@@ -44,7 +44,7 @@ def is_time(is_due: bool) -> bool:
 
 
 def enqueue_drift() -> int:
-    """Enqueues articles whose text changed without anybody saying so (plain SQL, fixtures); answers how many."""
+    """Enqueues articles whose text changed without a signal (plain SQL, fixtures); returns how many."""
     left = left_by(Operation.objects.newest_stage())
     count = 0
     for space in Space.objects.receiving():
@@ -56,7 +56,8 @@ def enqueue_drift() -> int:
 
 
 def left_by(stage: Operation | None) -> dict[str, Any]:
-    """What tells _DRIFTED the articles that a migration has left for later; an older version noted the moment alone."""
+    """The arguments of _DRIFTED that exclude the articles a backfill left for later; operations of older versions have
+    only the time."""
     if stage is None:
         return {"is_staged": False, "newest": None, "began": None}
     began = stage.started_at if stage.newest_article is None else None

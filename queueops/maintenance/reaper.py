@@ -10,10 +10,10 @@ from queueops.models import AuditLog, Category, Event, Level, Status
 
 _BATCH = 1_000
 
-# An article that was edited while a worker held it can have several tasks in work. Only one may wait: where none does
-# already, the one claimed last goes back, one with attempts left before one without. What plain SQL has marked as in
-# work has no lease at all. An attempt stays charged only to a task that its worker held alone (engine/worker_loss.py),
-# and of which no chunk was embedded and kept in it: the next attempt continues there.
+# An article that was edited while a worker held it can have several tasks in processing. Only one may be pending: if
+# none is, the one claimed last is requeued, tasks with attempts left first. A task that plain SQL has set to processing
+# has no lease at all. An attempt stays charged only to a task that was its worker's only one (engine/worker_loss.py)
+# and of which no chunk was embedded and kept: otherwise the next attempt continues from there.
 _RETURN_EXPIRED = f"""
 WITH expired AS (
     SELECT id, article_id, space_id, processed_at, claimed_by, is_alone, attempts, max_attempts,
@@ -51,19 +51,19 @@ UPDATE embedding_tasks t SET
 FROM judged WHERE t.id = judged.id
 RETURNING t.id, t.status, t.claimed_by, is_superseded
 """  # noqa: S608  the only text put in is our own
-# While the table is locked, leases end that nobody could renew. So one sweep at a time waits for it, and judges by the
-# moment at which it began to: all others that begin while it waits would judge by a later one.
+# While the table is locked, leases end that no worker could renew. So one sweep at a time waits for it, and compares
+# leases with the moment at which it started to wait; others that start meanwhile would use a later one.
 _ONE_AT_A_TIME = """
 SELECT pg_try_advisory_xact_lock(hashtext('vectorpress:leases')), statement_timestamp(), current_setting('lock_timeout')
 """
-# The table is waited for before anything else is locked, and nothing else without end.
+# The table is waited for without limit, before anything else is locked; everything else with a limit.
 _WAIT_FOR_TABLE = """
 SET LOCAL lock_timeout = 0;
 LOCK TABLE embedding_tasks IN ROW EXCLUSIVE MODE
 """
 _WAIT_AS_BEFORE = "SELECT set_config('lock_timeout', %s, true)"
-# A worker that is told to stop gives its tasks back: due at once, no attempt charged, and the token gone, so that
-# a thread of it that still finishes writes nothing.
+# A stopping worker releases its tasks: due at once, no attempt charged, and the token removed, so that a thread that
+# still finishes writes nothing.
 _RELEASE_HELD = """
 WITH held AS (
     SELECT id, article_id, space_id, processed_at FROM embedding_tasks
@@ -86,8 +86,8 @@ UPDATE embedding_tasks t SET
 FROM judged WHERE t.id = judged.id
 RETURNING t.id, is_superseded
 """
-# What waits in a space that was retired will never be claimed. It ends as superseded rather than cancelled, which is an
-# operator's word about a text: should the space come back, the search for drift finds the article again.
+# Pending tasks of a retired space will never be claimed. They end as superseded rather than cancelled, which is an
+# operator's decision about a text: if the space comes back, the search for drift finds the article again.
 _END_RETIRED = """
 WITH waiting AS (
     SELECT id FROM embedding_tasks WHERE status = 'pending' AND space_id = ANY(%s)
@@ -102,10 +102,10 @@ FROM waiting WHERE t.id = waiting.id
 
 
 def return_expired() -> tuple[int, int]:
-    """Gives tasks whose lease has ended back to the queue, or parks those that lost their worker alone, once their
-    attempts are spent.
+    """Requeues tasks whose lease has ended, or parks those that were alone with their lost worker and have no attempts
+    left.
 
-    Answers (returned, parked); each has an audit row. Does nothing while another process is at it.
+    Returns (returned, parked); each task gets an audit row. Does nothing while another process does it.
     """
     return retry_on_conflict(_return_expired)
 
@@ -119,7 +119,7 @@ def _return_expired() -> tuple[int, int]:
             return 0, 0
         cursor.execute(_WAIT_FOR_TABLE)
         cursor.execute(_WAIT_AS_BEFORE, [lock_timeout])
-        # even where nothing may be returned yet the statement is tried: what refuses it is an outage that goes on
+        # executed even if nothing may be returned yet: an error shows that the outage continues
         most = 0 if write_outages.is_just_over() else _BATCH
         cursor.execute(_RETURN_EXPIRED, worker_loss.arguments() | {"most": most, "began": began})
         rows = cursor.fetchall()
@@ -139,7 +139,7 @@ def _return_expired() -> tuple[int, int]:
 
 
 def release_held(claimed_by: str) -> int:
-    """Gives back what a stopping worker still holds; answers how many tasks."""
+    """Requeues the tasks that a stopping worker still holds; returns how many."""
     return retry_on_conflict(lambda: _release_held(claimed_by))
 
 
@@ -154,7 +154,7 @@ def _release_held(claimed_by: str) -> int:
 
 @transaction.atomic
 def end_retired() -> int:
-    """Ends tasks that wait in a retired space, up to a thousand, with one audit row; answers how many."""
+    """Ends pending tasks of retired spaces, up to a thousand, with one audit row; returns how many."""
     retired = list(Space.objects.filter(state=SpaceState.RETIRED).values_list("pk", flat=True))
     if not retired:
         return 0

@@ -1,4 +1,4 @@
-"""The sweep: what was lost comes back. Expired leases return, drift is enqueued, and workers are rung for."""
+"""The sweep: recovers lost work. It returns expired leases, enqueues drift, and sends wake-ups."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,8 +17,8 @@ from queueops.wakeups import doorbell
 
 @dataclass(frozen=True)
 class Swept:
-    """What one sweep found: leases returned to the queue, tasks parked because they kept losing their worker,
-    articles enqueued because their vectors were behind, and whether work was due."""
+    """The result of one sweep: leases returned to the queue, tasks parked because they kept losing their worker,
+    articles enqueued because their vectors were behind, and whether tasks were due."""
 
     returned: int
     parked: int
@@ -26,9 +26,9 @@ class Swept:
     is_due: bool
 
 
-# One leader a sweep, by a row that whoever is first takes; a doubled sweep would be harmless. A sweep that lies ahead
-# was written by a clock that has stepped back since: it is due. The clock is read at the row itself, so that of two who
-# look at once the second does not take the first one's time for such.
+# One leader per sweep, the first to update the row; a doubled sweep would be harmless. A sweep time in the future was
+# written before the clock stepped back: it is due. The clock is read at the row itself, so that of two simultaneous
+# processes the second does not take the first one's time for a future one.
 _LEAD = """
 WITH before AS (
     SELECT swept_at > clock_timestamp() + interval '1 second' AS is_ahead FROM queue_state WHERE id = 1
@@ -46,17 +46,15 @@ def sweep_if_leader(interval: timedelta, *, with_leases: bool = True) -> Swept |
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_LEAD, [interval.total_seconds()])
         led = cursor.fetchone()
-        if (
-            led and led[0]
-        ):  # in one transaction with the sweep's time, which says nothing of the step any more
-            clock_repair.ask_providers()
+        if led and led[0]:  # in one transaction with the new sweep time, which hides the step afterwards
+            clock_repair.lift_provider_waits()
     return sweep(with_leases=with_leases) if led else None
 
 
 def sweep(*, with_leases: bool = True) -> Swept:
-    """Puts times right that another clock wrote, returns expired leases (unless the clock has just gone ahead), forgets
-    silent workers, ends what waits in retired spaces, enqueues drift, and rings when work is due."""
-    locked_out.unless(clock_repair.put_right)
+    """Corrects times written by another clock, returns expired leases (unless the clock has just jumped ahead), removes
+    silent workers, ends tasks of retired spaces, enqueues drift, and sends a wake-up if tasks are due."""
+    locked_out.unless(clock_repair.correct_times)
     returned, parked = reaper.return_expired() if with_leases else (0, 0)
     failpoints.reach("sweep_returned")
     worker_registry.forget_silent()
@@ -67,5 +65,5 @@ def sweep(*, with_leases: bool = True) -> Swept:
     if is_due or drifted:
         doorbell.ring()
     elif any(ann_index.is_wanted(space) for space in Space.objects.receiving()):
-        doorbell.ring(doorbell.BUILD_INDEXES)  # after the load: a live index makes every insert dear
+        doorbell.ring(doorbell.BUILD_INDEXES)  # after the load: a live index slows every insert
     return Swept(returned, parked, drifted, bool(is_due or drifted))

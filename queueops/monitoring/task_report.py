@@ -1,4 +1,4 @@
-"""One task's whole story: its row, article, vectors and audit rows, and why it is not running."""
+"""The report on one task: its row, article, vectors and audit rows, and why it is not running."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -17,8 +17,8 @@ MOST_ENTRIES = 100
 
 @dataclass(frozen=True)
 class TaskFacts:
-    """The row itself. `is_newest_text` says whether it is about the article's present text; `tries` are the attempts
-    that failed, the oldest first."""
+    """The row itself. `is_newest_text`: whether it is for the article's current text; `failed_attempts` are oldest
+    first."""
 
     id: int
     status: str
@@ -37,7 +37,7 @@ class TaskFacts:
     is_newest_text: bool
     error_class: str
     error_message: str
-    tries: list[FailedAttempt]
+    failed_attempts: list[FailedAttempt]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class ArticleFacts:
 
 @dataclass(frozen=True)
 class VectorFacts:
-    """The article's vectors in the task's space. `source_version` is the version they are of, None before the first."""
+    """The article's vectors in the task's space. `source_version` is their version, None before the first."""
 
     space: str
     state: str
@@ -75,8 +75,8 @@ class Entry:
 
 @dataclass(frozen=True)
 class TaskReport:
-    """`why` is why the task is not running, or that it is or has ended. `others` are tasks of the same article and
-    space that have not ended; `audit` is the oldest first, the newest MOST_ENTRIES."""
+    """`why` is why the task is not running, or that it is running or has ended. `others` are ids of live tasks of the
+    same article and space; `audit` holds the newest MOST_ENTRIES rows, oldest first."""
 
     task: TaskFacts
     why: str
@@ -111,7 +111,7 @@ WHERE t.id = %s
 
 
 def of(task_id: int) -> TaskReport:
-    """The story of a task. Raises Task.DoesNotExist."""
+    """The report on a task. Raises Task.DoesNotExist."""
     with connection.cursor() as cursor:
         cursor.execute(_TASK, [task_id])
         row = cursor.fetchone()
@@ -119,7 +119,7 @@ def of(task_id: int) -> TaskReport:
         raise Task.DoesNotExist
     task = TaskFacts(*(*row[:17], failed_attempts.of(row[17])))
     article, vectors = ArticleFacts(*row[18:23]), VectorFacts(*row[23:28])
-    provider, seconds_to_try, seconds_of_lease, others = row[28:]
+    provider, seconds_to_attempt, seconds_of_lease, others = row[28:]
     known = why_not_running.TaskFacts(
         id=task.id,
         status=task.status,
@@ -127,7 +127,7 @@ def of(task_id: int) -> TaskReport:
         max_attempts=task.max_attempts,
         created_at=task.created_at,
         scheduled_at=task.scheduled_at,
-        seconds_to_try=seconds_to_try,
+        seconds_to_attempt=seconds_to_attempt,
         error_class=task.error_class,
         error_message=task.error_message,
         priority=task.priority,
@@ -136,7 +136,7 @@ def of(task_id: int) -> TaskReport:
         seconds_of_lease=seconds_of_lease,
         is_retired=vectors.state == "retired",
     )
-    why = why_not_running.why(known, provider, article_status.brakes())
+    why = why_not_running.why(known, provider, article_status.blockers())
     return TaskReport(task, why, article, vectors, others, _entries(task_id))
 
 

@@ -64,8 +64,8 @@ def _of_task(told: TaskReport) -> Iterator[RenderableType]:
         ("Other live tasks", ", ".join(map(str, told.others)) or "none"),
     ])  # fmt: skip
     yield ""
-    if task.tries:
-        failed = [[t.attempt, moment(t.at), t.error_class, t.error_message] for t in task.tries]
+    if task.failed_attempts:
+        failed = [[t.attempt, moment(t.at), t.error_class, t.error_message] for t in task.failed_attempts]
         yield table(("failed attempt", "when (UTC)", "error", "what it said"), failed)
         yield ""
     if told.audit:

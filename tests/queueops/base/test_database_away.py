@@ -51,7 +51,7 @@ def test_one_without_room_is_told_apart():
     error = OperationalError("could not extend file: gone")
     error.__cause__ = DiskFull()
     assert database_away.sentence(error) == (
-        "the database has no room: could not extend file: gone; free some on its disk, then run this again"
+        "the database's disk is full: could not extend file: gone; free some space, then run this again"
     )
 
 

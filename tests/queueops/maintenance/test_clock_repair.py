@@ -90,7 +90,9 @@ def test_all_that_was_written_an_hour_ahead_is_worked_off_and_health_says_so(spa
         assert drain.drain(worker.pk, seconds=20).tasks
     assert not Task.objects.exclude(status="completed").exists()
     assert health.judge(snapshot.take()).condition == "ok"
-    assert AuditLog.objects.filter(category="sweep", message__startswith="times ahead of").exists()
+    assert AuditLog.objects.filter(
+        category="sweep", message__contains="times in the future were corrected"
+    ).exists()
 
 
 def test_nothing_is_put_right_where_nothing_is_ahead(space, worker):
@@ -100,7 +102,7 @@ def test_nothing_is_put_right_where_nothing_is_ahead(space, worker):
     gate.report(
         gate.Permit(OPENAI), BatchVerdict.FAILED, ProviderError(ErrorClass.RATE_LIMITED, "slow", 3_600)
     )
-    assert clock_repair.put_right() == {}
+    assert clock_repair.correct_times() == {}
     assert not AuditLog.objects.filter(category="sweep").exists()
 
 
@@ -139,7 +141,7 @@ def test_a_clock_that_goes_ahead_ends_no_lease(space):
         1, space, status="processing", priority="high", lease_expires_at=Now() - HOUR - SECOND
     )  # before
     make_tasks(1, space, status="processing", priority="low", lease_expires_at=Now() + 59 * SECOND)  # after
-    assert clock_repair.carry_leases(HOUR.total_seconds()) == 2
+    assert clock_repair.extend_leases(HOUR.total_seconds()) == 2
     left = {task.priority: seconds_until(task.lease_expires_at) for task in Task.objects.all()}
     assert 30 < left["normal"] <= 40
     assert left["high"] < 0
@@ -232,7 +234,7 @@ def test_what_a_stop_gave_back_under_a_clock_ahead_is_due(space, worker):
 def test_a_worker_seen_ahead_does_not_count_as_alive_and_is_forgotten_in_time(space):
     make_worker(last_seen_at=Now() + HOUR, last_claim_at=Now() + HOUR)
     assert (snapshot.take().workers_alive, snapshot.take().last_claim_age) == (0, None)
-    assert article_status.brakes().workers == 0
+    assert article_status.blockers().workers == 0
     sweep.sweep()
     row = Worker.objects.get()
     assert (abs(seconds_until(row.last_seen_at)) < 10, row.last_claim_at) == (True, None)

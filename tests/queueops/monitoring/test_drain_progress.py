@@ -36,7 +36,7 @@ CASES = [
         "The queue is paused.",
     ),
     (replace(BUSY, workers_alive=0), True, "stuck", "No worker is alive."),
-    (replace(BUSY, workers_alive=0, workers_stopped=2), True, "stuck", "2 told to stop."),
+    (replace(BUSY, workers_alive=0, workers_stopped=2), True, "stuck", "2 stopped."),
     (replace(BUSY, mode="disabled"), True, "stuck", "System disabled: nothing is embedded."),
     (replace(BUSY, mode="synchronous"), True, "working", ""),
     (

@@ -64,7 +64,7 @@ def test_one_that_hangs_is_not_waited_for(settings, server):
             "takes no writes: it is out of memory",
         ),
         (b"-WRONGPASS invalid username-password pair\r\n", "refuses our password"),
-        (b"-MISCONF Errors writing to the disk\r\n", "refuses what we send"),
+        (b"-MISCONF Errors writing to the disk\r\n", "refuses our messages"),
     ],
 )
 def test_one_that_refuses_writes_is_told_apart(settings, server, line, says):

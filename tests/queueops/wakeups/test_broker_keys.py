@@ -17,7 +17,7 @@ from tests.queueops.factories import make_tasks
 from tests.queueops.worker.test_brokerless import stand_ins
 from tests.waiting import wait_until
 
-SAYS = "holds keys of another type than its consumers use, which the workers remove"
+SAYS = "holds keys of a wrong type, which the workers remove"
 OWN = "own"
 NAMES = [
     "__heartbeats__",

@@ -1,4 +1,4 @@
-"""While the broker takes no rings the sweep has the work done in its own process."""
+"""While the broker accepts no wake-ups, the process that sweeps works off due tasks itself."""
 
 import threading
 

@@ -139,6 +139,6 @@ def test_a_pid_file_names_the_keeper_and_goes_with_it(keep, tmp_path_factory):
     assert (folder / "pid").read_text() == str(kept.process.pid)
     other = keep(count=1, pid_file=str(folder / "pid"))
     assert other.end() == process_supervisor.PID_FILE_REFUSED
-    assert "stop it, or choose another" in other.lines[0]
+    assert "stop it, or set another" in other.lines[0]
     assert kept.end(signal.SIGTERM) == 0
     assert not (folder / "pid").exists()

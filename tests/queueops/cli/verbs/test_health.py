@@ -26,12 +26,12 @@ def run(*words: str) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("changes", "code", "status", "says"),
     [
-        ({}, 0, "ok", "Everything that was saved"),
+        ({}, 0, "ok", "All saved articles"),
         (
             {"breaker": "open", "failures": 3, "last_error": "h answered 503"},
             1,
             "degraded",
-            "has not answered",
+            "has not responded",
         ),
         ({"blocked_until": "2999-01-01T00:00Z"}, 1, "degraded", "rate limit"),
     ],

@@ -55,8 +55,8 @@ WELL: dict[str, Any] = vars(Snapshot(
     ("changes", "word", "note"),
     [
         ({}, "running", "2 alive"),
-        ({"workers_stopped": 1}, "running", "2 alive, 1 told to stop"),
-        ({"workers_alive": 0, "workers_stopped": 2}, "stopped", "2 told to stop"),
+        ({"workers_stopped": 1}, "running", "2 alive, 1 stopped"),
+        ({"workers_alive": 0, "workers_stopped": 2}, "stopped", "2 stopped"),
         ({"workers_alive": 0}, "stopped", "no worker is alive"),
         (
             {"paused": True, "reason": "an upgrade", "changed_by": "ada"},
@@ -67,7 +67,7 @@ WELL: dict[str, Any] = vars(Snapshot(
         (
             {"mode": "synchronous"},
             "stopped",
-            "synchronous: a save embeds in its request; 2 alive to repair what it leaves behind",
+            "synchronous mode: saves embed in the request; workers for what is left over: 2 alive",
         ),
     ],
 )
