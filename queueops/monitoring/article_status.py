@@ -1,5 +1,6 @@
 """The embedding status of articles: one word each for a list, and full sentences for a single one."""
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,22 +10,24 @@ from django.db import connection
 
 from articles.api.schemas import EmbeddingState, State
 from articles.models import Article
-from embeddings.models import Space
+from embeddings.models import SPACE_NAME_SQL, Space
+from lib.named_rows import named_rows, part
 from lib.remembered import Remembered
 from queueops.base import installed
 from queueops.engine import modes
 from queueops.models import Mode, Operation, Status
 from queueops.monitoring import health, provider_status, why_not_running
+from queueops.monitoring.snapshot import ALIVE_WITHIN_SECONDS
 from queueops.monitoring.why_not_running import Blockers, TaskFacts
 
-# A worker updates its row every five seconds.
-_ALIVE = "is_running AND last_seen_at BETWEEN statement_timestamp() - interval '30 seconds' AND statement_timestamp()"
+_LATELY = f"statement_timestamp() - interval '{ALIVE_WITHIN_SECONDS} seconds'"
+_ALIVE = f"is_running AND last_seen_at BETWEEN {_LATELY} AND statement_timestamp()"
 
-_STORAGE = """
+_STORAGE = f"""
 SELECT current_setting('transaction_read_only')::boolean, coalesce(max(refusal), ''),
        coalesce(extract(epoch FROM statement_timestamp() - min(refused_since)), 0)::float8
-FROM embedding_worker_status WHERE refusal <> '' AND last_seen_at > statement_timestamp() - interval '30 seconds'
-"""
+FROM embedding_worker_status WHERE refusal <> '' AND last_seen_at > {_LATELY}
+"""  # noqa: S608  the only text put in is our own
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +58,13 @@ _NOWHERE = EmbeddingState(state="disabled", space=None, source_version=None, chu
 _SECONDS = 1.0
 
 _STATUSES = """
-SELECT a.id, a.version_number, s.provider || '/' || s.model || ' v' || s.version, s.state = 'serving',
-       e.source_version, coalesce(e.chunk_count, 0), coalesce(e.source_hash = a.content_hash, false),
-       t.id, t.status, t.attempts, t.max_attempts, t.created_at, t.scheduled_at,
-       extract(epoch FROM t.scheduled_at - statement_timestamp())::float, t.error_class, t.error_message, t.priority
+SELECT a.id AS article_id, a.version_number, {name} AS space, s.state = 'serving' AS is_serving,
+       e.source_version, coalesce(e.chunk_count, 0) AS chunks,
+       coalesce(e.source_hash = a.content_hash, false) AS is_current,
+       t.id AS task_id, t.status AS task_status, t.attempts AS task_attempts, t.max_attempts AS task_max_attempts,
+       t.created_at AS task_created_at, t.scheduled_at AS task_scheduled_at,
+       extract(epoch FROM t.scheduled_at - statement_timestamp())::float AS task_seconds_to_attempt,
+       t.error_class AS task_error_class, t.error_message AS task_error_message, t.priority AS task_priority
 FROM articles a
 CROSS JOIN ({spaces}) s
 LEFT JOIN article_embeddings e ON e.article_id = a.id AND e.space_id = s.id AND e.chunk_index = 0
@@ -77,12 +83,11 @@ _NO_TASK = """
 """
 _RECEIVING = "SELECT id, provider, model, version, state FROM embedding_spaces WHERE state <> 'retired'"
 _ONE = f"{_RECEIVING} ORDER BY state = 'serving' DESC, id DESC LIMIT 1"
-_ALL = _STATUSES.format(spaces=_RECEIVING, task=_TASK)
-_FIRST = _STATUSES.format(spaces=_ONE, task=_TASK)
-_WITHOUT_QUEUE = {
-    _ALL: _STATUSES.format(spaces=_RECEIVING, task=_NO_TASK),
-    _FIRST: _STATUSES.format(spaces=_ONE, task=_NO_TASK),
-}
+
+
+@functools.cache
+def _statement(spaces: str, task: str) -> str:
+    return _STATUSES.format(name=SPACE_NAME_SQL, spaces=spaces, task=task)
 
 
 def embedding_states(articles: Sequence[Article]) -> Mapping[int, EmbeddingState]:
@@ -90,7 +95,7 @@ def embedding_states(articles: Sequence[Article]) -> Mapping[int, EmbeddingState
     if not articles:
         return {}
     mode = modes.current()
-    found = {status.article_id: status for status in _read(_FIRST, [article.pk for article in articles])}
+    found = {status.article_id: status for status in _read(_ONE, [article.pk for article in articles])}
     return {
         article.pk: _short(found[article.pk], mode) if article.pk in found else _NOWHERE
         for article in articles
@@ -116,7 +121,7 @@ def forget() -> None:
 
 def explain(article: Article) -> dict[str, Any]:
     """One article in every receiving space, and `why` a search by meaning finds it or not."""
-    statuses = list(_read(_ALL, [article.pk]))
+    statuses = list(_read(_RECEIVING, [article.pk]))
     now = replace(blockers(), is_staged=_is_staged(article, statuses))
     served = next((status for status in statuses if status.is_serving), None)
     return {
@@ -236,14 +241,14 @@ def _task(task: TaskFacts) -> dict[str, Any]:
     }
 
 
-def _read(statement: str, article_ids: list[int]) -> Iterable[ArticleStatus]:
-    if not installed.is_there():
-        statement = _WITHOUT_QUEUE[statement]
+def _read(spaces: str, article_ids: list[int]) -> Iterable[ArticleStatus]:
+    task = _TASK if installed.is_there() else _NO_TASK
     with connection.cursor() as cursor:
-        cursor.execute(statement, {"articles": article_ids})
-        for row in cursor.fetchall():
-            fields: list[Any] = [*row[:7], None if row[7] is None else TaskFacts(*row[7:])]
-            yield ArticleStatus(*fields)
+        cursor.execute(_statement(spaces, task), {"articles": article_ids})
+        for row in named_rows(cursor):
+            known = part(row, "task_")
+            own = {name: value for name, value in row.items() if not name.startswith("task_")}
+            yield ArticleStatus(**own, task=None if known["id"] is None else TaskFacts(**known))
 
 
 def _name_of_first_space() -> str | None:

@@ -12,6 +12,7 @@ from embeddings.models import Space
 from embeddings.storage import coverage_cache
 from embeddings.storage.coverage import Coverage
 from lib.database_errors import is_held_up
+from lib.named_rows import named_rows
 from queueops.admission.self_pause import ITSELF
 from queueops.base import installed, table_locks
 from queueops.base.table_locks import TableLock
@@ -296,5 +297,4 @@ def _estimated(counted: dict[str, int], analyzed: dict[str, float]) -> dict[str,
 def _numbers() -> dict[str, Any]:
     with connection.cursor() as cursor:
         cursor.execute(_STATEMENT, {"limit": COUNT_LIMIT})
-        row = cursor.fetchone()
-        return dict(zip((column.name for column in cursor.description), row, strict=True))
+        return named_rows(cursor)[0]
