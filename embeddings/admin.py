@@ -1,4 +1,4 @@
-"""Spaces and vectors in the admin: to look at; only the system writes them. A vector itself is never loaded."""
+"""Spaces and vectors in the admin, read-only: the system writes them. A vector itself is never loaded."""
 
 from django.contrib import admin
 from django.db.models import QuerySet

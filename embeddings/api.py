@@ -1,4 +1,4 @@
-"""Search over HTTP: what may be asked, and what is answered."""
+"""Search over HTTP: the request and the reply."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypedDict
@@ -20,17 +20,17 @@ type Mode = Literal["semantic", "keyword", "hybrid"]
 
 
 def check_query(query: str) -> None:
-    """Raises ValidationError with a sentence when there is nothing to search for, or too much."""
+    """Raises ValidationError with a sentence if the query is empty or too long."""
     if not query.strip():
-        raise ValidationError("query is empty; say what to look for")
+        raise ValidationError("query is empty: give at least one character")
     if len(query) > MAX_QUERY:
         raise ValidationError(f"query is longer than {MAX_QUERY:,} characters (it has {len(query):,})")
     if "\x00" in query:
-        raise ValidationError("query holds the character '\\x00', which no text contains")
+        raise ValidationError("query holds the character '\\x00', which is not allowed in a text")
 
 
 def check_filter(metadata: dict[str, Any]) -> None:
-    """Raises ValidationError with a sentence when the filter is too large, or holds what metadata cannot."""
+    """Raises ValidationError with a sentence if the filter is too large, or contains values that metadata cannot."""
     check_json_object("filter", metadata, MAX_FILTER_BYTES)
 
 
@@ -38,29 +38,29 @@ Query = Annotated[
     str,
     checked(check_query),
     Field(
-        description="what to look for, in words",
+        description="the text to search for",
         json_schema_extra={"minLength": 1, "maxLength": MAX_QUERY, "pattern": VISIBLE},
     ),
 ]
 Filter = Annotated[
     dict[str, Any],
     checked(check_filter),
-    Field(description="keeps only articles whose metadata contains this", json_schema_extra=JSON_OBJECT),
+    Field(description="only articles whose metadata contains this object", json_schema_extra=JSON_OBJECT),
 ]
 
 
 class SearchRequest(Request):
-    """A question to the articles."""
+    """A search request."""
 
     query: Query
-    k: WholeNumber = Field(default=10, ge=1, le=MAX_K, description="how many articles to answer at most")
-    mode: Mode = Field(default="semantic", description="by meaning, by words, or by both")
+    k: WholeNumber = Field(default=10, ge=1, le=MAX_K, description="maximum number of articles returned")
+    mode: Mode = Field(default="semantic", description="by meaning, by keywords, or both")
     filter: Filter = Field(default_factory=dict)
 
 
 class ResultView(TypedDict):
-    """An article with its best passage, `start` to `end` in the content of version `version_number`. `snippet` is that
-    text from its first word on, at most 4,000 characters of it."""
+    """An article with its best chunk, `start` to `end` in the content of version `version_number`. `snippet` is that
+    text from its first word on, at most 4,000 characters."""
 
     slug: str
     title: str
@@ -73,8 +73,8 @@ class ResultView(TypedDict):
 
 
 class SearchReply(TypedDict):
-    """The best articles first. `answered_by` differs from `mode` when the answer is `degraded`; then `reason` says
-    why."""
+    """The best articles first. If the reply is `degraded`, `answered_by` differs from `mode` and `reason` is a
+    sentence."""
 
     results: list[ResultView]
     mode: Mode
@@ -91,7 +91,7 @@ def build_router(*, read: Callable[[HttpRequest], Any]) -> Router:
     router = Router(tags=["search"])
 
     @router.post(
-        "", response=SearchReply, auth=read, summary="Find articles by meaning, by words, or by both"
+        "", response=SearchReply, auth=read, summary="Find articles by meaning, by keywords, or both"
     )
     def search_articles(request: HttpRequest, question: SearchRequest) -> dict[str, Any]:
         reply = search(

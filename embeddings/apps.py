@@ -1,4 +1,4 @@
-"""Tells Django about this room, and makes sure that migrated databases have a first space."""
+"""Registers this app with Django, and makes sure that a migrated database has a first space."""
 
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate

@@ -1,4 +1,4 @@
-"""Whether texts may be sent to a provider at all: a room above may decide; without one, the settings do."""
+"""Whether texts may be sent to a provider: decided by a room above, or by the settings without one."""
 
 from collections.abc import Callable
 
@@ -13,11 +13,11 @@ _decide: Callable[[], bool] = _as_the_settings_say
 
 
 def decided_by(decide: Callable[[], bool]) -> None:
-    """From now on `decide` answers; it is asked at every search, so it must be quick."""
+    """Makes `decide` the source; every search calls it, so it must be quick."""
     global _decide
     _decide = decide
 
 
 def is_on() -> bool:
-    """False: searches answer by words, and no query is embedded."""
+    """False: searches use keywords, and no query is embedded."""
     return _decide()

@@ -1,4 +1,4 @@
-"""What is known of embedding models: width, how much text they take, and what goes in front of a text."""
+"""Known embedding models: width, maximum text length, and the prefixes of texts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,8 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """`max_tokens` is what the model reads of one text; chunks are made `chunk_tokens` long at most, everything in
-    front of them included."""
+    """`max_tokens` is the model's limit per text; chunks have at most `chunk_tokens`, title and prefix included."""
 
     dimensions: int
     max_tokens: int
@@ -18,7 +17,7 @@ class ModelSpec:
     document_prefix: str = ""
 
 
-# Sources: each model's published card. Small chunks find passages better than whole pages do.
+# Sources: each model's published card. Small chunks retrieve better than whole pages.
 KNOWN: dict[str, ModelSpec] = {
     "all-MiniLM-L6-v2": ModelSpec(384, 256, 250),
     "text-embedding-3-small": ModelSpec(1536, 8192, 512),
@@ -36,7 +35,7 @@ KNOWN: dict[str, ModelSpec] = {
 
 
 def spec_of(model: str, dimensions: int = 0) -> ModelSpec:
-    """What is known of a model; `dimensions` overrides its width (0: as known).
+    """The spec of a model; `dimensions` overrides its width (0: the known one).
 
     Raises ImproperlyConfigured for an unknown model whose width was not given.
     """
@@ -47,7 +46,7 @@ def spec_of(model: str, dimensions: int = 0) -> ModelSpec:
         return known
     if not dimensions:
         raise ImproperlyConfigured(
-            f"EMBEDDING_MODEL holds {model!r}, which Vectorpress does not know; say how wide its vectors are "
+            f"EMBEDDING_MODEL holds {model!r}, which Vectorpress does not know; set the width of its vectors "
             f"in EMBEDDING_DIMENSIONS, or choose one of {', '.join(KNOWN)}."
         )
     if not known:
@@ -57,7 +56,7 @@ def spec_of(model: str, dimensions: int = 0) -> ModelSpec:
     )
 
 
-# Dollars for a million tokens. Source: the provider's public price list, standard tier, May 2026.
+# Dollars per million tokens. Source: the provider's public price list, standard tier, May 2026.
 PRICES: dict[str, float] = {
     "text-embedding-3-small": 0.02,
     "text-embedding-3-large": 0.13,
@@ -67,8 +66,7 @@ _OWN_MACHINE = ("local", "ollama")
 
 
 def price_of(provider: str, model: str, own: Mapping[str, float]) -> float | None:
-    """What a million tokens cost, in dollars: as `own` says, 0 on a machine of one's own, else by the price list; None
-    where nobody knows."""
+    """Dollars per million tokens: from `own`, 0 on an own machine, else from the price list; None if unknown."""
     if model in own:
         return own[model]
     return 0.0 if provider in _OWN_MACHINE else PRICES.get(model)

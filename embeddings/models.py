@@ -1,4 +1,4 @@
-"""Spaces, and the vectors that articles have in them."""
+"""Spaces, and the vectors of articles in them."""
 
 from typing import Self
 
@@ -11,7 +11,7 @@ from pgvector.django import VectorField
 from articles.models import Article
 from lib import prepared_statements
 
-# Written out: composing the statement from the model costs a search more than the statement itself.
+# Written out: composing the statement costs a search more than running it.
 _SPACE_FIELDS = (
     *("id", "version", "provider", "model", "dimensions", "chunk_tokens", "chunk_overlap"),
     *("state", "created_at", "served_at", "retired_at"),
@@ -31,12 +31,12 @@ class SpaceState(models.TextChoices):
 
 class SpaceQuerySet(models.QuerySet["Space"]):
     def receiving(self) -> Self:
-        """Spaces that every change of an article must reach, the serving one first."""
+        """Spaces that need every change of an article, the serving one first."""
         live = self.exclude(state=SpaceState.RETIRED)
         return live.order_by(models.Case(models.When(state=SpaceState.SERVING, then=0), default=1), "id")
 
     def serving(self) -> "Space | None":
-        """The space that answers searches, or None before the first one serves. Each search asks."""
+        """The space that serves searches, or None before there is one. Called by each search."""
         with prepared_statements.cursor() as cursor:
             cursor.execute(_SERVING)
             row = cursor.fetchone()
@@ -106,13 +106,13 @@ class ArticleEmbedding(models.Model):
     class Meta:
         db_table = "article_embeddings"
         constraints = [
-            # an article's vectors (settle, explain, cascade), and what is behind in a space (coverage)
+            # an article's vectors (settle, explain, cascade), and articles behind in a space (coverage)
             models.UniqueConstraint(
                 fields=["article", "space", "chunk_index"], name="article_embeddings_one_per_chunk"
             ),
         ]
         indexes = [
-            # embeddings.storage.vectors.known: text that has a vector is not paid for again; cascade from a space
+            # embeddings.storage.vectors.known: text with a vector is not paid for again; cascade from a space
             models.Index(fields=["space", "text_hash"], name="article_embeddings_text"),
         ]
 
@@ -121,8 +121,8 @@ class ArticleEmbedding(models.Model):
 
 
 class KeptVector(models.Model):
-    """A vector that was paid for, of an article that is not complete yet: its task goes on from here at its next turn.
-    Removed when the article's vectors are stored, or no task needs it any more. `passages` is how many of the article
+    """A paid vector of an incomplete article: its task continues from here at its next turn. Removed when the article's
+    vectors are stored, or no task needs it. `passages` is how many of the article
     had no vector when it was begun."""
 
     article = models.ForeignKey(Article, on_delete=models.DB_CASCADE, related_name="+", db_index=False)
@@ -141,7 +141,7 @@ class KeptVector(models.Model):
             ),
         ]
         indexes = [
-            # embeddings.storage.vectors.known: text that has a vector is not paid for again; cascade from a space
+            # embeddings.storage.vectors.known: text with a vector is not paid for again; cascade from a space
             models.Index(fields=["space", "text_hash"], name="kept_vectors_text"),
         ]
 

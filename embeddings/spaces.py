@@ -1,4 +1,4 @@
-"""The first space of an installation, and how a space turns an article's text into what its model reads."""
+"""The first space of an installation, and a space's model and token counter."""
 
 import functools
 from typing import Any
@@ -14,10 +14,10 @@ from embeddings.text.tokens import TokenCounter, counter_for
 
 
 def ensure_first(**_: Any) -> None:
-    """Makes the space that the settings name when there is none yet; it serves at once, having nothing to build.
+    """Creates the space of the settings if there is none; it serves at once, since there is nothing to build.
 
-    While it holds no vectors it may still be exchanged for another by changing the settings; afterwards the rows, not
-    the settings, say which space serves.
+    While it has no vectors, changing the settings replaces it; afterwards the rows, not the settings, decide which
+    space serves.
     """
     spec = spec_of(settings.EMBEDDING_MODEL, settings.EMBEDDING_DIMENSIONS)
     wanted = (settings.EMBEDDING_PROVIDER, settings.EMBEDDING_MODEL, spec.dimensions)
@@ -45,8 +45,8 @@ def ensure_first(**_: Any) -> None:
 
 
 def _fit(space: Space, provider: str, model: str, dimensions: int, chunk_tokens: int) -> None:
-    """Exchanges the model of a space that is empty, or is so again."""
-    ann_index.drop_of_empty(space)  # it takes vectors of the old width only
+    """Replaces the model of an empty space."""
+    ann_index.drop_of_empty(space)  # it accepts vectors of the old width only
     space.provider, space.model, space.dimensions, space.chunk_tokens = (
         provider,
         model,
@@ -58,10 +58,10 @@ def _fit(space: Space, provider: str, model: str, dimensions: int, chunk_tokens:
 
 @functools.cache
 def known_model(model: str, dimensions: int) -> tuple[ModelSpec, TokenCounter]:
-    """What is known of a model, and how its tokens are counted."""
+    """A model's spec and its token counter."""
     return spec_of(model, dimensions), counter_for(model)
 
 
 def spec_and_counter(space: Space) -> tuple[ModelSpec, TokenCounter]:
-    """What is known of the space's model, and how its tokens are counted."""
+    """The spec and token counter of the space's model."""
     return known_model(space.model, space.dimensions)

@@ -24,25 +24,25 @@ class SearchForm(forms.Form):
     q = forms.CharField(
         max_length=MAX_QUERY,
         required=False,
-        error_messages={"max_length": f"A question may have up to {MAX_QUERY:,} characters."},
+        error_messages={"max_length": f"A query may have up to {MAX_QUERY:,} characters."},
     )
     mode = forms.ChoiceField(choices=MODES, required=False)
 
     @property
     def asked(self) -> str:
-        """The question as it was put, to show it again."""
+        """The query as entered, to show it again."""
         return str(self.data.get("q", ""))[:MAX_QUERY]
 
     @property
     def chosen(self) -> SearchMode:
-        """The mode to search in; meaning, where none or an unknown one was chosen."""
+        """The search mode; meaning, if none or an unknown one was chosen."""
         value = self.data.get("mode")
         return SearchMode(str(value)) if value in SearchMode else SearchMode.SEMANTIC
 
 
 @require_safe
 def search_page(request: HttpRequest) -> HttpResponse:
-    """The page, with results where a question came along: all of it works without JavaScript."""
+    """The page, with results if there is a query: all of it works without JavaScript."""
     form = SearchForm(request.GET)
     covered = coverage_cache.coverage(Space.objects.serving())
     numbers = {"coverage": covered, "articles": f"{covered.articles:,}", "current": f"{covered.current:,}"}
@@ -51,15 +51,15 @@ def search_page(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def search_results(request: HttpRequest) -> HttpResponse:
-    """The results alone, for the script of the page."""
+    """Only the results, for the script of the page."""
     form = SearchForm(request.GET)
     return render(request, "pages/results.html", _answer(form) | {"form": form})
 
 
 @require_safe
 def article_page(request: HttpRequest, slug: str) -> HttpResponse:
-    """One article as it stands."""
-    if "\x00" in slug:  # the database would refuse the question
+    """One article."""
+    if "\x00" in slug:  # the database would refuse it
         raise Http404
     article = get_object_or_404(Article, slug=slug)
     return render(request, "pages/article.html", {"article": article, "blocks": blocks(article.content)})

@@ -17,15 +17,15 @@ from embeddings.text.chunking import Chunk, smaller
 from embeddings.text.packing import packs
 from embeddings.text.tokens import estimate
 
-# So many refusals, in a batch that got no vectors yet, may as well be the provider's fault: each quarter was refused.
+# After so many refusals in a batch without vectors the provider may be at fault: each quarter was refused.
 _MANY_REFUSALS = 7
 
 
 @dataclass
 class Vectors:
-    """What embedding gave, by text hash: a vector, or the error that this text alone met. `instead` holds, by article,
-    the smaller chunks that stand for one whose chunks were too long for the model. `failure` is the error that ended
-    it before every text was asked for."""
+    """The result by text hash: a vector, or the error of this text alone. `instead` has, by article, the smaller chunks
+    that replace chunks too long for the model. `failure` is the error that ended embedding before every text was
+    sent."""
 
     by_hash: dict[bytes, WireVector] = field(default_factory=dict)
     errors: dict[bytes, ProviderError] = field(default_factory=dict)
@@ -48,11 +48,11 @@ def embed(
     deadline: float,
     meter: Meter = FREE,
 ) -> Vectors:
-    """Asks the provider for every chunk that has no vector yet, each text once. Holds no database connection meanwhile.
+    """Embeds every chunk without a vector, each text once. Holds no database connection meanwhile.
 
-    `deadline` is in seconds for all requests together. A chunk that is too long for the model is asked for in smaller
-    ones; a text that the provider refuses all the same, though it embeds others, gets an error of its own. Any other
-    error ends the asking and is the answer's `failure`, beside the vectors that were paid for until then.
+    `deadline` is in seconds for all requests together. A chunk that is too long for the model is sent in smaller
+    ones; a text that the provider still refuses, while it embeds others, gets its own error. Any other error ends
+    embedding and is the result's `failure`, beside the vectors paid for until then.
     """
     return embed_with(ProviderSession(space, deadline, meter), articles, reused)
 
@@ -60,9 +60,9 @@ def embed(
 def embed_with(
     asking: ProviderSession, articles: Iterable[Rendered], reused: dict[bytes, WireVector]
 ) -> Vectors:
-    """As `embed`, with the requests, the time and the budget of a batch that may have used some of them already.
+    """As `embed`, with the requests, time and budget of a batch that may have used some already.
 
-    What lacks least comes first: most articles are complete when the turn is over."""
+    Articles with the fewest missing chunks come first, so that most are complete when the turn ends."""
     articles = sorted(articles, key=lambda article: sum(h not in reused for h in article.hashes))
     missing = {
         text_hash: chunk
@@ -96,9 +96,8 @@ def embed_with(
 
 @dataclass
 class _Search:
-    """The requests for some texts, and the search for those that the provider refuses. `chunks` has those asked for, by
-    text hash; `too_long` the ones that got vectors in smaller chunks only; `refused` every request that is not to be
-    made again."""
+    """The requests for some texts, and the bisection for those that the provider refuses. `chunks` has the sent ones by
+    text hash; `too_long` those that got vectors only in smaller chunks; `refused` every request not to be repeated."""
 
     asking: ProviderSession
     chunks: dict[bytes, Chunk]
@@ -107,8 +106,8 @@ class _Search:
     refused: dict[tuple[bytes, ...], ProviderError] = field(default_factory=dict)
 
     def isolate(self, hashes: list[bytes]) -> None:
-        """One request; where that is too long or one text spoils it, halves are asked until that text stands alone, the
-        larger ones first, so that most texts have their vectors soon."""
+        """One request; if it is too long or one text fails it, halves are sent until that text is alone, larger ones
+        first, so that most texts have their vectors soon."""
         waiting = deque([hashes])
         while waiting:
             part = waiting.popleft()
@@ -125,8 +124,8 @@ class _Search:
                 self.result.errors[part[0]] = error
 
     def _refusal_in_pieces(self, text_hash: bytes, refusal: ProviderError) -> ProviderError | None:
-        """Asks for a text that was refused alone in smaller chunks, if it was for its length; answers why it cannot
-        be had even so. One piece that cannot be had ends it: the others would be paid for in vain."""
+        """Sends a text that was refused for its length in smaller chunks; returns the error if one of them is refused
+        too. The first refused piece ends it: the others would be paid for in vain."""
         if refusal.kind is not ErrorClass.TOO_LONG:
             return refusal
         pieces = {hash_of(chunk): chunk for chunk in _smaller(self.asking.space, self.chunks[text_hash])}
@@ -148,7 +147,7 @@ class _Search:
         return None
 
     def _refusal(self, hashes: list[bytes]) -> ProviderError | None:
-        """One request, its vectors to the result; or why the provider will never take just these texts together.
+        """One request, its vectors added to the result; returns the error if the provider refuses these texts for good.
         Raises ProviderError for everything else."""
         request = tuple(hashes)
         if known := self.refused.get(request):
@@ -166,8 +165,8 @@ class _Search:
         return None
 
     def _of_the_batch(self, error: ProviderError, hashes: list[bytes], left: float) -> ProviderError:
-        """The error for all texts that have no other, where a request for these met `error`, made with `left` seconds
-        to go. One that the deadline cut off says little: only texts that had most of the time are charged for it."""
+        """The error for all texts that have no other, after a request for these failed with `error`, sent `left`
+        seconds before the deadline. A request cut off by the deadline charges only texts that had most of the time."""
         if error.kind is not ErrorClass.TRANSIENT or self.asking.left > 0 or not self.asking.texts:
             return error
         if self.asking.is_greedy(left):
@@ -176,13 +175,13 @@ class _Search:
 
 
 def _smaller(space: Space, chunk: Chunk) -> list[Chunk]:
-    """The chunks that a provider is asked for instead of one that was too long; none where it is small already."""
+    """The chunks sent in place of one that was too long; none if it is already small."""
     spec, count = spec_and_counter(space)
     return smaller(chunk, count=count, prefix=spec.document_prefix)
 
 
 def _in_smaller_chunks(space: Space, article: Rendered, too_long: set[bytes]) -> Rendered:
-    """The article with the chunks that the provider took in place of those that were too long."""
+    """The article with the accepted smaller chunks in place of those that were too long."""
 
     def taken(chunk: Chunk) -> Iterator[Chunk]:
         if hash_of(chunk) not in too_long:

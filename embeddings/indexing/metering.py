@@ -1,4 +1,4 @@
-"""What measures the requests to a provider, and the one that measures nothing."""
+"""The interface that measures requests to a provider, and one that measures nothing."""
 
 import contextlib
 import sys
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Meter(Protocol):
-    """Measures what is asked of a provider."""
+    """Measures requests to a provider."""
 
     @property
     def most_tokens(self) -> int:
@@ -14,8 +14,8 @@ class Meter(Protocol):
         ...
 
     def call(self, tokens: int) -> contextlib.AbstractContextManager[None]:
-        """Entered for the length of one request with about so many tokens. Raises ProviderError where it must not be
-        made now."""
+        """Entered for the duration of one request of about so many tokens. Raises ProviderError if it must not be sent
+        now."""
         ...
 
 

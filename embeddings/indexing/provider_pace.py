@@ -1,5 +1,5 @@
-"""How fast a provider is, as this process measures it request by request: what one request may carry, how many are
-under way at once, and which texts are long for it. Nothing of it holds up a provider that is quick."""
+"""A provider's speed, measured per request and process: the size of a request, the number in flight, and which
+articles are long for it. A quick provider has no limits."""
 
 import contextlib
 import functools
@@ -13,45 +13,45 @@ from dataclasses import dataclass, field
 
 from embeddings.models import Space
 
-# A request should end within this: a twelfth of a batch's deadline, so that one which is cut off costs little.
+# A request should end within this: a twelfth of a batch's deadline, so that a cut-off request costs little.
 AIM_SECONDS = 10.0
-# Of a provider that nothing is known of, so much is asked first; a few passages.
+# The first request to an unmeasured provider: a few chunks.
 FIRST_TOKENS = 2_048
-# A quicker request says nothing about how fast a provider computes: most of it may be the way there and back.
+# Quicker requests do not count as a measurement: most of the time may be the network.
 SLOW_SECONDS = 1.0
-# So large a one does.
+# Requests of this size count anyway.
 _TELLING_TOKENS = 1_000
-_CUT = 4  # a request that was not answered in time is followed by one a quarter of its size
+_CUT = 4  # after a timeout the next request is a quarter of the size
 _WEIGHT = 0.3  # of the newest measurement
 _BYTES_PER_TOKEN = 3  # as tokens.estimate has it
-# An article is long when it takes the provider more than this, but never one of fewer bytes than that.
+# An article is long if it takes the provider more than this, and has more bytes than that.
 LONG_SECONDS, LEAST_LONG_BYTES = 5.0, 32_768
-# No article has more: where a provider does this much in LONG_SECONDS, none is long.
+# No article has more: if a provider embeds this much in LONG_SECONDS, none is long.
 _MOST_LONG_BYTES = 2_000_000
-# One is computed while the next is on its way.
+# One is computed while the next is in transit.
 LEAST_AT_ONCE = 2
-_KEEPS_BUSY = 0.9  # fewer at once do, as long as all together lose no more than a tenth
+_KEEPS_BUSY = 0.9  # fewer are enough while total throughput drops by no more than a tenth
 _LOOK_SECONDS = 0.5
 
 
 @dataclass
 class Speed:
-    """What requests have shown. `room` is how many tokens one may carry; `tokens_per_second`, of all requests together,
-    is known of a provider that took its time only."""
+    """The measurements. `room` is the maximum tokens per request; `tokens_per_second`, over all requests, is known
+    only of a slow provider."""
 
     room: int = FIRST_TOKENS
     tokens_per_second: float | None = None
 
     @property
     def long_bytes(self) -> int | None:
-        """Articles of more bytes are long; None where the provider is quick, or not known yet."""
+        """Articles of more bytes are long; None if the provider is quick, or not measured yet."""
         if self.tokens_per_second is None:
             return None
         size = int(self.tokens_per_second * LONG_SECONDS * _BYTES_PER_TOKEN)
         return None if size > _MOST_LONG_BYTES else max(size, LEAST_LONG_BYTES)
 
     def answered(self, tokens: int, seconds: float, at_once: int) -> None:
-        """A request with so many tokens got its vectors while `at_once` were under way, itself among them."""
+        """A request of so many tokens succeeded while `at_once`, itself included, were in flight."""
         seconds = max(seconds, 0.001)
         shown = int(tokens * AIM_SECONDS / seconds)
         if seconds > AIM_SECONDS or shown > self.room:
@@ -65,15 +65,15 @@ class Speed:
             self.tokens_per_second = known + _WEIGHT * (rate - known)
 
     def unanswered(self, tokens: int, seconds: float) -> None:
-        """A request with so many tokens failed after that time."""
+        """A request of so many tokens failed after that time."""
         if seconds > AIM_SECONDS:
             self.room = max(min(self.room, tokens) // _CUT, 1)
 
 
 @dataclass
 class Width:
-    """How many requests are under way at once: of a slow provider, as few as keep it busy. One less is tried as long as
-    all together lose nothing by it; a provider that computes several side by side keeps them."""
+    """The number of requests in flight: for a slow provider, as few as keep it busy. One less is tried while throughput
+    does not drop; a provider that computes several side by side keeps them."""
 
     limit: int | None = None
     _rates: dict[int, float] = field(default_factory=dict)
@@ -86,8 +86,8 @@ class Width:
             self.limit, self._rates, self._seen, self._least = None, {}, Counter(), LEAST_AT_ONCE
 
     def measured(self, at_once: int, rate: float, under_way: int = 0) -> None:
-        """A request of a slow provider was one of `at_once`, all together `rate` tokens a second; the first one finds
-        so many still under way."""
+        """A request of a slow provider was one of `at_once`, together `rate` tokens per second; the first finds that
+        many still in flight."""
         if self.limit is None:
             self.limit = max(at_once, under_way, LEAST_AT_ONCE)
         known = self._rates.get(at_once, rate)
@@ -106,7 +106,7 @@ class Width:
 
 
 class Pace:
-    """What this process knows of one provider, and the line in which its requests wait for their turn."""
+    """This process's measurements of one provider, and the queue in which its requests wait."""
 
     def __init__(self) -> None:
         self.speed = Speed()
@@ -118,8 +118,8 @@ class Pace:
 
     @contextlib.contextmanager
     def request(self, tokens: int, ahead: int, is_over: Callable[[], bool]) -> Iterator[bool]:
-        """For the length of one request with so many tokens; yields whether it may be made, False where `is_over`
-        before its turn came. `ahead` is how many tokens its batch still asks for: those with less go first."""
+        """For the duration of one request of so many tokens; yields whether it may be sent, False if `is_over` before
+        its turn came. `ahead` is how many tokens its batch still has to send: smaller ones go first."""
         at_once = self._enter(ahead, is_over)
         began, is_answered = time.monotonic(), False
         try:
@@ -130,7 +130,7 @@ class Pace:
                 self._leave(tokens, time.monotonic() - began, at_once, is_answered)
 
     def _enter(self, ahead: int, is_over: Callable[[], bool]) -> int:
-        """How many are under way with this one; 0: its turn did not come."""
+        """How many are in flight with this one; 0: its turn did not come."""
         with self._changed:
             if self._is_full() or self._waiting:
                 place = (time.monotonic() + self._seconds(ahead), next(self._numbers))
@@ -148,7 +148,7 @@ class Pace:
             return self._under_way
 
     def _seconds(self, tokens: int) -> float:
-        """By how much a request stands behind those that come later: at most by the length of one."""
+        """How long later requests may overtake this one: at most the duration of one."""
         return (
             min(tokens / self.speed.tokens_per_second, AIM_SECONDS) if self.speed.tokens_per_second else 0.0
         )
@@ -181,5 +181,5 @@ def of(space: Space) -> Pace:
 
 
 def forget() -> None:
-    """Measures from the beginning (for tests that change the provider)."""
+    """Discards all measurements (for tests that change the provider)."""
     _of.cache_clear()

@@ -1,5 +1,4 @@
-"""The requests of one batch to its provider: one deadline, one turn and one budget for all of them, and patience in the
-midst."""
+"""The requests of one batch to its provider: one deadline, one turn and one budget for all of them."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -13,12 +12,11 @@ from embeddings.storage import vectors
 from embeddings.storage.vectors import WireVector
 from embeddings.text.tokens import estimate
 
-# What any model embeds: a provider that fails over this is not failing over a text of ours.
+# Any model embeds this: a provider that fails on it does not fail because of our text.
 _HARMLESS = "The quick brown fox jumps over the lazy dog."
-# How soon it is looked again whether our own budget has room, at the earliest, and how long the first rest after a 429
-# is at least; each further one is twice as long.
+# The shortest wait for our own budget, and the shortest first rest after a 429; each further one is twice as long.
 _LOOK_SECONDS, _REST_SECONDS = 0.25, 1.0
-# About one passage: to ask for less at once gains nothing.
+# About one chunk: smaller requests gain nothing.
 _PASSAGE_TOKENS = 256
 
 
@@ -33,11 +31,10 @@ def _go_on(made: Mapping[bytes, WireVector]) -> bool:
 class ProviderSession:
     """`seconds` for all requests together; `texts` counts those of the batch that got vectors.
 
-    `rest` waits for so many seconds, or answers False where it must not wait. It is asked only while `is_patient`: a
-    batch that gives up in the midst of a search, or of an article, begins that anew, and sends the same again.
-    `between` is told between two requests what vectors there are, and answers False where the batch's turn is over,
-    which a search is not ended by. `share` is how much of what a request may carry is asked for: after an attempt that
-    failed, less.
+    `rest` waits for so many seconds, or returns False if it must not wait. It is called only while `is_patient`: a
+    batch that stops within a bisection, or an article, would start it again and send the same again.
+    `between` is called between two requests with the vectors so far, and returns False if the batch's turn is over,
+    which does not end a bisection. `share` reduces the size of requests after a failed attempt.
     """
 
     def __init__(
@@ -53,8 +50,8 @@ class ProviderSession:
         self.meter = meter
         self.requests = self.texts = 0
         self.is_patient = False
-        self.is_searching = False  # for the text that is at fault for an error
-        self.ahead = 0  # tokens that are still to be asked for
+        self.is_searching = False  # for the text that causes an error
+        self.ahead = 0  # tokens not sent yet
         self.pace = provider_pace.of(space)
         self._rest = rest
         self._between = between
@@ -77,13 +74,13 @@ class ProviderSession:
         return min(limits.max_tokens, self.meter.most_tokens, fitting)
 
     def go_on(self, made: Mapping[bytes, WireVector]) -> None:
-        """To be called before each request with the vectors there are. Raises PostponedError where the turn is over;
-        each has one request at least."""
+        """Call it before each request with the vectors so far. Raises PostponedError if the turn is over; each turn
+        has at least one request."""
         if self.requests and not self._between(made) and not self.is_searching:
             raise PostponedError
 
     def is_greedy(self, began: float) -> bool:
-        """Whether a request that was made with `began` seconds left, and not answered, had most of the time."""
+        """Whether an unanswered request, sent with `began` seconds left, had most of the time."""
         return began >= self._seconds / 2
 
     def embed(self, texts: list[str]) -> list[WireVector]:
@@ -93,7 +90,7 @@ class ProviderSession:
         return made
 
     def probe(self) -> None:
-        """Asks for a harmless text; raises the ProviderError that it met, which is no text's fault."""
+        """Sends a harmless text; raises its ProviderError, which no text has caused."""
         try:
             self._patiently([_HARMLESS])
         except ProviderError as error:
@@ -137,8 +134,8 @@ class ProviderSession:
                 return vectors.to_wire(provider_of(self.space).embed(texts, self.left))
 
     def late(self) -> ProviderError:
-        """What is to be said of a text whose turn did not come before the deadline: it is not at fault where others
-        of the batch got their vectors."""
+        """The error of a text that was not sent before the deadline: it is not charged if others of the batch got their
+        vectors."""
         if self.texts:
             return PostponedError()
         return ProviderError(

@@ -1,4 +1,4 @@
-"""From an article's text to the chunks that stand for it in one space, with their hashes."""
+"""Turns an article's text into its chunks in one space, with their hashes."""
 
 import functools
 import hashlib
@@ -13,7 +13,7 @@ _LONG_CHARACTERS = 32_768
 
 
 class Source(NamedTuple):
-    """The text of an article as it was read; version and hash say later whether it is still the current one."""
+    """The text of an article as it was read; version and hash show later whether it is still current."""
 
     article_id: int
     version_number: int
@@ -29,7 +29,7 @@ class Rendered(NamedTuple):
 
 
 def text_hash(text: str) -> bytes:
-    """BLAKE2b-128 of a chunk as the provider reads it."""
+    """BLAKE2b-128 of a chunk as it is sent to the provider."""
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
@@ -38,7 +38,7 @@ def hash_of(chunk: Chunk) -> bytes:
 
 
 def render(space: Space, source: Source) -> Rendered:
-    """The chunks that stand for an article in a space, with their hashes."""
+    """The chunks of an article in a space, with their hashes."""
     cut = _cut if len(source.content) < _LONG_CHARACTERS else _cut_once
     how = (space.model, space.dimensions, space.chunk_tokens, space.chunk_overlap)
     return Rendered(source, *cut(source.title, source.content, *how))
@@ -53,5 +53,5 @@ def _cut(
     return chunks, [hash_of(chunk) for chunk in chunks]
 
 
-# To count a megabyte takes a second, and a long article that gives its turn back comes again soon.
+# Counting a megabyte takes a second, and a long article whose turn ended is claimed again soon.
 _cut_once = functools.lru_cache(maxsize=4)(_cut)

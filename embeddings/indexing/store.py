@@ -1,4 +1,4 @@
-"""The vectors of articles in the database: those that are there already, and those that are put there."""
+"""Reads and writes the vectors of articles in the database."""
 
 from collections.abc import Iterable, Sequence
 
@@ -14,17 +14,17 @@ _NOTHING_HASH = b"\0" * 16
 
 
 def reusable(space: Space, articles: Iterable[Rendered]) -> Known:
-    """The vectors that these articles' chunks have in the space already: unchanged text is never paid for twice."""
+    """The vectors that these articles' chunks already have in the space: unchanged text is never paid for twice."""
     hashes = {text_hash for article in articles for text_hash in article.hashes}
     return vectors.known(space.pk, list(hashes)) if hashes else Known({}, {})
 
 
 def stored_meanwhile(space: Space, hashes: list[bytes]) -> dict[bytes, WireVector]:
-    """The vectors of texts that turned up between two requests; none where the database does not say."""
+    """Vectors of these texts stored between two requests; none if the database fails."""
     try:
         found = vectors.known(space.pk, hashes)
         return found.kept | found.stored
-    except (DatabaseError, InterfaceError):  # what was paid for until now matters more
+    except (DatabaseError, InterfaceError):  # the vectors paid for until now matter more
         return {}
     finally:
         database_connection.release()

@@ -1,4 +1,4 @@
-"""Brings articles up to date at once, in the process that asks: what a save does where there is no queue."""
+"""Brings articles up to date at once, in the calling process: what a save does without a queue."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -19,10 +19,10 @@ SELECT id, content_hash, version_number FROM articles WHERE id = ANY(%s::bigint[
 
 
 def bring_up_to_date(space: Space, article_ids: Sequence[int], deadline: float) -> int:
-    """Renders, embeds and stores these articles in a space; answers how many have the vectors of their current text.
+    """Renders, embeds and stores these articles in a space; returns how many have vectors of their current text.
 
-    `deadline` is in seconds, for the provider's part. Raises the ProviderError that kept an article from its vectors,
-    once those of the others are stored. Holds no database connection during a provider call.
+    `deadline` is in seconds, for the provider's part. Raises the ProviderError of an article without vectors, after the
+    others are stored. Holds no database connection during a provider call.
     """
     with connection.cursor() as cursor:
         cursor.execute(_READ, [sql_arrays.of_integers(article_ids)])
@@ -53,7 +53,7 @@ def _failure(made: Vectors, rendered: Sequence[Rendered]) -> ProviderError:
 
 @transaction.atomic
 def _store(space: Space, articles: Sequence[Rendered], made: Vectors) -> int:
-    """Stores what is still its article's newest text; whoever saved a newer one embeds that."""
+    """Stores vectors of texts that are still the newest; a newer save embeds its own."""
     newest = _newest([article.source.article_id for article in articles])
     current = [
         article

@@ -1,4 +1,4 @@
-"""What every provider offers: texts in, float vectors out."""
+"""The contract of every provider: texts in, float vectors out."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,7 +11,7 @@ Matrix = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Limits:
-    """What one request may carry, and how many texts a worker should claim for it."""
+    """The limits of one request, and how many tasks a worker should claim for it."""
 
     max_inputs: int
     max_tokens: int
@@ -24,6 +24,6 @@ class Provider(Protocol):
     def embed(self, texts: list[str], deadline: float) -> Matrix:
         """One request: n texts → an (n, dimensions) matrix in their order, finite, no row zero.
 
-        `deadline` is in seconds for everything together. Raises ProviderError.
+        `deadline` is in seconds for the whole call. Raises ProviderError.
         """
         ...

@@ -1,4 +1,4 @@
-"""Where a provider is reached: an address, and for the local embedder how it is recognized."""
+"""A provider's address, and how the local embedder is recognized."""
 
 from dataclasses import dataclass, field, replace
 
@@ -11,8 +11,8 @@ from embeddings.servers.local_embedder import proof
 class Endpoint:
     """The address of a provider's requests.
 
-    `socket`: a Unix socket that is connected to instead of the address's host; its owner must be trusted (peers.py).
-    `secret`: what the server must prove to hold, on each new connection, before it is sent anything (peers.py).
+    `socket`: a Unix socket used instead of the address's host; its owner must be trusted (peers.py).
+    `secret`: the server must prove it on each new connection before it is sent anything (peers.py).
     """
 
     url: str
@@ -35,5 +35,5 @@ class Endpoint:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What requests carry for the server to recognize us."""
+        """Headers by which the server recognizes us."""
         return {"authorization": f"Bearer {proof.token(self.secret)}"} if self.secret else {}

@@ -1,26 +1,26 @@
-"""What can go wrong at a provider, in the classes that decide what happens next."""
+"""Errors of providers, in the classes that decide what happens next."""
 
 from enum import StrEnum
 
 
 class ErrorClass(StrEnum):
-    TRANSIENT = "transient"  # may well work next time
-    RATE_LIMITED = "rate_limited"  # asked us to come back later
-    POSTPONED = "postponed"  # its turn ended before all of the text was embedded: nothing is wrong
-    PROVIDER_LOST = "provider_lost"  # went away in the midst: a text may have taken it along
-    PROVIDER_DOWN = "provider_down"  # nobody answers, or a gateway says so
+    TRANSIENT = "transient"  # may work next time
+    RATE_LIMITED = "rate_limited"  # requested a pause
+    POSTPONED = "postponed"  # its turn ended before all of the text was embedded: not a fault
+    PROVIDER_LOST = "provider_lost"  # went down during the request: a text may have crashed it
+    PROVIDER_DOWN = "provider_down"  # not reachable, or a gateway reports that
     AUTH = "auth"  # key, quota or payment: an operator must act
-    TOO_LONG = "too_long"  # the same body will never be taken, a smaller one may be
-    INVALID_INPUT = "invalid_input"  # this text will never be taken
-    STORAGE_REFUSED = "storage_refused"  # no provider's: the database does not take the vectors
+    TOO_LONG = "too_long"  # the same body is always refused, a smaller one may be accepted
+    INVALID_INPUT = "invalid_input"  # this text is always refused
+    STORAGE_REFUSED = "storage_refused"  # not of a provider: the database refuses the vectors
 
 
-# What smaller requests may get past: the request was too long, or one of its texts is at fault.
+# Errors that smaller requests may avoid: the request was too long, or one of its texts is at fault.
 REFUSALS = (ErrorClass.INVALID_INPUT, ErrorClass.TOO_LONG)
 
 
 class ProviderError(Exception):
-    """A sentence for the operator that quotes no article and no secret; `retry_after` is in seconds."""
+    """A sentence for operators, without article text or secrets; `retry_after` is in seconds."""
 
     def __init__(self, kind: ErrorClass, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -29,7 +29,7 @@ class ProviderError(Exception):
 
 
 class NotAskedError(ProviderError):
-    """The provider was not asked, so nothing is known of it; the text is not at fault."""
+    """The provider was not called, so its state is unknown; the text is not at fault."""
 
     def __init__(
         self, message: str, seconds: float | None = None, kind: ErrorClass = ErrorClass.RATE_LIMITED
@@ -38,7 +38,7 @@ class NotAskedError(ProviderError):
 
 
 class PostponedError(NotAskedError):
-    """The batch gave its turn back before this text's came."""
+    """The batch's turn ended before this text was sent."""
 
     def __init__(self) -> None:
         super().__init__("the turn ended before this text's came", kind=ErrorClass.POSTPONED)

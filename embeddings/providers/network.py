@@ -1,4 +1,4 @@
-"""Connections on which nothing lasts beyond a given moment, however slowly the other side goes."""
+"""Connections on which nothing lasts beyond a deadline, however slow the other side is."""
 
 import contextlib
 import math
@@ -15,14 +15,14 @@ import httpx
 from embeddings.providers import peers, unix_sockets
 from embeddings.providers.endpoint import Endpoint
 
-# By the monotonic clock. Threads share the connections; each has its own end.
+# By the monotonic clock. Threads share the connections; each has its own deadline.
 _ends: ContextVar[float] = ContextVar("ends", default=math.inf)
 
 
 @contextlib.contextmanager
 def until(ends: float) -> Iterator[None]:
-    """Within the block, what this thread asks of these connections raises httpx.TimeoutException after `ends`, a
-    moment of time.monotonic(): connecting, TLS, sending, and each kind of reading."""
+    """Within the block, this thread's use of these connections raises httpx.TimeoutException after `ends`, a moment of
+    time.monotonic(): connecting, TLS, sending, and each kind of reading."""
     token = _ends.set(ends)
     try:
         yield
@@ -31,9 +31,9 @@ def until(ends: float) -> Iterator[None]:
 
 
 class Transport(httpx.HTTPTransport):
-    """httpx's transport, whose own timeouts restart with every byte that comes, on connections that know the end.
+    """httpx's transport, whose own timeouts restart with every byte, on connections with a deadline.
 
-    `endpoint` says whether to connect to a Unix socket, and what a server must prove first.
+    `endpoint` names a Unix socket to connect to, and the secret that a server must prove first.
     """
 
     def __init__(self, limits: httpx.Limits, endpoint: Endpoint) -> None:
@@ -63,7 +63,7 @@ class _Backend(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         failure: Exception = httpcore.ConnectError("it has no address")
-        for address in _addresses(host, port):  # given the name, each of them would get the whole time
+        for address in _addresses(host, port):  # with the name alone, each of them would get the whole time
             try:
                 left = _left(timeout, httpcore.ConnectTimeout)
                 connected = self._sockets.connect_tcp(address, port, left, local_address, socket_options)
@@ -124,7 +124,7 @@ class _Stream(httpcore.NetworkStream):
 
 @contextlib.contextmanager
 def _closed_on_error(stream: _Stream) -> Iterator[None]:
-    """Closes a connection that is not to be used; what breaks in the block counts as not connected."""
+    """Closes a connection that must not be used; an error in the block counts as not connected."""
     try:
         yield
     except (httpcore.ReadError, httpcore.WriteError) as error:
@@ -147,7 +147,7 @@ def _addresses(host: str, port: int) -> list[str]:
 
 
 def _countdown(timeout: float | None) -> Callable[[], float]:
-    """The seconds until the end or until `timeout` from now, whichever is sooner; raises ConnectTimeout after it."""
+    """Seconds until the deadline or `timeout`, whichever is sooner; raises ConnectTimeout after it."""
     ends = math.inf if timeout is None else time.monotonic() + timeout
 
     def left() -> float:
@@ -160,7 +160,7 @@ def _countdown(timeout: float | None) -> Callable[[], float]:
 
 
 def _left(timeout: float | None, late: type[httpcore.TimeoutException]) -> float:
-    """The seconds until the end, `timeout` at most; raises `late` when there are none."""
+    """Seconds until the deadline, `timeout` at most; raises `late` if none are left."""
     left = _ends.get() - time.monotonic()
     if left <= 0:
         raise late("the deadline is over")

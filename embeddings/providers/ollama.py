@@ -16,13 +16,13 @@ class OllamaProvider:
         self._dimensions = dimensions
 
     def embed(self, texts: list[str], deadline: float) -> Matrix:
-        # truncate: the server would cut long texts silently; we would rather hear that one does not fit
+        # truncate: otherwise the server cuts long texts silently; an error is better
         payload = {"model": self._model, "input": texts, "truncate": False, "keep_alive": "30m"}
         most_bytes = replies.most_bytes(len(texts), self._dimensions)
         reply = transport.post(self._endpoint, payload, deadline=deadline, most_bytes=most_bytes)
         vectors = reply.get("embeddings") if isinstance(reply, dict) else None
         if not isinstance(vectors, list) or len(vectors) != len(texts):
             raise ProviderError(
-                ErrorClass.TRANSIENT, f"the provider's answer is unusable: no {len(texts)} vectors in it"
+                ErrorClass.TRANSIENT, f"the provider's reply is unusable: no {len(texts)} vectors in it"
             )
         return replies.matrix_of(vectors, self._dimensions)

@@ -8,16 +8,16 @@ from embeddings.providers.base import Limits, Matrix
 from embeddings.providers.endpoint import Endpoint
 from embeddings.providers.errors import ErrorClass, ProviderError
 
-# https://platform.openai.com/docs/api-reference/embeddings/create: 2,048 inputs and 300,000 tokens a request.
+# https://platform.openai.com/docs/api-reference/embeddings/create: 2,048 inputs and 300,000 tokens per request.
 # We pack by estimated tokens, so a tenth stays in reserve.
 OPENAI_LIMITS = Limits(max_inputs=2_048, max_tokens=270_000, batch=512)
-# One process computes a few texts a second on an old machine: with small batches every waiting one still ends in time.
+# One process computes a few texts per second on an old machine: small batches still end in time.
 LOCAL_LIMITS = Limits(max_inputs=8, max_tokens=4_096, batch=8)
 _HARMLESS = "text"
 
 
 class OpenAIProvider:
-    """`ask_dimensions` sends the wanted width along, for models that can shorten their vectors."""
+    """`ask_dimensions` sends the wanted width, for models that can shorten their vectors."""
 
     def __init__(
         self,
@@ -51,15 +51,15 @@ class OpenAIProvider:
             if error.kind is not ErrorClass.INVALID_INPUT or self._is_understood:
                 raise
             self._learn(ends)
-            if self._request is asked:  # then it is the texts that it refuses
+            if self._request is asked:  # then the texts are refused
                 raise
             return self._post(self._request, texts, ends)
         self._is_understood = True
         return reply
 
     def _learn(self, ends: float) -> None:
-        """Finds out with a harmless text how to ask: some servers refuse the word base64 itself. One that refuses even
-        that is not set up for us, and no text is at fault."""
+        """Finds the accepted dialect with a harmless text: some servers refuse base64. A server that refuses even
+        that is not configured for us, and no text is at fault."""
         floats = {key: value for key, value in self._request.items() if key != "encoding_format"}
         for request in (self._request, floats):
             try:

@@ -1,4 +1,4 @@
-"""Makes sure that it is our local embedder that we have connected to, before it is sent a text or a secret."""
+"""Verifies that the server is our local embedder, before it is sent a text or a secret."""
 
 import os
 import socket
@@ -17,18 +17,18 @@ _PROOF_CHARACTERS = 64
 
 
 class Unreachable(httpcore.ConnectError):
-    """There is no connection, for a reason worth naming; the message follows the place's name in a sentence."""
+    """There is no connection, for a known reason; the message follows the place's name in a sentence."""
 
 
 class Distrusted(Unreachable):
-    """Another program answers in our embedder's place."""
+    """Another program listens in our embedder's place."""
 
 
 def check_owner(connection: socket.socket, path: str) -> None:
-    """Raises Distrusted where the process that listens on the Unix socket `path` runs as an account we do not trust.
+    """Raises Distrusted if the process that listens on the Unix socket `path` runs as an account we do not trust.
 
-    Trusted are our own account and root; root also trusts the owner of the socket's folder, where only they could have
-    made that folder. Where the platform does not say who listens, the folder's mode alone guards the socket.
+    Trusted are our own account and root; root also trusts the owner of the socket's folder, if only they could have
+    made it. If the platform does not report the listener, only the folder's mode guards the socket.
     """
     uid = _uid_of_peer(connection)
     if uid is None or uid in (os.geteuid(), 0):
@@ -43,7 +43,7 @@ def check_owner(connection: socket.socket, path: str) -> None:
 def check_proof(stream: httpcore.NetworkStream, address: str, secret: str, left: Callable[[], float]) -> None:
     """Raises Distrusted unless the server at `address` ("127.0.0.1:18000") proves that it holds `secret`.
 
-    `left` gives the seconds until the end, and raises httpcore.ConnectTimeout when there are none.
+    `left` returns the seconds until the deadline, and raises httpcore.ConnectTimeout if none are left.
     """
     nonce = proof.new_nonce()
     request = f"GET {proof.PATH}?nonce={nonce} HTTP/1.1\r\nHost: {address}\r\n\r\n"
@@ -57,7 +57,7 @@ def check_proof(stream: httpcore.NetworkStream, address: str, secret: str, left:
 
 
 def _answer(stream: httpcore.NetworkStream, left: Callable[[], float]) -> str:
-    """The body of a good answer, "" for any other."""
+    """The body of a valid reply, "" for any other."""
     heard = b""
     while len(heard) < _MOST_BYTES and len(heard.partition(_HEAD_END)[2]) < _PROOF_CHARACTERS:
         if not (piece := stream.read(_MOST_BYTES, left())):
@@ -68,7 +68,7 @@ def _answer(stream: httpcore.NetworkStream, left: Callable[[], float]) -> str:
 
 
 def _uid_of_peer(connection: socket.socket) -> int | None:
-    """The account that listens, as it was when it began to (socket(7), SO_PEERCRED); None where that is not known."""
+    """The account that listened first (socket(7), SO_PEERCRED); None if unknown."""
     if not hasattr(socket, "SO_PEERCRED"):
         return None
     credentials = struct.Struct("=iII")  # pid, uid, gid
@@ -79,7 +79,7 @@ def _uid_of_peer(connection: socket.socket) -> int | None:
 
 
 def _owner_of_safe_folder(folder: Path) -> int | None:
-    """The folder's owner; None where accounts other than this and root could have put the folder there."""
+    """The folder's owner; None if accounts other than this and root could have put the folder there."""
     try:
         above, found = folder.parent.stat(), folder.lstat()
     except OSError:

@@ -32,7 +32,7 @@ def _local(model: str, dimensions: int) -> Provider:
 
 
 def _local_endpoint() -> Endpoint:
-    """A port of loopback where one is set, the installation's Unix socket otherwise."""
+    """A loopback port if one is set, the installation's Unix socket otherwise."""
     if settings.LOCAL_EMBEDDER_PORT:
         url = f"http://{LOOPBACK}:{settings.LOCAL_EMBEDDER_PORT}/v1"
         return Endpoint(url, secret=settings.LOCAL_EMBEDDER_SECRET)
@@ -48,10 +48,10 @@ def _provider(kind: str, model: str, dimensions: int) -> Provider:
 
 
 def provider_of(space: Space) -> Provider:
-    """The provider of a space, one instance a process."""
+    """The provider of a space, one instance per process."""
     return _provider(space.provider, space.model, space.dimensions)
 
 
 def forget() -> None:
-    """Makes providers anew from the settings as they are now (for tests that change them)."""
+    """Creates providers again from the current settings (for tests that change them)."""
     _provider.cache_clear()

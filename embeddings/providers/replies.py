@@ -1,4 +1,4 @@
-"""Turns a provider's vectors into a matrix, and refuses whatever could poison the store."""
+"""Turns a provider's vectors into a matrix, and refuses invalid ones."""
 
 import binascii
 from typing import Any
@@ -10,21 +10,21 @@ from embeddings.providers.errors import ErrorClass, ProviderError
 
 
 def _refuse(why: str) -> ProviderError:
-    return ProviderError(ErrorClass.TRANSIENT, f"the provider's answer is unusable: {why}")
+    return ProviderError(ErrorClass.TRANSIENT, f"the provider's reply is unusable: {why}")
 
 
-# A float written out in full, its comma and some white space; what surrounds a vector; what surrounds all of them.
+# A float written in full with comma and white space; the overhead per vector; the overhead per reply.
 _NUMBER_BYTES, _ITEM_BYTES, _FRAME_BYTES = 32, 512, 64 * 1024
 
 
 def most_bytes(count: int, dimensions: int) -> int:
-    """How long a reply with so many vectors may be, whatever way it writes them."""
+    """Maximum bytes of a reply with so many vectors, in any notation."""
     return count * (dimensions * _NUMBER_BYTES + _ITEM_BYTES) + _FRAME_BYTES
 
 
 def in_order(items: Any, count: int) -> list[Any]:
     """The embeddings of an OpenAI reply's `data`, by their `index`. Raises ProviderError unless each of 0..count-1
-    is there exactly once."""
+    occurs exactly once."""
     if not isinstance(items, list) or len(items) != count:
         raise _refuse(f"{len(items) if isinstance(items, list) else 'no'} vectors for {count} texts")
     found: list[Any] = [None] * count
@@ -56,7 +56,7 @@ def _from_base64(vectors: list[str], dimensions: int) -> Matrix:
     try:
         raw = [binascii.a2b_base64(vector) for vector in vectors]
     except (binascii.Error, ValueError) as error:
-        raise _refuse("a vector is no base64") from error
+        raise _refuse("a vector is not valid base64") from error
     if any(len(vector) != 4 * dimensions for vector in raw):
         raise _refuse(f"a vector is not {dimensions} wide")
     return (
@@ -71,4 +71,4 @@ def _from_lists(vectors: list[Any], dimensions: int) -> Matrix:
         with np.errstate(over="ignore"):
             return np.array(vectors, dtype=np.float32).reshape(len(vectors), dimensions)
     except (ValueError, TypeError) as error:
-        raise _refuse("a vector holds something that is no number") from error
+        raise _refuse("a vector contains a value that is not a number") from error

@@ -17,7 +17,7 @@ from embeddings.providers.endpoint import Endpoint
 from embeddings.providers.errors import ErrorClass, ProviderError
 
 CONNECT_SECONDS = 3.0
-# however many vectors were asked for, this much is never read
+# this much is never read, however many vectors were requested
 MAX_REPLY_BYTES = 160 * 1024 * 1024
 _ERROR_BYTES = 64 * 1024
 
@@ -49,10 +49,10 @@ def post(
     headers: dict[str, str] | None = None,
     most_bytes: int = MAX_REPLY_BYTES,
 ) -> Any:
-    """Posts JSON and answers the reply's JSON. `deadline`: seconds from now for connect, send and the whole reply,
+    """Posts JSON and returns the reply's JSON. `deadline`: seconds from now for connect, send and the whole reply,
     which is read up to `most_bytes`.
 
-    Raises ProviderError, classed by what happened; its message never holds the payload or a header.
+    Raises ProviderError, by class; its message never contains the payload or a header.
     """
     ends = time.monotonic() + deadline
     try:
@@ -87,7 +87,7 @@ def _exchange(endpoint: Endpoint, body: bytes, ends: float, headers: dict[str, s
         return orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise ProviderError(
-            ErrorClass.TRANSIENT, f"{endpoint.where} answered 200 with something that is no JSON"
+            ErrorClass.TRANSIENT, f"{endpoint.where} returned 200 without valid JSON"
         ) from error
 
 
@@ -96,13 +96,13 @@ def _refusal(reply: httpx.Response, where: str) -> ProviderError:
     body = b"" if encoding else _read(reply, where, _ERROR_BYTES)
     wait = seconds_of(reply.headers.get("retry-after"), reply.headers.get("date"))
     error = error_of(reply.status_code, wait, body, where)
-    if encoding and error.kind is ErrorClass.INVALID_INPUT:  # unread, it may have said something else
+    if encoding and error.kind is ErrorClass.INVALID_INPUT:  # the unread body may mean something else
         return _unreadable(reply, where, encoding)
     return error
 
 
 def _encoding(reply: httpx.Response) -> str:
-    """What the body is encoded with, nothing for identity."""
+    """The body's encoding, empty for identity."""
     encoding: str = reply.headers.get("content-encoding", "").strip().lower()
     return "" if encoding == "identity" else encoding
 
@@ -110,7 +110,7 @@ def _encoding(reply: httpx.Response) -> str:
 def _unreadable(reply: httpx.Response, where: str, encoding: str) -> ProviderError:
     return ProviderError(
         ErrorClass.TRANSIENT,
-        f"{where} answered {reply.status_code} encoded as {encoding[:40]!r} although it was asked not to "
+        f"{where} returned {reply.status_code} encoded as {encoding[:40]!r} although it was asked not to "
         "encode: check the server or the proxy before it",
     )
 
@@ -120,21 +120,21 @@ def _read(reply: httpx.Response, where: str, limit: int) -> bytearray:
     for part in reply.iter_raw():
         raw += part
         if len(raw) > limit:
-            raise ProviderError(ErrorClass.TRANSIENT, f"{where} answered with more than {limit:,} bytes")
+            raise ProviderError(ErrorClass.TRANSIENT, f"{where} returned more than {limit:,} bytes")
     return raw
 
 
 def _late(where: str, deadline: float) -> ProviderError:
     within = f"within {max(deadline, 0.0):.3g} s"
-    return ProviderError(ErrorClass.TRANSIENT, f"{where} did not finish its answer {within}")
+    return ProviderError(ErrorClass.TRANSIENT, f"{where} did not finish its reply {within}")
 
 
 def _refused(error: httpx.ConnectError) -> str:
-    """What there is to say of a connection that was not made, or that is not to be used."""
+    """The reason why a connection failed, or must not be used."""
     return str(error) if isinstance(error.__cause__, peers.Unreachable) else "refuses connections"
 
 
-# As OpenAI, Ollama, vLLM, Text Embeddings Inference, Mistral, Voyage and Cohere put it: of one text or of all together.
+# Wordings of OpenAI, Ollama, vLLM, Text Embeddings Inference, Mistral, Voyage and Cohere, per text or per request.
 _TOO_LONG_SIGNS = (
     "context_length",
     "context length",
@@ -152,19 +152,19 @@ _TOO_LONG_SIGNS = (
     "must have less than",
     "total number of texts",
 )
-# What is said of a body that was read; every other 4xx is about the request's way, and no text's fault.
+# Statuses about the body; every other 4xx is about the request's path, and not the fault of a text.
 _REFUSED = (400, 413, 422)
-# Not found, method not allowed, proxy authentication, gone, misdirected: whoever answers is not the one we want.
+# Not found, method not allowed, proxy authentication, gone, misdirected: the wrong server.
 _ELSEWHERE = (404, 405, 407, 410, 421)
 # llama.cpp refuses a text that does not fit with a 500
 _TOO_LONG_FOR_A_500 = "too large to process"
 
 
 def error_of(status: int, retry_after: float | None, body: bytes | bytearray, where: str) -> ProviderError:
-    """The class of an error answer, from its status and the signs in its body. The body itself is not repeated:
+    """The class of an error reply, from its status and its body. The body itself is not repeated:
     a provider may quote the article in it."""
     text = bytes(body).decode(errors="replace").lower()
-    said = f"{where} answered {status}"
+    said = f"{where} returned {status}"
     if status in (401, 402, 403) or (status == 429 and "insufficient_quota" in text):
         return ProviderError(ErrorClass.AUTH, f"{said}: check the key, its quota and its payment")
     if status == 429:
@@ -191,8 +191,8 @@ def _is_refusal(status: int) -> bool:
 
 
 def seconds_of(retry_after: str | None, date: str | None = None) -> float | None:
-    """Retry-After as seconds, from a number or an HTTP date (RFC 9110 §10.2.3); None for what is neither. A date is
-    measured from the reply's own `date`, so that two clocks need not agree, and from ours where it has none."""
+    """Retry-After in seconds, from a number or an HTTP date (RFC 9110 §10.2.3); None for anything else. A date is
+    measured from the reply's own `date`, so that two clocks need not agree, and from ours if it has none."""
     if not retry_after:
         return None
     with contextlib.suppress(ValueError):

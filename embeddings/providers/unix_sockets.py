@@ -1,4 +1,4 @@
-"""Connects to a Unix socket within a time, which httpcore's own way does not do where the server's queue is full."""
+"""Connects to a Unix socket within a time limit, also if the server's queue is full, unlike httpcore."""
 
 import select
 import socket
@@ -14,7 +14,7 @@ _SECONDS_BETWEEN_TRIES = 0.01
 
 
 class UnixStream(httpcore.NetworkStream):
-    """A connection; network.py wraps it, and writes to its socket by itself."""
+    """A connection; network.py wraps it and writes to its socket itself."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -32,14 +32,15 @@ class UnixStream(httpcore.NetworkStream):
         self._connection.close()
 
     def get_extra_info(self, info: str) -> Any:
-        """The socket, and whether there is something to read: so the pool notices that the server has closed."""
+        """The socket, and whether it is readable: so the pool notices that the server has closed it."""
         if info == "is_readable":
             return _is_readable(self._connection)
         return self._connection if info == "socket" else None
 
 
 def connect(path: str, left: Callable[[], float]) -> UnixStream:
-    """A connection to `path`; raises httpcore.ConnectError. `left` gives the seconds until the end, or raises."""
+    """A connection to `path`; raises httpcore.ConnectError. `left` returns the seconds until the deadline, or
+    raises."""
     connection = socket.socket(socket.AF_UNIX)
     try:
         _connect(connection, path, left)

@@ -1,4 +1,4 @@
-"""Finds articles by meaning, by words, or by both."""
+"""Finds articles by meaning, by keywords, or both."""
 
 from embeddings.search.reply import Hit, Reply, SearchMode
 from embeddings.search.service import search

@@ -10,7 +10,7 @@ _DAMPING = 60
 
 
 def fuse(rankings: Sequence[Sequence[Hit]], k: int) -> list[Hit]:
-    """The k best by reciprocal rank; an article shows the passage of the first ranking that has it."""
+    """The k best by reciprocal rank; an article shows the snippet of the first ranking that has it."""
     scores: dict[str, float] = {}
     shown: dict[str, Hit] = {}
     for ranking in rankings:

@@ -1,4 +1,4 @@
-"""Articles that hold a query's words, by Postgres' full-text index."""
+"""Articles that contain a query's words, by Postgres' full-text index."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ from articles.text_search import for_websearch
 from embeddings.search.reply import Found, Hit
 from embeddings.search.snippet import passage_of
 
-# Ranking reads every match: of a word that half the corpus holds, this many matches are ranked.
+# Ranking reads every match: for a word in half the corpus, only this many are ranked.
 _RANKED_MOST = 5_000
 _READ_CHARACTERS = 20_000
 
@@ -32,7 +32,7 @@ FROM best JOIN articles a ON a.id = best.id ORDER BY best.rank DESC, a.id
 
 
 def matching(query: str, k: int, metadata: dict[str, Any] | None) -> Found:
-    """The k best articles for a query's words; where fewer than k have them all, those that have some follow."""
+    """The k best articles for a query's words; if fewer than k have all words, articles with some words follow."""
     hits = _ask(query, k, metadata, any_word=False)
     if len(hits) < k:
         found = {hit.slug for hit in hits}

@@ -27,7 +27,7 @@ def key_of(space: Space, query_prefix: str, query: str) -> str:
 
 
 class QueryCache:
-    """The cache, not used for a while after it failed: a search must not wait for it."""
+    """The cache; it is not used for a while after it failed: a search must not wait for it."""
 
     def __init__(self) -> None:
         self._avoided_until = float("-inf")
@@ -57,4 +57,4 @@ class QueryCache:
 
     def _avoid(self, error: Exception) -> None:
         self._avoided_until = time.monotonic() + _AVOID_SECONDS
-        log.warning("query cache does not answer; searching without it", error=type(error).__name__)
+        log.warning("query cache unavailable; searching without it", error=type(error).__name__)

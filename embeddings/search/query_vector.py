@@ -12,14 +12,14 @@ from embeddings.storage.vectors import WireVector
 from embeddings.text.chunking import chunks_of
 from lib import database_connection
 
-# somebody waits for the answer: better one by keywords than a late one
+# a person is waiting: a reply by keywords is better than a late one
 DEADLINE_SECONDS = 3.0
 
 _cache = QueryCache()
 
 
 def query_vector(space: Space, query: str) -> WireVector:
-    """The vector of a query in a space. Raises ProviderError when the provider does not give one in time."""
+    """The vector of a query in a space. Raises ProviderError if the provider does not return one in time."""
     key = cache_key(space, query)
     if (found := _cache.get(key, space.dimensions)) is not None:
         return found
@@ -35,7 +35,7 @@ def cache_key(space: Space, query: str) -> str:
 
 
 def _embed(space: Space, query: str) -> Matrix:
-    """A query longer than the model reads is embedded in pieces whose mean stands for the whole."""
+    """A query longer than the model's limit is embedded in pieces; its vector is their mean."""
     spec, count = spec_and_counter(space)
     whole = spec.query_prefix + query
     pieces = [whole]

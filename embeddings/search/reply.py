@@ -1,11 +1,11 @@
-"""What a search answers."""
+"""The reply of a search."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 MAX_SNIPPET = 4_000
-"""Characters of a hit's snippet at most: a chunk may be longer where it is mostly white space."""
+"""Maximum characters of a hit's snippet: a chunk of mostly white space may be longer."""
 
 
 class SearchMode(StrEnum):
@@ -16,7 +16,7 @@ class SearchMode(StrEnum):
 
 @dataclass(frozen=True)
 class Hit:
-    """An article with its best passage. `start` and `end` are that passage's characters in the content of version
+    """An article with its best chunk. `start` and `end` are the chunk's characters in the content of version
     `version_number`; `snippet` has the first MAX_SNIPPET of them, white space before the first word left out. `score`
     is comparable within one reply only."""
 
@@ -32,7 +32,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Found:
-    """Hits of one way of searching, and the path they came by."""
+    """Hits of one kind of search, and the path that found them."""
 
     hits: list[Hit]
     path: str
@@ -40,8 +40,8 @@ class Found:
 
 @dataclass(frozen=True)
 class Reply:
-    """`answered_by` differs from `mode` when the answer is `degraded`; `reason` then says why, for people to read.
-    `path` names how the database was asked; `timing_ms` has embed, search and total."""
+    """If the reply is `degraded`, `answered_by` differs from `mode` and `reason` is a sentence.
+    `path` names the kind of query; `timing_ms` has embed, search and total."""
 
     hits: list[Hit]
     mode: SearchMode

@@ -12,7 +12,7 @@ from embeddings.storage import ann_index
 from embeddings.storage.vectors import WireVector, as_text
 from embeddings.text.chunking import MAX_CHARACTERS
 
-# A filter that keeps this many articles at most is answered exactly: an index would look in the wrong places.
+# A filter that keeps at most this many articles is searched exactly: the index would read the wrong places.
 EXACT_FILTER_MOST = 5_000
 # recall@10 over 100,000 × 384 is above 0.99 from here on (benchmarks/search.py)
 EF_SEARCH = 100
@@ -21,8 +21,8 @@ _SCAN_TUPLES_MOST = 200_000
 CHUNKS_PER_HIT = 3
 _WIDER = 8
 
-# The space's id, its width and the cast stand in the text word for word as in the index
-# (embeddings/storage/ann_index.py): with parameters in their place Postgres could not use a partial index.
+# The space's id, its width and the cast are literals, word for word as in the index
+# (embeddings/storage/ann_index.py): with parameters Postgres could not use a partial index.
 _DISTANCE = "e.embedding::{type} <=> %(vector)s::{type}"
 _ANY = """
     SELECT e.article_id, e.span, e.source_version, e.source_hash, {distance} AS distance
@@ -43,7 +43,7 @@ _EXACT = """
     ) all_of_them
     ORDER BY distance LIMIT %(chunks)s
 """
-# bounded before anything reads it, whatever a span says
+# bounded before anything reads it, whatever the span
 _HITS = """
 WITH candidates AS MATERIALIZED ({candidates}),
 best AS (
@@ -67,8 +67,8 @@ ORDER BY best.distance LIMIT %(k)s
 
 @dataclass(frozen=True)
 class Plan:
-    """How the database is asked: every vector is compared, or the approximate index is read; and whether a filter of
-    metadata holds. An exact plan with a filter starts from the articles that the filter keeps."""
+    """How a search runs: it compares every vector, or reads the approximate index, with or without a metadata filter.
+    An exact plan with a filter starts from the articles that the filter keeps."""
 
     exact: bool
     filtered: bool = False
@@ -82,7 +82,7 @@ class Plan:
 def nearest(space: Space, vector: WireVector, k: int, metadata: dict[str, Any] | None) -> Found:
     """The k articles nearest to a vector, by cosine; `metadata` keeps only articles that contain it.
 
-    Where several chunks of few articles crowd the nearest places, it looks further until k articles are found or
+    If several chunks of few articles occupy the nearest places, it searches further until k articles are found or
     there are no more.
     """
     plan = plan_for(space, metadata)
@@ -95,7 +95,7 @@ def nearest(space: Space, vector: WireVector, k: int, metadata: dict[str, Any] |
 
 
 def plan_for(space: Space, metadata: dict[str, Any] | None) -> Plan:
-    """Exact where the filter keeps few articles, or the space has no approximate index that can be used."""
+    """Exact if the filter keeps few articles, or the space has no usable approximate index."""
     if metadata and _kept_by(metadata) <= EXACT_FILTER_MOST:
         return Plan(exact=True, filtered=True)
     return Plan(exact=not ann_index.is_usable(space), filtered=bool(metadata))
@@ -113,7 +113,7 @@ def _kept_by(metadata: dict[str, Any]) -> int:
 def _ask(
     space: Space, vector: WireVector, k: int, metadata: dict[str, Any] | None, plan: Plan, chunks: int
 ) -> tuple[list[Hit], int]:
-    """(hits, chunks seen); fewer chunks than asked for means that there are no more."""
+    """(hits, chunks seen); fewer chunks than requested means that there are no more."""
     arguments: dict[str, str | int] = {
         "vector": as_text(vector),
         "filter": json.dumps(metadata),
@@ -122,7 +122,7 @@ def _ask(
     }
     with connection.cursor() as cursor:
         if not plan.exact:
-            # two statements sent as one are one transaction, which is how far the tuning reaches
+            # two statements sent as one are one transaction, the scope of the tuning
             cursor.execute(_TUNE + sql(space, plan), arguments | {"ef_search": _ef_search(chunks)})
             cursor.nextset()
         else:

@@ -16,7 +16,7 @@ _FUSE_FROM = 50
 
 
 class _CannotEmbed(Exception):
-    """Why this query can be answered by keywords only, in words for the person who asked."""
+    """The reason for keywords only, in a sentence for the reader."""
 
 
 def search(
@@ -26,10 +26,10 @@ def search(
     mode: SearchMode = SearchMode.SEMANTIC,
     filter: dict[str, Any] | None = None,
 ) -> Reply:
-    """The k best articles for a query of 1 to 1,000 characters, in the space that serves now.
+    """The k best articles for a query of 1 to 1,000 characters, in the serving space.
 
-    `filter` keeps only articles whose metadata contains it. When the query cannot be embedded, keywords answer and
-    the reply is marked degraded; it never raises for a provider's sake.
+    `filter` keeps only articles whose metadata contains it. If the query cannot be embedded, keywords are used and
+    the reply is marked degraded; it never raises because of a provider.
     """
     started = time.perf_counter()
     space = Space.objects.serving()

@@ -1,16 +1,16 @@
-"""Which stretch of a text to show for a query's words; pure."""
+"""The part of a text to show for a query's words; pure."""
 
 import re
 
 LENGTH = 320
 _LEAD = 60
 _WORD = re.compile(r"\w+")
-_LEAST = 3  # letters: shorter words stand everywhere
+_LEAST = 3  # letters: shorter words occur everywhere
 
 
 def passage_of(content: str, query: str) -> tuple[int, int]:
     """(start, end) of about LENGTH characters around the first word of the query that the text holds, at word
-    boundaries; the beginning where it holds none."""
+    boundaries; the beginning if it contains none."""
     words = {word for word in _WORD.findall(query.lower()) if len(word) >= _LEAST}
     found = _first_of(words, content)
     start = max(found - _LEAD, 0)

@@ -28,7 +28,7 @@ def column_type(space: Space) -> str:
 
 
 def is_usable(space: Space) -> bool:
-    """Whether a valid index stands; remembered for a few seconds."""
+    """Whether there is a valid index; cached for a few seconds."""
     return _usable(space.pk).get()
 
 
@@ -45,9 +45,9 @@ def is_wanted(space: Space) -> bool:
 
 
 def build(space: Space) -> bool:
-    """Builds the index while people write and search; False when another process is at it.
+    """Builds the index while people write and search; False if another process is building it.
 
-    What an interrupted build left behind is removed first. Call it outside a transaction.
+    The remains of an interrupted build are removed first. Call it outside a transaction.
     """
     with _alone(space) as cursor:
         if cursor and not _state(space.pk):
@@ -57,7 +57,7 @@ def build(space: Space) -> bool:
 
 
 def rebuild(space: Space) -> bool:
-    """Builds a valid index anew, while the old one goes on answering; False when another process is at it.
+    """Rebuilds a valid index while the old one stays in use; False if another process is building it.
 
     Call it outside a transaction.
     """
@@ -77,7 +77,7 @@ def drop_of_empty(space: Space) -> None:
 
 
 def stands(space: Space) -> bool:
-    """Whether a valid index is there right now."""
+    """Whether there is a valid index now."""
     return _state(space.pk) is True
 
 
@@ -92,7 +92,7 @@ def _alone(space: Space) -> Iterator[CursorWrapper | None]:
             yield None
             return
         try:
-            # a build takes as long as it takes, and waits for every transaction that is older than it
+            # a build has no time limit, and waits for every older transaction
             cursor.execute(
                 "SET maintenance_work_mem = '512MB'; SET lock_timeout = 0; SET statement_timeout = 0"
             )
@@ -106,7 +106,7 @@ def _alone(space: Space) -> Iterator[CursorWrapper | None]:
 
 
 def _left_by_rebuilding(cursor: CursorWrapper, space: Space) -> list[str]:
-    """What an interrupted REINDEX CONCURRENTLY leaves behind
+    """Remains of an interrupted REINDEX CONCURRENTLY
     (https://www.postgresql.org/docs/current/sql-reindex.html)."""
     cursor.execute(
         "SELECT c.relname FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid "
@@ -117,7 +117,7 @@ def _left_by_rebuilding(cursor: CursorWrapper, space: Space) -> list[str]:
 
 
 def drop(space: Space) -> None:
-    """Removes the index; searches go on exactly, and slower."""
+    """Removes the index; searches become exact and slower."""
     with connection.cursor() as cursor:
         cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name_of(space)}")
     _usable(space.pk).forget()

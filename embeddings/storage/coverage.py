@@ -1,4 +1,4 @@
-"""Which articles a space is behind on: what is missing is asked here, what to do about it is decided above."""
+"""Which articles a space is behind on; the rooms above decide what to do about it."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from articles.models import Article
 from embeddings.models import ArticleEmbedding, Space
 
-# The same question in SQL, for statements over `articles a` and `embedding_spaces s`. A scalar subquery stays one index
-# probe for each article; an anti-join may read the whole table while statistics are stale, which is when much is saved.
+# The same condition in SQL, for statements over `articles a` and `embedding_spaces s`. A scalar subquery stays one
+# index probe per article; an anti-join may read the whole table with stale statistics, that is, after many saves.
 IS_CURRENT_SQL = """coalesce(a.content_hash = (SELECT e.source_hash FROM article_embeddings e
                     WHERE e.article_id = a.id AND e.space_id = s.id AND e.chunk_index = 0), false)"""
 

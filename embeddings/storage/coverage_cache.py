@@ -1,4 +1,4 @@
-"""Coverage for pages that ask often: counted anew when that is cheap, held for a while when it is not."""
+"""Cached coverage for frequent readers: counted again if that is cheap, kept for a while if not."""
 
 import threading
 import time
@@ -7,20 +7,20 @@ from embeddings.models import Space
 from embeddings.storage import coverage as exact
 from embeddings.storage.coverage import Coverage
 
-# A count that took t is held for 20 t: however large the corpus, at most a twentieth of the time goes into counting.
+# A count that took t is kept for 20 t: counting takes at most a twentieth of the time, however large the corpus.
 _HELD_FOR = 20
 _CHEAP_SECONDS = 0.02
-# Whoever counts may be kept waiting by a lock in the database, which must not keep others who look at health.
+# The counting thread may wait for a database lock; threads that read health must not.
 _WAIT_SECONDS = 0.5
 _held: dict[int, tuple[float, Coverage]] = {}
 _counting = threading.Lock()
 
 
 def coverage(space: Space | None) -> Coverage:
-    """How many articles there are and how many of them the space finds; without a space, none are found."""
+    """How many articles there are, and how many of them are current in the space; none without a space."""
     if space is None:
         return Coverage(0, 0)
-    is_alone = _counting.acquire(timeout=_WAIT_SECONDS)  # one thread counts, the others take its answer
+    is_alone = _counting.acquire(timeout=_WAIT_SECONDS)  # one thread counts, the others use its result
     try:
         until, held = _held.get(space.pk, (0.0, None))
         if held and time.monotonic() < until:

@@ -1,4 +1,4 @@
-"""Vectors of articles that are not complete yet: read by their text, removed when their article needs them no more."""
+"""Vectors of incomplete articles: read by text hash, removed when their article no longer needs them."""
 
 from collections.abc import Collection
 
@@ -15,7 +15,7 @@ _REMOVE_ALL = "DELETE FROM kept_vectors WHERE article_id = ANY(%s::bigint[])"
 
 
 def of_articles(space_id: int, article_ids: Collection[int]) -> dict[bytes, WireVector]:
-    """What these articles themselves have kept in a space, by text hash."""
+    """The kept vectors of these articles in a space, by text hash."""
     if not article_ids:
         return {}
     with connection.cursor() as cursor:
@@ -24,14 +24,14 @@ def of_articles(space_id: int, article_ids: Collection[int]) -> dict[bytes, Wire
 
 
 def remove(space_id: int, article_ids: Collection[int]) -> None:
-    """Forgets what these articles have kept in a space."""
+    """Deletes the kept vectors of these articles in a space."""
     if article_ids:
         with connection.cursor() as cursor:
             cursor.execute(_REMOVE, [sql_arrays.of_integers(article_ids), space_id])
 
 
 def forget(article_ids: Collection[int]) -> None:
-    """Forgets what these articles have kept in any space: they are to be embedded anew."""
+    """Deletes the kept vectors of these articles in all spaces, before they are re-embedded."""
     if article_ids:
         with connection.cursor() as cursor:
             cursor.execute(_REMOVE_ALL, [sql_arrays.of_integers(article_ids)])

@@ -1,4 +1,4 @@
-"""Reads and writes vectors in Postgres' binary form; the only module that knows how they lie on the wire."""
+"""Reads and writes vectors in Postgres' binary form; the only module that knows the wire format."""
 
 import random
 import struct
@@ -46,13 +46,13 @@ def from_wire(vector: WireVector) -> Matrix:
 
 
 def wire_length(dimensions: int) -> int:
-    """How many bytes a vector of this width has."""
+    """Bytes of a vector of this width."""
     return 4 + 4 * dimensions
 
 
 def is_wire(data: bytes, dimensions: int) -> bool:
-    """Whether bytes from elsewhere are a vector of this width that has a direction: finite, and neither so short nor so
-    long that its square, which the cosine divides by, is 0 or infinite."""
+    """Whether untrusted bytes are a vector of this width with a direction: finite, and its square, which the cosine
+    divides by, neither 0 nor infinite."""
     if len(data) != wire_length(dimensions) or data[:4] != struct.pack("!HH", dimensions, 0):
         return False
     numbers = from_wire(data)
@@ -71,14 +71,14 @@ WHERE space_id = %(space)s::bigint AND text_hash = ANY(%(hashes)s::bytea[])
 
 
 class Known(NamedTuple):
-    """Vectors by text hash: those of articles' current vectors, and those that are kept for articles not complete."""
+    """Vectors by text hash: those of current articles, and those kept for incomplete ones."""
 
     stored: dict[bytes, WireVector]
     kept: dict[bytes, WireVector]
 
 
 def known(space_id: int, hashes: Sequence[bytes]) -> Known:
-    """The vectors that these texts have in a space already."""
+    """The vectors that these texts already have in a space."""
     found = Known({}, {})
     with connection.cursor() as cursor:
         cursor.execute(_KNOWN, {"space": space_id, "hashes": sql_arrays.of_bytes(hashes)})
@@ -99,13 +99,13 @@ def replace(space_id: int, article_ids: Sequence[int], chunks: Iterable[StoredCh
 
 
 def try_write(space_id: int, dimensions: int, besides: Sequence[int]) -> None:
-    """Writes a vector of an article other than these, as `replace` does, and takes it back. Raises what the database
-    has against it; does nothing where there is no other article."""
+    """Writes a vector of an article other than these, as `replace` does, and rolls back. Raises the database's error;
+    does nothing if there is no other article."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_OTHER_ARTICLE, [_LOCK_MILLISECONDS, sql_arrays.of_integers(besides)])
         if row := cursor.fetchone():
             unit = to_wire(np.eye(1, dimensions, dtype=np.float32))[0]
-            # far beyond any chunk's place, and not where another process tries
+            # far beyond any chunk's index, and not that of another process
             index = random.randrange(1 << 30, 1 << 31)
             chunk = StoredChunk(row[0], index, 1, 0, 0, bytes(16), 0, UUID(int=0), unit)
             _copy(cursor, b"".join([_HEADER, _row(space_id, chunk), _TRAILER]))
@@ -113,7 +113,7 @@ def try_write(space_id: int, dimensions: int, besides: Sequence[int]) -> None:
 
 
 def _copy(cursor: CursorWrapper, rows: bytes) -> None:
-    # Django wraps the errors of its own calls only, and everybody above expects its classes
+    # Django wraps only the errors of its own calls, and callers expect its classes
     with connection.wrap_database_errors, cursor.copy(_COPY) as copy:
         copy.write(rows)
 
@@ -130,7 +130,7 @@ COPY article_embeddings (article_id, space_id, chunk_index, chunk_count, span, t
 # the binary COPY format: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format"
 _HEADER = b"PGCOPY\n\xff\r\n\0" + b"\0" * 8
 _TRAILER = b"\xff\xff"
-# each field with its length before it; a vector follows with its own
+# each field is preceded by its length; a vector follows with its own
 _ROW = struct.Struct("!hiqiqiiiiiBiiiii16siii16si")
 _ROW_OF_NO_TEXT = struct.Struct("!hiqiqiiiiiBi16siii16si")
 # range flags: lower bound inclusive, upper exclusive; or no bounds, since nothing is in it
@@ -150,5 +150,5 @@ def _row(space_id: int, chunk: StoredChunk) -> bytes:
 
 
 def as_text(vector: WireVector) -> str:
-    """A vector as a statement's text names it: "[0.5,-1.0]"."""
+    """A vector as a literal of a statement: "[0.5,-1.0]"."""
     return orjson.dumps(from_wire(vector), option=orjson.OPT_SERIALIZE_NUMPY).decode()

@@ -11,16 +11,16 @@ _BLOCK_END = re.compile(r"\n\s*\n|\n(?=#{1,6} )")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+|(?<=[。！？])|\n")
 _WORD_END = re.compile(r"\s+")
 _HEADING = re.compile(r"#{1,6} ")
-# A model takes 128 tokens at least, and finds at most three where we count one (`tokens.estimate`): what is refused
-# below twice this is refused for something else.
+# A model accepts at least 128 tokens, and counts at most three where we count one (`tokens.estimate`): a text below
+# twice this is refused for another reason.
 FLOOR_TOKENS = 16
-# Of a chunk's text, its front included. White space, marks and long words are few tokens or none, and a request has a
-# size too: the local embedder refuses twice this much.
+# Of a chunk's text, title included. White space, punctuation and long words are few tokens or none, and a request has
+# a maximum size: the local embedder refuses twice this much.
 MAX_CHARACTERS = 32_768
 
 
 class Chunk(NamedTuple):
-    """`text` is what the provider gets; start and end are the characters of the content it stands for."""
+    """`text` is sent to the provider; start and end are its characters in the content."""
 
     start: int
     end: int
@@ -28,7 +28,7 @@ class Chunk(NamedTuple):
 
 
 class _Piece(NamedTuple):
-    """`gap` is how many tokens the white space before it has that belongs to no piece."""
+    """`gap` is the number of tokens in the white space before it, which belongs to no piece."""
 
     start: int
     end: int
@@ -38,7 +38,7 @@ class _Piece(NamedTuple):
 
 
 class _Room(NamedTuple):
-    """What a chunk holds behind its front: so many tokens in so many characters."""
+    """The space of a chunk behind its title: so many tokens in so many characters."""
 
     tokens: int
     characters: int
@@ -47,7 +47,7 @@ class _Room(NamedTuple):
         return tokens <= self.tokens and characters <= self.characters
 
     def without(self, front: str, count: TokenCounter) -> "_Room":
-        """What is left behind `front`."""
+        """The space left behind `front`."""
         return _Room(self.tokens - count(front), self.characters - len(front))
 
     def parts(self, tokens: int, characters: int) -> int:
@@ -61,9 +61,9 @@ def chunks_of(
     """The chunks of an article, each with the title in front and at most `budget` tokens and MAX_CHARACTERS characters
     long in all.
 
-    Spans follow one another, overlap by at most `overlap` tokens and together hold every character that is not white
+    Spans are in order, overlap by at most `overlap` tokens and together contain every character that is not white
     space. A text without any has no chunks. A title that would fill more than half of a chunk gets chunks of its own
-    (span 0..0) and stands shortened in front of the others.
+    (span 0..0) and is shortened in front of the others.
     """
     if not content.strip():
         return []
@@ -82,11 +82,10 @@ def chunks_of(
 
 
 def smaller(chunk: Chunk, *, count: TokenCounter, prefix: str = "") -> list[Chunk]:
-    """A chunk that a model did not take, in chunks of half its text: together they have its text and its span, and what
-    stood in front of it stands in front of each, unless that was more than a quarter of it. None, where half its tokens
-    are fewer than FLOOR_TOKENS.
+    """A chunk that a model refused, in chunks of half its text: together they have its text and its span, each with its
+    front, unless that was more than a quarter of it. None, if half its tokens are fewer than FLOOR_TOKENS.
 
-    Our count is a guess where we lack the tokenizer: a model may find three times as many tokens in a text as we do.
+    Our count is an estimate without the tokenizer: a model may count three times as many tokens.
     """
     tokens = count(chunk.text)
     if tokens < 2 * FLOOR_TOKENS:
@@ -127,7 +126,7 @@ def _split(
     ends: tuple[re.Pattern[str], ...],
     known: int | None = None,
 ) -> Iterator[_Piece]:
-    """`known` is the number of tokens where it was counted already: to count a megabyte takes a second."""
+    """`known` is the number of tokens if already counted: counting a megabyte takes a second."""
     if end - start > room.characters:
         start, end = _stripped(text, start, end)
     if not text[start:end].strip():
@@ -154,7 +153,7 @@ def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _even(start: int, end: int, parts: int) -> Iterator[tuple[int, int]]:
-    """So many spans of about the same length, two at least and none of them empty."""
+    """So many spans of about the same length, at least two and none empty."""
     parts = min(max(parts, 2), end - start)
     marks = [start + (end - start) * n // parts for n in range(parts + 1)]
     return pairwise(marks)
@@ -186,7 +185,7 @@ def _pack(pieces: list[_Piece], room: _Room, overlap: int) -> Iterator[tuple[int
 
 
 def _step_back(pieces: list[_Piece], first: int, index: int, room: _Room) -> tuple[int, int]:
-    """Where the next chunk begins, and its tokens so far: as many of the last pieces as there is room for."""
+    """Where the next chunk begins, and its tokens so far: as many of the last pieces as fit."""
     begin, tokens = index, 0
     while begin - 1 > first:
         grown = tokens + pieces[begin - 1].tokens + pieces[begin].gap

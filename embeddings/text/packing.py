@@ -1,13 +1,13 @@
-"""Divides texts over requests so that none has more inputs or tokens than a provider takes; pure."""
+"""Divides texts into requests within a provider's limits of inputs and tokens; pure."""
 
 from collections.abc import Callable, Iterator, Sequence
 
 
 def packs(tokens: Sequence[int], max_inputs: int, max_tokens: Callable[[], int]) -> Iterator[slice]:
     """Slices of the texts in order; each has at most `max_inputs` texts of together at most `max_tokens`,
-    which is asked for each: a provider's speed is known better after every request.
+    which is called for each: the measured speed improves with every request.
 
-    A single text above `max_tokens` has a pack of its own: the provider, not we, refuses it.
+    A single text above `max_tokens` gets its own request: the provider, not we, refuses it.
     """
     begin = 0
     while begin < len(tokens):

@@ -1,4 +1,4 @@
-"""How many tokens a text has: exact for the local model, a careful guess for models whose tokenizer we lack."""
+"""Token counts: exact for the local model, a cautious estimate for models whose tokenizer we lack."""
 
 from collections.abc import Callable
 
@@ -7,12 +7,12 @@ from embeddings.servers.local_embedder import wordpiece
 TokenCounter = Callable[[str], int]
 
 # Byte-level tokenizers never need more tokens than bytes, and measured texts have 2.5 (code) to 4.3 (prose) bytes
-# a token; three errs on the careful side, and a refusal by the provider is still handled.
+# per token; three is cautious, and a refusal by the provider is still handled.
 _BYTES_PER_TOKEN = 3
 
 
 def estimate(text: str) -> int:
-    """A careful guess for any model: one token for three bytes of UTF-8."""
+    """A cautious estimate for any model: one token per three bytes of UTF-8."""
     return -(-byte_length(text) // _BYTES_PER_TOKEN)
 
 
@@ -21,5 +21,5 @@ def byte_length(text: str) -> int:
 
 
 def counter_for(model: str) -> TokenCounter:
-    """The counter of a model's own tokens where we have its tokenizer, else `estimate`."""
+    """The exact counter if we have the model's tokenizer, else `estimate`."""
     return wordpiece.count if model == "all-MiniLM-L6-v2" else estimate

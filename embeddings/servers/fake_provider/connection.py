@@ -1,4 +1,4 @@
-"""One client of the fake provider: its requests in turn, and the answers at the pace their faults ask for."""
+"""One client of the fake provider: its requests in turn, and the replies at the pace of their faults."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from embeddings.servers.fake_provider.service import Service
 
 
 class Connection(asyncio.Protocol):
-    """Reads a request, answers it, reads the next."""
+    """Reads a request, replies, reads the next."""
 
     _transport: asyncio.Transport
 
@@ -28,7 +28,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """A client that left is out of flight, whatever it was to get."""
+        """A client that left no longer counts as in flight."""
         if self._timer:
             self._timer.cancel()
         self._end_count()
@@ -76,7 +76,7 @@ class Connection(asyncio.Protocol):
         self._send_on()
 
     def _send_on(self) -> None:
-        """Sends until the answer ends, the client reads too slowly, or the pace says to wait."""
+        """Sends until the reply ends, the client reads too slowly, or the pace says to wait."""
         assert self._reply is not None
         self._timer = None
         while not self._paused:

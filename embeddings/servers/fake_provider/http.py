@@ -15,7 +15,7 @@ _LOOPBACK = (b"127.0.0.1", b"localhost")
 
 
 class Unreadable(ValueError):
-    """What came in is no request this reader takes; `status` is the answer to it."""
+    """Invalid request; `status` is the reply's."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -47,7 +47,7 @@ class Reader:
         self._head: _Head | None = None
 
     def feed(self, data: bytes) -> None:
-        """Adds what the network brought."""
+        """Adds received bytes."""
         self._data += data
 
     def next(self) -> Request | None:
@@ -79,7 +79,7 @@ class Reader:
 
 
 def _check_source(head: bytes) -> None:
-    """Refuses what a web page sends, and what is for another host, by `head` in lower case."""
+    """Refuses requests of web pages and for other hosts, by `head` in lower case."""
     host = head.partition(_HOST)[2].partition(b"\r\n")[0].strip().partition(b":")[0]
     if _ORIGIN in head or (host and host not in _LOOPBACK):
         raise Unreadable(

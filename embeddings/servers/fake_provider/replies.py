@@ -1,4 +1,4 @@
-"""Writes the fake provider's answers: OpenAI's and Ollama's shapes, their errors, and every wrong way of them."""
+"""Writes the fake provider's replies: OpenAI's and Ollama's shapes, their errors, and every fault of them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ _DRIPS_A_SECOND = 20
 
 @dataclass(frozen=True)
 class Reply:
-    """What goes back, and how: after `delay` seconds, the body in `drips` every `pace` seconds, filled up with
+    """A reply, and its delivery: after `delay` seconds, the body in `drips` every `pace` seconds, filled up with
     `padding` bytes of white space, broken off halfway if `cut`."""
 
     status: int
@@ -63,16 +63,16 @@ def refusal(shape: str, status: int, code: str, message: str) -> Reply:
 
 
 def status_fault(shape: str, name: str, settings: Settings) -> Reply:
-    """The error that the fault `name` stands for, with Retry-After where servers send one."""
+    """The error of the fault `name`, with Retry-After where servers send one."""
     status = 429 if name == "quota" else int(name)
-    reply = refusal(shape, status, STATUS_FAULTS[name], f"The fake provider was told to answer {name}.")
+    reply = refusal(shape, status, STATUS_FAULTS[name], f"The fake provider is set to return {name}.")
     return replace(reply, retry_after=settings.retry_after) if name in ("429", "503") else reply
 
 
 def embeddings(
     shape: str, model: str, vectors: list[bytes], tokens: int, usage: bool, fault: str | None
 ) -> bytes:
-    """A whole answer: `vectors` are JSON already; a fault in the numbering needs OpenAI's shape to be seen."""
+    """A whole reply: `vectors` are JSON already; a fault in the numbering is visible only in OpenAI's shape."""
     name = orjson.dumps(model)
     if shape == OLLAMA:
         end = b',"prompt_eval_count":%d}' % tokens if usage else b"}"
@@ -92,7 +92,7 @@ def embeddings(
 
 
 def spoil(vectors: list[bytes], dimensions: int, write: Writer, fault: str | None) -> list[bytes]:
-    """The vectors with the fault in them, if it is one of the vectors' own."""
+    """The vectors with the fault applied, if it is one of vectors."""
     match fault:
         case "short":
             return vectors[:-1]
@@ -108,7 +108,7 @@ def spoil(vectors: list[bytes], dimensions: int, write: Writer, fault: str | Non
 
 
 def deliver(body: bytes, delay: float, settings: Settings, fault: str | None) -> Reply:
-    """The answer with the fault in its delivery, if it is one of those."""
+    """The reply with the fault applied, if it is one of delivery."""
     match fault:
         case "html":
             return Reply(

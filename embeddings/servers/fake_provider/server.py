@@ -12,7 +12,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def serve(port: int, settings: Settings, announce: Callable[[str], object]) -> None:
-    """Answers until SIGTERM or SIGINT; port 0 takes a free one, which `announce` is told."""
+    """Serves until SIGTERM or SIGINT; port 0 takes a free one, which `announce` receives."""
     asyncio.run(_serve(port, Service(settings), announce))
 
 

@@ -1,4 +1,4 @@
-"""The fake provider without its network: a request's path and body in, the reply to give out."""
+"""The fake provider without its network: a request's path and body in, the reply out."""
 
 import random
 import time
@@ -24,8 +24,8 @@ class Service:
         self.stats = Stats()
         self._settings = settings
         self._planned = deque(settings.fail_next)
-        self._down = 0  # requests to come that find nobody
-        self._free_at = 0.0  # when the last of the requests that wait for each other is done
+        self._down = 0  # coming requests that find the server down
+        self._free_at = 0.0  # when the last of the serialized requests is done
         self._random = random.Random(settings.seed)
 
     def counts(self, request: Request) -> bool:
@@ -33,7 +33,7 @@ class Service:
         return request.method == "POST" and request.path in _SHAPES
 
     def reply(self, request: Request) -> Reply:
-        """What to answer; never raises for what a client sent."""
+        """The reply; never raises for input of a client."""
         if self.counts(request):
             return self._embed(_SHAPES[request.path], request.body)
         match request.method, request.path:
@@ -67,7 +67,7 @@ class Service:
         return self._configuration()
 
     def _configuration(self) -> Reply:
-        """The settings in force, with the faults that are still to come."""
+        """The settings in force, with the remaining planned faults."""
         return _json({**self._settings.model_dump(), "fail_next": list(self._planned)})
 
     def _embed(self, shape: str, body: bytes) -> Reply:
@@ -165,7 +165,7 @@ class Service:
         return replies.deliver(body, self._in_line(delay), settings, fault)
 
     def _in_line(self, seconds: float) -> float:
-        """When what takes so long is done: after all that came before, where requests wait for each other."""
+        """When a request of this duration is done: after all earlier ones, if requests are serialized."""
         if not self._settings.one_by_one:
             return seconds
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""What the fake provider can be told, by flags at its start and by POST /config while it runs."""
+"""The fake provider's settings, by flags at its start and by POST /config while it runs."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -18,7 +18,7 @@ STATUS_FAULTS = {
     "504": "gateway_timeout",
     "quota": "insufficient_quota",
 }
-"""Faults that answer with an error status: the code in their body. "quota" is OpenAI's 429 for an empty purse."""
+"""Faults that return an error status: the code in their body. "quota" is OpenAI's 429 for an empty purse."""
 
 REPLY_FAULTS = (
     "short",  # one vector is missing
@@ -33,13 +33,13 @@ REPLY_FAULTS = (
     "huge",  # the body is filled up to huge_mb
     "cut",  # the connection closes in the middle of the body
 )
-"""Faults that answer 200 with something wrong in it."""
+"""Faults that return 200 with an invalid body."""
 
 FAULTS = (*STATUS_FAULTS, "hang", *REPLY_FAULTS)
 
 
 class SettingsError(ValueError):
-    """A setting that does not exist or cannot hold that value, as a sentence."""
+    """An unknown setting or an invalid value, as a sentence."""
 
 
 def _as_text(value: Any) -> Any:
@@ -62,37 +62,37 @@ class Settings(BaseModel):
         default="words",
         description="words: texts that share words are near; pool: 4,096 fixed vectors, the cheapest",
     )
-    latency_ms: float = Field(default=0, ge=0, description="delay of every answer")
+    latency_ms: float = Field(default=0, ge=0, description="delay of every reply")
     per_text_ms: float = Field(default=0, ge=0, description="further delay for each text in the request")
     one_by_one: bool = Field(
-        default=False, description="requests wait for each other, also for those whose client has left"
+        default=False, description="serialize requests, also those whose client has left"
     )
-    rate_429: Share = Field(default=0, description="share of requests answered 429")
-    rate_500: Share = Field(default=0, description="share of requests answered 500")
+    rate_429: Share = Field(default=0, description="share of requests that get 429")
+    rate_500: Share = Field(default=0, description="share of requests that get 500")
     rate_hang: Share = Field(default=0, description="share of requests that hang for hang_s, then get 504")
     retry_after: Text = Field(
         default="1", description="the Retry-After of 429 and 503: seconds, a date, '' for none"
     )
-    hang_s: float = Field(default=120, ge=0, description="how long a hang lasts, and a dripping answer takes")
+    hang_s: float = Field(default=120, ge=0, description="duration of a hang, and of a dripping reply")
     poison: str = Field(default="", description="a request with a text that contains this gets poison_status")
     poison_status: int = Field(default=400, ge=400, le=599, description="the status of a poisoned request")
     deadly: str = Field(
         default="",
-        description="a text that contains this takes the server along: no answer, then 503 for down_requests",
+        description="a text that contains this crashes the server: no reply, then 503 for down_requests",
     )
-    down_requests: int = Field(default=2, ge=1, description="how many requests a deadly text costs others")
+    down_requests: int = Field(default=2, ge=1, description="how many other requests a deadly text fails")
     fail_next: tuple[str, ...] = Field(
         default=(), description=f"faults for the next requests in turn: {', '.join(FAULTS)}"
     )
-    no_base64: bool = Field(default=False, description="answer floats whatever encoding_format says")
-    refuse_base64: bool = Field(default=False, description="answer 400 to encoding_format base64")
+    no_base64: bool = Field(default=False, description="return floats whatever encoding_format says")
+    refuse_base64: bool = Field(default=False, description="return 400 for encoding_format base64")
     no_usage: bool = Field(default=False, description="leave `usage` out")
-    max_inputs: int = Field(default=2_048, ge=1, description="texts a request")
+    max_inputs: int = Field(default=2_048, ge=1, description="texts per request")
     max_tokens_per_request: int = Field(
-        default=300_000, ge=1, description="tokens a request (4 characters are a token)"
+        default=300_000, ge=1, description="tokens per request (4 characters are a token)"
     )
-    max_tokens_per_text: int = Field(default=8_192, ge=1, description="tokens a text")
-    huge_mb: int = Field(default=256, ge=1, le=4_096, description="size of a huge answer")
+    max_tokens_per_text: int = Field(default=8_192, ge=1, description="tokens per text")
+    huge_mb: int = Field(default=256, ge=1, le=4_096, description="size of a huge reply")
     seed: int = Field(default=1, description="of the random choices")
 
     @field_validator("fail_next")

@@ -1,4 +1,4 @@
-"""Counts what the fake provider was asked and what it gave."""
+"""Counts the fake provider's requests and replies."""
 
 from collections import Counter, deque
 from typing import Any
@@ -8,14 +8,14 @@ _MAX_SIZES = 1_000
 
 
 class Stats:
-    """The counters of /stats. Only `in_flight` outlives a reset: those requests are still there."""
+    """The counters of /stats. Only `in_flight` survives a reset: those requests are still running."""
 
     def __init__(self) -> None:
         self.in_flight = 0
         self.reset()
 
     def reset(self) -> None:
-        """All counters back to nothing."""
+        """Resets all counters."""
         self.requests = self.texts = self.embedded = self.tokens = self.max_batch = 0
         self.max_in_flight = self.in_flight
         self.status: Counter[str] = Counter()
@@ -34,14 +34,14 @@ class Stats:
             self._seen.update(map(hash, texts))
 
     def refused(self, texts: list[str]) -> None:
-        """A request was refused for its texts, as it will be each time it comes."""
+        """A request was refused for its texts, as at every repetition."""
         request = hash(tuple(texts))
         self.refused_again += request in self._refused
         if len(self._refused) < _MAX_DISTINCT:
             self._refused.add(request)
 
     def started(self) -> None:
-        """A request is being worked on."""
+        """A request is being processed."""
         self.requests += 1
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)

@@ -1,4 +1,4 @@
-"""Vectors of unit length that depend on the text only, written the way a reply carries them."""
+"""Vectors of unit length that depend on the text only, in the notation of a reply."""
 
 import base64
 import re
@@ -27,14 +27,14 @@ def as_base64(vector: Matrix) -> bytes:
 
 
 def as_numbers(vector: Matrix) -> bytes:
-    """A JSON array of numbers; NaN is written as Python servers write it, although JSON knows none."""
+    """A JSON array of numbers; NaN is written as Python servers write it, although JSON has none."""
     if np.isnan(vector).any():
         return b"[" + b",".join(b"NaN" if np.isnan(number) else b"%g" % number for number in vector) + b"]"
     return orjson.dumps(np.ascontiguousarray(vector), option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def from_words(texts: Sequence[str], dimensions: int, write: Writer) -> list[bytes]:
-    """One vector a text, near those of texts that share words with it."""
+    """One vector per text, near those of texts that share words with it."""
     return [write(vector) for vector in word_vectors(texts, dimensions)]
 
 
@@ -48,12 +48,12 @@ def word_vectors(texts: Sequence[str], dimensions: int) -> Matrix:
     places = rows[:, None] * dimensions + ((mixed >> np.uint64(32)) % np.uint64(dimensions)).astype(np.int64)
     signs = 1.0 - 2.0 * (mixed & np.uint64(1)).astype(np.float64)
     sums = np.bincount(places.ravel(), signs.ravel(), len(texts) * dimensions).reshape(len(texts), dimensions)
-    sums[~sums.any(axis=1), 0] = 1.0  # words that cancel each other out must not make a zero vector
+    sums[~sums.any(axis=1), 0] = 1.0  # words that cancel out must not make a zero vector
     return (sums / np.linalg.norm(sums, axis=1, keepdims=True)).astype(np.float32)
 
 
 def from_pool(texts: Sequence[str], dimensions: int, write: Writer) -> list[bytes]:
-    """One of 4,096 ready-made vectors a text: no computing, for benchmarks of what stands around the provider."""
+    """One of 4,096 fixed vectors per text: no computing, for benchmarks of everything but the provider."""
     pool = _pool(dimensions, write)
     return [pool[zlib.crc32(text.encode(errors="replace")) % POOL] for text in texts]
 

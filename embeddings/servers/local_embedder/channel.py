@@ -27,7 +27,7 @@ class Channel(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Buffer) -> int:
-        """Raises ConnectionAbortedError when more comes than is allowed."""
+        """Raises ConnectionAbortedError if more arrives than is allowed."""
         self._wait_no_longer()
         received = self._connection.recv_into(buffer)
         if self._left is not None:

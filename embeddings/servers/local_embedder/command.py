@@ -11,7 +11,7 @@ from embeddings.servers.local_embedder.model import ModelMissing
 
 
 def add_options(parser: argparse.ArgumentParser, usual: str | None) -> None:
-    """Adds the options; `usual` says where it listens without any, None where the caller has to choose."""
+    """Adds the options; `usual` is the default address, None if the caller must choose."""
     where = parser.add_mutually_exclusive_group(required=usual is None)
     place = f" (default: {usual})" if usual else ""
     where.add_argument(
@@ -20,14 +20,14 @@ def add_options(parser: argparse.ArgumentParser, usual: str | None) -> None:
     where.add_argument(
         "--port", type=int, metavar="N", help="listen on a port of loopback instead; 0 takes a free one"
     )
-    parser.add_argument("--threads", type=int, help="runs at a time (default: the cores, at most 8)")
+    parser.add_argument("--threads", type=int, help="concurrent runs (default: the cores, at most 8)")
 
 
 def run(
     socket: Path | None, port: int | None, secret: str, threads: int | None, announce: Callable[[str], object]
 ) -> str:
-    """Serves on `socket` or on `port` until a signal ends the process; returns only when it could not start: the
-    sentence that says why. `secret` is needed for a port."""
+    """Serves on `socket` or on `port` until a signal ends the process; returns only if it could not start: the
+    sentence why. `secret` is needed for a port."""
     try:
         listen = partial(listening.on_socket, socket) if socket else _port(port or 0, secret)
         serving.serve(listen, threads, announce)

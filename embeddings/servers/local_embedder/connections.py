@@ -1,4 +1,4 @@
-"""Bounds how many connections are open: when all places are taken, the one that stalls longest makes room."""
+"""Bounds how many connections are open: when all places are taken, the one that stalls longest is closed."""
 
 import contextlib
 import socket
@@ -11,7 +11,7 @@ _SECONDS_TO_LEAVE = 1.0
 
 
 class Stage(IntEnum):
-    """What a connection is doing; all but WORKING can be closed for a new one, the lowest first."""
+    """A connection's state; all but WORKING can be closed for a new one, the lowest first."""
 
     NEW = 0  # no request of it has passed the checks
     IDLE = 1
@@ -46,12 +46,12 @@ class Connections:
             return True
 
     def enter(self, connection: socket.socket, stage: Stage) -> None:
-        """Notes what it does now; raises ConnectionAbortedError where it had to make room."""
+        """Sets its state; raises ConnectionAbortedError if it was closed for another."""
         with self._changed:
             place = self._places[connection]
             if place.is_closed:
                 raise ConnectionAbortedError("another connection has its place")
-            # asking again and again without ever passing the checks makes nobody younger
+            # repeated requests that fail the checks do not reset its age
             place.since = place.opened if stage is Stage.NEW else time.monotonic()
             place.stage = stage
 

@@ -1,5 +1,5 @@
-"""One connection of the local embedder: POST /v1/embeddings, GET /v1/models, GET /v1/proof, and GET /health, which says
-how many requests are under way.
+"""One connection of the local embedder: POST /v1/embeddings, GET /v1/models, GET /v1/proof, and GET /health with the
+number of requests in progress.
 
 Each request is checked by its headers before its body is read; heads, bodies and replies have deadlines and bounds.
 """
@@ -51,10 +51,10 @@ class Handler(BaseHTTPRequestHandler):
         self._is_known = False
 
     def finish(self) -> None:
-        """Leaves out what could not be sent."""
+        """Ignores what could not be sent."""
 
     def handle_one_request(self) -> None:
-        """Waits for a request, then answers it; a client that is late or leaves ends the connection."""
+        """Waits for a request, then replies; a late client, or one that leaves, ends the connection."""
         try:
             self._enter(Stage.IDLE if self._is_known else Stage.NEW)
             self.channel.allow(_IDLE_SECONDS if self._is_known else _HEAD_SECONDS, _MAX_HEAD)
@@ -118,7 +118,7 @@ class Handler(BaseHTTPRequestHandler):
             return protocol.answer(request, self._vectors(request.texts))
 
     def _admitted_length(self) -> int:
-        """The length of the body, where the headers allow to read it."""
+        """The length of the body, if the headers allow reading it."""
         with self._closed_if_refused():
             admission.check_token(self.headers, self.server.listening.secret)
             admission.check_type(self.headers)
@@ -165,7 +165,7 @@ class Handler(BaseHTTPRequestHandler):
         return vectors
 
     def _client_left(self) -> bool:
-        """Whether nobody waits any more: a client that gave up and tries again must not double the work."""
+        """Whether the client has left: one that retries must not double the work."""
         self.connection.settimeout(0)
         try:
             return not self.connection.recv(1, socket.MSG_PEEK)
@@ -191,7 +191,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.connections.enter(self.connection, stage)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Logs nothing: callers log their requests, and texts belong in no log."""
+        """Logs nothing: callers log their requests, and no log may contain texts."""
 
 
 _STOPPING = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "stopping", "The embedder is stopping: try again.")

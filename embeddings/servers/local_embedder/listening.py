@@ -11,18 +11,18 @@ from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 _WAITING = 128
-"""Connections that the kernel holds until we take them."""
+"""Connections that the kernel queues for us."""
 
 
 class CannotListen(Exception):
-    """Why the embedder cannot listen: a sentence for the person who starts it."""
+    """The embedder cannot listen, as a sentence for the person who starts it."""
 
 
 @dataclass(frozen=True)
 class Listening:
     """A listening socket, its name for people and clients, and the names a request may give in its Host header.
 
-    `secret` is what both sides must prove to hold; "" on a Unix socket, which the file system guards.
+    Both sides must prove `secret`; "" on a Unix socket, which the file system guards.
     """
 
     socket: socket.socket
@@ -53,8 +53,8 @@ def on_port(port: int, secret: str) -> Listening:
 def on_socket(path: Path) -> Listening:
     """Listens on a Unix socket that only its owner may open, in a folder that only its owner may enter.
 
-    A socket that a killed run left is replaced. That no other embedder listens there is known by a lock beside it,
-    which ends with its holder, and by trying to connect, in case somebody has removed the lock's file.
+    The socket of a killed run is replaced. A lock beside it, which ends with its holder, shows that no other embedder
+    listens, and so does an attempt to connect, in case the lock's file was removed.
     """
     path = path.absolute()
     with contextlib.ExitStack() as undone:
@@ -72,7 +72,7 @@ def on_socket(path: Path) -> Listening:
 
 
 def _private_folder(folder: Path) -> os.stat_result:
-    """Makes the folder if it is missing; refuses one that others own or may enter."""
+    """Creates the folder if it is missing; refuses one that others own or may enter."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -124,7 +124,7 @@ def _bind(listening: socket.socket, path: Path, owner: os.stat_result) -> None:
         listening.bind(str(path))
     finally:
         os.umask(mask)
-    if os.geteuid() != owner.st_uid:  # root's, in the folder of the account that is to ask it
+    if os.geteuid() != owner.st_uid:  # root's, in the folder of the account that uses it
         os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
     listening.listen(_WAITING)
 

@@ -22,25 +22,25 @@ NAME = "all-MiniLM-L6-v2"
 DIMENSIONS = 384
 
 URGENT_TEXTS = 2
-"""A request of at most this many texts is a search or one small edit, and goes ahead of larger ones."""
+"""A request of at most this many texts is a search or one small edit, and is served before larger ones."""
 
 _SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 _BATCH_TEXTS = 8
-# Padded tokens in one run: measured on 2 cores, larger runs gain nothing and hold up what waits behind them.
+# Padded tokens in one run: measured on 2 cores, larger runs gain nothing and delay what waits behind them.
 _BATCH_TOKENS = 256
 
 
 class ModelMissing(RuntimeError):
-    """The model file is not there, or not the one this code was measured with."""
+    """The model file is missing, or has another checksum."""
 
 
 class Model:
-    """The loaded model, safe for many threads: `threads` runs at a time and one more for urgent ones."""
+    """The loaded model, safe for many threads: `threads` concurrent runs and one more for urgent ones."""
 
     def __init__(self, threads: int | None = None) -> None:
         options = onnxruntime.SessionOptions()
-        # One core a run and several runs at a time: as many texts a second as one run on all cores, and no
-        # spinning against the database and the workers, which share the machine.
+        # One core per run and several runs at once: the same texts per second as one run on all cores, without
+        # spinning against the database and the workers on the same machine.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         # The arena keeps the memory of the largest run for ever.
         options.enable_cpu_mem_arena = False
@@ -50,11 +50,11 @@ class Model:
         self._lanes = PriorityPool(threads or min(8, os.cpu_count() or 1))
 
     def start(self, texts: Sequence[list[int]]) -> list["Part"]:
-        """Queues the token ids of each text; every part brings the rows of some of them, in no order."""
+        """Queues the token ids of each text; every part has the rows of some of them, in no order."""
         return [self._start(texts, positions) for positions in batches([len(ids) for ids in texts])]
 
     def close(self) -> None:
-        """Cancels what waits and lets no more in."""
+        """Cancels waiting jobs and accepts no more."""
         self._lanes.close()
 
     def _start(self, texts: Sequence[list[int]], positions: list[int]) -> "Part":
@@ -82,7 +82,7 @@ class Part:
 
 
 def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Positions of texts of like length, so that little is padded: few texts and few tokens a batch."""
+    """Positions of texts of similar length, for little padding: few texts and few tokens per batch."""
     batch: list[int] = []
     for position in sorted(range(len(lengths)), key=lengths.__getitem__):
         if batch and (len(batch) == _BATCH_TEXTS or lengths[position] * (len(batch) + 1) > _BATCH_TOKENS):

@@ -21,7 +21,7 @@ class PriorityPool:
             threading.Thread(target=self._work, args=(number == threads,), daemon=True).start()
 
     def submit[Result](self, job: Callable[[], Result], *, urgent: bool) -> Future[Result]:
-        """Queues `job`; the future is cancelled, never left open, when the lanes are or get closed."""
+        """Queues `job`; the future is cancelled, never left open, if the pool is or gets closed."""
         future: Future[Result] = Future()
         with self._ready:
             if self._closed:
@@ -32,7 +32,7 @@ class PriorityPool:
         return future
 
     def close(self) -> None:
-        """Cancels what has not started; what runs ends by itself."""
+        """Cancels jobs that have not started; running ones end by themselves."""
         with self._ready:
             self._closed = True
             for future, _ in (*self._urgent, *self._bulk):
@@ -46,7 +46,7 @@ class PriorityPool:
                 continue
             try:
                 future.set_result(job())
-            except BaseException as error:  # the waiting request must hear of it, whatever it is
+            except BaseException as error:  # the waiting request must get it, whatever it is
                 future.set_exception(error)
 
     def _take(self, only_urgent: bool) -> _Entry | None:
@@ -61,6 +61,6 @@ class PriorityPool:
 
 
 def _cancel(future: Future[Any]) -> None:
-    """Cancels and says so: concurrent.futures.wait() sleeps on until a cancelled future is notified."""
+    """Cancels and notifies: concurrent.futures.wait() sleeps on until a cancelled future is notified."""
     if future.cancel():
         future.set_running_or_notify_cancel()

@@ -10,13 +10,13 @@ import secrets
 
 PATH = "/v1/proof"
 MIN_SECRET_LENGTH = 32
-"""How long a secret must be at least."""
+"""Minimum length of a secret."""
 
 _NONCE = re.compile("[0-9a-f]{64}")
 
 
 def token(secret: str) -> str:
-    """What a client shows in place of the secret, which itself is never sent: 64 hexadecimal digits."""
+    """What a client sends in place of the secret: 64 hexadecimal digits."""
     return hmac.new(secret.encode(), b"vectorpress embedder client", "sha256").hexdigest()
 
 

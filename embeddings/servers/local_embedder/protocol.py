@@ -1,4 +1,4 @@
-"""The OpenAI embeddings protocol: reads a request, renders the answer or the refusal.
+"""The OpenAI embeddings protocol: reads a request, renders the reply or the refusal.
 
 Source: the "Create embeddings" page of the OpenAI API reference.
 """
@@ -16,7 +16,7 @@ from embeddings.servers.local_embedder import model, wordpiece
 
 MAX_INPUTS = 2_048
 MAX_CHARACTERS = 65_536
-"""Far more than 512 tokens have, so that counting the tokens of a hopeless text costs nothing."""
+"""Far more than 512 tokens have, so that a hopeless text is not counted."""
 
 
 class Refusal(Exception):
@@ -36,7 +36,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """What one request asks for: the token ids of each text, and how its vectors are written."""
+    """One request: the token ids of each text, and the notation of its vectors."""
 
     texts: list[list[int]]
     base64: bool
@@ -48,7 +48,7 @@ class Request:
 
 
 def read(body: bytes) -> Request:
-    """The request in `body`; raises Refusal where it is not one this model can answer."""
+    """The request in `body`; raises Refusal if this model cannot serve it."""
     try:
         asked = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -66,7 +66,7 @@ def read(body: bytes) -> Request:
 
 
 def answer(request: Request, vectors: NDArray[np.float32]) -> bytes:
-    """The list object of the protocol, one embedding a text in the order they came."""
+    """The list object of the protocol, one embedding per text in their order."""
     rows = [_base64(row) for row in vectors] if request.base64 else list(vectors)
     usage = {"prompt_tokens": request.tokens, "total_tokens": request.tokens}
     data = [{"object": "embedding", "index": at, "embedding": row} for at, row in enumerate(rows)]

@@ -15,7 +15,7 @@ class Room:
 
     @contextlib.contextmanager
     def of(self, size: int) -> Iterator[bool]:
-        """Holds `size` bytes within the block; yields False where they are not free."""
+        """Holds `size` bytes within the block; yields False if they are not free."""
         wanted = size if size > self._small else 0
         with self._changed:
             is_free = wanted <= self._free

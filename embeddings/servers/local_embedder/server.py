@@ -1,6 +1,6 @@
 """The local embedder's HTTP server, on a Unix socket or on a port of loopback (listening.py).
 
-Connections, threads and bytes are bounded. What it answers: handler.py.
+Connections, threads and bytes are bounded. Its replies: handler.py.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ _BUSY = (
 
 
 class EmbedderServer(ThreadingMixIn, TCPServer):
-    """One thread a connection, and few of these; the model itself bounds how many texts are worked on at a time."""
+    """One thread per connection, and few connections; the model bounds the texts processed at once."""
 
     daemon_threads = True
     block_on_close = False
@@ -41,7 +41,7 @@ class EmbedderServer(ThreadingMixIn, TCPServer):
         self.socket = listening.socket
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Starts a thread for a new connection, or refuses it where all are at work."""
+        """Starts a thread for a new connection, or refuses it if all are working."""
         if self.connections.admit(request):
             super().process_request(request, client_address)
             return
@@ -61,14 +61,14 @@ class EmbedderServer(ThreadingMixIn, TCPServer):
         threading.Thread(target=self.shutdown, daemon=True).start()
 
     def server_close(self) -> None:
-        """Closes the listening socket, then lets the last answers out."""
+        """Closes the listening socket, then sends the last replies."""
         self.listening.remove()
         super().server_close()
         self.busy.wait_for_none(_STOP_SECONDS)
 
 
 class Busy:
-    """Counts the requests under way, so that a stop can wait for their answers."""
+    """Counts the requests in progress, so that a stop can wait for their replies."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -76,7 +76,7 @@ class Busy:
 
     @property
     def number(self) -> int:
-        """How many requests are under way."""
+        """The number of requests in progress."""
         return self._number
 
     def __enter__(self) -> None:
@@ -89,6 +89,6 @@ class Busy:
             self._changed.notify_all()
 
     def wait_for_none(self, seconds: float) -> None:
-        """Returns when nothing is under way, or after `seconds`."""
+        """Returns when no request is in progress, or after `seconds`."""
         with self._changed:
             self._changed.wait_for(lambda: self._number == 0, seconds)

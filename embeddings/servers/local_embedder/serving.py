@@ -17,7 +17,7 @@ from embeddings.servers.local_embedder.server import EmbedderServer
 def serve(
     listen: Callable[[], Listening], threads: int | None, announce: Callable[[str], object]
 ) -> NoReturn:
-    """Loads the model, then answers until SIGTERM or SIGINT and ends the process in a second."""
+    """Loads the model, then serves until SIGTERM or SIGINT and ends the process within a second."""
     _share_one_heap()
     loaded = model.Model(threads)
     listening = listen()

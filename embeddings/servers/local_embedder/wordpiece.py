@@ -2,8 +2,8 @@
 
 The steps are those of BERT (Devlin et al., 2018, arXiv 1810.04805): the basic tokenizer (clean, split CJK,
 strip accents, lower case, split punctuation), then greedy longest-match-first WordPiece, in the order of the
-reference library `tokenizers`. One deliberate difference: a text that says "[CLS]" means those five
-characters, never the control token.
+reference library `tokenizers`. One deliberate difference: "[CLS]" in a text is those five characters,
+never the control token.
 """
 
 import re
@@ -77,7 +77,7 @@ _cached_ids = lru_cache(maxsize=32_768)(_word_ids)
 
 
 class _BasicTokenizer(dict[int, str]):
-    """A table for str.translate, filled as characters turn up: what BERT's basic tokenizer makes of each."""
+    """A table for str.translate, filled on demand: what BERT's basic tokenizer makes of each."""
 
     def __missing__(self, codepoint: int) -> str:
         made = "".join(map(_basic, _decomposed(chr(codepoint))))

@@ -64,7 +64,7 @@ from embeddings.providers.transport import error_of, seconds_of
 def test_status_and_body_give_the_class(status, body, kind):
     error = error_of(status, None, body, "api.example")
     assert error.kind is kind
-    assert str(error).startswith(f"api.example answered {status}")
+    assert str(error).startswith(f"api.example returned {status}")
 
 
 def test_what_the_server_quotes_is_not_repeated():

@@ -151,7 +151,7 @@ def test_an_answer_that_lasts_too_long_is_left_at_the_deadline(serve, begin, pie
     error = refused(url, 0.5)
     assert time.monotonic() - started < 3
     assert error.kind is ErrorClass.TRANSIENT
-    assert str(error) == "127.0.0.1 did not finish its answer within 0.5 s"
+    assert str(error) == "127.0.0.1 did not finish its reply within 0.5 s"
 
 
 def test_a_server_that_takes_the_request_in_sips_is_left_at_the_deadline(serve):
@@ -253,7 +253,7 @@ def test_an_answer_that_would_have_to_be_unpacked_is_refused(says, encoding):
     packed = gzip.compress(gzip.compress(json.dumps({"data": " " * 1_000_000}).encode()))
     error = refused(says(encoded("200 OK", encoding, packed)).url)
     assert error.kind is ErrorClass.TRANSIENT
-    assert f"answered 200 encoded as '{encoding.lower()}'" in str(error)
+    assert f"returned 200 encoded as '{encoding.lower()}'" in str(error)
 
 
 @pytest.mark.parametrize("encoding", ["identity", "Identity", ""])

@@ -60,10 +60,10 @@ def test_without_a_provider_the_answer_is_by_words_and_says_so(api, articles, se
     ("question", "message"),
     [
         ({}, "query is missing"),
-        ({"query": ""}, "query is empty; say what to look for"),
-        ({"query": " \n\t\u2003"}, "query is empty; say what to look for"),
+        ({"query": ""}, "query is empty: give at least one character"),
+        ({"query": " \n\t\u2003"}, "query is empty: give at least one character"),
         ({"query": "a" * 1_001}, "query is longer than 1,000 characters (it has 1,001)"),
-        ({"query": "a\0"}, "query holds the character '\\x00', which no text contains"),
+        ({"query": "a\0"}, "query holds the character '\\x00', which is not allowed in a text"),
         ({"query": 1}, "query must be text"),
         ({"query": "a", "k": 0}, "k must be at least 1"),
         ({"query": "a", "k": 101}, "k must be at most 100"),

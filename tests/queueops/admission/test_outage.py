@@ -146,7 +146,7 @@ def test_an_outage_is_written_down_once_at_its_beginning_and_once_at_its_end(wor
     said = AuditLog.objects.filter(metadata__provider="openai").order_by("id").values_list("level", "message")
     (begun, ended) = said
     assert begun[0] == "error"
-    assert begun[1].startswith("provider openai is down (127.0.0.1 answered 503")
+    assert begun[1].startswith("provider openai is down (127.0.0.1 returned 503")
     assert ended == ("info", "provider openai is back: its tasks run again")
 
 
@@ -295,7 +295,7 @@ def test_a_refused_key_pauses_the_queue_with_a_reason_and_its_tasks_wait_at_no_c
     queue = QueueState.objects.get()
     assert (queue.is_paused, queue.changed_by) == (True, "vectorpress")
     status = "429" if fault == "quota" else fault
-    assert f"the provider openai refuses requests (127.0.0.1 answered {status}" in queue.reason
+    assert f"the provider openai refuses requests (127.0.0.1 returned {status}" in queue.reason
     assert "manage.py queue_admin resume" in queue.reason
     (entry,) = AuditLog.objects.filter(level="error")
     assert (entry.actor, entry.message) == ("vectorpress", f"queue paused: {queue.reason}")
