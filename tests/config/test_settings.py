@@ -8,7 +8,6 @@ import pytest
 from django.db import OperationalError, connection
 
 import manage
-from config import env
 from tests.starting import start
 
 
@@ -89,13 +88,6 @@ def test_a_port_of_the_embedder_has_a_secret_from_the_first_start_on(tmp_path):
     kept = tmp_path / "embedder_secret"
     assert kept.stat().st_mode & 0o777 == 0o600
     assert len(kept.read_text().strip()) >= 32
-
-
-def test_a_database_that_is_gone_without_a_goodbye_is_noticed(monkeypatch):
-    monkeypatch.setenv("DATABASE_URL", "postgresql://u@db.example/d?connect_timeout=9")
-    options = env.database("DATABASE_URL", "")["OPTIONS"]
-    assert (options["tcp_user_timeout"], options["keepalives_idle"]) == (30_000, 20)
-    assert str(options["connect_timeout"]) == "9"  # the address has the last word
 
 
 @pytest.mark.django_db
