@@ -1,4 +1,4 @@
-"""Options that say which tasks are meant: what they take, what contradicts itself, and what `clear` makes of a reason."""
+"""Options that say which tasks are meant: what they take, what contradicts itself, and how `clear` reads a reason."""
 
 from argparse import ArgumentError, ArgumentParser, ArgumentTypeError, Namespace
 from datetime import timedelta
