@@ -55,7 +55,7 @@ def _article_filter(text: str) -> dict[str, Any] | str:
         return text
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ArgumentTypeError(f"{text!r} is no JSON object: {error}") from error
     return dict(found)
 

@@ -16,6 +16,7 @@ from queueops.operate.operations import pacing
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGE = re.compile(r"(\d{1,6})([smhdw])")
+_MOST_AGE = timedelta(days=36_500)  # older than any task, and no date before the first year
 _FILTERS = ("error_class", "task_reason", "priority", "older_than", "newer_than", "space", "slug")
 
 
@@ -140,4 +141,6 @@ def age(text: str) -> timedelta:
     """The type of an option that is an age: a number and s, m, h, d or w."""
     if not (found := _AGE.fullmatch(text)):
         raise ArgumentTypeError(f"{text!r} is no age: give a number and s, m, h, d or w, for instance 2h")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    if (given := timedelta(**{_UNITS[found[2]]: int(found[1])})) > _MOST_AGE:
+        raise ArgumentTypeError(f"{text!r} is no age: give {_MOST_AGE.days:,} days or less")
+    return given
