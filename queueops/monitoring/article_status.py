@@ -232,7 +232,7 @@ def _task(task: TaskFacts) -> dict[str, Any]:
         "attempts": task.attempts,
         "max_attempts": task.max_attempts,
         "created_at": task.created_at,
-        "next_try_at": task.scheduled_at if task.status == Status.PENDING else None,
+        "next_attempt_at": task.scheduled_at if task.status == Status.PENDING else None,
         "error_class": task.error_class,
         "error_message": task.error_message,
     }

@@ -71,11 +71,11 @@ def progress(snapshot: Snapshot) -> str:
     articles = (
         "1 long article" if snapshot.begun_articles == 1 else f"{snapshot.begun_articles:,} long articles"
     )
-    done = f"{snapshot.kept_passages:,} of {snapshot.begun_passages:,} passages"
-    if snapshot.passages_done_at is None:
+    done = f"{snapshot.kept_chunks:,} of {snapshot.begun_chunks:,} passages"
+    if snapshot.chunks_done_at is None:
         return f"Of {articles}, {done} are embedded; none was in the last minute."
-    by = f"{snapshot.passages_done_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    return f"Of {articles}, {done} are embedded, {snapshot.passages_per_second:.1f} per second: done by {by}."
+    by = f"{snapshot.chunks_done_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"Of {articles}, {done} are embedded, {snapshot.chunks_per_second:.1f} per second: done by {by}."
 
 
 def _given_up(snapshot: Snapshot) -> int:

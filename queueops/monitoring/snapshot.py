@@ -41,8 +41,8 @@ class Snapshot:
     first of those that ended in the last five minutes, and `coverage_age` how long ago the articles were counted.
     `oldest_fresh_age` is that of the oldest due task that no spent budget holds: of any rank but the lowest.
     `refusal` is why the database takes no vectors, and has taken none for `refused_for` seconds.
-    `begun_articles` have some of their passages embedded and kept, `kept_passages` of `begun_passages`; at the pace of
-    the last minute all of them will be at `passages_done_at`.
+    `begun_articles` have some of their passages embedded and kept, `kept_chunks` of `begun_chunks`; at the pace of
+    the last minute all of them will be at `chunks_done_at`.
     `workers_lost_10m` is how many worker processes died within ten minutes, `lost_waiting` how many tasks that one held
     wait to be tried in small company. `broker_trouble` follows the words "the broker"; empty when it is well. Where the
     queue is not `installed` there is nothing to count. `locks` are those that others hold on our tables; where one of
@@ -83,10 +83,10 @@ class Snapshot:
     refusal: str = ""
     refused_for: float | None = None
     begun_articles: int = 0
-    begun_passages: int = 0
-    kept_passages: int = 0
-    passages_per_second: float = 0.0
-    passages_done_at: datetime | None = None
+    begun_chunks: int = 0
+    kept_chunks: int = 0
+    chunks_per_second: float = 0.0
+    chunks_done_at: datetime | None = None
     workers_lost_10m: int = 0
     lost_waiting: int = 0
     locks: tuple[TableLock, ...] = ()
@@ -153,8 +153,8 @@ SELECT {counts},
     (SELECT count(*) FROM ended WHERE status = 'failed') AS failed_1h,
     (SELECT coalesce(count(*) / GREATEST(extract(epoch FROM {now} - min(completed_at)), 1), 0)::float
      FROM ended WHERE lately) AS per_second,
-    begun.articles AS begun_articles, begun.passages AS begun_passages, begun.kept AS kept_passages, begun.per_second
-        AS passages_per_second, begun.done_at AS passages_done_at,
+    begun.articles AS begun_articles, begun.passages AS begun_chunks, begun.kept AS kept_chunks, begun.per_second
+        AS chunks_per_second, begun.done_at AS chunks_done_at,
     {estimates},
     ({articles}) AS about_articles,
     (SELECT alive FROM workers) AS workers_alive,

@@ -17,8 +17,7 @@ MOST_ENTRIES = 100
 
 @dataclass(frozen=True)
 class TaskFacts:
-    """The row itself. `is_newest_text` says whether it is about the article's present text; `tries` are the attempts
-    that failed, the oldest first."""
+    """The row itself. `is_newest_text`: it is about the article's current text; `failed_attempts`: the oldest first."""
 
     id: int
     status: str
@@ -37,7 +36,7 @@ class TaskFacts:
     is_newest_text: bool
     error_class: str
     error_message: str
-    tries: list[FailedAttempt]
+    failed_attempts: list[FailedAttempt]
 
 
 @dataclass(frozen=True)

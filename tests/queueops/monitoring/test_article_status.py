@@ -263,7 +263,7 @@ def test_the_api_explains_every_space(space):
         "too_long",
         "9,000 tokens",
     )
-    assert next_one["task"]["next_try_at"] is None
+    assert next_one["task"]["next_attempt_at"] is None
 
 
 def test_a_pause_and_the_mode_are_told(space):

@@ -224,10 +224,10 @@ def test_an_age_is_told_in_the_unit_a_person_would_use(seconds, words):
 
 BEGUN: Any = {
     "begun_articles": 3,
-    "kept_passages": 812,
-    "begun_passages": 2_406,
-    "passages_per_second": 11.23,
-    "passages_done_at": datetime(2026, 5, 1, 14, 32, tzinfo=UTC),
+    "kept_chunks": 812,
+    "begun_chunks": 2_406,
+    "chunks_per_second": 11.23,
+    "chunks_done_at": datetime(2026, 5, 1, 14, 32, tzinfo=UTC),
 }
 HOW_FAR = (
     "Of 3 long articles, 812 of 2,406 passages are embedded, 11.2 per second: done by 2026-05-01 14:32 UTC."
@@ -246,7 +246,7 @@ def test_how_far_long_articles_are_says_why_the_oldest_task_is_late():
 
 
 def test_long_articles_that_stand_still_are_said_to():
-    judged = judge(replace(WELL, **BEGUN | {"begun_articles": 1, "passages_done_at": None}))
+    judged = judge(replace(WELL, **BEGUN | {"begun_articles": 1, "chunks_done_at": None}))
     assert judged.progress == (
         "Of 1 long article, 812 of 2,406 passages are embedded; none was in the last minute."
     )

@@ -244,8 +244,8 @@ def test_articles_that_are_begun_are_shown_with_their_passages_and_their_pace(sp
             for n in range(10)
         )
     now = snapshot.take()
-    assert (now.begun_articles, now.kept_passages, now.begun_passages) == (2, 20, 150)
-    assert now.passages_per_second == pytest.approx(1.0, rel=0.2)
-    assert now.passages_done_at is not None
-    left = (now.passages_done_at - datetime.now(UTC)).total_seconds()
+    assert (now.begun_articles, now.kept_chunks, now.begun_chunks) == (2, 20, 150)
+    assert now.chunks_per_second == pytest.approx(1.0, rel=0.2)
+    assert now.chunks_done_at is not None
+    left = (now.chunks_done_at - datetime.now(UTC)).total_seconds()
     assert left == pytest.approx(130, abs=30)

@@ -25,7 +25,7 @@ def task(status: str = "pending", **fields) -> TaskFacts:
 
 FAILED_ONCE: dict[str, Any] = {"attempts": 1, "error_class": "transient", "error_message": "h answered 500."}
 PENDING = [
-    (task(), RUNNING, "TaskFacts 7 waits for a worker."),
+    (task(), RUNNING, "Task 7 waits for a worker."),
     (
         task(is_retired=True),
         replace(RUNNING, is_paused=True),
@@ -48,9 +48,9 @@ PENDING = [
         replace(RUNNING, workers=0, stopped=2),
         "Task 7 waits for a worker, and none is running: 2 told to stop.",
     ),
-    (task(), replace(RUNNING, stopped=1), "TaskFacts 7 waits for a worker."),
+    (task(), replace(RUNNING, stopped=1), "Task 7 waits for a worker."),
     (task(), replace(RUNNING, held={"a": OUT}), f"Task 7 waits. {OUT}"),
-    (task(), replace(RUNNING, held={"b": OUT}), "TaskFacts 7 waits for a worker."),
+    (task(), replace(RUNNING, held={"b": OUT}), "Task 7 waits for a worker."),
     (
         task(**FAILED_ONCE, seconds_to_try=12.4),
         RUNNING,
@@ -61,10 +61,10 @@ PENDING = [
         RUNNING,
         "The last try failed (rate limited); the next try is in 3 s.",
     ),
-    (task(seconds_to_try=7_300.0), RUNNING, "TaskFacts 7 is scheduled for later, in 2 h."),
+    (task(seconds_to_try=7_300.0), RUNNING, "Task 7 is scheduled for later, in 2 h."),
     (task(priority="low"), replace(RUNNING, spent={"a": SPENT}), f"Task 7 waits. {SPENT}"),
-    (task(), replace(RUNNING, spent={"a": SPENT}), "TaskFacts 7 waits for a worker."),
-    (task(), replace(RUNNING, mode=Mode.SYNCHRONOUS), "TaskFacts 7 waits for a worker."),
+    (task(), replace(RUNNING, spent={"a": SPENT}), "Task 7 waits for a worker."),
+    (task(), replace(RUNNING, mode=Mode.SYNCHRONOUS), "Task 7 waits for a worker."),
 ]
 HELD: dict[str, Any] = {"status": "processing", "attempts": 2, "claimed_by": "worker 4"}
 NOT_PENDING = [

@@ -93,7 +93,7 @@ def test_the_drill_passes_every_step_and_drops_its_database():
 @pytest.mark.django_db
 def test_a_dry_run_of_the_drill_makes_nothing():
     said = called("rollback_drill", "--dry-run").out
-    assert f"This would make the database {scratch_database.name()}" in said
+    assert f"This would create the database {scratch_database.name()}" in said
     assert "emergency stop" in said
     assert scratch_database.name() not in databases()
 
