@@ -106,6 +106,6 @@ def test_a_look_at_a_restore_counts_what_has_an_earlier_text(space):
     make_tasks(1, space, Status.COMPLETED, processed_at=Now())
     look = ("review_flag", "--since=1h", "--restore")
     said = called(*look, "--dry-run").out
-    assert said.startswith("This would restore the former text of 1 of 3 articles")
+    assert said.startswith("This would restore the earlier text of 1 of 3 articles")
     assert review("--restore").json["changed"] == 1
-    assert "the former text of 0 of 3 articles" in called(*look, "--dry-run").out
+    assert "the earlier text of 0 of 3 articles" in called(*look, "--dry-run").out

@@ -100,11 +100,11 @@ def test_prices_that_are_none_stop_the_start(monkeypatch, text):
 
 def test_the_cost_is_said_and_that_it_is_not_known(space, settings):
     make_corpus(1)
-    assert "no price for this model; say it in EMBEDDING_PRICES" in embed_migrate("analyze").out
+    assert "no price for this model; set it in EMBEDDING_PRICES" in embed_migrate("analyze").out
     settings.EMBEDDING_PRICES = {"fake-embed": 1_000.0}
     [told] = embed_migrate("analyze", "--json").json["estimates"]
     assert told["cost"] == told["tokens"] / 1_000
-    assert "at $1000 for a million tokens" in embed_migrate("analyze").out
+    assert "at $1000 per million tokens" in embed_migrate("analyze").out
 
 
 def test_the_analysis_names_the_command_that_goes_on(space):
@@ -113,4 +113,4 @@ def test_the_analysis_names_the_command_that_goes_on(space):
     assert "The mode is queued." in out
     assert "2 articles to queue: manage.py embed_migrate run" in out
     embed_migrate("--yes")
-    assert "Every article that fits is embedded or queued." in embed_migrate("analyze").out
+    assert "Every matching article is embedded or queued." in embed_migrate("analyze").out

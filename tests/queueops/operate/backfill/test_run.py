@@ -78,14 +78,14 @@ def test_a_second_run_finds_nothing_left(space):
     make_corpus(3)
     embed_migrate("--yes")
     called = embed_migrate("--yes")
-    assert called.out == "Nothing to do: every article that fits is embedded or queued.\n"
+    assert called.out == "Nothing to do: every matching article is embedded or queued.\n"
     assert Task.objects.count() == 3
 
 
 def test_without_a_verb_it_runs():
     make_corpus(2)
     called = embed_migrate("--dry-run")
-    assert "This would queue 2 articles in the low lane. Nothing was changed." in called.out
+    assert "This would queue 2 articles with low priority. Nothing was changed." in called.out
     assert not Task.objects.exists()
 
 
@@ -93,7 +93,7 @@ def test_where_nobody_can_be_asked_it_wants_a_yes(monkeypatch):
     make_corpus(1)
     called = embed_migrate("run")
     assert called.code == 3
-    assert "There is nobody to ask here" in called.sentence
+    assert "Not a terminal, so confirmation is not possible" in called.sentence
     assert not Operation.objects.exists()
 
 
@@ -115,7 +115,7 @@ def test_each_stage_queues_its_share_of_the_whole_until_all_is_queued():
 def test_the_sweep_leaves_alone_what_a_stage_has_left(partly):
     articles = make_corpus(10)
     said = embed_migrate("--yes", *partly).out
-    assert "wait for the next run; until then no sweep takes them up" in said
+    assert "are left for the next run; the sweep will not queue them before that" in said
     queued = Task.objects.count()
     assert 0 < queued < 10
     assert drift.enqueue_drift() == 0
@@ -192,13 +192,13 @@ def test_what_was_given_up_is_left_out_of_a_plain_run_and_counted(space):
     [failed, edited] = make_tasks(2, space, Status.FAILED)
     Task.objects.filter(pk=edited.pk).update(content_hash=other_hash())
     told = embed_migrate("analyze", "--json").json
-    assert (told["total"], told["given_up"], told["spaces"][0]["failed"]) == (2, 1, 1)
+    assert (told["total"], told["parked"], told["spaces"][0]["failed"]) == (2, 1, 1)
     called = embed_migrate("--yes")
-    assert "Left out: 1 article that was given up; --only-failed queues it again." in called.out
+    assert "Skipped: 1 article whose task failed. To queue them, add --only-failed." in called.out
     assert not Task.objects.live().filter(article=failed.article_id).exists()
     assert Task.objects.live().count() == 2
     again = embed_migrate("--yes", "--json").json
-    assert (again["total"], again["given_up"]) == (0, 1)
+    assert (again["total"], again["parked"]) == (0, 1)
     assert embed_migrate("--yes", "--only-failed", "--json").json["changed"] == 1
     assert embed_migrate("analyze", "--json").json["spaces"][0]["failed"] == 0
 
@@ -223,12 +223,12 @@ def test_an_article_given_up_many_times_is_one_that_failed(space):
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        (["--stage=0%"], "is no share"),
-        (["--stage=150"], "is no share"),
-        (["--filter={x"], "is no JSON object"),
-        (["--limit=many"], "is no whole number"),
+        (["--stage=0%"], "invalid share"),
+        (["--stage=150"], "invalid share"),
+        (["--filter={x"], "invalid JSON object"),
+        (["--limit=many"], "invalid number"),
         (["--dry-run", "rollback"], "unrecognized arguments: rollback"),
-        (["--filter=a", "--filter=b"], "give --filter once for metadata and once for a slug"),
+        (["--filter=a", "--filter=b"], "too many --filter: give at most one for metadata and one for a slug"),
     ],
 )
 def test_words_that_mean_nothing_are_refused_in_a_sentence(words, part):

@@ -110,9 +110,9 @@ def test_what_has_no_place_here_is_left_out_and_counted(exported, space):
     Task.objects.create(article=waits, space=space, slug=waits.slug, created_at=Now() - timedelta(days=1))
     called = queue_admin("import", str(exported), "--yes")
     assert called.code == 1
-    assert called.out.startswith("3 tasks added, 0 were there already")
-    assert "1 left out: another task of their article waits already." in called.out
-    assert "1 left out: their article is not here." in called.out
+    assert called.out.startswith("3 tasks added, 0 already present")
+    assert "1 skipped: another task of their article is pending." in called.out
+    assert "1 skipped: their article does not exist here." in called.out
     type(space).objects.update(model="another")
     Task.objects.all().delete()
     assert queue_admin("import", str(exported), "--yes", "--json").json["without_space"] == 4
@@ -134,8 +134,8 @@ def test_the_import_is_written_down_and_rings(exported, rings):
 def test_a_dry_run_and_a_missing_yes_import_nothing(exported):
     Task.objects.all().delete()
     said = queue_admin("import", str(exported), "--dry-run").out
-    assert said.startswith("This would import 5 tasks as they were on")
-    assert "5 added, 0 there already, 0 left out" in said
+    assert said.startswith("This would import 5 tasks as of")
+    assert "5 added, 0 already present, 0 skipped" in said
     assert queue_admin("import", str(exported), "--dry-run", "--json").json["read"] == 5
     assert queue_admin("import", str(exported)).code == 3
     assert not Task.objects.exists()
@@ -158,7 +158,7 @@ def test_a_dry_run_says_what_the_import_then_does(exported, space, monkeypatch):
     assert figures == {"read": 6, "added": 2, "present": 1, "waiting": 2, "without_article": 1}
     assert told | figures == told
     again = queue_admin("import", str(exported), "--dry-run").out
-    assert "0 added, 3 there already, 3 left out" in again
+    assert "0 added, 3 already present, 3 skipped" in again
 
 
 def test_a_dry_run_uses_no_id_up(exported, space):
