@@ -17,7 +17,7 @@ from embeddings.indexing import provider_pace
 from embeddings.models import ArticleEmbedding, KeptVector
 from embeddings.providers.registry import provider_of
 from queueops.engine import claims, execution, partial_vectors
-from queueops.engine.enqueue import enqueue_anew
+from queueops.engine.enqueue import enqueue_reembedding
 from queueops.maintenance import sweep
 from queueops.models import ProviderState, Status, Task
 from queueops.worker import long_articles
@@ -192,7 +192,7 @@ def test_one_that_is_to_be_embedded_anew_begins_without_what_was_kept_and_ends_t
     turn()
     assert KeptVector.objects.exists()
     with transaction.atomic():
-        enqueue_anew([article.pk], uuid.uuid4())
+        enqueue_reembedding([article.pk], uuid.uuid4())
     assert not KeptVector.objects.exists()
     slow.config(reset=True)
     assert turns_until_all_is_done(turn) > 2

@@ -139,12 +139,12 @@ def test_a_provider_call_longer_than_the_lease_keeps_its_tasks(space, worker, pr
         connection.close()
 
     thread = threading.Thread(target=work)
-    leases.heartbeat.start()
+    leases.lease_renewer.start()
     try:
         thread.start()
         wait_until(lambda: sweep.return_expired() != (0, 0) or drained, what="the batch to end")
     finally:
         thread.join()
-        leases.heartbeat.stop()
+        leases.lease_renewer.stop()
     assert set(Task.objects.values_list("status", "attempts")) == {("completed", 1)}
     assert provider.stats()["requests"] == 1
