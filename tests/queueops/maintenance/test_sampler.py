@@ -1,4 +1,4 @@
-"""The figures that one worker writes down, and where they are told instead of being counted."""
+"""The samples that one worker writes, and where they replace counting."""
 
 from datetime import timedelta
 
@@ -53,7 +53,7 @@ def test_of_several_at_once_one_samples():
 
 
 @pytest.mark.django_db
-def test_of_a_large_corpus_the_newest_sample_is_told(monkeypatch):
+def test_of_a_large_corpus_the_newest_sample_is_returned(monkeypatch):
     monkeypatch.setattr(search_coverage, "COUNTED_AT_ONCE", 2)
     space = make_space()
     make_tasks(3, space)

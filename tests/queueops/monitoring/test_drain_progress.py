@@ -1,4 +1,4 @@
-"""Whether what is left will be done, and the verb that waits for it."""
+"""Whether the remaining tasks will be done, and the verb that waits for it."""
 
 import threading
 from dataclasses import replace
