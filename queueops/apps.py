@@ -1,4 +1,4 @@
-"""Tells Django about this room, and connects who listens to whom."""
+"""The Django app; connects the signals to their receivers."""
 
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate, post_save, pre_migrate

@@ -53,8 +53,8 @@ def parse(text: str) -> Failpoint:
     hit = hit or "1"
     if name not in NAMES or action not in ACTIONS or not hit.isdecimal() or int(hit) < 1:
         raise ImproperlyConfigured(
-            f"invalid {VARIABLE} {text!r}: use name[:hit]=action, with a name of {', '.join(NAMES)}, "
-            f"a hit from 1 on, and an action of {', '.join(ACTIONS)}."
+            f"invalid {VARIABLE} {text!r}: use name[:hit]=action, where name is one of {', '.join(NAMES)}, "
+            f"hit is 1 or more, and action is one of {', '.join(ACTIONS)}."
         )
     return Failpoint(name, int(hit), action)
 

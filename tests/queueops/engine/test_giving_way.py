@@ -1,4 +1,4 @@
-"""Tasks of one article that meet: the newest text wins, nothing that was paid for is lost, and no rank is."""
+"""Concurrent tasks of one article: the newest text wins; neither paid vectors nor a priority are lost."""
 
 import threading
 from collections.abc import Callable
@@ -27,7 +27,7 @@ SELECT id, slug, %s, 'low', content_hash, version_number FROM articles WHERE id 
 
 
 def beside[T](session: psycopg.Connection, work: Callable[[], T]) -> T:
-    """What `work` answers, begun while the session holds its locks, which it lets go once `work` waits for them."""
+    """The result of `work`, started while the session holds locks that it releases once `work` waits for them."""
     answers: list[T] = []
     thread = threading.Thread(target=lambda: answers.extend(together(1, work)))
     thread.start()

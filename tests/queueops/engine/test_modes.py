@@ -143,7 +143,7 @@ def test_a_persisted_queue_searches_by_meaning_where_the_settings_switch_it_off(
 
 
 def test_threads_that_ask_at_once_all_see_a_mode_that_was_changed_long_ago():
-    """One of them reads the row; the others must not act on what it said before."""
+    """One of them reads the row; the others must not use its old value."""
     assert modes.current() is Mode.QUEUED
     QueueState.objects.filter(pk=1).update(mode=Mode.DISABLED)
     modes._row.keep(0)

@@ -1,4 +1,4 @@
-"""What the database refuses charges no text, is held while it may be, and then given back."""
+"""Batches that the database refuses charge no text; they are held as long as allowed, and then requeued."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Workers beside a stranger who locks tables: nothing is charged, nothing parked, and they go on by themselves."""
+"""Workers while another session locks tables: no task is charged or parked, and they resume by themselves."""
 
 import threading
 import time
@@ -86,7 +86,7 @@ def one(query: str) -> bool:
 
 
 def execute(claim: Claim, worker: Worker) -> Callable[[], object]:
-    """What a worker's thread does with a claim."""
+    """Executes a claim as a worker's thread does."""
     return lambda: drain._execute(claim, worker.pk, Permit(claim.space.provider))
 
 
@@ -149,7 +149,7 @@ def test_a_batch_that_a_reader_waits_for_gives_its_tasks_back_at_once(space, wor
     assert Task.objects.get(article=article).error_message == "another session kept a table locked"
 
 
-def test_a_process_that_is_told_to_stop_does_not_wait(space, worker):
+def test_a_stopping_process_does_not_wait(space, worker):
     make_tasks(4, space)
     claim = claims.claim_due(space, 4, worker.pk, worker.name)
     shutdown.request()

@@ -1,4 +1,4 @@
-"""What a clock that was ahead has written locks nothing out once it has stepped back; each time column is decided."""
+"""Times written while a clock was ahead block nothing once it has stepped back; every time column is covered."""
 
 from datetime import timedelta
 from typing import Any
@@ -159,7 +159,7 @@ def test_a_process_that_sees_the_clock_go_ahead_ends_no_lease(space):
     make_tasks(
         1, space, status="processing", priority="low", lease_expires_at=Now() - HOUR + timedelta(seconds=50)
     )
-    process._once(0.0)  # what was claimed by the old time was committed after the first look
+    process._once(0.0)  # a claim with the old time was committed after the first check
     make_tasks(1, space, status="processing", priority="high", lease_expires_at=Now() - SECOND)
     assert not process._clock.look()  # or even between a look and its sweep
     sweep.sweep(with_leases=False)
@@ -175,11 +175,11 @@ def test_a_process_that_sees_the_clock_go_ahead_ends_no_lease(space):
         (Reading(1_005.0, 55.0), 0.0),  # both went on by five seconds
         (Reading(4_605.0, 55.0), 3_600.0),
         (Reading(1_005.9, 55.0), 0.0),  # too little to end a lease
-        (Reading(1_015.0, 55.0, took=12.0), 0.0),  # the answer may have been that late
+        (Reading(1_015.0, 55.0, took=12.0), 0.0),  # the reply may have been that late
         (Reading(-2_595.0, 55.0), 0.0),  # back: the sweep sees that by itself
     ],
 )
-def test_a_step_is_told_by_a_clock_that_nobody_sets(later, ahead):
+def test_a_step_is_detected_by_a_monotonic_clock(later, ahead):
     assert clock_repair.went_ahead(Reading(1_000.0, 50.0), later) == ahead
     assert clock_repair.went_ahead(None, later) == 0.0
 

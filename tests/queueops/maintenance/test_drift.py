@@ -1,4 +1,4 @@
-"""Articles that somebody wrote past the product are found by what they say, whatever dates they were given."""
+"""Articles written by plain SQL are found by their text, whatever their dates."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The figures that one worker writes down, and where they are told instead of being counted."""
+"""The samples that one worker writes, and where they replace counting."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What was lost comes back with the sweep, and nothing comes back that was ended on purpose."""
+"""The sweep recovers lost tasks, and none that were ended on purpose."""
 
 from datetime import timedelta
 

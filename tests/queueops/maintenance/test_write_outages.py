@@ -1,4 +1,4 @@
-"""A lease that ended while the database took no writes says nothing of its worker."""
+"""A lease that ended while the database accepted no writes does not mean a lost worker."""
 
 from datetime import timedelta
 

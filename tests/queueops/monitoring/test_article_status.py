@@ -1,4 +1,4 @@
-"""Where an article stands with its embedding, in a word and in sentences."""
+"""The embedding status of an article, in a word and in sentences."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -75,7 +75,7 @@ WORDS = [
 
 
 @pytest.mark.parametrize(("stands", "mode", "word"), WORDS)
-def test_a_standing_has_one_word(stands, mode, word):
+def test_a_status_has_one_word(stands, mode, word):
     assert state_of(stands, mode) == word
 
 
@@ -187,7 +187,7 @@ def test_states_of_many_articles_cost_one_query(space):
     }
 
 
-def test_a_new_article_is_told_what_the_database_would_say(space):
+def test_a_new_article_has_the_state_the_database_would_return(space):
     article = make_article()
     assert state_of_new(article) == embedding_states([article])[article.pk]
     with CaptureQueriesContext(connection) as queries:
@@ -223,7 +223,7 @@ def test_a_requeued_old_task_says_more_than_a_newer_one_that_ended(space):
     assert embedding_states([article])[article.pk]["state"] == "pending"
 
 
-def test_before_a_space_serves_the_newest_one_is_told(space):
+def test_before_a_space_serves_the_newest_one_is_reported(space):
     space.state = "ready"
     space.save()
     article = make_article()
@@ -267,7 +267,7 @@ def test_the_api_explains_every_space(space):
     assert next_one["task"]["next_attempt_at"] is None
 
 
-def test_a_pause_and_the_mode_are_told(space):
+def test_a_pause_and_the_mode_are_reported(space):
     QueueState.objects.update(is_paused=True, reason="maintenance", mode=Mode.DISABLED)
     modes.forget()
     article = make_article()

@@ -201,7 +201,7 @@ def test_all_well_has_a_sentence_too():
         ({"failed": 3}, 10, 10, "are searchable or queued."),  # an earlier text of theirs
     ],
 )
-def test_articles_that_were_given_up_are_told(tasks, articles, embedded, said):
+def test_articles_whose_tasks_ended_badly_are_counted(tasks, articles, embedded, said):
     health = judge(replace(WELL, tasks=tasks, articles=articles, embedded=embedded))
     assert health.condition is Condition.OK
     assert said in health.sentence
@@ -219,7 +219,7 @@ def test_articles_that_were_given_up_are_told(tasks, articles, embedded, said):
         (172_800, "2 days"),
     ],
 )
-def test_an_age_is_told_in_the_unit_a_person_would_use(seconds, words):
+def test_an_age_has_a_readable_unit(seconds, words):
     assert age(seconds) == words
 
 

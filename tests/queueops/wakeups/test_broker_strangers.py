@@ -23,12 +23,12 @@ MESSAGES = 120
 @pytest.fixture
 def ours() -> Iterator[RedisBroker]:
     """Our own broker, empty."""
-    standing = dramatiq.get_broker()
-    assert isinstance(standing, RedisBroker)
+    running = dramatiq.get_broker()
+    assert isinstance(running, RedisBroker)
     assert actors.embed_due.queue_name == doorbell.QUEUE
-    standing.client.flushdb()
-    yield standing
-    standing.client.flushdb()
+    running.client.flushdb()
+    yield running
+    running.client.flushdb()
 
 
 @pytest.fixture

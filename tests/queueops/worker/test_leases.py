@@ -1,4 +1,4 @@
-"""A lease lasts as long as the work does, and ends for what hangs or is no longer ours."""
+"""A lease lasts as long as the work, and ends for hung or lost claims."""
 
 import threading
 import uuid
@@ -71,14 +71,14 @@ def test_a_claim_is_registered_while_it_is_executed(register):
     assert register.tokens() == []
 
 
-def test_a_batch_that_hangs_is_given_up(register):
+def test_a_hung_batch_is_abandoned(register):
     with register.holding(uuid.uuid4()):
         assert register.abandon(longest=60) == 0
         assert register.abandon(longest=-1) == 1
         assert register.tokens() == []
 
 
-def test_a_hung_batch_is_given_up_only_after_the_provider_had_its_time():
+def test_a_hung_batch_is_abandoned_only_after_the_providers_deadline():
     assert leases.longest_seconds() > execution.deadline_seconds()
 
 

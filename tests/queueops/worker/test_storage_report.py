@@ -1,4 +1,4 @@
-"""While a process finds no room for its vectors, its worker's row, health, and each task's story say so."""
+"""While the database refuses a process's vectors, its worker's row, health, and each task's report show it."""
 
 import pytest
 from django.db import connection, transaction
@@ -51,7 +51,7 @@ def test_what_is_written_already_is_not_written_again(report, worker, django_ass
         report.write(worker.pk)
 
 
-def test_a_row_that_was_made_anew_is_told_again(report, worker):
+def test_a_recreated_row_is_reported_again(report, worker):
     storage_probe.refused(FULL)
     report.write(worker.pk)
     other = make_worker()
