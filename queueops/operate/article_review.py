@@ -111,8 +111,8 @@ class Review:
         return self._mark(window, _UNFLAG, "articles no longer marked for review")
 
     def restore(self, window: Window) -> Iterator[Done]:
-        """Makes the text from before the window each article's newest version. What the window did stays a version
-        too; whoever changed an article after the window keeps their text."""
+        """Makes the text from before the window each article's newest version. The window's own changes stay as
+        versions; an article that was changed after the window keeps its text."""
         for ids in window.batches():
             with transaction.atomic():
                 done = sum((self._restored(article, window) for article in _locked(ids)), Done())

@@ -22,7 +22,7 @@ _ROUNDS = 2
 
 
 def pause(*, actor: str, reason: str) -> uuid.UUID:
-    """Workers claim nothing more until `resume`; what is under way ends as usual. Answers the operation's id.
+    """Workers claim nothing more until `resume`; what is under way ends as usual. Returns the operation's id.
 
     Raises ReasonMissing.
     """
@@ -36,20 +36,20 @@ def pause(*, actor: str, reason: str) -> uuid.UUID:
 
 
 def resume(*, actor: str, reason: str = "") -> uuid.UUID:
-    """Lets workers claim again and rings for them. Answers the operation's id."""
+    """Lets workers claim again and rings for them. Returns the operation's id."""
     return _switch(is_paused=False, said="queue resumed", actor=actor, reason=tidy_reason(reason), kept="")
 
 
 def stop(*, actor: str, reason: str) -> uuid.UUID:
-    """Pauses, and tells every worker process to claim nothing more, so that one that starts anew stays stopped as well.
+    """Pauses, and stops every worker process, so that one that restarts stays stopped as well.
 
-    What is under way ends as usual. Answers the operation's id. Raises ReasonMissing.
+    Batches in progress end as usual. Returns the operation's id. Raises ReasonMissing.
     """
     return _stop("queue stopped", actor=actor, reason=reason)
 
 
 def start(*, actor: str, reason: str = "") -> uuid.UUID:
-    """Takes back every brake: workers claim again, at once. Answers the operation's id."""
+    """Takes back every brake: workers claim again, at once. Returns the operation's id."""
     reason = tidy_reason(reason)
     return _switch(
         is_paused=False, is_running=True, said="queue started", actor=actor, reason=reason, kept=""
@@ -58,8 +58,8 @@ def start(*, actor: str, reason: str = "") -> uuid.UUID:
 
 @dataclass(frozen=True)
 class EmergencyStop:
-    """What it did: the id of the operation, which the audit log has for the stop and for each task, how many worker
-    processes were told, and how many tasks were taken from them."""
+    """The result: the id of the operation, which the audit log has for the stop and for each task, the number
+    of stopped worker processes, and of tasks taken from them."""
 
     operation: uuid.UUID
     workers: int
@@ -85,7 +85,7 @@ def _stop(said: str, *, actor: str, reason: str) -> uuid.UUID:
 
 
 def _take_back(operation_id: uuid.UUID, *, actor: str, reason: str) -> int:
-    """Releases what workers hold, under this id; answers how many tasks."""
+    """Releases what workers hold, under this id; returns how many tasks."""
     begun = operations.begin(
         Verb.RELEASE, TaskFilter(), actor=actor, reason=reason, operation_id=operation_id
     )
@@ -94,7 +94,7 @@ def _take_back(operation_id: uuid.UUID, *, actor: str, reason: str) -> int:
 
 def set_mode(mode: Mode | None, *, actor: str, reason: str) -> uuid.UUID:
     """Persists how the installation runs, whatever its settings say; None: as they say again. Rings, since what was
-    left behind may be worked off now. Every process sees it within modes.SECONDS. Answers the operation's id.
+    left behind may be worked off now. Every process sees it within modes.SECONDS. Returns the operation's id.
 
     Raises ReasonMissing.
     """
@@ -114,7 +114,7 @@ def set_mode(mode: Mode | None, *, actor: str, reason: str) -> uuid.UUID:
 def reset_providers(names: Sequence[str] | None = None, *, actor: str, reason: str) -> list[str]:
     """Forgets outages, rate limits and calls in flight of these providers, or of all; they are asked at once.
 
-    What was spent of today's token budget stays spent. Answers the names that were reset. Raises ReasonMissing.
+    What was spent of today's token budget stays spent. Returns the names that were reset. Raises ReasonMissing.
     """
     reason = needed_reason(reason)
     with transaction.atomic():

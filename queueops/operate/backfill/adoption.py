@@ -1,8 +1,8 @@
-"""Takes over vectors that exist already, once a sample that is embedded anew agrees with them: nothing is paid twice.
+"""Adopts existing vectors after a re-embedded sample agrees with them: nothing is paid twice.
 
-They lie in a column of some table, by the article's id or slug, as pgvector's type or anything else whose text is a
-list of numbers. What counts is that the same text gives the same vector: another model, or a title that was left out,
-shows in the sample.
+The vectors are in a column of some table, keyed by the article's id or slug, as pgvector's type or anything else whose
+text is a list of numbers. The same text must give the same vector: another model, or a missing title, shows in the
+sample.
 """
 
 from collections import Counter
@@ -73,7 +73,7 @@ class Comparison:
         ordered = sorted(self.cosines)
         below = sum(cosine < AGREES_FROM for cosine in ordered)
         return (
-            f"of {len(ordered)} vectors that were embedded anew, {below} have a cosine below {AGREES_FROM}; least "
+            f"of {len(ordered)} re-embedded vectors, {below} have a cosine below {AGREES_FROM}; least "
             f"{ordered[0]:.4f}, median {ordered[len(ordered) // 2]:.4f}"
         )
 
@@ -124,9 +124,9 @@ def column_of(name: str) -> Column:
 
 
 def compare(space: Space, where: Column, scope: ArticleFilter, sample: int = SAMPLE) -> Comparison:
-    """Embeds the texts of some articles at random anew, and compares; nothing is written.
+    """Re-embeds a random sample of articles and compares; nothing is written.
 
-    Raises AdoptionError when one of the vectors is not as wide as the space's, or when the provider does not answer.
+    Raises AdoptionError if a vector is not as wide as the space's, or if the provider does not respond.
     """
     ids = _with_vectors(space, where, scope).order_by("?").values_list("pk", flat=True)
     found = _existing(space, where, list(ids[: sample * _CANDIDATES_A_PLACE]), any_width=True)
@@ -154,10 +154,10 @@ def adopt(
     reason: str,
     progress: Progress = lambda _: None,
 ) -> Adopted:
-    """Takes the vectors over; compare first. `progress` is told how many articles a batch had.
+    """Adopts the vectors; compare first. `progress` gets the number of articles per batch.
 
-    Each batch is a transaction: one that was killed is begun again, and goes on with what is missing still. What was
-    taken over is written into the audit log even when it is interrupted.
+    Each batch is a transaction: a killed run is started again and continues with the missing articles. Adopted vectors
+    are in the audit log even if the run is interrupted.
     """
     done = Adopted()
     try:
@@ -201,7 +201,7 @@ ORDER BY a.id FOR NO KEY UPDATE OF a SKIP LOCKED
 
 
 def _types(table: str) -> dict[str, str]:
-    """The table's columns with their types; none where there is no such table."""
+    """The table's columns with their types; empty if the table does not exist."""
     with connection.cursor() as cursor:
         cursor.execute(_TYPES, [sql.Identifier(*table.split(".")).as_string(None)])
         return dict(cursor.fetchall())

@@ -1,4 +1,4 @@
-"""Enqueues articles, batch by batch, to be embedded anew although their text has vectors, which answer meanwhile."""
+"""Enqueues articles in batches for re-embedding although their text has vectors, which searches use meanwhile."""
 
 import uuid
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def batches(
                 category=Category.OPERATOR,
                 actor=actor,
                 operation_id=operation,
-                message="articles enqueued to be embedded anew",
+                message="articles enqueued for re-embedding",
                 metadata={"reason": reason, "scope": {"verb": "reindex", **scope.as_json()}, "tasks": tasks},
             )
         yield len(ids), tasks

@@ -46,7 +46,7 @@ def look() -> RollbackReading:
 def roll_back(
     *, actor: str, reason: str, carry_out: Callable[[Operation], Operation] = operations.carry_out
 ) -> Operation:
-    """Does it, in an order that is safe to be interrupted and begun again; answers the operation that cancelled.
+    """Does it, in an order that is safe to be interrupted and begun again; returns the operation that cancelled.
 
     `carry_out` is how that operation is carried out. Raises ReasonMissing.
     """

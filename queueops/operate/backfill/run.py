@@ -92,7 +92,7 @@ def _who_runs(operation: Operation) -> str:
 
 @contextlib.contextmanager
 def _named_session() -> Iterator[None]:
-    """Says in the server's list of sessions which process this is, for whoever is refused because of it."""
+    """Names this process in the server's list of sessions, for the message of a process that it keeps out."""
     name = f"embed_migrate, pid {os.getpid()} on {socket.gethostname()}"[:_LONGEST_NAME]
     before = _execute(_NAME_SESSION, name)
     try:

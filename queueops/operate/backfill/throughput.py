@@ -45,7 +45,7 @@ def measured(space_id: int) -> Rate | None:
 
 
 def of(batches: Sequence[TimedBatch]) -> Rate | None:
-    """The rate of a backlog: small batches, which single saves make, count only where there are no larger ones."""
+    """The rate of a backlog: small batches, as single saves make, count only if there is none larger."""
     if not batches:
         return None
     most = max(batch.texts for batch in batches)

@@ -1,4 +1,4 @@
-"""Checks of what the queue does not know, put in by whoever assembles the site; asked with those of the database."""
+"""Checks of subjects above the queue, added by the assembly of the site; they run with those of the database."""
 
 from collections.abc import Callable, Iterable, Iterator
 

@@ -33,7 +33,7 @@ def check() -> Iterator[Finding]:
     except (RedisError, OSError) as error:
         yield warn(
             "broker",
-            f"takes writes, but does not tell of itself ({type(error).__name__})",
+            f"accepts writes, but does not report its state ({type(error).__name__})",
             "Let this user run INFO and LLEN.",
         )
         return

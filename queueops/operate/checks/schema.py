@@ -116,7 +116,7 @@ def _lacks(model: type[models.Model], table: _Table) -> Iterator[tuple[str, str]
 
 
 def _key(field: Any) -> str:
-    """A foreign key as _THERE tells it: column, table, and what a delete does ('c' cascades, 'a' nothing)."""
+    """A foreign key as _THERE returns it: column, table, and what a delete does ('c' cascades, 'a' nothing)."""
     action = "c" if field.remote_field.on_delete is models.DB_CASCADE else "a"
     return f"{field.column} {field.remote_field.model._meta.db_table} {action}"
 

@@ -20,7 +20,7 @@ from queueops.models.task import TaskQuerySet
 from queueops.monitoring.article_filter import ArticleFilter
 from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate.operations import pacing, statements, undo_sql
-from queueops.operate.operations.sql import GUARD, TOLD_BY_TRIGGER, TOLD_BY_US
+from queueops.operate.operations.sql import GUARD, LOGGED_BY_TRIGGER, LOGGED_BY_US
 
 LIVE = (Status.PENDING, Status.PROCESSING)
 
@@ -55,7 +55,7 @@ class Policy:
         """Does it to these tasks, in the caller's transaction; for each, why not, or TAKEN, or BUSY."""
         with connection.cursor() as cursor:
             cursor.execute(
-                f"{TOLD_BY_US}; {self.may}{self.change}; {TOLD_BY_TRIGGER}",
+                f"{LOGGED_BY_US}; {self.may}{self.change}; {LOGGED_BY_TRIGGER}",
                 self._arguments(operation, task_ids),
             )
             cursor.nextset()

@@ -119,11 +119,10 @@ def carry_out(
     batch_size: int | None = None,
     seconds: float = float("inf"),
 ) -> Operation:
-    """Works until the operation is done or somebody stops it; answers the row as it is then.
+    """Works until the operation is done or somebody stops it; returns the row as it is then.
 
-    `progress` is told (tasks handled, of how many) after each batch; a batch never has more than `batch_size` tasks,
-    nor more than are good for the act.
-    After `seconds` no further batch is begun.
+    `progress` gets (tasks handled, total) after each batch; a batch has at most `batch_size` tasks, and at most as many
+    as the verb allows. No batch starts after `seconds`.
     Whatever interrupts it leaves an operation that `resume` goes on with. Raises OperationError when another process
     is at it.
     """
@@ -182,8 +181,8 @@ def find(operation_id: UUID) -> Operation:
     """The operation with this id. Raises OperationError when there is none."""
     if operation := Operation.objects.filter(pk=operation_id).first():
         return operation
-    if told := AuditLog.objects.filter(operation_id=operation_id).order_by("id").first():
-        raise OperationError(f"operation {operation_id} ({told.message}) was no act on many tasks")
+    if entry := AuditLog.objects.filter(operation_id=operation_id).order_by("id").first():
+        raise OperationError(f"operation {operation_id} ({entry.message}) was not an operation on many tasks")
     raise OperationError(f"there is no operation {operation_id}; `queue_admin operations` lists them")
 
 
@@ -199,7 +198,7 @@ def _attended(operation: Operation) -> Iterator[None]:
 
 
 def _batch(operation: Operation, size: int, most: int, *, is_patient: bool) -> tuple[Operation, int]:
-    """Does the next tasks; answers the row after that, and the size of the next batch."""
+    """Does the next tasks; returns the row after that, and the size of the next batch."""
     is_last, act = True, _again
     if operation.is_through and not is_patient:
         task_ids, act = list(operation.passed_over), _give_up

@@ -1,4 +1,4 @@
-"""What the statements of bulk operations have in common."""
+"""SQL that the statements of bulk operations share."""
 
 from queueops.models import Category
 
@@ -12,9 +12,9 @@ GUARD = """
 SELECT set_config('TimeZone', 'UTC', true), set_config('lock_timeout', '100ms', true),
        set_config('idle_in_transaction_session_timeout', '30s', true)
 """
-# An act writes its audit rows itself; for what others do to tasks that have ended, a trigger does (migrations/0011).
-TOLD_BY_US = "SELECT set_config('vectorpress.is_told', 'yes', true)"
-TOLD_BY_TRIGGER = "SELECT set_config('vectorpress.is_told', '', true)"
+# An operation writes its audit rows itself; for changes of ended tasks by others, a trigger does (migrations/0011).
+LOGGED_BY_US = "SELECT set_config('vectorpress.is_told', 'yes', true)"
+LOGGED_BY_TRIGGER = "SELECT set_config('vectorpress.is_told', '', true)"
 LOCKED = """
 locked AS MATERIALIZED (
     SELECT t.* FROM embedding_tasks t
@@ -29,10 +29,10 @@ def columns(row: str, names: str) -> str:
     return "jsonb_build_object(" + ", ".join(f"'{name}', {row}.{name}" for name in names.split()) + ")"
 
 
-def told(*sources: str) -> str:
+def logged(*sources: str) -> str:
     """The audit rows; each source selects id, before and after."""
     return f"""
-told AS (
+logged AS (
     INSERT INTO embedding_audit_logs (category, event, actor, message, metadata, task_id, operation_id)
     SELECT '{Category.OPERATOR}', %(event)s, %(actor)s, %(message)s,
            jsonb_build_object('reason', %(reason)s::text, 'before', before, 'after', after), id, %(operation)s

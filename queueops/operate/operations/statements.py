@@ -1,13 +1,13 @@
-"""What each verb does to a batch of tasks: one statement that locks, judges, changes and writes the audit rows.
+"""The SQL of each verb on a batch of tasks: one statement that locks, judges, changes and writes the audit rows.
 
-A row that somebody else has locked is passed over and tried later (SKIP LOCKED), so a bulk act waits for nobody: not
-for a worker that settles, and not for an editor's save. Whoever else waits, waits for one batch. What they answer is
-told in models/operation.py.
+A row that another session has locked is skipped and tried later (SKIP LOCKED), so a bulk operation waits for nobody:
+not for a worker that settles, nor for an editor's save. Others wait for one batch at most. The outcomes are in
+models/operation.py.
 """
 
 from queueops.engine import worker_loss
 from queueops.models.operation import BUSY
-from queueops.operate.operations.sql import LOCKED, RETIRED, UNHELD, WAITS_ALREADY, from_to, told
+from queueops.operate.operations.sql import LOCKED, RETIRED, UNHELD, WAITS_ALREADY, from_to, logged
 
 ENDED_ON_PURPOSE = "kept: it is what says that this text was ended on purpose"
 
@@ -45,7 +45,7 @@ REQUEUE = f"""
     FROM judged j WHERE t.id = j.id AND j.answer = ''
     RETURNING t.*
 ), {
-    told(
+    logged(
         from_to(
             "status attempts scheduled_at processed_at completed_at source_version content_hash"
             " outcome error_class error_message"
@@ -58,14 +58,14 @@ _CANCEL_COLUMNS = "status attempts completed_at error_message"
 CANCEL = f"""
 WITH {LOCKED}, changed AS (
     UPDATE embedding_tasks t SET {_CANCELLED} FROM locked l WHERE t.id = l.id RETURNING t.*
-), {told(from_to(_CANCEL_COLUMNS))}
+), {logged(from_to(_CANCEL_COLUMNS))}
 SELECT id, '' FROM locked
 """  # noqa: S608
 PRIORITIZE = f"""
 WITH {LOCKED}, changed AS (
     UPDATE embedding_tasks t SET priority = %(priority)s FROM locked l
     WHERE t.id = l.id AND l.priority <> %(priority)s RETURNING t.*
-), {told(from_to("priority"))}
+), {logged(from_to("priority"))}
 SELECT id, CASE WHEN priority = %(priority)s THEN 'it had that priority' ELSE '' END FROM locked
 """  # noqa: S608
 # What has not ended is cancelled, so that the sweep does not begin it again; what has ended goes, but for the row that
@@ -93,7 +93,7 @@ CLEAR = f"""
     DELETE FROM embedding_tasks t USING locked l JOIN judged j USING (id)
     WHERE t.id = l.id AND l.status NOT IN ('pending', 'processing') AND j.answer = '' RETURNING t.id
 ), {
-    told(
+    logged(
         from_to(_CANCEL_COLUMNS),
         f"SELECT id, {_WHOLE_ROW}, NULL::jsonb FROM removed JOIN locked l USING (id)",
     )
@@ -123,6 +123,6 @@ WITH {LOCKED}, judged AS MATERIALIZED (
         error_class = CASE WHEN has_expired THEN 'worker_lost' ELSE t.error_class END,
         error_message = CASE WHEN has_expired THEN %(why)s ELSE t.error_message END, {UNHELD}
     FROM judged j WHERE t.id = j.id RETURNING t.*
-), {told(from_to("status attempts scheduled_at completed_at outcome error_class error_message"))}
+), {logged(from_to("status attempts scheduled_at completed_at outcome error_class error_message"))}
 SELECT id, '' FROM judged
 """  # noqa: S608

@@ -1,4 +1,4 @@
-"""Takes back what an operation did, task by task, where the task is still as the operation left it.
+"""Undoes an operation task by task, where the task is still as the operation left it.
 
 Each audit row of a task says what the columns that were changed held before and after; `after` is null for a row that
 was removed, `before` for one that was put back after it had been removed. So an undo writes rows of the same kind, and
@@ -34,7 +34,7 @@ _CHANGEABLE = ", ".join(
 # A task that was in work goes back to waiting; the attempt that was taken from it is not charged. What comes back to
 # wait must find its place free, and its article unlocked: see statements.py.
 MAY_UNDO = f"""
-WITH {LOCKED}, story AS MATERIALIZED (
+WITH {LOCKED}, changes AS MATERIALIZED (
     SELECT task_id AS id, nullif(metadata->'before', 'null') AS before, nullif(metadata->'after', 'null') AS after
     FROM embedding_audit_logs WHERE operation_id = %(undone)s AND task_id = ANY(%(ids)s::bigint[])
 ), wanted AS MATERIALIZED (
@@ -45,7 +45,7 @@ WITH {LOCKED}, story AS MATERIALIZED (
         CASE WHEN s.before->>'status' = 'processing' THEN s.before || jsonb_build_object(
             'status', 'pending', 'attempts', greatest((s.before->>'attempts')::int - 1, 0)
         ) ELSE s.before END AS goal
-    FROM story s LEFT JOIN locked l USING (id)
+    FROM changes s LEFT JOIN locked l USING (id)
 ), free AS MATERIALIZED (
     SELECT a.id FROM articles a
     WHERE a.id IN (SELECT article_id FROM wanted WHERE after IS NULL OR goal->>'status' = 'pending')
@@ -86,7 +86,7 @@ UNDO = f"""
 ), removed AS (
     DELETE FROM embedding_tasks t USING judged j
     WHERE t.id = j.id AND answer = '' AND before IS NULL
-), told AS (
+), logged AS (
     INSERT INTO embedding_audit_logs (category, event, actor, message, metadata, task_id, operation_id)
     SELECT '{Category.OPERATOR}', %(event)s, %(actor)s, %(message)s,
            jsonb_build_object('reason', %(reason)s::text, 'before', after, 'after', goal), id, %(operation)s

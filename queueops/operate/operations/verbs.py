@@ -38,10 +38,10 @@ def prioritize(
 
 
 def clear(selection: TaskFilter, *, actor: str, reason: str, **how: Unpack[How]) -> Operation:
-    """Empties the queue of these tasks: what has not ended is cancelled, and what has ended is removed.
+    """Empties the queue of these tasks: live ones are cancelled, ended ones are removed.
 
-    Skipped is what has failed or was cancelled over a text that has no vectors: without it the sweep would begin that
-    text again. Whoever names such tasks, by their status or their ids, removes them all the same.
+    Failed and cancelled tasks of a text without vectors are skipped, since the sweep would enqueue that text again;
+    tasks selected by status or id are removed all the same.
     """
     return _do(Verb.CLEAR, selection, actor, reason, how)
 
@@ -56,9 +56,9 @@ def release(selection: TaskFilter, *, actor: str, reason: str, **how: Unpack[How
 
 
 def undo(operation_id: UUID, *, actor: str, reason: str, **how: Unpack[How]) -> Operation:
-    """Takes back what an operation did, where tasks are still as it left them; an undo can be undone as well.
+    """Undoes an operation where tasks are still as it left them; an undo can be undone as well.
 
-    `skips` of the answer tells how many could not be put back, and why. Raises OperationError for an operation that
+    `skips` of the result has how many could not be put back, by reason. Raises OperationError for an operation that
     cannot be undone.
     """
     return _do(Verb.UNDO, TaskFilter(), actor, reason, how, undoes=undoable(operation_id))

@@ -43,7 +43,7 @@ def _may_create() -> str:
 
 
 def _walked(environment: dict[str, str]) -> Generator[Step]:
-    """The steps as the process inside tells them, a JSON object a line."""
+    """The steps as the inner process prints them, one JSON object per line."""
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "rollback_drill", INSIDE, "--json"]
     process = subprocess.Popen(
         command,

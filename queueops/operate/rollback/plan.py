@@ -162,7 +162,7 @@ Written {written} for database `{_code(connection.settings_dict["NAME"])}` at `{
 | waiting by priority | {_waiting()} |
 | passages with vectors | {vectors} |
 | spaces | {spaces} |
-| workers | {now.workers_alive} alive, {now.workers_stopped} told to stop |
+| workers | {now.workers_alive} alive, {now.workers_stopped} stopped |
 """
 
 

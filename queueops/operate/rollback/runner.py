@@ -29,10 +29,10 @@ _numbers = itertools.count(1)
 
 
 def walk() -> Iterator[Step]:
-    """Every step, told as it ends; one that is broken does not keep the next from being tried. Raises RuntimeError
-    outside a scratch database."""
+    """Every step as it ends; a failed step does not keep the next from running. Raises RuntimeError outside a scratch
+    database."""
     if not scratch_database.is_here():
-        raise RuntimeError("a drill walks in a scratch database only")
+        raise RuntimeError("the drill runs in a scratch database only")
     for step in STEPS:
         name = step.__name__.strip("_").replace("_", " ")
         try:
@@ -93,7 +93,7 @@ def stop_and_start() -> str:
 
 def migration_rollback() -> str:
     if "embed_migrate" not in get_commands():
-        raise _LeftOut("there is no embed_migrate here")
+        raise _LeftOut("embed_migrate is not installed")
     _set_mode(Mode.DISABLED)
     before = _save(20)
     _set_mode(None)

@@ -115,8 +115,8 @@ class Verified:
 
 @dataclass(frozen=True)
 class Imported:
-    """What came of the tasks `read`: `added`, `present` before, or left out because another task of their article waits
-    already (`waiting`), or because there is no such article or space here."""
+    """The outcome of the tasks `read`: `added`, `present` before, or left out because another task of their article is
+    pending (`waiting`), or because the article or space does not exist here."""
 
     read: int = 0
     added: int = 0
@@ -142,7 +142,7 @@ class Export:
 
     def __iter__(self) -> Iterator[bytes]:
         """Page after page by id: neither a transaction nor a cursor stays open however slow the reader is. Tasks that
-        change meanwhile are told as they are when their page is read."""
+        change meanwhile are exported as they are when their page is read."""
         digest = hashlib.sha256()
         for line in self._lines():
             digest.update(line)
@@ -202,7 +202,7 @@ def rehearse(file: IO[bytes], verified: Verified) -> Iterator[Imported]:
 
 
 def note(imported: Imported, verified: Verified, *, actor: str, reason: str) -> Any:
-    """Writes the import down and rings for what it added; answers the operation's id."""
+    """Writes the import down and rings for what it added; returns the operation's id."""
     with transaction.atomic():
         if imported.added:
             tasks_ready.send(Task)

@@ -216,7 +216,10 @@ def test_an_operation_that_another_process_carries_out_is_a_conflict(api, space)
 
 def test_what_was_no_act_on_tasks_cannot_be_undone(api):
     paused = body(api.post("/queue/pause", WHY))["operation"]
-    assert "no act on many tasks" in problem(api.post(f"/queue/operations/{paused}/undo", WHY), 404)["detail"]
+    assert (
+        "not an operation on many tasks"
+        in problem(api.post(f"/queue/operations/{paused}/undo", WHY), 404)["detail"]
+    )
 
 
 def test_the_queue_is_paused_and_resumed_in_the_tokens_name(api, space):

@@ -279,7 +279,7 @@ def test_an_operation_that_cannot_be_undone_is_refused_in_a_sentence(space):
     called = queue_admin("undo", str(uuid.uuid4()), *YES)
     assert (called.code, called.sentence[:21]) == (3, "there is no operation")
     paused = queue_admin("stop", "--json").json["operation"]
-    assert "was no act on many tasks" in queue_admin("undo", paused, *YES).sentence
+    assert "was not an operation on many tasks" in queue_admin("undo", paused, *YES).sentence
 
 
 def test_an_interrupted_act_says_the_words_that_resume_it(space, monkeypatch):

@@ -91,7 +91,7 @@ def test_a_sample_that_disagrees_is_refused_with_its_figures(space):
     keep("old_vectors", {article.pk: [1.0, -2.0, 3.0, -4.0, 5.0, -6.0, 7.0, -8.0] for article in articles})
     called = embed_migrate("--yes", "--adopt=old_vectors.embedding")
     assert called.code == 3
-    assert "of 3 vectors that were embedded anew, 3 have a cosine below 0.999; least" in called.sentence
+    assert "of 3 re-embedded vectors, 3 have a cosine below 0.999; least" in called.sentence
     assert not ArticleEmbedding.objects.exists()
     assert not Task.objects.exists()
 
