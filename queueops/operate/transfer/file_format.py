@@ -96,7 +96,7 @@ def next_line(file: IO[bytes]) -> bytes:
     """The file's next line, empty at its end. Raises FileRefused."""
     line = file.readline(_MAX_LINE)
     if line and not line.endswith(b"\n"):
-        raise FileRefused("the file is cut off or not a file of tasks: its last line is incomplete")
+        raise FileRefused("the file is cut off or not a file of tasks: a line is incomplete")
     return line
 
 

@@ -205,7 +205,7 @@ def changed(line: str, **changes) -> str:
 
 DAMAGES = [
     (lambda lines: "\n".join(lines[:-1]).encode() + b"\n", "its last line, with the checksum, is missing"),
-    (lambda lines: "\n".join(lines).encode(), "a line has no end"),
+    (lambda lines: "\n".join(lines).encode(), "a line is incomplete"),
     (lambda lines: "\n".join([*lines[:2], *lines[3:]]).encode() + b"\n", "its checksum does not match"),
     (
         lambda lines: "\n".join([lines[0], lines[1].replace("normal", "high"), *lines[2:]]).encode() + b"\n",
@@ -241,7 +241,7 @@ DAMAGES = [
     (lambda lines: signed([*lines[:-1], lines[1]]), "line 7 holds no task: id"),
     (lambda lines: b"", "does not say that this is a file of tasks"),
     (lambda lines: b"\x00\xff\n", "does not say that this is a file of tasks"),
-    (lambda lines: b"x" * (1 << 21), "a line has no end"),
+    (lambda lines: b"x" * (1 << 21), "a line is incomplete"),
 ]
 
 
