@@ -6,6 +6,7 @@ from django.db import connection
 from psycopg.types.json import Jsonb
 
 from lib import prepared_statements
+from lib.named_rows import named_rows
 
 # No lookup: the index decides whether the slug is free. So the plan may be kept (lib/prepared_statements.py).
 _INSERT = """
@@ -37,8 +38,7 @@ def insert(columns: dict[str, Any], author: str) -> dict[str, Any] | None:
     values: dict[str, Any] = {**columns, "metadata": Jsonb(columns["metadata"]), "author": author}
     with prepared_statements.cursor() as cursor:
         cursor.execute(_INSERT, values)
-        row = cursor.fetchone()
-        return row and dict(zip((column.name for column in cursor.description), row, strict=True))
+        return next(iter(named_rows(cursor)), None)
 
 
 def first_free(slugs: list[str]) -> str:

@@ -137,20 +137,17 @@ def networks(name: str, default: str = "") -> list[Network]:
     return _noted(name, found, value)
 
 
+_ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+
+
 def origin(name: str) -> str:
     """Scheme, name and port of a site as a browser shows them, in lower case; empty where it is not set."""
     value = _raw(name).lower().rstrip("/")
     try:
-        parts = urlsplit(value)
-        sound = not value or (
-            parts.scheme in {"http", "https"}
-            and parts.hostname
-            and value == f"{parts.scheme}://{parts.netloc}"
-        )
-        sound = sound and "@" not in value and (not value or parts.port is None or parts.port > 0)
+        sound = not value or (_ORIGIN.fullmatch(value) and urlsplit(value).port != 0)
     except ValueError:
         sound = False
-    if not sound or not value.isascii():
+    if not sound:
         raise refuse(name, value, "https://name or https://name:port, without a path, a user or a query")
     return _noted(name, value)
 
@@ -180,6 +177,7 @@ def http_url(name: str, default: str) -> str:
     try:
         parts = urlsplit(value)
         sound = parts.scheme in {"http", "https"} and parts.hostname and not (parts.query or parts.fragment)
+        sound = sound and value.isprintable() and " " not in value
         _ = parts.port
     except ValueError:
         sound, parts = False, urlsplit("")

@@ -43,6 +43,10 @@ class SpaceQuerySet(models.QuerySet["Space"]):
         return Space.from_db(self.db, _SPACE_FIELDS, row) if row else None
 
 
+# the name of a space in a statement over `embedding_spaces s`
+SPACE_NAME_SQL = "s.provider || '/' || s.model || ' v' || s.version"
+
+
 class Space(models.Model):
     """One way of turning text into vectors: vectors of two spaces are never compared."""
 
@@ -79,6 +83,7 @@ class Space(models.Model):
         ]
 
     def __str__(self) -> str:
+        """As SPACE_NAME_SQL has it."""
         return f"{self.provider}/{self.model} v{self.version}"
 
 

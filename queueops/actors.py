@@ -1,4 +1,4 @@
-"""What Dramatiq runs: wake-ups that say only that there may be work."""
+"""Dramatiq actors: wake-ups, which mean only that there may be work."""
 
 import dramatiq
 import structlog
@@ -6,7 +6,7 @@ from django.db import DatabaseError, InterfaceError
 
 from embeddings.models import Space
 from embeddings.storage import ann_index
-from queueops.base import database_refusals, installed
+from queueops.base import database_refusals, installed, shutdown
 from queueops.engine import storage_probe
 from queueops.engine.table_lock_pause import locked_out
 from queueops.wakeups import doorbell
@@ -14,9 +14,9 @@ from queueops.wakeups.timer import wakeup_timer
 from queueops.worker.drain import drain
 from queueops.worker.housekeeper import housekeeper
 
-# Long enough to amortise a wake-up, short enough that a process told to stop is not kept waiting.
+# Long enough to amortise a wake-up, short enough not to delay a stop.
 _SLICE_SECONDS = 20.0
-# Where the database is away or refuses, each process looks for it again so often.
+# While the database is away or refuses, each process retries at this interval.
 _AWAY_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 @dramatiq.actor(queue_name=doorbell.QUEUE, actor_name=doorbell.EMBED_DUE)
 def embed_due(v: int = 1) -> None:
-    """Works off what is due. `v` is the message's version; the rows, not the message, say what to do."""
+    """Works off due tasks. `v` is the message's version; the rows, not the message, define the work."""
     try:
         if not installed.is_there():
             return
@@ -33,7 +33,7 @@ def embed_due(v: int = 1) -> None:
             seconds=_SLICE_SECONDS,
             wake_another=doorbell.ring,
             wake_in=wakeup_timer.ring_in,
-            is_stopping=lambda: housekeeper.is_stopping,
+            is_stopping=shutdown.is_requested,
         )
     except (DatabaseError, InterfaceError) as error:
         storage_probe.noted(error)
@@ -47,8 +47,8 @@ def embed_due(v: int = 1) -> None:
 
 @dramatiq.actor(queue_name=doorbell.QUEUE, actor_name=doorbell.BUILD_INDEXES)
 def build_indexes(v: int = 1) -> None:
-    """Builds the approximate index of each space that has grown to want one; one process at a time does."""
-    locked_out.unless(_build_indexes)  # the next sweep rings again
+    """Builds the approximate index of each space that is large enough for one; one process at a time."""
+    locked_out.unless(_build_indexes)  # the next sweep sends another wake-up
 
 
 def _build_indexes() -> None:
@@ -59,5 +59,5 @@ def _build_indexes() -> None:
         except (DatabaseError, InterfaceError) as error:
             if not locked_out.note(error):
                 log.warning(
-                    "index not built; a later sweep tries again", reason=str(database_refusals.of(error))
+                    "index not built; a later sweep will retry", reason=str(database_refusals.of(error))
                 )

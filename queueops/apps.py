@@ -1,4 +1,4 @@
-"""Tells Django about this room, and connects who listens to whom."""
+"""The Django app; connects the signals to their receivers."""
 
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate, post_save, pre_migrate
@@ -18,7 +18,7 @@ class QueueopsConfig(AppConfig):
         from queueops.models import QueueState
         from queueops.wakeups import doorbell
         from queueops.worker.housekeeper import housekeeper
-        from queueops.worker.leases import heartbeat
+        from queueops.worker.leases import lease_renewer
 
         enabled.decided_by(modes.embeds)
         pre_migrate.connect(installed.before_migrate, sender=self)
@@ -27,10 +27,10 @@ class QueueopsConfig(AppConfig):
         post_save.connect(receivers.article_saved, sender=Article)
         articles_written.connect(receivers.articles_written)
         signals.tasks_ready.connect(doorbell.ring_after_commit)
+        signals.worker_booted.connect(shutdown.clear)
         signals.worker_booted.connect(housekeeper.start)
-        signals.worker_booted.connect(heartbeat.start)
-        signals.worker_booted.connect(shutdown.begin)
-        signals.worker_stopping.connect(shutdown.end)
+        signals.worker_booted.connect(lease_renewer.start)
+        signals.worker_stopping.connect(shutdown.request)
         signals.worker_stopping.connect(housekeeper.stop)
-        signals.worker_stopped.connect(heartbeat.stop)
+        signals.worker_stopped.connect(lease_renewer.stop)
         signals.worker_stopped.connect(housekeeper.leave)

@@ -17,6 +17,14 @@ from queueops.engine.table_lock_pause import locked_out
 from queueops.engine.unsaved_vectors import unsaved
 from queueops.monitoring import article_status
 from queueops.worker import drain, trials
+from tests.emptying import quickly_emptied
+from tests.static_files import looked_at_once
+
+
+@pytest.fixture(scope="session", autouse=True)
+def what_django_does_again_for_each_test_and_need_not():
+    with quickly_emptied(), looked_at_once():
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +39,7 @@ def forget_everything() -> None:
     modes.forget()
     article_status.forget()
     health.seen.forget()
-    shutdown.begin()
+    shutdown.clear()
     storage_probe.brake.accepted()
     locked_out.forget()
     settle_retry.owed.take()

@@ -86,14 +86,18 @@ QUERIES = {
     "articles_slug": lambda space: plan_of_rows(some(Article, slug="article-7")),
     "article_versions_number": lambda space: plan_of_rows(first_article().versions.all()[:5]),
     "article_embeddings_one_per_chunk": lambda space: plan_of(
-        article_status._ALL, {"articles": [first_article().pk]}
+        article_status._statement(article_status._RECEIVING, article_status._TASK),
+        {"articles": [first_article().pk]},
     ),
     "article_embeddings_text": lambda space: plan_of(
         "SELECT text_hash, vector_send(embedding) FROM article_embeddings"
         " WHERE space_id = %s AND text_hash = ANY(%s) AND embedding IS NOT NULL",
         [space.pk, [bytes(16), bytes(range(16))]],
     ),
-    "embedding_tasks_article": lambda space: plan_of(article_status._ALL, {"articles": [first_article().pk]}),
+    "embedding_tasks_article": lambda space: plan_of(
+        article_status._statement(article_status._RECEIVING, article_status._TASK),
+        {"articles": [first_article().pk]},
+    ),
     "embedding_tasks_ended_badly": lambda space: plan_of_rows(Task.objects.failed().newest_first()[:20]),
     "embedding_tasks_completed": lambda space: plan_of(
         cleanup._DELETES["tasks"], {"age": 2_400_000, "batch": 10}

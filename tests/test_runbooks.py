@@ -430,7 +430,7 @@ def test_an_option_that_a_command_does_not_take_is_noticed():
 
 
 def test_a_command_that_is_refused_is_noticed(space, tmp_path, backed_up):
-    with pytest.raises(AssertionError, match="say which tasks"):
+    with pytest.raises(AssertionError, match="no tasks selected"):
         Shell({}, tmp_path, backed_up).run(
-            ["./dev", "manage", "queue_admin", "cancel", "--yes", "--why", "a test"]
+            ["./dev", "manage", "queue_admin", "cancel", "--yes", "--reason", "a test"]
         )

@@ -110,7 +110,7 @@ def test_the_api_saves_reads_explains_and_searches(no_queue, django_capture_on_c
     with django_capture_on_commit_callbacks(execute=True):
         made = body(api.post("/articles", {"title": "Tin", "content": "Tin melts early."}), 201)
     assert body(api.get(f"/articles/{made['slug']}"))["embedding"]["state"] == "embedded"
-    assert "embedded in 1 passage" in body(api.get(f"/articles/{made['slug']}/embedding"))["why"]
+    assert "embedded in 1 chunk" in body(api.get(f"/articles/{made['slug']}/embedding"))["why"]
     assert body(api.post("/search", {"query": "tin"}))["results"]
 
 
@@ -180,7 +180,7 @@ def test_workers_that_run_wait_for_it_to_come_back(no_queue, monkeypatch):
         pulse._once(interval=5)
         pulse._once(interval=5)
     assert pulse.worker_id is None
-    assert [line["event"] for line in lines] == [f"nothing is done: {installed.NOT_INSTALLED}"]
+    assert [line["event"] for line in lines] == [f"idle: {installed.NOT_INSTALLED}"]
     assert drain.drain(1, seconds=1).tasks == 0
     actors.embed_due.fn()
 

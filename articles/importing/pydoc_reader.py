@@ -19,7 +19,7 @@ _MAX_SIGNATURE = 160
 _DEEPEST_IMPORT = 4
 _MOST_SOURCE_BYTES = 10_000_000
 _ADDRESS = re.compile(r"<[^<>]*>")  # in the repr of a default, and new each time
-_FIRST_ARGUMENT = re.compile(r"\((?:\$?self|cls)(?:, )?")
+_FIRST_ARGUMENT = re.compile(r"\((?:\$\w+|self|cls)\b(?:, )?")  # C marks what a call does not name with $
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What operators do to tasks over HTTP: each act is an operation, worked off for a bounded time in its request."""
+"""Changes to tasks over HTTP: each is an operation, which runs for a bounded time in its request."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from ninja.errors import HttpError
 from queueops.api import replies
 from queueops.api.fields import BulkRequest, Filter, Prioritize, TaskInPath, Undo, Why, actor
 from queueops.api.reads import no_task, operation_or_404
-from queueops.api.replies import ActReply
+from queueops.api.replies import OperationReply
 from queueops.models import Operation, Task, Verb
 from queueops.models import Status as TaskStatus
 from queueops.models.operation import MOVED_ON
@@ -20,108 +20,119 @@ from queueops.monitoring.task_filter import SelectionError, TaskFilter
 from queueops.operate import operations
 from queueops.operate.operations import OperationError
 
-# A request works no longer than this and one more batch: some ten thousand tasks. What is left waits to be resumed.
+# A request runs this long plus one batch: about ten thousand tasks. The rest waits to be resumed.
 SECONDS = 5.0
 
-_REPLIES = {200: ActReply, 202: ActReply}
+_REPLIES = {200: OperationReply, 202: OperationReply}
 
 
 def add_routes(router: Router) -> None:
-    """POST below /queue, where tasks are changed."""
+    """POST below /queue that change tasks."""
     _add_bulk(router)
     _add_single(router)
     _add_operations(router)
 
 
 def _add_bulk(router: Router) -> None:
-    @router.post("/retry", response=_REPLIES, summary="Let failed tasks wait again; cancelled ones if named")
-    def retry(request: HttpRequest, act: BulkRequest) -> Status[ActReply]:
-        return _act(request, Verb.REQUEUE, act, _selected(act.filter).or_only(TaskStatus.FAILED))
+    @router.post(
+        "/retry",
+        response=_REPLIES,
+        summary="Requeue failed tasks; cancelled tasks if selected by id or status",
+    )
+    def retry(request: HttpRequest, given: BulkRequest) -> Status[OperationReply]:
+        return _change(request, Verb.REQUEUE, given, _selected(given.filter).or_only(TaskStatus.FAILED))
 
-    @router.post("/cancel", response=_REPLIES, summary="Cancel tasks that wait or are in work")
-    def cancel(request: HttpRequest, act: BulkRequest) -> Status[ActReply]:
-        return _act(request, Verb.CANCEL, act, _selected(act.filter))
+    @router.post("/cancel", response=_REPLIES, summary="Cancel pending and processing tasks")
+    def cancel(request: HttpRequest, given: BulkRequest) -> Status[OperationReply]:
+        return _change(request, Verb.CANCEL, given, _selected(given.filter))
 
-    @router.post("/prioritize", response=_REPLIES, summary="Put tasks that have not ended into a lane")
-    def prioritize(request: HttpRequest, act: Prioritize) -> Status[ActReply]:
-        return _act(request, Verb.PRIORITIZE, act, _selected(act.filter), priority=act.priority)
+    @router.post(
+        "/prioritize", response=_REPLIES, summary="Change the priority of pending and processing tasks"
+    )
+    def prioritize(request: HttpRequest, given: Prioritize) -> Status[OperationReply]:
+        return _change(request, Verb.PRIORITIZE, given, _selected(given.filter), priority=given.priority)
 
     @router.post(
         "/clear",
         response=_REPLIES,
-        summary="Cancel what waits; with `status` or `all`, remove what has ended",
+        summary="Cancel pending tasks; with `status` or `all`, remove ended tasks",
     )
-    def clear(request: HttpRequest, act: BulkRequest) -> Status[ActReply]:
-        chosen = _selected(act.filter)
-        return _act(
-            request, Verb.CLEAR, act, chosen if act.filter.all else chosen.or_only(TaskStatus.PENDING)
+    def clear(request: HttpRequest, given: BulkRequest) -> Status[OperationReply]:
+        chosen = _selected(given.filter)
+        return _change(
+            request, Verb.CLEAR, given, chosen if given.filter.all else chosen.or_only(TaskStatus.PENDING)
         )
 
 
 def _add_single(router: Router) -> None:
-    @router.post("/tasks/{task_id}/retry", response=_REPLIES, summary="Let a task wait again")
-    def retry_task(request: HttpRequest, task_id: TaskInPath, why: Why) -> Status[ActReply]:
-        return _act_on_one(request, Verb.REQUEUE, task_id, why)
+    @router.post("/tasks/{task_id}/retry", response=_REPLIES, summary="Requeue a task")
+    def retry_task(request: HttpRequest, task_id: TaskInPath, given: Why) -> Status[OperationReply]:
+        return _change_one(request, Verb.REQUEUE, task_id, given)
 
     @router.post("/tasks/{task_id}/cancel", response=_REPLIES, summary="Cancel a task")
-    def cancel_task(request: HttpRequest, task_id: TaskInPath, why: Why) -> Status[ActReply]:
-        return _act_on_one(request, Verb.CANCEL, task_id, why)
+    def cancel_task(request: HttpRequest, task_id: TaskInPath, given: Why) -> Status[OperationReply]:
+        return _change_one(request, Verb.CANCEL, task_id, given)
 
 
 def _add_operations(router: Router) -> None:
     @router.post(
-        "/operations/{operation_id}/undo", response=_REPLIES, summary="Take back what has not moved on"
+        "/operations/{operation_id}/undo",
+        response=_REPLIES,
+        summary="Undo an operation, for tasks that have not changed since",
     )
-    def undo(request: HttpRequest, operation_id: UUID, why: Undo) -> Status[ActReply]:
+    def undo(request: HttpRequest, operation_id: UUID, given: Undo) -> Status[OperationReply]:
         operation_or_404(operation_id)
         with _refusals():
             undone = operations.undoable(operation_id)
-        return _act(request, Verb.UNDO, why, TaskFilter(), undoes=undone)
+        return _change(request, Verb.UNDO, given, TaskFilter(), undoes=undone)
 
     @router.post(
-        "/operations/{operation_id}/resume", response=_REPLIES, summary="Go on with what was interrupted"
+        "/operations/{operation_id}/resume", response=_REPLIES, summary="Resume an interrupted operation"
     )
-    def resume(request: HttpRequest, operation_id: UUID) -> Status[ActReply]:
+    def resume(request: HttpRequest, operation_id: UUID) -> Status[OperationReply]:
         operation_or_404(operation_id)
         with _refusals():
             resumed = operations.resumable(operation_id)
         return _carried_out(resumed)
 
     @router.post(
-        "/operations/{operation_id}/stop", response=replies.OperationView, summary="End it where it stands"
+        "/operations/{operation_id}/stop",
+        response=replies.OperationView,
+        summary="Stop an operation after its current batch",
     )
     def stop(request: HttpRequest, operation_id: UUID) -> replies.OperationView:
         operation_or_404(operation_id)
         with _refusals():
             stopped = operations.stop(operation_id, actor=actor(request))
-        return replies.told(stopped)
+        return replies.view(stopped)
 
 
 def _selected(chosen: Filter) -> TaskFilter:
     return chosen.selection(tuple(chosen.ids) or None)
 
 
-def _act(
-    request: HttpRequest, verb: Verb, said: BulkRequest | Undo, selection: TaskFilter, **deed: Any
-) -> Status[ActReply]:
+def _change(
+    request: HttpRequest, verb: Verb, given: BulkRequest | Undo, selection: TaskFilter, **details: Any
+) -> Status[OperationReply]:
     try:
-        found = operations.preview(verb, selection, **deed, is_judged=said.dry_run)
+        found = operations.preview(verb, selection, **details, is_judged=given.dry_run)
     except SelectionError as error:
-        raise HttpError(409, str(error)) from error  # well formed; it is at odds with what there is
-    if said.dry_run or not found.doable:
-        return Status(200, replies.looked(found, dry_run=said.dry_run))
-    return _carried_out(operations.begin(verb, selection, actor=actor(request), reason=said.reason, **deed))
+        raise HttpError(409, str(error)) from error  # well formed, but nothing can match it
+    if given.dry_run or not found.doable:
+        return Status(200, replies.previewed(found, dry_run=given.dry_run))
+    begun = operations.begin(verb, selection, actor=actor(request), reason=given.reason, **details)
+    return _carried_out(begun)
 
 
-def _act_on_one(request: HttpRequest, verb: Verb, task_id: int, why: Why) -> Status[ActReply]:
+def _change_one(request: HttpRequest, verb: Verb, task_id: int, given: Why) -> Status[OperationReply]:
     if (status := Task.objects.filter(pk=task_id).values_list("status", flat=True).first()) is None:
         raise no_task(task_id)
     possible = [each.value for each in operations.POLICIES[verb].statuses]
     if status not in possible:
         raise HttpError(
-            409, f"task {task_id} is {status}; this can be done to a task that is {_or(possible)}"
+            409, f"task {task_id} is {status}; it must be {' or '.join(possible)} to be {verb.acted}"
         )
-    begun = operations.begin(verb, TaskFilter(ids=(task_id,)), actor=actor(request), reason=why.reason)
+    begun = operations.begin(verb, TaskFilter(ids=(task_id,)), actor=actor(request), reason=given.reason)
     reply = _carried_out(begun)
     done = reply.value["operation"]
     if done and done["state"] == "done" and not done["changed"]:
@@ -131,18 +142,14 @@ def _act_on_one(request: HttpRequest, verb: Verb, task_id: int, why: Why) -> Sta
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """What an operation does not allow as it stands is a conflict."""
+    """Turns OperationError into a conflict."""
     try:
         yield
     except OperationError as error:
         raise HttpError(409, str(error)) from error
 
 
-def _or(words: list[str]) -> str:
-    return " or ".join(words)
-
-
-def _carried_out(operation: Operation) -> Status[ActReply]:
+def _carried_out(operation: Operation) -> Status[OperationReply]:
     with _refusals():
         done = operations.carry_out(operation, seconds=SECONDS)
-    return Status(202 if done.is_running else 200, replies.acted(done))
+    return Status(202 if done.is_running else 200, replies.completed(done))

@@ -1,4 +1,4 @@
-"""An article's embedding over HTTP: how it stands, and why a search by meaning does or does not find it."""
+"""An article's embedding over HTTP: its state, and why a search by meaning finds it or not."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -14,14 +14,14 @@ from queueops.monitoring.article_status import explain
 
 
 class TaskView(TypedDict):
-    """The task that says most: the one that waits or runs, else the newest."""
+    """The most relevant task: the pending or processing one, else the newest."""
 
     id: int
     status: str
     attempts: int
     max_attempts: int
     created_at: datetime
-    next_try_at: datetime | None
+    next_attempt_at: datetime | None
     error_class: str
     error_message: str
 
@@ -36,7 +36,7 @@ class SpaceView(EmbeddingState):
 
 
 class Explanation(TypedDict):
-    """An article in every space that receives it; `why` is about the one that answers searches."""
+    """An article in every space that receives it; `why` is about the space that serves searches."""
 
     slug: str
     version_number: int
@@ -47,7 +47,7 @@ class Explanation(TypedDict):
 
 
 def build_router(*, read: Callable[[HttpRequest], Any]) -> Router:
-    """The routes below /articles that need to know the queue. `read` admits callers."""
+    """The routes below /articles that depend on the queue. `read` admits callers."""
     router = Router(tags=["articles"])
 
     @router.get(

@@ -1,4 +1,4 @@
-"""What requests about the queue may hold: which tasks are meant, and why something is done to them."""
+"""Fields of requests about the queue: the selected tasks, and the reason for a change."""
 
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self, cast
@@ -26,9 +26,9 @@ type PriorityName = Literal["low", "normal", "high"]
 
 
 def check_reason(reason: str) -> None:
-    """Raises ValidationError with a sentence when it says nothing, or too much."""
+    """Raises ValidationError for an empty or too long reason."""
     if not reason.strip():
-        raise ValidationError("reason is empty; whoever reads the audit log later will ask for it")
+        raise ValidationError("reason is empty; say why, for the audit log")
     _check_text("reason", reason, MAX_REASON)
 
 
@@ -36,7 +36,7 @@ def _check_text(name: str, text: str, most: int) -> None:
     if not text or len(text) > most:
         raise ValidationError(f"{name} must have 1 to {most:,} characters (it has {len(text):,})")
     if "\x00" in text:
-        raise ValidationError(f"{name} holds the character '\\x00', which no text contains")
+        raise ValidationError(f"{name} contains the character '\\x00', which is not allowed")
 
 
 def _bounded(name: str, most: int) -> AfterValidator:
@@ -50,60 +50,62 @@ def _check_slug(slug: str) -> None:
     _check_text("slug", slug, bounds.MAX_SLUG)
 
 
-def _said(most: int, description: str) -> Any:
-    """The same for readers of JSON Schema."""
+def _schema(most: int, description: str) -> Any:
+    """The same bounds in JSON Schema."""
     schema: dict[str, Any] = {"minLength": 1, "maxLength": most, "pattern": WITHOUT_NUL}
     return Field(description=description, json_schema_extra=schema)
 
 
-_ErrorClass = Annotated[str, _bounded("error_class", MAX_WORD), _said(MAX_WORD, "the class of error")]
+_ErrorClass = Annotated[str, _bounded("error_class", MAX_WORD), _schema(MAX_WORD, "error class")]
 _MadeFor = Annotated[
-    str, _bounded("reason", MAX_WORD), _said(MAX_WORD, "why the task was made: edit, import, migration, …")
+    str,
+    _bounded("reason", MAX_WORD),
+    _schema(MAX_WORD, "why the task was created: edit, import, migration, …"),
 ]
-_Slug = Annotated[str, checked(_check_slug), _said(bounds.MAX_SLUG, "its article's slug")]
+_Slug = Annotated[str, checked(_check_slug), _schema(bounds.MAX_SLUG, "slug of its article")]
 
 
 def _check_id(number: int) -> None:
     if not 1 <= number <= MAX_ID:
-        raise ValidationError(f"an id is a whole number from 1 to {MAX_ID:,} (this is {number:,})")
+        raise ValidationError(f"invalid id {number:,}: use a whole number from 1 to {MAX_ID:,}")
 
 
 _Id = Annotated[WholeNumber, checked(_check_id), Field(json_schema_extra={"minimum": 1, "maximum": MAX_ID})]
 _Limit = Annotated[int, Field(ge=1, le=MAX_PAGE)]
-TaskInPath = Annotated[int, Path(ge=1, le=MAX_ID, description="the task's id")]
+TaskInPath = Annotated[int, Path(ge=1, le=MAX_ID, description="task id")]
 Reason = Annotated[
     str,
     checked(check_reason),
     Field(
-        description="why it is done; the audit log keeps it",
+        description="why; kept in the audit log",
         json_schema_extra={"minLength": 1, "maxLength": MAX_REASON, "pattern": VISIBLE},
     ),
 ]
 
 
 def _nothing() -> Any:
-    """A default that the description does not tell: it may be left out, but not be null."""
+    """A default that the schema does not show: the field may be omitted, but not null."""
     return ""
 
 
 class _Narrowing(BaseModel):
-    """Tasks that fit everything that is given."""
+    """Tasks that match every given field."""
 
     status: list[StatusName] = Field(default_factory=list, max_length=5)
     error_class: _ErrorClass = Field(default_factory=str)
     reason: _MadeFor = Field(default_factory=str)
     priority: PriorityName = Field(default_factory=_nothing)
     older_than_seconds: WholeNumber = Field(
-        default_factory=int, ge=1, le=MAX_AGE_SECONDS, description="made longer ago than this"
+        default_factory=int, ge=1, le=MAX_AGE_SECONDS, description="created longer ago than this"
     )
     newer_than_seconds: WholeNumber = Field(
-        default_factory=int, ge=1, le=MAX_AGE_SECONDS, description="made less long ago than this"
+        default_factory=int, ge=1, le=MAX_AGE_SECONDS, description="created more recently than this"
     )
-    space: _Id = Field(default_factory=int, description="the id of its embedding space")
+    space: _Id = Field(default_factory=int, description="id of its embedding space")
     slug: _Slug = Field(default_factory=str)
 
     def selection(self, ids: tuple[int, ...] | None = None) -> TaskFilter:
-        """The same as the shell, the admin and operations know it."""
+        """The same filter as in the command line, the admin and operations."""
         return TaskFilter(
             ids=ids,
             statuses=tuple(self.status),
@@ -122,7 +124,7 @@ def _age(seconds: int) -> timedelta | None:
 
 
 class TasksAsked(_Narrowing):
-    """Which tasks are listed, and from where on."""
+    """The tasks to list, and where to continue."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -131,7 +133,7 @@ class TasksAsked(_Narrowing):
 
 
 class OperationsAsked(BaseModel):
-    """From where on operations are listed."""
+    """Where to continue the list of operations."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -140,8 +142,7 @@ class OperationsAsked(BaseModel):
 
 
 class Filter(_Narrowing):
-    """Tasks that fit everything that is given; at least one field must be. `all` alone means every task that this can
-    be done to."""
+    """Tasks that match every given field; one is required. `all` selects every task that the verb applies to."""
 
     model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"minProperties": 1})
 
@@ -149,43 +150,43 @@ class Filter(_Narrowing):
     ids: list[_Id] = Field(default_factory=list, min_length=1, max_length=MAX_IDS)
 
     @model_validator(mode="after")
-    def _says_something(self) -> Self:
+    def _is_not_empty(self) -> Self:
         if not self.model_fields_set:
-            raise ValueError('filter is empty; say which tasks, or {"all": true}')
+            raise ValueError('filter is empty; give a field, or {"all": true}')
         return self
 
 
 class Why(Request):
-    """Why it is done."""
+    """The reason for a change."""
 
     reason: Reason
 
 
 class BulkRequest(Why):
-    """What is done to which tasks. A `dry_run` counts and shows them, and changes nothing."""
+    """The tasks to change. A `dry_run` counts them and changes nothing."""
 
     filter: Filter
     dry_run: bool = False
 
 
 class Prioritize(BulkRequest):
-    """The lane that the tasks are put into."""
+    """The new priority of the tasks."""
 
     priority: PriorityName
 
 
 class Undo(Why):
-    """Why an operation is taken back."""
+    """The reason for undoing an operation."""
 
     dry_run: bool = False
 
 
 class NewMode(Why):
-    """How the installation is to run; `environment`: as its settings say."""
+    """The mode of the installation; `environment`: the mode of its settings."""
 
     mode: Literal["queued", "synchronous", "disabled", "environment"]
 
 
 def actor(request: HttpRequest) -> str:
-    """Who asks, for the audit log: the token's name."""
+    """The token's name, for the audit log."""
     return str(cast(Any, request).auth.name)[:_MAX_ACTOR]

@@ -1,4 +1,4 @@
-"""The queue's health for machines: a terse public answer, and the whole snapshot for those who may read it."""
+"""The queue's health for machines: a short public reply, and the whole snapshot for callers who may read it."""
 
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from queueops.monitoring import health, snapshot
 from queueops.monitoring.health import Condition
 
 SECONDS_HELD = 1.0
-# Of a session of its own: neither a lock nor a server in trouble may keep the answer from being given in time.
+# A session of its own: neither a lock nor a slow server may delay the reply.
 SECONDS_TO_READ = 1.6
 _LOCK_MS, _STATEMENT_MS = 150, 1_000
 _NAME = "vectorpress health"
@@ -24,13 +24,13 @@ log = structlog.get_logger(__name__)
 
 
 class Seen(NamedTuple):
-    """What anybody may know."""
+    """The public part."""
 
     condition: Condition
     locks: tuple[TableLock, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """As it is answered: of a lock no more than finds its holder."""
+        """The reply: of a lock, only what identifies its holder."""
         locked = [
             {"table": each.table, "by": each.program, "pid": each.pid, "seconds": round(each.seconds or 0.0)}
             for each in self.locks
@@ -42,7 +42,7 @@ _UNKNOWN = Seen(Condition.DOWN)
 
 
 def _look() -> Seen:
-    """What is seen now; down where the database does not answer, or not in time."""
+    """The state now; down if the database does not respond in time."""
     try:
         with own_connection(_NAME, lock_ms=_LOCK_MS, statement_ms=_STATEMENT_MS):
             now = snapshot.take_despite_locks()
@@ -52,14 +52,14 @@ def _look() -> Seen:
     return Seen(health.judge(now).condition, now.locks)
 
 
-# Anybody may ask, and a snapshot costs: one a second for each process, however many ask.
+# Public and expensive: at most one snapshot per second and process.
 seen = SharedReading(_look, SECONDS_HELD, SECONDS_TO_READ)
 
 
 @never_cache
 @require_safe
 def health_answer(request: HttpRequest) -> JsonResponse:
-    """ok, degraded or down, and who has locked a table: anybody may ask. 503 when down."""
+    """ok, degraded or down, and the holder of a table lock. Public; 503 if down."""
     try:
         found = seen.get()
     except ReadingTimeout:
@@ -70,7 +70,7 @@ def health_answer(request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def stats(request: HttpRequest) -> JsonResponse:
-    """The snapshot with its verdict. Who may read it is decided where the URL is assembled."""
+    """The snapshot with its health. The URL configuration decides which callers may read it."""
     now = snapshot.take()
     judged = health.judge(now)
     return JsonResponse({"status": judged.condition, "reasons": judged.reasons, **now.as_dict()})

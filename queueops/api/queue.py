@@ -1,4 +1,4 @@
-"""The queue over HTTP for operators: what the shell reads and does, by the same functions."""
+"""The queue over HTTP for operators: the same functions as the command line."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,8 +10,8 @@ from queueops.api import acts, controls, reads
 
 
 def build_router(*, ops: Callable[[HttpRequest], Any], may_read: Callable[[HttpRequest], bool]) -> Router:
-    """The routes below /queue. `ops` admits callers, who have a `name`: the audit log has it. To a caller who may not
-    read articles, no answer quotes one."""
+    """The routes below /queue. `ops` admits callers and gives them a `name`, for the audit log. Replies quote articles
+    only to a caller who `may_read` them."""
     router = Router(tags=["queue"], auth=ops)
     reads.add_routes(router, may_read)
     acts.add_routes(router)

@@ -1,4 +1,4 @@
-"""What operators read over HTTP: the queue as a whole, its tasks page by page, one task's story, and operations."""
+"""Reads over HTTP: the queue as a whole, its tasks page by page, one task in full, and operations."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,16 +23,18 @@ from queueops.operate.operations import OperationError
 def add_routes(router: Router, may_read: Callable[[HttpRequest], bool]) -> None:
     """GET /queue and below."""
 
-    @router.get("", response=replies.QueueSnapshot, summary="How the queue stands, and whether that is well")
+    @router.get("", response=replies.QueueSnapshot, summary="Read the state of the queue and its health")
     def read_queue(request: HttpRequest) -> dict[str, Any]:
         return replies.queue_now()
 
-    @router.get("/tasks", response=Page, summary="List tasks, the newest first")
+    @router.get("/tasks", response=Page, summary="List tasks, newest first")
     def list_tasks(request: HttpRequest, asked: Query[TasksAsked]) -> Page:
         return task_lists.selected(asked.selection(), after=asked.after or None, limit=asked.limit)
 
     @router.get(
-        "/tasks/{task_id}", response=TaskReport, summary="A task's whole story, and why it is not running"
+        "/tasks/{task_id}",
+        response=TaskReport,
+        summary="Read everything about a task, and why it is not running",
     )
     def read_task(request: HttpRequest, task_id: TaskInPath) -> TaskReport:
         try:
@@ -41,25 +43,25 @@ def add_routes(router: Router, may_read: Callable[[HttpRequest], bool]) -> None:
             raise no_task(task_id) from error
         return found if may_read(request) else _without_title(found)
 
-    @router.get("/operations", response=replies.OperationPage, summary="List acts on tasks, the newest first")
+    @router.get("/operations", response=replies.OperationPage, summary="List operations, newest first")
     def list_operations(request: HttpRequest, asked: Query[OperationsAsked]) -> replies.OperationPage:
         found = list(_after(asked.after or None)[: asked.limit + 1])
         shown = found[: asked.limit]
         following = shown[-1].pk if len(found) > asked.limit else None
-        return {"operations": [replies.told(each) for each in shown], "next": following}
+        return {"operations": [replies.view(each) for each in shown], "next": following}
 
     @router.get("/operations/{operation_id}", response=replies.OperationView, summary="Read an operation")
     def read_operation(request: HttpRequest, operation_id: UUID) -> replies.OperationView:
-        return replies.told(operation_or_404(operation_id))
+        return replies.view(operation_or_404(operation_id))
 
 
 def _without_title(found: TaskReport) -> TaskReport:
-    """The story for those who may not read articles: its slug names the article."""
+    """The report for callers without the scope `read`: the slug identifies the article."""
     return replace(found, article=replace(found.article, title=""))
 
 
 def _after(operation_id: UUID | None) -> Any:
-    """Operations in their order; behind one that is gone there is nothing."""
+    """Operations in order; none after one that does not exist."""
     rows = Operation.objects.newest_first()
     if operation_id is None:
         return rows
@@ -70,8 +72,8 @@ def _after(operation_id: UUID | None) -> Any:
 
 
 def no_task(task_id: int) -> HttpError:
-    """A 404 in a sentence."""
-    return HttpError(404, f"there is no task {task_id}: it may have been removed, or its article deleted")
+    """A 404 for an unknown task."""
+    return HttpError(404, f"task {task_id} not found: it may have been removed, or its article deleted")
 
 
 def operation_or_404(operation_id: UUID) -> Operation:

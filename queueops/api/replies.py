@@ -1,4 +1,4 @@
-"""What is answered about the queue: the snapshot, tasks, and operations with how to go on."""
+"""Replies about the queue: the snapshot, tasks, and operations with how to resume them."""
 
 from dataclasses import fields
 from datetime import datetime
@@ -15,28 +15,28 @@ from queueops.operate.operations import Preview
 
 
 def _model_of_snapshot() -> type[BaseModel]:
-    """Whatever the snapshot has, its verdict, and what it derives."""
+    """Every field of the snapshot, its health, and the values it derives."""
     hints = get_type_hints(Snapshot)
-    told: dict[str, Any] = {field.name: (hints[field.name], ...) for field in fields(Snapshot)}
+    own: dict[str, Any] = {field.name: (hints[field.name], ...) for field in fields(Snapshot)}
     derived = {"coverage": float, "count_limit": int, "eta": float | None}
     judged = {"status": Condition, "reasons": list[str]}
     more: dict[str, Any] = {name: (kind, ...) for name, kind in (judged | derived).items()}
-    return create_model("QueueSnapshot", __doc__=Snapshot.__doc__, **told, **more)
+    return create_model("QueueSnapshot", __doc__=Snapshot.__doc__, **own, **more)
 
 
 QueueSnapshot = _model_of_snapshot()
 
 
 def queue_now() -> dict[str, Any]:
-    """The queue as /stats and the shell tell it."""
+    """The queue as in /stats and the command line."""
     now = snapshot.take()
     judged = health.judge(now)
     return {"status": judged.condition, "reasons": list(judged.reasons), **now.as_dict()}
 
 
 class OperationView(TypedDict):
-    """An act on tasks. `total` were counted before it began; `skips` has why some were not changed, and how many.
-    `interrupted`: it has not ended, and nobody works on it."""
+    """An operation on tasks. `total` was counted before it started; `skips` has the number of unchanged tasks per
+    reason. `interrupted`: it has not ended, and no process is running it."""
 
     id: UUID
     verb: str
@@ -56,48 +56,47 @@ class OperationView(TypedDict):
 
 
 class OperationPage(TypedDict):
-    """Operations, the newest first; `next` is the id to ask on from, null on the last page."""
+    """Operations, newest first; `next` is the id to continue after, null on the last page."""
 
     operations: list[OperationView]
     next: UUID | None
 
 
 class TaskSample(TypedDict):
-    """One of the tasks that an act is about."""
+    """One of the selected tasks."""
 
     id: int
     slug: str
     status: str
 
 
-class ActReply(TypedDict):
-    """`operation` is null where nothing was begun: in a dry run, which shows a `sample`, and where no task fits. Of the
-    `total`, `skips` are those that are not changed, and why. Where it did not end within the time of one request,
-    `go_on` is what to POST to."""
+class OperationReply(TypedDict):
+    """`operation` is null if nothing was started: in a dry run, which shows a `sample`, or if no task matches. `skips`
+    has the number of unchanged tasks per reason. If it did not end within one request, POST to `resume_url`."""
 
     dry_run: bool
     total: int
     skips: dict[str, int]
     sample: list[TaskSample]
     operation: OperationView | None
-    go_on: str | None
+    resume_url: str | None
 
 
 class Switched(TypedDict):
-    """The id by which the audit log has it."""
+    """The operation's id in the audit log."""
 
     operation: UUID
 
 
 class Stopped(Switched):
-    """How many worker processes were told, and how many tasks were taken from them."""
+    """How many worker processes were stopped, and how many tasks were released."""
 
     workers: int
     released: int
 
 
-def looked(found: Preview, *, dry_run: bool) -> ActReply:
-    """For an act that was not begun."""
+def previewed(found: Preview, *, dry_run: bool) -> OperationReply:
+    """The reply if no operation was started."""
     sample: list[TaskSample] = [
         {"id": task.pk, "slug": task.slug, "status": task.status} for task in found.sample
     ]
@@ -107,24 +106,24 @@ def looked(found: Preview, *, dry_run: bool) -> ActReply:
         "skips": found.skips,
         "sample": sample,
         "operation": None,
-        "go_on": None,
+        "resume_url": None,
     }
 
 
-def acted(operation: Operation) -> ActReply:
-    """For an act that was begun, whether it has ended or not."""
-    go_on = f"/api/queue/operations/{operation.pk}/resume" if operation.is_running else None
+def completed(operation: Operation) -> OperationReply:
+    """The reply for an operation, whether it has ended or not."""
+    resume_url = f"/api/queue/operations/{operation.pk}/resume" if operation.is_running else None
     return {
         "dry_run": False,
         "total": operation.total,
         "skips": operation.skips,
         "sample": [],
-        "operation": told(operation),
-        "go_on": go_on,
+        "operation": view(operation),
+        "resume_url": resume_url,
     }
 
 
-def told(operation: Operation) -> OperationView:
+def view(operation: Operation) -> OperationView:
     """One operation."""
-    view: OperationView = operation.as_dict()  # type: ignore[assignment]
-    return view
+    found: OperationView = operation.as_dict()  # type: ignore[assignment]
+    return found

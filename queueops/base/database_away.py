@@ -1,4 +1,4 @@
-"""Why the database does not answer, in words that name the cause."""
+"""The cause of a database that does not answer, as a sentence."""
 
 import contextlib
 
@@ -11,26 +11,26 @@ _DISK_FULL = "53100"  # SQLSTATE
 
 
 def sentence(error: BaseException) -> str:
-    """That the database does not answer, or has no room, why, and what to do about it."""
+    """One sentence: the database does not answer or its disk is full, why, and what to do."""
     if getattr(error.__cause__, "sqlstate", "") == _DISK_FULL:
-        return f"the database has no room: {reason(error)}; free some on its disk, then run this again"
+        return f"the database's disk is full: {reason(error)}; free some space, then run this again"
     is_away = _is_of_pool(error) or _is_of_connecting(error)
     advice = "; start it (./dev up), or correct DATABASE_URL" if is_away else ""
     return f"the database does not answer: {reason(error)}{advice}"
 
 
 def reason(error: BaseException) -> str:
-    """The error in one line. A pool only says that it got no connection in time: then what the server says to a
-    connection of our own is told. No password is part of it."""
+    """The error in one line, without passwords. A pool only reports a timeout, so the server's reply to a connection of
+    our own is returned instead."""
     if _is_of_pool(error):
         parameters = connection.get_connection_params() | {"connect_timeout": _SECONDS}
         try:
-            # where that succeeds, the pool was busy, and its own words are true
+            # if that succeeds, the pool was busy, and its own message is correct
             with contextlib.closing(psycopg.connect(**parameters)):
                 pass
         except psycopg.Error as found:
             error = found
-    # of several addresses that were tried, each has a line; the last is as good as any
+    # each address that was tried has a line; the last is as good as any
     lines = [each.strip() for each in str(error).strip().splitlines()] or [type(error).__name__]
     tried = [each.removeprefix("- ") for each in lines if each.startswith("- ")]
     return tried[-1] if tried else lines[0]
@@ -41,5 +41,5 @@ def _is_of_pool(error: BaseException) -> bool:
 
 
 def _is_of_connecting(error: BaseException) -> bool:
-    """psycopg's errors hold a connection where there came none about, and only then."""
+    """psycopg's errors carry a connection object only if connecting failed."""
     return any(getattr(each, "pgconn", None) is not None for each in (error, error.__cause__))

@@ -1,4 +1,4 @@
-"""What a database error says of the write that it ended, by its SQLSTATE alone; pure.
+"""Classifies a database error by its SQLSTATE alone; pure.
 
 The codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
@@ -14,17 +14,17 @@ _MESSAGE_CHARACTERS = 200
 
 
 class Blame(StrEnum):
-    """Whose fault it may be that a write was not taken."""
+    """What may have caused a refused write."""
 
-    CONNECTION = "connection"  # it ended, or none is to be had: the same once more, when the server is back
-    LOCK = "lock"  # somebody else holds what it wanted
-    ROWS = "rows"  # one row's or all rows': whether others are taken tells
-    DATABASE = "database"  # the server takes no such write, whatever the text
+    CONNECTION = "connection"  # it ended, or none is available: retry when the server is back
+    LOCK = "lock"  # another session holds the lock
+    ROWS = "rows"  # one row or all rows: a write of other rows shows which
+    DATABASE = "database"  # the server accepts no such write, whatever the text
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """`sqlstate` is empty where the error has none; `message` is what the server said, in one line."""
+    """`sqlstate` is empty if the error has none; `message` is the server's message in one line."""
 
     sqlstate: str
     blame: Blame
@@ -39,12 +39,12 @@ class Refusal:
         return f"{self.reason}: {self.message}" if self.message else self.reason
 
 
-# The longest beginning of a SQLSTATE counts. What is not listed is asked for by halves: that finds out either way.
+# The longest matching prefix of a SQLSTATE counts. Unlisted ones are treated as ROWS: settling by halves finds out.
 _BLAMES = {
     "08": Blame.CONNECTION,
-    "25P03": Blame.CONNECTION,  # idle in a transaction for too long: the worker froze
+    "25P03": Blame.CONNECTION,  # idle in transaction for too long: the worker froze
     "25P04": Blame.CONNECTION,
-    "40": Blame.CONNECTION,  # rolled back because of somebody else
+    "40": Blame.CONNECTION,  # rolled back because of another transaction
     "53300": Blame.CONNECTION,  # too many clients
     "57P01": Blame.CONNECTION,
     "57P02": Blame.CONNECTION,
@@ -56,7 +56,7 @@ _BLAMES = {
     "3D": Blame.DATABASE,
     "3F": Blame.DATABASE,
     "42": Blame.DATABASE,  # tables and columns that are missing
-    "42501": Blame.ROWS,  # a privilege; but row security refuses single rows with it
+    "42501": Blame.ROWS,  # a privilege; but row security refuses single rows with it too
     "53": Blame.DATABASE,  # disk, memory, limits
     "55": Blame.DATABASE,
     "57P": Blame.DATABASE,
@@ -82,7 +82,7 @@ _CAPITALS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def of(error: BaseException) -> Refusal:
-    """What an error of Django's or the driver's says."""
+    """The refusal in an error of Django or the driver."""
     cause = error if isinstance(error, psycopg.Error) else error.__cause__
     if isinstance(cause, psycopg.Error) and cause.sqlstate:
         return Refusal(
@@ -92,12 +92,12 @@ def of(error: BaseException) -> Refusal:
 
 
 def blame_of(sqlstate: str) -> Blame:
-    """By the longest beginning that is known."""
-    return next((_BLAMES[part] for part in _beginnings(sqlstate) if part in _BLAMES), Blame.ROWS)
+    """The blame of the longest known prefix."""
+    return next((_BLAMES[part] for part in _prefixes(sqlstate) if part in _BLAMES), Blame.ROWS)
 
 
 def _blame_without_code(error: BaseException) -> Blame:
-    """The driver found it: mostly a connection that broke."""
+    """For errors raised by the driver itself: mostly a broken connection."""
     if isinstance(
         error, OperationalError | InterfaceError | psycopg.OperationalError | psycopg.InterfaceError
     ):
@@ -107,8 +107,8 @@ def _blame_without_code(error: BaseException) -> Blame:
 
 
 def _words(sqlstate: str) -> str:
-    """Plain words where we have some, and else the name that the driver has for the condition."""
-    if known := next((_WORDS[part] for part in _beginnings(sqlstate) if part in _WORDS), ""):
+    """Our words for the condition if we have some, else the driver's name for it."""
+    if known := next((_WORDS[part] for part in _prefixes(sqlstate) if part in _WORDS), ""):
         return known
     try:
         return _CAPITALS.sub(" ", psycopg.errors.lookup(sqlstate).__name__).lower()
@@ -116,7 +116,7 @@ def _words(sqlstate: str) -> str:
         return "refused" if sqlstate else "the connection broke"
 
 
-def _beginnings(sqlstate: str) -> list[str]:
+def _prefixes(sqlstate: str) -> list[str]:
     return [sqlstate[:length] for length in range(len(sqlstate), 1, -1)]
 
 

@@ -1,4 +1,4 @@
-"""Named steps at which a drill lets a process die, hang or fail; without a drill, reaching one does nothing."""
+"""Named steps at which a drill makes a process die, hang or fail; without a drill, reaching one does nothing."""
 
 import itertools
 import os
@@ -13,18 +13,18 @@ from django.core.exceptions import ImproperlyConfigured
 
 VARIABLE = "VECTORPRESS_FAILPOINT"
 Name = Literal[
-    "enqueue_committed",  # tasks are committed, nobody was rung for
+    "enqueue_committed",  # tasks are committed, no wake-up sent
     "claimed",  # the attempt is counted, the lease runs
     "rendered",  # chunks are made, known vectors found
     "before_provider",
     "after_provider",  # paid for, nothing written
-    "settle_locked",  # articles and tasks are locked, the token is checked
+    "settle_locked",  # articles and tasks are locked, the token checked
     "stored",  # vectors written, not committed
     "completed",  # tasks ended, not committed
     "before_commit",  # audit and metrics written too
     "after_commit",
     "before_ack",  # the work is done, the broker does not know
-    "sweep_returned",  # expired leases are given back, nobody was rung for
+    "sweep_returned",  # expired leases are returned, no wake-up sent
 ]
 Action = Literal["kill", "hang", "raise", "exit"]
 NAMES: tuple[Name, ...] = get_args(Name)
@@ -34,12 +34,12 @@ _STDERR = 2
 
 
 class FailpointError(RuntimeError):
-    """What the action `raise` raises."""
+    """Raised by the action `raise`."""
 
 
 @dataclass(frozen=True)
 class Failpoint:
-    """Which step, at which of its passes (from 1 on), and what happens there."""
+    """A step, the hit at which it fires (from 1 on), and the action."""
 
     name: Name
     hit: int
@@ -47,30 +47,30 @@ class Failpoint:
 
 
 def parse(text: str) -> Failpoint:
-    """Reads `name[:hit]=action`; an ImproperlyConfigured says what it may be."""
+    """Parses `name[:hit]=action`; raises ImproperlyConfigured with the valid values."""
     step, _, action = text.partition("=")
     name, _, hit = step.partition(":")
     hit = hit or "1"
     if name not in NAMES or action not in ACTIONS or not hit.isdecimal() or int(hit) < 1:
         raise ImproperlyConfigured(
-            f"{VARIABLE} holds {text!r}; it may hold name[:hit]=action, where the name is one of "
-            f"{', '.join(NAMES)}, the hit a number from 1 on, and the action one of {', '.join(ACTIONS)}."
+            f"invalid {VARIABLE} {text!r}: use name[:hit]=action, where name is one of {', '.join(NAMES)}, "
+            f"hit is 1 or more, and action is one of {', '.join(ACTIONS)}."
         )
     return Failpoint(name, int(hit), action)
 
 
 def armed(point: Failpoint) -> Callable[[Name], None]:
-    """A `reach` that acts at the right pass, whichever thread makes it."""
+    """A `reach` that acts at the given hit, in whichever thread it happens."""
     hits = itertools.count(1)
 
     def reach(name: Name) -> None:
         if name == point.name and next(hits) == point.hit:
-            _act(point)
+            _fire(point)
 
     return reach
 
 
-def _act(point: Failpoint) -> None:
+def _fire(point: Failpoint) -> None:
     # past every buffer and logger, which a killed process does not flush
     os.write(_STDERR, f"failpoint {point.name} reached\n".encode())
     match point.action:
@@ -81,11 +81,11 @@ def _act(point: Failpoint) -> None:
         case "hang":
             threading.Event().wait()
         case "raise":
-            raise FailpointError(f"failpoint {point.name} was told to fail here")
+            raise FailpointError(f"failpoint {point.name} is set to fail here")
 
 
 def _nothing(name: Name) -> None:
-    """What `reach` is without a drill."""
+    """`reach` without a drill."""
 
 
 reach: Callable[[Name], None] = armed(parse(settings.FAILPOINT)) if settings.FAILPOINT else _nothing

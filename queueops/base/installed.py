@@ -1,4 +1,4 @@
-"""Whether the queue's tables are in the database: without them a save embeds in its request, and nothing waits."""
+"""Whether the queue's tables are in the database: without them saves embed in the request, and nothing is queued."""
 
 import time
 from typing import Any
@@ -7,7 +7,7 @@ from django.db import connection
 
 from lib.remembered import Remembered
 
-# A view over the tables: it goes before they do, and no plain DROP TABLE takes one of them without it.
+# A view over the tables: it is dropped before them, and a plain DROP TABLE of one of them fails while it exists.
 PUT_UP = """
 CREATE OR REPLACE VIEW queue_is_installed AS
 SELECT true AS it_is FROM queue_state, embedding_tasks, embedding_worker_status, provider_states
@@ -15,9 +15,9 @@ SELECT true AS it_is FROM queue_state, embedding_tasks, embedding_worker_status,
 _TAKE_DOWN = "DROP VIEW IF EXISTS queue_is_installed"
 _IS_UP = "SELECT to_regclass('queue_is_installed') IS NOT NULL"
 _HAS_TABLES = "SELECT to_regclass('queue_state') IS NOT NULL AND to_regclass('provider_states') IS NOT NULL"
-# a change is seen this much later at the latest
+# the longest delay until a change is seen
 _SECONDS = 1.0
-# and by then whoever has asked just before it is done with the tables
+# and until processes that checked just before are done with the tables
 _UNTIL_ALL_HAVE_SEEN = _SECONDS + 1.0
 _FIRST_MIGRATION = ("queueops", "0001_initial")
 
@@ -25,29 +25,28 @@ NOT_INSTALLED = "the queue is not installed: its tables are not in the database;
 
 
 def is_there() -> bool:
-    """Whether the queue is installed; asked of the database once a second."""
-    return _answer.get()
+    """Whether the queue is installed; checked in the database once per second."""
+    return _remembered.get()
 
 
 def look() -> bool:
-    """Whether it is installed right now."""
+    """Whether the queue is installed, checked in the database now."""
     with connection.cursor() as cursor:
         cursor.execute(_IS_UP)
         return bool(cursor.fetchone()[0])
 
 
-_answer = Remembered(look, _SECONDS)
+_remembered = Remembered(look, _SECONDS)
 
 
 def forget() -> None:
-    """Asks the database at the next question (after a change by this process)."""
-    _answer.forget()
+    """Checks the database at the next call (after a change by this process)."""
+    _remembered.forget()
 
 
 def before_migrate(plan: Any = (), **_: Any) -> None:
-    """Listens to pre_migrate: before the tables go, every process learns it and has ended what it had begun.
-
-    So nobody's save meets a table that has just been dropped.
+    """Listens to pre_migrate: before the tables are dropped, waits until every process has seen it and finished its
+    work, so that no save fails on a table just dropped.
     """
     if (
         any(backwards and (step.app_label, step.name) == _FIRST_MIGRATION for step, backwards in plan)
@@ -60,7 +59,7 @@ def before_migrate(plan: Any = (), **_: Any) -> None:
 
 
 def after_migrate(**_: Any) -> None:
-    """Listens to post_migrate: puts the view back where a removal was cut off before the first table went."""
+    """Listens to post_migrate: restores the view if a removal was interrupted before the first table was dropped."""
     with connection.cursor() as cursor:
         cursor.execute(_HAS_TABLES)
         if cursor.fetchone()[0] and not look():

@@ -1,26 +1,26 @@
-"""Lets a batch wait a while for its provider, unless its process was told to stop."""
+"""The one flag that says that this process is to stop."""
 
 import threading
 from typing import Any
 
-_stop = threading.Event()
+_requested = threading.Event()
 
 
-def rest(seconds: float) -> bool:
-    """Waits for so long; False, and at once, where the process is to stop."""
-    return not _stop.wait(seconds)
+def sleep(seconds: float) -> bool:
+    """Waits so long; False, and at once, when the process is to stop."""
+    return not _requested.wait(seconds)
 
 
-def is_over() -> bool:
+def is_requested() -> bool:
     """Whether the process is to stop."""
-    return _stop.is_set()
+    return _requested.is_set()
 
 
-def begin(**_: Any) -> None:
+def clear(**_: Any) -> None:
     """Listens to worker_booted."""
-    _stop.clear()
+    _requested.clear()
 
 
-def end(**_: Any) -> None:
-    """Listens to worker_stopping: whoever waits goes on at once."""
-    _stop.set()
+def request(**_: Any) -> None:
+    """Listens to worker_stopping: a thread that sleeps wakes at once, and the actors claim nothing more."""
+    _requested.set()

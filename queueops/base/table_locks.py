@@ -1,4 +1,4 @@
-"""Who keeps others from our tables: locks that stop readers or writers, and for how long they have been held."""
+"""Finds locks on our tables that block readers or writers: the session that holds each, and for how long."""
 
 import time
 from collections.abc import Sequence
@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 
 from django.db import connection
 
-# A lock of a moment is nobody's trouble: VACUUM, a migration and a restore take some.
+# Short locks are normal: VACUUM, a migration and a restore take some.
 _SECONDS = 1.0
 _READERS_TOO, _ROWS = "AccessExclusiveLock", "rows"
-# A session of another role hides when its transaction began: then the longest wait for its lock is what is known, or
-# since when we have seen it. A lock that is itself waited for holds up everybody who came after it, so it counts like
-# one that is held. Rows are waited for through the transaction that holds them; the waiter's own lock on the row names
-# the table.
+# A session of another role hides the start of its transaction: then the longest wait for its lock is used, or the time
+# since we have seen it. A lock still being waited for blocks all later ones, so it counts like one that is held. Rows
+# are waited for through the transaction that holds them; the waiter's own lock on the row names the table.
 _HELD = """
 WITH of_tables AS (
     SELECT DISTINCT ON (c.relname, l.pid)
@@ -66,7 +65,7 @@ class TableLock:
 
     @property
     def program(self) -> str:
-        """Who holds it, for anybody to read: the program's name, without the host it runs on."""
+        """The program that holds it, without its host, safe to publish."""
         if not self.pid:
             return "a prepared transaction"
         named = "".join(char for char in self.application.partition("@")[0] if char.isprintable())
@@ -74,7 +73,7 @@ class TableLock:
 
     @property
     def holder(self) -> str:
-        """The program with its process on the server."""
+        """The program with its server process id."""
         return f"{self.program} (pid {self.pid})" if self.pid else self.program
 
     @property
@@ -84,7 +83,7 @@ class TableLock:
 
     @property
     def what(self) -> str:
-        """What waits: all that uses the table, or what changes it."""
+        """The locked object: the table, the table for writers, or rows of it."""
         if self.is_of_rows:
             return f"rows of {self.table}"
         return (
@@ -93,13 +92,13 @@ class TableLock:
 
 
 class _Ages:
-    """Since when this process has seen a lock whose age the server hides."""
+    """Remembers since when this process has seen a lock whose age the server hides."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, int | None], float] = {}
 
     def added(self, locks: Sequence[TableLock]) -> list[TableLock]:
-        """The locks with their ages, as far as they are known."""
+        """The locks with their ages as far as known."""
         now, before = time.monotonic(), self._seen
         self._seen = {(lock.table, lock.pid): before.get((lock.table, lock.pid), now) for lock in locks}
         return [
@@ -114,7 +113,7 @@ _ages = _Ages()
 
 
 def held(*, at_once: bool = False) -> tuple[TableLock, ...]:
-    """The locks that have been held for a second or more; `at_once`: all there are, for somebody who has met one."""
+    """The locks that have been held for a second or more; `at_once`: all of them."""
     with connection.cursor() as cursor:
         cursor.execute(_HELD)
         found = _ages.added([TableLock(*row) for row in cursor.fetchall()])

@@ -1,17 +1,17 @@
-"""The operator's command line: the verbs of `manage.py queue_admin`, one family a file.
+"""The operator's command line: the verbs of `manage.py queue_admin`, one group per file.
 
-A verb is one function and, where it takes options, one `add_arguments`:
+A verb is one function and, if it takes options, one function that adds them:
 
-    family = Family("Looking")
+    family = VerbGroup("Lists")
 
     def _recent_arguments(parser: ArgumentParser) -> None:
         arguments.add_limit(parser, 20)
 
-    @family.verb("recent", "the tasks that ended last", arguments=_recent_arguments, keys=("tasks",))
-    def recent(console: Desk, *, limit: int) -> Exit | None:
+    @family.verb("recent", "tasks that ended last", arguments=_recent_arguments, keys=("tasks",))
+    def recent(console: Console, *, limit: int) -> Exit | None:
         rows = …
         console.answer({"tasks": rows}, table(…))
 
-Its own options reach it as keywords; `--json` and `--actor` are the console's. A family is called once it stands in
+Its options are passed as keywords; the console handles `--json` and `--actor`. A group is listed in
 queueops/management/commands/queue_admin.py, and its verbs have a section in docs/commands.md.
 """

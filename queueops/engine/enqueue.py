@@ -111,7 +111,7 @@ def enqueue(
 
 
 # The article keeps its vectors until the new ones are stored. A task that is already pending re-embeds as well.
-_ENQUEUE_ANEW = """
+_ENQUEUE_REEMBEDDING = """
 INSERT INTO embedding_tasks (article_id, slug, space_id, priority, max_attempts, source_version, content_hash, metadata)
 SELECT a.id, a.slug, s.id, %(priority)s::text, %(max_attempts)s::int, a.version_number, a.content_hash,
        jsonb_build_object('reason', %(reason)s::text, 'operation', %(operation)s::text, 'anew', true)
@@ -123,7 +123,7 @@ ON CONFLICT (article_id, space_id) WHERE status = 'pending' DO UPDATE SET
 """
 
 
-def enqueue_anew(article_ids: Sequence[int], operation: UUID) -> int:
+def enqueue_reembedding(article_ids: Sequence[int], operation: UUID) -> int:
     """Creates one pending task per article and receiving space that re-embeds every chunk, including those that have a
     vector; returns how many. Call it inside a transaction."""
     values = {
@@ -133,7 +133,7 @@ def enqueue_anew(article_ids: Sequence[int], operation: UUID) -> int:
     }
     kept_vectors.forget(article_ids)
     with connection.cursor() as cursor:
-        cursor.execute(_ENQUEUE_ANEW, values)
+        cursor.execute(_ENQUEUE_REEMBEDDING, values)
         return _announced(cursor.rowcount, announce=True)
 
 

@@ -104,12 +104,14 @@ def _render(run: _Run) -> None:
     run.rendered = [(task, render(run.claim.space, task.source)) for task in run.claim.tasks]
     reusing = [rendered for task, rendered in run.rendered if not task.is_anew]
     found = with_database_retry(lambda: reusable(run.claim.space, reusing), "batch not started")
-    anew = {text_hash for task, rendered in run.rendered if task.is_anew for text_hash in rendered.hashes}
-    run.stored = {text_hash: vector for text_hash, vector in found.stored.items() if text_hash not in anew}
-    run.kept = {text_hash: vector for text_hash, vector in found.kept.items() if text_hash not in anew}
-    begun = [task.source.article_id for task, _ in run.rendered if task.is_anew]
+    excluded = {text_hash for task, rendered in run.rendered if task.is_anew for text_hash in rendered.hashes}
+    run.stored = {
+        text_hash: vector for text_hash, vector in found.stored.items() if text_hash not in excluded
+    }
+    run.kept = {text_hash: vector for text_hash, vector in found.kept.items() if text_hash not in excluded}
+    reembedded = [task.source.article_id for task, _ in run.rendered if task.is_anew]
     run.kept |= with_database_retry(
-        lambda: kept_vectors.of_articles(run.claim.space.pk, begun), "batch not started"
+        lambda: kept_vectors.of_articles(run.claim.space.pk, reembedded), "batch not started"
     )
     needed = itertools.chain.from_iterable(rendered.hashes for _, rendered in run.rendered)
     missing = (text_hash for text_hash in needed if text_hash not in run.stored and text_hash not in run.kept)
@@ -135,7 +137,7 @@ def _asking(claim: Claim, seconds: float, partial: PartialVectors) -> ProviderSe
     failures = max((task.attempts - 1 for task in claim.tasks), default=0)
     share = _SHARE_AFTER_FAILURE ** min(failures, 10)
     meter = rate_limiter.meter(claim.space.provider)
-    return ProviderSession(claim.space, seconds, meter, shutdown.rest, partial.between, share)
+    return ProviderSession(claim.space, seconds, meter, shutdown.sleep, partial.between, share)
 
 
 def _report(run: _Run) -> bool:

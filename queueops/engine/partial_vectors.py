@@ -66,7 +66,7 @@ class PartialVectors:
         now = time.monotonic()
         if now - self._kept_at >= KEEP_SECONDS:
             self.keep(made)
-        return now < self._ends and not shutdown.is_over()
+        return now < self._ends and not shutdown.is_requested()
 
     def keep(self, made: Mapping[bytes, WireVector], complete: Iterable[bytes] = ()) -> None:
         """Writes vectors that are neither stored nor kept, except `complete`: those of articles about to be stored. If

@@ -59,11 +59,11 @@ def wait(space: Space) -> float:
 def await_turn(until: float) -> bool:
     """Waits for its turn to write vectors again; False if the moment `until` comes first, or the process stops."""
     while locked_out.is_lasting():
-        if time.monotonic() >= until or not shutdown.rest(_PAUSE_SECONDS):
+        if time.monotonic() >= until or not shutdown.sleep(_PAUSE_SECONDS):
             return False
-    if time.monotonic() >= until or not shutdown.rest(0):
+    if time.monotonic() >= until or not shutdown.sleep(0):
         return False
-    return brake.await_turn(until, shutdown.rest)
+    return brake.await_turn(until, shutdown.sleep)
 
 
 def refusal_of_a_row(space: Space, besides: list[int] | None = None) -> Refusal | None:

@@ -28,6 +28,13 @@ COUNTED = f"""
     attempts = CASE WHEN is_charged THEN t.attempts ELSE GREATEST(LEAST(t.attempts, t.max_attempts) - 1, 0) END,
     losses = CASE WHEN has_progressed THEN 1 ELSE {NEXT} END"""
 
+# Of tasks of one article that come back together one waits (`is_superseded` says which do not), and one without an
+# attempt left is parked (`is_spent`).
+BACK_TO_THE_QUEUE = """
+    status = CASE WHEN is_superseded THEN 'completed' WHEN is_spent THEN 'failed' ELSE 'pending' END,
+    outcome = CASE WHEN is_superseded THEN 'superseded' WHEN is_spent THEN 'failed' ELSE '' END,
+    completed_at = CASE WHEN is_superseded OR is_spent THEN statement_timestamp() END"""
+
 
 def silent_seconds() -> float:
     """A worker not seen for this long is presumed dead, long before its lease ends."""

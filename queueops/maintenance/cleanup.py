@@ -1,4 +1,4 @@
-"""What has ended long ago is removed, in small batches: completed tasks, audit rows and metrics."""
+"""Cleanup: removes completed tasks, audit rows and metrics past their retention, in small batches."""
 
 import time
 from collections.abc import Iterator
@@ -10,15 +10,15 @@ from django.db import connection
 
 from queueops.models.metric import NAMES_SQL
 
-# A statement holds the locks of its rows until it ends: it may take so long, on whatever machine.
+# A statement holds its row locks until it ends, so the batch size adapts to this duration on any machine.
 _LEAST, _MOST = 100, 2_000
-_SECONDS_A_STATEMENT = 0.1
+_SECONDS_PER_STATEMENT = 0.1
 _SECONDS_MOST = 5.0
 
 
 @dataclass(frozen=True)
 class Removed:
-    """Rows of each kind; their names are those of the tables' contents."""
+    """Removed rows by kind."""
 
     tasks: int = 0
     audit_rows: int = 0
@@ -37,8 +37,8 @@ class Removed:
         return f"{self.tasks:,} completed tasks, {self.audit_rows:,} audit rows and {self.metrics:,} metrics"
 
 
-# One process an interval, by a row that whoever is first takes: for a minute, until all is done. What is left by one
-# that died or had too little time is then taken up by the next. A time ahead of now is another clock's, and due.
+# One process per interval leads, the first to update the row: for one minute, until all is done. The next leader
+# continues what a dead one, or one out of time, has left. A time in the future is from another clock, and due.
 _LEAD = """
 INSERT INTO queue_state (id, cleaned_at) VALUES (1, {until})
 ON CONFLICT (id) DO UPDATE SET cleaned_at = {until}
@@ -48,7 +48,7 @@ WHERE queue_state.cleaned_at IS NULL
 RETURNING id
 """.format(until="statement_timestamp() - %(hours)s * interval '1 hour' + interval '1 minute'")
 _IS_DONE = "UPDATE queue_state SET cleaned_at = statement_timestamp()"
-# Failed and cancelled tasks stay: they keep the sweep from beginning again what was ended on purpose.
+# Failed and cancelled tasks stay: they keep the sweep from queueing again what was ended on purpose.
 _OLD_TASKS = "completed_at < statement_timestamp() - %(age)s * interval '1 second' AND status = 'completed'"
 _OLD = "timestamp < statement_timestamp() - %(age)s * interval '1 second'"
 # Metrics are indexed by name first.
@@ -81,8 +81,8 @@ _DELETES = {
 
 
 def clean_if_leader() -> int:
-    """Removes what is past its retention, unless that was done within the interval or somebody is at it; answers how
-    many rows. It takes a few seconds at most; what is left then goes a minute later."""
+    """Removes rows past their retention, unless a process did so within the interval or is doing so; returns how many.
+    Takes a few seconds at most; the rest is removed one minute later."""
     with connection.cursor() as cursor:
         cursor.execute(_LEAD, {"hours": settings.EMBEDDING_CLEANUP_INTERVAL})
         if cursor.fetchone() is None:
@@ -97,25 +97,25 @@ def clean_if_leader() -> int:
 
 
 def kept_for() -> timedelta:
-    """How long the settings keep what has ended."""
+    """The retention in the settings."""
     return timedelta(days=settings.EMBEDDING_CLEANUP_RETENTION_DAYS)
 
 
 def clean(age: timedelta) -> Removed:
-    """Removes all that ended longer ago than `age`, however long it takes."""
+    """Removes all rows that ended longer ago than `age`, however long that takes."""
     return sum(batches(age), Removed())
 
 
 def past(age: timedelta) -> Removed:
-    """How many rows there are that ended longer ago than `age`."""
+    """Counts the rows that ended longer ago than `age`."""
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, {"age": age.total_seconds()})
         return Removed(*cursor.fetchone())
 
 
 def batches(age: timedelta) -> Iterator[Removed]:
-    """Removes all that ended longer ago than `age`, a bounded statement a step; each commits by itself, so it may be
-    left at any step."""
+    """Removes all rows that ended longer ago than `age`, one bounded statement per step; each commits by itself, so the
+    caller may stop after any step."""
     for kind, delete in _DELETES.items():
         size, count = _MOST, _MOST
         while count == size:
@@ -129,5 +129,5 @@ def batches(age: timedelta) -> Iterator[Removed]:
 
 
 def next_size(size: int, seconds: float) -> int:
-    """How many rows the next statement takes, when one of `size` took so long."""
-    return min(max(int(size * _SECONDS_A_STATEMENT / max(seconds, 0.001)), _LEAST), _MOST)
+    """The number of rows for the next statement, after one of `size` rows took `seconds`."""
+    return min(max(int(size * _SECONDS_PER_STATEMENT / max(seconds, 0.001)), _LEAST), _MOST)

@@ -1,8 +1,7 @@
-"""Times that another clock has written: the database's own, before it stepped back, or that of the server before it.
+"""Repairs times written by another clock: the database's own before it stepped back, or that of an earlier server.
 
-A time that lies further ahead than we could have set it now keeps work waiting for nothing, so each sweep puts such
-times right, wherever they came from. What somebody has scheduled for later keeps its distance. docs/clocks.md lists
-every time column with what becomes of it.
+A time further in the future than it could be set now delays work for nothing, so each sweep corrects such times,
+whatever their source. A task scheduled for later keeps its delay. docs/clocks.md lists every time column.
 """
 
 import time
@@ -19,14 +18,14 @@ from queueops.admission.rate_limiter import MINUTE
 from queueops.models import AuditLog, Category, Level
 
 _BATCH = 1_000
-# Statements that began a moment before ours have set times a moment later than we could.
+# Statements that started just before ours may have set slightly later times than ours can.
 _TOLERANCE = timedelta(seconds=1)
-# No worker notices a smaller step: it renews its leases when a third of them is over.
+# A smaller step harms no worker: leases are renewed after a third of their length.
 _SMALLEST_STEP = 1.0
 
 log = structlog.get_logger(__name__)
 
-# A worker that lives renews what it holds within a third of a lease; a dead one's tasks are back after one.
+# A living worker renews its tasks within a third of a lease; a dead one's tasks are returned after one.
 _CUT_LEASES = """
 WITH ahead AS (
     SELECT id FROM embedding_tasks
@@ -36,8 +35,8 @@ WITH ahead AS (
 )
 UPDATE embedding_tasks t SET lease_expires_at = statement_timestamp() + %(lease)s FROM ahead WHERE t.id = ahead.id
 """
-# A schedule that was written later than now: what was due then is due now, and what was to wait waits as long from now.
-# One that was written before, by a retry or by hand, stays, however far ahead it lies.
+# A schedule written later than now: a task due then is due now, and a delayed one keeps its delay from now on. One
+# written earlier, by a retry or by hand, stays, however far in the future it is.
 _MOVE_SCHEDULES = """
 WITH ahead AS (
     SELECT t.id FROM embedding_spaces s, LATERAL (
@@ -52,20 +51,20 @@ UPDATE embedding_tasks t SET
     scheduled_at = GREATEST(t.scheduled_at - (t.schedule_set_at - statement_timestamp()), statement_timestamp())
 FROM ahead WHERE t.id = ahead.id
 """
-# A process that lives says so again within seconds. When one claimed that claimed later than now, nobody knows.
-_SEE_WORKERS_NOW = """
+# A living process updates its row within seconds. The true time of a claim in the future is unknown.
+_CORRECT_WORKERS = """
 UPDATE embedding_worker_status SET
     last_seen_at = LEAST(last_seen_at, clock_timestamp()),
     last_claim_at = CASE WHEN last_claim_at <= clock_timestamp() THEN last_claim_at END
 WHERE last_seen_at > clock_timestamp() OR last_claim_at > clock_timestamp()
 """
-# The newest migration says what the sweep leaves alone: one that began later than now must not stay the newest.
-_BEGIN_OPERATIONS_NOW = """
+# The newest backfill decides what the sweep skips: one started later than now must not stay the newest.
+_CORRECT_OPERATIONS = """
 UPDATE embedding_operations SET started_at = clock_timestamp() WHERE started_at > clock_timestamp()
 """
-# To ask a provider too early costs a request; the spans are the longest that gate and limiter give, or 0 once the clock
-# is known to have stepped back.
-_ASK_PROVIDERS = """
+# Calling a provider too early costs one request; the spans are the longest that gate and limiter set, or 0 once the
+# clock is known to have stepped back.
+_LIFT_PROVIDER_WAITS = """
 UPDATE provider_states SET
     retry_at = CASE WHEN retry_at > clock_timestamp() + %(retry)s THEN clock_timestamp() ELSE retry_at END,
     canary_until = CASE WHEN canary_until > clock_timestamp() + %(canary)s
@@ -80,8 +79,8 @@ WHERE retry_at > clock_timestamp() + %(retry)s OR canary_until > clock_timestamp
    OR blocked_until > clock_timestamp() + %(blocked)s OR requests_full_at > clock_timestamp() + %(requests)s
    OR (%(is_back)s AND tokens_full_at > clock_timestamp())
 """
-# What ended before the step stays ended, and no lease grows longer than one that is given now.
-_CARRY_LEASES = """
+# A lease that ended before the step stays ended, and none becomes longer than a new one.
+_EXTEND_LEASES = """
 WITH held AS (
     SELECT id FROM embedding_tasks
     WHERE status = 'processing' AND lease_expires_at > statement_timestamp() - %(step)s
@@ -95,40 +94,38 @@ FROM held WHERE t.id = held.id
 _NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
 
 
-def put_right() -> dict[str, int]:
-    """Puts right every time that lies ahead of what could be set now; answers how many rows of each kind, and writes
-    them down."""
+def correct_times() -> dict[str, int]:
+    """Corrects every time further in the future than it could be set now; returns changed rows by kind, and logs
+    them."""
     changed = {
         "leases": _in_batches(_CUT_LEASES),
         "schedules": _in_batches(_MOVE_SCHEDULES),
-        "workers": _execute(_SEE_WORKERS_NOW),
-        "operations": _execute(_BEGIN_OPERATIONS_NOW),
-        "providers": _execute(_ASK_PROVIDERS, **_longest(is_back=False)),
+        "workers": _execute(_CORRECT_WORKERS),
+        "operations": _execute(_CORRECT_OPERATIONS),
+        "providers": _execute(_LIFT_PROVIDER_WAITS, **_longest(is_back=False)),
     }
     changed = {kind: count for kind, count in changed.items() if count}
     if changed:
-        _tell("times ahead of the database's clock were put right: it has stepped back", changed)
+        _log("the database's clock has stepped back: times in the future were corrected", changed)
     return changed
 
 
-def ask_providers() -> int:
-    """Where the clock has stepped back, no provider is left alone because of what was written before; answers how
-    many."""
-    changed = _execute(_ASK_PROVIDERS, **_longest(is_back=True))
+def lift_provider_waits() -> int:
+    """After the clock has stepped back, lifts waits for providers that were written before; returns how many rows."""
+    changed = _execute(_LIFT_PROVIDER_WAITS, **_longest(is_back=True))
     if changed:
-        _tell("the database's clock has stepped back: providers are asked again", {"providers": changed})
+        _log("the database's clock has stepped back: waits for providers were lifted", {"providers": changed})
     return changed
 
 
-def carry_leases(step: float) -> int:
-    """After the clock went ahead by so many seconds: leases that it would have ended go on for as long as they had
-    left; answers how many."""
-    return _execute(_CARRY_LEASES, step=timedelta(seconds=step), lease=_lease())
+def extend_leases(step: float) -> int:
+    """After the clock jumped ahead by `step` seconds: extends leases by the time they had left; returns how many."""
+    return _execute(_EXTEND_LEASES, step=timedelta(seconds=step), lease=_lease())
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The database's clock beside one of this machine that nobody sets; both in seconds, read within `took`."""
+    """The database's clock and this machine's monotonic one; both in seconds, read within `took`."""
 
     database: float
     steady: float
@@ -136,7 +133,7 @@ class Reading:
 
 
 def read() -> Reading:
-    """Both clocks now."""
+    """Reads both clocks."""
     began = time.monotonic()
     with connection.cursor() as cursor:
         cursor.execute(_NOW)
@@ -146,8 +143,8 @@ def read() -> Reading:
 
 
 def went_ahead(earlier: Reading | None, later: Reading) -> float:
-    """By how many seconds the database's clock went ahead between two readings; 0.0 where it did not, or by no more
-    than what reading it may have taken."""
+    """Seconds by which the database's clock jumped ahead between two readings; 0.0 if it did not, or by no more than
+    the time of reading it."""
     if earlier is None:
         return 0.0
     step = (later.database - earlier.database) - (later.steady - earlier.steady)
@@ -155,7 +152,7 @@ def went_ahead(earlier: Reading | None, later: Reading) -> float:
 
 
 class Watch:
-    """Looks at the clock again and again, for one process, and keeps leases from ending because it went ahead."""
+    """Watches the clock for one process, and keeps leases from ending because it jumped ahead."""
 
     def __init__(self) -> None:
         self._last: Reading | None = None
@@ -163,17 +160,17 @@ class Watch:
         self._until = float("-inf")
 
     def look(self) -> bool:
-        """Notices a step since the last look; answers whether leases have ended that seem so. What was claimed or
-        renewed as the step came may be committed later, so for as long as a lease lasts they are carried on instead.
+        """Detects a step since the last call; returns whether expired leases can be trusted. Claims and renewals during
+        the step may commit later, so leases are extended instead for the length of one lease.
         """
         reading = read()
         if step := went_ahead(self._last, reading):
             self._step, self._until = step, reading.steady + _lease().total_seconds()
-            _tell("the database's clock went ahead: leases go on as if it had not", {"seconds": round(step)})
+            _log("the database's clock jumped ahead: leases were extended", {"seconds": round(step)})
         self._last = reading
         is_sure = reading.steady >= self._until
         if not is_sure:
-            carry_leases(self._step)
+            extend_leases(self._step)
         return is_sure
 
 
@@ -210,6 +207,6 @@ def _execute(statement: str, **arguments: Any) -> int:
         return int(cursor.rowcount)
 
 
-def _tell(message: str, counts: dict[str, int]) -> None:
+def _log(message: str, counts: dict[str, int]) -> None:
     log.warning(message, **counts)
     AuditLog.objects.create(category=Category.SWEEP, level=Level.WARNING, message=message, metadata=counts)

@@ -1,4 +1,4 @@
-"""The queue's figures over time: one worker writes them down once a minute."""
+"""Samples of the queue's state over time: one worker writes them once per minute."""
 
 import time
 from datetime import timedelta
@@ -13,7 +13,7 @@ from queueops.monitoring import search_coverage, snapshot
 INTERVAL = timedelta(minutes=1)
 _UNDONE = (Status.PENDING, Status.PROCESSING, Status.FAILED)
 _TOOK = "sampling_seconds"
-# Counting the articles of a large corpus takes seconds: at most a twentieth of the time goes into it.
+# Counting the articles of a large corpus takes seconds: at most a twentieth of the time is spent on it.
 _SHARE = 20
 _LOCK = "SELECT pg_try_advisory_xact_lock(hashtext('vectorpress:sampling'))"
 _IS_DUE = """
@@ -25,7 +25,7 @@ SELECT NOT EXISTS (SELECT 1 FROM (
 
 
 def sample_if_due(interval: timedelta = INTERVAL) -> int:
-    """Writes a sample unless one was written within the interval or is being written; answers how many figures."""
+    """Writes a sample unless one was written within the interval or is being written; returns how many metrics."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_LOCK)
         if not cursor.fetchone()[0]:
@@ -35,7 +35,7 @@ def sample_if_due(interval: timedelta = INTERVAL) -> int:
 
 
 def sample() -> int:
-    """Writes the queue's figures as they are now; answers how many."""
+    """Writes the queue's current metrics; returns how many."""
     began = time.monotonic()
     rows = [row for space in Space.objects.receiving() for row in _of_space(space)]
     rows += [Metric(name=name, value=float(value)) for name, value in _of_queue().items()]

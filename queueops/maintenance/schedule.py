@@ -1,4 +1,4 @@
-"""What the schedule does, for those who would rather do it themselves: the sweep, the cleanup and the samples."""
+"""Scheduled maintenance as one call: the sweep, the cleanup and the samples."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,8 +11,8 @@ from queueops.maintenance.sweep import Swept
 
 @dataclass(frozen=True)
 class MaintenanceResult:
-    """What one turn did: leases `returned` and tasks `parked` by the sweep, articles it found behind (`drifted`), rows
-    `removed` by the cleanup, and figures `sampled`."""
+    """The result of one run: leases `returned` and tasks `parked` by the sweep, articles it found behind (`drifted`),
+    rows `removed` by the cleanup, and metrics `sampled`."""
 
     returned: int = 0
     parked: int = 0
@@ -26,25 +26,25 @@ class MaintenanceResult:
     def __str__(self) -> str:
         return (
             f"{self.returned:,} leases returned, {self.parked:,} tasks parked, {self.drifted:,} articles enqueued; "
-            f"{self.removed:,} old rows removed; {self.sampled:,} figures sampled"
+            f"{self.removed:,} old rows removed; {self.sampled:,} metrics sampled"
         )
 
 
 def once() -> MaintenanceResult:
-    """Does everything now, whoever did it last and however long it takes."""
+    """Does everything now, even if it was just done, however long it takes."""
     swept = sweep.sweep()
     removed = cleanup.clean(cleanup.kept_for())
-    return _kept(swept, removed.total, sampler.sample())
+    return _result(swept, removed.total, sampler.sample())
 
 
 def if_due() -> MaintenanceResult:
-    """Does what is due and nobody else has done, as each worker does it."""
+    """Does what is due and no other process has done, as each worker does."""
     interval = timedelta(milliseconds=settings.EMBEDDING_WORKER_INTERVAL)
     swept = sweep.sweep_if_leader(interval)
-    return _kept(swept, cleanup.clean_if_leader(), sampler.sample_if_due())
+    return _result(swept, cleanup.clean_if_leader(), sampler.sample_if_due())
 
 
-def _kept(swept: Swept | None, removed: int, sampled: int) -> MaintenanceResult:
+def _result(swept: Swept | None, removed: int, sampled: int) -> MaintenanceResult:
     if swept is None:
         return MaintenanceResult(removed=removed, sampled=sampled)
     return MaintenanceResult(swept.returned, swept.parked, swept.drifted, removed, sampled)

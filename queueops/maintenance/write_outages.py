@@ -1,14 +1,14 @@
-"""Notices that the database took no writes for a while: a lease that ended meanwhile says nothing of its worker."""
+"""Detects that the database accepted no writes for a while: leases that ended meanwhile do not mean lost workers."""
 
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
 
-# A living worker renews every third of a lease, so it takes half of one without any write to end it; and a sweep that
-# was not made three times in a row is none that merely came late.
+# A living worker renews every third of a lease, so half a lease without writes may end it; and three missed sweeps in
+# a row are not just a late one.
 _MISSED_SWEEPS = 3
-# For so long after an outage, at most, living workers renew and give back before the sweep does.
+# After an outage, living workers get at most this long to renew and requeue before the sweep returns leases.
 _LONGEST_GRACE = 15.0
 _NOTE = """
 UPDATE queue_state SET leases_returned_at = statement_timestamp(), grace_until = CASE
@@ -20,8 +20,8 @@ RETURNING grace_until BETWEEN statement_timestamp() AND statement_timestamp() + 
 
 
 def is_just_over() -> bool:
-    """Whether writes were not taken until a moment ago. Call it in the transaction that returns expired leases: where
-    that is refused, this is not noted either."""
+    """Whether an outage of writes has just ended. Call it in the transaction that returns expired leases: if that is
+    refused, this is not recorded either."""
     lease = settings.EMBEDDING_WORKER_TIMEOUT / 1000
     outage = max(lease / 2, _MISSED_SWEEPS * settings.EMBEDDING_WORKER_INTERVAL / 1000)
     arguments: dict[str, Any] = {"outage": outage, "grace": min(lease / 2, _LONGEST_GRACE)}

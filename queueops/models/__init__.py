@@ -1,4 +1,4 @@
-"""The queue's tables, one noun a file."""
+"""The queue's tables, one model per file."""
 
 from queueops.models.audit import AuditLog, Category, Event, Level
 from queueops.models.metric import Metric

@@ -1,10 +1,10 @@
-"""Numbers over time: a row a batch and a row a sample, never a row a task."""
+"""Metrics over time: one row per batch and per sample, never per task."""
 
 from django.db import models
 from django.db.models import Value
 from django.db.models.functions import Now
 
-# Each name once, found one after another in the index, whose first column it is; to begin a statement with.
+# CTE of the distinct names, found one after another in the index, whose first column it is.
 NAMES_SQL = """
 WITH RECURSIVE names AS (
     SELECT min(name) AS name FROM performance_metrics
@@ -23,7 +23,7 @@ class Metric(models.Model):
     class Meta:
         db_table = "performance_metrics"
         indexes = [
-            # one number's course, newest first; retention
+            # one metric over time, newest first; retention
             models.Index(fields=["name", "-timestamp"], name="performance_metrics_course")
         ]
 

@@ -1,4 +1,4 @@
-"""What an operator does to many tasks at once: the row is its progress, by which it goes on after a kill."""
+"""An operation: one audited change of many tasks. The row is its progress, from which it resumes after a kill."""
 
 import uuid
 from collections import Counter
@@ -14,11 +14,11 @@ from articles.models import Article
 from queueops.models.audit import AuditLog, Category, Event
 from queueops.models.task import Priority
 
-# An act's answer for a task that somebody else has locked: it is tried again later.
+# The result for a task that another session has locked: it is retried later.
 BUSY = "busy"
-# and for one that it changed
+# and for one that was changed
 TAKEN = ""
-MOVED_ON = "moved on before its turn came"
+MOVED_ON = "changed before its turn"
 
 
 class Verb(models.TextChoices):
@@ -32,11 +32,11 @@ class Verb(models.TextChoices):
 
     @property
     def acted(self) -> str:
-        """Of tasks, once it is done: the audit log says "tasks requeued"."""
-        return _ACTED[self]
+        """The participle for the audit log: "tasks requeued"."""
+        return _PARTICIPLES[self]
 
 
-_ACTED = {
+_PARTICIPLES = {
     Verb.REQUEUE: "requeued",
     Verb.CANCEL: "cancelled",
     Verb.PRIORITIZE: "prioritized",
@@ -61,8 +61,8 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         return self.filter(status=OperationStatus.RUNNING)
 
     def newest_stage(self) -> "Operation | None":
-        """The newest migration, if it was one of several stages or was stopped: of what was there when it began, the
-        sweep leaves alone what no task has ever been for."""
+        """The newest backfill, if it was one of several stages or was stopped: the sweep skips articles that existed at
+        its start and never had a task."""
         migrations = self.filter(verb=Verb.MIGRATE).exclude(scope__has_key="only_failed")
         newest = migrations.newest_first().first()
         if newest and (newest.is_stage or newest.status == OperationStatus.CANCELLED):
@@ -70,7 +70,7 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         return None
 
 
-# Held by the session that carries the operation out, so it is gone the moment that process is.
+# Held by the session that runs the operation, so it is released when that process ends.
 _LOCK = "hashtext('queueops.operate.operations'), hashtext(%s)"
 _ATTENDANT = """
 SELECT coalesce(nullif(application_name, ''), 'a session of another program')
@@ -82,9 +82,9 @@ WHERE locktype = 'advisory' AND granted AND objsubid = 2
 
 
 class Operation(models.Model):
-    """`total` tasks (articles, of a migration) were counted before it began, up to `last_id`; those up to `cursor` have
-    been handled, except `passed_over`, which somebody else had locked when their turn came. At its end `total` is
-    `changed` + `skipped`."""
+    """`total` tasks (of a backfill: articles) were counted before the start, up to `last_id`; those up to `cursor` have
+    been handled, except `passed_over`, which another session had locked at their turn. At the end `total` is `changed`
+    + `skipped`."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     verb = models.CharField(max_length=16, choices=Verb)
@@ -136,79 +136,79 @@ class Operation(models.Model):
         return f"{self.verb} {self.id} ({self.status})"
 
     def was_there(self, article: Article) -> bool:
-        """Whether a migration found the article when it began; an older version noted the moment alone."""
+        """Whether the article existed when a backfill started; operations of older versions have only the time."""
         if self.newest_article is None:
             return article.created_at <= self.started_at
         return article.pk <= self.newest_article
 
     @property
     def is_running(self) -> bool:
-        """Not ended; whether anybody works on it, `state` says."""
+        """Whether it has not ended; `state` says whether a process runs it."""
         return self.status == OperationStatus.RUNNING
 
     @property
     def is_through(self) -> bool:
-        """Every task has had its turn; some may have been passed over."""
+        """Whether every task has had its turn; some may have been passed over."""
         return self.cursor >= self.last_id
 
     @property
-    def standing(self) -> tuple[int, int, int]:
+    def progress(self) -> tuple[int, int, int]:
         """Differs after each batch."""
         return self.cursor, self.changed + self.skipped, len(self.passed_over)
 
     @property
     def state(self) -> str:
-        """running, done or cancelled; or interrupted: it has not ended, and nobody works on it any more."""
+        """running, done or cancelled; or interrupted: it has not ended, and no process runs it."""
         return "interrupted" if self.is_running and not self.is_attended() else self.status
 
     def as_dict(self) -> dict[str, Any]:
-        """What the shell and REST tell of it."""
-        told = {name: getattr(self, name) for name in _TOLD}
-        return told | {"state": self.state, "undoes": self.undoes_id}
+        """The operation as CLI and REST report it."""
+        reported = {name: getattr(self, name) for name in _REPORTED}
+        return reported | {"state": self.state, "undoes": self.undoes_id}
 
     def is_attended(self) -> bool:
-        """Whether a process carries it out right now."""
+        """Whether a process runs it now."""
         return self.attendant() is not None
 
     def attendant(self) -> str | None:
-        """The name that the session which carries it out has given itself; None where there is none."""
+        """The application name of the session that runs it; None if there is none."""
         with connection.cursor() as cursor:
             cursor.execute(_ATTENDANT, [str(self.pk)])
             found = cursor.fetchone()
             return str(found[0]) if found else None
 
     def attend(self) -> bool:
-        """Takes it for this database session, until `leave`; False when another session has it."""
+        """Takes it for this database session until `leave`; False if another session has it."""
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT pg_try_advisory_lock({_LOCK})", [str(self.pk)])
             return bool(cursor.fetchone()[0])
 
     def leave(self) -> None:
-        """Lets another session go on with it."""
+        """Releases it for another session."""
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT pg_advisory_unlock({_LOCK})", [str(self.pk)])
 
-    def advance(self, ids: Sequence[int], answers: Mapping[int, str], *, is_last: bool) -> None:
-        """Notes a batch: what the act answered for each of `ids`, a reason, TAKEN or BUSY; silence is BUSY.
+    def advance(self, ids: Sequence[int], results: Mapping[int, str], *, is_last: bool) -> None:
+        """Records a batch: the result for each of `ids`, a reason for skipping, TAKEN or BUSY; a missing one is BUSY.
 
-        `is_last` says that no task is left behind these.
+        `is_last`: no task is left after these.
         """
-        given = [answers.get(task_id, BUSY) for task_id in ids]
-        busy = [task_id for task_id, answer in zip(ids, given, strict=True) if answer == BUSY]
+        given = [results.get(task_id, BUSY) for task_id in ids]
+        busy = [task_id for task_id, result in zip(ids, given, strict=True) if result == BUSY]
         if not self.is_through:
             self.cursor = self.last_id if is_last else ids[-1]
             self.passed_over += busy
         else:
             turn = set(ids)
             self.passed_over = [task_id for task_id in self.passed_over if task_id not in turn] + busy
-        why = Counter(answer for answer in given if answer not in {TAKEN, BUSY})
+        why = Counter(result for result in given if result not in {TAKEN, BUSY})
         self.skips = dict(Counter(self.skips) + why)
         self.changed += given.count(TAKEN)
         self.skipped += why.total()
         self.updated_at = Now()
 
     def finish(self, status: OperationStatus, *, by: str) -> None:
-        """Ends it, and writes into the audit log who did what to how many; `by` is who ended it."""
+        """Ends it and writes its audit row; `by` is the actor who ended it."""
         if status == OperationStatus.DONE:
             if (moved_on := self.total - self.changed - self.skipped) > 0:
                 self.skips[MOVED_ON] = self.skips.get(MOVED_ON, 0) + moved_on
@@ -237,7 +237,7 @@ class Operation(models.Model):
 
     @property
     def message(self) -> str:
-        """How the audit log says it, of the operation and of each of its tasks."""
+        """The audit message, for the operation and for each of its tasks."""
         return f"tasks {Verb(self.verb).acted}"
 
     def _audited_scope(self) -> dict[str, Any]:
@@ -245,7 +245,7 @@ class Operation(models.Model):
         return {"verb": self.verb, **self.scope, **{name: value for name, value in more.items() if value}}
 
 
-_TOLD = (
+_REPORTED = (
     "id", "verb", "actor", "reason", "scope", "priority", "total", "changed", "skipped", "skips",
     "started_at", "updated_at", "finished_at",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""One row a provider: what all workers together have learned of it, and what they may still ask of it."""
+"""One row per provider: its circuit breaker and rate limits, shared by all workers."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ from django.db.models import Q, Value
 
 
 class Breaker(models.TextChoices):
-    CLOSED = "closed"  # asked as usual
-    OPEN = "open"  # left alone until retry_at
-    HALF_OPEN = "half_open"  # one worker asks with one task
+    CLOSED = "closed"  # called as usual
+    OPEN = "open"  # not called until retry_at
+    HALF_OPEN = "half_open"  # one worker calls with one task
 
 
 def _no_calls() -> dict[str, Any]:
@@ -17,7 +17,7 @@ def _no_calls() -> dict[str, Any]:
 
 
 class ProviderState(models.Model):
-    """Made when there is something to remember; a provider without a row is well. `name` is the kind of provider that
+    """Created when there is something to store; a provider without a row is well. `name` is the kind of provider that
     spaces name: the settings give each kind one address and one key."""
 
     name = models.CharField(max_length=32, primary_key=True)

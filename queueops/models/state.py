@@ -1,4 +1,4 @@
-"""The one row that says how the queue is meant to run, who said so and why."""
+"""The one row with the queue's mode and pause, and who set them and why."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ class QueueState(models.Model):
     reason = models.TextField(blank=True, default="", db_default="")
     changed_by = models.CharField(max_length=150, blank=True, default="", db_default="")
     changed_at = models.DateTimeField(db_default=Now())
-    # apart from those of the pause, which say why the queue stands still: both can be true at once
+    # separate from those of the pause: both can be set at once
     mode_reason = models.TextField(blank=True, default="", db_default="")
     mode_changed_by = models.CharField(max_length=150, blank=True, default="", db_default="")
     mode_changed_at = models.DateTimeField(null=True, blank=True)
@@ -52,9 +52,7 @@ class QueueState(models.Model):
 
     @staticmethod
     def ensure_row(**_: Any) -> None:
-        """Makes the one row where it is missing; listens to post_migrate."""
+        """Listens to post_migrate: creates the row if it is missing."""
         if installed.look():
-            with (
-                connection.cursor() as cursor
-            ):  # the columns of the table, which may be older than the model's
+            with connection.cursor() as cursor:  # plain SQL: the table may be older than the model
                 cursor.execute("INSERT INTO queue_state DEFAULT VALUES ON CONFLICT (id) DO NOTHING")

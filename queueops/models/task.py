@@ -1,4 +1,4 @@
-"""The durable row that says: bring this article up to date in this space."""
+"""The task: a durable row to bring an article up to date in a space."""
 
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -35,7 +35,7 @@ class Outcome(models.TextChoices):
     FAILED = "failed"
 
 
-# Plain SQL may set any time; one that Python cannot read would break every list that it is in.
+# Plain SQL may set any time; one that Python cannot represent would break every list with it.
 _TIMES = (
     *("created_at", "scheduled_at", "schedule_set_at"),
     *("processed_at", "completed_at", "lease_expires_at"),
@@ -55,14 +55,14 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return self.filter(status=Status.FAILED)
 
     def live(self) -> Self:
-        """Not ended: waiting, or held by a worker."""
+        """Not ended: pending, or held by a worker."""
         return self.filter(status__in=[Status.PENDING, Status.PROCESSING])
 
     def due(self) -> Self:
         return self.pending().filter(scheduled_at__lte=Now())
 
     def expired(self) -> Self:
-        """Held past their lease: their worker died, hangs, or was cut off."""
+        """Held past their lease: the worker died, hangs, or lost its connection."""
         return self.processing().filter(lease_expires_at__lt=Now())
 
     def newest_first(self) -> Self:
@@ -90,8 +90,7 @@ class Task(models.Model):
     max_attempts = models.PositiveIntegerField(default=3, db_default=3)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     scheduled_at = models.DateTimeField(db_default=Now())
-    # written by a trigger: a schedule written later than now comes from a clock that was ahead
-    # (maintenance/clock_repair.py)
+    # written by a trigger: a value later than now comes from a clock that was ahead (clock_repair.py)
     schedule_set_at = models.DateTimeField(
         db_default=Now(), editable=False, help_text="when scheduled_at was written, whoever did so"
     )
@@ -129,7 +128,7 @@ class Task(models.Model):
             ("cancel_task", "Can cancel embedding tasks"),
         ]
         constraints = [
-            # enqueue: a change joins the task that already waits for its article
+            # enqueue: a change merges into the pending task of its article
             models.UniqueConstraint(
                 fields=["article", "space"], condition=Q(status="pending"), name="embedding_tasks_one_pending"
             ),
@@ -151,19 +150,19 @@ class Task(models.Model):
                 condition=Q(status="pending"),
                 name="embedding_tasks_due",
             ),
-            # claims.claim: the tasks that have waited longest, whatever their rank; health's oldest age
+            # claims.claim: the tasks that have waited longest, whatever their priority; health's oldest age
             models.Index(
                 fields=["space", "scheduled_at"],
                 condition=Q(status="pending"),
                 name="embedding_tasks_waiting",
             ),
-            # recovery.return_expired, settle and operators' looks at what runs
+            # sweep.return_expired, settle and lists of running tasks
             models.Index(
                 fields=["lease_expires_at"], condition=Q(status="processing"), name="embedding_tasks_held"
             ),
-            # recovery.behind, explain and cascade: an article's tasks
+            # sweep.enqueue_drift, explain and cascade: an article's tasks
             models.Index(fields=["article", "space", "-id"], name="embedding_tasks_article"),
-            # claims.claim_on_trial: what was lost with workers, most often first; health
+            # claims.claim_on_trial: tasks lost with workers, most often first; health
             models.Index(
                 fields=["space", "-losses", "id"],
                 condition=Q(status="pending", losses__gt=0),
@@ -188,5 +187,5 @@ class Task(models.Model):
 
     @property
     def reason(self) -> str:
-        """Why the task was made: edit, import, drift, …"""
+        """Why the task was created: edit, import, drift, …"""
         return str(self.metadata.get("reason", ""))

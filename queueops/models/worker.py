@@ -1,4 +1,4 @@
-"""One row a worker process: that it lives, and whether it may claim."""
+"""One row per worker process: its last sign of life, and whether it may claim."""
 
 from typing import Self
 
@@ -8,12 +8,12 @@ from django.db.models.functions import Now
 
 class WorkerQuerySet(models.QuerySet["Worker"]):
     def stopped(self) -> Self:
-        """Told to stop claiming: by an operator, or by plain SQL."""
+        """Stopped from claiming, by an operator or by plain SQL."""
         return self.filter(is_running=False)
 
 
 class Worker(models.Model):
-    """`is_running` is the brake: set it to false, by any means, and the process claims nothing more."""
+    """`is_running` is the brake: once it is false, however set, the process stops claiming."""
 
     name = models.CharField(max_length=120, blank=True, default="", db_default="")
     is_running = models.BooleanField(default=True, db_default=True)
@@ -22,7 +22,7 @@ class Worker(models.Model):
     last_claim_at = models.DateTimeField(null=True, blank=True)
     tasks_done = models.PositiveBigIntegerField(default=0, db_default=0)
     tasks_failed = models.PositiveBigIntegerField(default=0, db_default=0)
-    # why the database takes no vectors of this process, and since when it does not; empty while it does
+    # why the database does not accept this process's vectors, and since when; empty while it does
     refusal = models.TextField(blank=True, default="", db_default="")
     refused_since = models.DateTimeField(null=True, blank=True)
 

@@ -1,4 +1,4 @@
-"""The row of a worker process: made at its start, kept fresh, forgotten when it falls silent."""
+"""The row of a worker process: created at its start, kept fresh, removed when the process is silent."""
 
 import os
 import socket
@@ -14,7 +14,7 @@ from queueops.models import Worker
 # a process that has not been seen for this long is gone
 SILENT_AFTER = timedelta(minutes=2)
 _BEAT_SECONDS = 5.0
-_TRIES = 100
+_ATTEMPTS = 100
 _NOTE = """
 UPDATE embedding_worker_status SET last_seen_at = statement_timestamp(), last_claim_at = statement_timestamp(),
     tasks_done = tasks_done + %s::int, tasks_failed = tasks_failed + %s::int WHERE id = %s::bigint
@@ -22,30 +22,30 @@ UPDATE embedding_worker_status SET last_seen_at = statement_timestamp(), last_cl
 
 
 def register() -> Worker:
-    """This process's row. While any worker is stopped by an operator, a new one starts stopped too: a restart
-    must not let go of the brake."""
+    """Creates this process's row. While any worker is stopped by an operator, a new one starts stopped too: a restart
+    must not release the brake."""
     name = f"{socket.gethostname()}:{os.getpid()}"
-    for _ in range(_TRIES):
+    for _ in range(_ATTEMPTS):
         try:
             with transaction.atomic():
                 return Worker.objects.create(name=name, is_running=not Worker.objects.stopped().exists())
-        except IntegrityError:  # a row written with an explicit id stands where the sequence points
+        except IntegrityError:  # a row with an explicit id has the sequence's next value
             continue
     raise RuntimeError("no free id in embedding_worker_status: set its sequence past the highest id")
 
 
 def claimant(worker_id: int) -> str:
-    """What a worker writes into `claimed_by`."""
+    """The value of `claimed_by` for a worker."""
     return f"worker {worker_id}"
 
 
 def beat_seconds() -> float:
-    """How often a process says that it lives."""
+    """Seconds between two updates of a process's row."""
     return min(settings.EMBEDDING_WORKER_INTERVAL / 1000, _BEAT_SECONDS)
 
 
 def beat(worker_id: int) -> bool:
-    """Notes that the process lives; False when its row is gone and it must register again."""
+    """Updates the process's row; False if the row is gone and it must register again."""
     return bool(Worker.objects.filter(pk=worker_id).update(last_seen_at=Now()))
 
 
@@ -61,7 +61,7 @@ def unregister(worker_id: int) -> None:
 
 
 def forget_silent() -> int:
-    """Removes rows of processes that died without a word; a stopped row stays, since it is the brake."""
+    """Removes rows of silent processes; a stopped row stays, since it is the brake."""
     silent = Worker.objects.filter(is_running=True, last_seen_at__lt=Now() - SILENT_AFTER)
     count, _ = silent.delete()
     return count

@@ -1,5 +1,6 @@
-"""Where articles stand with their embedding: a word for each of many, and for one the whole story in sentences."""
+"""The embedding status of articles: one word each for a list, and full sentences for a single one."""
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,27 +10,29 @@ from django.db import connection
 
 from articles.api.schemas import EmbeddingState, State
 from articles.models import Article
-from embeddings.models import Space
+from embeddings.models import SPACE_NAME_SQL, Space
+from lib.named_rows import named_rows, part
 from lib.remembered import Remembered
 from queueops.base import installed
 from queueops.engine import modes
 from queueops.models import Mode, Operation, Status
 from queueops.monitoring import health, provider_status, why_not_running
+from queueops.monitoring.snapshot import ALIVE_WITHIN_SECONDS
 from queueops.monitoring.why_not_running import Blockers, TaskFacts
 
-# A worker says that it lives every five seconds.
-_ALIVE = "is_running AND last_seen_at BETWEEN statement_timestamp() - interval '30 seconds' AND statement_timestamp()"
+_LATELY = f"statement_timestamp() - interval '{ALIVE_WITHIN_SECONDS} seconds'"
+_ALIVE = f"is_running AND last_seen_at BETWEEN {_LATELY} AND statement_timestamp()"
 
-_STORAGE = """
+_STORAGE = f"""
 SELECT current_setting('transaction_read_only')::boolean, coalesce(max(refusal), ''),
        coalesce(extract(epoch FROM statement_timestamp() - min(refused_since)), 0)::float8
-FROM embedding_worker_status WHERE refusal <> '' AND last_seen_at > statement_timestamp() - interval '30 seconds'
-"""
+FROM embedding_worker_status WHERE refusal <> '' AND last_seen_at > {_LATELY}
+"""  # noqa: S608  the only text put in is our own
 
 
 @dataclass(frozen=True, slots=True)
 class ArticleStatus:
-    """One article in one space. `source_version` is the version whose vectors are there; None before the first."""
+    """One article in one space. `source_version` is the version of its vectors; None before the first."""
 
     article_id: int
     version_number: int
@@ -54,11 +57,14 @@ class ArticleStatus:
 _NOWHERE = EmbeddingState(state="disabled", space=None, source_version=None, chunks=0)
 _SECONDS = 1.0
 
-_STANDINGS = """
-SELECT a.id, a.version_number, s.provider || '/' || s.model || ' v' || s.version, s.state = 'serving',
-       e.source_version, coalesce(e.chunk_count, 0), coalesce(e.source_hash = a.content_hash, false),
-       t.id, t.status, t.attempts, t.max_attempts, t.created_at, t.scheduled_at,
-       extract(epoch FROM t.scheduled_at - statement_timestamp())::float, t.error_class, t.error_message, t.priority
+_STATUSES = """
+SELECT a.id AS article_id, a.version_number, {name} AS space, s.state = 'serving' AS is_serving,
+       e.source_version, coalesce(e.chunk_count, 0) AS chunks,
+       coalesce(e.source_hash = a.content_hash, false) AS is_current,
+       t.id AS task_id, t.status AS task_status, t.attempts AS task_attempts, t.max_attempts AS task_max_attempts,
+       t.created_at AS task_created_at, t.scheduled_at AS task_scheduled_at,
+       extract(epoch FROM t.scheduled_at - statement_timestamp())::float AS task_seconds_to_attempt,
+       t.error_class AS task_error_class, t.error_message AS task_error_message, t.priority AS task_priority
 FROM articles a
 CROSS JOIN ({spaces}) s
 LEFT JOIN article_embeddings e ON e.article_id = a.id AND e.space_id = s.id AND e.chunk_index = 0
@@ -77,22 +83,19 @@ _NO_TASK = """
 """
 _RECEIVING = "SELECT id, provider, model, version, state FROM embedding_spaces WHERE state <> 'retired'"
 _ONE = f"{_RECEIVING} ORDER BY state = 'serving' DESC, id DESC LIMIT 1"
-_ALL = _STANDINGS.format(spaces=_RECEIVING, task=_TASK)
-_FIRST = _STANDINGS.format(spaces=_ONE, task=_TASK)
-_WITHOUT_QUEUE = {
-    _ALL: _STANDINGS.format(spaces=_RECEIVING, task=_NO_TASK),
-    _FIRST: _STANDINGS.format(spaces=_ONE, task=_NO_TASK),
-}
+
+
+@functools.cache
+def _statement(spaces: str, task: str) -> str:
+    return _STATUSES.format(name=SPACE_NAME_SQL, spaces=spaces, task=task)
 
 
 def embedding_states(articles: Sequence[Article]) -> Mapping[int, EmbeddingState]:
-    """The state of each article, by its id, in the space that serves, or else in the newest that is being built."""
+    """The state of each article, by id, in the serving space, or else in the newest that is being built."""
     if not articles:
         return {}
     mode = modes.current()
-    found = {
-        standing.article_id: standing for standing in _read(_FIRST, [article.pk for article in articles])
-    }
+    found = {status.article_id: status for status in _read(_ONE, [article.pk for article in articles])}
     return {
         article.pk: _short(found[article.pk], mode) if article.pk in found else _NOWHERE
         for article in articles
@@ -100,42 +103,42 @@ def embedding_states(articles: Sequence[Article]) -> Mapping[int, EmbeddingState
 
 
 def state_of_new(article: Article) -> EmbeddingState:
-    """The state of an article that was made a moment ago. Only where saving embeds need its row be asked: elsewhere its
-    task waits, or nothing is embedded."""
+    """The state of an article just created. Its row is read only in synchronous mode: in the others its task is
+    pending, or nothing is embedded."""
     mode = modes.current()
     if mode is Mode.SYNCHRONOUS:
         return embedding_states([article])[article.pk]
     if (space := _first_space.get()) is None:
-        forget()  # there may be one a moment later
+        forget()  # a space may be created a moment later
         return _NOWHERE
     return {**_NOWHERE, "state": "pending" if mode is Mode.QUEUED else "disabled", "space": space}
 
 
 def forget() -> None:
-    """Asks for the space again at the next question."""
+    """Reads the space again at the next call."""
     _first_space.forget()
 
 
 def explain(article: Article) -> dict[str, Any]:
-    """One article in every space that receives it, and `why` a search by meaning does (not) find it."""
-    standings = list(_read(_ALL, [article.pk]))
-    now = replace(brakes(), is_staged=_is_staged(article, standings))
-    served = next((standing for standing in standings if standing.is_serving), None)
+    """One article in every receiving space, and `why` a search by meaning finds it or not."""
+    statuses = list(_read(_RECEIVING, [article.pk]))
+    now = replace(blockers(), is_staged=_is_staged(article, statuses))
+    served = next((status for status in statuses if status.is_serving), None)
     return {
         "slug": article.slug,
         "version_number": article.version_number,
         "mode": now.mode.value,
         "paused": now.is_paused,
         "why": why(served, now),
-        "spaces": [_long(standing, now) for standing in standings],
+        "spaces": [_long(status, now) for status in statuses],
     }
 
 
-def state_of(standing: ArticleStatus, mode: Mode) -> State:
-    """The one word for a standing. Work that is under way comes first, then what is there, then what went wrong."""
-    task = standing.task
-    if standing.is_current and not (task and task.is_live):
-        return "embedded" if standing.chunks else "empty"
+def state_of(status: ArticleStatus, mode: Mode) -> State:
+    """The one word for a status. Live tasks come first, then existing vectors, then failures."""
+    task = status.task
+    if status.is_current and not (task and task.is_live):
+        return "embedded" if status.chunks else "empty"
     if mode is Mode.DISABLED:
         return "disabled"
     match task.status if task else None:
@@ -151,37 +154,37 @@ def state_of(standing: ArticleStatus, mode: Mode) -> State:
             return "behind"
 
 
-def why(standing: ArticleStatus | None, brakes: Blockers) -> str:
-    """Why a search by meaning finds the article, or does not; for the person who misses it."""
-    if standing is None:
+def why(status: ArticleStatus | None, blockers: Blockers) -> str:
+    """Why a search by meaning finds the article or not."""
+    if status is None:
         return "Not found by meaning: no embedding space serves searches yet."
-    if standing.is_current:
-        return _why_current(standing)
-    reason = _why_behind(standing, brakes)
-    if standing.can_be_found:
-        versions = f"version {standing.source_version}, not yet by version {standing.version_number}"
+    if status.is_current:
+        return _why_current(status)
+    reason = _why_behind(status, blockers)
+    if status.can_be_found:
+        versions = f"version {status.source_version}, not yet by version {status.version_number}"
         return f"Found by the text of {versions}: {reason}"
     return f"Not found by meaning: {reason}"
 
 
-def _why_current(standing: ArticleStatus) -> str:
-    if not standing.chunks:
+def _why_current(status: ArticleStatus) -> str:
+    if not status.chunks:
         return "Not found by meaning: its text is empty, so there is nothing to embed."
-    passages = "passage" if standing.chunks == 1 else "passages"
-    return f"Found by meaning: version {standing.version_number} is embedded in {standing.chunks} {passages}."
+    chunks = "chunk" if status.chunks == 1 else "chunks"
+    return f"Found by meaning: version {status.version_number} is embedded in {status.chunks} {chunks}."
 
 
-def _why_behind(standing: ArticleStatus, brakes: Blockers) -> str:
-    task = standing.task
-    match state_of(standing, brakes.mode):
+def _why_behind(status: ArticleStatus, blockers: Blockers) -> str:
+    task = status.task
+    match state_of(status, blockers.mode):
         case "disabled":
             return "embedding is switched off."
-        case "processing" if task and brakes.storage:
-            return f"a worker holds it. {brakes.storage}"
+        case "processing" if task and blockers.storage:
+            return f"a worker holds it. {blockers.storage}"
         case "processing" if task:
             return f"a worker is embedding it right now (attempt {task.attempts} of {task.max_attempts})."
         case "pending" if task:
-            return why_not_running.why_pending(task, standing.provider, brakes)
+            return why_not_running.why_pending(task, status.provider, blockers)
         case "failed" if task:
             failed = (
                 f"embedding failed after {why_not_running.times(task.attempts)}{why_not_running.error(task)}"
@@ -189,39 +192,39 @@ def _why_behind(standing: ArticleStatus, brakes: Blockers) -> str:
             return f"{failed}. Requeue task {task.id} to try again."
         case "cancelled" if task:
             return f"task {task.id} was cancelled. Requeue it to embed the article."
-        case _ if not brakes.installed:
+        case _ if not blockers.installed:
             return "it was not embedded when it was saved, and the queue is not installed. Save it again."
-        case _ if brakes.is_staged:
-            return "a migration has left it for a later stage. To queue it: manage.py embed_migrate run"
+        case _ if blockers.is_staged:
+            return "a backfill left it for a later stage. To queue it: manage.py embed_migrate run"
         case _:
             seconds = settings.EMBEDDING_WORKER_INTERVAL / 1000
-            return f"no task asks for its current text; the sweep, every {seconds:g} s, will make one."
+            return f"its current text has no task; the sweep, every {seconds:g} s, will create one."
 
 
-def _is_staged(article: Article, standings: Sequence[ArticleStatus]) -> bool:
-    """Whether the sweep leaves the article alone: see recovery.enqueue_drift."""
-    if not installed.is_there() or any(each.task or each.can_be_found for each in standings):
+def _is_staged(article: Article, statuses: Sequence[ArticleStatus]) -> bool:
+    """Whether the sweep skips the article: see sweep.enqueue_drift."""
+    if not installed.is_there() or any(each.task or each.can_be_found for each in statuses):
         return False
     stage = Operation.objects.newest_stage()
     return stage is not None and stage.was_there(article)
 
 
-def _short(standing: ArticleStatus, mode: Mode) -> EmbeddingState:
+def _short(status: ArticleStatus, mode: Mode) -> EmbeddingState:
     return {
-        "state": state_of(standing, mode),
-        "space": standing.space,
-        "source_version": standing.source_version,
-        "chunks": standing.chunks,
+        "state": state_of(status, mode),
+        "space": status.space,
+        "source_version": status.source_version,
+        "chunks": status.chunks,
     }
 
 
-def _long(standing: ArticleStatus, brakes: Blockers) -> dict[str, Any]:
+def _long(status: ArticleStatus, blockers: Blockers) -> dict[str, Any]:
     return {
-        **_short(standing, brakes.mode),
-        "serving": standing.is_serving,
-        "current": standing.is_current,
-        "task": _task(standing.task) if standing.task else None,
-        "why": why(standing, brakes),
+        **_short(status, blockers.mode),
+        "serving": status.is_serving,
+        "current": status.is_current,
+        "task": _task(status.task) if status.task else None,
+        "why": why(status, blockers),
     }
 
 
@@ -232,20 +235,20 @@ def _task(task: TaskFacts) -> dict[str, Any]:
         "attempts": task.attempts,
         "max_attempts": task.max_attempts,
         "created_at": task.created_at,
-        "next_try_at": task.scheduled_at if task.status == Status.PENDING else None,
+        "next_attempt_at": task.scheduled_at if task.status == Status.PENDING else None,
         "error_class": task.error_class,
         "error_message": task.error_message,
     }
 
 
-def _read(statement: str, article_ids: list[int]) -> Iterable[ArticleStatus]:
-    if not installed.is_there():
-        statement = _WITHOUT_QUEUE[statement]
+def _read(spaces: str, article_ids: list[int]) -> Iterable[ArticleStatus]:
+    task = _TASK if installed.is_there() else _NO_TASK
     with connection.cursor() as cursor:
-        cursor.execute(statement, {"articles": article_ids})
-        for row in cursor.fetchall():
-            fields: list[Any] = [*row[:7], None if row[7] is None else TaskFacts(*row[7:])]
-            yield ArticleStatus(*fields)
+        cursor.execute(_statement(spaces, task), {"articles": article_ids})
+        for row in named_rows(cursor):
+            known = part(row, "task_")
+            own = {name: value for name, value in row.items() if not name.startswith("task_")}
+            yield ArticleStatus(**own, task=None if known["id"] is None else TaskFacts(**known))
 
 
 def _name_of_first_space() -> str | None:
@@ -256,8 +259,8 @@ def _name_of_first_space() -> str | None:
 _first_space = Remembered(_name_of_first_space, _SECONDS)
 
 
-def brakes() -> Blockers:
-    """What keeps work from being done right now."""
+def blockers() -> Blockers:
+    """What blocks work right now."""
     if not installed.is_there():
         return Blockers(modes.current(), False, "", 0, installed=False)
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Whether what is left to do will be done: drained, going on, or stuck and why."""
+"""Whether the remaining tasks will be done: drained, working, or stuck and why."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,7 +20,7 @@ class DrainState(StrEnum):
 
 @dataclass(frozen=True)
 class Remaining:
-    """`left` is about how many tasks have not ended; `reason` is a sentence where work is stuck."""
+    """`left` is the estimated number of tasks that have not ended; `reason` is a sentence if work is stuck."""
 
     state: DrainState
     left: int
@@ -28,13 +28,13 @@ class Remaining:
 
 
 def look() -> Remaining:
-    """How it stands now. Tasks of retired spaces count for nothing: no worker claims them."""
+    """The state now. Tasks of retired spaces do not count: no worker claims them."""
     is_left = Task.objects.live().exclude(Q(space__state=SpaceState.RETIRED)).exists()
     return judge(snapshot.take(), is_left=is_left)
 
 
 def judge(now: Snapshot, *, is_left: bool) -> Remaining:
-    """What a worker holds is given time to end, whatever else; what nobody will claim is stuck. Pure."""
+    """Working while workers hold tasks; stuck if no worker will claim the rest. Pure."""
     if not is_left:
         return Remaining(DrainState.DRAINED, 0)
     left = now.estimated.get(Status.PENDING, 0) + now.estimated.get(Status.PROCESSING, 0)
@@ -45,7 +45,7 @@ def judge(now: Snapshot, *, is_left: bool) -> Remaining:
 
 
 def _obstacle(now: Snapshot) -> str:
-    """Why nobody will go on; empty where somebody will."""
+    """Why no worker will claim; empty if one will."""
     if now.paused or now.mode == Mode.DISABLED or not now.workers_alive:
         _, note = health.workers(now)
         return f"{note[:1].upper()}{note[1:].rstrip('.')}."

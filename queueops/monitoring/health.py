@@ -1,4 +1,4 @@
-"""Judges a snapshot: is the way from save to search working, and if not, what is wrong in sentences. Pure."""
+"""Judges a snapshot: whether saved articles become searchable, and if not, why, in sentences. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from queueops.models import Mode, Status
 from queueops.monitoring.provider_status import ProviderStatus
 from queueops.monitoring.snapshot import Snapshot
 
-# An idle system embeds within a second and the sweep repairs within seconds: work that has been due for this long
-# is not being done fast enough, and after the second bound nobody can be said to do it.
+# An idle system embeds within a second and the sweep repairs within seconds: work that has been due for longer than
+# the first limit is late, and after the second it is not being done at all.
 LATE_SECONDS = 60
 STUCK_SECONDS = 900
-# Share of the tasks ended in five minutes that failed, counted once there are a few.
+# Share of failed among the tasks that ended in five minutes, once at least FAILING_FROM failed.
 FAILING_SHARE = 0.2
 FAILING_FROM = 5
-# One or two workers in ten minutes may be a machine that was switched off; each of more is somebody's fault.
+# One or two lost workers in ten minutes may be a machine that was switched off; more have another cause.
 LOST_FROM = 3
 
 
@@ -31,12 +31,12 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True)
 class Health:
-    """`reasons` are sentences for people, the gravest first; there are none when all is well. `progress` says how far
-    long articles are that are begun, empty where none is."""
+    """`reasons` are sentences, the most severe first; none when all is well. `ended_badly` counts articles whose tasks
+    failed or were cancelled; `progress` is a sentence on partly embedded long articles, empty if there are none."""
 
     condition: Condition
     reasons: tuple[str, ...] = ()
-    given_up: int = 0
+    ended_badly: int = 0
     progress: str = ""
 
     @property
@@ -44,55 +44,57 @@ class Health:
         """The condition in one line."""
         if self.reasons:
             return self.reasons[0]
-        if self.given_up:
-            articles = "1 article" if self.given_up == 1 else f"{self.given_up:,} articles"
+        if self.ended_badly:
+            articles = "1" if self.ended_badly == 1 else f"{self.ended_badly:,}"
             return (
-                f"Everything that was saved can be found or is on its way, but for the text of {articles} that was "
-                "given up or cancelled: manage.py queue_admin failed."
+                f"All saved articles are searchable or queued, except {articles} whose tasks failed or were cancelled. "
+                "See: manage.py queue_admin failed."
             )
         rest = f" {self.progress}" if self.progress else ""
-        return f"Everything that was saved can be found or is on its way.{rest}"
+        return f"All saved articles are searchable or queued.{rest}"
 
 
 def judge(snapshot: Snapshot) -> Health:
-    """Down: what was saved is not becoming searchable and no operator asked for that. Degraded: it becomes so late,
-    partly, or not because an operator decided so."""
+    """Down: saved articles do not become searchable, and no operator asked for that. Degraded: they become searchable
+    late or in part, or not at all because an operator decided so."""
     if down := tuple(_down(snapshot)):
         return Health(Condition.DOWN, (*down, *_degraded(snapshot)), progress=progress(snapshot))
     if degraded := tuple(_degraded(snapshot)):
         return Health(Condition.DEGRADED, degraded, progress=progress(snapshot))
-    return Health(Condition.OK, given_up=_given_up(snapshot), progress=progress(snapshot))
+    return Health(Condition.OK, ended_badly=_ended_badly(snapshot), progress=progress(snapshot))
 
 
 def progress(snapshot: Snapshot) -> str:
-    """How far the articles are that are begun and not complete; empty where none is."""
+    """The progress of partly embedded articles; empty if there are none."""
     if not snapshot.begun_articles:
         return ""
     articles = (
         "1 long article" if snapshot.begun_articles == 1 else f"{snapshot.begun_articles:,} long articles"
     )
-    done = f"{snapshot.kept_passages:,} of {snapshot.begun_passages:,} passages"
-    if snapshot.passages_done_at is None:
-        return f"Of {articles}, {done} are embedded; none was in the last minute."
-    by = f"{snapshot.passages_done_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    return f"Of {articles}, {done} are embedded, {snapshot.passages_per_second:.1f} per second: done by {by}."
+    done = f"{snapshot.kept_chunks:,} of {snapshot.begun_chunks:,} chunks"
+    if snapshot.chunks_done_at is None:
+        return f"{articles} in progress: {done} embedded, none in the last minute."
+    by = f"{snapshot.chunks_done_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return (
+        f"{articles} in progress: {done} embedded, {snapshot.chunks_per_second:.1f} per second, done by {by}."
+    )
 
 
-def _given_up(snapshot: Snapshot) -> int:
-    """How many articles nothing brings up to date any more."""
+def _ended_badly(snapshot: Snapshot) -> int:
+    """The number of articles that are behind and have no task left."""
     ended = snapshot.tasks.get(Status.FAILED, 0) + snapshot.tasks.get(Status.CANCELLED, 0)
     live = snapshot.tasks.get(Status.PENDING, 0) + snapshot.tasks.get(Status.PROCESSING, 0)
     return max(min(snapshot.articles - snapshot.embedded - live, ended), 0)
 
 
 def workers(snapshot: Snapshot) -> tuple[str, str]:
-    """Whether work is being claimed, in one word for scripts ("running", "stopped" or, behind a lock, "unknown"), and a
-    note that says why."""
+    """Whether tasks are being claimed, in one word for scripts ("running", "stopped" or, behind a lock, "unknown"), and
+    a note with the reason."""
     if snapshot.partial:
         return "unknown", "a table is locked"
     alive = f"{snapshot.workers_alive} alive"
     if not snapshot.installed:
-        return "stopped", "the queue is not installed: a save embeds in its request"
+        return "stopped", "the queue is not installed: saves embed in the request"
     if snapshot.mode == Mode.DISABLED:
         return "stopped", "system disabled: nothing is embedded"
     if snapshot.paused:
@@ -100,16 +102,16 @@ def workers(snapshot: Snapshot) -> tuple[str, str]:
     if snapshot.mode == Mode.SYNCHRONOUS:
         return (
             "stopped",
-            f"synchronous: a save embeds in its request; {alive} to repair what it leaves behind",
+            f"synchronous mode: saves embed in the request; workers for what is left over: {alive}",
         )
-    told = f"{snapshot.workers_stopped} told to stop" if snapshot.workers_stopped else ""
+    stopped = f"{snapshot.workers_stopped} stopped" if snapshot.workers_stopped else ""
     if snapshot.workers_alive:
-        return "running", f"{alive}, {told}" if told else alive
-    return "stopped", told or "no worker is alive"
+        return "running", f"{alive}, {stopped}" if stopped else alive
+    return "stopped", stopped or "no worker is alive"
 
 
 def age(seconds: float) -> str:
-    """A span of time in the unit a person would use: 42 s, 5 min, 3 h, 2 days."""
+    """A span of time in a readable unit: 42 s, 5 min, 3 h, 2 days."""
     for unit, length in (("days", 172_800), ("h", 7_200), ("min", 120)):
         if seconds >= length:
             return f"{seconds / {'days': 86_400, 'h': 3_600, 'min': 60}[unit]:.0f} {unit}"
@@ -117,7 +119,7 @@ def age(seconds: float) -> str:
 
 
 def of_lock(lock: TableLock) -> str:
-    """Who keeps others from a table, and how to end it."""
+    """The session that locks a table, and how to end it."""
     since = "" if lock.seconds is None else f" for {age(lock.seconds)}"
     after = f", which itself waits for pid {', '.join(map(str, lock.behind))}" if lock.behind else ""
     waiting = f"; {_sessions(lock.waiting)} for it" if lock.waiting else ""
@@ -148,7 +150,7 @@ def _down(snapshot: Snapshot) -> Iterator[str]:
 
 
 def _claimable_age(snapshot: Snapshot) -> float:
-    """How long what may be claimed has waited: a spent budget leaves the lowest rank for tomorrow."""
+    """The age in seconds of the oldest claimable task: a spent budget leaves low priority for tomorrow."""
     is_spent = any(provider.is_spent for provider in snapshot.providers)
     return (snapshot.oldest_fresh_age if is_spent else snapshot.oldest_due_age) or 0.0
 
@@ -159,7 +161,7 @@ def _claims_nothing(snapshot: Snapshot) -> bool:
 
 
 def _is_held(snapshot: Snapshot) -> bool:
-    """Whether there is another sentence for why nothing is claimed."""
+    """Whether another sentence says why nothing is claimed."""
     is_limited = any(provider.blocked_for for provider in snapshot.providers)
     return bool(snapshot.workers_stopped or snapshot.refusal or snapshot.is_read_only) or is_limited
 
@@ -171,14 +173,14 @@ def _is_swept_late(snapshot: Snapshot) -> bool:
 def _degraded(snapshot: Snapshot) -> Iterator[str]:
     yield from (of_lock(lock) for lock in snapshot.locks if (lock.seconds or 0.0) <= STUCK_SECONDS)
     if snapshot.partial and not snapshot.locks:
-        yield "A table was locked when it was to be read."
+        yield "A table was locked, so the counts could not be read."
     if snapshot.space is None and not snapshot.partial:
         yield "No embedding space serves searches yet; search falls back to words."
     if snapshot.mode == Mode.DISABLED:
         who = "" if snapshot.mode == snapshot.mode_in_settings else _mode_by(snapshot)
         yield f"Embedding is switched off{who}; new texts are found by words only."
     elif not snapshot.installed and snapshot.mode_in_settings == Mode.QUEUED:
-        yield "The queue is not installed, so a save embeds in its request: manage.py migrate brings the queue back."
+        yield "The queue is not installed, so saves embed in the request. To install it: manage.py migrate."
     elif snapshot.mode != snapshot.mode_in_settings:
         yield f"The mode was changed to {snapshot.mode}{_mode_by(snapshot)}."
     if snapshot.paused_itself:
@@ -192,14 +194,14 @@ def _degraded(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.broker_trouble:
         yield f"The broker {snapshot.broker_trouble}; the sweep finds new work, some seconds later."
     if snapshot.workers_stopped:
-        yield f"{_count(snapshot.workers_stopped, 'worker')} told to stop claiming."
-    is_nobody_there = not snapshot.workers_alive and not snapshot.workers_stopped and not snapshot.partial
-    if snapshot.mode == Mode.QUEUED and is_nobody_there:
+        yield f"{_count(snapshot.workers_stopped, 'worker')} stopped. To start: manage.py queue_admin start."
+    is_none_there = not snapshot.workers_alive and not snapshot.workers_stopped and not snapshot.partial
+    if snapshot.mode == Mode.QUEUED and is_none_there:
         yield "No worker is alive."
     if snapshot.workers_alive and _is_swept_late(snapshot):
         yield (
-            f"The last sweep was {age(snapshot.sweep_age or 0.0)} ago: what a lost wake-up, a dead worker or plain SQL "
-            "has left waits for the next."
+            f"The last sweep was {age(snapshot.sweep_age or 0.0)} ago: work left by a lost wake-up, a dead worker or "
+            "plain SQL waits for the next."
         )
     if not snapshot.paused and (snapshot.oldest_due_age or 0.0) > LATE_SECONDS:
         yield f"The oldest task has been due for {age(snapshot.oldest_due_age or 0.0)}."
@@ -215,32 +217,32 @@ def _degraded(snapshot: Snapshot) -> Iterator[str]:
 
 
 def of_storage(is_read_only: bool, refusal: str, seconds: float) -> Iterator[str]:
-    """That the database takes no vectors, why, and since when; nothing when it does."""
+    """A sentence if the database does not accept vectors: why, and since when."""
     if is_read_only:
-        yield "The database is read-only (25006): it takes no saves and no vectors, and workers wait until it does."
+        yield "The database is read-only (25006): it accepts no saves and no vectors, and workers wait until it does."
     elif refusal:
         yield (
-            f"The database has taken no vectors for {age(seconds)} ({refusal.rstrip('.')}): workers keep what they"
-            " have, claim nothing more, charge no text, and try again by themselves."
+            f"The database has accepted no vectors for {age(seconds)} ({refusal.rstrip('.')}): workers keep theirs,"
+            " stop claiming, charge no attempt, and retry by themselves."
         )
 
 
 def _of_lost_workers(snapshot: Snapshot) -> str:
     tasks = f"{snapshot.lost_waiting:,} {'task' if snapshot.lost_waiting == 1 else 'tasks'}"
-    again = f"; {tasks} they held will be tried again in small company" if snapshot.lost_waiting else ""
+    retried = f"; {tasks} they held will be retried in small batches" if snapshot.lost_waiting else ""
     return (
-        f"Workers were lost {snapshot.workers_lost_10m:,} times in the last ten minutes{again}: "
-        "manage.py queue_admin metrics --minutes 10, and docs/operations/workers-lost.md."
+        f"Workers were lost {snapshot.workers_lost_10m:,} times in the last ten minutes{retried}. "
+        "See: manage.py queue_admin metrics --minutes 10, and docs/operations/workers-lost.md."
     )
 
 
 def of_provider(provider: ProviderStatus) -> Iterator[str]:
-    """What keeps work from a provider, a sentence each; none when it is well."""
+    """Sentences on what blocks a provider; none when it is well."""
     if provider.is_out:
-        said = f" ({provider.last_error.rstrip('.')})" if provider.last_error else ""
+        cause = f" ({provider.last_error.rstrip('.')})" if provider.last_error else ""
         yield (
-            f"The provider {provider.name} has not answered for {age(provider.out_for or 0.0)}{said}; "
-            f"next try in {age(provider.retry_in or 0.0)}."
+            f"The provider {provider.name} has not responded for {age(provider.out_for or 0.0)}{cause}; "
+            f"next attempt in {age(provider.retry_in or 0.0)}."
         )
     if provider.blocked_for:
         yield f"The provider {provider.name} is at its rate limit; next request in {age(provider.blocked_for)}."
@@ -249,7 +251,7 @@ def of_provider(provider: ProviderStatus) -> Iterator[str]:
 
 
 def of_budget(provider: ProviderStatus) -> str:
-    """What a spent budget means."""
+    """The sentence for a spent budget."""
     return f"Today's token budget for {provider.name} is spent; the backfill waits until midnight UTC."
 
 

@@ -6,6 +6,8 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
+from lib.named_rows import named_rows
+
 # How many broken rows of an invariant are fetched: enough to see what they have in common.
 MOST_ROWS = 100
 
@@ -304,6 +306,5 @@ def broken(at_rest: bool) -> list[Breach]:
 
 def _next_breach(cursor: CursorWrapper, invariant: Invariant) -> Breach:
     cursor.nextset()
-    columns = [column.name for column in cursor.description]
-    rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+    rows = named_rows(cursor)
     return Breach(invariant, rows[:MOST_ROWS], len(rows) > MOST_ROWS)

@@ -1,4 +1,4 @@
-"""How each provider stands right now, for the people and pages that ask."""
+"""The current state of each provider: breaker, limits and last error."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,8 +12,8 @@ from queueops.models import Breaker
 
 @dataclass(frozen=True)
 class ProviderStatus:
-    """Spans are in seconds, None where there is none. `calls` and `tokens_today` are counted only under a limit;
-    `is_spent` says that today's token budget is, so that the lowest rank waits until tomorrow (UTC)."""
+    """Spans are in seconds, None if there is none. `calls` and `tokens_today` are counted only under a limit;
+    `is_spent`: today's token budget is spent, so low priority waits until tomorrow (UTC)."""
 
     name: str
     breaker: str = Breaker.CLOSED.value
@@ -29,16 +29,16 @@ class ProviderStatus:
 
     @property
     def is_out(self) -> bool:
-        """Whether nothing but a canary is sent to it."""
+        """Whether only canary requests are sent to it."""
         return self.breaker != Breaker.CLOSED
 
     @property
     def is_held(self) -> bool:
-        """Whether nobody may ask it as usual right now."""
+        """Whether it may not be called as usual right now."""
         return self.is_out or bool(self.blocked_for)
 
 
-# Every provider that a living space names, and every other that something is remembered of.
+# Every provider of a space that is not retired, and every other with a row.
 _ALL = f"""
 SELECT n.name, coalesce(p.breaker, 'closed'), coalesce(p.failures, 0),
        extract(epoch FROM statement_timestamp() - p.opened_at)::float8,
@@ -56,7 +56,7 @@ ORDER BY n.name
 
 
 def views() -> tuple[ProviderStatus, ...]:
-    """Every provider in use or remembered, by name."""
+    """Every provider in use or with a row, by name."""
     with connection.cursor() as cursor:
         cursor.execute(_ALL)
         return tuple(_view(*row) for row in cursor.fetchall())

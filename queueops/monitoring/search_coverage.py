@@ -1,4 +1,4 @@
-"""How many articles searches find by their present text: counted while that is cheap, else as last sampled."""
+"""How many articles searches find by their current text: counted while that is cheap, else as last sampled."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ from django.db import connection
 from embeddings.models import Space
 from embeddings.storage import coverage_cache
 
-# Up to so many articles are counted whenever somebody asks; of more, the newest sample is told.
+# Up to this many articles are counted at each call; for more, the newest sample is returned.
 COUNTED_AT_ONCE = 20_000
-# The names of the samples, which queueops/maintenance/sampler.py writes.
+# The names of the samples written by queueops/maintenance/sampler.py.
 ARTICLES, EMBEDDED = "articles", "articles_embedded"
 # The planner's count, kept by vacuum and analyze; below zero before the first of them.
 ABOUT_SQL = "SELECT reltuples::bigint FROM pg_class WHERE oid = 'articles'::regclass"
@@ -22,7 +22,7 @@ ORDER BY timestamp DESC LIMIT 1
 
 @dataclass(frozen=True)
 class SearchCoverage:
-    """`age` is how many seconds ago this was counted, 0.0 for just now."""
+    """`age` is how many seconds ago this was counted; 0.0 for now."""
 
     articles: int
     embedded: int
@@ -30,7 +30,7 @@ class SearchCoverage:
 
 
 def of(space: Space | None, about: int) -> SearchCoverage:
-    """The reach of a space, where `about` is what ABOUT_SQL says; without any sample of a large corpus it is counted,
+    """The coverage of a space; `about` is the result of ABOUT_SQL. A large corpus without a sample is counted,
     however long that takes."""
     if space is not None and about > COUNTED_AT_ONCE and (sampled := _newest(space)):
         return sampled

@@ -1,4 +1,4 @@
-"""The queue's health in one read: every face (admin, pages, commands, metrics) renders this one dataclass."""
+"""The queue's state in one read: admin, pages, commands and metrics all render this one dataclass."""
 
 import json
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from embeddings.models import Space
 from embeddings.storage import coverage_cache
 from embeddings.storage.coverage import Coverage
 from lib.database_errors import is_held_up
+from lib.named_rows import named_rows
 from queueops.admission.self_pause import ITSELF
 from queueops.base import installed, table_locks
 from queueops.base.table_locks import TableLock
@@ -22,14 +23,14 @@ from queueops.monitoring.provider_status import ProviderStatus
 from queueops.monitoring.search_coverage import SearchCoverage
 from queueops.wakeups import broker_health
 
-# Counting stops here, so that a snapshot of ten million rows costs what one of ten thousand does.
+# Counting stops here, so that a snapshot of ten million rows costs as much as one of ten thousand.
 COUNT_LIMIT = 10_000
-# A worker says that it lives every five seconds; after this many without a word it counts as gone.
+# A worker updates its row every five seconds; after this many without an update it counts as gone.
 ALIVE_WITHIN_SECONDS = 30
 
 
 class Reading(Protocol):
-    """Reads a part of a snapshot; `otherwise` stands for what cannot be read."""
+    """Reads a part of a snapshot; returns `otherwise` if it cannot be read."""
 
     def __call__[T](self, read: Callable[[], T], otherwise: T) -> T: ...
 
@@ -37,17 +38,15 @@ class Reading(Protocol):
 @dataclass(frozen=True)
 class Snapshot:
     """Counts stop at COUNT_LIMIT, which then means "at least"; `estimated` has the planner's estimate instead where
-    counting stopped. Ages and spans of time are in seconds; `per_second` is how many tasks ended a second since the
-    first of those that ended in the last five minutes, and `coverage_age` how long ago the articles were counted.
-    `oldest_fresh_age` is that of the oldest due task that no spent budget holds: of any rank but the lowest.
-    `refusal` is why the database takes no vectors, and has taken none for `refused_for` seconds.
-    `begun_articles` have some of their passages embedded and kept, `kept_passages` of `begun_passages`; at the pace of
-    the last minute all of them will be at `passages_done_at`.
-    `workers_lost_10m` is how many worker processes died within ten minutes, `lost_waiting` how many tasks that one held
-    wait to be tried in small company. `broker_trouble` follows the words "the broker"; empty when it is well. Where the
-    queue is not `installed` there is nothing to count. `locks` are those that others hold on our tables; where one of
-    them kept the counts from being read, the snapshot is `partial`: what could not be read is empty, and nothing
-    follows from it."""
+    counting stopped. Ages and spans of time are in seconds; `per_second` is tasks ended per second since the first of
+    those that ended in the last five minutes, and `coverage_age` how long ago the articles were counted.
+    `oldest_fresh_age` is the age of the oldest due task that is not of low priority, so no spent budget blocks it.
+    `refusal` is why the database does not accept vectors, and has not for `refused_for` seconds.
+    `begun_articles` have `kept_chunks` of their `begun_chunks` embedded; at the rate of the last minute, all will be at
+    `chunks_done_at`. `workers_lost_10m` counts worker processes that died within ten minutes, `lost_waiting` the tasks
+    they held that wait to be retried in small batches. `broker_trouble` follows the words "the broker"; empty when it
+    is well. Without the queue `installed` there is nothing to count. `locks` are held by other sessions on our tables;
+    if one kept the counts from being read, the snapshot is `partial`: values that could not be read are empty."""
 
     mode: str
     mode_in_settings: str
@@ -83,10 +82,10 @@ class Snapshot:
     refusal: str = ""
     refused_for: float | None = None
     begun_articles: int = 0
-    begun_passages: int = 0
-    kept_passages: int = 0
-    passages_per_second: float = 0.0
-    passages_done_at: datetime | None = None
+    begun_chunks: int = 0
+    kept_chunks: int = 0
+    chunks_per_second: float = 0.0
+    chunks_done_at: datetime | None = None
     workers_lost_10m: int = 0
     lost_waiting: int = 0
     locks: tuple[TableLock, ...] = ()
@@ -94,12 +93,12 @@ class Snapshot:
 
     @property
     def coverage(self) -> float:
-        """Share of articles whose present text is embedded in the serving space, 0.0 to 1.0."""
+        """Share of articles whose current text is embedded in the serving space, 0.0 to 1.0."""
         return self.embedded / self.articles if self.articles else 1.0
 
     @property
     def eta(self) -> float | None:
-        """Seconds until what waits is done, at the present rate; None while nothing is being done."""
+        """Seconds until all tasks are done at the current rate; None while nothing is being done."""
         left = self.estimated.get(Status.PENDING, 0) + self.estimated.get(Status.PROCESSING, 0)
         return left / self.per_second if self.per_second else None
 
@@ -112,8 +111,8 @@ class Snapshot:
 KEYS = (*(each.name for each in fields(Snapshot)), "coverage", "count_limit", "eta")  # of as_dict
 
 _NOW = "statement_timestamp()"
-# One statement reads one moment; what lies after it was written by a clock that was ahead, and counts for nothing. Each
-# bounded count is served by a partial index of embedding_tasks.
+# One statement reads one moment; times after it were written while the clock was ahead, and do not count. Each bounded
+# count is served by a partial index of embedding_tasks.
 _SQL = """
 WITH ended AS MATERIALIZED (
     SELECT status, completed_at, completed_at > {now} - interval '5 minutes' AS lately FROM embedding_tasks
@@ -153,8 +152,8 @@ SELECT {counts},
     (SELECT count(*) FROM ended WHERE status = 'failed') AS failed_1h,
     (SELECT coalesce(count(*) / GREATEST(extract(epoch FROM {now} - min(completed_at)), 1), 0)::float
      FROM ended WHERE lately) AS per_second,
-    begun.articles AS begun_articles, begun.passages AS begun_passages, begun.kept AS kept_passages, begun.per_second
-        AS passages_per_second, begun.done_at AS passages_done_at,
+    begun.articles AS begun_articles, begun.chunks AS begun_chunks, begun.kept AS kept_chunks, begun.per_second
+        AS chunks_per_second, begun.done_at AS chunks_done_at,
     {estimates},
     ({articles}) AS about_articles,
     (SELECT alive FROM workers) AS workers_alive,
@@ -171,7 +170,7 @@ _WHERE = {status: f"status = '{status}'" for status in Status.values} | {
     # only ended tasks have an index by time, and completed ones have no other
     Status.COMPLETED: "status = 'completed' AND completed_at IS NOT NULL"
 }
-# What the newest ANALYZE has seen: the share of each status, times the rows of the table.
+# From the newest ANALYZE: the share of each status, times the rows of the table.
 _ESTIMATES = """(SELECT jsonb_object_agg(known.status, round(known.share * c.reltuples))
      FROM pg_class c, pg_stats s, unnest(s.most_common_vals::text::text[], s.most_common_freqs) known (status, share)
      WHERE c.oid = 'embedding_tasks'::regclass AND s.schemaname = current_schema()
@@ -194,7 +193,7 @@ def take() -> Snapshot:
 
 
 def take_despite_locks() -> Snapshot:
-    """As `take`, in a session that gives up waiting: where a lock keeps a part from being read, the others are."""
+    """As `take`, for a session with a lock timeout: a part behind a lock is skipped, the others are read."""
     return _taken(_unless_locked)
 
 
@@ -259,7 +258,7 @@ def _without_queue(reading: Reading) -> Snapshot:
 
 
 def _empty() -> Snapshot:
-    """Nothing counted, and no queue there."""
+    """A snapshot without counts and without a queue."""
     none = dict.fromkeys(Status.values, 0)
     return Snapshot(
         mode=modes.of_settings(),
@@ -288,7 +287,7 @@ def _empty() -> Snapshot:
 
 
 def _estimated(counted: dict[str, int], analyzed: dict[str, float]) -> dict[str, int]:
-    """The counts where counting did not stop, and else what was seen at the newest ANALYZE, at least the limit."""
+    """The counts below the limit; above it the estimate of the newest ANALYZE, at least the limit."""
     return {
         status: count if count < COUNT_LIMIT else max(count, int(analyzed.get(status, 0)))
         for status, count in counted.items()
@@ -298,5 +297,4 @@ def _estimated(counted: dict[str, int], analyzed: dict[str, float]) -> dict[str,
 def _numbers() -> dict[str, Any]:
     with connection.cursor() as cursor:
         cursor.execute(_STATEMENT, {"limit": COUNT_LIMIT})
-        row = cursor.fetchone()
-        return dict(zip((column.name for column in cursor.description), row, strict=True))
+        return named_rows(cursor)[0]

@@ -1,5 +1,5 @@
-"""Figures beyond the snapshot, each read in bounded time: how pending and failed tasks divide, how long tasks take, and
-what was measured over a span of time."""
+"""Statistics beyond the snapshot, each read in bounded time: pending and failed tasks by kind, durations, and metrics
+over a span of time."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from queueops.monitoring.snapshot import COUNT_LIMIT
 
 @dataclass(frozen=True)
 class Durations:
-    """Of the attempts that completed in the last hour, COUNT_LIMIT at most; in seconds, None where there is none."""
+    """Of the attempts that completed in the last hour, at most COUNT_LIMIT; in seconds, None if there are none."""
 
     tasks: int
     average: float | None
@@ -24,7 +24,7 @@ class Durations:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Counts of pending tasks stop at COUNT_LIMIT a priority; errors are those of the newest failures."""
+    """Counts of pending tasks stop at COUNT_LIMIT per priority; errors are those of the newest failures."""
 
     pending_by_priority: dict[str, int]
     failed_by_error: dict[str, int]
@@ -33,8 +33,7 @@ class Breakdown:
 
 @dataclass(frozen=True)
 class MetricSummary:
-    """One number over a span of time: COUNT_LIMIT of its newest samples at most, and the very newest even when it is
-    older."""
+    """One metric over a span of time: its newest samples, at most COUNT_LIMIT, and the last one even if it is older."""
 
     name: str
     samples: int
@@ -46,7 +45,7 @@ class MetricSummary:
     last_at: datetime
 
 
-# Each rank is a stretch of embedding_tasks_due in each space.
+# Each priority is a contiguous range of embedding_tasks_due per space.
 _BY_PRIORITY = """
 SELECT p.priority, sum(waiting.tasks)::bigint
 FROM unnest(%(priorities)s::text[], %(ranks)s::smallint[]) AS p (priority, rank), embedding_spaces s,
@@ -63,7 +62,7 @@ FROM (SELECT extract(epoch FROM completed_at - processed_at)::float8 AS seconds 
         AND status = 'completed'
       ORDER BY completed_at DESC LIMIT %s) ended
 """
-_COURSES = f"""
+_SUMMARIES = f"""
 {NAMES_SQL}
 SELECT names.name, span.samples, span.average, span.least, span.most, span.sum, newest.value, newest.timestamp
 FROM names,
@@ -80,7 +79,7 @@ WHERE names.name IS NOT NULL ORDER BY names.name
 
 
 def breakdown() -> Breakdown:
-    """How pending and failed tasks divide, and how long tasks take."""
+    """Pending tasks by priority, failed ones by error class, and durations."""
     with connection.cursor() as cursor:
         ranks = list(range(1, len(Priority) + 1))
         priorities = [Priority.HIGH.value, Priority.NORMAL.value, Priority.LOW.value]
@@ -93,15 +92,15 @@ def breakdown() -> Breakdown:
 
 
 def courses(span: timedelta) -> list[MetricSummary]:
-    """Every number that was ever measured, with its course over the last `span`."""
+    """Every metric ever recorded, summarized over the last `span`."""
     with connection.cursor() as cursor:
-        cursor.execute(_COURSES, [span.total_seconds(), COUNT_LIMIT])
+        cursor.execute(_SUMMARIES, [span.total_seconds(), COUNT_LIMIT])
         return [MetricSummary(*row) for row in cursor.fetchall()]
 
 
 @dataclass(frozen=True)
 class WorkerView:
-    """A worker process; spans are in seconds, None for one that has claimed nothing yet."""
+    """A worker process; spans are in seconds, `claimed_ago` is None if it has claimed nothing yet."""
 
     id: int
     name: str
@@ -121,7 +120,7 @@ FROM embedding_worker_status ORDER BY last_seen_at DESC, id LIMIT %s
 
 
 def workers(most: int) -> list[WorkerView]:
-    """The worker processes, those seen last first."""
+    """The worker processes, most recently seen first."""
     with connection.cursor() as cursor:
         cursor.execute(_WORKERS, [most])
         return [WorkerView(*row) for row in cursor.fetchall()]

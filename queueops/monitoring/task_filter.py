@@ -1,4 +1,4 @@
-"""Which tasks an operator means: a filter that shell, REST and admin give alike, and that an operation keeps."""
+"""The task filter shared by shell, REST and admin, and stored with an operation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -18,15 +18,15 @@ ERROR_CLASSES = (*ErrorClass, "worker_lost")
 
 
 class SelectionError(ValueError):
-    """A filter that means nothing: what is wrong with it, in a sentence."""
+    """An invalid filter; the message names the value and the valid ones."""
 
 
 @dataclass(frozen=True)
 class TaskFilter:
-    """Tasks that fit everything that is given; without anything, all.
+    """Tasks that match every given field; with none given, all.
 
-    `ids` are tasks, `article` and `space` are ids of theirs; `reason` is why the task was made; `older_than` and
-    `newer_than` are its age since then; `stuck` are those in work whose lease has ended.
+    `ids` are task ids, `article` and `space` ids of theirs; `reason` is why the task was created; `older_than` and
+    `newer_than` are its age since then; `stuck` are processing tasks whose lease has ended.
     """
 
     ids: tuple[int, ...] | None = None
@@ -54,27 +54,27 @@ class TaskFilter:
 
     @property
     def names_tasks(self) -> bool:
-        """Whether it says by ids or status which tasks, rather than what they have in common."""
+        """Whether it selects tasks by ids or status."""
         return bool(self.ids or self.statuses)
 
     def or_only(self, status: Status) -> Self:
-        """What is meant where neither tasks nor a status are named, by an act that is mostly done to this status."""
+        """Adds `status` as the default if neither ids nor statuses are given."""
         is_open = not self.statuses and self.ids is None
         return replace(self, statuses=(status.value,)) if is_open else self
 
     def tasks(self, now: datetime | Now) -> TaskQuerySet:
-        """The tasks as of `now`: ages and leases are judged by this moment, however often it is asked."""
+        """The tasks as of `now`: ages and leases are compared with this moment at every evaluation."""
         rows: TaskQuerySet = Task.objects.filter(*self._conditions(now))
         return rows
 
     def as_json(self) -> dict[str, Any]:
-        """What was given, for a JSON column; ages in seconds."""
+        """The given fields, for a JSON column; ages in seconds."""
         given = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: _plain(value) for name, value in given.items() if value != _DEFAULTS[name]}
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> Self:
-        """The filter that `as_json` wrote. Raises SelectionError for what is none."""
+        """The filter that `as_json` wrote. Raises SelectionError for an unknown field."""
         if unknown := sorted(given.keys() - {field.name for field in fields(cls)}):
             raise SelectionError(f"unknown filter {unknown[0]!r}")
         values = dict(given)
@@ -87,7 +87,9 @@ class TaskFilter:
     def __str__(self) -> str:
         """In words, for instance "status failed, error class auth"; empty for everything."""
         given = {name: getattr(self, name) for name in self.as_json()}
-        return ", ".join(f"{name.replace('_', ' ')} {_told(value)}".strip() for name, value in given.items())
+        return ", ".join(
+            f"{name.replace('_', ' ')} {_as_text(value)}".strip() for name, value in given.items()
+        )
 
     def _conditions(self, now: datetime | Now) -> list[Q]:
         given: list[tuple[Any, Q]] = [
@@ -129,7 +131,7 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _told(value: Any) -> str:
+def _as_text(value: Any) -> str:
     if isinstance(value, tuple):
         shown = ", ".join(map(str, value[:_SHOWN]))
         return f"{shown} and {len(value) - _SHOWN:,} more" if len(value) > _SHOWN else shown

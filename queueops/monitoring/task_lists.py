@@ -1,4 +1,4 @@
-"""Lists of tasks for every face: pages by key, what ended last, and the kinds of error among what failed."""
+"""Lists of tasks for admin, CLI and REST: pages by id, the last to end, and error classes among failures."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,13 +12,13 @@ from queueops.models import Priority, Status, Task
 from queueops.models.task import TaskQuerySet
 from queueops.monitoring.task_filter import TaskFilter
 
-# The kinds of error are told of so many of the newest failures.
+# Error classes are counted among this many of the newest failures.
 NEWEST = 1_000
 
 
 @dataclass(frozen=True)
 class TaskRow:
-    """A task as lists show it. `space` is the space's name, `reason` why the task was made."""
+    """A task as lists show it. `space` is the space's name, `reason` why the task was created."""
 
     id: int
     slug: str
@@ -40,14 +40,14 @@ class TaskRow:
 
     @property
     def since(self) -> datetime:
-        """Since when it is what it is: ended, held by a worker, or due."""
+        """Since when it has ended, is held by a worker, or is due."""
         if self.status == Status.PROCESSING:
             return self.processed_at or self.scheduled_at
         return self.completed_at or self.scheduled_at
 
     @property
     def seconds(self) -> float | None:
-        """How long its last attempt took, where both ends are known."""
+        """How long its last attempt took in seconds, if both ends are known."""
         if self.processed_at is None or self.completed_at is None:
             return None
         return (self.completed_at - self.processed_at).total_seconds()
@@ -55,7 +55,7 @@ class TaskRow:
 
 @dataclass(frozen=True)
 class Page:
-    """Tasks, the newest first; `next` is the id to ask on from, None on the last page."""
+    """Tasks, newest first; `next` is the `after` of the next page, None on the last one."""
 
     tasks: list[TaskRow]
     next: int | None
@@ -63,8 +63,7 @@ class Page:
 
 @dataclass(frozen=True)
 class FailureKind:
-    """One class of error among the newest failures. `newest` is the id of the newest such task, `message` what it
-    says."""
+    """One error class among the newest failures. `newest` is the id of the newest such task, `message` its error."""
 
     error_class: str
     tasks: int
@@ -80,13 +79,13 @@ def page(
     error_class: str = "",
     priority: Priority | None = None,
 ) -> Page:
-    """Tasks of a status, newest first, those with an id below `after` where it is given."""
+    """Tasks of a status, newest first; if `after` is given, those with a lower id."""
     wanted = TaskFilter(statuses=(status,), error_class=error_class, priority=priority or "")
     return selected(wanted, after=after, limit=limit)
 
 
 def selected(selection: TaskFilter, *, after: int | None = None, limit: int = 50) -> Page:
-    """The tasks that a filter means, in pages of the same kind."""
+    """The tasks that match a filter, in pages of the same kind."""
     tasks = selection.tasks(Now())
     if after is not None:
         tasks = tasks.filter(pk__lt=after)
@@ -96,12 +95,12 @@ def selected(selection: TaskFilter, *, after: int | None = None, limit: int = 50
 
 
 def recent(limit: int) -> list[TaskRow]:
-    """The tasks that ended last, however they ended."""
+    """The tasks that ended last, with any outcome."""
     return _rows(Task.objects.filter(completed_at__isnull=False).order_by("-completed_at")[:limit])
 
 
 def failure_kinds() -> list[FailureKind]:
-    """The classes of error among the newest failures, the most frequent first."""
+    """The error classes among the newest failures, most frequent first."""
     newest = Task.objects.failed().newest_first().values("pk")[:NEWEST]
     counted = (
         Task.objects.filter(pk__in=newest)
@@ -110,8 +109,10 @@ def failure_kinds() -> list[FailureKind]:
         .order_by("-tasks", "error_class")
     )
     kinds = list(counted)
-    said = dict(Task.objects.filter(pk__in=[k["newest"] for k in kinds]).values_list("pk", "error_message"))
-    return [FailureKind(**kind, message=said.get(kind["newest"], "")) for kind in kinds]
+    messages = dict(
+        Task.objects.filter(pk__in=[k["newest"] for k in kinds]).values_list("pk", "error_message")
+    )
+    return [FailureKind(**kind, message=messages.get(kind["newest"], "")) for kind in kinds]
 
 
 _FIELDS = [name for name in TaskRow.__dataclass_fields__ if name not in {"reason", "space"}]

@@ -1,4 +1,4 @@
-"""Why a task is not running, in one sentence; pure, so that every face gives the same answer."""
+"""Why a task is not running, in one sentence; pure, so that CLI, REST and admin agree."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from queueops.monitoring.health import age
 
 @dataclass(frozen=True, slots=True)
 class TaskFacts:
-    """What is known of a task. Spans are in seconds from now: `seconds_to_try` is negative for one that is due,
+    """The facts about a task. Spans are in seconds from now: `seconds_to_attempt` is negative for a task that is due,
     `seconds_of_lease` for one held past its lease."""
 
     id: int
@@ -21,7 +21,7 @@ class TaskFacts:
     max_attempts: int
     created_at: datetime
     scheduled_at: datetime
-    seconds_to_try: float
+    seconds_to_attempt: float
     error_class: str
     error_message: str
     priority: str = Priority.NORMAL.value
@@ -37,8 +37,8 @@ class TaskFacts:
 
 @dataclass(frozen=True, slots=True)
 class Blockers:
-    """What keeps work from being done, whatever the article. `held` has the sentence for each provider that is not
-    asked now, `spent` the one for each whose daily budget is gone, both by its name."""
+    """What blocks work on any article. `held` has a sentence per provider that may not be called now, `spent` one per
+    provider whose daily budget is spent, both by provider name."""
 
     mode: Mode
     is_paused: bool
@@ -48,47 +48,45 @@ class Blockers:
     stopped: int = 0
     spent: Mapping[str, str] = field(default_factory=dict)
     installed: bool = True  # the queue is
-    is_staged: bool = False  # a migration has left the article for a later stage
-    storage: str = ""  # the sentence for a database that takes no vectors
+    is_staged: bool = False  # a backfill left the article for a later stage
+    storage: str = ""  # the sentence if the database does not accept vectors
 
 
-def why(task: TaskFacts, provider: str, brakes: Blockers) -> str:
-    """Why the task is not running; where it is, or has ended, that. `provider` is the one of its space."""
+def why(task: TaskFacts, provider: str, blockers: Blockers) -> str:
+    """Why the task is not running, or that it is running or has ended. `provider` is that of its space."""
     match task.status:
         case Status.PENDING:
-            return _sentence(why_pending(task, provider, brakes))
+            return _sentence(why_pending(task, provider, blockers))
         case Status.PROCESSING:
-            return _sentence(_why_held(task, brakes))
+            return _sentence(_why_held(task, blockers))
         case Status.COMPLETED:
             return f"Task {task.id} is done: {_DONE.get(task.outcome, 'it was completed by hand')}."
         case Status.FAILED:
-            tried = f" after {times(task.attempts)}" if task.attempts else ""
-            return (
-                f"Task {task.id} has failed{tried}{error(task)}: nothing tries it again until it is requeued."
-            )
+            after = f" after {times(task.attempts)}" if task.attempts else ""
+            return f"Task {task.id} failed{after}{error(task)}. Requeue it to try again."
         case _:
-            return f"Task {task.id} was cancelled{error(task)}: nothing tries it until it is requeued."
+            return f"Task {task.id} was cancelled{error(task)}. Requeue it to run it."
 
 
-def why_pending(task: TaskFacts, provider: str, brakes: Blockers) -> str:
-    """What a pending task waits for, what no worker can mend first."""
+def why_pending(task: TaskFacts, provider: str, blockers: Blockers) -> str:
+    """What a pending task waits for; causes that no worker can fix come first."""
     if task.is_retired:
         return f"task {task.id} will not run: its space is retired, and no worker claims from it. Cancel it."
-    if brakes.mode is Mode.DISABLED:
+    if blockers.mode is Mode.DISABLED:
         return f"task {task.id} waits, because embedding is switched off (mode disabled)."
-    if brakes.is_paused:
-        said = f" ({brakes.reason})" if brakes.reason else ""
-        return f"task {task.id} waits, because the queue is paused{said}."
-    if not brakes.workers:
-        told = f": {brakes.stopped} told to stop" if brakes.stopped else ""
-        return f"task {task.id} waits for a worker, and none is running{told}."
-    if brakes.storage:
-        return f"task {task.id} waits. {brakes.storage}"
-    if held := brakes.held.get(provider):
+    if blockers.is_paused:
+        reason = f" ({blockers.reason})" if blockers.reason else ""
+        return f"task {task.id} waits, because the queue is paused{reason}."
+    if not blockers.workers:
+        stopped = f": {blockers.stopped} stopped" if blockers.stopped else ""
+        return f"task {task.id} waits for a worker, and none is running{stopped}."
+    if blockers.storage:
+        return f"task {task.id} waits. {blockers.storage}"
+    if held := blockers.held.get(provider):
         return f"task {task.id} waits. {held}"
-    if task.seconds_to_try > 0:
+    if task.seconds_to_attempt > 0:
         return _why_later(task)
-    if task.priority == Priority.LOW and (spent := brakes.spent.get(provider)):
+    if task.priority == Priority.LOW and (spent := blockers.spent.get(provider)):
         return f"task {task.id} waits. {spent}"
     return f"task {task.id} waits for a worker."
 
@@ -101,33 +99,31 @@ def times(number: int) -> str:
 def error(task: TaskFacts) -> str:
     """The task's error in parentheses, to follow a word; empty for none."""
     parts = [task.error_class.replace("_", " "), task.error_message.strip().rstrip(".")]
-    said = ": ".join(part for part in parts if part)
-    return f" ({said})" if said else ""
+    text = ": ".join(part for part in parts if part)
+    return f" ({text})" if text else ""
 
 
 def _why_later(task: TaskFacts) -> str:
     if not task.error_class:
-        return f"task {task.id} is scheduled for later, in {age(task.seconds_to_try)}."
-    tries = (
-        f"attempt {task.attempts} of {task.max_attempts} failed" if task.attempts else "the last try failed"
-    )
-    return f"{tries}{error(task)}; the next try is in {task.seconds_to_try:.0f} s."
+        return f"task {task.id} is scheduled for later, in {age(task.seconds_to_attempt)}."
+    last = f"attempt {task.attempts} of {task.max_attempts}" if task.attempts else "the last attempt"
+    return f"{last} failed{error(task)}; the next attempt is in {task.seconds_to_attempt:.0f} s."
 
 
-def _why_held(task: TaskFacts, brakes: Blockers) -> str:
+def _why_held(task: TaskFacts, blockers: Blockers) -> str:
     holder = task.claimed_by or "a worker"
     left = task.seconds_of_lease
-    if brakes.storage:
-        return f"{holder} holds task {task.id}. {brakes.storage}"
+    if blockers.storage:
+        return f"{holder} holds task {task.id}. {blockers.storage}"
     if left is None:
-        return f"{holder} holds task {task.id} without a lease: somebody changed it by hand. Requeue it."
+        return f"{holder} holds task {task.id} without a lease: it was changed by hand. Requeue it."
     if left > 0:
         attempt = f"attempt {task.attempts} of {task.max_attempts}"
         return f"{holder} is embedding it right now: {attempt}, its lease ends in {left:.0f} s."
     lost = f"{holder} has held it past its lease for {age(-left)}: it died or hangs"
-    if not brakes.workers:
-        return f"{lost}, and no worker is alive to give it back. Start one, or run maintenance --once."
-    return f"{lost}; the sweep, every {settings.EMBEDDING_WORKER_INTERVAL / 1000:g} s, gives it back."
+    if not blockers.workers:
+        return f"{lost}, and no worker is alive to requeue it. Start one, or run maintenance --once."
+    return f"{lost}; the sweep, every {settings.EMBEDDING_WORKER_INTERVAL / 1000:g} s, will requeue it."
 
 
 def _sentence(text: str) -> str:
@@ -136,7 +132,7 @@ def _sentence(text: str) -> str:
 
 _DONE = {
     Outcome.EMBEDDED.value: "the article's text was embedded",
-    Outcome.UNCHANGED.value: "all of its text had vectors already",
+    Outcome.UNCHANGED.value: "all of its chunks had vectors already",
     Outcome.EMPTY.value: "its text is empty, so there was nothing to embed",
-    Outcome.SUPERSEDED.value: "a newer text of the article took its place",
+    Outcome.SUPERSEDED.value: "it was superseded by a newer text of the article",
 }

@@ -1,5 +1,5 @@
-"""Whether the broker takes what we send and gives it out: asked by health, which must neither wait for it nor fail with
-it. What keeps it from giving it out is removed."""
+"""Whether the broker accepts and delivers messages, for health, which must neither wait for it nor fail with it. Keys
+that block delivery are removed."""
 
 import functools
 
@@ -20,10 +20,10 @@ from queueops.wakeups import broker_keys, broker_strangers
 
 _SECONDS = 0.3
 _KEY, _KEEP_SECONDS = "vectorpress:asked", 60
-_WRONG_TYPE = "holds keys of another type than its consumers use, which the workers remove"
+_WRONG_TYPE = "holds keys of a wrong type, which the workers remove"
 
-# The server's own words may hold its address, so they are not repeated.
-_SAYINGS: tuple[tuple[type[BaseException], str], ...] = (
+# The server's own message may contain its address, so it is not repeated.
+_PROBLEMS: tuple[tuple[type[BaseException], str], ...] = (
     (ReadOnlyError, "takes no writes: it is a replica"),
     (OutOfMemoryError, "takes no writes: it is out of memory"),
     (AuthenticationError, "refuses our password"),
@@ -33,7 +33,7 @@ _SAYINGS: tuple[tuple[type[BaseException], str], ...] = (
 
 
 def problem() -> str:
-    """What is wrong with the broker, to follow the words "the broker"; empty when it takes a write and its consumers
+    """What is wrong with the broker, to follow the words "the broker"; empty when it accepts a write and its consumers
     can fetch."""
     try:
         client = _client(settings.REDIS_URL)
@@ -41,13 +41,13 @@ def problem() -> str:
         if broker_keys.of_wrong_type(client):
             return _WRONG_TYPE
     except (RedisError, OSError) as error:
-        return next((words for kind, words in _SAYINGS if isinstance(error, kind)), "refuses what we send")
+        return next((words for kind, words in _PROBLEMS if isinstance(error, kind)), "refuses our messages")
     return ""
 
 
 def repair() -> list[str]:
-    """Removes the keys that keep consumers from fetching; answers which. None where the broker does not answer, which
-    `problem` says."""
+    """Removes the keys that keep consumers from fetching; returns their names, none if the broker does not respond
+    (see `problem`)."""
     try:
         return broker_keys.of_wrong_type(_client(settings.REDIS_URL), remove=True)
     except (RedisError, OSError):
@@ -55,8 +55,8 @@ def repair() -> list[str]:
 
 
 def strangers() -> str:
-    """What a worker process says once of others on the broker's database, a sentence; empty where there are none, or
-    where it does not answer. What earlier releases left under names that others may have is removed."""
+    """A sentence on other Dramatiq programs in the broker's database; empty if there are none or it does not respond.
+    Removes wake-ups that earlier releases left under shared names."""
     client = _client(settings.REDIS_URL)
     try:
         broker_strangers.forget_old_names(client)
@@ -68,7 +68,7 @@ def strangers() -> str:
 
 @functools.cache
 def _client(url: str) -> Redis:
-    """Asks once more where a kept connection turns out to be cut."""
+    """Retries once if a pooled connection was closed."""
     return Redis.from_url(
         url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS, retry=Retry(NoBackoff(), 1)
     )

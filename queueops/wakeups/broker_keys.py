@@ -1,6 +1,5 @@
-"""The types of the keys in which Dramatiq keeps the queue. Whoever writes to the broker can leave one of another type
-there, and no consumer fetches or acknowledges anything until it is gone. What they hold are wake-ups: no work is lost
-with them.
+"""Checks the types of Dramatiq's keys in the broker. If another program writes a key of another type there, no consumer
+fetches or acknowledges anything until it is removed. The keys hold wake-ups only, so removing them loses no work.
 
 Source: dramatiq/brokers/redis/dispatch.lua, which names each key and how it is used.
 """
@@ -11,8 +10,8 @@ from redis import Redis
 
 from queueops.wakeups.doorbell import QUEUE
 
-# KEYS: the namespace. ARGV: "1" to remove what is found, the queue, the id of a consumer that is looked after whether
-# or not it has a heartbeat. Of consumers with one, those at either end: nobody can make this slow by adding more.
+# KEYS: the namespace. ARGV: "1" to remove the keys found, the queue, the id of a consumer to check even without a
+# heartbeat. Of consumers with one, only those at either end are checked, so that their number cannot slow this down.
 _LOOK = """
 local found = {}
 local function look(name, wanted)
@@ -43,26 +42,26 @@ return found
 
 
 def of_wrong_type(client: Redis, *, remove: bool = False) -> list[str]:
-    """The keys of our queue that have another type than Dramatiq uses, removed if wanted.
+    """The keys of our queue that have another type than Dramatiq uses; `remove` deletes them.
 
-    Raises RedisError or OSError where the broker does not answer, or refuses."""
+    Raises RedisError or OSError if the broker does not respond or refuses."""
     found = client.eval(_LOOK, 1, namespace(), str(int(remove)), QUEUE, _consumer())
     names = found if isinstance(found, list) else []
     return sorted({name.decode(errors="replace") if isinstance(name, bytes) else str(name) for name in names})
 
 
 def name_of(key: str) -> str:
-    """The whole name of a key of Dramatiq's, such as that of a queue."""
+    """The full name of a Dramatiq key, such as that of a queue."""
     return f"{namespace()}:{key}"
 
 
 def namespace() -> str:
-    """What all names of Dramatiq's keys begin with, before a colon."""
+    """The prefix of all Dramatiq keys, without the colon."""
     broker = dramatiq.get_broker()
     return str(broker.namespace) if isinstance(broker, RedisBroker) else "vectorpress"
 
 
 def _consumer() -> str:
-    """What the consumers of this process call themselves in the broker."""
+    """The id of this process's consumers in the broker."""
     broker = dramatiq.get_broker()
     return str(broker.broker_id) if isinstance(broker, RedisBroker) else ""

@@ -1,8 +1,8 @@
-"""Other programs that use Dramatiq on the broker's database, and what earlier releases of ours left under the names
-that those use too.
+"""Finds other Dramatiq programs in the broker's database, and removes what our earlier releases left under names that
+those use too.
 
-Our own names begin with a namespace of ours, so neither takes the other's messages. A database of one's own is better
-all the same: whoever empties or fills it does so for both.
+Our names have a namespace of their own, so neither program takes the other's messages. A separate database is still
+better: emptying or filling it affects both.
 """
 
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from queueops.wakeups import broker_keys
 from queueops.wakeups.doorbell import ACTORS, QUEUE
 
 FIX = "Give Vectorpress a database of its own: another number at the end of REDIS_URL, then restart web and workers."
-# The namespace of Dramatiq itself, and the queue that releases up to now had in it.
+# The namespace of Dramatiq itself, and the queue that earlier releases had in it.
 _OLD_NAMESPACE, _OLD_QUEUE = "dramatiq", "embed"
 _ALIVE_MS = 60_000
 _MOST_LOOKS, _KEYS_A_LOOK, _MOST_KEYS = 50, 1_000, 100
 _LONGEST, _SHOWN = 60, 5
 
-# KEYS: the old namespace. ARGV: the old queue, then our actors. Ours is what names one of them in that queue without
-# arguments; a message of another program that has the same queue stays, wherever it lies.
+# KEYS: the old namespace. ARGV: the old queue, then our actors. A message is ours if it names one of them in that queue
+# without arguments; messages of another program with the same queue stay.
 _FORGET = """
 local ours, removed = {}, 0
 for i = 2, #ARGV do ours[ARGV[i]] = true end
@@ -53,8 +53,8 @@ return removed
 
 
 def look(client: Redis) -> list[str]:
-    """The namespaces with consumers of the last minute, and the queues with messages, that are not ours; of a database
-    with very many keys, those met first. Raises RedisError or OSError."""
+    """Namespaces with consumers of the last minute, and queues with messages, that are not ours; only the first ones in
+    a database with very many keys. Raises RedisError or OSError."""
     seconds, _ = client.time()
     since = int(seconds) * 1_000 - _ALIVE_MS
     found = []
@@ -70,19 +70,19 @@ def look(client: Redis) -> list[str]:
 
 
 def sentence(found: list[str]) -> str:
-    """What `look` found, in words."""
+    """The result of `look` as a sentence."""
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return f"is used by another Dramatiq program too: {', '.join(found[:_SHOWN])}{more}"
 
 
 def forget_old_names(client: Redis) -> int:
-    """Removes the wake-ups that earlier releases left in a queue which other programs may have, too; answers how many.
-    The sweep does what they were for. Raises RedisError or OSError."""
+    """Removes the wake-ups that earlier releases left in a queue that other programs may share; returns how many. The
+    sweep replaces them. Raises RedisError or OSError."""
     return int(client.eval(_FORGET, 1, _OLD_NAMESPACE, _OLD_QUEUE, *sorted(ACTORS)))
 
 
 def _keys(client: Redis, pattern: str, kind: str) -> Iterator[str]:
-    """Names of this type, from a bounded part of the database."""
+    """Names of keys of this type, from a bounded part of the database."""
     cursor = 0
     for _ in range(_MOST_LOOKS):
         cursor, keys = client.scan(cursor, match=pattern, count=_KEYS_A_LOOK, _type=kind)

@@ -1,4 +1,5 @@
-"""Rings for workers once the transaction that made tasks has committed. A lost ring costs one sweep, never a task."""
+"""The doorbell: sends a wake-up to the workers once the transaction that created tasks has committed. A lost wake-up
+costs one sweep, never a task."""
 
 import threading
 import time
@@ -17,24 +18,24 @@ QUEUE = "vectorpress.embed"
 EMBED_DUE = "embed_due"
 BUILD_INDEXES = "build_indexes"
 ACTORS = frozenset({EMBED_DUE, BUILD_INDEXES})
-# Under a flood of saves one ring in this time is enough; the last one of a burst is never left out. As long as the
-# flood lasts the time doubles with each ring, up to the most: bigger batches cost the saves beside them less.
+# During a burst of saves one wake-up per this interval is enough; the last one of a burst is always sent. As long as
+# the burst lasts the interval doubles up to the maximum: larger batches slow concurrent saves less.
 _QUIET_SECONDS = 0.05
 _QUIET_AT_MOST = 1.0
 
 log = structlog.get_logger(__name__)
-_failing = threading.Event()  # since the last wake-up of this process
+_failing = threading.Event()  # set while wake-ups of this process fail
 
 
 def ring(actor: str = EMBED_DUE) -> None:
-    """Sends one wake-up to an actor. A broker that is down is logged, not raised: the sweep rings later."""
+    """Sends one wake-up to an actor. A broker that is down is logged, not raised: the sweep sends one later."""
     broker = dramatiq.get_broker()
     message = dramatiq.Message[Any](queue_name=QUEUE, actor_name=actor, args=(), kwargs={"v": 1}, options={})
     try:
         broker.enqueue(message)
     except (DramatiqError, RedisError, OSError) as error:
         _failing.set()
-        log.warning("wake-up not sent; the sweep will ring", error=type(error).__name__)
+        log.warning("wake-up not sent; the sweep will send one", error=type(error).__name__)
         return
     if _failing.is_set():
         _failing.clear()
@@ -42,10 +43,10 @@ def ring(actor: str = EMBED_DUE) -> None:
 
 
 class Doorbell:
-    """Lets the first ring of a burst through at once and the last one a moment later; in between, ever fewer.
+    """Sends the first wake-up of a burst at once and the last one a moment later; in between, ever fewer.
 
-    They are sent from a thread that lives as long as the burst: who saves never waits for the broker, which may take
-    its time to answer or never do so.
+    They are sent from a thread that lives as long as the burst: a save never waits for the broker, which may respond
+    slowly or not at all.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Doorbell:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a ring is on its way, or held back until the quiet time is over."""
+        """Whether a wake-up is being sent, or held back until the quiet time is over."""
         return self._ringer is not None and self._ringer.is_alive()
 
     def ring(self) -> None:
@@ -83,7 +84,7 @@ class Doorbell:
             self._rung_at, self._is_wanted = (
                 time.monotonic(),
                 False,
-            )  # who asks from here on is not served by this one
+            )  # a ring from here on needs another wake-up
             self._send()
 
     def _is_wanted_still(self) -> bool:

@@ -1,4 +1,4 @@
-"""Reads what lies in the queue with patience: whatever it is, it says no more than that there may be work."""
+"""Decodes messages tolerantly: any message means no more than that there may be work."""
 
 import dataclasses
 import json
@@ -13,14 +13,14 @@ _FIELDS = {field.name for field in dataclasses.fields(Message)}
 
 
 class TolerantEncoder(JSONEncoder):
-    """Dramatiq's own encoding; what we cannot have sent is read as a plain wake-up.
+    """Dramatiq's JSON encoding; a message that we cannot have sent is read as a plain wake-up.
 
-    As it stands it would end the thread that works on it, or keep the one that fetches from fetching for a while, and
-    lose what was fetched beside it.
+    Unchanged it would end the worker thread, or stop the fetching thread for a while and lose the messages fetched with
+    it.
     """
 
     def decode(self, data: bytes) -> MessageData:
-        """The message, or a wake-up in its place; no error whatever the bytes are."""
+        """The message, or a wake-up in its place; never an error."""
         try:
             found = json.loads(data)
         except (ValueError, RecursionError):
@@ -34,19 +34,18 @@ def _is_ours(found: Any) -> bool:
         and found.keys() == _FIELDS
         and found["queue_name"] == QUEUE  # a worker's thread ends when it acknowledges to another
         and isinstance(found["actor_name"], str)
-        and found["actor_name"]
-        in ACTORS  # one that nobody declared costs a stack trace, as a wrong argument does
+        and found["actor_name"] in ACTORS  # an undeclared one costs a stack trace, as a wrong argument does
         and isinstance(found["message_id"], str)
         and found["args"] == []
         and isinstance(found["kwargs"], dict)
         and found["kwargs"].keys() <= {"v"}
         and bool(_number_of(found))
-        and "eta" not in found["options"]  # a task's row says when it is due; its message is never put off
+        and "eta" not in found["options"]  # a task's row says when it is due; messages are never delayed
     )
 
 
 def _wake_up(found: Any) -> MessageData:
-    """Under the number of what was found, if it tells one: nothing else can be acknowledged."""
+    """A wake-up with the message id of `found`, if it has one: only that can be acknowledged."""
     options = {"redis_message_id": _number_of(found)}
     return Message[Any](QUEUE, EMBED_DUE, (), {}, options).asdict()
 

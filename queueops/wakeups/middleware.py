@@ -1,4 +1,4 @@
-"""Turns a Dramatiq worker's life into signals. Dramatiq loads this before Django's models exist."""
+"""Turns a Dramatiq worker's lifecycle into signals. Dramatiq loads this before Django's models exist."""
 
 from dramatiq import Broker, Middleware, Worker
 from dramatiq.broker import MessageProxy

@@ -1,4 +1,4 @@
-"""Rings at times known beforehand, so that what waits for a time need not wait for the next sweep too."""
+"""Sends wake-ups at known times, so that delayed tasks need not wait for the next sweep too."""
 
 import math
 import threading
@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from queueops.wakeups import doorbell
 
-# Times are rounded up to this, in seconds: many who wait for about the same moment are rung for once.
+# Times are rounded up to this many seconds, so that tasks due at about the same time share one wake-up.
 _TICK = 0.1
 
 
 class WakeupTimer:
-    """One timer a process, for all the times that anybody asked for."""
+    """One timer per process, for all requested times."""
 
     def __init__(self, ring: Callable[[], object]) -> None:
         self._ring = ring
@@ -22,7 +22,7 @@ class WakeupTimer:
         self._timer: threading.Timer | None = None
 
     def ring_in(self, seconds: float) -> None:
-        """Rings in so many seconds, or up to a tenth of one later."""
+        """Rings in `seconds`, or up to a tenth of a second later."""
         with self._lock:
             self._ticks.add(math.ceil((time.monotonic() + seconds) / _TICK))
             self._wind()
@@ -43,7 +43,7 @@ class WakeupTimer:
 
     def _go_off(self, tick: int) -> None:
         with self._lock:
-            if tick != self._next:  # an earlier time was asked for just now; this one is still to come
+            if tick != self._next:  # an earlier time was requested just now; this one is still to come
                 return
             self._ticks.remove(tick)
             self._wind()

@@ -11,9 +11,9 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from queueops.base import database_refusals, installed
+from queueops.base import database_refusals, installed, shutdown
 from queueops.engine.table_lock_pause import locked_out
-from queueops.maintenance import cleanup, clock_repair, sampler, sweep
+from queueops.maintenance import cleanup, clock_repair, reaper, sampler, sweep
 from queueops.models import worker_registry
 from queueops.wakeups import broker_health, broker_strangers, doorbell
 from queueops.worker.brokerless import BrokerlessWorker
@@ -25,31 +25,24 @@ log = structlog.get_logger(__name__)
 
 
 class Housekeeper:
-    """`worker_id` is the process's row; once `is_stopping`, the actors claim nothing more."""
+    """`worker_id` is the process's row."""
 
     def __init__(self) -> None:
         self.worker_id: int | None = None
         self._registered = threading.Lock()
-        self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._is_idle = False  # the queue's tables are missing
         self._problem = ""  # of the database, as last logged
-        self._brokerless = BrokerlessWorker(lambda: self.is_stopping)
+        self._brokerless = BrokerlessWorker(shutdown.is_requested)
         self._clock = clock_repair.Watch()
-
-    @property
-    def is_stopping(self) -> bool:
-        return self._stop.is_set()
 
     def start(self, **_: Any) -> None:
         """Listens to worker_booted."""
-        self._stop.clear()
         self._thread = threading.Thread(target=self._run, name="housekeeper", daemon=True)
         self._thread.start()
 
     def stop(self, **_: Any) -> None:
         """Listens to worker_stopping: from here on the actors claim nothing more."""
-        self._stop.set()
         if self._thread:
             self._thread.join(timeout=1)
 
@@ -57,7 +50,7 @@ class Housekeeper:
         """Listens to worker_stopped: requeues the tasks the process still holds and removes its row."""
         try:
             if self.worker_id is not None:
-                sweep.release_held(worker_registry.claimant(self.worker_id))
+                reaper.release_held(worker_registry.claimant(self.worker_id))
                 worker_registry.unregister(self.worker_id)
                 self.worker_id = None
         except (DatabaseError, InterfaceError):
@@ -80,7 +73,7 @@ class Housekeeper:
             log.warning(f"the broker's database {sentence}", fix=broker_strangers.FIX)
         while True:
             self._once(interval)
-            if self._stop.wait(worker_registry.beat_seconds()):
+            if not shutdown.sleep(worker_registry.beat_seconds()):
                 return
 
     def _once(self, interval: float) -> None:

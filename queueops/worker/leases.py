@@ -183,4 +183,4 @@ class LeaseRenewer:
 
 
 in_execution = Register()
-heartbeat = LeaseRenewer(in_execution)
+lease_renewer = LeaseRenewer(in_execution)

@@ -183,10 +183,10 @@ def test_another_error_of_the_broker_is_a_line_at_once(lines):
 def test_rings_that_fail_are_a_line_and_then_their_number(lines, clock):
     logger = structlog.get_logger("queueops.wakeups.doorbell")
     for _ in range(50):
-        logger.warning("wake-up not sent; the sweep will ring", error="OutOfMemoryError")
+        logger.warning("wake-up not sent; the sweep will send one", error="OutOfMemoryError")
     assert len(lines.now()) == 1
     clock.seconds += 61
-    logger.warning("wake-up not sent; the sweep will ring", error="OutOfMemoryError")
+    logger.warning("wake-up not sent; the sweep will send one", error="OutOfMemoryError")
     assert "(49 more of this kind were not logged)" in lines.now()[-1]
 
 
@@ -211,7 +211,7 @@ def test_after_a_quiet_time_the_next_is_a_line_at_once(lines, clock):
     for _ in range(2):
         for _ in range(20):
             clock.seconds += 1
-            logger.warning("wake-up not sent; the sweep will ring", error="ReadOnlyError")
+            logger.warning("wake-up not sent; the sweep will send one", error="ReadOnlyError")
         clock.seconds += 400
     assert len(lines.now()) == 2
     assert "(19 more of this kind were not logged)" in lines.now()[-1]

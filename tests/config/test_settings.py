@@ -1,24 +1,18 @@
 """A setting that cannot be used stops the start with one sentence; secrets are not repeated in it."""
 
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from django.db import OperationalError, connection
 
 import manage
-from config import env
-from tests.paths import ROOT
+from tests.starting import start
 
 
 def start_with(tmp_path: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "manage.py", "runstack", "--help"],
-        cwd=ROOT, env=os.environ | {"DATA_DIR": str(tmp_path)} | settings, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    return start("runstack", "--help", DATA_DIR=str(tmp_path), **settings)
 
 
 @pytest.mark.parametrize(
@@ -96,13 +90,6 @@ def test_a_port_of_the_embedder_has_a_secret_from_the_first_start_on(tmp_path):
     assert len(kept.read_text().strip()) >= 32
 
 
-def test_a_database_that_is_gone_without_a_goodbye_is_noticed(monkeypatch):
-    monkeypatch.setenv("DATABASE_URL", "postgresql://u@db.example/d?connect_timeout=9")
-    options = env.database("DATABASE_URL", "")["OPTIONS"]
-    assert (options["tcp_user_timeout"], options["keepalives_idle"]) == (30_000, 20)
-    assert str(options["connect_timeout"]) == "9"  # the address has the last word
-
-
 @pytest.mark.django_db
 def test_each_connection_is_watched_over():
     assert connection.connection.info.get_parameters()["tcp_user_timeout"] == "30000"
@@ -131,10 +118,7 @@ PRODUCTION = {
 
 
 def test_djangos_own_checks_find_nothing_to_warn_of_behind_https(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
-        cwd=ROOT, env=os.environ | {"DATA_DIR": str(tmp_path)} | PRODUCTION, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    done = start("check", "--deploy", "--fail-level", "WARNING", DATA_DIR=str(tmp_path), **PRODUCTION)
     assert done.returncode == 0, done.stderr
 
 

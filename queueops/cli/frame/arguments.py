@@ -1,9 +1,12 @@
-"""Options that many verbs share, under the same names with the same meaning."""
+"""Options that many verbs share: the same names, the same meaning."""
 
 import json
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from queueops.cli.frame.exit_codes import Refused
+from queueops.monitoring.article_filter import ArticleFilter
 
 
 def add_reason(parser: ArgumentParser, *names: str, help: str = "why; kept in the audit log") -> None:
@@ -26,18 +29,18 @@ def add_change(parser: ArgumentParser, *, reason: str = "why; kept in the audit 
 
 
 def add_limit(parser: ArgumentParser, default: int, most: int = 1_000) -> None:
-    """`--limit N`, given to the verb as `limit`."""
+    """`--limit N`, passed to the verb as `limit`."""
     parser.add_argument(
         "--limit",
         type=whole(1, most),
         default=default,
         metavar="N",
-        help=f"how many, {most:,} at most (default: {default})",
+        help=f"maximum rows, up to {most:,} (default: {default})",
     )
 
 
 def add_article_filter(parser: ArgumentParser) -> None:
-    """`--filter`, which may be repeated, given to the verb as `filters`."""
+    """`--filter`, which may be repeated, passed to the verb as `filters`; see `article_filter`."""
     parser.add_argument(
         "--filter",
         dest="filters",
@@ -45,19 +48,28 @@ def add_article_filter(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="JSON|SLUG",
-        help="only articles whose metadata contains this JSON object, or whose slug begins so; both may be given",
+        help="only articles whose metadata contains this JSON object, or whose slug starts with this; once for each",
     )
 
 
 def _article_filter(text: str) -> dict[str, Any] | str:
-    """A JSON object is metadata, anything else the beginning of a slug."""
+    """A JSON object is metadata, anything else the start of a slug."""
     if not text.startswith("{"):
         return text
     try:
         found = json.loads(text)
-    except ValueError as error:
-        raise ArgumentTypeError(f"{text!r} is no JSON object: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ArgumentTypeError(f"invalid JSON object {text!r}: {error}") from error
     return dict(found)
+
+
+def article_filter(filters: Sequence[dict[str, Any] | str], **others: Any) -> ArticleFilter:
+    """The filter that `--filter` and `others` make. Raises Refused for two of a kind."""
+    objects = [given for given in filters if isinstance(given, dict)]
+    slugs = [given for given in filters if isinstance(given, str)]
+    if len(objects) > 1 or len(slugs) > 1:
+        raise Refused("too many --filter: give at most one for metadata and one for a slug")
+    return ArticleFilter(metadata=objects[0] if objects else None, slug=slugs[0] if slugs else "", **others)
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:
@@ -65,7 +77,7 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 
     def parse(text: str) -> int:
         if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-            raise ArgumentTypeError(f"{text!r} is no whole number from {least:,} to {most:,}")
+            raise ArgumentTypeError(f"invalid number {text!r}: use a whole number from {least:,} to {most:,}")
         return int(text)
 
     return parse

@@ -1,4 +1,4 @@
-"""One call of the command, as its verb sees it: who calls, how it answers, asks, and shows that it goes on."""
+"""One call of the command as its verb sees it: the actor, the output, confirmation and progress."""
 
 import dataclasses
 import getpass
@@ -32,7 +32,7 @@ class Encoder(DjangoJSONEncoder):
 
 
 class Console:
-    """`actor` is who does it; `is_terminal` says whether a person sees standard output as it comes."""
+    """`actor` is the name for the audit log; `is_terminal`: standard output is a terminal."""
 
     def __init__(
         self, verb: ShellVerb, stdout: OutputWrapper, *, actor: str, as_json: bool, no_color: bool = False
@@ -54,9 +54,9 @@ class Console:
         self._verb = verb
 
     def answer(self, fields: Mapping[str, Any], *human: RenderableType) -> None:
-        """Prints `fields` as one JSON object on a line, or else the lines and tables for people."""
+        """Prints `fields` as one JSON object on a line with --json, else the lines and tables for people."""
         if set(fields) != set(self._verb.keys):
-            raise TypeError(f"{self._verb.name} promises {self._verb.keys} and answers {tuple(fields)}")
+            raise TypeError(f"{self._verb.name} declares {self._verb.keys} and prints {tuple(fields)}")
         if self.as_json:
             self.stdout.write(json.dumps(fields, cls=Encoder) + "\n")
         else:
@@ -70,38 +70,37 @@ class Console:
             else:
                 self.stdout.write(_without_padding(self.rich, item))
 
-    def agree(self, deed: str, *, yes: bool, dry_run: bool) -> bool:
-        """Whether to do it: `deed` follows the words "this would", for instance "cancel 12 pending tasks".
+    def agree(self, change: str, *, yes: bool, dry_run: bool) -> bool:
+        """Whether to proceed; `change` follows the words "this would", for instance "cancel 12 pending tasks".
 
-        False on a dry run, which says so. With `yes` it says on standard error what will be done, and asks nobody.
-        Raises Refused where a person says no, or where there is none to ask.
+        Returns False on a dry run, after printing the change. With `yes` the change is printed on standard error and
+        nothing is asked. Raises Refused if the answer is no, or there is no terminal.
         """
         if dry_run:
-            self.show(f"This would {deed}. Nothing was changed.")
+            self.show(f"This would {change}. Nothing was changed.")
             return False
         if yes:
-            sys.stderr.write(f"This will {one_line(deed)}.\n")
+            sys.stderr.write(f"This will {one_line(change)}.\n")
             return True
-        if not self.ask(f"This will {deed}. Go on?"):
+        if not self.can_ask:
+            raise Refused(
+                f"This would {change}. Not a terminal, so confirmation is not possible. Nothing was changed. "
+                "Add --yes to proceed"
+            )
+        sys.stderr.write(f"This will {one_line(change)}. Continue? [y/N] ")
+        sys.stderr.flush()
+        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
             raise Refused("nothing was changed")
         return True
 
     @property
     def can_ask(self) -> bool:
-        """Whether a person sits at the terminal."""
+        """Whether input and errors are a terminal."""
         return sys.stdin.isatty() and sys.stderr.isatty()
-
-    def ask(self, question: str) -> bool:
-        """A person's answer at the terminal, no unless they say yes. Raises Refused where there is nobody to ask."""
-        if not self.can_ask:
-            raise Refused(f"{question} There is nobody to ask here: nothing was changed; add --yes to go on")
-        sys.stderr.write(f"{one_line(question)} [y/N] ")
-        sys.stderr.flush()
-        return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
     @contextmanager
     def progress(self, description: str, total: int | None = None) -> Iterator["Steps"]:
-        """A bar on standard error while it is entered, if that is a terminal; nothing elsewhere."""
+        """A progress bar on standard error inside the block, if that is a terminal."""
         columns = (
             TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
         )  # fmt: skip
@@ -112,7 +111,7 @@ class Console:
 
 
 class Steps:
-    """The bar that a verb moves."""
+    """The progress bar of a verb."""
 
     def __init__(self, bar: Progress, description: str, total: int | None) -> None:
         self._bar = bar
@@ -121,18 +120,18 @@ class Steps:
     def advance(self, by: int = 1) -> None:
         self._bar.advance(self._task, by)
 
-    def reach(self, done: int, total: int | None = None) -> None:
-        """Sets where the bar stands, and its end when that has changed."""
+    def set(self, done: int, total: int | None = None) -> None:
+        """Sets the position, and the total if it has changed."""
         self._bar.update(self._task, completed=done, total=total)
 
 
 def _shown(item: RenderableType) -> RenderableType:
-    """Texts may quote what people wrote; the other items come from `tables`, which looks to it."""
+    """Texts may quote what people wrote, so they are escaped; tables are escaped where they are made."""
     return "\n".join(map(visible, item.split("\n"))) if isinstance(item, str) else item
 
 
 def login_name() -> str:
-    """Who is logged in, for the audit log."""
+    """The login name, for the audit log."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # no name in the environment, and none for this user's number

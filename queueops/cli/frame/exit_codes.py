@@ -1,22 +1,20 @@
-"""How the command ends: the exit codes that scripts may trust, and the refusal that is a sentence."""
+"""Exit codes, which scripts may rely on, and the exception for a refusal."""
 
 from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Said of a question: yes, not quite, no. Said of an act: done, partly done, not possible, or refused."""
+    """docs/commands.md has the same table."""
 
-    OK = 0  # well, drained, done
-    PARTLY = 1  # degraded; timed out; some of the rows could not be acted on, or more are left
-    TROUBLE = 2  # down; paused or stuck; the database does not answer; the words were not understood
-    REFUSED = (
-        3  # nothing was changed: no reason given, not agreed to, no such task, a file that cannot be taken
-    )
-    INTERRUPTED = 130  # Ctrl-C; what was done until then is kept
+    OK = 0  # healthy, drained, done
+    PARTLY = 1  # degraded; timed out; some rows were skipped, or more are left
+    TROUBLE = 2  # down; paused or stuck; no connection to the database; invalid options
+    REFUSED = 3  # nothing was changed: no reason, not confirmed, unknown task, invalid file
+    INTERRUPTED = 130  # Ctrl-C; completed work is kept
 
 
 class Refused(Exception):
-    """Why nothing was changed, in one sentence, and what to do instead."""
+    """Why nothing was changed, and what to do instead, in one sentence."""
 
     def __init__(self, sentence: str, exit: Exit = Exit.REFUSED) -> None:
         super().__init__(sentence)

@@ -1,4 +1,4 @@
-"""Single key presses from the terminal, which is put back as it was however the command ends."""
+"""Single key presses from the terminal, which is restored however the command ends."""
 
 import os
 import select
@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-# The key that ends; also what a terminal that went away is taken to say.
+# The key that quits; a closed terminal counts as this key.
 QUIT = "q"
 
 
 @contextmanager
 def keys() -> Iterator[Callable[[float], str]]:
-    """While it is entered: a function that waits so many seconds for a key; empty when there was none."""
+    """Yields a function that waits the given seconds for a key and returns it, empty if there was none."""
     fd = sys.stdin.fileno()
     before = termios.tcgetattr(fd)
 
@@ -34,7 +34,7 @@ def keys() -> Iterator[Callable[[float], str]]:
 
 @contextmanager
 def ending_in_order() -> Iterator[None]:
-    """While it is entered, a kill or a hang-up unwinds the command, so that it can clear up behind itself."""
+    """Inside the block, SIGTERM and SIGHUP unwind the command, so that it can clean up."""
     before = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
@@ -44,4 +44,4 @@ def ending_in_order() -> Iterator[None]:
 
 
 def _end(number: int, _: FrameType | None) -> None:
-    raise SystemExit(128 + number)  # as a shell tells it
+    raise SystemExit(128 + number)  # as shells do

@@ -1,5 +1,5 @@
-"""What people see of rows: tables and lines in which nothing that users wrote can move the cursor, set colours, turn
-the direction of writing or hide."""
+"""Tables and lines for people. Values are escaped: no text of a user can move the cursor, set colours, change the
+writing direction or hide."""
 
 from collections.abc import Iterable, Sequence
 
@@ -15,7 +15,7 @@ _WIDE = 10_000  # wider than any table
 
 
 def plain(value: object) -> str:
-    """A value on one line, with what it hides written out; empty for None."""
+    """A value on one line, with hidden characters escaped; empty for None."""
     return "" if value is None else one_line(str(value))
 
 
@@ -25,8 +25,8 @@ def line(value: object, style: str = "") -> Text:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[str] = ()) -> Table:
-    """A table without a frame; a cell is any value, or a Text that has its style. `right` are columns of numbers; where
-    the terminal is narrow, the last two columns fold."""
+    """A table without borders; a cell is any value, or a styled Text. Columns in `right` are aligned right; on a narrow
+    terminal the last two columns wrap."""
     made = Table(box=None, pad_edge=False, header_style="bold")
     for head in heads:
         folds = head in heads[-2:]
@@ -41,8 +41,8 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: Sequenc
 def fitting(
     console: Console, heads: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[str] = ()
 ) -> RenderableType:
-    """A table where it is no wider than the console; else each row as a record, its first cell on a line of its own and
-    the others below it by their names. Nothing is cut, so that an id can be copied."""
+    """A table if it fits the console; else each row as a record, the first cell on its own line and the others below it
+    with their names. Nothing is cut, so that ids can be copied."""
     made = table(heads, rows, right)
     unbounded = console.options.update(max_width=_WIDE, width=_WIDE)
     if Measurement.get(console, unbounded, made).maximum <= console.width:
@@ -57,7 +57,7 @@ def _record(heads: Sequence[str], row: Sequence[object]) -> list[RenderableType]
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> Table:
-    """Names with their values, one pair a line."""
+    """Names with their values, one pair per line."""
     made = Table(box=None, pad_edge=False, show_header=False)
     made.add_column(style="bold")
     made.add_column(overflow="fold")

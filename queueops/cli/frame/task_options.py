@@ -1,4 +1,4 @@
-"""Options by which an operator says which tasks are meant, and how and why something is done to them."""
+"""Options that select tasks, and that say how and why a verb changes them."""
 
 import re
 from argparse import Action, ArgumentError, ArgumentParser, ArgumentTypeError, Namespace
@@ -16,13 +16,14 @@ from queueops.operate.operations import pacing
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGE = re.compile(r"(\d{1,6})([smhdw])")
+_MOST_AGE = timedelta(days=36_500)  # older than any task, and no date before the first year
 _FILTERS = ("error_class", "task_reason", "priority", "older_than", "newer_than", "space", "slug")
 
 
 def add_tasks(parser: ArgumentParser) -> None:
     """Ids, filters and `--all`; `chosen` makes a TaskFilter of them."""
     add = parser.add_argument
-    add("ids", nargs="*", type=task_id, metavar="ID", help="tasks by their ids")
+    add("ids", nargs="*", type=task_id, metavar="ID", help="task ids")
     add("--status", action="append", choices=[str(each) for each in Status], help="may be repeated")
     add(
         "--error",
@@ -30,14 +31,14 @@ def add_tasks(parser: ArgumentParser) -> None:
         dest="error_class",
         default="",
         metavar="CLASS",
-        help="only this class of error",
+        help="only this error class",
     )
     add(
         "--task-reason",
         action=Once,
         default="",
         metavar="REASON",
-        help="only tasks made for this: edit, import, migration, …",
+        help="only tasks created for this reason: edit, import, migration, …",
     )
     add(
         "--priority",
@@ -51,25 +52,25 @@ def add_tasks(parser: ArgumentParser) -> None:
         action=Once,
         type=age,
         metavar="AGE",
-        help="made longer ago than this: 90s, 30m, 2h, 7d",
+        help="created longer ago than this: 90s, 30m, 2h, 7d",
     )
-    add("--newer-than", action=Once, type=age, metavar="AGE", help="made less long ago than this")
-    add("--space", action=Once, type=task_id, metavar="ID", help="only of this embedding space")
-    add("--slug", action=Once, default="", help="only of the article with this slug")
-    add("--all", dest="everything", action="store_true", help="every task that this can be done to")
+    add("--newer-than", action=Once, type=age, metavar="AGE", help="created more recently than this")
+    add("--space", action=Once, type=task_id, metavar="ID", help="only this embedding space")
+    add("--slug", action=Once, default="", help="only the article with this slug")
+    add("--all", dest="everything", action="store_true", help="every task that the verb applies to")
 
 
 def chosen(options: Mapping[str, Any]) -> TaskFilter:
-    """What `add_tasks` was given. Raises Refused when that is nothing, or everything and something."""
+    """The filter of the options of `add_tasks`. Raises Refused for no selection, and for --all with another."""
     given = {name: options[name] for name in _FILTERS}
     given["reason"] = given.pop("task_reason")
     selection = TaskFilter(
         ids=tuple(options["ids"]) or None, statuses=tuple(options["status"] or ()), **given
     )
     if selection.is_everything and not options["everything"]:
-        raise Refused("say which tasks: ids, a filter, or --all")
+        raise Refused("no tasks selected: give ids, a filter or --all")
     if options["everything"] and not selection.is_everything:
-        raise Refused("--all means every task: leave it out, or leave out the ids and filters")
+        raise Refused("--all selects every task: remove it, or remove the ids and filters")
     return selection
 
 
@@ -87,7 +88,7 @@ def add_pace(parser: ArgumentParser, *, asks: bool = True) -> None:
         type=arguments.whole(1, pacing.MOST),
         default=pacing.MOST,
         metavar="N",
-        help=f"tasks a transaction at most, up to {pacing.MOST:,}; it finds its own size below that",
+        help=f"maximum tasks per transaction (default and limit: {pacing.MOST:,}); the actual size adapts",
     )
 
 
@@ -126,18 +127,20 @@ def resolve_reason(options: dict[str, Any]) -> None:
 
 
 class Once(Action):
-    """Stores an option's value, and refuses a second one, which would silently win over the first."""
+    """Stores an option's value and refuses a second one, which would silently replace the first."""
 
     def __call__(
         self, parser: ArgumentParser, namespace: Namespace, values: Any, option_string: str | None = None
     ) -> None:
         if (given := getattr(namespace, self.dest)) != self.default:
-            raise ArgumentError(self, f"give it once: it has {given!r} already, and now {values!r}")
+            raise ArgumentError(self, f"given twice, as {given!r} and as {values!r}: give it once")
         setattr(namespace, self.dest, values)
 
 
 def age(text: str) -> timedelta:
     """The type of an option that is an age: a number and s, m, h, d or w."""
     if not (found := _AGE.fullmatch(text)):
-        raise ArgumentTypeError(f"{text!r} is no age: give a number and s, m, h, d or w, for instance 2h")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+        raise ArgumentTypeError(f"invalid age {text!r}: use a number followed by s, m, h, d or w, e.g. 2h")
+    if (given := timedelta(**{_UNITS[found[2]]: int(found[1])})) > _MOST_AGE:
+        raise ArgumentTypeError(f"invalid age {text!r}: use at most {_MOST_AGE.days:,} days")
+    return given

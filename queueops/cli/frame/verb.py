@@ -1,4 +1,4 @@
-"""What a verb is, and the family that it belongs to."""
+"""A verb of the command line, and the group it belongs to."""
 
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
@@ -12,13 +12,13 @@ type Arguments = Callable[[ArgumentParser], None]
 
 
 def no_arguments(_: ArgumentParser) -> None:
-    """For a verb that takes no options of its own."""
+    """For a verb without options."""
 
 
 @dataclass(frozen=True)
 class ShellVerb:
-    """`run(console, **options)` answers how it ended, None for OK. `keys` are those of each JSON object it prints.
-    A verb that `is_brief` waits for no lock longer than a moment."""
+    """`run(console, **options)` returns the exit code, None for OK. `keys` are those of each JSON object it prints.
+    If `is_brief`, it waits at most a second for a lock."""
 
     name: str
     help: str
@@ -29,7 +29,7 @@ class ShellVerb:
 
 
 class VerbGroup:
-    """Verbs about one thing, in the order they were written."""
+    """Verbs about one thing, in order of definition."""
 
     def __init__(self, title: str, *, is_brief: bool = False) -> None:
         self.title = title
@@ -42,7 +42,7 @@ class VerbGroup:
     def verb[F: Run](
         self, name: str, help: str, *, keys: tuple[str, ...], arguments: Arguments = no_arguments
     ) -> Callable[[F], F]:
-        """Makes a verb of the function below it."""
+        """Makes the decorated function a verb."""
 
         def add(run: F) -> F:
             self._verbs.append(ShellVerb(name, help, run, arguments, keys, self._is_brief))
@@ -52,7 +52,7 @@ class VerbGroup:
 
 
 def own_options(parser: ArgumentParser, arguments: Arguments) -> tuple[str, ...]:
-    """Lets a verb add its options to the parser; answers the names under which it will be given them."""
+    """Adds a verb's options to the parser; returns the names of its keyword arguments."""
     before = len(parser._actions)
     arguments(parser)
     added: list[Any] = parser._actions[before:]

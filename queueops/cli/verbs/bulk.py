@@ -1,4 +1,4 @@
-"""Verbs that do something to many tasks: retry, cancel, prioritize, clear, reset-stuck, and undo."""
+"""Verbs for many tasks: retry, cancel, prioritize, clear, reset-stuck and undo."""
 
 from argparse import ArgumentParser
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from queueops.monitoring.task_filter import SelectionError, TaskFilter
 from queueops.operate import operations
 from queueops.operate.operations import OperationError, Preview
 
-family = VerbGroup("Acting on many tasks")
+family = VerbGroup("Many tasks")
 
 KEYS = ("operation", "verb", "state", "dry_run", "total", "changed", "skipped", "skips", "sample")
 
@@ -30,18 +30,20 @@ def _retry_arguments(parser: ArgumentParser) -> None:
 
 @family.verb(
     "retry",
-    "let failed tasks wait again; cancelled ones by their ids or --status",
+    "requeue failed tasks (cancelled tasks too, if given by id or --status)",
     arguments=_retry_arguments,
     keys=KEYS,
 )
 def retry(console: Console, **options: Any) -> Exit:
-    selection = task_options.chosen(options).or_only(Status.FAILED)  # what was cancelled, was meant to be
-    return act(console, Verb.REQUEUE, selection, options)
+    selection = task_options.chosen(options).or_only(
+        Status.FAILED
+    )  # cancelled tasks were cancelled on purpose
+    return run_operation(console, Verb.REQUEUE, selection, options)
 
 
-@family.verb("cancel", "cancel tasks that wait or are in work", arguments=_retry_arguments, keys=KEYS)
+@family.verb("cancel", "cancel pending and processing tasks", arguments=_retry_arguments, keys=KEYS)
 def cancel(console: Console, **options: Any) -> Exit:
-    return act(console, Verb.CANCEL, task_options.chosen(options), options)
+    return run_operation(console, Verb.CANCEL, task_options.chosen(options), options)
 
 
 def _prioritize_arguments(parser: ArgumentParser) -> None:
@@ -52,10 +54,13 @@ def _prioritize_arguments(parser: ArgumentParser) -> None:
 
 
 @family.verb(
-    "prioritize", "put tasks that have not ended into a lane", arguments=_prioritize_arguments, keys=KEYS
+    "prioritize",
+    "change the priority of pending and processing tasks",
+    arguments=_prioritize_arguments,
+    keys=KEYS,
 )
 def prioritize(console: Console, *, to: str, **options: Any) -> Exit:
-    return act(console, Verb.PRIORITIZE, task_options.chosen(options), options, priority=to)
+    return run_operation(console, Verb.PRIORITIZE, task_options.chosen(options), options, priority=to)
 
 
 def _clear_arguments(parser: ArgumentParser) -> None:
@@ -66,7 +71,7 @@ def _clear_arguments(parser: ArgumentParser) -> None:
 
 @family.verb(
     "clear",
-    "cancel what waits; with --status or --all also remove what has ended",
+    "cancel pending tasks; with --status or --all also remove ended ones",
     arguments=_clear_arguments,
     keys=KEYS,
 )
@@ -75,7 +80,7 @@ def clear(console: Console, **options: Any) -> Exit:
     if not options["everything"] and not options["ids"]:
         options["status"] = options["status"] or [Status.PENDING.value]
     options["reason"] = options["reason"] or "cleared from the command line"
-    return act(console, Verb.CLEAR, task_options.chosen(options), options)
+    return run_operation(console, Verb.CLEAR, task_options.chosen(options), options)
 
 
 def _reset_arguments(parser: ArgumentParser) -> None:
@@ -84,13 +89,13 @@ def _reset_arguments(parser: ArgumentParser) -> None:
 
 @family.verb(
     "reset-stuck",
-    "give tasks whose worker died or hangs to others, now",
+    "release tasks whose lease has expired, now",
     arguments=_reset_arguments,
     keys=KEYS,
 )
 def reset_stuck(console: Console, **options: Any) -> Exit:
     options["reason"] = options["reason"] or "reset from the command line"
-    return act(console, Verb.RELEASE, TaskFilter(stuck=True), options | {"yes": True})
+    return run_operation(console, Verb.RELEASE, TaskFilter(stuck=True), options | {"yes": True})
 
 
 def _undo_arguments(parser: ArgumentParser) -> None:
@@ -101,75 +106,77 @@ def _undo_arguments(parser: ArgumentParser) -> None:
 
 
 @family.verb(
-    "undo", "take back an operation, where tasks have not moved on", arguments=_undo_arguments, keys=KEYS
+    "undo", "undo an operation, for tasks that have not changed since", arguments=_undo_arguments, keys=KEYS
 )
 def undo(console: Console, *, operation: UUID, **options: Any) -> Exit:
     try:
         undone = operations.undoable(operation)
     except OperationError as error:
         raise Refused(str(error)) from error
-    return act(console, Verb.UNDO, TaskFilter(), options, undoes=undone)
+    return run_operation(console, Verb.UNDO, TaskFilter(), options, undoes=undone)
 
 
-def act(console: Console, verb: Verb, selection: TaskFilter, options: dict[str, Any], **deed: Any) -> Exit:
-    """Counts, asks, begins, carries out and tells."""
+def run_operation(
+    console: Console, verb: Verb, selection: TaskFilter, options: dict[str, Any], **details: Any
+) -> Exit:
+    """Counts the tasks, asks, runs the operation and prints the result."""
     try:
-        found = operations.preview(verb, selection, **deed)
+        found = operations.preview(verb, selection, **details)
     except SelectionError as error:
         raise Refused(str(error)) from error
     if found.doable and not options["dry_run"]:
         needed_reason(options["reason"])
     if not found.doable or not console.agree(
-        _deed(found, deed), yes=options["yes"], dry_run=options["dry_run"]
+        _change(found, details), yes=options["yes"], dry_run=options["dry_run"]
     ):
-        _tell_look(console, found, is_dry_run=options["dry_run"])
-        return _left_alone(found)
-    begun = operations.begin(verb, selection, actor=console.actor, reason=options["reason"], **deed)
+        _print_preview(console, found, is_dry_run=options["dry_run"])
+        return _exit_of_preview(found)
+    begun = operations.begin(verb, selection, actor=console.actor, reason=options["reason"], **details)
     done = carry_out(console, begun, options["batch_size"])
-    told = {name: getattr(done, name) for name in ("verb", "state", "total", "changed", "skipped", "skips")}
+    fields = {name: getattr(done, name) for name in ("verb", "state", "total", "changed", "skipped", "skips")}
     console.answer(
-        {"operation": done.pk, "dry_run": False, "sample": [], **told},
+        {"operation": done.pk, "dry_run": False, "sample": [], **fields},
         *sentences(done, _named(found.left_out)),
     )
     return ended(done)
 
 
 def carry_out(console: Console, operation: Operation, batch_size: int | None = None) -> Operation:
-    """With a bar on a terminal. Raises Refused, with the words that resume it, on Ctrl-C."""
+    """Runs the operation, with a progress bar. Raises Refused on Ctrl-C, with the command that resumes it."""
     try:
         with console.progress(operation.message, operation.total) as bar:
-            return operations.carry_out(operation, progress=bar.reach, batch_size=batch_size)
+            return operations.carry_out(operation, progress=bar.set, batch_size=batch_size)
     except OperationError as error:
         raise Refused(str(error)) from error
     except KeyboardInterrupt as error:
         operation.refresh_from_db()
         done = operation.changed + operation.skipped
         raise Refused(
-            f"interrupted after {done:,} of {operation.total:,} tasks; go on with: "
+            f"interrupted after {done:,} of {operation.total:,} tasks; resume with: "
             f"manage.py queue_admin operations resume {operation.pk}",
             Exit.INTERRUPTED,
         ) from error
 
 
 def sentences(done: Operation, named: Mapping[str, str] | None = None) -> list[Text]:
-    """What came of an operation, in words; `named` has the ids of tasks that were left out, by the reason."""
+    """The result of an operation in sentences; `named` has the ids of skipped tasks by the reason."""
     stopped = "" if done.state == "done" else f" ({done.state} after that)"
     noun = "task" if done.changed == 1 else "tasks"
-    told = [line(f"{done.changed:,} {noun} {Verb(done.verb).acted}{stopped}; operation {done.pk}")]
-    told += _skips(done.skips, named or {})
-    if done.changed and _removes_what_the_sweep_goes_by(done.verb, TaskFilter.from_json(done.scope)):
-        told.append(line(_COMES_BACK))
+    lines = [line(f"{done.changed:,} {noun} {Verb(done.verb).acted}{stopped}; operation {done.pk}")]
+    lines += _skips(done.skips, named or {})
+    if done.changed and _removes_failed_or_cancelled(done.verb, TaskFilter.from_json(done.scope)):
+        lines.append(line(_COMES_BACK))
     if done.changed and operations.POLICIES[Verb(done.verb)].can_be_undone:
-        told.append(line(f"To take it back: manage.py queue_admin undo {done.pk}", "dim"))
-    return told
+        lines.append(line(f"To undo: manage.py queue_admin undo {done.pk}", "dim"))
+    return lines
 
 
 def ended(done: Operation) -> Exit:
-    """Whether all of it was done."""
+    """OK if every task was changed."""
     return Exit.OK if done.state == "done" and not done.skipped else Exit.PARTLY
 
 
-def _tell_look(console: Console, found: Preview, *, is_dry_run: bool) -> None:
+def _print_preview(console: Console, found: Preview, *, is_dry_run: bool) -> None:
     sample = [{"id": task.pk, "slug": task.slug, "status": task.status} for task in found.sample]
     skipped = found.total - found.doable
     nothing: dict[str, Any] = {"operation": None, "state": None, "changed": 0, "skipped": skipped}
@@ -184,8 +191,8 @@ def _tell_look(console: Console, found: Preview, *, is_dry_run: bool) -> None:
     )
 
 
-def _left_alone(found: Preview) -> Exit:
-    """How a look ends: with tasks that were named and cannot be had, it is no success."""
+def _exit_of_preview(found: Preview) -> Exit:
+    """Without a change: REFUSED or PARTLY if tasks given by id do not allow the verb."""
     if found.left_out and not found.doable:
         return Exit.REFUSED
     return Exit.PARTLY if found.left_out or (found.total and not found.doable) else Exit.OK
@@ -193,40 +200,40 @@ def _left_alone(found: Preview) -> Exit:
 
 def _skips(skips: Mapping[str, int], named: Mapping[str, str]) -> list[Text]:
     return [
-        line(f"{count:,} not: {reason}" + (f" ({named[reason]})" if reason in named else ""))
+        line(f"{count:,} skipped: {reason}" + (f" ({named[reason]})" if reason in named else ""))
         for reason, count in skips.items()
     ]
 
 
 def _named(left_out: Mapping[int, str]) -> dict[str, str]:
-    """The ids that were left out, by the reason, the first of them in words."""
+    """The first skipped ids of each reason, as text."""
     ids = {why: [each for each, its in left_out.items() if its == why] for why in left_out.values()}
     return {
-        why: ", ".join(map(str, those[:_SHOWN])) + (", …" if len(those) > _SHOWN else "")
-        for why, those in ids.items()
+        why: ", ".join(map(str, skipped[:_SHOWN])) + (", …" if len(skipped) > _SHOWN else "")
+        for why, skipped in ids.items()
     }
 
 
-def _removes_what_the_sweep_goes_by(verb: str, selection: TaskFilter) -> bool:
+def _removes_failed_or_cancelled(verb: str, selection: TaskFilter) -> bool:
     ended = {Status.FAILED.value, Status.CANCELLED.value}
     return verb == Verb.CLEAR and bool(selection.ids or ended & set(selection.statuses))
 
 
-def _deed(found: Preview, deed: dict[str, Any]) -> str:
+def _change(found: Preview, details: dict[str, Any]) -> str:
     noun = "task" if found.doable == 1 else "tasks"
-    to = f" to {deed['priority']}" if "priority" in deed else ""
+    to = f" as {details['priority']}" if "priority" in details else ""
     return f"{_WORDS[found.verb]} {found.doable:,} {noun}{to}"
 
 
 _SHOWN = 10
 _COMES_BACK = (
-    "What of it had failed or was cancelled is removed because you named it: where such a text has no vectors, the "
-    "sweep makes a task for it again."
+    "Failed and cancelled tasks were removed because you selected them explicitly. If an article has no vectors, the "
+    "sweep will create a new task for it."
 )
 _WORDS = {
     Verb.REQUEUE: "requeue",
     Verb.CANCEL: "cancel",
-    Verb.PRIORITIZE: "move",
+    Verb.PRIORITIZE: "prioritize",
     Verb.CLEAR: "clear",
     Verb.RELEASE: "release",
     Verb.MIGRATE: "queue",

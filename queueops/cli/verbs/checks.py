@@ -1,4 +1,4 @@
-"""The verbs of `manage.py embed_check`: whether this installation is as it should be, and what to do where not."""
+"""The verbs of `manage.py embed_check`: what is wrong with this installation, and how to fix it."""
 
 import json
 from argparse import ArgumentParser
@@ -18,11 +18,11 @@ from queueops.monitoring.invariants import Breach, Invariant
 from queueops.operate.checks import broker, compatibility, configuration, database, provider
 from queueops.operate.checks.finding import CheckResult, Finding, worst
 
-family = VerbGroup("Checking")
+family = VerbGroup("Checks")
 
 type Check = Callable[[], Iterable[Finding]]
 
-# in the order in which one would put things right
+# in the order of repair
 CHECKS: dict[str, Check] = {
     "config": configuration.check,
     "database": database.check,
@@ -35,40 +35,44 @@ _ROWS_SHOWN = 3
 
 
 def _gate_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--strict", action="store_true", help="exit with 1 where there are warnings")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 if there are warnings")
 
 
-@family.verb("config", "every setting, and what does not fit together", arguments=_gate_arguments, keys=KEYS)
+@family.verb("config", "every setting, and settings that conflict", arguments=_gate_arguments, keys=KEYS)
 def config(console: Console, *, strict: bool) -> Exit:
-    return tell(console, configuration.check(), strict=strict)
+    return report(console, configuration.check(), strict=strict)
 
 
 @family.verb("database", "server, schema, sequences, connections", arguments=_gate_arguments, keys=KEYS)
 def check_database(console: Console, *, strict: bool) -> Exit:
-    return tell(console, database.check(), strict=strict)
+    return report(console, database.check(), strict=strict)
 
 
-@family.verb("broker", "whether it answers, and keeps what it is told", arguments=_gate_arguments, keys=KEYS)
+@family.verb(
+    "broker", "whether it responds, and keeps what is written to it", arguments=_gate_arguments, keys=KEYS
+)
 def check_broker(console: Console, *, strict: bool) -> Exit:
-    return tell(console, broker.check(), strict=strict)
+    return report(console, broker.check(), strict=strict)
 
 
-@family.verb("provider", "one text embedded, as a worker would", arguments=_gate_arguments, keys=KEYS)
+@family.verb("provider", "embed one text, as a worker does", arguments=_gate_arguments, keys=KEYS)
 def check_provider(console: Console, *, strict: bool) -> Exit:
-    return tell(console, provider.check(), strict=strict)
+    return report(console, provider.check(), strict=strict)
 
 
-@family.verb("all", "all of these, for a deploy gate", arguments=_gate_arguments, keys=KEYS)
+@family.verb("all", "run all of these, for a deploy gate", arguments=_gate_arguments, keys=KEYS)
 def check_all(console: Console, *, strict: bool) -> Exit:
-    return tell(console, (finding for check in CHECKS.values() for finding in check()), strict=strict)
+    return report(console, (finding for check in CHECKS.values() for finding in check()), strict=strict)
 
 
 def _compatibility_arguments(parser: ArgumentParser) -> None:
     _gate_arguments(parser)
     parser.add_argument(
-        "--url", default="", help="a running site that uses this database (default: the API in this process)"
+        "--url", default="", help="a running site on this database (default: the API in this process)"
     )
-    parser.add_argument("--token", default="", help="with the scopes read and write (default: AUTH_TOKEN)")
+    parser.add_argument(
+        "--token", default="", help="API token with the scopes read and write (default: AUTH_TOKEN)"
+    )
     arguments.add_agreement(parser)
     arguments.add_reason(parser)
 
@@ -88,18 +92,18 @@ def check_compatibility(
         "moment, and restore the mode"
     )
     if not console.agree(change, yes=yes, dry_run=dry_run):
-        return tell(console, [])
+        return report(console, [])
     with (
         keyboard.ending_in_order(),
         compatibility.as_it_was(console.actor, reason) as mark,
         compatibility.client(url, token or settings.AUTH_TOKEN) as api,
     ):
         found = compatibility.check(api, mark, actor=console.actor, is_remote=bool(url), reason=reason)
-        return tell(console, found, strict=strict)
+        return report(console, found, strict=strict)
 
 
-def tell(console: Console, findings: Iterable[Finding], *, strict: bool = False) -> Exit:
-    """Prints each finding as it comes, with --json all of them at the end; answers how the command exits."""
+def report(console: Console, findings: Iterable[Finding], *, strict: bool = False) -> Exit:
+    """Prints each finding at once, with --json all of them at the end; returns the exit code."""
     found = []
     for finding in findings:
         found.append(finding)
@@ -112,27 +116,27 @@ def tell(console: Console, findings: Iterable[Finding], *, strict: bool = False)
 
 
 def _line(finding: Finding) -> Text:
-    said = f"{finding.verdict:<6}{finding.check}: {finding.says}"
-    return line(f"{said}. {finding.fix}" if finding.fix else said, COLOURS[finding.verdict])
+    text = f"{finding.verdict:<6}{finding.check}: {finding.says}"
+    return line(f"{text}. {finding.fix}" if finding.fix else text, COLOURS[finding.verdict])
 
 
 def _invariants_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--at-rest", action="store_true", help="no work is under way: every text must be embedded or parked"
+        "--at-rest", action="store_true", help="no work is in progress: every text must be embedded or parked"
     )
 
 
 @family.verb(
     "invariants",
-    "what must hold of the rows of tasks, vectors and audit log",
+    "check the invariants of tasks, vectors and audit log",
     arguments=_invariants_arguments,
     keys=("ok", "invariants"),
 )
 def check_invariants(console: Console, *, at_rest: bool) -> Exit:
     found = {breach.invariant.name: breach for breach in invariants.broken(at_rest)}
     asked = invariants.asked(at_rest)
-    told = [_as_dict(each, found.get(each.name)) for each in asked]
-    console.answer({"ok": not found, "invariants": told}, *_lines(asked, found))
+    rows = [_as_dict(each, found.get(each.name)) for each in asked]
+    console.answer({"ok": not found, "invariants": rows}, *_lines(asked, found))
     return Exit.PARTLY if found else Exit.OK
 
 

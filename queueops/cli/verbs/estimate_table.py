@@ -1,4 +1,4 @@
-"""How an analysis looks to people: figures with their units, and what they are based on."""
+"""Tables of an analysis: numbers with units, and their basis."""
 
 from collections.abc import Iterable
 
@@ -9,14 +9,14 @@ from queueops.cli.frame.tables import facts, line, table
 from queueops.monitoring.health import age
 from queueops.operate.backfill.estimation import CorpusReading, Estimate
 
-_HEADS = ("space", "articles", "up to date", "behind", "without", "tasks waiting", "failed")
+_HEADS = ("space", "articles", "up to date", "behind", "without", "tasks pending", "failed")
 
 
-def standings(spaces: Iterable[CorpusReading]) -> Table:
-    """A row a space."""
+def corpus_table(spaces: Iterable[CorpusReading]) -> Table:
+    """One row per space."""
     rows = [
         [
-            f"{each.name}{' (serves)' if each.serves else ''}",
+            f"{each.name}{' (serving)' if each.serves else ''}",
             *(
                 f"{n:,}"
                 for n in (each.articles, each.current, each.behind, each.without, each.waiting, each.failed)
@@ -28,10 +28,10 @@ def standings(spaces: Iterable[CorpusReading]) -> Table:
 
 
 def estimate(found: Estimate) -> list[RenderableType]:
-    """What it takes, about; and on what sample."""
-    basis = "all of them" if found.sampled == found.articles else f"a sample of {found.sampled:,}"
+    """The estimate and the sample it is based on."""
+    basis = "all articles" if found.sampled == found.articles else f"a sample of {found.sampled:,}"
     return [
-        line(f"To embed {found.articles:,} articles in space {found.space} takes about (by {basis}):"),
+        line(f"Estimate for {found.articles:,} articles in space {found.space} (from {basis}):"),
         facts(
             [
                 ("tokens", f"{found.tokens:,} in {found.chunks:,} chunks"),
@@ -41,7 +41,7 @@ def estimate(found: Estimate) -> list[RenderableType]:
                 ("disk", f"{size(found.table_bytes)}, and {size(found.index_bytes)} for the index"),
                 (
                     "memory",
-                    f"{size(found.index_bytes)} for quick searches; {size(found.build_bytes)} while the index is built",
+                    f"{size(found.index_bytes)} for fast searches; {size(found.build_bytes)} while the index is built",
                 ),
             ]
         ),
@@ -60,16 +60,14 @@ def size(count: int) -> str:
 
 def _cost(found: Estimate) -> str:
     if found.cost is None or found.price is None:
-        return (
-            "not known: no price for this model; say it in EMBEDDING_PRICES, in dollars for a million tokens"
-        )
+        return "unknown: no price for this model; set it in EMBEDDING_PRICES, in dollars per million tokens"
     if not found.price:
-        return "nothing: the model runs on a machine of yours"
-    return f"${found.cost:,.2f} at ${found.price:g} for a million tokens"
+        return "none: the model runs on your own machine"
+    return f"${found.cost:,.2f} at ${found.price:g} per million tokens"
 
 
 def _time(found: Estimate) -> str:
     if found.seconds is None:
-        return "not known: no batch has been measured yet"
-    measured = f"{found.per_second:,.1f} chunks a second, as measured on {found.batches_measured:,} batches"
+        return "unknown: no batch has been measured yet"
+    measured = f"{found.per_second:,.1f} chunks per second, measured over {found.batches_measured:,} batches"
     return f"{age(found.seconds)} at {measured}"

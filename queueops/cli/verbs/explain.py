@@ -1,4 +1,4 @@
-"""Verbs that explain one thing: a task's whole story, and why an article is or is not found."""
+"""Verbs that explain one task, or why a search finds an article."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -16,40 +16,40 @@ from queueops.models import Task
 from queueops.monitoring import article_status, task_report
 from queueops.monitoring.task_report import TaskReport
 
-family = VerbGroup("Explaining", is_brief=True)
+family = VerbGroup("Explanations", is_brief=True)
 
 
 def _debug_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("id", type=task_id, metavar="ID", help="the task's id")
+    parser.add_argument("id", type=task_id, metavar="ID", help="task id")
 
 
 @family.verb(
     "debug",
-    "a task's whole story, and why it is not running",
+    "everything about a task, and why it is not running",
     arguments=_debug_arguments,
     keys=tuple(TaskReport.__dataclass_fields__),
 )
 def debug(console: Console, *, id: int) -> None:
     try:
-        told = task_report.of(id)
+        report = task_report.of(id)
     except Task.DoesNotExist as missing:
-        raise Refused(f"there is no task {id}: it may have been removed, or its article deleted") from missing
-    console.answer(told.as_dict(), *_of_task(told))
+        raise Refused(f"task {id} not found: it may have been removed, or its article deleted") from missing
+    console.answer(report.as_dict(), *_of_task(report))
 
 
-def _of_task(told: TaskReport) -> Iterator[RenderableType]:
-    task, article, vectors = told.task, told.article, told.vectors
+def _of_task(report: TaskReport) -> Iterator[RenderableType]:
+    task, article, vectors = report.task, report.article, report.vectors
     text = f"version {task.source_version}" if task.source_version else "unknown"
     newest = (
-        "the present text" if task.is_newest_text else f"the article is at version {article.version_number}"
+        "the current text" if task.is_newest_text else f"the article is at version {article.version_number}"
     )
-    yield line(told.why, COLOURS.get(task.status, "bold"))
+    yield line(report.why, COLOURS.get(task.status, "bold"))
     yield ""
     yield facts([
         ("Task", task.id),
         ("Status", task.status + (f" ({task.outcome})" if task.outcome else "")),
         ("Priority", task.priority),
-        ("Made for", task.reason or "an unknown reason"),
+        ("Reason", task.reason or "unknown"),
         ("Attempts", f"{task.attempts} of {task.max_attempts}"),
         ("Text", f"{text}, {newest}"),
         ("Created", _utc(task.created_at)),
@@ -59,32 +59,32 @@ def _of_task(told: TaskReport) -> Iterator[RenderableType]:
         ("Held by", f"{task.claimed_by} until {_utc(task.lease_expires_at)}" if task.lease_expires_at else "nobody"),
         ("Error", ": ".join(part for part in (task.error_class, task.error_message) if part) or "none"),
         ("Article", f"{article.slug} (id {article.id}): {article.title}"),
-        ("Vectors", _vectors(told)),
+        ("Vectors", _vectors(report)),
         ("Space", f"{vectors.space} ({vectors.state})"),
-        ("Other live tasks", ", ".join(map(str, told.others)) or "none"),
+        ("Other live tasks", ", ".join(map(str, report.others)) or "none"),
     ])  # fmt: skip
     yield ""
-    if task.tries:
-        failed = [[t.attempt, moment(t.at), t.error_class, t.error_message] for t in task.tries]
-        yield table(("failed attempt", "when (UTC)", "error", "what it said"), failed)
+    if task.failed_attempts:
+        failed = [[t.attempt, moment(t.at), t.error_class, t.error_message] for t in task.failed_attempts]
+        yield table(("failed attempt", "when (UTC)", "error", "message"), failed)
         yield ""
-    if told.audit:
-        heads = ("when (UTC)", "level", "who", "what", "reason")
+    if report.audit:
+        heads = ("when (UTC)", "level", "by", "event", "reason")
         rows = [
-            [moment(e.timestamp), e.level, e.actor or e.category, e.message, e.reason] for e in told.audit
+            [moment(e.timestamp), e.level, e.actor or e.category, e.message, e.reason] for e in report.audit
         ]
         yield table(heads, rows)
     else:
-        yield "Nothing is written about it in the audit log."
+        yield "No entries in the audit log."
 
 
-def _vectors(told: TaskReport) -> str:
-    vectors = told.vectors
+def _vectors(report: TaskReport) -> str:
+    vectors = report.vectors
     if vectors.source_version is None:
         return "none"
-    passages = "1 passage" if vectors.chunks == 1 else f"{vectors.chunks} passages"
+    chunks = "1 chunk" if vectors.chunks == 1 else f"{vectors.chunks} chunks"
     state = "current" if vectors.is_current else "behind"
-    return f"{passages} of version {vectors.source_version}, {state}"
+    return f"{chunks} of version {vectors.source_version}, {state}"
 
 
 def _utc(time: Any) -> str:
@@ -92,21 +92,21 @@ def _utc(time: Any) -> str:
 
 
 def _explain_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("slug", metavar="SLUG", help="the article's slug")
+    parser.add_argument("slug", metavar="SLUG", help="slug of the article")
 
 
 @family.verb(
     "explain",
-    "why a search by meaning finds an article, or does not",
+    "why a search by meaning finds an article or not",
     arguments=_explain_arguments,
     keys=("slug", "version_number", "mode", "paused", "why", "spaces"),
 )
 def explain_article(console: Console, *, slug: str) -> None:
     article = Article.objects.defer("content").filter(slug=slug.replace("\x00", "")).first()
     if article is None:
-        raise Refused(f"there is no article with the slug {slug!r}")
-    told = article_status.explain(article)
-    heads = ("space", "state", "passages", "of version", "task", "why")
+        raise Refused(f"article {slug!r} not found: give the slug of an article")
+    explanation = article_status.explain(article)
+    heads = ("space", "state", "chunks", "of version", "task", "why")
     rows = [
         [
             space["space"] + (" (serving)" if space["serving"] else ""),
@@ -116,8 +116,10 @@ def explain_article(console: Console, *, slug: str) -> None:
             space["task"] and f"{space['task']['id']} {space['task']['status']}",
             space["why"],
         ]
-        for space in told["spaces"]
+        for space in explanation["spaces"]
     ]
     console.answer(
-        told, line(told["why"], "bold"), *([table(heads, rows, ("passages", "of version"))] if rows else [])
+        explanation,
+        line(explanation["why"], "bold"),
+        *([table(heads, rows, ("chunks", "of version"))] if rows else []),
     )

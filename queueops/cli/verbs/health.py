@@ -1,4 +1,4 @@
-"""The verb that judges the queue: its exit code is for monitors, its sentences for people."""
+"""The verb `health`: its exit code is for monitors, its sentences for people."""
 
 from typing import Any
 
@@ -10,15 +10,15 @@ from queueops.monitoring import health, snapshot
 from queueops.monitoring.health import Condition, Health
 from queueops.monitoring.snapshot import Snapshot
 
-family = VerbGroup("Judging", is_brief=True)
+family = VerbGroup("Health", is_brief=True)
 
 _EXITS = {Condition.OK: Exit.OK, Condition.DEGRADED: Exit.PARTLY, Condition.DOWN: Exit.TROUBLE}
 COLOURS = {Condition.OK: "green", Condition.DEGRADED: "yellow", Condition.DOWN: "bold red"}
 KEYS = ("status", "reasons", *snapshot.KEYS)
 
 
-@family.verb("health", "exits with 0 when all is well, 1 degraded, 2 down", keys=KEYS)
-def judge(console: Console) -> Exit:
+@family.verb("health", "exit with 0 if healthy, 1 if degraded, 2 if down", keys=KEYS)
+def print_health(console: Console) -> Exit:
     now = snapshot.take_despite_locks()
     judged = health.judge(now)
     sentences = judged.reasons or (judged.sentence,)
@@ -29,5 +29,5 @@ def judge(console: Console) -> Exit:
 
 
 def fields(now: Snapshot, judged: Health) -> dict[str, Any]:
-    """A snapshot with its verdict, as /stats has it."""
+    """A snapshot with its health, as in /stats."""
     return {"status": judged.condition, "reasons": judged.reasons, **now.as_dict()}

@@ -1,4 +1,4 @@
-"""Verbs that list tasks: what ended last, what failed and why, and every status page by page."""
+"""Verbs that list tasks: those that ended last, failed ones, and any status page by page."""
 
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from queueops.monitoring import task_lists
 from queueops.monitoring.task_filter import SelectionError, TaskFilter, refuse_unknown_words
 from queueops.monitoring.task_lists import Page, TaskRow
 
-family = VerbGroup("Listing", is_brief=True)
+family = VerbGroup("Lists", is_brief=True)
 
 COLOURS = {
     Status.PROCESSING.value: "cyan",
@@ -33,7 +33,7 @@ def _recent_arguments(parser: ArgumentParser) -> None:
     arguments.add_limit(parser, 20)
 
 
-@family.verb("recent", "the tasks that ended last", arguments=_recent_arguments, keys=("tasks",))
+@family.verb("recent", "tasks that ended last, newest first", arguments=_recent_arguments, keys=("tasks",))
 def recent(console: Console, *, limit: int) -> None:
     rows = task_lists.recent(limit)
     console.answer({"tasks": rows}, tasks_table(rows) if rows else "No task has ended yet.")
@@ -41,20 +41,23 @@ def recent(console: Console, *, limit: int) -> None:
 
 def _add_paging(parser: ArgumentParser, default: int) -> None:
     parser.add_argument(
-        "--after", type=task_id, metavar="ID", help="the page after this task, as the one before names it"
+        "--after",
+        type=task_id,
+        metavar="ID",
+        help="task id to continue after, as printed by the previous page",
     )
     arguments.add_limit(parser, default)
 
 
 def _failed_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--details", action="store_true", help="each task with its whole message")
-    parser.add_argument("--error", default="", metavar="CLASS", help="only this class of error")
+    parser.add_argument("--details", action="store_true", help="print each task with its full message")
+    parser.add_argument("--error", default="", metavar="CLASS", help="only this error class")
     _add_paging(parser, 20)
 
 
 @family.verb(
     "failed",
-    "the kinds of error among what failed, and the newest failures",
+    "error classes of failed tasks, and the newest failures",
     arguments=_failed_arguments,
     keys=("kinds", "tasks", "next"),
 )
@@ -66,7 +69,7 @@ def failed(console: Console, *, details: bool, error: str, after: int | None, li
         console.show("No task has failed." if after is None and not error else "No more failed tasks.")
         return
     rows = [[kind.error_class or "unknown", kind.tasks, kind.newest, _cut(kind.message)] for kind in kinds]
-    console.show(table(["error", "tasks", "newest task", "its message"], rows, ["tasks", "newest task"]), "")
+    console.show(table(["error", "tasks", "newest task", "message"], rows, ["tasks", "newest task"]), "")
     if details:
         for row in page.tasks:
             console.show(*_details(row))
@@ -77,14 +80,14 @@ def failed(console: Console, *, details: bool, error: str, after: int | None, li
 
 def _list_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "status", choices=[str(status) for status in Status], metavar="STATUS", help="of: %(choices)s"
+        "status", choices=[str(status) for status in Status], metavar="STATUS", help="one of %(choices)s"
     )
     parser.add_argument("--priority", choices=[str(each) for each in Priority], help="only this priority")
-    parser.add_argument("--error", default="", metavar="CLASS", help="only this class of error")
+    parser.add_argument("--error", default="", metavar="CLASS", help="only this error class")
     _add_paging(parser, 50)
 
 
-@family.verb("list", "the tasks of a status, newest first", arguments=_list_arguments, keys=("tasks", "next"))
+@family.verb("list", "tasks with a status, newest first", arguments=_list_arguments, keys=("tasks", "next"))
 def tasks(
     console: Console, *, status: str, priority: str | None, error: str, after: int | None, limit: int
 ) -> None:
@@ -108,15 +111,15 @@ def _page(status: Status, *, error_class: str, **which: Any) -> Page:
 
 
 def task_id(text: str) -> int:
-    """The type of an option that is a task's id."""
+    """The type of an option that is the id of a task or a space."""
     if not text.isascii() or not text.isdigit() or not 0 < int(text) < 2**63:
-        raise ArgumentTypeError(f"{text!r} is no task's id")
+        raise ArgumentTypeError(f"invalid id {text!r}: use a whole number above 0")
     return int(text)
 
 
 def tasks_table(rows: Sequence[TaskRow]) -> Table:
-    """Tasks, one a line."""
-    heads = ("id", "status", "since (UTC)", "seconds", "tries", "priority", "article", "error or outcome")
+    """Tasks, one per line."""
+    heads = ("id", "status", "since (UTC)", "seconds", "attempts", "priority", "article", "error or outcome")
     return table(heads, map(_cells, rows), ("id", "seconds"))
 
 
@@ -141,12 +144,12 @@ def _details(row: TaskRow) -> list[Text]:
         line(
             f"  {row.attempts} of {row.max_attempts} attempts; {row.reason or 'unknown reason'}; {row.space}"
         ),
-        line(f"  failed {moment(row.completed_at)}  {error or 'without a message'}"),
+        line(f"  failed {moment(row.completed_at)}  {error or 'no message'}"),
     ]
 
 
 def moment(time: datetime | None) -> str:
-    """A time as lists show it, to the second; empty for none."""
+    """A time to the second, as lists print it; empty for None."""
     return f"{time:%Y-%m-%d %H:%M:%S}" if time else ""
 
 

@@ -1,4 +1,4 @@
-"""The verb that watches: a live screen on a terminal, a line each interval elsewhere."""
+"""The verb `monitor`: a live screen on a terminal, one line per interval elsewhere."""
 
 import time
 from argparse import ArgumentParser
@@ -27,7 +27,7 @@ from queueops.monitoring.statistics import WorkerView
 from queueops.monitoring.task_lists import FailureKind
 from queueops.operate import controls
 
-family = VerbGroup("Watching", is_brief=True)
+family = VerbGroup("Monitor", is_brief=True)
 
 PAUSE = "p"
 _REASON = "from the monitor"
@@ -35,8 +35,8 @@ _MOST_WORKERS = 8
 
 
 @dataclass(frozen=True)
-class Look:
-    """All that one screen shows."""
+class ScreenData:
+    """The data of one screen."""
 
     now: Snapshot
     workers: list[WorkerView]
@@ -49,19 +49,19 @@ def _arguments(parser: ArgumentParser) -> None:
         type=arguments.whole(1, 3_600),
         default=2,
         metavar="SECONDS",
-        help="between looks (default: 2)",
+        help="between updates (default: 2)",
     )
     parser.add_argument(
         "--count",
         type=arguments.whole(1, 10**9),
         metavar="N",
-        help="end after so many looks (default: never)",
+        help="exit after N updates (default: never)",
     )
 
 
 @family.verb(
     "monitor",
-    "depth, rate, workers and errors as they change; p pauses, q quits",
+    "watch depth, rate, workers and errors; p pauses, q quits",
     arguments=_arguments,
     keys=health_verb.KEYS,
 )
@@ -112,10 +112,10 @@ def _toggle(actor: str) -> None:
 
 
 def _screen() -> RenderableType:
-    """The whole screen; while the database is away, that it is."""
+    """The screen; a line about the database while it is away."""
     try:
         now = snapshot.take_despite_locks()
-        return rendered(Look(now, statistics.workers(_MOST_WORKERS), task_lists.failure_kinds()))
+        return rendered(ScreenData(now, statistics.workers(_MOST_WORKERS), task_lists.failure_kinds()))
     except (DatabaseError, InterfaceError) as error:
         connection.close()
         return Group(
@@ -127,23 +127,23 @@ def summary(now: Snapshot) -> str:
     """The queue on one line."""
     return (
         f"pending {number(now, Status.PENDING)}  processing {number(now, Status.PROCESSING)}  "
-        f"failed {number(now, Status.FAILED)}  {now.per_second:,.1f} a second  left {_left(now)}  "
+        f"failed {number(now, Status.FAILED)}  {now.per_second:,.1f} per second  left {_left(now)}  "
         f"workers {now.workers_alive}"
     )
 
 
 def _left(now: Snapshot) -> str:
-    """How long the queue will take at its present rate; nobody can tell while nothing is claimed."""
+    """The time until the queue is drained at its current rate; "-" while nothing is claimed."""
     if now.paused or not now.workers_alive or now.eta is None:
         return "-"
     return health.age(now.eta)
 
 
-def rendered(look: Look) -> RenderableType:
-    """One look as the screen shows it."""
-    now = look.now
+def rendered(data: ScreenData) -> RenderableType:
+    """The screen, from its data."""
+    now = data.now
     head = f"Vectorpress queue   {time.strftime('%H:%M:%S')}   {now.mode}{', paused' if now.paused else ''}"
-    return Group(  # what matters most comes first: a low terminal cuts off the end
+    return Group(  # the most important first: a low terminal cuts off the end
         line(head, "bold"),
         _keys(is_paused=now.paused),
         "",
@@ -154,9 +154,9 @@ def rendered(look: Look) -> RenderableType:
         line("Providers", "bold"),
         *(line(f"  {provider_line(view)}") for view in now.providers),
         "",
-        *_workers(look.workers),
+        *_workers(data.workers),
         "",
-        *_failures(look.failures),
+        *_failures(data.failures),
     )
 
 
@@ -164,21 +164,21 @@ def _depths(now: Snapshot) -> list[tuple[str, Any]]:
     return [
         *((each.label, number(now, each)) for each in Status),
         ("Oldest due for", "-" if now.oldest_due_age is None else health.age(now.oldest_due_age)),
-        ("Tasks a second", f"{now.per_second:,.1f}"),
+        ("Tasks per second", f"{now.per_second:,.1f}"),
         ("Time left", _left(now)),
-        ("Found by their text", f"{now.embedded:,} of {now.articles:,} articles"),
+        ("Coverage", f"{now.embedded:,} of {now.articles:,} articles"),
     ]
 
 
 def _workers(workers: list[WorkerView]) -> list[RenderableType]:
     if not workers:
-        return [line("No worker is known.", "yellow")]
+        return [line("No worker is registered.", "yellow")]
     heads = ("worker", "seen", "claimed", "done", "failed", "state")
     return [table(heads, [_worker(worker) for worker in workers], heads[1:5])]
 
 
 def _worker(worker: WorkerView) -> list[object]:
-    state = line("claims") if worker.is_running else line("stopped", "yellow")
+    state = line("running") if worker.is_running else line("stopped", "yellow")
     claimed = "never" if worker.claimed_ago is None else f"{health.age(worker.claimed_ago)} ago"
     seen = f"{health.age(worker.seen_ago)} ago"
     return [worker.name, seen, claimed, f"{worker.tasks_done:,}", f"{worker.tasks_failed:,}", state]
@@ -188,7 +188,7 @@ def _failures(kinds: list[FailureKind]) -> list[RenderableType]:
     if not kinds:
         return [line("No task has failed.", "green")]
     rows = [[kind.error_class or "unknown", f"{kind.tasks:,}", kind.message] for kind in kinds]
-    return [table(("error", "tasks", "says"), rows, ("tasks",))]
+    return [table(("error", "tasks", "message"), rows, ("tasks",))]
 
 
 def _keys(*, is_paused: bool = False) -> Text:

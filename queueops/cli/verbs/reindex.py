@@ -1,4 +1,4 @@
-"""The verb `reindex`: embeds articles anew, or builds the approximate index anew."""
+"""The verb `reindex`: embeds articles again, or rebuilds the approximate index."""
 
 import uuid
 from argparse import ArgumentParser
@@ -18,13 +18,13 @@ from queueops.models.audit import tidy_reason
 from queueops.monitoring.article_filter import ArticleFilter
 from queueops.operate.backfill import estimation, reindexing
 
-family = VerbGroup("Reindexing")
+family = VerbGroup("Reindex")
 
 
 def _arguments(parser: ArgumentParser) -> None:
     arguments.add_article_filter(parser)
     parser.add_argument(
-        "--index-only", action="store_true", help="build the approximate index anew; embed nothing"
+        "--index-only", action="store_true", help="rebuild the approximate index; embed nothing"
     )
     arguments.add_agreement(parser)
     arguments.add_reason(parser)
@@ -32,7 +32,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
 @family.verb(
     "reindex",
-    "embeds articles anew",
+    "embed articles again, although their text has vectors",
     arguments=_arguments,
     keys=("dry_run", "index_only", "articles", "tasks", "operation", "estimates", "indexes"),
 )
@@ -41,18 +41,12 @@ def reindex(
 ) -> Exit:
     if index_only:
         if filters:
-            raise Refused("an index has all articles of its space: leave --filter out, or --index-only")
+            raise Refused("--filter does not apply to --index-only: an index has all articles of its space")
         return _index(console, yes=yes, dry_run=dry_run, reason=tidy_reason(reason) or "reindex")
     if modes.current() is Mode.DISABLED:
         raise Refused("embedding is disabled: set the mode first, with manage.py queue_admin mode")
-    return _embed(console, _scope(filters), yes=yes, dry_run=dry_run, reason=tidy_reason(reason) or "reindex")
-
-
-def _scope(filters: list[Any]) -> ArticleFilter:
-    objects, slugs = [f for f in filters if isinstance(f, dict)], [f for f in filters if isinstance(f, str)]
-    if len(objects) > 1 or len(slugs) > 1:
-        raise Refused("give --filter once for metadata and once for a slug, not more")
-    return ArticleFilter(metadata=objects[0] if objects else None, slug=slugs[0] if slugs else "")
+    scope = arguments.article_filter(filters)
+    return _embed(console, scope, yes=yes, dry_run=dry_run, reason=tidy_reason(reason) or "reindex")
 
 
 def _embed(console: Console, scope: ArticleFilter, *, yes: bool, dry_run: bool, reason: str) -> Exit:
@@ -63,10 +57,10 @@ def _embed(console: Console, scope: ArticleFilter, *, yes: bool, dry_run: bool, 
     total, operation = articles.count(), uuid.uuid4()
     fields = _fields(dry_run=dry_run, articles=total, estimates=estimates)
     if not total:
-        console.answer(fields, "No article fits.")
+        console.answer(fields, "No article matches.")
         return Exit.OK
-    deed = f"embed {total:,} articles anew in {len(estimates)} space(s), in the low lane; searches find them meanwhile"
-    if not console.agree(deed, yes=yes, dry_run=dry_run):
+    change = f"embed {total:,} articles again in {len(estimates)} space(s) with low priority; searches still find them"
+    if not console.agree(change, yes=yes, dry_run=dry_run):
         console.answer(fields)
         return Exit.OK
     done = queued = 0
@@ -78,9 +72,9 @@ def _embed(console: Console, scope: ArticleFilter, *, yes: bool, dry_run: bool, 
             steps.advance(count)
     console.answer(
         fields | {"articles": done, "tasks": queued, "operation": operation},
-        line(f"Articles: {done:,}; tasks that wait for them: {queued:,} (operation {operation})."),
+        line(f"Articles: {done:,}; pending tasks for them: {queued:,} (operation {operation})."),
         line(
-            "Watch them: manage.py queue_admin monitor. Stop it: manage.py queue_admin cancel --task-reason reindex"
+            "To watch: manage.py queue_admin monitor. To stop: manage.py queue_admin cancel --task-reason reindex"
         ),
     )
     return Exit.OK
@@ -91,20 +85,18 @@ def _index(console: Console, *, yes: bool, dry_run: bool, reason: str) -> Exit:
         space for space in Space.objects.receiving() if ann_index.stands(space) or ann_index.is_wanted(space)
     ]
     if not spaces:
-        reason = f"an exact search is quicker below {ann_index.WANTED_FROM_ROWS:,} passages"
-        console.answer(
-            _fields(dry_run=dry_run, index_only=True), f"No space has or wants an index: {reason}."
-        )
+        why = f"exact search is faster below {ann_index.WANTED_FROM_ROWS:,} chunks"
+        console.answer(_fields(dry_run=dry_run, index_only=True), f"No space has or needs an index: {why}.")
         return Exit.OK
     names = ", ".join(map(str, spaces))
-    deed = f"build the approximate index of {names} anew, while the present one goes on answering"
-    if not console.agree(deed, yes=yes, dry_run=dry_run):
+    change = f"rebuild the approximate index of {names}; the current one stays in use meanwhile"
+    if not console.agree(change, yes=yes, dry_run=dry_run):
         console.answer(_fields(dry_run=dry_run, index_only=True))
         return Exit.OK
     built = []
     for space in spaces:
         if not (ann_index.rebuild(space) if ann_index.stands(space) else ann_index.build(space)):
-            raise Refused(f"another process builds the index of {space} right now", Exit.PARTLY)
+            raise Refused(f"another process is building the index of {space}", Exit.PARTLY)
         built.append(ann_index.name_of(space))
     scope = {"verb": "reindex", "indexes": built}
     operation = AuditLog.write_operation("index rebuilt", actor=console.actor, reason=reason, scope=scope)

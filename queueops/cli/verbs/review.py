@@ -1,4 +1,4 @@
-"""The verb `review_flag`: marks the articles of a window for review, takes the marks away, or restores their text."""
+"""The verb `review_flag`: marks the articles of a time window for review, removes the marks, or restores their text."""
 
 import uuid
 from argparse import ArgumentParser, ArgumentTypeError
@@ -17,23 +17,27 @@ from queueops.cli.frame.verb import VerbGroup
 from queueops.models.audit import needed_reason
 from queueops.operate.article_review import MARK, Done, Review, Window
 
-family = VerbGroup("Reviewing")
+family = VerbGroup("Review")
 
-_CHOICES = {"flag": "mark for review", "restore": "restore the former text of", "clear": "take the mark from"}
-_FORMS = "give a date with a time, for instance 2026-01-31T12:00 (UTC), or how long ago, for instance 2h"
+_CHOICES = {
+    "flag": "mark for review",
+    "restore": "restore the earlier text of",
+    "clear": "remove the mark from",
+}
+_FORMS = "use a date with a time, e.g. 2026-01-31T12:00 (UTC), or an age, e.g. 2h"
 
 
 def when(text: str) -> datetime | timedelta:
-    """The type of an option that is a time: a date with a time (UTC unless it says otherwise), or how long ago."""
+    """The type of an option that is a time: a date with a time (UTC without a zone), or an age."""
     try:
         found = parse_datetime(text)
     except ValueError as error:
-        raise ArgumentTypeError(f"{text!r} is no time ({error}): {_FORMS}") from error
+        raise ArgumentTypeError(f"invalid time {text!r} ({error}): {_FORMS}") from error
     if found is None:
         try:
             return age(text)
         except ArgumentTypeError as error:
-            raise ArgumentTypeError(f"{text!r} is no time: {_FORMS}") from error
+            raise ArgumentTypeError(f"invalid time {text!r}: {_FORMS}") from error
     return found if timezone.is_aware(found) else timezone.make_aware(found)
 
 
@@ -43,10 +47,14 @@ def _arguments(parser: ArgumentParser) -> None:
         type=when,
         required=True,
         metavar="TIME",
-        help="2h, or 2026-01-31T12:00 (UTC): the window's begin",
+        help="start of the time window: 2h (ago) or 2026-01-31T12:00 (UTC)",
     )
     parser.add_argument(
-        "--until", type=when, default=timedelta(), metavar="TIME", help="its end (default: now)"
+        "--until",
+        type=when,
+        default=timedelta(),
+        metavar="TIME",
+        help="end of the time window (default: now)",
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
@@ -57,16 +65,16 @@ def _arguments(parser: ArgumentParser) -> None:
         default="flag",
         help="make the text from before the window the newest version",
     )
-    what.add_argument("--clear", dest="what", action="store_const", const="clear", help="take the marks away")
+    what.add_argument("--clear", dest="what", action="store_const", const="clear", help="remove the marks")
     arguments.add_agreement(parser)
     arguments.add_reason(parser)
 
 
 @family.verb(
     "review_flag",
-    f"marks the articles of a window of time with {MARK} in their metadata",
+    f"mark the articles of a time window with {MARK} in their metadata",
     arguments=_arguments,
-    keys=("act", "dry_run", "since", "until", "operation", *Done.__dataclass_fields__),
+    keys=("action", "dry_run", "since", "until", "operation", *Done.__dataclass_fields__),
 )
 def review_flag(
     console: Console,
@@ -80,15 +88,15 @@ def review_flag(
 ) -> Exit:
     window = _window(since, until)
     total = window.count()
-    fields = {"act": what, "dry_run": dry_run, **vars(window), "operation": None}
+    fields = {"action": what, "dry_run": dry_run, **vars(window), "operation": None}
     count = f"{window.count_restorable():,} of {total:,}" if what == "restore" else f"{total:,}"
-    deed = (
-        f"{_CHOICES[what]} {count} articles that a worker worked on, or whose text changed, "
+    change = (
+        f"{_CHOICES[what]} {count} articles that a worker processed or whose text changed "
         f"from {window.since:%Y-%m-%d %H:%M:%S} to {window.until:%Y-%m-%d %H:%M:%S} UTC"
     )
     if not dry_run:
         reason = needed_reason(reason)
-    if not console.agree(deed, yes=yes, dry_run=dry_run):
+    if not console.agree(change, yes=yes, dry_run=dry_run):
         console.answer(fields | vars(Done(articles=total)))
         return Exit.OK
     review = Review(console.actor, reason, uuid.uuid4())
@@ -99,17 +107,17 @@ def review_flag(
             done += batch
             steps.advance(batch.articles)
     console.answer(
-        fields | vars(done) | {"operation": review.operation}, *map(line, _said(done, review.operation))
+        fields | vars(done) | {"operation": review.operation}, *map(line, _summary(done, review.operation))
     )
     return Exit.PARTLY if done.without_earlier or done.changed_since else Exit.OK
 
 
-def _said(done: Done, operation: uuid.UUID) -> list[str]:
+def _summary(done: Done, operation: uuid.UUID) -> list[str]:
     lines = [f"{done.changed:,} of {done.articles:,} articles changed (operation {operation})."]
     if done.without_earlier:
-        lines.append(f"{done.without_earlier:,} were made in the window and have no earlier text.")
+        lines.append(f"{done.without_earlier:,} skipped: created in the window, so there is no earlier text.")
     if done.changed_since:
-        lines.append(f"{done.changed_since:,} were changed after the window and keep that text.")
+        lines.append(f"{done.changed_since:,} skipped: changed after the window.")
     return lines
 
 
@@ -119,5 +127,5 @@ def _window(since: datetime | timedelta, until: datetime | timedelta) -> Window:
         now: datetime = cursor.fetchone()[0]
     window = Window(*(now - each if isinstance(each, timedelta) else each for each in (since, until)))
     if window.since >= window.until:
-        raise Refused("the window ends before it begins: give an earlier --since or a later --until")
+        raise Refused("the time window ends before it starts: give an earlier --since or a later --until")
     return window

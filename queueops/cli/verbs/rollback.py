@@ -1,4 +1,4 @@
-"""The verbs `rollback_plan` and `rollback_drill`: the ways back written down, and walked on a scratch database."""
+"""The verbs `rollback_plan`, which writes the plan, and `rollback_drill`, which runs it on a scratch database."""
 
 import contextlib
 import dataclasses
@@ -21,7 +21,7 @@ drilling = VerbGroup("Rollback drill")
 _COLOURS = {Result.PASS: "green", Result.SKIP: "yellow", Result.FAIL: "bold red"}
 
 
-@planning.verb("rollback_plan", "the ways back for this installation, as Markdown", keys=("plan",))
+@planning.verb("rollback_plan", "write the rollback plan of this installation, as Markdown", keys=("plan",))
 def write_plan(console: Console) -> None:
     written = plan.write()
     if console.as_json:
@@ -31,24 +31,24 @@ def write_plan(console: Console) -> None:
 
 
 def _drill_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--dry-run", action="store_true", help="say what would be walked; make nothing")
+    parser.add_argument("--dry-run", action="store_true", help="print the steps; create nothing")
     parser.add_argument(drill.INSIDE, action="store_true", help=SUPPRESS)
 
 
 @drilling.verb(
     "rollback_drill",
-    "walks the ways back on a scratch database",
+    "run every rollback on a scratch database",
     arguments=_drill_arguments,
     keys=("database", "dry_run", "passed", "steps"),
 )
 def walk_drill(console: Console, *, dry_run: bool, inside: bool) -> Exit:
     if inside:
-        _tell_outside(console)
+        _print_steps(console)
         return Exit.OK
     if dry_run:
         lines = [
             line(
-                f"This would make the database {scratch_database.name()}, walk these steps in it, and drop it:"
+                f"This would create the database {scratch_database.name()}, run these steps in it, and drop it:"
             )
         ]
         lines += [line(f"  {name}") for name in drill.names()]
@@ -67,8 +67,8 @@ def walk_drill(console: Console, *, dry_run: bool, inside: bool) -> Exit:
     return Exit.OK if passed else Exit.TROUBLE
 
 
-def _tell_outside(console: Console) -> None:
-    """Each step as it ends, for the process that waits for them."""
+def _print_steps(console: Console) -> None:
+    """Prints each step when it ends, for the process outside."""
     for step in runner.walk():
         console.stdout.write(json.dumps(dataclasses.asdict(step), cls=Encoder) + "\n")
         console.stdout.flush()

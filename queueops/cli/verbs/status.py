@@ -1,4 +1,4 @@
-"""Verbs that show the queue as a whole: status, statistics, and what was measured."""
+"""Verbs for the queue as a whole: status, statistics and metrics."""
 
 from argparse import ArgumentParser
 from datetime import timedelta
@@ -18,14 +18,14 @@ from queueops.monitoring.health import Health
 from queueops.monitoring.snapshot import COUNT_LIMIT, Snapshot
 from queueops.monitoring.statistics import Breakdown, MetricSummary
 
-family = VerbGroup("Looking", is_brief=True)
+family = VerbGroup("Status", is_brief=True)
 
 _MOST_MINUTES = 60 * 24 * 365
 
 
 @family.verb(
     "status",
-    "who works, what waits, and whether all is well",
+    "workers, task counts and health",
     keys=("worker_status", "worker_note", *health_verb.KEYS),
 )
 def status(console: Console) -> None:
@@ -46,7 +46,7 @@ def status(console: Console) -> None:
 
 @family.verb(
     "stats",
-    "the queue's figures: rates, ages, priorities, errors, coverage",
+    "statistics: rates, ages, priorities, errors, coverage",
     keys=(*health_verb.KEYS, *Breakdown.__dataclass_fields__),
 )
 def stats(console: Console) -> None:
@@ -62,13 +62,13 @@ def _metrics_arguments(parser: ArgumentParser) -> None:
         type=arguments.whole(1, _MOST_MINUTES),
         default=60,
         metavar="N",
-        help="how far back (default: 60)",
+        help="minutes to look back (default: 60)",
     )
 
 
 @family.verb(
     "metrics",
-    "the figures by name, and what was measured lately",
+    "current numbers by name, and recent metrics",
     arguments=_metrics_arguments,
     keys=("minutes", "now", "measured"),
 )
@@ -87,7 +87,7 @@ def metrics(console: Console, *, minutes: int) -> None:
 
 
 def gauges(now: Snapshot) -> dict[str, float]:
-    """The snapshot's numbers by flat names; what does not apply at present is left out."""
+    """The snapshot's numbers by flat names, without those that are None."""
     flat: dict[str, Any] = {}
     for name, value in now.as_dict().items():
         parts = value.items() if isinstance(value, dict) else [("", value)]
@@ -100,7 +100,7 @@ def gauges(now: Snapshot) -> dict[str, float]:
 
 
 def number(now: Snapshot, status: Status) -> str:
-    """How many tasks have a status: exactly, or about, where counting stopped."""
+    """How many tasks have a status; an estimate above the count limit."""
     if now.partial:
         return "unknown"
     if now.tasks[status] < COUNT_LIMIT:
@@ -110,7 +110,7 @@ def number(now: Snapshot, status: Status) -> str:
 
 
 def verdict(judged: Health) -> list[RenderableType]:
-    """The condition and its sentences."""
+    """The condition and its reasons."""
     colour = COLOURS[judged.condition]
     sentences = judged.reasons or (judged.sentence,)
     return [line(f"Health: {judged.condition}", colour), *(line(f"  {sentence}") for sentence in sentences)]
@@ -126,17 +126,17 @@ def _facts(now: Snapshot, more: Breakdown) -> list[tuple[str, object]]:
         ("Failed by error", _list(more.failed_by_error)),
         ("Ended in 5 minutes", f"{_bounded(now.completed_5m)} completed, {_bounded(now.failed_5m)} failed"),
         ("Ended in an hour", f"{_bounded(now.completed_1h)} completed, {_bounded(now.failed_1h)} failed"),
-        ("Tasks a second", f"{now.per_second:.1f}"),
+        ("Tasks per second", f"{now.per_second:.1f}"),
         ("Time left", _span(now.eta)),
-        ("Seconds a task", _durations(took.average, took.p50, took.p95)),
+        ("Seconds per task", _durations(took.average, took.p50, took.p95)),
         ("Workers", "{}: {}".format(*health.workers(now))),
         ("Last claim", _ago(now.last_claim_age)),
         ("Last sweep", _ago(now.sweep_age)),
         ("Expired leases", _bounded(now.expired_leases)),
         ("Mode", now.mode),
-        ("Space", now.space or "none serves yet"),
+        ("Space", now.space or "none serving yet"),
         ("Articles", f"{now.articles:,}"),
-        ("Found by their text", _coverage(now)),
+        ("Coverage", _coverage(now)),
     ]
 
 

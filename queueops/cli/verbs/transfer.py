@@ -1,4 +1,4 @@
-"""Verbs that carry tasks out and in: export to JSON lines, and import of such a file."""
+"""Verbs that export tasks to JSON lines, and import such a file."""
 
 import os
 import shutil
@@ -63,7 +63,7 @@ def export(console: Console, *, output: str | None, yes: bool, dry_run: bool) ->
 
 
 def _write(path: Path, made: Export, console: Console) -> None:
-    """Writes for its owner alone: error messages may quote what people wrote."""
+    """Writes a file that only its owner can read: error messages may quote articles."""
     with replacing(path) as file, console.progress("Exporting tasks") as steps:
         for line in made:
             file.write(line)
@@ -71,14 +71,14 @@ def _write(path: Path, made: Export, console: Console) -> None:
 
 
 def _import_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="what export wrote; - reads standard input")
+    parser.add_argument("file", metavar="FILE", help="file that export wrote; - reads standard input")
     arguments.add_agreement(parser)
     arguments.add_reason(parser)
 
 
 @family.verb(
     "import",
-    "take tasks back from an export; a damaged file is refused whole",
+    "import tasks from an export; a damaged file is refused as a whole",
     arguments=_import_arguments,
     keys=("file", "dry_run", *Imported.__dataclass_fields__, "operation"),
 )
@@ -86,16 +86,16 @@ def import_tasks(console: Console, *, file: str, yes: bool, dry_run: bool, reaso
     fields = {"file": file, "dry_run": dry_run, "operation": None}
     with _opened(file) as opened:
         verified = _verified(opened, file)
-        what = f"import {verified.tasks:,} tasks as they were on {verified.exported_at:%Y-%m-%d %H:%M} UTC"
+        change = f"import {verified.tasks:,} tasks as of {verified.exported_at:%Y-%m-%d %H:%M} UTC"
         expected = Imported(read=verified.tasks)
         if dry_run or (not yes and console.can_ask):
             expected = _rehearse(console, opened, verified)
-            what += f": {expected.added:,} added, {expected.present:,} there already, {expected.left_out:,} left out"
-        if not console.agree(what, yes=yes, dry_run=dry_run):
-            console.answer(fields | asdict(expected), *_left_out(expected))
+            change += f": {expected.added:,} added, {expected.present:,} already present, {expected.left_out:,} skipped"
+        if not console.agree(change, yes=yes, dry_run=dry_run):
+            console.answer(fields | asdict(expected), *_skipped(expected))
             return None
         imported, operation = _load(console, opened, verified, reason or f"import of {file}")
-    console.answer(fields | asdict(imported) | {"operation": operation}, *_told(imported, operation))
+    console.answer(fields | asdict(imported) | {"operation": operation}, *_summary(imported, operation))
     return Exit.PARTLY if imported.left_out else None
 
 
@@ -107,7 +107,7 @@ def _verified(opened: IO[bytes], name: str) -> Verified:
 
 
 def _rehearse(console: Console, file: IO[bytes], verified: Verified) -> Imported:
-    """What the import would come to."""
+    """The result the import would have."""
     expected = Imported()
     with console.progress("Comparing tasks", verified.tasks) as steps:
         for batch in jsonl.rehearse(file, verified):
@@ -117,7 +117,7 @@ def _rehearse(console: Console, file: IO[bytes], verified: Verified) -> Imported
 
 
 def _load(console: Console, file: IO[bytes], verified: Verified, reason: str) -> tuple[Imported, object]:
-    """Imports batch after batch; what was imported is written down even when it is stopped half-way."""
+    """Imports batch after batch; an interrupted import is in the audit log too."""
     imported, operation = Imported(), None
     try:
         with console.progress("Importing tasks", verified.tasks) as steps:
@@ -129,23 +129,23 @@ def _load(console: Console, file: IO[bytes], verified: Verified, reason: str) ->
     return imported, operation
 
 
-def _told(imported: Imported, operation: object) -> Iterator[str]:
-    yield f"{imported.added:,} tasks added, {imported.present:,} were there already (operation {operation})."
-    yield from _left_out(imported)
+def _summary(imported: Imported, operation: object) -> Iterator[str]:
+    yield f"{imported.added:,} tasks added, {imported.present:,} already present (operation {operation})."
+    yield from _skipped(imported)
 
 
-def _left_out(imported: Imported) -> Iterator[str]:
+def _skipped(imported: Imported) -> Iterator[str]:
     if imported.waiting:
-        yield f"{imported.waiting:,} left out: another task of their article waits already."
+        yield f"{imported.waiting:,} skipped: another task of their article is pending."
     if imported.without_article:
-        yield f"{imported.without_article:,} left out: their article is not here."
+        yield f"{imported.without_article:,} skipped: their article does not exist here."
     if imported.without_space:
-        yield f"{imported.without_space:,} left out: their embedding space is not here."
+        yield f"{imported.without_space:,} skipped: their embedding space does not exist here."
 
 
 @contextmanager
 def _opened(name: str) -> Iterator[IO[bytes]]:
-    """The file; of what can be read only once (standard input, a pipe) a copy."""
+    """The file; a copy of standard input or a pipe, which can be read only once."""
     try:
         with nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb") as file:
             if name != "-" and stat.S_ISREG(os.fstat(file.fileno()).st_mode):

@@ -1,4 +1,4 @@
-"""The verb that waits until the work is done, or until it is clear that it will not be."""
+"""The verb that waits until no task is left, or the queue is stuck."""
 
 import time
 from argparse import ArgumentParser
@@ -11,11 +11,11 @@ from queueops.monitoring import drain_progress
 from queueops.monitoring.drain_progress import DrainState, Remaining
 from queueops.monitoring.health import age
 
-family = VerbGroup("Waiting")
+family = VerbGroup("Wait")
 
 _EVERY_SECONDS = 1.0
-# A restart of the workers, seen in the moment between the old and the new, is no standstill.
-_LOOKS = 3
+# A single reading may fall between the old and the new workers of a restart.
+_STUCK_READINGS = 3
 _MOST_SECONDS = 7 * 86_400
 
 
@@ -24,13 +24,13 @@ def _arguments(parser: ArgumentParser) -> None:
         "--timeout",
         type=arguments.whole(0, _MOST_SECONDS),
         metavar="SECONDS",
-        help="wait no longer than this (default: as long as it takes)",
+        help="longest wait (default: no limit)",
     )
 
 
 @family.verb(
     "wait-for-completion",
-    "exits with 0 when nothing is left, 1 after the timeout, 2 when paused or stuck",
+    "wait until no task is left; exit with 0, with 1 after the timeout, with 2 if paused or stuck",
     arguments=_arguments,
     keys=("state", "left", "reason", "seconds"),
 )
@@ -49,22 +49,26 @@ _EXITS = {DrainState.DRAINED: Exit.OK, DrainState.WORKING: Exit.PARTLY, DrainSta
 
 
 def _wait(console: Console, ends: float | None) -> Remaining:
-    """The last look: drained, stuck for some looks in a row, or whatever it was at the end of the time."""
+    """The last reading: drained, stuck several times in a row, or the one at the timeout."""
     stuck, most = 0, 0
     with console.progress("Tasks ended") as steps:
         while True:
             found = drain_progress.look()
             most = max(most, found.left)
-            steps.reach(most - found.left, most)
+            steps.set(most - found.left, most)
             stuck = stuck + 1 if found.state is DrainState.STUCK else 0
-            if found.state is DrainState.DRAINED or stuck >= _LOOKS or (ends and time.monotonic() >= ends):
+            if (
+                found.state is DrainState.DRAINED
+                or stuck >= _STUCK_READINGS
+                or (ends and time.monotonic() >= ends)
+            ):
                 return found
             time.sleep(_EVERY_SECONDS)
 
 
 def _sentence(found: Remaining, took: float) -> str:
     if found.state is DrainState.DRAINED:
-        return f"Drained: nothing is left to do (after {age(took)})."
+        return f"Drained: no task is left (after {age(took)})."
     left = "about 1 task is left" if found.left == 1 else f"about {found.left:,} tasks are left"
     if found.state is DrainState.STUCK:
         return f"Stuck: {left}. {found.reason}"

@@ -1,4 +1,4 @@
-"""`manage.py embed_migrate`: brings an existing corpus from synchronous, or no, embedding into the queue, and back."""
+"""`manage.py embed_migrate`: queues an existing corpus (backfill), and rolls that back."""
 
 import functools
 from argparse import Namespace
@@ -12,7 +12,7 @@ from queueops.management.commands import queue_admin
 
 _DEFAULT = "run"
 _VERBS = tuple(verb.name for verb in backfill.family)
-# Django's own options, and ours, that may stand before the verb
+# Django's own options, and ours, that may come before the verb
 _WITH_VALUE = ("-v", "--verbosity", "--settings", "--pythonpath", "--actor")
 _ALONE = ("--traceback", "--no-color", "--force-color")
 _HELP = ("-h", "--help", "--version")
@@ -20,8 +20,8 @@ _HELP = ("-h", "--help", "--version")
 
 class Command(queue_admin.Command):
     help = (
-        "Queues the articles that have no vectors; says before what that takes, and can take it back. Without a verb "
-        "it runs. docs/migrating.md has each verb's options and JSON keys."
+        "Queues articles without vectors, after an estimate, and can roll that back. The default verb is run. "
+        "docs/migrating.md lists each verb's options and JSON keys."
     )
     families = (backfill.family,)
 
@@ -36,9 +36,9 @@ def _parsed(parse: Callable[..., Namespace], args: Sequence[str] = (), namespace
 
 
 def with_verb(words: Sequence[str]) -> list[str]:
-    """The words of a command line, `run` put in where no verb is said."""
+    """The command line, with the verb `run` inserted if it has none."""
     at = 0
     while at < len(words) and words[at].partition("=")[0] in (*_WITH_VALUE, *_ALONE):
         at += 2 if words[at] in _WITH_VALUE else 1
-    is_said = at < len(words) and words[at] in (*_VERBS, *_HELP)
-    return list(words) if is_said else [*words[:at], _DEFAULT, *words[at:]]
+    is_complete = at < len(words) and words[at] in (*_VERBS, *_HELP)
+    return list(words) if is_complete else [*words[:at], _DEFAULT, *words[at:]]

@@ -1,4 +1,4 @@
-"""`manage.py queue_admin`: what an operator sees of the queue and does to it from a terminal."""
+"""`manage.py queue_admin`: the operator's command line for the queue."""
 
 import os
 import sys
@@ -45,18 +45,19 @@ FAMILIES: tuple[VerbGroup, ...] = (
     bulk.family,
     operations.family,
 )
+NO_REASON = "give a reason with --reason; it is kept in the audit log"
 _BRIEF_MS = 1_000
-_NO_TABLE = "42P01"  # undefined_table, in the standard's list of states
+_NO_TABLE = "42P01"  # SQLSTATE undefined_table
 
 
 class Command(BaseCommand):
-    help = "Shows, judges and steers the queue. docs/commands.md has each verb's JSON keys and exit codes."
+    help = "Inspects and controls the queue. docs/commands.md lists each verb's JSON keys and exit codes."
     requires_system_checks: list[str] = []
     families = FAMILIES
-    needs_queue = True  # False: it also runs where the queue's tables are not
+    needs_queue = True  # False: it also runs without the queue's tables
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--actor", default="", help="who does it; you, by default")
+        parser.add_argument("--actor", default="", help="name for the audit log (default: your login name)")
         verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
         for verb in (verb for family in self.families for verb in family):
             added = verbs.add_parser(verb.name, help=verb.help, description=verb.help)
@@ -64,7 +65,7 @@ class Command(BaseCommand):
             added.add_argument("--actor", default=SUPPRESS, help=SUPPRESS)
 
     def handle(self, **options: Any) -> None:
-        verb: ShellVerb = options["act"]
+        verb: ShellVerb = options["shell_verb"]
         console = Console(
             verb,
             self.stdout,
@@ -84,48 +85,48 @@ class Command(BaseCommand):
                 raise Refused(installed.NOT_INSTALLED, Exit.TROUBLE)
             return verb.run(console, **options)
         except ReasonMissing as error:
-            raise CommandError(f"{error}: --reason", returncode=Exit.REFUSED) from error
+            raise CommandError(NO_REASON, returncode=Exit.REFUSED) from error
         except Refused as error:
             raise CommandError(one_line(str(error)), returncode=error.exit) from error
         except (DatabaseError, InterfaceError) as error:
-            raise CommandError(one_line(_said(error)), returncode=Exit.TROUBLE) from error
+            raise CommandError(one_line(_sentence(error)), returncode=Exit.TROUBLE) from error
         except KeyboardInterrupt as error:
             raise CommandError("stopped", returncode=Exit.INTERRUPTED) from error
-        except BrokenPipeError:  # whoever read our output has seen enough
+        except BrokenPipeError:  # the reader of our output has closed it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return None
 
 
 class OneVerb(Command):
-    """A command that is its one verb: no word for it is given."""
+    """A command with one verb, which is not given on the command line."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         ((verb,),) = self.families
-        parser.add_argument("--actor", default="", help="who does it; you, by default")
+        parser.add_argument("--actor", default="", help="name for the audit log (default: your login name)")
         give_options(parser, verb)
 
 
 def give_options(parser: Any, verb: ShellVerb) -> None:
-    """Gives a parser a verb's own options and --json, and makes it the verb to run."""
+    """Adds a verb's options and --json to a parser, and makes it the verb to run."""
     names = own_options(parser, verb.arguments)
-    parser.add_argument("--json", action="store_true", help="print JSON, one object a line")
-    parser.set_defaults(act=verb, names=names)
+    parser.add_argument("--json", action="store_true", help="print JSON, one object per line")
+    parser.set_defaults(shell_verb=verb, names=names)
 
 
 def _wait_for_locks(milliseconds: int) -> None:
-    """Whoever looks at the queue, or stops it, hears at once that a table is locked."""
+    """A verb that reads or stops the queue reports a locked table at once instead of waiting."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('lock_timeout', %s, false)", [str(milliseconds)])
 
 
-def _said(error: Exception) -> str:
-    """The database's trouble in one sentence."""
+def _sentence(error: Exception) -> str:
+    """The database error in one sentence."""
     if is_held_up(error):
         holders = " ".join(health.of_lock(lock) for lock in table_locks.held(at_once=True))
-        return f"the database is locked, nothing was done: {holders or 'for a moment; try again'}"
+        return f"a table is locked, nothing was changed: {holders or 'retry in a moment'}"
     reason = str(error).strip().partition("\n")[0]
     if isinstance(error, ProgrammingError) and getattr(error.__cause__, "sqlstate", "") == _NO_TABLE:
-        return f"the queue's tables are not there ({reason}): run manage.py migrate"
+        return f"the queue's tables do not exist ({reason}): run manage.py migrate"
     if isinstance(error, OperationalError | InterfaceError):
         return database_away.sentence(error)
-    return f"the database answers, but refuses what it was asked: {reason}"
+    return f"the database refused the statement: {reason}"

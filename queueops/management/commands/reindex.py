@@ -1,4 +1,4 @@
-"""`manage.py reindex`: embeds articles anew, or builds the approximate index anew."""
+"""`manage.py reindex`: embeds articles again, or rebuilds the approximate index."""
 
 from queueops.cli.verbs import reindex
 from queueops.management.commands import queue_admin
@@ -6,7 +6,7 @@ from queueops.management.commands import queue_admin
 
 class Command(queue_admin.OneVerb):
     help = (
-        "Embeds all articles anew, or those that a filter names, although their text has vectors; these answer "
-        "searches meanwhile. With --index-only it builds the approximate index anew instead."
+        "Embeds all articles again, or those that match a filter, although their text has vectors; searches use the "
+        "old vectors meanwhile. With --index-only it rebuilds the approximate index instead."
     )
     families = (reindex.family,)

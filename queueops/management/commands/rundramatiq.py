@@ -1,7 +1,7 @@
-"""`manage.py rundramatiq`: worker processes, each kept alive by itself; none where there is no queue.
+"""`manage.py rundramatiq`: worker processes, each restarted on its own; none without the queue's tables.
 
-The options are django-dramatiq's. Dramatiq's own master runs where something is asked for that only it can do: to watch
-files, to fork functions, gevent. It stops all processes when one of them dies.
+The options are django-dramatiq's. Dramatiq's own master runs for the options that only it supports: watching files,
+forking functions, gevent. It stops all processes when one of them dies.
 """
 
 import argparse
@@ -22,13 +22,13 @@ from queueops.worker.process import WorkerProcess, note_end
 
 _MASTERS_OWN = ("watch_dir", "use_gevent", "forks")
 
-# A statement of a worker waits for a lock so long; then its batch goes back, and nothing is claimed while that lasts.
-# libpq reads it where DATABASE_URL says nothing of `options`.
+# A worker's statement waits this long for a lock; then its batch is returned, and nothing is claimed meanwhile.
+# libpq reads it if DATABASE_URL has no `options`.
 _SESSIONS = ("PGOPTIONS", "-c lock_timeout=5000")
 
 
 class Command(rundramatiq.Command):  # type: ignore[misc]  # it has no types
-    help = "Runs worker processes, and starts again each that ends."
+    help = "Runs worker processes and restarts each that ends."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -46,10 +46,10 @@ class Command(rundramatiq.Command):  # type: ignore[misc]  # it has no types
         if any(options[name] for name in _MASTERS_OWN):
             super().handle(*arguments, **options)
         else:
-            _become_keeper(options)
+            _become_supervisor(options)
 
     def _work(self, kept_by: int, after: str, options: dict[str, Any]) -> None:
-        """Never returns. The interpreter is not taken apart, since a thread may still wait for its provider."""
+        """Never returns. It skips the interpreter's shutdown, since a thread may still wait for its provider."""
         if after:
             note_end(after)
         sys.path[:0] = options["path"]
@@ -60,7 +60,7 @@ class Command(rundramatiq.Command):  # type: ignore[misc]  # it has no types
         os._exit(0)
 
 
-def _become_keeper(options: dict[str, Any]) -> None:
+def _become_supervisor(options: dict[str, Any]) -> None:
     worker = [sys.executable, str(settings.BASE_DIR / "manage.py"), "rundramatiq"]
     worker += [
         f"--threads={options['threads']}",
@@ -74,7 +74,7 @@ def _become_keeper(options: dict[str, Any]) -> None:
 
 
 def _has_work() -> bool:
-    """Whether the queue is installed; where the database does not say, workers wait for it."""
+    """Whether the queue is installed; without a database, workers start and wait for it."""
     try:
         return installed.look()
     except (DatabaseError, InterfaceError):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from django.db import transaction
 from django.db.models import Max
 
-from queueops.engine.enqueue import enqueue_anew
+from queueops.engine.enqueue import enqueue_reembedding
 from queueops.models import AuditLog, Category
 from queueops.monitoring.article_filter import ArticleFilter
 
@@ -29,7 +29,7 @@ def batches(
             ids = list(found[:_BATCH])
             if not ids:
                 return
-            tasks = enqueue_anew(ids, operation)
+            tasks = enqueue_reembedding(ids, operation)
             AuditLog.objects.create(
                 category=Category.OPERATOR,
                 actor=actor,

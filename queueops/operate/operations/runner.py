@@ -134,10 +134,10 @@ def carry_out(
         until = moved_at + seconds
         operation.refresh_from_db()
         while operation.is_running:
-            before = operation.standing
+            before = operation.progress
             is_patient = time.monotonic() < moved_at + _PATIENCE_SECONDS
             operation, size = _batch(operation, size, most, is_patient=is_patient)
-            has_moved = operation.standing != before
+            has_moved = operation.progress != before
             if has_moved:
                 moved_at = time.monotonic()
                 if progress:
@@ -227,7 +227,7 @@ def _commit(known: Operation, task_ids: list[int], act: Perform, *, is_last: boo
     with transaction.atomic():
         policies.guard()
         operation = Operation.objects.select_for_update().get(pk=known.pk)
-        if not operation.is_running or operation.standing != known.standing:
+        if not operation.is_running or operation.progress != known.progress:
             return operation
         operation.advance(task_ids, act(operation, task_ids) if task_ids else {}, is_last=is_last)
         if operation.is_through and not operation.passed_over:

@@ -69,7 +69,7 @@ WITH {LOCKED}, changed AS (
 SELECT id, CASE WHEN priority = %(priority)s THEN 'it had that priority' ELSE '' END FROM locked
 """  # noqa: S608
 # What has not ended is cancelled, so that the sweep does not begin it again; what has ended goes, but for the row that
-# keeps the sweep from an article's present text (maintenance/sweep.py), unless the operator has named such rows.
+# keeps the sweep from an article's present text (maintenance/reaper.py), unless the operator has named such rows.
 MAY_CLEAR = f"""
 WITH {LOCKED}, judged AS MATERIALIZED (
     SELECT l.id, CASE WHEN NOT %(is_named)s AND l.status IN ('failed', 'cancelled') AND EXISTS (
@@ -100,7 +100,7 @@ CLEAR = f"""
 }
 {ANSWERS}
 """  # noqa: S608
-# As the sweep does it (maintenance/sweep.py): one of an article's tasks waits, and one whose attempts are spent is
+# As the sweep does it (maintenance/reaper.py): one of an article's tasks waits, and one whose attempts are spent is
 # parked. A worker that loses a task before its lease has ended is not charged for the attempt.
 RELEASE = f"""
 WITH {LOCKED}, judged AS MATERIALIZED (
@@ -117,9 +117,7 @@ WITH {LOCKED}, judged AS MATERIALIZED (
     WHERE NOT %(stuck)s OR l.lease_expires_at < statement_timestamp()
 ), changed AS (
     UPDATE embedding_tasks t SET
-        status = CASE WHEN is_superseded THEN 'completed' WHEN is_spent THEN 'failed' ELSE 'pending' END,
-        outcome = CASE WHEN is_superseded THEN 'superseded' WHEN is_spent THEN 'failed' ELSE '' END,
-        completed_at = CASE WHEN is_superseded OR is_spent THEN statement_timestamp() END,
+        {worker_loss.BACK_TO_THE_QUEUE},
         attempts = CASE WHEN is_charged THEN t.attempts ELSE GREATEST(t.attempts - 1, 0) END,
         losses = CASE WHEN has_expired THEN {worker_loss.NEXT} ELSE t.losses END, scheduled_at = statement_timestamp(),
         error_class = CASE WHEN has_expired THEN 'worker_lost' ELSE t.error_class END,

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from django.db import DataError, connection, transaction
 
+from embeddings.models import SPACE_NAME_SQL
 from queueops.base.signals import tasks_ready
 from queueops.models import AuditLog, Task
 from queueops.operate.transfer import file_format
@@ -24,13 +25,13 @@ _PAGE = 1_000
 # A file's ids may run so far ahead of ours, and no higher than the middle of what there is: no file uses up the ids.
 _IDS_AHEAD, _HIGHEST_ID = 10**9, 2**62
 
-_PAGE_OF_TASKS = """
+_PAGE_OF_TASKS = f"""
 SELECT t.id, (
-    to_jsonb(t) - '{article_id,space_id,priority_rank,claim_token,schedule_set_at,losses,is_alone}'::text[]
-    || jsonb_build_object('article', a.slug, 'space', s.provider || '/' || s.model || ' v' || s.version))::text
+    to_jsonb(t) - '{{article_id,space_id,priority_rank,claim_token,schedule_set_at,losses,is_alone}}'::text[]
+    || jsonb_build_object('article', a.slug, 'space', {SPACE_NAME_SQL}))::text
 FROM embedding_tasks t JOIN articles a ON a.id = t.article_id JOIN embedding_spaces s ON s.id = t.space_id
 WHERE t.id > %s ORDER BY t.id LIMIT %s
-"""
+"""  # noqa: S608  the only text put in is our own
 # the columns as the database reads them from a line
 _GIVEN = """jsonb_to_recordset(%(tasks)s) AS g (
         id bigint, article text, space text, slug text, status text, priority text, attempts int, max_attempts int,
@@ -43,7 +44,7 @@ WITH given AS (
     SELECT g.*, a.id AS article_id, s.id AS space_id
     FROM {_GIVEN}
     LEFT JOIN articles a ON a.slug = g.article
-    LEFT JOIN embedding_spaces s ON s.provider || '/' || s.model || ' v' || s.version = g.space
+    LEFT JOIN embedding_spaces s ON {SPACE_NAME_SQL} = g.space
 ), fit AS (
     SELECT g.*, EXISTS (SELECT 1 FROM embedding_tasks t WHERE t.article_id = g.article_id AND t.space_id = g.space_id
                         AND t.created_at = g.created_at) AS is_present,

@@ -1,7 +1,6 @@
 """The corpus that every machine has."""
 
 import re
-import subprocess
 import sys
 from functools import cache
 
@@ -10,9 +9,8 @@ import pytest
 from articles import bounds
 from articles.importing.drafts import Draft, draft_from
 from articles.importing.entries import Row
-from articles.importing.pydoc_reader import read_imported, read_source, submodules
 from articles.importing.pydoc_source import open_pydoc
-from articles.importing.pydoc_text import MAX_CONTENT, summary
+from articles.importing.pydoc_text import MAX_CONTENT
 
 pytestmark = pytest.mark.xdist_group("pydoc")  # in one process, so that the corpus is read once
 
@@ -79,46 +77,6 @@ def test_the_corpus_is_the_same_each_time():
     assert not [name for name in corpus() if re.search(r" at 0x[0-9a-f]{6}", content(name))]
     again = {entry.place: entry for entry in open_pydoc().entries}
     assert again == corpus()
-
-
-def test_reading_a_module_does_not_run_it():
-    program = "import sys; from articles.importing.pydoc_reader import read_source as read; " \
-        "assert read('turtle'); assert 'turtle' not in sys.modules"  # fmt: skip
-    subprocess.run([sys.executable, "-c", program], check=True)
-
-
-def test_a_package_speaks_for_the_modules_it_takes_its_members_from():
-    asyncio = read_source("asyncio")
-    assert asyncio is not None
-    assert {"Queue", "Lock", "TaskGroup"} <= {item.name for item in asyncio.classes}
-    assert "sleep" in {item.name for item in asyncio.functions}
-
-
-def test_a_module_that_this_python_lacks_is_no_error():
-    assert read_imported("no_such_module_anywhere") is None
-    assert read_source("no_such_module_anywhere") is None
-    assert submodules("no_such_module_anywhere") == []
-
-
-@pytest.mark.parametrize(
-    ("doc", "expected"),
-    [
-        ("", ""),
-        ("Read a file.", "Read a file"),
-        ("Read a file.  Then\nclose it.", "Read a file"),
-        ("Read a file,\nline by line\n\nMore.", "Read a file, line by line"),
-        ("heapq -- a queue. More.", "A queue"),
-        ("functools.py - Tools for functions", "Tools for functions"),
-        ("Title of it\n===========\n\nMore.", "Title of it"),
-        ("ast\n~~~\n\nTrees of syntax.", "Trees of syntax"),
-        ("This module provides access to x.", "Access to x"),
-        ("range(stop) -> range object\nrange(a, b) -> x\n\nReturn a thing.", "Return a thing"),
-        ("dict() -> new empty dictionary\ndict(x) -> y", "New empty dictionary"),
-        ("word " * 60, ("Word " + "word " * 60)[:155].rstrip() + " …"),
-    ],
-)
-def test_the_first_sentence_is_found(doc, expected):
-    assert summary(doc)[:150] == expected[:150]
 
 
 def test_names_are_given_in_plain_words_not_in_the_markup_of_a_documentation_tool():

@@ -3,7 +3,6 @@
 import os
 import random
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +10,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from django.conf import settings
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
@@ -22,6 +20,7 @@ from lib.scratch_databases import drop_database
 from tests.config.backups.archives import counts, describe, described, execute, patch, restored, state, vouch
 from tests.config.backups.test_manifest import ESCAPE
 from tests.databases import empty_database
+from tests.starting import start
 
 pytestmark = pytest.mark.django_db
 # The place of a text of the same length that the archive's author wants to be run.
@@ -57,14 +56,7 @@ def manage(of: Server, data_dir: Path, *words: object) -> subprocess.CompletedPr
     """Runs a command on a database, as an operator does."""
     found = of.parameters
     url = f"postgresql://{found['user']}@/{found['dbname']}?host={found['host']}"
-    return subprocess.run(
-        [sys.executable, settings.BASE_DIR / "manage.py", *map(str, words)],
-        env=os.environ | {"DATABASE_URL": url, "DATA_DIR": str(data_dir)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    return start(*map(str, words), DATABASE_URL=url, DATA_DIR=str(data_dir))
 
 
 def test_a_command_in_a_manifest_is_refused_by_the_command_line(copy, target, tmp_path):

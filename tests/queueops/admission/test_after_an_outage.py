@@ -1,4 +1,4 @@
-"""After an outage the work goes on by itself: real worker threads on the real broker, and a sweep that never comes."""
+"""After an outage work resumes by itself: real worker threads on the real broker, without a sweep."""
 
 import dramatiq
 import pytest

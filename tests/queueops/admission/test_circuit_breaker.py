@@ -54,7 +54,7 @@ CASES = [
     (BreakerState(CLOSED, 2), BatchVerdict.FAILED, STRAGGLER, BreakerState(OPEN, 3, 1, 2.0)),
     (BreakerState(CLOSED, 2), BatchVerdict.NONE, STRAGGLER, BreakerState(CLOSED, 2)),
     (BreakerState(CLOSED, 2), BatchVerdict.ANSWERED, STRAGGLER, BreakerState()),
-    # not closed: what was under way when it opened says nothing new
+    # not closed: batches in flight when it opened do not count
     (BreakerState(OPEN, 3, 1), BatchVerdict.FAILED, STRAGGLER, BreakerState(OPEN, 3, 1)),
     (BreakerState(OPEN, 3, 1), BatchVerdict.ANSWERED, STRAGGLER, BreakerState(OPEN, 3, 1)),
     (BreakerState(HALF_OPEN, 3, 1), BatchVerdict.FAILED, STRAGGLER, BreakerState(HALF_OPEN, 3, 1)),
@@ -114,25 +114,25 @@ def test_a_refusal_blocks_as_asked_within_bounds(retry_after, refusals, seconds)
     assert block_seconds(retry_after, refusals) == seconds
 
 
-def standing(breaker=CLOSED, retry_in=0.0, canary_for=0.0, blocked_for=0.0, calls=0):
+def reading(breaker=CLOSED, retry_in=0.0, canary_for=0.0, blocked_for=0.0, calls=0):
     return ProviderReading(breaker, retry_in, canary_for, blocked_for, calls)
 
 
 @pytest.mark.parametrize(
     ("row", "limit", "seconds"),
     [
-        (standing(), 0, 0.0),
-        (standing(retry_in=-5, blocked_for=-5), 0, 0.0),
-        (standing(blocked_for=3), 0, 3),
-        (standing(retry_in=9), 0, 0.0),  # a closed breaker's old times mean nothing
-        (standing(OPEN, retry_in=9), 0, 9),
-        (standing(OPEN, retry_in=-1), 0, 0.0),
-        (standing(OPEN, retry_in=2, blocked_for=5), 0, 5),
-        (standing(HALF_OPEN, retry_in=-1, canary_for=20), 0, 20),
-        (standing(HALF_OPEN, retry_in=-1, canary_for=-1), 0, 0.0),  # the canary died
-        (standing(calls=2), 3, 0.0),
-        (standing(calls=3), 3, 1.0),
-        (standing(calls=3), 0, 0.0),
+        (reading(), 0, 0.0),
+        (reading(retry_in=-5, blocked_for=-5), 0, 0.0),
+        (reading(blocked_for=3), 0, 3),
+        (reading(retry_in=9), 0, 0.0),  # a closed breaker's old times mean nothing
+        (reading(OPEN, retry_in=9), 0, 9),
+        (reading(OPEN, retry_in=-1), 0, 0.0),
+        (reading(OPEN, retry_in=2, blocked_for=5), 0, 5),
+        (reading(HALF_OPEN, retry_in=-1, canary_for=20), 0, 20),
+        (reading(HALF_OPEN, retry_in=-1, canary_for=-1), 0, 0.0),  # the canary died
+        (reading(calls=2), 3, 0.0),
+        (reading(calls=3), 3, 1.0),
+        (reading(calls=3), 0, 0.0),
     ],
 )
 def test_when_a_worker_may_claim(row, limit, seconds):

@@ -1,4 +1,4 @@
-"""A provider that is out, busy, or refuses us: what all workers do about it, over real HTTP."""
+"""A provider that is down, busy, or refuses requests: what all workers do, over real HTTP."""
 
 import math
 from datetime import timedelta
@@ -34,13 +34,13 @@ def small_batches(settings, provider):
 
 @pytest.fixture
 def work(space, worker):
-    """Works off what may be worked off now."""
+    """Works off all claimable tasks."""
     return lambda: drain(worker.pk, seconds=20)
 
 
 @pytest.fixture
 def fail(provider):
-    """From now on every request ends so; the counters begin anew."""
+    """Sets how every request ends from now on; resets the counters."""
     return lambda fault: provider.config(fail_next=[fault] * 500)
 
 
@@ -55,7 +55,7 @@ def let_the_interval_pass() -> None:
 
 
 def untouched() -> bool:
-    """Whether every task waits as if nobody had ever held it."""
+    """Whether every task is pending without a trace of a claim."""
     return not Task.objects.exclude(status="pending", attempts=0, claim_token=None).exists()
 
 
@@ -210,11 +210,11 @@ def test_a_canary_that_died_holds_nobody_up_beyond_its_lease_and_is_not_heard_af
     dead = gate.admit("openai")
     assert 0 < gate.admit("openai").wait <= circuit_breaker.CANARY_LEASE_SECONDS
     ProviderState.objects.update(canary_until=PAST)
-    heir = gate.admit("openai")
-    assert heir.canary not in (None, dead.canary)
+    successor = gate.admit("openai")
+    assert successor.canary not in (None, dead.canary)
     assert gate.report(dead, circuit_breaker.BatchVerdict.ANSWERED)  # still out
-    assert state().canary == heir.canary
-    assert not gate.report(heir, circuit_breaker.BatchVerdict.ANSWERED)
+    assert state().canary == successor.canary
+    assert not gate.report(successor, circuit_breaker.BatchVerdict.ANSWERED)
 
 
 def test_a_storm_of_429_charges_no_attempt_and_asks_once_a_block(work, space, provider):
@@ -438,15 +438,15 @@ def test_under_a_spent_budget_a_text_at_fault_is_found_and_no_other_loses_a_thin
     assert provider.stats()["requests"] <= 2 * math.log2(50) + 4
 
 
-def test_a_process_told_to_stop_does_not_wait_in_the_midst_of_a_search(work, space, provider, settings):
+def test_a_stopping_process_does_not_wait_during_a_search(work, space, provider, settings):
     settings.EMBEDDING_REQUESTS_PER_MINUTE = 10  # 7 s a request
     make_tasks(8, space)
     provider.config(fail_next=["500"] * 3)
-    shutdown.end()
+    shutdown.request()
     try:
         work()
     finally:
-        shutdown.begin()
+        shutdown.clear()
     assert provider.stats()["requests"] == 1
     assert untouched()
 

@@ -75,7 +75,7 @@ def test_without_a_limit_nothing_is_asked_and_nothing_written(django_assert_num_
         pass
 
 
-def test_requests_beyond_the_budget_are_refused_until_the_time_that_is_told(settings):
+def test_requests_beyond_the_budget_are_refused_until_the_reported_time(settings):
     settings.EMBEDDING_REQUESTS_PER_MINUTE = 60
     assert calls_until_refused() == 6
     wait = refusal()
@@ -170,7 +170,7 @@ def test_what_is_beyond_the_budget_goes_back_uncharged_and_what_was_sent_is_kept
     assert provider.stats()["requests"] == 2
 
 
-def test_an_article_larger_than_the_budget_of_a_moment_waits_for_more_instead_of_beginning_anew(
+def test_an_article_larger_than_the_bucket_waits_for_more_instead_of_starting_over(
     space, worker, provider, settings, monkeypatch
 ):
     settings.EMBEDDING_REQUESTS_PER_MINUTE = 60  # six at once

@@ -121,13 +121,13 @@ def test_a_dry_run_counts_shows_and_changes_nothing(api, space, verb):
 @pytest.mark.parametrize(
     ("bad", "words"),
     [
-        ({"filter": {}}, "say which tasks"),
+        ({"filter": {}}, "filter is empty; give a field"),
         ({"filter": {"all": False}}, "must be True"),
         ({"filter": {"ids": []}}, "at least 1"),
         ({"filter": {"status": ["lost"]}}, "must be 'pending'"),
         ({"filter": {"slug": "a\x00"}}, "\\x00"),
         ({"filter": {"older_than_seconds": 0}}, "at least 1"),
-        ({"filter": {"ids": [2**63]}}, "an id is a whole number from 1 to"),
+        ({"filter": {"ids": [2**63]}}, ": use a whole number from 1 to"),
         ({"filter": {"error_class": "x" * 101}}, "1 to 100"),
         ({"reason": " "}, "reason is empty"),
         ({"reason": "x" * 501}, "1 to 500"),
@@ -149,7 +149,7 @@ def test_one_task_is_retried_and_cancelled_by_its_id(api, space):
 def test_what_cannot_be_done_to_a_task_is_a_conflict(api, space):
     [task] = make_tasks(1, space, Status.COMPLETED)
     detail = problem(api.post(f"/queue/tasks/{task.pk}/retry", WHY), 409)["detail"]
-    assert detail == f"task {task.pk} is completed; this can be done to a task that is failed or cancelled"
+    assert detail == f"task {task.pk} is completed; it must be failed or cancelled to be requeued"
 
 
 def test_a_task_whose_article_waits_already_says_so(api, space):
@@ -187,11 +187,11 @@ def test_what_takes_longer_than_a_request_may_says_how_to_go_on(api, space, monk
     make_tasks(5, space)
     reply = body(api.post("/queue/cancel", ALL), 202)
     assert (reply["operation"]["state"], reply["operation"]["changed"]) == ("interrupted", 2)
-    go_on = reply["go_on"].removeprefix("/api")
-    assert body(api.post(go_on), 202)["operation"]["changed"] == 4
-    done = body(api.post(go_on))
-    assert (done["operation"]["state"], done["operation"]["changed"], done["go_on"]) == ("done", 5, None)
-    assert "nothing is left to resume" in problem(api.post(go_on), 409)["detail"]
+    resume_url = reply["resume_url"].removeprefix("/api")
+    assert body(api.post(resume_url), 202)["operation"]["changed"] == 4
+    done = body(api.post(resume_url))
+    assert (done["operation"]["state"], done["operation"]["changed"], done["resume_url"]) == ("done", 5, None)
+    assert "nothing is left to resume" in problem(api.post(resume_url), 409)["detail"]
 
 
 def test_an_operation_that_was_interrupted_is_stopped(api, space):

@@ -92,7 +92,7 @@ def test_a_tasks_story_says_why_it_does_not_run(api, space):
 
 
 def test_a_task_that_is_not_there_is_not_found(api):
-    assert problem(api.get("/queue/tasks/7"), 404)["detail"].startswith("there is no task 7")
+    assert problem(api.get("/queue/tasks/7"), 404)["detail"].startswith("task 7 not found")
 
 
 def test_operations_are_read_in_pages_and_one_by_one(api, space):

@@ -1,4 +1,4 @@
-"""A database that does not answer is told with its cause, whatever hid it."""
+"""A database that does not answer is reported with its cause."""
 
 from collections.abc import Iterator
 
@@ -28,7 +28,7 @@ def pool_timeout() -> OperationalError:
         ("HOST", "/nowhere", "No such file or directory"),
     ],
 )
-def test_a_pool_that_got_no_connection_is_told_by_what_the_server_says(monkeypatch, setting, value, says):
+def test_a_pool_timeout_is_reported_with_the_servers_message(monkeypatch, setting, value, says):
     monkeypatch.setitem(connection.settings_dict, setting, value)
     monkeypatch.setitem(connection.settings_dict, "PASSWORD", "s3cret")
     said = database_away.sentence(pool_timeout())
@@ -43,15 +43,15 @@ def test_a_pool_that_is_only_busy_says_so_itself():
     assert database_away.reason(pool_timeout()) == POOL_SAYS
 
 
-def test_any_other_error_is_told_by_its_first_line():
+def test_any_other_error_is_reported_by_its_first_line():
     assert database_away.sentence(OperationalError("gone\nfor good")) == "the database does not answer: gone"
 
 
-def test_one_without_room_is_told_apart():
+def test_a_full_disk_has_its_own_sentence():
     error = OperationalError("could not extend file: gone")
     error.__cause__ = DiskFull()
     assert database_away.sentence(error) == (
-        "the database has no room: could not extend file: gone; free some on its disk, then run this again"
+        "the database's disk is full: could not extend file: gone; free some space, then run this again"
     )
 
 

@@ -1,4 +1,4 @@
-"""What each SQLSTATE says of the write that it ended."""
+"""The classification of SQLSTATEs."""
 
 import psycopg
 import pytest
@@ -18,7 +18,7 @@ CASES = {
     "57P01": Blame.CONNECTION,
     "57P02": Blame.CONNECTION,
     "57P03": Blame.CONNECTION,
-    # somebody holds it
+    # another session holds it
     "55P03": Blame.LOCK,
     # one row's, or all rows'
     "22000": Blame.ROWS,

@@ -56,7 +56,7 @@ def test_a_claim_whose_answer_was_lost_is_not_lost(space, worker):
     assert execution.execute(claim).outcomes == {"embedded": 2}
 
 
-def test_news_of_the_provider_that_could_not_be_told_are_told_after_the_vectors_are_written(
+def test_a_verdict_that_could_not_be_reported_is_reported_after_the_vectors_are_written(
     space, worker, provider, settings
 ):
     settings.OPENAI_BASE_URL = "http://127.0.0.1:9"

@@ -1,4 +1,4 @@
-"""Who holds a table, and what health makes of it."""
+"""Locks on tables, and what health reports of them."""
 
 import threading
 from dataclasses import replace
@@ -44,12 +44,12 @@ def test_a_lock_is_found_with_its_holder_once_it_has_been_held_for_a_second(spac
 
 
 @pytest.mark.parametrize("mode", ["SHARE UPDATE EXCLUSIVE", "ROW EXCLUSIVE"])
-def test_locks_that_stop_nobody_are_not_told(space, mode):
+def test_locks_that_block_nothing_are_not_reported(space, mode):
     with locked("articles", mode):
         assert table_locks.held(at_once=True) == ()
 
 
-def test_one_that_waits_for_a_lock_is_told_with_whom_it_waits_for(space):
+def test_a_waiting_lock_is_reported_with_its_blocker(space):
     with locked("articles", "ROW EXCLUSIVE") as first:
         waiting = threading.Thread(target=_lock_articles)
         waiting.start()
@@ -63,7 +63,7 @@ def _lock_articles() -> None:
         pass
 
 
-def test_rows_that_a_save_waits_for_are_told(space):
+def test_rows_that_a_save_waits_for_are_reported(space):
     article = make_article()
     with rows_locked("articles") as pid:
         waiting = threading.Thread(target=_touch, args=[article.pk])

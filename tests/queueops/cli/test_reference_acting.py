@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
 from queueops.engine import claims, execution
-from queueops.maintenance import sweep
+from queueops.maintenance import drift
 from queueops.models import AuditLog, Metric, Status, Task, Worker, worker_registry
 from queueops.worker.drain import Drained, drain
 from tests import reference
@@ -120,7 +120,7 @@ def test_what_waits_is_cancelled_and_stays_so(space, worker, name, message):
     make_tasks(1, space, Status.COMPLETED)
     reference.run(name)
     assert drain(worker.pk, seconds=10).tasks == 0
-    assert sweep.enqueue_drift() == 1  # the completed one, which has no vectors
+    assert drift.enqueue_drift() == 1  # the completed one, which has no vectors
     failed = Task.objects.failed()
     assert {task.error_message for task in failed} == {message}
     assert failed.count() == 3
@@ -212,7 +212,7 @@ def test_articles_whose_tasks_were_deleted_are_queued_again_by_the_sweep(space):
     """Whoever wants them to stay away stops the queue first, as the document says."""
     make_tasks(2, space)
     reference.run("deployment/delete_tasks")
-    assert sweep.enqueue_drift() == 2
+    assert drift.enqueue_drift() == 2
 
 
 def test_the_audit_log_and_the_metrics_can_be_deleted(space):

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from embeddings.models import Space
 from queueops.engine import claim_statements, claims
 from queueops.engine.claims import Room
-from queueops.maintenance import sweep
+from queueops.maintenance import reaper
 from queueops.models import QueueState, Status, Task
 from tests.queueops.factories import make_article, make_space, make_tasks, make_worker, plan_of
 
@@ -134,7 +134,7 @@ def test_workers_that_claim_at_once_never_share_a_task():
 def lose(token) -> None:
     """The worker that held these was killed, and the sweep came by."""
     Task.objects.filter(claim_token=token).update(lease_expires_at=Now() - timedelta(seconds=1))
-    sweep.return_expired()
+    reaper.return_expired()
 
 
 def test_what_was_lost_with_a_worker_is_tried_in_small_company(space):
@@ -176,7 +176,7 @@ def test_what_lost_most_workers_is_tried_first_and_by_one_process_at_a_time(spac
     held = on_trial(space)
     assert [task.task_id for task in held.tasks] == [thrice.pk]
     assert on_trial(space).tasks == []
-    sweep.release_held("test")
+    reaper.release_held("test")
     assert len(on_trial(space, 2).tasks) == 2
 
 
@@ -200,7 +200,7 @@ def test_a_task_is_alone_only_where_its_worker_holds_nothing_else(space):
     beside = claim(space, worker=first)
     held = on_trial(space, worker=first)
     assert not claims.mark_alone(held)
-    sweep.release_held("first")
+    reaper.release_held("first")
     assert beside.tasks
     claim(space, worker=second)
     held = on_trial(space, worker=first)

@@ -1,4 +1,4 @@
-"""A text that takes its provider along, over real HTTP: it is found and parked, and what was sent beside it is not."""
+"""A text that crashes its provider, over real HTTP: it is found and parked, and texts sent with it are not."""
 
 from datetime import timedelta
 
@@ -77,13 +77,13 @@ def test_a_text_that_was_never_alone_is_not_parked_whatever_its_other_attempts_w
 
 
 @pytest.mark.parametrize("kind", ["provider_lost", "worker_lost"])
-def test_what_was_lost_is_in_small_company_after_a_wait_as_well(space, worker, provider, kind):
+def test_lost_tasks_stay_in_small_batches_after_being_deferred(space, worker, provider, kind):
     make_tasks(40, space)
     Task.objects.update(error_class=kind, error_message="as it was", attempts=1)
     provider.config(deadly="", fail_next=["429"])
     drain(worker.pk, seconds=20)
-    told = set(Task.objects.filter(attempts=1).values_list("error_class", "error_message"))
-    assert told == {(kind, "as it was")}
+    found = set(Task.objects.filter(attempts=1).values_list("error_class", "error_message"))
+    assert found == {(kind, "as it was")}
 
 
 def test_an_outage_that_looks_like_one_parks_two_tasks_at_most_each_time_it_comes(space, worker, provider):

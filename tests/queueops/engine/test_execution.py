@@ -1,4 +1,4 @@
-"""From a claim to vectors, and what becomes of a claim when something changes or fails on the way."""
+"""From a claim to vectors, and claims during which something changes or fails."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def run(space, worker):
-    """Claims what is due and executes it."""
+    """Claims due tasks and executes them."""
 
     def claim_and_execute(size: int = 100):
         return execution.execute(claims.claim_due(space, size, worker.pk, worker.name))
@@ -209,7 +209,7 @@ def test_an_answer_in_another_order_is_put_right(run, provider):
 def test_a_task_is_parked_with_its_reason_once_its_attempts_are_spent(run, provider, settings):
     settings.EMBEDDING_MAX_RETRIES = 2
     make_article()
-    provider.config(fail_next=["500"] * 4)  # the text's, and those of a harmless one
+    provider.config(fail_next=["500"] * 4)  # those of the text, and of the probe text
     assert run().retried == 1
     Task.objects.update(scheduled_at="2000-01-01T00:00Z")
     assert run().failed == 1

@@ -1,4 +1,4 @@
-"""What failed attempts leave in a task's row, and what is read from it whatever plain SQL has put there."""
+"""Failed attempts in a task's metadata, and reading them even after plain SQL has changed it."""
 
 import pytest
 from django.db import connection

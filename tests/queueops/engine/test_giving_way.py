@@ -1,4 +1,4 @@
-"""Tasks of one article that meet: the newest text wins, nothing that was paid for is lost, and no rank is."""
+"""Concurrent tasks of one article: the newest text wins; neither paid vectors nor a priority are lost."""
 
 import threading
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from django.db import connection
 
 from embeddings.models import ArticleEmbedding
 from queueops.engine import claims, execution, settling_in_parts
-from queueops.maintenance import sweep
+from queueops.maintenance import reaper
 from queueops.models import Task
 from queueops.monitoring import invariants
 from tests.concurrently import another_session, together, waiting_sessions
@@ -27,7 +27,7 @@ SELECT id, slug, %s, 'low', content_hash, version_number FROM articles WHERE id 
 
 
 def beside[T](session: psycopg.Connection, work: Callable[[], T]) -> T:
-    """What `work` answers, begun while the session holds its locks, which it lets go once `work` waits for them."""
+    """The result of `work`, started while the session holds locks that it releases once `work` waits for them."""
     answers: list[T] = []
     thread = threading.Thread(target=lambda: answers.extend(together(1, work)))
     thread.start()
@@ -110,7 +110,7 @@ def test_an_edit_that_is_just_being_saved_costs_no_stopping_worker_its_release(s
     with another_session() as other:
         other.execute(_EDIT, ["The new text.", article.pk])
         other.execute(_ENQUEUE, [space.pk, article.pk])
-        assert beside(other, lambda: sweep.release_held(worker.name)) == 6
+        assert beside(other, lambda: reaper.release_held(worker.name)) == 6
     assert sorted(kinds()) == [("completed", "superseded")] + [("pending", "")] * 6
 
 
@@ -122,7 +122,7 @@ def test_nor_the_sweep_what_it_returns(space, worker):
     with another_session() as other:
         other.execute(_EDIT, ["The new text.", article.pk])
         other.execute(_ENQUEUE, [space.pk, article.pk])
-        assert beside(other, sweep.return_expired) == (6, 0)
+        assert beside(other, reaper.return_expired) == (6, 0)
     assert not Task.objects.processing().exists()
 
 
@@ -170,5 +170,5 @@ def test_an_article_that_somebody_keeps_locked_does_not_hold_up_its_batch(space,
 def test_a_task_that_plain_sql_marked_as_in_work_is_given_back(space):
     make_tasks(1, space)
     Task.objects.update(status="processing")
-    assert sweep.return_expired() == (1, 0)
+    assert reaper.return_expired() == (1, 0)
     assert kinds() == [("pending", "")]

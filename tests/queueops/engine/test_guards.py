@@ -17,7 +17,7 @@ from queueops.admission.circuit_breaker import BatchVerdict
 from queueops.admission.gate import Permit
 from queueops.engine import claim_statements, claims, execution
 from queueops.engine.enqueue import Reason, enqueue
-from queueops.maintenance import sweep
+from queueops.maintenance import reaper
 from queueops.models import ProviderState, Status, Task
 from queueops.worker import leases
 from tests.concurrently import another_session, waiting_sessions
@@ -40,7 +40,7 @@ def sql(statement: str, *arguments: Any) -> None:
 
 
 def wait_for_no_lock() -> None:
-    """Whoever waits for a lock in this transaction from now on fails."""
+    """Makes every wait for a lock in this transaction fail from now on."""
     sql("SET LOCAL lock_timeout = '1s'")
 
 
@@ -146,10 +146,10 @@ def test_a_task_does_not_change_between_the_look_at_it_and_the_commit_of_its_vec
     assert article.embeddings.get().source_version == 2
 
 
-# --- enqueue: what a worker holds for the very text, and can still bring, needs no second task
+# --- enqueue: a text whose task a worker holds with a valid lease needs no second task
 
 
-def test_a_text_that_plain_sql_changed_in_a_workers_hands_gets_a_task(claim):
+def test_a_text_changed_by_plain_sql_during_processing_gets_a_task(claim):
     article = make_article("A title", "The old text.")
     claim()
     assert enqueue([article.pk], Reason.EDIT) == 0
@@ -157,7 +157,7 @@ def test_a_text_that_plain_sql_changed_in_a_workers_hands_gets_a_task(claim):
     assert enqueue([article.pk], Reason.EDIT) == 1
 
 
-def test_a_text_that_came_back_in_a_workers_hands_gets_a_task_for_its_newest_version(claim):
+def test_a_text_that_came_back_during_processing_gets_a_task_for_its_newest_version(claim):
     article = make_article("A title", "The text.")
     claim()
     for content in ("Another text.", "The text."):
@@ -233,7 +233,7 @@ def test_a_sweep_passes_over_a_task_that_is_being_settled(space):
     with another_session() as other, transaction.atomic():
         other.execute("SELECT FROM embedding_tasks WHERE id = %s FOR UPDATE", [locked.pk])
         wait_for_no_lock()
-        assert sweep.return_expired() == (1, 0)
+        assert reaper.return_expired() == (1, 0)
     free.refresh_from_db()
     assert free.status == "pending"
 
@@ -264,15 +264,15 @@ def test_a_stopping_worker_passes_over_a_task_that_is_being_settled(space):
     with another_session() as other, transaction.atomic():
         other.execute("SELECT FROM embedding_tasks WHERE id = %s FOR UPDATE", [locked.pk])
         wait_for_no_lock()
-        assert sweep.release_held("worker 7") == 1
+        assert reaper.release_held("worker 7") == 1
     free.refresh_from_db()
     assert free.status == "pending"
 
 
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
-def test_a_stopping_worker_leaves_alone_what_has_ended_in_its_hands(space, status):
+def test_a_stopping_worker_does_not_change_tasks_that_have_ended(space, status):
     make_tasks(1, space, status, claimed_by="worker 7")
-    assert sweep.release_held("worker 7") == 0
+    assert reaper.release_held("worker 7") == 0
     assert Task.objects.get().status == status
 
 
@@ -283,7 +283,7 @@ def test_a_sweep_passes_over_a_task_of_a_retired_space_that_is_being_changed(spa
     with another_session() as other, transaction.atomic():
         other.execute("SELECT FROM embedding_tasks WHERE id = %s FOR UPDATE", [locked.pk])
         wait_for_no_lock()
-        assert sweep.end_retired() == 1
+        assert reaper.end_retired() == 1
     free.refresh_from_db()
     assert free.status == "completed"
 
@@ -298,7 +298,7 @@ def test_the_lease_of_a_task_that_was_ended_is_not_renewed_even_if_its_token_is_
     assert Task.objects.get().lease_expires_at == ends
 
 
-# --- what the database itself refuses
+# --- writes refused by the database itself
 
 
 def test_an_article_cannot_wait_twice_in_a_space(space):

@@ -8,28 +8,20 @@ import pytest
 from django.db import connection
 
 from articles.models import Article
-from embeddings.providers import registry
 from embeddings.search import SearchMode, search
 from lib.remembered import Remembered
-from queueops.engine import modes, synchronous
+from queueops.engine import modes
 from queueops.maintenance import sweep
-from queueops.models import AuditLog, Mode, ProviderState, QueueState, Task
+from queueops.models import AuditLog, Mode, QueueState, Task
 from queueops.models.audit import ReasonMissing
 from queueops.operate import controls
 from queueops.worker.drain import drain
 from tests.concurrently import another_session
-from tests.queueops.cli_runner import queue_admin
-from tests.queueops.factories import make_article, make_space, make_tasks, make_worker
+from tests.queueops.factories import make_article, make_tasks, make_worker
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 GENEROUS = 20.0
-_REFUSE_CLAIMS = """
-CREATE FUNCTION refuse_claims() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN RAISE EXCEPTION 'no claims today'; END $$;
-CREATE TRIGGER refuse_claims BEFORE UPDATE OF claim_token ON embedding_tasks
-    FOR EACH ROW EXECUTE FUNCTION refuse_claims();
-"""
 
 
 def set_mode(mode: Mode | None) -> None:
@@ -89,88 +81,11 @@ def test_another_process_sees_a_change_within_a_second():
     assert time.monotonic() - changed < modes.SECONDS + 1  # a busy machine's second on top
 
 
-def test_the_verb_shows_sets_and_takes_back_the_mode():
-    make_space()
-    assert queue_admin("mode").out.splitlines() == [
-        "queued: a save creates a task, and workers embed it",
-        "This is the mode of the settings.",
-    ]
-    called = queue_admin("mode", "synchronous", "--reason=no Redis", "--actor=ada", "--json")
-    assert (called.json["mode"], called.json["is_persisted"], called.json["changed_by"]) == (
-        "synchronous", True, "ada",
-    )  # fmt: skip
-    assert AuditLog.objects.filter(operation_id=called.json["operation"]).exists()
-    shown = queue_admin("status").out
-    assert "Mode: synchronous" in shown
-    assert "The mode was changed to synchronous by ada: no Redis." in shown
-    assert "Set by ada: no Redis. The mode of the settings is queued" in queue_admin("mode").out
-    assert queue_admin("mode", "environment", "--reason=back", "--json").json["is_persisted"] is False
-    assert queue_admin("mode", "disabled").code == 3
-
-
-def test_in_synchronous_mode_a_save_is_found_before_it_answers_and_no_worker_is_needed(space):
-    set_mode(Mode.SYNCHRONOUS)
-    article = make_article("Aardvarks", "They eat ants at night.")
-    task = Task.objects.get()
-    assert (task.status, task.claimed_by) == ("completed", "request")
-    assert [hit.slug for hit in search("who eats ants at night").hits] == [article.slug]
-
-
 def test_workers_work_off_in_synchronous_mode_what_was_left_behind(space):
     make_tasks(3, space)
     set_mode(Mode.SYNCHRONOUS)
     assert drain(make_worker().pk, seconds=5).tasks == 3
     assert set(Task.objects.values_list("status", flat=True)) == {"completed"}
-
-
-@pytest.mark.parametrize(
-    ("trouble", "kind"), [("down", "provider_down"), ("slow", "transient"), ("broken", "transient")]
-)
-def test_a_provider_in_trouble_never_fails_a_synchronous_save_and_the_article_is_embedded_later(
-    trouble, kind, space, provider, settings, monkeypatch
-):
-    settings.EMBEDDING_RETRY_BACKOFF_BASE = 1
-    if trouble == "down":
-        url, settings.OPENAI_BASE_URL = settings.OPENAI_BASE_URL, "http://127.0.0.1:9/v1"
-    elif trouble == "slow":
-        monkeypatch.setattr(synchronous, "DEADLINE_SECONDS", 0.2)
-        provider.config(latency_ms=3_000)
-    else:
-        provider.config(rate_500=1)
-    set_mode(Mode.SYNCHRONOUS)
-    began = time.monotonic()
-    article = make_article("Patient", "It waits for its provider.")
-    assert time.monotonic() - began < 3  # the slow one was not waited for
-    task = Task.objects.get()
-    assert (task.status, task.error_class, article.embeddings.count()) == ("pending", kind, 0)
-    if trouble == "down":
-        settings.OPENAI_BASE_URL = url
-    provider.config(latency_ms=0, rate_500=0)
-    ProviderState.objects.all().delete()
-    registry.forget()
-    set_mode(Mode.QUEUED)
-    work_until(article.embeddings.exists, make_worker())
-
-
-def test_a_poisoned_text_is_saved_in_synchronous_mode_and_parked_with_its_reason(space, provider):
-    provider.config(poison="toxic")
-    set_mode(Mode.SYNCHRONOUS)
-    poisoned = make_article("Bad", "A toxic text.")
-    task = Task.objects.get()
-    assert (task.status, task.error_class) == ("failed", "invalid_input")
-    poisoned.content = "A harmless text."
-    poisoned.save()
-    assert poisoned.embeddings.exists()
-
-
-def test_a_claim_that_the_database_refuses_never_fails_a_synchronous_save(space):
-    set_mode(Mode.SYNCHRONOUS)
-    with connection.cursor() as cursor:
-        cursor.execute(_REFUSE_CLAIMS)
-        article = make_article()
-        cursor.execute("DROP FUNCTION refuse_claims CASCADE")
-    assert Article.objects.filter(pk=article.pk).exists()
-    assert Task.objects.get().status == "pending"
 
 
 def test_disabled_embeds_nothing_makes_no_task_and_answers_by_words(space, provider):
@@ -228,7 +143,7 @@ def test_a_persisted_queue_searches_by_meaning_where_the_settings_switch_it_off(
 
 
 def test_threads_that_ask_at_once_all_see_a_mode_that_was_changed_long_ago():
-    """One of them reads the row; the others must not act on what it said before."""
+    """One of them reads the row; the others must not use its old value."""
     assert modes.current() is Mode.QUEUED
     QueueState.objects.filter(pk=1).update(mode=Mode.DISABLED)
     modes._row.keep(0)

@@ -1,4 +1,4 @@
-"""Any article comes to an end, however slow its provider: what was computed is kept, and short ones overtake."""
+"""Every article finishes, however slow its provider: computed vectors are kept, and short articles overtake."""
 
 import contextlib
 import functools
@@ -17,8 +17,8 @@ from embeddings.indexing import provider_pace
 from embeddings.models import ArticleEmbedding, KeptVector
 from embeddings.providers.registry import provider_of
 from queueops.engine import claims, execution, partial_vectors
-from queueops.engine.enqueue import enqueue_anew
-from queueops.maintenance import sweep
+from queueops.engine.enqueue import enqueue_reembedding
+from queueops.maintenance import reaper, sweep
 from queueops.models import ProviderState, Status, Task
 from queueops.worker import long_articles
 from queueops.worker.drain import drain
@@ -26,16 +26,16 @@ from tests.concurrently import together
 from tests.queueops.factories import make_article, make_tasks
 from tests.waiting import wait_until
 
-PASSAGES = 24
+CHUNKS = 24
 TEXTS_A_REQUEST = 2
 alone = pytest.mark.django_db
 beside_others = pytest.mark.django_db(transaction=True)
 
 
-def long_article(name: str = "Long", passages: int = PASSAGES) -> Article:
-    """One whose paragraphs fill a passage each."""
+def long_article(name: str = "Long", chunks: int = CHUNKS) -> Article:
+    """An article whose paragraphs fill one chunk each."""
     return make_article(
-        name, "\n\n".join(f"{name} paragraph {n} says something of its own. " * 13 for n in range(passages))
+        name, "\n\n".join(f"{name} paragraph {n} says something of its own. " * 13 for n in range(chunks))
     )
 
 
@@ -52,7 +52,7 @@ def slow(space, provider, monkeypatch):
 
 @pytest.fixture
 def known_as_slow(slow, space, monkeypatch):
-    """From earlier requests: an article of more than a passage or two is long."""
+    """From earlier requests: an article of more than a chunk or two is long."""
     monkeypatch.setattr(provider_pace, "LONG_SECONDS", 0.05)
     monkeypatch.setattr(provider_pace, "LEAST_LONG_BYTES", 1_000)
     provider_pace.of(space).speed.tokens_per_second = 5_000.0
@@ -83,30 +83,30 @@ def turns_until_all_is_done(turn, **options) -> int:
     return turns
 
 
-def passages() -> int:
+def chunk_count() -> int:
     return ArticleEmbedding.objects.count()
 
 
 @alone
-def test_an_article_that_takes_many_turns_ends_and_each_of_its_passages_is_paid_for_once(turn, slow):
+def test_an_article_that_takes_many_turns_ends_and_each_of_its_chunks_is_paid_for_once(turn, slow):
     long_article()
     assert turns_until_all_is_done(turn) > 2
     assert Task.objects.get().outcome == "embedded"
-    assert passages() >= PASSAGES
-    assert slow.stats()["texts"] == passages()
+    assert chunk_count() >= CHUNKS
+    assert slow.stats()["texts"] == chunk_count()
     assert not KeptVector.objects.exists()
 
 
 @alone
-def test_an_article_that_takes_many_deadlines_ends_and_each_of_its_passages_is_paid_for_once(
+def test_an_article_that_takes_many_deadlines_ends_and_each_of_its_chunks_is_paid_for_once(
     turn, slow, monkeypatch
 ):
     monkeypatch.setattr(partial_vectors, "TURN_SECONDS", 60.0)
     long_article()
     assert turns_until_all_is_done(turn, deadline=0.5) > 2
-    assert passages() >= PASSAGES
-    lost = slow.stats()["texts"] - passages()
-    assert lost <= TEXTS_A_REQUEST * PASSAGES / 4  # the request that a deadline cuts off
+    assert chunk_count() >= CHUNKS
+    lost = slow.stats()["texts"] - chunk_count()
+    assert lost <= TEXTS_A_REQUEST * CHUNKS / 4  # the request that a deadline cuts off
 
 
 @alone
@@ -116,7 +116,7 @@ def test_what_waits_for_its_next_turn_says_how_far_it_is(turn, slow):
     task = Task.objects.get()
     assert (task.status, task.error_class, task.attempts) == ("pending", "postponed", 0)
     done = KeptVector.objects.count()
-    assert 0 < done < PASSAGES
+    assert 0 < done < CHUNKS
     assert task.error_message.startswith(f"{done} of ")
     assert not ProviderState.objects.exclude(failures=0).exists()
 
@@ -133,7 +133,7 @@ def test_a_batch_of_short_articles_keeps_nothing(turn, slow, space, monkeypatch)
 
 
 @alone
-def test_an_error_in_the_midst_charges_no_attempt_where_passages_were_kept(turn, slow):
+def test_an_error_charges_no_attempt_if_chunks_were_kept(turn, slow):
     long_article()
     for _ in range(5):
         slow.config(reset=False, fail_next=["reordered", "500", "500"])
@@ -146,8 +146,8 @@ def test_an_error_in_the_midst_charges_no_attempt_where_passages_were_kept(turn,
 
 
 @alone
-def test_a_passage_that_its_provider_fails_over_is_charged_and_parked_though_others_were_kept(turn, slow):
-    article = long_article(passages=6)
+def test_a_chunk_that_its_provider_fails_is_charged_and_parked_though_others_were_kept(turn, slow):
+    article = long_article(chunks=6)
     Article.objects.filter(pk=article.pk).update(content=article.content + "\n\nPOISON")
     slow.config(poison="POISON", poison_status=500)
     for _ in range(20):
@@ -181,22 +181,22 @@ def test_an_edit_keeps_what_is_still_of_its_text_and_drops_the_rest_at_its_end(t
     article.save()
     slow.config(reset=True)
     turns_until_all_is_done(turn)
-    assert slow.stats()["texts"] <= passages() - kept
+    assert slow.stats()["texts"] <= chunk_count() - kept
     sweep.sweep()
     assert not KeptVector.objects.exists()
 
 
 @alone
-def test_one_that_is_to_be_embedded_anew_begins_without_what_was_kept_and_ends_too(turn, slow):
+def test_a_re_embedding_starts_without_kept_vectors_and_ends_too(turn, slow):
     article = long_article()
     turn()
     assert KeptVector.objects.exists()
     with transaction.atomic():
-        enqueue_anew([article.pk], uuid.uuid4())
+        enqueue_reembedding([article.pk], uuid.uuid4())
     assert not KeptVector.objects.exists()
     slow.config(reset=True)
     assert turns_until_all_is_done(turn) > 2
-    assert slow.stats()["texts"] == passages()
+    assert slow.stats()["texts"] == chunk_count()
 
 
 @alone
@@ -248,7 +248,7 @@ def in_a_thread(work: Callable[[], object]) -> threading.Thread:
 
 @contextlib.contextmanager
 def at_work(worker, threads: int) -> Iterator[Callable[[], None]]:
-    """So many threads that work off what is due; what is yielded rings for one more, and all have ended at the end."""
+    """Threads that work off due tasks; calling the yielded function wakes one more; all have ended at the end."""
     started: list[threading.Thread] = []
 
     def ring() -> None:
@@ -270,7 +270,7 @@ def test_several_long_articles_at_once_all_end_and_none_is_charged(slow, worker,
     together(4, lambda: drained(worker))
     drained(worker)
     assert set(Task.objects.values_list("status", "attempts")) == {("completed", 1)}
-    assert slow.stats()["texts"] == passages()
+    assert slow.stats()["texts"] == chunk_count()
 
 
 @beside_others
@@ -314,10 +314,10 @@ def test_a_worker_that_ends_in_the_midst_loses_the_requests_under_way_and_no_att
         frozen.append(in_a_thread(functools.partial(execution.execute, held)))
         wait_until(functools.partial(has_kept, kept + 2 * TEXTS_A_REQUEST))
         Task.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
-        assert sweep.return_expired() == (1, 0)
+        assert reaper.return_expired() == (1, 0)
         assert Task.objects.get().attempts == 0
     drained(worker)
     for thread in frozen:
         thread.join()
     assert Task.objects.get().outcome == "embedded"
-    assert slow.stats()["texts"] - passages() <= 4 * TEXTS_A_REQUEST
+    assert slow.stats()["texts"] - chunk_count() <= 4 * TEXTS_A_REQUEST

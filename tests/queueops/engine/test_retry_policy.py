@@ -1,4 +1,4 @@
-"""What each class of error leads to."""
+"""The decision for each error class."""
 
 import pytest
 

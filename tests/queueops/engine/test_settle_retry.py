@@ -1,4 +1,4 @@
-"""What the database refuses charges no text, is held while it may be, and then given back."""
+"""Batches that the database refuses charge no text; they are held as long as allowed, and then requeued."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from queueops.base import shutdown
 from queueops.engine import claims, execution, settle_retry, storage_breaker, storage_probe, synchronous
 from queueops.engine.enqueue import Reason
-from queueops.maintenance import sweep
+from queueops.maintenance import reaper
 from queueops.models import Task
 from queueops.worker import drain, leases
 from tests.queueops.factories import make_article, make_tasks
@@ -123,12 +123,12 @@ def test_while_it_lasts_nothing_is_claimed_and_no_provider_is_asked(
 def test_a_process_that_stops_gives_back_what_it_holds(claim, space):
     make_tasks(3, space)
     held = claim()
-    shutdown.end()
+    shutdown.request()
     try:
         with refusing("53100"):
             execution.execute(held)
     finally:
-        shutdown.begin()
+        shutdown.clear()
     assert kinds() == {("pending", 0, "storage_refused")}
 
 
@@ -198,7 +198,7 @@ def test_a_claim_that_others_have_by_now_is_not_given_back(claim, space, held_br
     execution.execute(held)
     read_only(False)
     end_leases()
-    sweep.return_expired()
+    reaper.return_expired()
     claim()
     assert settle_retry.give_back_owed() == 0
     assert Task.objects.get().status == "processing"

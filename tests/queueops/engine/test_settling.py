@@ -1,4 +1,4 @@
-"""What a batch locks at its end it holds no longer than its lease."""
+"""A settle holds its locks no longer than its lease."""
 
 import pytest
 from django.db import connection, transaction
@@ -27,7 +27,7 @@ def test_a_worker_that_freezes_while_it_settles_loses_its_locks_with_its_lease(s
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_that_freezes_while_it_tells_of_its_provider_loses_the_row_with_its_lease(settings):
+def test_a_worker_that_freezes_while_reporting_its_provider_loses_the_row_with_its_lease(settings):
     settings.EMBEDDING_WORKER_TIMEOUT = 60_000
     with transaction.atomic():
         gate.report(gate.Permit("openai"), BatchVerdict.FAILED)

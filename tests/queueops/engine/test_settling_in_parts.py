@@ -39,7 +39,7 @@ def test_several_are_each_found(claim, space):
     assert set(Task.objects.pending().values_list("article_id", flat=True)) == set(bad)
 
 
-def test_one_text_that_stands_alone_is_told_from_a_database_that_refuses_all(claim, space):
+def test_one_refused_text_is_distinguished_from_a_database_that_refuses_all(claim, space):
     make_tasks(2, space, "completed")
     bad = make_article()
     with refusing("P0001", f"NEW.article_id = {bad.pk}"):

@@ -1,4 +1,4 @@
-"""No order of events loses a text or leaves rows that cannot be: a random walk beside a model of what must be."""
+"""No order of events loses a text or leaves invalid rows: a random walk compared with a model."""
 
 import hashlib
 import sys
@@ -32,7 +32,7 @@ from queueops.engine.claims import Claim, Claimed
 from queueops.engine.results import Batch, Effort, Failure, Success
 from queueops.engine.retry_policy import Decision, Verdict
 from queueops.engine.settling_in_parts import settle
-from queueops.maintenance import cleanup, sweep
+from queueops.maintenance import cleanup, drift, reaper
 from queueops.models import Outcome, QueueState, Task, Worker
 from queueops.monitoring import invariants
 from queueops.monitoring.task_filter import TaskFilter
@@ -59,7 +59,7 @@ LIVE, PARKED = {"pending", "processing"}, {"failed", "cancelled"}
 
 @dataclass
 class Expected:
-    """A task as the model has it; `text` is what it is about."""
+    """A task in the model; `text` is its article's text."""
 
     article: int
     text: str
@@ -204,7 +204,7 @@ class Queue(RuleBasedStateMachine):
 
     def stop_worker(self, _pk: int) -> None:
         name = self.workers[0].name
-        sweep.release_held(name)
+        reaper.release_held(name)
         held = {key: t for key, t in self.tasks.items() if t.status == "processing" and t.holder == name}
         for task in held.values():
             task.attempts -= 1
@@ -232,7 +232,7 @@ class Queue(RuleBasedStateMachine):
             task.lease_left -= steps * STEP
 
     def return_expired(self) -> None:
-        sweep.return_expired()
+        reaper.return_expired()
         expired = {k: t for k, t in self.tasks.items() if t.status == "processing" and t.lease_left < 0}
         charged = dict(Task.objects.filter(pk__in=expired).values_list("pk", "attempts"))
         for key, task in expired.items():
@@ -242,12 +242,12 @@ class Queue(RuleBasedStateMachine):
         self.expect_returned(expired, may_park=True)
 
     def claim_again(self) -> None:
-        """What was held is another's now, and who held it is a zombie."""
+        """The tasks held now belong to another worker, and the former one is a zombie."""
         self.return_expired()
         self.claim(1, 4)
 
     def seek_drift(self) -> None:
-        sweep.enqueue_drift()
+        drift.enqueue_drift()
         for pk, text in self.texts.items():
             parked = [self.tasks[key].text for key in self.of_article(pk, PARKED)]
             if not self.of_article(pk, LIVE) and text.content not in parked:
@@ -266,7 +266,7 @@ class Queue(RuleBasedStateMachine):
         getattr(self, name)(self.article(which), *arguments)
 
     def claim_under_brakes(self, _pk: int, brake: str) -> None:
-        """While the queue is paused, or the worker is told to stop."""
+        """While the queue is paused, or the worker is stopped."""
         QueueState.objects.update(is_paused=brake == "pause")
         Worker.objects.filter(name=brake).update(is_running=False)
         assert not claims.claim_due(self.space, 4, self.workers[0].pk, "first").tasks
@@ -517,7 +517,7 @@ def test_whatever_happens_in_whatever_order_no_text_is_lost():
             stateful_step_count=30,
             deadline=None,
             print_blob=True,
-            # A failure's steps are told as they came: making them fewer takes minutes. Add Phase.shrink to do so.
+            # A failure's steps are printed as they came: making them fewer takes minutes. Add Phase.shrink to do so.
             phases=[Phase.reuse, Phase.generate],
         ),
     )

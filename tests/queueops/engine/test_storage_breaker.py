@@ -1,4 +1,4 @@
-"""While the database refuses vectors, one caller at a time tries again, after ever longer waits."""
+"""While the database refuses vectors, one caller at a time retries, at growing intervals."""
 
 import pytest
 
@@ -62,7 +62,7 @@ def test_another_reason_is_news(brake, clock):
     assert (brake.now.refusal, brake.now.seconds) == (READ_ONLY, 7)
 
 
-def test_once_vectors_are_taken_everybody_goes_on_and_the_next_refusal_begins_anew(brake, clock):
+def test_once_vectors_are_accepted_all_resume_and_the_next_refusal_starts_over(brake, clock):
     brake.refused(FULL)
     clock.now += 500
     brake.ask()

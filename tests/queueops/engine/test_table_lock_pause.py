@@ -1,4 +1,4 @@
-"""Workers beside a stranger who locks tables: nothing is charged, nothing parked, and they go on by themselves."""
+"""Workers while another session locks tables: no task is charged or parked, and they resume by themselves."""
 
 import threading
 import time
@@ -22,7 +22,7 @@ from queueops.engine import (
 )
 from queueops.engine.claims import Claim
 from queueops.engine.table_lock_pause import LockedOut
-from queueops.maintenance import sweep
+from queueops.maintenance import reaper
 from queueops.models import Task, Worker
 from queueops.worker import drain, leases
 from queueops.worker.housekeeper import Housekeeper
@@ -86,7 +86,7 @@ def one(query: str) -> bool:
 
 
 def execute(claim: Claim, worker: Worker) -> Callable[[], object]:
-    """What a worker's thread does with a claim."""
+    """Executes a claim as a worker's thread does."""
     return lambda: drain._execute(claim, worker.pk, Permit(claim.space.provider))
 
 
@@ -149,10 +149,10 @@ def test_a_batch_that_a_reader_waits_for_gives_its_tasks_back_at_once(space, wor
     assert Task.objects.get(article=article).error_message == "another session kept a table locked"
 
 
-def test_a_process_that_is_told_to_stop_does_not_wait(space, worker):
+def test_a_stopping_process_does_not_wait(space, worker):
     make_tasks(4, space)
     claim = claims.claim_due(space, 4, worker.pk, worker.name)
-    shutdown.end()
+    shutdown.request()
     with locked("article_embeddings"), waiting_at_most(100):
         execute(claim, worker)()
     assert rows() == {("pending", 0, "")}
@@ -216,8 +216,8 @@ def test_one_sweep_at_a_time_waits_for_the_leases_and_no_other_judges_by_a_later
     make_tasks(1, space, "processing", lease_expires_at=None, claim_token=uuid.uuid4())
     run_beside(
         locked("embedding_tasks"),
-        sweep.return_expired,
-        lambda: one(_WAITED) and sweep.return_expired() == (0, 0),
+        reaper.return_expired,
+        lambda: one(_WAITED) and reaper.return_expired() == (0, 0),
     )
     assert Task.objects.pending().count() == 1
 

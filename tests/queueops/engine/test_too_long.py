@@ -1,4 +1,4 @@
-"""What a provider finds too long goes to it in smaller requests or in smaller chunks, and never again as it was."""
+"""Texts too long for a provider are sent in smaller requests or chunks, and never again unchanged."""
 
 import math
 
@@ -27,7 +27,7 @@ def run(space, worker):
 
 
 def text_of(article) -> str:
-    """What its chunks cover of the content, without white space."""
+    """The part of the content that its chunks cover, without white space."""
     return "".join(
         "".join(article.content[row.span.lower : row.span.upper].split())
         for row in article.embeddings.order_by("chunk_index")

@@ -1,4 +1,4 @@
-"""A text that kills its worker is found and parked; what died beside it, or with the machine, is not."""
+"""A text that kills its worker is found and parked; tasks lost with it, or with the machine, are not."""
 
 from datetime import timedelta
 from typing import Any
@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from queueops.engine import claims, execution
 from queueops.engine.claims import Claim
 from queueops.engine.results import Settled
-from queueops.maintenance import sweep
+from queueops.maintenance import reaper
 from queueops.models import AuditLog, Metric, Task, Worker, worker_registry
 from queueops.worker import trials
 from queueops.worker.trial_size import TrialSize
@@ -50,7 +50,7 @@ def lose(*dead: Worker) -> None:
     Task.objects.processing().filter(claimed_by__in=names).update(
         lease_expires_at=Now() - timedelta(seconds=1)
     )
-    sweep.return_expired()
+    reaper.return_expired()
 
 
 def test_a_text_that_kills_its_worker_is_parked_after_dying_alone_and_none_beside_it(space):
@@ -147,15 +147,15 @@ def test_a_loss_is_written_down_once_for_each_worker(space):
     for worker, size in ((first, 2), (first, 1), (second, 2)):
         claims.claim_due(space, size, worker.pk, worker_registry.claimant(worker.pk))
     lose(first, second)
-    told = Metric.objects.filter(name="worker_lost").order_by("-value").values_list("value", "labels")
-    assert list(told) == [
+    found = Metric.objects.filter(name="worker_lost").order_by("-value").values_list("value", "labels")
+    assert list(found) == [
         (3.0, {"claimed_by": worker_registry.claimant(first.pk), "alone": False}),
         (2.0, {"claimed_by": worker_registry.claimant(second.pk), "alone": False}),
     ]
     assert AuditLog.objects.filter(message__endswith="ended; the task is pending now").count() == 5
 
 
-def test_what_was_lost_for_another_reason_in_between_begins_anew(space):
+def test_a_loss_for_another_reason_in_between_starts_over(space):
     holder = alone(space)
     Task.objects.update(error_class="transient")
     lose(holder)

@@ -1,4 +1,4 @@
-"""Old rows go, young ones and those that still mean something stay."""
+"""Old rows are removed; recent ones and those still in use stay."""
 
 from datetime import timedelta
 

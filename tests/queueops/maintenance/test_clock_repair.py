@@ -1,4 +1,4 @@
-"""What a clock that was ahead has written locks nothing out once it has stepped back; each time column is decided."""
+"""Times written while a clock was ahead block nothing once it has stepped back; every time column is covered."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from embeddings.providers.errors import ErrorClass, ProviderError
 from queueops.admission import gate, rate_limiter, self_pause  # fmt: skip
 from queueops.admission.circuit_breaker import BatchVerdict
 from queueops.engine import claims
-from queueops.maintenance import cleanup, clock_repair, sampler, sweep
+from queueops.maintenance import cleanup, clock_repair, reaper, sampler, sweep
 from queueops.maintenance.clock_repair import Reading
 from queueops.models import AuditLog, Metric, ProviderState, QueueState, Task, Worker
 from queueops.monitoring import article_status, health, search_coverage, snapshot, statistics
@@ -90,7 +90,9 @@ def test_all_that_was_written_an_hour_ahead_is_worked_off_and_health_says_so(spa
         assert drain.drain(worker.pk, seconds=20).tasks
     assert not Task.objects.exclude(status="completed").exists()
     assert health.judge(snapshot.take()).condition == "ok"
-    assert AuditLog.objects.filter(category="sweep", message__startswith="times ahead of").exists()
+    assert AuditLog.objects.filter(
+        category="sweep", message__contains="times in the future were corrected"
+    ).exists()
 
 
 def test_nothing_is_put_right_where_nothing_is_ahead(space, worker):
@@ -100,7 +102,7 @@ def test_nothing_is_put_right_where_nothing_is_ahead(space, worker):
     gate.report(
         gate.Permit(OPENAI), BatchVerdict.FAILED, ProviderError(ErrorClass.RATE_LIMITED, "slow", 3_600)
     )
-    assert clock_repair.put_right() == {}
+    assert clock_repair.correct_times() == {}
     assert not AuditLog.objects.filter(category="sweep").exists()
 
 
@@ -139,7 +141,7 @@ def test_a_clock_that_goes_ahead_ends_no_lease(space):
         1, space, status="processing", priority="high", lease_expires_at=Now() - HOUR - SECOND
     )  # before
     make_tasks(1, space, status="processing", priority="low", lease_expires_at=Now() + 59 * SECOND)  # after
-    assert clock_repair.carry_leases(HOUR.total_seconds()) == 2
+    assert clock_repair.extend_leases(HOUR.total_seconds()) == 2
     left = {task.priority: seconds_until(task.lease_expires_at) for task in Task.objects.all()}
     assert 30 < left["normal"] <= 40
     assert left["high"] < 0
@@ -157,7 +159,7 @@ def test_a_process_that_sees_the_clock_go_ahead_ends_no_lease(space):
     make_tasks(
         1, space, status="processing", priority="low", lease_expires_at=Now() - HOUR + timedelta(seconds=50)
     )
-    process._once(0.0)  # what was claimed by the old time was committed after the first look
+    process._once(0.0)  # a claim with the old time was committed after the first check
     make_tasks(1, space, status="processing", priority="high", lease_expires_at=Now() - SECOND)
     assert not process._clock.look()  # or even between a look and its sweep
     sweep.sweep(with_leases=False)
@@ -173,11 +175,11 @@ def test_a_process_that_sees_the_clock_go_ahead_ends_no_lease(space):
         (Reading(1_005.0, 55.0), 0.0),  # both went on by five seconds
         (Reading(4_605.0, 55.0), 3_600.0),
         (Reading(1_005.9, 55.0), 0.0),  # too little to end a lease
-        (Reading(1_015.0, 55.0, took=12.0), 0.0),  # the answer may have been that late
+        (Reading(1_015.0, 55.0, took=12.0), 0.0),  # the reply may have been that late
         (Reading(-2_595.0, 55.0), 0.0),  # back: the sweep sees that by itself
     ],
 )
-def test_a_step_is_told_by_a_clock_that_nobody_sets(later, ahead):
+def test_a_step_is_detected_by_a_monotonic_clock(later, ahead):
     assert clock_repair.went_ahead(Reading(1_000.0, 50.0), later) == ahead
     assert clock_repair.went_ahead(None, later) == 0.0
 
@@ -219,7 +221,7 @@ def test_whoever_writes_a_schedule_the_row_says_when(space):
 def test_what_a_stop_gave_back_under_a_clock_ahead_is_due(space, worker):
     make_tasks(1, space)
     claims.claim_due(space, 1, worker.pk, "worker 7")
-    sweep.release_held("worker 7")
+    reaper.release_held("worker 7")
     sql("UPDATE embedding_tasks SET scheduled_at = scheduled_at + interval '1 hour'")
     sql("UPDATE embedding_tasks SET schedule_set_at = schedule_set_at + interval '1 hour'")
     sweep.sweep()
@@ -232,7 +234,7 @@ def test_what_a_stop_gave_back_under_a_clock_ahead_is_due(space, worker):
 def test_a_worker_seen_ahead_does_not_count_as_alive_and_is_forgotten_in_time(space):
     make_worker(last_seen_at=Now() + HOUR, last_claim_at=Now() + HOUR)
     assert (snapshot.take().workers_alive, snapshot.take().last_claim_age) == (0, None)
-    assert article_status.brakes().workers == 0
+    assert article_status.blockers().workers == 0
     sweep.sweep()
     row = Worker.objects.get()
     assert (abs(seconds_until(row.last_seen_at)) < 10, row.last_claim_at) == (True, None)

@@ -1,4 +1,4 @@
-"""Articles that somebody wrote past the product are found by what they say, whatever dates they were given."""
+"""Articles written by plain SQL are found by their text, whatever their dates."""
 
 from datetime import timedelta
 from typing import Any
@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from articles.models import Article
-from queueops.maintenance import sweep
+from queueops.maintenance import drift, sweep
 from queueops.models import Operation, Task
 from queueops.worker import drain
 from tests.concurrently import together
@@ -71,7 +71,7 @@ def test_what_is_written_after_a_stage_is_found_whatever_its_date(space, created
     )
     assert not stage.was_there(Article.objects.get(slug="late"))
     assert stage.was_there(Article.objects.get(pk=newest))
-    assert sweep.enqueue_drift() == 1
+    assert drift.enqueue_drift() == 1
     assert Task.objects.get().article.slug == "late"
 
 
@@ -91,7 +91,7 @@ def test_a_save_under_way_is_never_taken_for_drift():
     def save_and_sweep() -> int:
         for _ in range(15):
             make_article(f"Saved {next(saving)}")
-            sweep.enqueue_drift()
+            drift.enqueue_drift()
         return 0
 
     together(4, save_and_sweep)

@@ -1,14 +1,12 @@
-"""The figures that one worker writes down, and where they are told instead of being counted."""
+"""The samples that one worker writes, and where they replace counting."""
 
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.db.models.functions import Now
 
 from queueops.maintenance import sampler
 from queueops.models import Metric
-from queueops.monitoring import search_coverage, snapshot
 from tests.concurrently import together
 from tests.queueops.factories import make_space, make_tasks
 
@@ -50,26 +48,3 @@ def test_of_several_at_once_one_samples():
     make_space()
     assert sorted(together(3, sampler.sample_if_due))[:2] == [0, 0]
     assert Metric.objects.filter(name="articles").count() == 1
-
-
-@pytest.mark.django_db
-def test_of_a_large_corpus_the_newest_sample_is_told(monkeypatch):
-    monkeypatch.setattr(search_coverage, "COUNTED_AT_ONCE", 2)
-    space = make_space()
-    make_tasks(3, space)
-    sampler.sample()
-    make_tasks(1, space, priority="high")
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE articles")
-    told = snapshot.take()
-    assert told.articles == 3
-    assert told.coverage_age > 0.0
-
-
-@pytest.mark.django_db
-def test_of_a_large_corpus_that_was_never_sampled_the_articles_are_counted(monkeypatch):
-    monkeypatch.setattr(search_coverage, "COUNTED_AT_ONCE", 2)
-    make_tasks(3, make_space())
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE articles")
-    assert (snapshot.take().articles, snapshot.take().coverage_age) == (3, 0.0)

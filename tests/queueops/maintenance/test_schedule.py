@@ -1,4 +1,4 @@
-"""What the schedule does in two processes at once: each thing once, and no harm where it is done twice."""
+"""The schedule in two processes at once: each step runs once, and running it twice is harmless."""
 
 import os
 import signal

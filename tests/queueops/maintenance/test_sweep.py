@@ -1,4 +1,4 @@
-"""What was lost comes back with the sweep, and nothing comes back that was ended on purpose."""
+"""The sweep recovers lost tasks, and none that were ended on purpose."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from dramatiq.brokers.redis import RedisBroker
 from articles.models import Article
 from embeddings.storage import ann_index
 from queueops.engine import claims, execution
-from queueops.maintenance import sweep
+from queueops.maintenance import drift, reaper, sweep
 from queueops.models import AuditLog, QueueState, Status, Task, Worker
 from tests.queueops.factories import make_article, make_tasks, make_worker, plan_of
 
@@ -134,7 +134,7 @@ def test_expired_leases_are_found_through_their_index(space):
     make_tasks(50, space, Status.PROCESSING)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE embedding_tasks")
-    plan = plan_of(sweep._RETURN_EXPIRED, {"most": 100, "silent": 11, "began": timezone.now()})
+    plan = plan_of(reaper._RETURN_EXPIRED, {"most": 100, "silent": 11, "began": timezone.now()})
     assert "embedding_tasks_held" in plan, plan
 
 
@@ -142,7 +142,7 @@ def test_the_search_for_drift_reads_each_article_once(space):
     make_tasks(2000, space, status="completed")
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    plan = plan_of(sweep._DRIFTED, {"space": space.pk, "limit": 100} | sweep.left_by(None))
+    plan = plan_of(drift._DRIFTED, {"space": space.pk, "limit": 100} | drift.left_by(None))
     assert plan.count("Seq Scan on articles") <= 1, plan
     assert "SubPlan" not in plan, plan
 
@@ -169,7 +169,7 @@ def test_a_stopping_worker_gives_back_what_it_holds_without_charging_an_attempt(
     held = claims.claim_due(space, 2, worker.pk, "worker 7")
     make_article()
     claims.claim_due(space, 1, worker.pk, "worker 8")
-    assert sweep.release_held("worker 7") == 2
+    assert reaper.release_held("worker 7") == 2
     assert Task.objects.filter(status="pending", attempts=0).count() == 2
     assert Task.objects.processing().get().claimed_by == "worker 8"
     assert execution.execute(held).lost == 2  # a thread of it that still finishes
@@ -180,7 +180,7 @@ def test_a_released_task_whose_article_has_a_newer_one_ends_as_superseded(space,
     claims.claim_due(space, 1, worker.pk, "worker 7")
     article.content = "Newer."
     article.save()
-    sweep.release_held("worker 7")
+    reaper.release_held("worker 7")
     assert sorted(Task.objects.values_list("status", "outcome")) == [
         ("completed", "superseded"),
         ("pending", ""),
@@ -209,13 +209,13 @@ def test_of_an_articles_expired_tasks_the_one_with_attempts_left_goes_back(space
     older, newer = claim_twice(space, worker)
     Task.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
     Task.objects.filter(pk=newer.pk).update(attempts=3, is_alone=True)
-    assert sweep.return_expired() == (2, 0)
+    assert reaper.return_expired() == (2, 0)
     assert Task.objects.pending().get() == older
 
 
 def test_of_an_articles_tasks_that_a_stopping_worker_holds_one_goes_back(space, worker):
     older, newer = claim_twice(space, worker)
-    assert sweep.release_held("worker 7") == 2
+    assert reaper.release_held("worker 7") == 2
     assert Task.objects.pending().get() == newer
     assert Task.objects.get(outcome="superseded") == older
 
@@ -236,7 +236,7 @@ def test_what_waits_in_a_retired_space_ends_and_is_written_down(space, worker):
     ]
     entry = AuditLog.objects.get()
     assert (entry.category, entry.metadata) == ("sweep", {"superseded": 2})
-    sweep.release_held("worker 7")
+    reaper.release_held("worker 7")
     sweep.sweep()
     assert not Task.objects.live().exists()
 
@@ -253,5 +253,5 @@ def test_what_waits_in_retired_spaces_is_found_through_an_index(space):
     make_tasks(1000, space)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE embedding_tasks")
-    plan = plan_of(sweep._END_RETIRED, [[space.pk + 1], 1000])
+    plan = plan_of(reaper._END_RETIRED, [[space.pk + 1], 1000])
     assert "Index Scan using embedding_tasks_waiting" in plan or "embedding_tasks_due" in plan, plan

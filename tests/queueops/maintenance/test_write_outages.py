@@ -1,4 +1,4 @@
-"""A lease that ended while the database took no writes says nothing of its worker."""
+"""A lease that ended while the database accepted no writes does not mean a lost worker."""
 
 from datetime import timedelta
 
@@ -7,7 +7,7 @@ from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 
 from queueops.engine import claims
-from queueops.maintenance import sweep
+from queueops.maintenance import reaper
 from queueops.models import QueueState, Task
 from queueops.worker import leases
 from tests.queueops.factories import make_tasks
@@ -27,13 +27,13 @@ def end_leases() -> None:
 def test_the_first_sweeps_after_an_outage_leave_living_workers_time_to_renew(space, worker):
     make_tasks(2, space)
     living, dead = (claims.claim_due(space, 1, worker.pk, worker.name) for _ in range(2))
-    assert sweep.return_expired() == (0, 0)
+    assert reaper.return_expired() == (0, 0)
     QueueState.objects.update(leases_returned_at=Now() - timedelta(minutes=5))
     end_leases()
-    assert sweep.return_expired() == (0, 0)
+    assert reaper.return_expired() == (0, 0)
     leases.renew([living.token])
     QueueState.objects.update(grace_until=Now())  # it is over
-    assert sweep.return_expired() == (1, 0)
+    assert reaper.return_expired() == (1, 0)
     assert Task.objects.processing().get().claim_token == living.token
     assert Task.objects.pending().get().pk == dead.tasks[0].task_id
 
@@ -49,7 +49,7 @@ def test_a_sweep_that_is_refused_does_not_pass_for_one(space, age):
         cursor.execute("REVOKE UPDATE ON embedding_tasks FROM CURRENT_USER")
         try:
             with pytest.raises(DatabaseError):
-                sweep.return_expired()
+                reaper.return_expired()
         finally:
             cursor.execute("GRANT UPDATE ON embedding_tasks TO CURRENT_USER")
     after = QueueState.objects.get()
@@ -58,9 +58,9 @@ def test_a_sweep_that_is_refused_does_not_pass_for_one(space, age):
 
 def test_sweeps_that_come_in_time_return_what_has_ended(space):
     make_tasks(1, space, "processing")
-    sweep.return_expired()
+    reaper.return_expired()
     end_leases()
-    assert sweep.return_expired() == (1, 0)
+    assert reaper.return_expired() == (1, 0)
 
 
 def test_a_grace_beyond_its_length_is_none(space):
@@ -68,4 +68,4 @@ def test_a_grace_beyond_its_length_is_none(space):
     make_tasks(1, space, "processing")
     end_leases()
     QueueState.objects.update(leases_returned_at=Now(), grace_until=Now() + timedelta(hours=1))
-    assert sweep.return_expired() == (1, 0)
+    assert reaper.return_expired() == (1, 0)

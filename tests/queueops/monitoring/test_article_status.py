@@ -1,4 +1,4 @@
-"""Where an article stands with its embedding, in a word and in sentences."""
+"""The embedding status of an article, in a word and in sentences."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -38,14 +38,14 @@ def task(status: str, **fields) -> TaskFacts:
         "max_attempts": 3,
         "created_at": NOW,
         "scheduled_at": NOW,
-        "seconds_to_try": -1.0,
+        "seconds_to_attempt": -1.0,
         "error_class": "",
         "error_message": "",
     }
     return TaskFacts(status=status, **defaults | fields)
 
 
-def standing(**fields) -> ArticleStatus:
+def status(**fields) -> ArticleStatus:
     defaults: dict[str, Any] = {"article_id": 1, "version_number": 3, "space": "a/b v1", "is_serving": True}
     return ArticleStatus(**defaults | fields)
 
@@ -54,90 +54,91 @@ CURRENT = {"source_version": 3, "chunks": 2, "is_current": True}
 OLD = {"source_version": 2, "chunks": 1}
 EMPTY = {"source_version": 3, "chunks": 0, "is_current": True}
 WORDS = [
-    (standing(**CURRENT), Mode.QUEUED, "embedded"),
-    (standing(**CURRENT, task=task("completed")), Mode.QUEUED, "embedded"),
-    (standing(**CURRENT, task=task("failed")), Mode.QUEUED, "embedded"),
-    (standing(**CURRENT), Mode.DISABLED, "embedded"),
-    (standing(**CURRENT, task=task("pending")), Mode.QUEUED, "pending"),
-    (standing(**EMPTY), Mode.QUEUED, "empty"),
-    (standing(), Mode.QUEUED, "behind"),
-    (standing(task=task("completed")), Mode.QUEUED, "behind"),
-    (standing(**OLD), Mode.QUEUED, "behind"),
-    (standing(task=task("pending")), Mode.QUEUED, "pending"),
-    (standing(**OLD, task=task("pending")), Mode.QUEUED, "pending"),
-    (standing(task=task("pending")), Mode.SYNCHRONOUS, "pending"),
-    (standing(task=task("pending")), Mode.DISABLED, "disabled"),
-    (standing(), Mode.DISABLED, "disabled"),
-    (standing(task=task("processing")), Mode.QUEUED, "processing"),
-    (standing(task=task("failed")), Mode.QUEUED, "failed"),
-    (standing(task=task("cancelled")), Mode.QUEUED, "cancelled"),
+    (status(**CURRENT), Mode.QUEUED, "embedded"),
+    (status(**CURRENT, task=task("completed")), Mode.QUEUED, "embedded"),
+    (status(**CURRENT, task=task("failed")), Mode.QUEUED, "embedded"),
+    (status(**CURRENT), Mode.DISABLED, "embedded"),
+    (status(**CURRENT, task=task("pending")), Mode.QUEUED, "pending"),
+    (status(**EMPTY), Mode.QUEUED, "empty"),
+    (status(), Mode.QUEUED, "behind"),
+    (status(task=task("completed")), Mode.QUEUED, "behind"),
+    (status(**OLD), Mode.QUEUED, "behind"),
+    (status(task=task("pending")), Mode.QUEUED, "pending"),
+    (status(**OLD, task=task("pending")), Mode.QUEUED, "pending"),
+    (status(task=task("pending")), Mode.SYNCHRONOUS, "pending"),
+    (status(task=task("pending")), Mode.DISABLED, "disabled"),
+    (status(), Mode.DISABLED, "disabled"),
+    (status(task=task("processing")), Mode.QUEUED, "processing"),
+    (status(task=task("failed")), Mode.QUEUED, "failed"),
+    (status(task=task("cancelled")), Mode.QUEUED, "cancelled"),
 ]
 
 
 @pytest.mark.parametrize(("stands", "mode", "word"), WORDS)
-def test_a_standing_has_one_word(stands, mode, word):
+def test_a_status_has_one_word(stands, mode, word):
     assert state_of(stands, mode) == word
 
 
 RETRYING = task(
     "pending",
     attempts=1,
-    seconds_to_try=12.4,
+    seconds_to_attempt=12.4,
     error_class="transient",
     error_message="HTTP 500 from the provider.",
 )
 PAUSED = Blockers(Mode.QUEUED, is_paused=True, reason="key is being changed", workers=1)
 SENTENCES = [
     (None, RUNNING, "Not found by meaning: no embedding space serves searches yet."),
-    (standing(**CURRENT), RUNNING, "Found by meaning: version 3 is embedded in 2 passages."),
-    (standing(**EMPTY), RUNNING, "Not found by meaning: its text is empty, so there is nothing to embed."),
-    (standing(task=task("pending")), RUNNING, "Not found by meaning: task 7 waits for a worker."),
+    (status(**CURRENT), RUNNING, "Found by meaning: version 3 is embedded in 2 chunks."),
+    (status(**EMPTY), RUNNING, "Not found by meaning: its text is empty, so there is nothing to embed."),
+    (status(task=task("pending")), RUNNING, "Not found by meaning: task 7 waits for a worker."),
     (
-        standing(task=task("pending")),
+        status(task=task("pending")),
         Blockers(Mode.QUEUED, False, "", 0),
         "Not found by meaning: task 7 waits for a worker, and none is running.",
     ),
     (
-        standing(task=task("pending")),
+        status(task=task("pending")),
         PAUSED,
         "Not found by meaning: task 7 waits, because the queue is paused (key is being changed).",
     ),
     (
-        standing(task=task("pending", error_class="provider_down", error_message="h answered 503")),
-        replace(RUNNING, held={"a": "The provider a has not answered for 5 min; next try in 12 s."}),
-        "Not found by meaning: task 7 waits. The provider a has not answered for 5 min; next try in 12 s.",
+        status(task=task("pending", error_class="provider_down", error_message="h answered 503")),
+        replace(RUNNING, held={"a": "The provider a has not responded for 5 min; next attempt in 12 s."}),
+        "Not found by meaning: task 7 waits. The provider a has not responded for 5 min; next attempt in 12 s.",
     ),
     (
-        standing(task=task("pending")),
-        replace(RUNNING, held={"b": "The provider b has not answered for 5 min; next try in 12 s."}),
+        status(task=task("pending")),
+        replace(RUNNING, held={"b": "The provider b has not responded for 5 min; next attempt in 12 s."}),
         "Not found by meaning: task 7 waits for a worker.",
     ),
     (
-        standing(**OLD, task=task("processing", attempts=1)),
+        status(**OLD, task=task("processing", attempts=1)),
         RUNNING,
         "Found by the text of version 2, not yet by version 3: a worker is embedding it right now (attempt 1 of 3).",
     ),
     (
-        standing(task=RETRYING),
+        status(task=RETRYING),
         RUNNING,
-        "Not found by meaning: attempt 1 of 3 failed (transient: HTTP 500 from the provider); the next try is in 12 s.",
+        "Not found by meaning: attempt 1 of 3 failed (transient: HTTP 500 from the provider); "
+        "the next attempt is in 12 s.",
     ),
     (
-        standing(task=task("failed", attempts=3, error_class="invalid_input", error_message="poison")),
+        status(task=task("failed", attempts=3, error_class="invalid_input", error_message="poison")),
         RUNNING,
         "Not found by meaning: embedding failed after 3 attempts (invalid input: poison). Requeue task 7 to try again.",
     ),
     (
-        standing(task=task("cancelled")),
+        status(task=task("cancelled")),
         RUNNING,
         "Not found by meaning: task 7 was cancelled. Requeue it to embed the article.",
     ),
     (
-        standing(),
+        status(),
         RUNNING,
-        "Not found by meaning: no task asks for its current text; the sweep, every 5 s, will make one.",
+        "Not found by meaning: its current text has no task; the sweep, every 5 s, will create one.",
     ),
-    (standing(), Blockers(Mode.DISABLED, False, "", 1), "Not found by meaning: embedding is switched off."),
+    (status(), Blockers(Mode.DISABLED, False, "", 1), "Not found by meaning: embedding is switched off."),
 ]
 
 
@@ -186,7 +187,7 @@ def test_states_of_many_articles_cost_one_query(space):
     }
 
 
-def test_a_new_article_is_told_what_the_database_would_say(space):
+def test_a_new_article_has_the_state_the_database_would_return(space):
     article = make_article()
     assert state_of_new(article) == embedding_states([article])[article.pk]
     with CaptureQueriesContext(connection) as queries:
@@ -222,7 +223,7 @@ def test_a_requeued_old_task_says_more_than_a_newer_one_that_ended(space):
     assert embedding_states([article])[article.pk]["state"] == "pending"
 
 
-def test_before_a_space_serves_the_newest_one_is_told(space):
+def test_before_a_space_serves_the_newest_one_is_reported(space):
     space.state = "ready"
     space.save()
     article = make_article()
@@ -255,7 +256,7 @@ def test_the_api_explains_every_space(space):
         status=Status.FAILED, attempts=3, error_class="too_long", error_message="9,000 tokens"
     )
     answer = body(Api().get(f"/articles/{article.slug}/embedding"))
-    assert answer["why"] == "Found by meaning: version 1 is embedded in 1 passage."
+    assert answer["why"] == "Found by meaning: version 1 is embedded in 1 chunk."
     serving, next_one = answer["spaces"]
     assert (serving["serving"], serving["state"], serving["current"]) == (True, "embedded", True)
     assert (next_one["serving"], next_one["state"]) == (False, "failed")
@@ -263,10 +264,10 @@ def test_the_api_explains_every_space(space):
         "too_long",
         "9,000 tokens",
     )
-    assert next_one["task"]["next_try_at"] is None
+    assert next_one["task"]["next_attempt_at"] is None
 
 
-def test_a_pause_and_the_mode_are_told(space):
+def test_a_pause_and_the_mode_are_reported(space):
     QueueState.objects.update(is_paused=True, reason="maintenance", mode=Mode.DISABLED)
     modes.forget()
     article = make_article()
@@ -279,4 +280,4 @@ def test_an_outage_of_its_provider_explains_why_it_waits(space, worker):
     article = make_article()
     ProviderState.objects.create(name="openai", breaker="open", opened_at=Now(), last_error="h answered 503")
     said = explain(article)["why"]
-    assert "has not answered for 0 s (h answered 503)" in said
+    assert "has not responded for 0 s (h answered 503)" in said

@@ -54,17 +54,17 @@ CASES = [
     (
         FULL | {"refused_for": 20.0},
         "degraded",
-        "has taken no vectors for 20 s (53100 disk full: could not extend file)",
+        "has accepted no vectors for 20 s (53100 disk full: could not extend file)",
     ),
     (
         FULL | {"refused_for": 200.0},
         "down",
-        "has taken no vectors for 3 min (53100 disk full: could not extend file)",
+        "has accepted no vectors for 3 min (53100 disk full: could not extend file)",
     ),
     (
         STUCK | FULL | {"refused_for": 20.0, "last_claim_age": 1800.0},
         "degraded",
-        "has taken no vectors for 20 s",
+        "has accepted no vectors for 20 s",
     ),
     ({"is_read_only": True}, "down", "The database is read-only (25006)"),
     ({"is_read_only": True} | FULL, "down", "The database is read-only (25006)"),
@@ -79,7 +79,7 @@ CASES = [
     ({"sweep_age": 300.0}, "degraded", "The last sweep was 5 min ago"),
     ({"sweep_age": -3600.0}, "ok", ""),  # ahead of now: the next beat of a worker sweeps
     ({"sweep_age": 300.0, "workers_alive": 0}, "degraded", "No worker is alive"),
-    (LATE | {"workers_alive": 0, "workers_stopped": 1}, "degraded", "1 worker is told to stop"),
+    (LATE | {"workers_alive": 0, "workers_stopped": 1}, "degraded", "1 worker is stopped. To start: "),
     (STUCK | {"last_claim_age": 1800.0}, "down", "claim nothing"),
     (STUCK | {"last_claim_age": None}, "down", "claim nothing"),
     (STUCK | {"last_claim_age": 2.0}, "degraded", "due for 30 min"),
@@ -89,12 +89,12 @@ CASES = [
     (
         {"workers_lost_10m": 6, "lost_waiting": 7},
         "degraded",
-        "Workers were lost 6 times in the last ten minutes; 7 tasks they held will be tried again in small company",
+        "Workers were lost 6 times in the last ten minutes; 7 tasks they held will be retried in small batches",
     ),
     (
         {"workers_lost_10m": 3},
         "degraded",
-        "lost 3 times in the last ten minutes: manage.py queue_admin metrics",
+        "lost 3 times in the last ten minutes. See: manage.py queue_admin metrics",
     ),
     ({"expired_leases": 2}, "degraded", "2 tasks are held by a worker past the lease"),
     ({"space": None}, "degraded", "No embedding space serves"),
@@ -128,9 +128,10 @@ CASES = [
     (
         {"providers": (OUT,)},
         "degraded",
-        "The provider openai has not answered for 5 min (api.example answered 503: it is not ready); next try in 12 s.",
+        "The provider openai has not responded for 5 min (api.example answered 503: it is not ready); "
+        "next attempt in 12 s.",
     ),
-    (STUCK | {"providers": (OUT,)}, "degraded", "has not answered"),
+    (STUCK | {"providers": (OUT,)}, "degraded", "has not responded"),
     (
         {"providers": (ProviderStatus("openai", blocked_for=40.0),)},
         "degraded",
@@ -188,19 +189,19 @@ def test_what_is_down_comes_before_what_is_degraded():
 
 
 def test_all_well_has_a_sentence_too():
-    assert judge(WELL).sentence == "Everything that was saved can be found or is on its way."
+    assert judge(WELL).sentence == "All saved articles are searchable or queued."
 
 
 @pytest.mark.parametrize(
     ("tasks", "articles", "embedded", "said"),
     [
-        ({"failed": 3}, 10, 8, "but for the text of 2 articles that was given up"),
-        ({"cancelled": 1, "pending": 4}, 10, 5, "but for the text of 1 article that was given up"),
-        ({"failed": 3, "pending": 2}, 10, 8, "can be found or is on its way."),
-        ({"failed": 3}, 10, 10, "can be found or is on its way."),  # an earlier text of theirs
+        ({"failed": 3}, 10, 8, "except 2 whose tasks failed or were cancelled."),
+        ({"cancelled": 1, "pending": 4}, 10, 5, "except 1 whose tasks failed or were cancelled."),
+        ({"failed": 3, "pending": 2}, 10, 8, "are searchable or queued."),
+        ({"failed": 3}, 10, 10, "are searchable or queued."),  # an earlier text of theirs
     ],
 )
-def test_articles_that_were_given_up_are_told(tasks, articles, embedded, said):
+def test_articles_whose_tasks_ended_badly_are_counted(tasks, articles, embedded, said):
     health = judge(replace(WELL, tasks=tasks, articles=articles, embedded=embedded))
     assert health.condition is Condition.OK
     assert said in health.sentence
@@ -218,26 +219,24 @@ def test_articles_that_were_given_up_are_told(tasks, articles, embedded, said):
         (172_800, "2 days"),
     ],
 )
-def test_an_age_is_told_in_the_unit_a_person_would_use(seconds, words):
+def test_an_age_has_a_readable_unit(seconds, words):
     assert age(seconds) == words
 
 
 BEGUN: Any = {
     "begun_articles": 3,
-    "kept_passages": 812,
-    "begun_passages": 2_406,
-    "passages_per_second": 11.23,
-    "passages_done_at": datetime(2026, 5, 1, 14, 32, tzinfo=UTC),
+    "kept_chunks": 812,
+    "begun_chunks": 2_406,
+    "chunks_per_second": 11.23,
+    "chunks_done_at": datetime(2026, 5, 1, 14, 32, tzinfo=UTC),
 }
-HOW_FAR = (
-    "Of 3 long articles, 812 of 2,406 passages are embedded, 11.2 per second: done by 2026-05-01 14:32 UTC."
-)
+HOW_FAR = "3 long articles in progress: 812 of 2,406 chunks embedded, 11.2 per second, done by 2026-05-01 14:32 UTC."
 
 
 def test_how_far_long_articles_are_is_said_while_all_is_well():
     judged = judge(replace(WELL, **BEGUN))
     assert judged.condition is Condition.OK
-    assert judged.sentence == f"Everything that was saved can be found or is on its way. {HOW_FAR}"
+    assert judged.sentence == f"All saved articles are searchable or queued. {HOW_FAR}"
 
 
 def test_how_far_long_articles_are_says_why_the_oldest_task_is_late():
@@ -246,7 +245,7 @@ def test_how_far_long_articles_are_says_why_the_oldest_task_is_late():
 
 
 def test_long_articles_that_stand_still_are_said_to():
-    judged = judge(replace(WELL, **BEGUN | {"begun_articles": 1, "passages_done_at": None}))
+    judged = judge(replace(WELL, **BEGUN | {"begun_articles": 1, "chunks_done_at": None}))
     assert judged.progress == (
-        "Of 1 long article, 812 of 2,406 passages are embedded; none was in the last minute."
+        "1 long article in progress: 812 of 2,406 chunks embedded, none in the last minute."
     )

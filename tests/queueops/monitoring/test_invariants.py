@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
 from queueops.engine import claims, execution
-from queueops.maintenance import sweep
+from queueops.maintenance import reaper, sweep
 from queueops.models import AuditLog, Status, Task
 from queueops.monitoring import invariants
 from queueops.monitoring.task_filter import TaskFilter
@@ -252,7 +252,7 @@ def test_however_a_task_was_parked_its_going_on_is_noticed(space, worker, provid
         execution.execute(claim)
     elif way == "lost":
         Task.objects.update(lease_expires_at=Now() - timedelta(seconds=1), is_alone=True)
-        sweep.return_expired()
+        reaper.return_expired()
     else:
         operations.cancel(TaskFilter(), **WHO)
     assert found() == []

@@ -90,7 +90,7 @@ def test_lost_workers_are_counted_once_however_they_are_known(space):
     assert (now.workers_lost_10m, now.lost_waiting) == (5, 3)
 
 
-def test_what_ended_lately_is_told_apart_by_time_and_by_outcome(space):
+def test_recently_ended_tasks_are_counted_by_time_and_outcome(space):
     tasks = make_tasks(5, space, Status.COMPLETED)
     for task, minutes, status in zip(
         tasks, [1, 2, 30, 40, 90], ["completed", "failed", "completed", "failed", "completed"], strict=True
@@ -161,7 +161,7 @@ def test_the_snapshot_goes_into_json_with_its_limit_and_share(space):
     assert found["tasks"]["pending"] == 0
 
 
-def test_a_pause_that_nobody_asked_for_is_told_from_an_operators():
+def test_a_self_pause_is_distinguished_from_an_operators():
     QueueState.objects.update(is_paused=True, changed_by="vectorpress", reason="the provider refuses us")
     assert snapshot.take().paused_itself
     QueueState.objects.update(changed_by="ada")
@@ -189,7 +189,7 @@ def test_each_provider_in_use_is_shown_as_it_stands(space, settings):
     assert out.blocked_for == pytest.approx(60, abs=5)
 
 
-def test_a_broker_that_is_away_is_told_and_fails_nothing(space, settings):
+def test_a_broker_that_is_away_is_reported_and_fails_nothing(space, settings):
     assert snapshot.take().broker_trouble == ""
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
     assert snapshot.take().broker_trouble == "does not answer"
@@ -210,7 +210,7 @@ def test_no_count_reads_the_whole_table(space):
     assert "Seq Scan on embedding_tasks" not in plan, plan
 
 
-def test_where_counting_stops_the_newest_analyze_tells_about_how_many(space, monkeypatch):
+def test_above_the_count_limit_the_newest_analyze_estimates(space, monkeypatch):
     make_tasks(40, space)
     make_tasks(10, space, Status.FAILED)
     with connection.cursor() as cursor:
@@ -230,7 +230,7 @@ def test_the_rate_is_of_what_ended_lately_and_gives_the_time_that_is_left(space)
     assert now.eta == pytest.approx(30, rel=0.1)
 
 
-def test_articles_that_are_begun_are_shown_with_their_passages_and_their_pace(space):
+def test_partly_embedded_articles_are_shown_with_chunks_and_rate(space):
     for article, passages in ((make_article(), 100), (make_article(), 50)):
         KeptVector.objects.bulk_create(
             KeptVector(
@@ -244,8 +244,8 @@ def test_articles_that_are_begun_are_shown_with_their_passages_and_their_pace(sp
             for n in range(10)
         )
     now = snapshot.take()
-    assert (now.begun_articles, now.kept_passages, now.begun_passages) == (2, 20, 150)
-    assert now.passages_per_second == pytest.approx(1.0, rel=0.2)
-    assert now.passages_done_at is not None
-    left = (now.passages_done_at - datetime.now(UTC)).total_seconds()
+    assert (now.begun_articles, now.kept_chunks, now.begun_chunks) == (2, 20, 150)
+    assert now.chunks_per_second == pytest.approx(1.0, rel=0.2)
+    assert now.chunks_done_at is not None
+    left = (now.chunks_done_at - datetime.now(UTC)).total_seconds()
     assert left == pytest.approx(130, abs=30)

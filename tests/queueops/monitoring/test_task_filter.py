@@ -1,4 +1,4 @@
-"""A filter means the same tasks whoever gives it, and survives its way through a JSON column."""
+"""A filter selects the same tasks from every source, and survives a JSON column."""
 
 import json
 from datetime import timedelta
@@ -13,7 +13,7 @@ from tests.queueops.factories import make_space, make_tasks, now
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
-# name → (what the wanted task has, how it is asked for)
+# name → (values of the matching task, filter)
 FILTERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "statuses": ({"status": Status.FAILED}, {"statuses": ("failed",)}),
     "error_class": ({"status": Status.FAILED, "error_class": "auth"}, {"error_class": "auth"}),
@@ -84,9 +84,9 @@ def test_a_filter_that_means_nothing_is_refused_in_a_sentence(given, says):
 
 
 def test_a_filter_says_itself_in_words():
-    told = str(
+    found = str(
         TaskFilter(statuses=("failed",), error_class="auth", older_than=HOUR, ids=tuple(range(8)), stuck=True)
     )
     assert (
-        told == "ids 0, 1, 2, 3, 4 and 3 more, statuses failed, error class auth, older than 1:00:00, stuck"
+        found == "ids 0, 1, 2, 3, 4 and 3 more, statuses failed, error class auth, older than 1:00:00, stuck"
     )

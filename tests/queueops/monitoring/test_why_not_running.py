@@ -11,13 +11,13 @@ from queueops.monitoring.why_not_running import Blockers, TaskFacts, why
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 RUNNING = Blockers(Mode.QUEUED, is_paused=False, reason="", workers=2)
-OUT = "The provider a has not answered for 5 min; next try in 12 s."
+OUT = "The provider a has not responded for 5 min; next attempt in 12 s."
 SPENT = "Today's token budget for a is spent; the backfill waits until midnight UTC."
 
 
 def task(status: str = "pending", **fields) -> TaskFacts:
     defaults: dict[str, Any] = {
-        "id": 7, "attempts": 0, "max_attempts": 3, "created_at": NOW, "scheduled_at": NOW, "seconds_to_try": -1.0,
+        "id": 7, "attempts": 0, "max_attempts": 3, "created_at": NOW, "scheduled_at": NOW, "seconds_to_attempt": -1.0,
         "error_class": "", "error_message": "",
     }  # fmt: skip
     return TaskFacts(status=status, **defaults | fields)
@@ -25,7 +25,7 @@ def task(status: str = "pending", **fields) -> TaskFacts:
 
 FAILED_ONCE: dict[str, Any] = {"attempts": 1, "error_class": "transient", "error_message": "h answered 500."}
 PENDING = [
-    (task(), RUNNING, "TaskFacts 7 waits for a worker."),
+    (task(), RUNNING, "Task 7 waits for a worker."),
     (
         task(is_retired=True),
         replace(RUNNING, is_paused=True),
@@ -38,7 +38,7 @@ PENDING = [
     ),
     (task(), replace(RUNNING, is_paused=True), "Task 7 waits, because the queue is paused."),
     (
-        task(seconds_to_try=60.0),
+        task(seconds_to_attempt=60.0),
         replace(RUNNING, is_paused=True, reason="an upgrade", workers=0),
         "Task 7 waits, because the queue is paused (an upgrade).",
     ),
@@ -46,25 +46,25 @@ PENDING = [
     (
         task(),
         replace(RUNNING, workers=0, stopped=2),
-        "Task 7 waits for a worker, and none is running: 2 told to stop.",
+        "Task 7 waits for a worker, and none is running: 2 stopped.",
     ),
-    (task(), replace(RUNNING, stopped=1), "TaskFacts 7 waits for a worker."),
+    (task(), replace(RUNNING, stopped=1), "Task 7 waits for a worker."),
     (task(), replace(RUNNING, held={"a": OUT}), f"Task 7 waits. {OUT}"),
-    (task(), replace(RUNNING, held={"b": OUT}), "TaskFacts 7 waits for a worker."),
+    (task(), replace(RUNNING, held={"b": OUT}), "Task 7 waits for a worker."),
     (
-        task(**FAILED_ONCE, seconds_to_try=12.4),
+        task(**FAILED_ONCE, seconds_to_attempt=12.4),
         RUNNING,
-        "Attempt 1 of 3 failed (transient: h answered 500); the next try is in 12 s.",
+        "Attempt 1 of 3 failed (transient: h answered 500); the next attempt is in 12 s.",
     ),
     (
-        task(error_class="rate_limited", seconds_to_try=3.0),
+        task(error_class="rate_limited", seconds_to_attempt=3.0),
         RUNNING,
-        "The last try failed (rate limited); the next try is in 3 s.",
+        "The last attempt failed (rate limited); the next attempt is in 3 s.",
     ),
-    (task(seconds_to_try=7_300.0), RUNNING, "TaskFacts 7 is scheduled for later, in 2 h."),
+    (task(seconds_to_attempt=7_300.0), RUNNING, "Task 7 is scheduled for later, in 2 h."),
     (task(priority="low"), replace(RUNNING, spent={"a": SPENT}), f"Task 7 waits. {SPENT}"),
-    (task(), replace(RUNNING, spent={"a": SPENT}), "TaskFacts 7 waits for a worker."),
-    (task(), replace(RUNNING, mode=Mode.SYNCHRONOUS), "TaskFacts 7 waits for a worker."),
+    (task(), replace(RUNNING, spent={"a": SPENT}), "Task 7 waits for a worker."),
+    (task(), replace(RUNNING, mode=Mode.SYNCHRONOUS), "Task 7 waits for a worker."),
 ]
 HELD: dict[str, Any] = {"status": "processing", "attempts": 2, "claimed_by": "worker 4"}
 NOT_PENDING = [
@@ -76,21 +76,25 @@ NOT_PENDING = [
     (
         task(**HELD, seconds_of_lease=-200.0),
         RUNNING,
-        "Worker 4 has held it past its lease for 3 min: it died or hangs; the sweep, every 5 s, gives it back.",
+        "Worker 4 has held it past its lease for 3 min: it died or hangs; the sweep, every 5 s, will requeue it.",
     ),
     (
         task(**HELD, seconds_of_lease=-9.0),
         replace(RUNNING, workers=0),
-        "Worker 4 has held it past its lease for 9 s: it died or hangs, and no worker is alive to give it back. "
+        "Worker 4 has held it past its lease for 9 s: it died or hangs, and no worker is alive to requeue it. "
         "Start one, or run maintenance --once.",
     ),
     (
         task("processing"),
         RUNNING,
-        "A worker holds task 7 without a lease: somebody changed it by hand. Requeue it.",
+        "A worker holds task 7 without a lease: it was changed by hand. Requeue it.",
     ),
     (task("completed", outcome="embedded"), RUNNING, "Task 7 is done: the article's text was embedded."),
-    (task("completed", outcome="unchanged"), RUNNING, "Task 7 is done: all of its text had vectors already."),
+    (
+        task("completed", outcome="unchanged"),
+        RUNNING,
+        "Task 7 is done: all of its chunks had vectors already.",
+    ),
     (
         task("completed", outcome="empty"),
         RUNNING,
@@ -99,23 +103,23 @@ NOT_PENDING = [
     (
         task("completed", outcome="superseded"),
         RUNNING,
-        "Task 7 is done: a newer text of the article took its place.",
+        "Task 7 is done: it was superseded by a newer text of the article.",
     ),
     (task("completed"), RUNNING, "Task 7 is done: it was completed by hand."),
     (
         task("failed", attempts=3, error_class="invalid_input", error_message="poison"),
         RUNNING,
-        "Task 7 has failed after 3 attempts (invalid input: poison): nothing tries it again until it is requeued.",
+        "Task 7 failed after 3 attempts (invalid input: poison). Requeue it to try again.",
     ),
     (
         task("failed", error_message="Cancelled by administrator"),
         RUNNING,
-        "Task 7 has failed (Cancelled by administrator): nothing tries it again until it is requeued.",
+        "Task 7 failed (Cancelled by administrator). Requeue it to try again.",
     ),
     (
         task("cancelled", error_message="cancelled by ada: not needed"),
         RUNNING,
-        "Task 7 was cancelled (cancelled by ada: not needed): nothing tries it until it is requeued.",
+        "Task 7 was cancelled (cancelled by ada: not needed). Requeue it to run it.",
     ),
 ]
 

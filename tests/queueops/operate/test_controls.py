@@ -3,8 +3,7 @@
 import pytest
 from django.db.models.functions import Now
 
-from embeddings.providers.errors import ErrorClass, ProviderError
-from queueops.admission import gate, self_pause
+from queueops.admission import gate
 from queueops.models import (
     AuditLog,
     Operation,
@@ -20,7 +19,6 @@ from queueops.operate import controls
 from tests.queueops.factories import make_space, make_tasks, make_worker
 
 pytestmark = pytest.mark.django_db
-REFUSED = ProviderError(ErrorClass.AUTH, "api.example answered 401: check the key")
 
 
 def queue() -> tuple[bool, str, str]:
@@ -52,26 +50,6 @@ def test_resuming_clears_the_reason_and_rings(rings):
         ("queue paused", "ada"),
         ("queue resumed", "bob"),
     ]
-
-
-def test_a_queue_that_an_operator_paused_keeps_the_operators_reason():
-    controls.pause(actor="ada", reason="an upgrade")
-    assert not self_pause.pause_itself("openai", REFUSED, 0.0)
-    assert queue() == (True, "ada", "an upgrade")
-    assert not AuditLog.objects.filter(level="error").exists()
-
-
-def test_of_several_workers_that_are_refused_one_pauses_and_writes_it_down():
-    assert [self_pause.pause_itself("openai", REFUSED, 0.0) for _ in range(3)] == [True, False, False]
-    assert AuditLog.objects.filter(level="error").count() == 1
-
-
-def test_a_batch_sent_before_an_operator_resumed_does_not_pause_again():
-    self_pause.pause_itself("openai", REFUSED, 0.0)
-    controls.resume(actor="ada")
-    assert not self_pause.pause_itself("openai", REFUSED, 30.0)
-    assert not queue()[0]
-    assert self_pause.pause_itself("openai", REFUSED, 0.0)
 
 
 def test_a_reset_forgets_outages_and_blocks_and_rings(rings):

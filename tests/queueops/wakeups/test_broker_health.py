@@ -1,4 +1,4 @@
-"""What health says of the broker: asked quickly, and never a reason to fail."""
+"""The broker's problem in health: found quickly, and never a reason to fail."""
 
 import socket
 import threading
@@ -17,7 +17,7 @@ def server() -> Iterator[socket.socket]:
 
 
 def answering(listening: socket.socket, line: bytes) -> None:
-    """Says the same to whatever is asked, on every connection."""
+    """Sends the same reply to every request."""
 
     def talk(connection: socket.socket) -> None:
         with connection:
@@ -64,10 +64,10 @@ def test_one_that_hangs_is_not_waited_for(settings, server):
             "takes no writes: it is out of memory",
         ),
         (b"-WRONGPASS invalid username-password pair\r\n", "refuses our password"),
-        (b"-MISCONF Errors writing to the disk\r\n", "refuses what we send"),
+        (b"-MISCONF Errors writing to the disk\r\n", "refuses our messages"),
     ],
 )
-def test_one_that_refuses_writes_is_told_apart(settings, server, line, says):
+def test_a_broker_that_refuses_writes_has_its_own_sentence(settings, server, line, says):
     answering(server, line)
     settings.REDIS_URL = url(server).replace(":s3cret@", "")
     assert broker_health.problem() == says

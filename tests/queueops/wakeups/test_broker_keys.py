@@ -1,4 +1,4 @@
-"""Whoever writes to the broker can leave values of another type in Dramatiq's keys: work goes on, and they go away."""
+"""Keys of a wrong type among Dramatiq's: work continues, and they are removed."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ from tests.queueops.factories import make_tasks
 from tests.queueops.worker.test_brokerless import stand_ins
 from tests.waiting import wait_until
 
-SAYS = "holds keys of another type than its consumers use, which the workers remove"
+SAYS = "holds keys of a wrong type, which the workers remove"
 OWN = "own"
 NAMES = [
     "__heartbeats__",
@@ -35,16 +35,16 @@ NAMES = [
 @pytest.fixture
 def queue() -> Iterator[RedisBroker]:
     """An empty broker."""
-    standing = dramatiq.get_broker()
-    assert isinstance(standing, RedisBroker)
-    standing.client.flushdb()
-    yield standing
-    standing.client.flushdb()
+    running = dramatiq.get_broker()
+    assert isinstance(running, RedisBroker)
+    running.client.flushdb()
+    yield running
+    running.client.flushdb()
 
 
 @pytest.fixture
 def workers(queue, space, monkeypatch) -> Iterator[dramatiq.Worker]:
-    """Dramatiq's own consumers on it; nothing but them and a test's pulse works."""
+    """Dramatiq's own consumers on it; only they and a test's housekeeper work."""
     assert actors.embed_due.queue_name == QUEUE
     monkeypatch.setattr("dramatiq.worker.CONSUMER_RESTART_DELAY_SECS", 0.1)
     worker = dramatiq.Worker(queue, worker_threads=2, worker_timeout=100)
@@ -104,7 +104,7 @@ def test_health_says_so_while_it_lasts(queue, space):
 @pytest.mark.parametrize("name", NAMES)
 def test_after_a_beat_consumers_take_rings_again(workers, queue, space, name):
     forge(queue, name)
-    Housekeeper()._once(3_600)  # no sweep: neither its ring nor who stands in helps
+    Housekeeper()._once(3_600)  # no sweep: neither its wake-up nor the brokerless worker helps
     make_tasks(3, space)
     ring()
     wait_until(lambda: Task.objects.filter(status="completed").count() == 3, what="the consumers")

@@ -8,6 +8,7 @@ import structlog
 from dramatiq.brokers.redis import RedisBroker
 
 from queueops import actors
+from queueops.base import shutdown
 from queueops.models import Task
 from queueops.operate.checks import broker as check
 from queueops.operate.checks.finding import CheckResult
@@ -22,12 +23,12 @@ MESSAGES = 120
 @pytest.fixture
 def ours() -> Iterator[RedisBroker]:
     """Our own broker, empty."""
-    standing = dramatiq.get_broker()
-    assert isinstance(standing, RedisBroker)
+    running = dramatiq.get_broker()
+    assert isinstance(running, RedisBroker)
     assert actors.embed_due.queue_name == doorbell.QUEUE
-    standing.client.flushdb()
-    yield standing
-    standing.client.flushdb()
+    running.client.flushdb()
+    yield running
+    running.client.flushdb()
 
 
 @pytest.fixture
@@ -96,10 +97,10 @@ def test_a_long_name_is_cut_and_many_are_counted(ours):
 
 def test_a_worker_says_so_once_at_its_start(ours, theirs, monkeypatch):
     send(theirs)
-    pulse = Housekeeper()
-    monkeypatch.setattr(pulse, "_once", lambda _: pulse._stop.set())
+    housekeeper = Housekeeper()
+    monkeypatch.setattr(housekeeper, "_once", lambda _: shutdown.request())
     with structlog.testing.capture_logs() as said:
-        pulse._run()
+        housekeeper._run()
     (line,) = said
     assert line["event"].startswith("the broker's database is used by another Dramatiq program too: dramatiq")
     assert "REDIS_URL" in line["fix"]

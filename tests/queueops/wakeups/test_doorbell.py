@@ -1,4 +1,4 @@
-"""Workers are woken after the commit, once for a burst, and nobody waits for the broker."""
+"""Workers are woken after the commit, once for a burst, and no save waits for the broker."""
 
 import itertools
 import threading

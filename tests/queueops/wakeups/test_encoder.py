@@ -1,4 +1,4 @@
-"""Whatever lies in the queue is read as a message: ours as it is, anything else as a plain wake-up."""
+"""Every message in the queue is decoded: ours unchanged, any other as a plain wake-up."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whatever the broker does, a save answers 201 at once, its task waits in the table, and health says what is wrong."""
+"""Whatever the broker does, a save returns 201 at once, its task is pending, and health reports the problem."""
 
 import json
 import time
@@ -25,7 +25,7 @@ SAVES, SECONDS = 10, 8.0
 
 @pytest.fixture(scope="module")
 def valkey(tmp_path_factory) -> Iterator[ValkeyServer]:
-    """A server of its own: what is done to it would hurt other tests."""
+    """A server of its own, since changes to it would break other tests."""
     folder = tmp_path_factory.mktemp("valkey")
     folder.chmod(0o711)
     server = ValkeyServer(folder / "data", folder / "s", append_only=False)
@@ -45,14 +45,14 @@ def proxy(valkey, settings) -> Iterator[Proxy]:
         for name, value in options.pop("connection_pool").connection_kwargs.items()
         if name in ("socket_timeout", "socket_connect_timeout", "retry")
     }
-    with Proxy(str(valkey.socket_dir / "valkey.sock")) as standing:
-        settings.REDIS_URL = f"redis://127.0.0.1:{standing.port}/0"
+    with Proxy(str(valkey.socket_dir / "valkey.sock")) as running:
+        settings.REDIS_URL = f"redis://127.0.0.1:{running.port}/0"
         pool = ConnectionPool.from_url(settings.REDIS_URL, **timeouts)
         dramatiq.set_broker(RedisBroker(connection_pool=pool, middleware=[], **options))
         doorbell.ring()  # connects
-        yield standing
-        standing.rules = PASS
-        standing.cut()  # what waits for a reply waits no more
+        yield running
+        running.rules = PASS
+        running.cut()  # ends requests that wait for a reply
         wait_until(lambda: not doorbell._doorbell.is_waiting)
         dramatiq.set_broker(before)
         pool.disconnect()
@@ -60,7 +60,7 @@ def proxy(valkey, settings) -> Iterator[Proxy]:
 
 @pytest.fixture
 def save(client):
-    """Saves an article through the API; answers the status."""
+    """Saves an article through the API; returns the status."""
 
     def post(number: int) -> int:
         reply = client.post(

@@ -1,4 +1,4 @@
-"""The alarm rings at each time that anybody asked for, once for those who asked for the same."""
+"""The timer rings at each requested time, once for equal times."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""While the broker takes no rings the sweep has the work done in its own process."""
+"""While the broker accepts no wake-ups, the process that sweeps works off due tasks itself."""
 
 import threading
 
@@ -17,7 +17,7 @@ NOBODY = "redis://127.0.0.1:9/0"
 
 @pytest.fixture
 def pulse():
-    """One that beats when it is told to; what stands in for it has come to rest at the end."""
+    """A housekeeper run by hand; its brokerless threads have ended at the end."""
     pulse = Housekeeper()
     yield pulse
     wait_until(lambda: not stand_ins())

@@ -11,7 +11,7 @@ from tests.waiting import wait_until
 
 
 @pytest.fixture
-def hands():
+def exclusive():
     return ExclusiveClaims(lambda: 60.0)
 
 
@@ -41,17 +41,17 @@ def never() -> bool:
     return False
 
 
-def test_many_hold_something_beside_each_other(hands):
-    with hands.beside_others(never) as first, hands.beside_others(never) as second:
+def test_many_hold_something_beside_each_other(exclusive):
+    with exclusive.beside_others(never) as first, exclusive.beside_others(never) as second:
         assert (first, second) == (True, True)
 
 
-def test_the_only_one_waits_for_the_others_and_nobody_begins_meanwhile(hands):
-    before = Other(hands.beside_others)
+def test_the_only_one_waits_for_the_others_and_nobody_begins_meanwhile(exclusive):
+    before = Other(exclusive.beside_others)
     wait_until(lambda: before.answer)
-    only = Other(hands.only)
-    wait_until(lambda: hands._only is not None)
-    after = Other(hands.beside_others)
+    only = Other(exclusive.only)
+    wait_until(lambda: exclusive._only is not None)
+    after = Other(exclusive.beside_others)
     assert (only.answer, after.answer) == (None, None)
     before.end()
     wait_until(lambda: only.answer)
@@ -61,9 +61,9 @@ def test_the_only_one_waits_for_the_others_and_nobody_begins_meanwhile(hands):
     after.end()
 
 
-def test_a_process_that_stops_waits_for_nobody(hands):
-    with hands.only(never):
-        for context in (hands.only, hands.beside_others):
+def test_a_process_that_stops_waits_for_nobody(exclusive):
+    with exclusive.only(never):
+        for context in (exclusive.only, exclusive.beside_others):
             waiting = Other(context, is_stopping=lambda: True)
             assert waiting.settled() is False
             waiting.end()
@@ -71,11 +71,11 @@ def test_a_process_that_stops_waits_for_nobody(hands):
 
 def test_what_hangs_counts_no_more():
     seconds = [60.0]
-    hands = ExclusiveClaims(lambda: seconds[0])
-    with hands.beside_others(never):
-        only = Other(hands.only)
+    exclusive = ExclusiveClaims(lambda: seconds[0])
+    with exclusive.beside_others(never):
+        only = Other(exclusive.only)
         seconds[0] = 0.0
         wait_until(lambda: only.answer)
-        with hands.beside_others(never) as may_begin:
+        with exclusive.beside_others(never) as may_begin:
             assert may_begin
         only.end()

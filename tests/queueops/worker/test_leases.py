@@ -1,4 +1,4 @@
-"""A lease lasts as long as the work does, and ends for what hangs or is no longer ours."""
+"""A lease lasts as long as the work, and ends for hung or lost claims."""
 
 import threading
 import uuid
@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from embeddings.models import ArticleEmbedding
 from queueops.engine import claims, execution
-from queueops.maintenance import sweep
+from queueops.maintenance import reaper
 from queueops.models import Metric, Status, Task
 from queueops.worker import drain, leases
 from tests.queueops.factories import make_tasks, now
@@ -43,7 +43,7 @@ def test_a_renewed_lease_lasts_a_full_lease_from_now(claim, space, settings):
     for task in Task.objects.all():
         assert task.lease_expires_at is not None
         assert timedelta(seconds=59) < task.lease_expires_at - before < timedelta(seconds=90)
-    assert sweep.return_expired() == (0, 0)
+    assert reaper.return_expired() == (0, 0)
 
 
 def test_only_claims_that_are_named_are_renewed(claim, space):
@@ -71,14 +71,14 @@ def test_a_claim_is_registered_while_it_is_executed(register):
     assert register.tokens() == []
 
 
-def test_a_batch_that_hangs_is_given_up(register):
+def test_a_hung_batch_is_abandoned(register):
     with register.holding(uuid.uuid4()):
         assert register.abandon(longest=60) == 0
         assert register.abandon(longest=-1) == 1
         assert register.tokens() == []
 
 
-def test_a_hung_batch_is_given_up_only_after_the_provider_had_its_time():
+def test_a_hung_batch_is_abandoned_only_after_the_providers_deadline():
     assert leases.longest_seconds() > execution.deadline_seconds()
 
 
@@ -97,7 +97,7 @@ def test_what_a_worker_without_its_lease_finishes_is_dropped_and_counted(claim, 
     make_tasks(3, space)
     late = claim()
     end_leases()
-    sweep.return_expired()
+    reaper.return_expired()
     assert execution.execute(late).lost == 3
     assert Metric.objects.get(name="batch_lost").value == 3
     assert not ArticleEmbedding.objects.exists()
@@ -139,12 +139,12 @@ def test_a_provider_call_longer_than_the_lease_keeps_its_tasks(space, worker, pr
         connection.close()
 
     thread = threading.Thread(target=work)
-    leases.heartbeat.start()
+    leases.lease_renewer.start()
     try:
         thread.start()
-        wait_until(lambda: sweep.return_expired() != (0, 0) or drained, what="the batch to end")
+        wait_until(lambda: reaper.return_expired() != (0, 0) or drained, what="the batch to end")
     finally:
         thread.join()
-        leases.heartbeat.stop()
+        leases.lease_renewer.stop()
     assert set(Task.objects.values_list("status", "attempts")) == {("completed", 1)}
     assert provider.stats()["requests"] == 1

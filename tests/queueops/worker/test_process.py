@@ -65,7 +65,7 @@ def test_one_that_is_killed_is_replaced_and_the_other_works_on(workers):
     assert set(pids()) == {killed}
 
 
-def test_where_their_keeper_is_killed_they_stop_in_good_order(workers):
+def test_workers_stop_gracefully_if_their_supervisor_is_killed(workers):
     wait_until(lambda: len(pids()) == 2, 60, "two worker processes")
     workers.send_signal(signal.SIGKILL)
     wait_until(lambda: not pids(), 30, "both to leave")

@@ -13,7 +13,7 @@ from queueops.worker import process_supervisor
 from queueops.worker.process_supervisor import Member
 from tests.waiting import wait_until
 
-# Says who it is and with which options, and ends well when asked to.
+# Writes its pid and options, and exits with 0 on SIGTERM.
 OBEDIENT = """
 import os, signal, sys
 open(f"{sys.argv[1]}/{os.getpid()}", "w").write(" ".join(sys.argv[2:]))
@@ -24,7 +24,7 @@ STUBBORN = OBEDIENT.replace("lambda *_: os._exit(0)", "signal.SIG_IGN")
 
 
 class Kept:
-    """A keeper and what it said."""
+    """A supervisor and its output."""
 
     def __init__(
         self, folder: Path, script: str, count: int = 2, pid_file: str = "", log_file: str = ""
@@ -45,7 +45,7 @@ class Kept:
             self.lines += iter(output)
 
     def children(self, but: set[int] = frozenset()) -> set[int]:  # type: ignore[assignment]
-        """Those that have begun."""
+        """The pids of the processes that have started."""
         return {int(file.name) for file in self.folder.iterdir() if file.read_text()} - but
 
     def await_children(self, count: int, but: set[int] = frozenset()) -> set[int]:  # type: ignore[assignment]
@@ -53,7 +53,7 @@ class Kept:
         return self.children(but)
 
     def end(self, *signals: signal.Signals) -> int:
-        """Sends these, the second once the first has been noted; answers the exit code."""
+        """Sends these, the second once the first has been noted; returns the exit code."""
         for number in signals:
             self.process.send_signal(number)
             wait_until(lambda: True)
@@ -132,13 +132,13 @@ def test_sighup_stops_all_and_starts_all_again_in_the_same_process(keep):
     assert kept.end(signal.SIGTERM) == 0
 
 
-def test_a_pid_file_names_the_keeper_and_goes_with_it(keep, tmp_path_factory):
+def test_a_pid_file_names_the_supervisor_and_is_removed_with_it(keep, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pid")
     kept = keep(count=1, pid_file=str(folder / "pid"), log_file=str(folder / "log"))
     kept.await_children(1)
     assert (folder / "pid").read_text() == str(kept.process.pid)
     other = keep(count=1, pid_file=str(folder / "pid"))
     assert other.end() == process_supervisor.PID_FILE_REFUSED
-    assert "stop it, or choose another" in other.lines[0]
+    assert "stop it, or set another" in other.lines[0]
     assert kept.end(signal.SIGTERM) == 0
     assert not (folder / "pid").exists()

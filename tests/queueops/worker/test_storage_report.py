@@ -1,4 +1,4 @@
-"""While a process finds no room for its vectors, its worker's row, health, and each task's story say so."""
+"""While the database refuses a process's vectors, its worker's row, health, and each task's report show it."""
 
 import pytest
 from django.db import connection, transaction
@@ -51,7 +51,7 @@ def test_what_is_written_already_is_not_written_again(report, worker, django_ass
         report.write(worker.pk)
 
 
-def test_a_row_that_was_made_anew_is_told_again(report, worker):
+def test_a_recreated_row_is_reported_again(report, worker):
     storage_probe.refused(FULL)
     report.write(worker.pk)
     other = make_worker()
@@ -65,7 +65,7 @@ def test_health_and_the_tasks_story_name_the_sqlstate_in_words(report, space, wo
     report.write(worker.pk)
     judged = health.judge(snapshot.take())
     assert (judged.condition, judged.sentence) == ("degraded", judged.reasons[0])
-    assert f"The database has taken no vectors for 0 s ({WORDS})" in judged.sentence
+    assert f"The database has accepted no vectors for 0 s ({WORDS})" in judged.sentence
     assert WORDS in task_report.of(waiting.pk).why
     assert WORDS in task_report.of(held.pk).why
     assert WORDS in article_status.explain(waiting.article)["why"]
@@ -77,7 +77,7 @@ def test_of_a_worker_that_is_gone_nothing_is_believed(report, worker):
     report.write(worker.pk)
     Worker.objects.update(last_seen_at="2020-01-01T00:00Z")
     assert snapshot.take().refusal == ""
-    assert article_status.brakes().storage == ""
+    assert article_status.blockers().storage == ""
 
 
 def test_a_read_only_database_is_found_without_any_row(space, worker):

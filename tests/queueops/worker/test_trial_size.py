@@ -1,4 +1,4 @@
-"""What was lost is tried in a company that grows with time and with what went well."""
+"""The number of lost tasks tried together grows with time and with successes."""
 
 import pytest
 
@@ -40,7 +40,7 @@ def test_it_never_grows_past_what_went_well(company, clock):
     assert company.size() == 4
 
 
-def test_it_begins_anew_after_a_lease_in_which_nothing_went_well(company, clock):
+def test_it_starts_over_after_a_lease_without_success(company, clock):
     company.size()
     company.note(100)
     clock[0] = 30

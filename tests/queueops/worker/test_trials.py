@@ -1,4 +1,4 @@
-"""What was lost with several workers is tried by one thread, with nothing beside it."""
+"""Tasks lost with several workers are tried by one thread in isolation."""
 
 import pytest
 from django.db.models.functions import Now

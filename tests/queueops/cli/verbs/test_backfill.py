@@ -70,14 +70,14 @@ def test_a_person_sees_what_it_takes_and_is_asked(space, monkeypatch):
     screen = answer(monkeypatch, "n\n")
     called = embed_migrate("run")
     assert (called.code, called.sentence, Task.objects.count()) == (3, "nothing was changed", 0)
-    assert "To embed 3 articles in space" in called.out
-    assert "This will queue 3 articles in the low lane. Go on?" in screen.getvalue()
+    assert "Estimate for 3 articles in space" in called.out
+    assert "This will queue 3 articles with low priority. Continue?" in screen.getvalue()
     answer(monkeypatch, "y\n")
     assert embed_migrate("run").code == 0
     assert Task.objects.count() == 3
 
 
-def test_ctrl_c_keeps_what_was_queued_and_says_how_to_go_on(space):
+def test_ctrl_c_keeps_what_was_queued_and_says_how_to_resume(space):
     make_corpus(5)
 
     def stop_at_the_second(execute, sql, params, many, context):
@@ -89,7 +89,8 @@ def test_ctrl_c_keeps_what_was_queued_and_says_how_to_go_on(space):
         called = embed_migrate("--yes", "--batch-size=2")
     assert (called.code, Task.objects.count()) == (130, 2)
     assert (
-        f"go on with: manage.py queue_admin operations resume {Operation.objects.get().pk}" in called.sentence
+        f"resume with: manage.py queue_admin operations resume {Operation.objects.get().pk}"
+        in called.sentence
     )
     assert embed_migrate("--yes", "--json").json["changed"] == 5
     assert Task.objects.count() == 5
@@ -107,4 +108,4 @@ def test_a_run_that_somebody_stops_says_so(space, monkeypatch):
     monkeypatch.setattr(run, "_new", begin_and_be_stopped)
     called = embed_migrate("--yes")
     assert (called.code, Task.objects.count()) == (1, 0)
-    assert "It was stopped: cancelled. Run it again for the others." in called.out
+    assert "Stopped: cancelled. Run it again for the rest." in called.out

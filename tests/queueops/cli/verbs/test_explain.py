@@ -37,7 +37,7 @@ def test_the_story_of_a_task_has_its_article_vectors_and_audit_rows(space):
     said = queue_admin("debug", str(task.pk)).out
     assert said.startswith(f"Task {task.pk} waits for a worker.\n")
     assert "needed after all" in said
-    assert "1 passage of version 1, current" in said
+    assert "1 chunk of version 1, current" in said
 
 
 def test_the_story_names_other_tasks_of_the_article_and_what_holds_all_of_them(space):
@@ -51,7 +51,7 @@ def test_the_story_names_other_tasks_of_the_article_and_what_holds_all_of_them(s
 def test_the_story_without_audit_rows_says_so(space):
     (task,) = make_tasks(1, space)
     assert not AuditLog.objects.exists()
-    assert "Nothing is written about it" in queue_admin("debug", str(task.pk)).out
+    assert "No entries in the audit log" in queue_admin("debug", str(task.pk)).out
 
 
 def test_the_story_of_a_task_that_succeeded_tells_what_the_attempts_before_met(space):
@@ -62,7 +62,7 @@ def test_the_story_of_a_task_that_succeeded_tells_what_the_attempts_before_met(s
         "error_message": "a 500",
     }
     (task,) = make_tasks(1, space, Status.COMPLETED, metadata={"tries": [kept]})
-    (told,) = queue_admin("debug", str(task.pk), "--json").json["task"]["tries"]
+    (told,) = queue_admin("debug", str(task.pk), "--json").json["task"]["failed_attempts"]
     assert (told["attempt"], told["error_class"], told["error_message"]) == (1, "transient", "a 500")
     said = queue_admin("debug", str(task.pk)).out
     assert "2026-11-22 18:00:00" in said
@@ -72,13 +72,13 @@ def test_the_story_of_a_task_that_succeeded_tells_what_the_attempts_before_met(s
 def test_a_task_that_is_not_there_is_refused_in_a_sentence():
     called = queue_admin("debug", "4711")
     assert (called.code, called.sentence) == (
-        3, "there is no task 4711: it may have been removed, or its article deleted",
+        3, "task 4711 not found: it may have been removed, or its article deleted",
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("word", ["x", "-1", "0", "1.5", "٣", str(2**63)])
 def test_an_id_that_cannot_be_one_is_refused_by_the_parser(word):
-    assert queue_admin("debug", word).sentence.endswith(f"{word!r} is no task's id")
+    assert queue_admin("debug", word).sentence.endswith(f"invalid id {word!r}: use a whole number above 0")
 
 
 def test_explain_says_why_an_article_is_not_found(space):
@@ -92,7 +92,7 @@ def test_explain_says_why_an_article_is_not_found(space):
 
 def test_an_article_that_is_not_there_is_refused_in_a_sentence():
     called = queue_admin("explain", "nope\x00")
-    assert (called.code, called.sentence) == (3, "there is no article with the slug 'nope\\x00'")
+    assert (called.code, called.sentence) == (3, "article 'nope\\x00' not found: give the slug of an article")
 
 
 def test_without_a_space_nothing_can_be_found(space):

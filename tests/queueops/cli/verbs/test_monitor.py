@@ -14,7 +14,7 @@ import pytest
 from django.db import OperationalError, connection
 from rich.console import Console
 
-from queueops.cli.verbs.monitor import Look, rendered, summary
+from queueops.cli.verbs.monitor import ScreenData, rendered, summary
 from queueops.models import AuditLog, ProviderState, QueueState, Status
 from queueops.monitoring import snapshot, statistics, task_lists
 from tests.queueops.cli_runner import Called, Terminal, queue_admin
@@ -72,7 +72,7 @@ def watch(keyboard: Keyboard, act: Callable[[], object], *words: str, term: str 
     return Called(called.code, out.getvalue(), called.sentence)
 
 
-def shown(look: Look) -> str:
+def shown(look: ScreenData) -> str:
     console = Console(width=120, file=io.StringIO())
     with console.capture() as captured:
         console.print(rendered(look))
@@ -84,8 +84,8 @@ def test_the_screen_shows_depth_workers_errors_and_providers(space):
     make_tasks(2, space, Status.FAILED, error_class="too_long", error_message="\x1b[2Jtoo long")
     make_worker(name="host:2", is_running=False)
     ProviderState.objects.create(name="openai", breaker="open", last_error="h answered 503")
-    said = shown(Look(snapshot.take(), statistics.workers(8), task_lists.failure_kinds()))
-    assert "Pending              3" in said
+    said = shown(ScreenData(snapshot.take(), statistics.workers(8), task_lists.failure_kinds()))
+    assert "Pending           3" in said
     assert "host:1" in said
     assert "stopped" in said
     assert "openai: open" in said

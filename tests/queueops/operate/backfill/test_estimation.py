@@ -1,17 +1,14 @@
 """What a migration would take: exact counts, and estimates that say what they are based on."""
 
 import pytest
-from django.db.models.functions import Now
 
 from articles.models import Article
 from config import env
 from embeddings.indexing.render import Source, render
 from embeddings.model_catalogue import price_of
-from queueops.cli.verbs.estimate_table import size
-from queueops.models import Metric, Status
+from queueops.models import Status
 from queueops.monitoring.article_filter import ArticleFilter
-from queueops.operate.backfill import estimation, sizing, throughput
-from queueops.operate.backfill.throughput import TimedBatch
+from queueops.operate.backfill import estimation
 from tests.queueops.cli_runner import embed_migrate
 from tests.queueops.factories import make_space, make_tasks
 from tests.queueops.operate.backfill.test_run import embed, make_corpus
@@ -103,73 +100,11 @@ def test_prices_that_are_none_stop_the_start(monkeypatch, text):
 
 def test_the_cost_is_said_and_that_it_is_not_known(space, settings):
     make_corpus(1)
-    assert "no price for this model; say it in EMBEDDING_PRICES" in embed_migrate("analyze").out
+    assert "no price for this model; set it in EMBEDDING_PRICES" in embed_migrate("analyze").out
     settings.EMBEDDING_PRICES = {"fake-embed": 1_000.0}
     [told] = embed_migrate("analyze", "--json").json["estimates"]
     assert told["cost"] == told["tokens"] / 1_000
-    assert "at $1000 for a million tokens" in embed_migrate("analyze").out
-
-
-@pytest.mark.parametrize(
-    ("batches", "expected"),
-    [
-        ([], None),
-        ([TimedBatch(10, 2, 8)], (4.0, 1)),
-        ([TimedBatch(10, 2, 8), TimedBatch(20, 2, 8)], (4.0, 2)),  # the pause between them does not count
-        ([TimedBatch(10, 2, 8), TimedBatch(10, 2, 8)], (8.0, 2)),  # side by side
-        ([TimedBatch(10, 4, 8), TimedBatch(12, 4, 8)], (16 / 6, 2)),  # they overlap
-        ([TimedBatch(10, 8, 8), TimedBatch(8, 2, 8)], (2.0, 2)),  # one within the other
-        ([TimedBatch(10, 2, 8), TimedBatch(20, 2, 1)], (4.0, 1)),  # a single save says nothing of a backlog
-    ],
-)
-def test_the_rate_is_that_of_all_workers_while_they_work(batches, expected):
-    found = throughput.of(batches)
-    assert (found and (found.per_second, found.batches)) == expected
-
-
-def test_the_rate_is_read_from_the_batches_of_the_space(space):
-    make_corpus(6)
-    assert "no batch has been measured yet" in embed_migrate("analyze").out
-    now = {"timestamp": Now(), "labels": {"space": space.pk, "provider": "openai"}}
-    Metric.objects.bulk_create(
-        [Metric(name="batch_seconds", value=2.0, **now), Metric(name="provider_texts", value=8.0, **now)]
-    )
-    [told] = embed_migrate("analyze", "--json").json["estimates"]
-    assert (told["per_second"], told["batches_measured"], told["seconds"]) == (4.0, 1, 1.5)
-    assert throughput.measured(space.pk + 1) is None
-
-
-@pytest.mark.parametrize(
-    ("dimensions", "a_page"),
-    [(384, 4), (768, 2), (1536, 1)],
-)
-def test_the_index_takes_whole_pages(dimensions, a_page):
-    assert sizing.index_bytes(dimensions, 100 * a_page) == 100 * 8_192
-    assert sizing.index_bytes(dimensions, 1) == 8_192
-
-
-@pytest.mark.parametrize(
-    ("dimensions", "table", "index", "build"), [(384, 2_193, 2_049, 2_249), (1_536, 8_626, 8_196, 6_876)]
-)
-def test_the_formulas_give_what_was_measured(dimensions, table, index, build):
-    # bytes a chunk of some thousand random vectors in Postgres 18 with pgvector 0.8; `build` is when it stopped fitting
-    assert sizing.table_bytes(dimensions, 1_000) / 1_000 == pytest.approx(table, rel=0.02)
-    assert sizing.index_bytes(dimensions, 1_000) / 1_000 == pytest.approx(index, rel=0.02)
-    assert sizing.build_bytes(dimensions, 1_000) / 1_000 == pytest.approx(build, rel=0.02)
-
-
-def test_wider_vectors_take_more_of_everything():
-    for measure in (sizing.table_bytes, sizing.index_bytes, sizing.build_bytes):
-        sizes = [measure(width, 1_000) for width in (8, 384, 768, 1_536, 3_072)]
-        assert sizes == sorted(sizes)
-        assert measure(384, 0) == 0
-
-
-@pytest.mark.parametrize(
-    ("count", "text"), [(0, "0 bytes"), (1023, "1023 bytes"), (1536, "1.5 KiB"), (3 * 1024**4, "3.0 TiB")]
-)
-def test_bytes_are_told_in_the_unit_that_fits(count, text):
-    assert size(count) == text
+    assert "at $1000 per million tokens" in embed_migrate("analyze").out
 
 
 def test_the_analysis_names_the_command_that_goes_on(space):
@@ -178,4 +113,4 @@ def test_the_analysis_names_the_command_that_goes_on(space):
     assert "The mode is queued." in out
     assert "2 articles to queue: manage.py embed_migrate run" in out
     embed_migrate("--yes")
-    assert "Every article that fits is embedded or queued." in embed_migrate("analyze").out
+    assert "Every matching article is embedded or queued." in embed_migrate("analyze").out

@@ -60,7 +60,7 @@ def test_a_filter_names_some_of_them(corpus):
 
 
 def test_where_no_article_fits_nothing_is_begun(corpus):
-    assert called("reindex", "--yes", "--filter=nothing-here").out.endswith("No article fits.\n")
+    assert called("reindex", "--yes", "--filter=nothing-here").out.endswith("No article matches.\n")
     assert called("reindex", "--yes", "--json", "--filter=nothing-here").json["operation"] is None
     assert not AuditLog.objects.filter(category="operator").exists()
 
@@ -89,8 +89,8 @@ def test_a_retry_embeds_anew_too(corpus, worker, provider, settings):
 
 def test_it_says_first_what_it_takes_and_asks(corpus):
     said = called("reindex", "--dry-run").out
-    assert "To embed 3 articles in space" in said
-    assert "This would embed 3 articles anew in 1 space(s)" in said
+    assert "Estimate for 3 articles in space" in said
+    assert "This would embed 3 articles again in 1 space(s)" in said
     assert called("reindex", "--dry-run", "--json").json["estimates"][0]["articles"] == 3
     assert called("reindex").code == 3
     assert not Task.objects.pending().exists()
@@ -112,7 +112,7 @@ def test_the_index_alone_is_built_anew_beside_the_one_that_answers(corpus, space
     monkeypatch.setattr(ann_index, "WANTED_FROM_ROWS", 2)
     assert called("reindex", "--index-only", "--yes", "--json").json["indexes"] == [ann_index.name_of(space)]
     before = file_of(space)
-    assert "while the present one goes on answering" in called("reindex", "--index-only", "--dry-run").out
+    assert "the current one stays in use meanwhile" in called("reindex", "--index-only", "--dry-run").out
     assert called("reindex", "--index-only", "--yes").code == 0
     assert ann_index.stands(space)
     assert file_of(space) != before
@@ -122,7 +122,7 @@ def test_the_index_alone_is_built_anew_beside_the_one_that_answers(corpus, space
 
 def test_a_small_space_wants_no_index():
     make_space()
-    assert "No space has or wants an index" in called("reindex", "--index-only").out
+    assert "No space has or needs an index" in called("reindex", "--index-only").out
 
 
 def test_an_edit_that_overtakes_it_embeds_the_passages_that_stayed_anew_too(space, worker, provider):

@@ -63,7 +63,7 @@ def test_a_save_embeds_in_its_request_afterwards(space, django_capture_on_commit
 def test_a_dry_run_says_what_would_be_done_and_does_nothing():
     called = embed_migrate("rollback", "--dry-run")
     assert called.out == (
-        "This would pause the workers, cancel 4 tasks that the migration queued, and return to synchronous mode. "
+        "This would pause the workers, cancel 4 tasks of the migration, and return to synchronous mode. "
         "Nothing was changed.\n"
     )
     told = embed_migrate("rollback", "--dry-run", "--json").json
@@ -74,7 +74,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing():
 def test_nobody_rolls_back_by_accident(monkeypatch):
     called = embed_migrate("rollback")
     assert (called.code, Task.objects.pending().count()) == (3, 4)
-    assert "add --yes" in called.sentence
+    assert "Add --yes" in called.sentence
     monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert embed_migrate("rollback").sentence == "nothing was changed"

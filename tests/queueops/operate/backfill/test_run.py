@@ -11,7 +11,7 @@ from articles.models import Article
 from embeddings.models import ArticleEmbedding
 from queueops.engine import modes
 from queueops.engine.enqueue import Reason, enqueue
-from queueops.maintenance import sweep
+from queueops.maintenance import drift
 from queueops.models import AuditLog, Mode, Operation, Status, Task, Verb
 from queueops.monitoring import article_status
 from queueops.monitoring.article_filter import ArticleFilter
@@ -78,14 +78,14 @@ def test_a_second_run_finds_nothing_left(space):
     make_corpus(3)
     embed_migrate("--yes")
     called = embed_migrate("--yes")
-    assert called.out == "Nothing to do: every article that fits is embedded or queued.\n"
+    assert called.out == "Nothing to do: every matching article is embedded or queued.\n"
     assert Task.objects.count() == 3
 
 
 def test_without_a_verb_it_runs():
     make_corpus(2)
     called = embed_migrate("--dry-run")
-    assert "This would queue 2 articles in the low lane. Nothing was changed." in called.out
+    assert "This would queue 2 articles with low priority. Nothing was changed." in called.out
     assert not Task.objects.exists()
 
 
@@ -93,7 +93,7 @@ def test_where_nobody_can_be_asked_it_wants_a_yes(monkeypatch):
     make_corpus(1)
     called = embed_migrate("run")
     assert called.code == 3
-    assert "There is nobody to ask here" in called.sentence
+    assert "Not a terminal, so confirmation is not possible" in called.sentence
     assert not Operation.objects.exists()
 
 
@@ -115,13 +115,13 @@ def test_each_stage_queues_its_share_of_the_whole_until_all_is_queued():
 def test_the_sweep_leaves_alone_what_a_stage_has_left(partly):
     articles = make_corpus(10)
     said = embed_migrate("--yes", *partly).out
-    assert "wait for the next run; until then no sweep takes them up" in said
+    assert "are left for the next run; the sweep will not queue them before that" in said
     queued = Task.objects.count()
     assert 0 < queued < 10
-    assert sweep.enqueue_drift() == 0
+    assert drift.enqueue_drift() == 0
     left = Article.objects.filter(tasks=None)[0]
     assert article_status.explain(left)["why"] == (
-        "Not found by meaning: a migration has left it for a later stage. To queue it: manage.py embed_migrate run"
+        "Not found by meaning: a backfill left it for a later stage. To queue it: manage.py embed_migrate run"
     )
     assert embed_migrate("--yes").code == 0
     assert Task.objects.count() == len(articles)
@@ -133,7 +133,7 @@ def test_what_comes_after_a_stage_and_what_changes_is_still_found_by_the_sweep(s
     embed_migrate("--yes", "--stage=50%")
     late = make_corpus(1, first=100)
     Task.objects.update(status="completed", outcome="embedded")
-    assert sweep.enqueue_drift() == 3
+    assert drift.enqueue_drift() == 3
     drifted = Task.objects.filter(metadata__reason="drift").values_list("article_id", flat=True)
     assert set(drifted) == {articles[0].pk, articles[1].pk, late[0].pk}
 
@@ -150,9 +150,9 @@ def test_what_a_stopped_run_has_left_waits_for_the_next(space):
     with run.begun(ArticleFilter(), actor="ada", reason="all") as operation:
         assert Operation.objects.newest_stage() is None
         operations.stop(operation.pk, actor="bob")
-    assert sweep.enqueue_drift() == 0
+    assert drift.enqueue_drift() == 0
     embed_migrate("--yes", "--only-failed")
-    assert sweep.enqueue_drift() == 0
+    assert drift.enqueue_drift() == 0
 
 
 def test_a_limit_queues_the_first_and_the_next_run_the_others():
@@ -192,13 +192,13 @@ def test_what_was_given_up_is_left_out_of_a_plain_run_and_counted(space):
     [failed, edited] = make_tasks(2, space, Status.FAILED)
     Task.objects.filter(pk=edited.pk).update(content_hash=other_hash())
     told = embed_migrate("analyze", "--json").json
-    assert (told["total"], told["given_up"], told["spaces"][0]["failed"]) == (2, 1, 1)
+    assert (told["total"], told["parked"], told["spaces"][0]["failed"]) == (2, 1, 1)
     called = embed_migrate("--yes")
-    assert "Left out: 1 article that was given up; --only-failed queues it again." in called.out
+    assert "Skipped: 1 article whose task failed. To queue them, add --only-failed." in called.out
     assert not Task.objects.live().filter(article=failed.article_id).exists()
     assert Task.objects.live().count() == 2
     again = embed_migrate("--yes", "--json").json
-    assert (again["total"], again["given_up"]) == (0, 1)
+    assert (again["total"], again["parked"]) == (0, 1)
     assert embed_migrate("--yes", "--only-failed", "--json").json["changed"] == 1
     assert embed_migrate("analyze", "--json").json["spaces"][0]["failed"] == 0
 
@@ -223,12 +223,12 @@ def test_an_article_given_up_many_times_is_one_that_failed(space):
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        (["--stage=0%"], "is no share"),
-        (["--stage=150"], "is no share"),
-        (["--filter={x"], "is no JSON object"),
-        (["--limit=many"], "is no whole number"),
+        (["--stage=0%"], "invalid share"),
+        (["--stage=150"], "invalid share"),
+        (["--filter={x"], "invalid JSON object"),
+        (["--limit=many"], "invalid number"),
         (["--dry-run", "rollback"], "unrecognized arguments: rollback"),
-        (["--filter=a", "--filter=b"], "give --filter once for metadata and once for a slug"),
+        (["--filter=a", "--filter=b"], "too many --filter: give at most one for metadata and one for a slug"),
     ],
 )
 def test_words_that_mean_nothing_are_refused_in_a_sentence(words, part):

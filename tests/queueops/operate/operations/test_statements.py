@@ -8,7 +8,7 @@ import pytest
 from django.db.models.functions import Now
 
 from articles.models import Article
-from queueops.maintenance import sweep
+from queueops.maintenance import drift
 from queueops.models import AuditLog, Operation, Priority, Status, Task, Verb
 from queueops.models.audit import MAX_REASON, ReasonMissing
 from queueops.models.operation import MOVED_ON
@@ -155,7 +155,7 @@ def test_clearing_removes_what_has_ended_and_writes_down_the_whole_row(space, st
 def test_clearing_everything_twice_brings_nothing_back_that_was_ended_on_purpose(space, status):
     [task] = make_tasks(1, space, status)
     assert [clear(TaskFilter(), **WHO).skips for _ in range(2)] == [{ENDED_ON_PURPOSE: 1}] * 2
-    assert sweep.enqueue_drift() == 0
+    assert drift.enqueue_drift() == 0
     assert Task.objects.get() == task
 
 
@@ -179,7 +179,7 @@ def test_what_failed_by_its_id_or_status_is_removed_and_its_text_begun_again(spa
     [task] = make_tasks(1, space, Status.FAILED)
     assert clear(TaskFilter(ids=(task.pk,)), **WHO).changed == 1
     Article.objects.update(updated_at=Now() - timedelta(hours=1))
-    assert sweep.enqueue_drift() == 1
+    assert drift.enqueue_drift() == 1
 
 
 def test_tasks_that_were_named_and_cannot_be_had_are_skipped_with_the_reason(space):

@@ -1,4 +1,4 @@
-"""The embedded Postgres and Valkey, on data of their own."""
+"""The embedded Postgres, on data of its own."""
 
 import os
 import shutil
@@ -9,12 +9,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from redis import Redis
 
 from config.stack import paths
-from config.stack.postgres import PostgresServer
+from config.stack.postgres import PostgresServer, quoted, server_environment, shared_memory
 from config.stack.processes import StackError
-from config.stack.valkey import ValkeyServer
 from tests.config.live_processes import lives
 
 SMALL = {"fsync": "off", "shared_buffers": "16MB"}  # a killed process loses nothing by it, a power cut would
@@ -37,13 +35,6 @@ def data_dir(private_folder: Path) -> Iterator[Path]:
 @pytest.fixture
 def postgres(data_dir: Path) -> Iterator[PostgresServer]:
     server = postgres_on(data_dir)
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def valkey(data_dir: Path) -> Iterator[ValkeyServer]:
-    server = ValkeyServer(data_dir / "valkey", paths.socket_dir(data_dir))
     yield server
     server.stop()
 
@@ -128,33 +119,75 @@ def test_the_folders_above_the_data_keep_their_permissions(
     assert paths.socket_dir(data_dir).stat().st_mode & 0o777 == 0o700
 
 
-def test_valkey_listens_on_its_socket_alone(valkey: ValkeyServer) -> None:
-    valkey.start()
-    with Redis.from_url(valkey.url) as client:
-        assert client.config_get("port") == {"port": "0"}
+@pytest.mark.parametrize(
+    ("folder", "element"),
+    [("/a", '"/a"'), ("/a b,c", '"/a b,c"'), ('/say "x"', '"/say ""x"""'), ("/ä'\\", '"/ä\'\\"')],
+)
+def test_a_folder_is_one_element_of_a_list_whatever_its_name_holds(folder: str, element: str) -> None:
+    assert quoted(Path(folder)) == element
 
 
-def test_valkey_keeps_what_was_written_over_a_kill_and_a_restart(valkey: ValkeyServer) -> None:
-    valkey.start()
-    with Redis.from_url(valkey.url) as client:
-        client.set("written", "yes")
-        assert client.config_get("appendonly", "appendfsync", "maxmemory-policy") == {
-            "appendonly": "yes",
-            "appendfsync": "everysec",
-            "maxmemory-policy": "noeviction",
-        }
-    assert valkey.process.pid
-    os.kill(valkey.process.pid, signal.SIGKILL)
-    assert valkey.process.exited.wait(10)
-    valkey.start()
-    with Redis.from_url(valkey.url) as client:
-        assert client.get("written") == b"yes"
+def test_a_server_gets_none_of_our_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AUTH_TOKEN", "SECRET_KEY", "DATABASE_URL", "PGPASSWORD"):
+        monkeypatch.setenv(name, "secret")
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    monkeypatch.delenv("TMPDIR", raising=False)
+    found = server_environment()
+    assert "secret" not in found.values()
+    assert (found["LC_ALL"], found["PATH"]) == ("C", os.environ["PATH"])
+    assert "TMPDIR" not in found
 
 
-def test_a_valkey_left_behind_is_ended_and_replaced(valkey: ValkeyServer, data_dir: Path) -> None:
-    valkey.start()
-    successor = ValkeyServer(data_dir / "valkey", paths.socket_dir(data_dir))
-    successor.start()
-    assert valkey.process.exited.wait(10)
-    assert successor.ready()
-    successor.stop()
+@pytest.mark.parametrize(
+    ("blocks", "found"),
+    [
+        (0, {"dynamic_shared_memory_type": "mmap"}),
+        (131_071, {"dynamic_shared_memory_type": "mmap"}),
+        (131_072, {}),
+    ],
+)
+def test_a_small_shared_memory_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, blocks: int, found: object
+) -> None:
+    room = os.statvfs_result((4_096, 4_096, 0, 0, blocks, 0, 0, 0, 0, 255))
+    monkeypatch.setattr(os, "statvfs", lambda _: room)
+    assert shared_memory() == found
+
+
+def test_a_machine_without_shared_memory_has_no_setting_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_: str) -> os.statvfs_result:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(os, "statvfs", missing)
+    assert shared_memory() == {}
+
+
+def test_options_of_the_caller_come_last_and_the_addresses_name_their_roles(tmp_path: Path) -> None:
+    server = PostgresServer(tmp_path / "data", tmp_path / "run", {"max_connections": "7"}, database="other")
+    words = server.process.command
+    assert words.count("max_connections=7") == 1
+    assert "max_connections=100" not in words
+    assert "listen_addresses=" in words
+    assert "other" in server.url
+    assert paths.DATABASE_USER in server.url
+    assert paths.SUPERUSER in server.maintenance_url
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_ready"),
+    [(None, False), ([""] * 8, False), (["x"] * 7 + ["starting"], False), (["x"] * 7, False)],
+)
+def test_without_the_word_ready_in_its_lock_file_nobody_connects(
+    tmp_path: Path, lines: list[str] | None, is_ready: bool
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    if lines is not None:
+        (data / "postmaster.pid").write_text("\n".join(lines))
+    assert PostgresServer(data, tmp_path / "run").ready() is is_ready
+
+
+def test_the_advice_leaves_the_data_alone_and_names_the_way_back(tmp_path: Path) -> None:
+    advice = PostgresServer(tmp_path / "data", tmp_path / "run").advice()
+    assert str(tmp_path / "data") in advice
+    assert "restore" in advice

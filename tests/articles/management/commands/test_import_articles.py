@@ -10,11 +10,6 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from articles.importing.batches import run
-from articles.importing.entries import RefusedEntry
-from articles.importing.jsonl_source import open_jsonl
-from articles.importing.summary import Summary
-from articles.importing.writer import BatchResult
 from articles.models import Article, ArticleVersion
 
 pytestmark = pytest.mark.django_db
@@ -138,33 +133,11 @@ def test_wrong_options_are_told_in_a_sentence(arguments, told):
         imported(*arguments)
 
 
-@pytest.mark.parametrize(("batch_size", "batches"), [(1, 5), (2, 3), (5, 1), (500, 1)])
-def test_a_batch_is_one_transaction_of_at_most_so_many_entries(tmp_path, batch_size, batches):
-    path = a_file(tmp_path / "a.jsonl", *[{"title": f"Title {number}"} for number in range(5)])
-    steps = list(run(open_jsonl(path), batch_size))
-    assert len(steps) == batches
-    assert steps[-1].position == (tmp_path / "a.jsonl").stat().st_size
-
-
-def test_long_articles_close_a_batch_early(tmp_path):
-    path = a_file(tmp_path / "a.jsonl", *[{"title": f"T{n}", "content": "x " * 450_000} for n in range(7)])
-    assert [step.result.created for step in run(open_jsonl(path), 500)] == [5, 2]
-
-
 def test_what_was_written_before_the_source_broke_off_stays(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes(b"title\nOne\nTwo\n" + b'"Never closed\n')
     assert imported("--csv", str(path))[0] == 1
     assert Article.objects.count() == 2
-
-
-def test_a_summary_keeps_the_first_thousand_refusals():
-    summary = Summary()
-    for number in range(3):
-        summary.add(
-            BatchResult(created=1, refusals=tuple(RefusedEntry(f"line {number}", "x") for _ in range(600)))
-        )
-    assert (summary.created, summary.refused, len(summary.as_dict()["refusals"])) == (3, 1800, 1000)
 
 
 def test_a_link_in_a_folder_is_refused_with_a_sentence_and_publishes_nothing(tmp_path):

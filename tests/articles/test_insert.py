@@ -1,0 +1,68 @@
+"""An article and its first version in one statement."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from articles.insert import first_free, insert
+from articles.models import Article, ArticleVersion
+
+pytestmark = pytest.mark.django_db
+
+
+def columns(slug: str, **fields: Any) -> dict[str, Any]:
+    given = {"id": None, "created_at": None, "updated_at": None, "version_number": 1}
+    return {**given, "slug": slug, "title": "T", "content": "C", "metadata": {}, **fields}
+
+
+def test_it_answers_what_the_database_made():
+    made = insert(columns("a", metadata={"ä": [1, None]}), "me")
+    assert made is not None
+    article = Article.objects.get()
+    assert made == {
+        name: getattr(article, name) for name in ("id", "slug", "content_hash", "created_at", "updated_at")
+    }
+    assert article.metadata == {"ä": [1, None]}
+    version = ArticleVersion.objects.get()
+    assert (version.article_id, version.version_number, version.title, version.content, version.author) == (
+        article.id, 1, "T", "C", "me",
+    )  # fmt: skip
+
+
+def test_what_is_given_is_kept():
+    then = datetime(2020, 1, 2, tzinfo=UTC)
+    made = insert(columns("a", id=4_711, created_at=then, updated_at=then, version_number=3), "")
+    assert made is not None
+    assert (made["id"], made["created_at"], made["updated_at"]) == (4_711, then, then)
+    assert ArticleVersion.objects.get().version_number == 3
+
+
+def test_a_slug_that_is_taken_writes_nothing():
+    insert(columns("a"), "")
+    assert insert(columns("a", title="Other"), "") is None
+    assert (Article.objects.get().title, ArticleVersion.objects.count()) == ("T", 1)
+
+
+@pytest.mark.parametrize("text", ["'; DROP TABLE articles; --", "%s %(id)s", "\\", "\U0001f642", "a\tb\n"])
+def test_no_text_is_read_as_a_statement(text):
+    insert(columns("a", title=text, content=text, metadata={text: text}), text)
+    article = Article.objects.get()
+    assert (article.title, article.content, article.metadata) == (text, text, {text: text})
+    assert ArticleVersion.objects.get().author == text
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (["c"], "c"),
+        (["a", "c", "d"], "c"),
+        (["d", "c"], "d"),
+        (["a", "b"], "b"),
+        (["b", "a"], "a"),
+    ],
+)
+def test_the_first_free_slug_is_found_or_else_the_last(wanted, found):
+    for slug in ("a", "b"):
+        insert(columns(slug), "")
+    assert first_free(wanted) == found

@@ -1,0 +1,60 @@
+"""Key presses of a terminal, and commands that end in order when they are told to."""
+
+import os
+import pty
+import signal
+import sys
+import termios
+
+import pytest
+
+from queueops.cli.frame import keyboard
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """The end of a terminal at which a person types."""
+    person, program = pty.openpty()
+    with os.fdopen(program, "r+b", buffering=0) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        yield person
+    os.close(person)
+
+
+def test_a_key_is_told_at_once_in_lower_case(terminal):
+    with keyboard.keys() as wait:
+        os.write(terminal, b"P")
+        assert wait(5) == "p"
+        assert wait(0) == ""
+
+
+def test_a_key_that_is_no_text_is_taken_for_the_one_that_ends(terminal):
+    with keyboard.keys() as wait:
+        os.write(terminal, b"\xff")
+        assert wait(5) == keyboard.QUIT
+
+
+def test_the_terminal_is_as_before_however_it_ends(terminal):
+    before = termios.tcgetattr(sys.stdin.fileno())
+    with pytest.raises(KeyboardInterrupt), keyboard.keys():
+        assert termios.tcgetattr(sys.stdin.fileno())[3] & termios.ICANON == 0
+        raise KeyboardInterrupt
+    assert termios.tcgetattr(sys.stdin.fileno()) == before
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_unwinds_the_command_and_gives_the_shells_code(number, code):
+    cleared_up = []
+    with pytest.raises(SystemExit) as ended, keyboard.ending_in_order():
+        try:
+            signal.raise_signal(number)
+        finally:
+            cleared_up.append(True)
+    assert (ended.value.code, cleared_up) == (code, [True])
+
+
+def test_whoever_heard_the_signals_before_hears_them_afterwards():
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP)
+    with keyboard.ending_in_order():
+        assert signal.getsignal(signal.SIGTERM) is not before[0]
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP)) == before

@@ -1,0 +1,68 @@
+"""Every setting is shown without its secret, and those that do not fit together are named."""
+
+import pytest
+
+from config import env
+from queueops.operate.checks import configuration
+from tests.queueops.operate.checks.troubles import troubles
+
+
+def test_every_setting_is_shown_with_its_origin_and_without_its_secret(settings):
+    shown = {f.check.removeprefix("setting "): f.says for f in configuration.check()}
+    assert set(settings.ENVIRONMENT) <= set(shown)
+    assert shown["EMBEDDING_MAX_RETRIES"] == "3 (default)"
+    assert shown["AUTH_TOKEN"] == "**** (environment)"
+    assert settings.AUTH_TOKEN not in str(shown)
+    assert settings.SECRET_KEY not in str(shown)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://ada:pw1@db/x", "postgresql://ada:****@db/x"),
+        ("postgresql://ada@/x?host=/run&password=pw1", "postgresql://ada@/x?host=/run&password=****"),
+        ("postgresql://ada:pa#pw1@db:5/x", "postgresql://ada:****@db:5/x"),
+        ("postgresql://ada:p%3Fpw1@db/x?sslpassword=pw1", "postgresql://ada:****@db/x?sslpassword=****"),
+    ],
+)
+def test_a_password_in_an_address_is_never_shown(url, shown, monkeypatch):
+    monkeypatch.setenv("SOME_DATABASE_URL", url)
+    env.database("SOME_DATABASE_URL", "")
+    assert env.readings()["SOME_DATABASE_URL"] == (shown, True)
+    monkeypatch.setenv("SOME_REDIS_URL", "rediss://:pw1@broker:6379/1")
+    env.redis_url("SOME_REDIS_URL", "")
+    assert env.readings()["SOME_REDIS_URL"].value == "rediss://:****@broker:6379?db=1"
+
+
+CONTRADICTIONS = [
+    ({"EMBEDDING_QUEUE_ENABLED": False, "EMBEDDING_WORKER_TIMEOUT": 5_000}, "lease"),
+    ({"EMBEDDING_WORKER_INTERVAL": 120_000}, "sweep"),
+    ({"EMBEDDING_CLEANUP_INTERVAL": 48, "EMBEDDING_CLEANUP_RETENTION_DAYS": 1}, "cleanup"),
+    ({"EMBEDDING_BATCH_SIZE": 1_000}, "batch"),
+    ({"EMBEDDING_TOKENS_PER_MINUTE": 100}, "token limit"),
+    ({"DEBUG": True, "HOST": "0.0.0.0"}, "debug"),
+    ({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "http://far.example/v1"}, "key in the clear"),
+    ({"FAILPOINT": "claimed"}, "setting VECTORPRESS_FAILPOINT"),
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "check"), CONTRADICTIONS, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_settings_that_contradict_one_another_are_told(changes, check, settings):
+    for name, value in changes.items():
+        setattr(settings, name, value)
+    assert set(troubles(configuration.check())) == {check}
+
+
+def test_the_settings_of_these_tests_fit_together():
+    assert not troubles(configuration.check())
+
+
+def test_a_variable_that_nobody_reads_is_taken_for_a_slip(monkeypatch):
+    monkeypatch.setenv("EMBEDDING_BATCHSIZE", "5")
+    found = troubles(configuration.check())
+    assert (
+        found["setting EMBEDDING_BATCHSIZE"].fix
+        == "Check its name: rename it to EMBEDDING_BATCH_SIZE, if that was meant."
+    )

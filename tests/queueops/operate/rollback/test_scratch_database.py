@@ -1,0 +1,55 @@
+"""The scratch database: where it is, what a process in it is told, and that it goes."""
+
+import pytest
+from django.db import connection
+
+from queueops.operate.rollback import scratch_database
+
+
+def databases() -> set[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT datname FROM pg_database")
+        return {name for (name,) in cursor.fetchall()}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_leftover_scratch_database_is_replaced_and_dropped_even_when_the_drill_fails():
+    def boom() -> None:
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt), scratch_database.database():
+            assert scratch_database.name() in databases()
+            boom()
+    assert scratch_database.name() not in databases()
+
+
+@pytest.mark.parametrize(
+    ("changes", "address"),
+    [
+        (
+            {"HOST": "db", "PORT": 5432, "USER": "ada", "PASSWORD": "p:w"},
+            "postgresql://ada:p%3Aw@db:5432/x_drill",
+        ),
+        (
+            {"HOST": "/run/pg", "PORT": "", "USER": "ada", "PASSWORD": ""},
+            "postgresql://ada@/x_drill?host=/run/pg",
+        ),
+        (
+            {"HOST": "", "PORT": "", "USER": "ada", "PASSWORD": "", "OPTIONS": {"host": "/run/pg"}},
+            "postgresql://ada@/x_drill?host=/run/pg",
+        ),
+        (
+            {
+                "HOST": "db",
+                "PORT": "",
+                "USER": "a",
+                "PASSWORD": "",
+                "OPTIONS": {"sslmode": "require", "pool": {}},
+            },
+            "postgresql://a@db/x_drill?sslmode=require",
+        ),
+    ],
+)
+def test_the_drills_address_is_that_of_this_installation_with_another_name(changes, address):
+    assert scratch_database.address({"NAME": "x", "OPTIONS": {}} | changes) == address
