@@ -1,7 +1,7 @@
 """From which address a request comes, behind proxies or not, and what of the address a limit counts by.
 
 Source of the header: https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/X-Forwarded-For. Each proxy appends
-the address that it saw, so only what stands to the right of the first stranger is worth anything.
+the address that it saw, so only entries to the right of the first untrusted one count.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 type Network = IPv4Network | IPv6Network
 type Address = IPv4Address | IPv6Address
 
-# One household or server gets a /64 of IPv6, so a limit by single address would be none.
+# One household or server gets a /64 of IPv6, so a limit by single address has no effect.
 _PREFIX_OF_ONE_CALLER = 64
 _MOST_HOPS = 32
 # an address in brackets with its zone and port has fewer
@@ -48,7 +48,7 @@ def is_within(address: str, networks: Sequence[Network]) -> bool:
 
 def behind_proxies(peer: str, forwarded_for: str, proxies: Sequence[Network]) -> str:
     """The client's address: the peer's, or, where the peer is a trusted proxy, the last entry of `forwarded_for` that
-    is not one. An entry that cannot be read ends the search: what stands before it could be anybody's word."""
+    is not one. An unreadable entry ends the search: entries before it may be forged."""
     client = peer
     for entry in reversed(forwarded_for.split(",")[-_MOST_HOPS:]):
         found = _read(entry.strip())
@@ -59,7 +59,7 @@ def behind_proxies(peer: str, forwarded_for: str, proxies: Sequence[Network]) ->
 
 
 def limit_key(address: str) -> str:
-    """What a limit counts by: the IPv4 address, the /64 of an IPv6 address, or the text itself."""
+    """The key of a limit: the IPv4 address, the /64 of an IPv6 address, or the text itself."""
     found = _read(address)
     if isinstance(found, IPv6Address):
         return str(IPv6Network((found, _PREFIX_OF_ONE_CALLER), strict=False).network_address)
@@ -71,7 +71,7 @@ def _read(text: str) -> Address | None:
     return _parsed(text) if len(text) <= _LONGEST else None
 
 
-@lru_cache(maxsize=1024)  # each request asks for its own several times
+@lru_cache(maxsize=1024)  # each request needs its own several times
 def _parsed(text: str) -> Address | None:
     """The address in a text; a port behind it is passed over, and IPv4 within IPv6 is IPv4."""
     if text.startswith("["):

@@ -66,7 +66,7 @@ class ApiTokenAdmin(ForeignTextAdmin):
         return self.made_fields if obj else ()
 
     def has_change_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
-        """The permission lets one revoke; the page of a token that was made has nothing to save."""
+        """The permission allows revoking; the page of an existing token has nothing to save."""
         return obj is None and bool(super().has_change_permission(request))
 
     def render_change_form(
@@ -81,17 +81,17 @@ class ApiTokenAdmin(ForeignTextAdmin):
         return rows.with_state()
 
     def get_form(self, request: HttpRequest, obj: ApiToken | None = None, **kwargs: Any) -> type[TokenForm]:
-        if obj:  # they say how to fill in a field
+        if obj:  # help texts of a form
             kwargs["help_texts"] = dict.fromkeys(self.made_fields, "")
         form = super().get_form(request, obj, **kwargs)
         return type(form.__name__, (form,), {"person": request.user})
 
     def has_delete_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
-        """Tokens are revoked: the row stays, and says who had access and until when."""
+        """Tokens are revoked: the row stays, with who had access and until when."""
         return False
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: TokenForm, change: bool) -> None:
-        """Makes the token; its text goes into the page that answers this request and nowhere else."""
+        """Creates the token; its text is shown only on the reply to this request."""
         if change:
             return
         given = form.cleaned_data

@@ -234,7 +234,7 @@ def counts() -> Counts:
 
 
 def forget() -> None:
-    """Begins with no counts of its own, as a new process does."""
+    """Deletes the process's own counts, as in a new process."""
     _counts_at.cache_clear()
 
 

@@ -9,8 +9,8 @@ slows a botnet; its block begins at one minute. Each block is twice as long as t
 at most, so nobody is locked out for good. A name that signed in from this address within 30 days is held to its first
 count alone: neither a guesser in the same office nor a botnet elsewhere keeps its owner out.
 
-A token has 256 random bits and no name, so one count by address does (120 in a minute). A token that was good from this
-address within a day passes: one broken integration behind an office's address does not shut out the others.
+A token has 256 random bits and no name, so one count by address does (120 in a minute). A token that was valid from
+this address within a day passes: one broken integration behind an office's address does not shut out the others.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ class Rule(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """The first `for_known` of the rules hold for a caller that was let in within `known_seconds`, all for others."""
+    """The first `for_known` rules apply to a caller that signed in within `known_seconds`, all rules to others."""
 
     name: str
     rules: tuple[Rule, ...]
@@ -136,7 +136,7 @@ def address_of(request: HttpRequest | None) -> str:
 
 
 def folded(name: str) -> str:
-    """Names that differ in case or form alone share their counts; but what lets one of them in marks no other."""
+    """Names that differ only in case or form share their counts; a success of one does not mark another as known."""
     return _hash(unicodedata.normalize("NFKC", name[:4_096]).casefold())
 
 

@@ -1,4 +1,4 @@
-"""Who is calling: reads a bearer token (RFC 6750) and says what its holder may do."""
+"""Authentication: reads a bearer token (RFC 6750) and returns its holder with scopes."""
 
 import time
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The holder of a token; `key` tells callers apart for rate limits."""
+    """The holder of a token; `key` identifies callers for rate limits."""
 
     name: str
     scopes: frozenset[str]
@@ -34,7 +34,7 @@ def may_read(request: HttpRequest) -> bool:
 
 
 class TokenRefused(AuthenticationError):
-    """No token, or none that can be used; `challenge` is what WWW-Authenticate must say."""
+    """No token, or an invalid one; `challenge` is the value of WWW-Authenticate."""
 
     def __init__(self, message: str, challenge: str) -> None:
         super().__init__(message=message)
@@ -42,7 +42,7 @@ class TokenRefused(AuthenticationError):
 
 
 class ScopeMissing(AuthorizationError):
-    """The token is good but not for this; `challenge` is what WWW-Authenticate must say."""
+    """The token is valid but lacks the scope; `challenge` is the value of WWW-Authenticate."""
 
     def __init__(self, caller: Caller, scope: str) -> None:
         super().__init__(
@@ -107,7 +107,7 @@ def identify(header: str, address: str = "") -> Caller:
 
 
 def _look_up(text: str, key: bytes) -> _Identified | None:
-    """The token with this text, by the database; it is remembered for a second, or until it ends."""
+    """The token with this text, from the database; cached for a second, or until it expires."""
     asked = time.monotonic()
     row: Any = ApiToken.objects.authenticate(text)
     if row is None and bootstrap.is_text(text):
@@ -125,7 +125,7 @@ def _look_up(text: str, key: bytes) -> _Identified | None:
 
 
 def _networks(row: ApiToken) -> list[Network] | None:
-    """Who may use a token. A list that cannot be read, as SQL may have written it, lets nobody in."""
+    """Whether an address may use a token. An unreadable list, as SQL may write it, allows none."""
     try:
         return addresses.read_networks(row.allow_from) if row.allow_from else None
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Who a name and password, or a proxy's header, belong to. Every check of a password passes the guard here."""
+"""The account of a name and password, or of a proxy's header. Every password check passes the guard here."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 class PasswordBackend(ModelBackend):
-    """Django's, behind the guard: whoever calls authenticate() is counted, and hashes are computed a few at once."""
+    """Django's backend behind the guard: every authenticate() is counted, and few hashes are computed at once."""
 
     @sensitive_variables("password")
     def authenticate(
@@ -56,7 +56,7 @@ class ProxyUserBackend(RemoteUserBackend):
     create_unknown_user = False
 
     def authenticate(self, request: HttpRequest | None, remote_user: str) -> User | None:  # type: ignore[override]
-        """None where there is no such account, which the log says once a minute."""
+        """None if there is no such account, which is logged once per minute."""
         user = super().authenticate(request, remote_user=remote_user)
         if user is None and time.monotonic() >= _log_unknown_from[0]:
             _log_unknown_from[0] = time.monotonic() + _LOG_EVERY_SECONDS

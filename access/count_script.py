@@ -1,10 +1,10 @@
 """Reads a count within a Lua script of Redis (https://valkey.io/topics/eval-intro/), whatever somebody has put there.
 
-Whoever can write to Redis can delete a count; a value that is not one, or a key that never ends, must not do more.
+Writers of Redis can delete a count; an invalid value, or a key without expiry, must not have another effect.
 """
 
 # count_of(key): the whole number that the key holds, of nine digits at most; anything else is removed, and is 0.
-# end_within(key, most): lets a key that exists end within `most` ms; one that ends sooner keeps its end.
+# end_within(key, most): an existing key expires within `most` ms; an earlier expiry stays.
 HELPERS = """
 local function count_of(key)
   local value = redis.pcall('GETRANGE', key, 0, 9)

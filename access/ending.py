@@ -38,7 +38,7 @@ def read_expires(text: str) -> datetime | Combinable | None:
 
 
 def read_overlap(text: str) -> timedelta:
-    """How long a rotated token goes on: 24h, 7d or 0. Raises ValueError."""
+    """How long a rotated token stays valid: 24h, 7d or 0. Raises ValueError."""
     span = timedelta() if text == "0" else _duration(text)
     if span is None or span > MOST_OVERLAP:
         raise ValueError(

@@ -37,7 +37,7 @@ class PasswordChangeForm(AdminOwnPasswordChangeForm):
 
     @sensitive_variables("old_password")
     def clean_old_password(self) -> str:
-        """Raises TooManyAttempts, which the page answers."""
+        """Raises TooManyAttempts, which the page handles."""
         old_password: str = self.cleaned_data["old_password"]
         if not is_password_of(self.user, old_password, self.request):
             raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")

@@ -1,4 +1,4 @@
-"""Which scopes a person may give to a token: those whose acts their own permissions cover."""
+"""The scopes that a person may grant to a token: those covered by their own permissions."""
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
@@ -14,7 +14,7 @@ def grantable(person: Person) -> list[Scope]:
 
 
 def missing(person: Person, scope: Scope) -> list[str]:
-    """The permissions (app.codename) that this person lacks to give the scope. One that is not listed is nobody's."""
+    """The permissions (app.codename) that this person lacks to grant the scope. An unlisted scope cannot be granted."""
     if getattr(person, "is_superuser", False) and getattr(person, "is_active", False):
         return []
     needed: list[str] = settings.API_SCOPE_PERMISSIONS.get(scope.value, [f"scope {scope.value}"])

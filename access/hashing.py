@@ -1,4 +1,4 @@
-"""At most a few password hashes at once: each takes half a second of a core, and the other threads have work to do."""
+"""Limits concurrent password hashes: each takes half a second of a core that other threads need."""
 
 import threading
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _hashing = threading.BoundedSemaphore(AT_ONCE)
 
 @contextmanager
 def slot() -> Iterator[None]:
-    """Room for one hash. Waits two seconds at most, and not at all behind two others: threads that wait answer nobody.
+    """A slot for one hash. Waits two seconds at most, and not at all behind two others: waiting threads serve nobody.
 
     Raises TooManyAttempts.
     """

@@ -27,7 +27,7 @@ def replace_private(path: Path, text: str) -> None:
 
 
 def _keep_owner(file: int, path: Path) -> None:
-    """Gives the open file to the owner of the one that it replaces, where we are root; a link says nothing of that."""
+    """Gives the open file to the owner of the file it replaces, if we are root; links are ignored."""
     with suppress(FileNotFoundError, PermissionError):  # a network's file system may know no root
         owner = path.lstat()
         if os.geteuid() == 0 and owner.st_uid != 0:

@@ -1,4 +1,4 @@
-"""How a token begins and ends: each act in one transaction with whatever listens to `token_changed`."""
+"""Issues, rotates and revokes tokens: each change in one transaction with the receivers of `token_changed`."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta

@@ -131,7 +131,7 @@ class ApiToken(models.Model):
 
     @property
     def begins_with(self) -> str:
-        """What tells the token from others. The text of AUTH_TOKEN need not begin with its prefix."""
+        """Identifies the token. The text of AUTH_TOKEN need not begin with its prefix."""
         return self.prefix if self.bootstrap_line else f"vp_{self.prefix}_…"
 
     def revoke(self) -> bool:

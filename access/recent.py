@@ -1,4 +1,4 @@
-"""Tokens that were identified a moment ago, so that a burst of calls asks the database once a second.
+"""Recently identified tokens, so that a burst of calls queries the database once per second.
 
 Each process has its own memory, of good tokens only. A revoked token is refused at once by the process that revoked
 it and within SECONDS by all others; the end of a token holds to the moment.

@@ -37,7 +37,7 @@ def has_device(user: User | AnonymousUser) -> bool:
 
 
 def is_satisfied(request: HttpRequest) -> bool:
-    """Whether this session is as good as its person's second factor, and the setting, ask for. Who comes through a
+    """Whether this session satisfies its person's second factor and the setting. A sign-in through a
     proxy (PROXY_USER_HEADER) was asked by the identity provider."""
     known = vars(request)
     if "is_second_factor_satisfied" not in known:
@@ -107,7 +107,7 @@ def renew_codes(request: HttpRequest, user: User) -> list[str]:
 
 
 def codes_left(user: User) -> int:
-    """How many recovery codes were not used yet."""
+    """The number of unused recovery codes."""
     count: int = StaticDevice.objects.filter(user=user, token_set__isnull=False).count()
     return count
 
@@ -198,7 +198,7 @@ def _replace_codes(user: User) -> list[str]:
 
 
 def _kept(user: User, code: str) -> str:
-    """What the database holds of a recovery code: 80 bits of an HMAC under SECRET_KEY, as long as django-otp's column
+    """The stored form of a recovery code: 80 bits of an HMAC under SECRET_KEY, as long as django-otp's column
     allows. A code has 60 random bits."""
     digest = salted_hmac(f"access.recovery_code.{user.pk}", code, algorithm="sha256").digest()
     return base64.b32encode(digest[:10]).decode().lower()

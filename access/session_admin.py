@@ -70,7 +70,7 @@ class SessionAdmin(ForeignTextAdmin):
 
     @admin.action(description="End selected sessions", permissions=["view"])
     def end_sessions(self, request: HttpRequest, queryset: QuerySet[Session]) -> HttpResponse | None:
-        """The queryset holds one's own rows only, unless one is a superuser."""
+        """Only the person's own rows, except for superusers."""
         ends_own = queryset.filter(pk=kept_key(request.session.session_key or "")).exists()
         rows = Session.objects.filter(pk__in=list(queryset.values_list("pk", flat=True)))
         count = sessions.end(rows, name=request.user.get_username(), address=address_of(request))

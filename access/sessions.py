@@ -16,7 +16,7 @@ from django.utils import timezone
 from access import signals
 from access.attempts import address_of
 
-# What a session's data says of itself, so that its row can have columns for it.
+# Session data that its row has columns for.
 BEGAN, ADDRESS, AGENT = "began_at", "address", "agent"
 _AGENT_LENGTH = 200
 # or ahead of now, as a clock wrote that has stepped back since
@@ -25,7 +25,7 @@ _REMOVED_PER_SIGN_IN = 500
 
 
 def kept_key(session_key: str) -> str:
-    """What the database holds of a key: whoever reads it, or a backup, cannot use the session. The key has 165 random
+    """The stored form of a key: a reader of it, or of a backup, cannot use the session. The key has 165 random
     bits, so a fast hash is right."""
     return hashlib.sha256(session_key.encode("utf-8", "replace")).hexdigest()
 
@@ -44,7 +44,7 @@ class SessionQuerySet(models.QuerySet["Session"]):
         return self.filter(user_id=user.pk) if user.pk else self.none()
 
     def to_use(self, session_key: str) -> "Session | None":
-        """The living one with this key; that it is in use is noted, once a minute at most."""
+        """The live session with this key; its use is recorded at most once per minute."""
         rows = self.living().annotate(seen_is_old=ExpressionWrapper(_SEEN_LONG_AGO, BooleanField()))
         row = rows.filter(pk=kept_key(session_key)).first()
         if row is not None and getattr(row, "seen_is_old", True):

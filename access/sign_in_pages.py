@@ -1,6 +1,6 @@
 """The pages to sign in: name and password, then a code where the person has a second factor; and to change a password.
 
-A blocked attempt is answered with 429, Retry-After and the same page; the form is empty.
+A blocked attempt returns 429 with Retry-After and the same page; the form is empty.
 """
 
 from typing import Any
@@ -23,11 +23,11 @@ _BACKEND = "access.backends.PasswordBackend"
 
 
 def sentence_of(refusal: TooManyAttempts) -> str:
-    """What a person reads who is refused unseen."""
+    """The message of a blocked attempt."""
     wait = refusal.wait or 1
     count, unit = (wait, "second") if wait < 120 else (-(-wait // 60), "minute")
     time = f"{count} {unit}" if count == 1 else f"{count} {unit}s"
-    return f"Too many attempts. Try again in {time}; until then the right answer is refused as well."
+    return f"Too many attempts. Try again in {time}; until then even the right one is refused."
 
 
 def blocked(page: FormView[Any], refusal: TooManyAttempts) -> HttpResponse:
@@ -46,7 +46,7 @@ def refused(response: HttpResponse, refusal: TooManyAttempts) -> HttpResponse:
 
 
 class PasswordPage(LoginView):
-    """Signs in, or keeps in the session that the password was right and asks for the code."""
+    """Signs in, or records in the session that the password was right and requests the code."""
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:

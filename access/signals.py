@@ -1,4 +1,4 @@
-"""What happens to accounts, sessions and tokens, for the audit log. No signal carries a password, a token or a code.
+"""Events of accounts, sessions and tokens, for the audit log. No signal carries a password, a token or a code.
 
 Sign-ins and sign-outs themselves are Django's: django.contrib.auth.signals.
 """

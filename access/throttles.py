@@ -1,6 +1,6 @@
-"""How often a caller may call: a count a minute in Redis, shared by all web processes.
+"""Rate limits: a count per minute in Redis, shared by all web processes.
 
-A Redis that is away never refuses or delays a request: it goes on uncounted, and Redis is left alone for a while.
+An unavailable Redis never refuses or delays a request: requests are not counted, and Redis is not called for a while.
 """
 
 import threading
@@ -16,7 +16,7 @@ from access.count_script import HELPERS
 from lib.redis_client import fast_client
 
 WINDOW_SECONDS = 60
-# A client with a wrong token learns nothing from more tries than this, from one address.
+# Wrong tokens allowed from one address.
 REFUSALS_A_MINUTE = 120
 _BLOCKS = 100
 _CALLERS_HELD = 1_000

@@ -51,7 +51,7 @@ class TokenForm(forms.ModelForm[ApiToken]):
         self.initial.pop("allow_from", None)
 
     def _left_out(self) -> str:
-        """Why a scope is not offered."""
+        """The reason why a scope is not offered."""
         lacking = {scope: granting.missing(self.person, scope) for scope in Scope}
         return " ".join(
             f"{scope} is not offered: you lack {', '.join(permissions)}."

@@ -22,8 +22,8 @@ _good: OrderedDict[bytes, float] = (
 
 
 def parted(header: str) -> tuple[str, str]:
-    """The scheme of an Authorization header, in lower case, and the token as it is looked up. Whoever counts a token
-    and whoever looks it up read the same one."""
+    """The scheme of an Authorization header, in lower case, and the token as it is looked up. Counting and
+    lookup use the same value."""
     scheme, _, token = header.partition(" ")
     return scheme.lower(), token.strip()
 
@@ -65,7 +65,7 @@ def guarded(header: str, address: str) -> Iterator[None]:
 
 @contextmanager
 def _counting_bare_requests(address: str) -> Iterator[None]:
-    """A request without a token guesses nothing, so it blocks nobody; only its answers are bounded."""
+    """A request without a token guesses nothing, so it blocks nobody; only its replies are limited."""
     try:
         yield
     except AuthenticationError:

@@ -13,7 +13,7 @@ SHORTEST_OWN_TEXT = 32
 
 
 class Fingerprint(NamedTuple):
-    """What is kept of a token: the characters that its row is found by, and the SHA-256 of its secret."""
+    """The stored form of a token: the characters that identify its row, and the SHA-256 of its secret."""
 
     prefix: str
     secret_hash: str

@@ -107,7 +107,7 @@ class ArticleAdmin(BigTableAdmin):
     def get_deleted_objects(
         self, objs: Iterable[Article], request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """What a deletion takes along. History, vectors and tasks go with their article, whose right to delete covers
+        """What a deletion removes too. History, vectors and tasks go with their article, whose right to delete covers
         them; they are not collected, since there may be many."""
         named = [
             f"{readable(article.title)} ({readable(article.slug)}), its versions, vectors and tasks"

@@ -1,4 +1,4 @@
-"""How large an article may be, and which characters it may hold: one rule for the API, the admin and imports."""
+"""Bounds of an article's size and characters: the same for the API, the admin and imports."""
 
 import json
 import re
@@ -13,14 +13,14 @@ MAX_SLUG = 200
 MAX_METADATA_BYTES = 16_384
 MAX_METADATA_DEPTH = 32
 MAX_AUTHOR = 150
-# Words that stand where slugs stand in addresses.
+# Words used in addresses in place of slugs.
 RESERVED_SLUGS = frozenset({"export"})
 
 # Postgres refuses NUL, UTF-8 has no lone surrogates, and a title is one line.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
-# What every JSON reader understands alike: signed and unsigned 64 bits.
+# The range that every JSON reader supports: signed and unsigned 64 bits.
 _LEAST_INTEGER, _GREATEST_INTEGER = -(2**63), 2**64 - 1
 
 
@@ -47,7 +47,7 @@ def check_content(content: str) -> None:
 
 
 def check_metadata(metadata: Any) -> None:
-    """Raises ValidationError with a sentence when the metadata is no JSON object of a bearable size."""
+    """Raises ValidationError with a sentence if the metadata is not a JSON object within the bounds."""
     check_json_object("metadata", metadata, MAX_METADATA_BYTES)
 
 

@@ -16,7 +16,7 @@ def jsonl_lines(articles: ArticleQuerySet | None = None) -> Iterator[str]:
     """One line, its end included, for each article in the order of their ids; all of them by default.
 
     Reads page after page by id, so neither a transaction nor a cursor stays open however slow the reader is:
-    articles written meanwhile are told as they are when their page is read.
+    articles written meanwhile appear as they are when their page is read.
     """
     wanted = (Article.objects.all() if articles is None else articles).order_by("id").values("id", *_FIELDS)
     last_id = 0

@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 from lib import prepared_statements
 from lib.named_rows import named_rows
 
-# Nothing is looked up: whether the slug is free, its index says. So the plan may be kept (lib/prepared_statements.py).
+# No lookup: the index decides whether the slug is free. So the plan may be kept (lib/prepared_statements.py).
 _INSERT = """
 WITH article AS (
     INSERT INTO articles (id, slug, title, content, metadata, version_number, created_at, updated_at)
@@ -30,10 +30,10 @@ WHERE NOT EXISTS (SELECT FROM articles WHERE articles.slug = wanted.slug) ORDER 
 
 
 def insert(columns: dict[str, Any], author: str) -> dict[str, Any] | None:
-    """Writes both rows; answers what the database made: id, slug, content_hash, created_at, updated_at. None, and
+    """Writes both rows; returns the generated values: id, slug, content_hash, created_at, updated_at. None, and
     nothing written, when another article has the slug.
 
-    `columns` are those of `articles`; None stands for the database's default.
+    `columns` are those of `articles`; None means the database's default.
     """
     values: dict[str, Any] = {**columns, "metadata": Jsonb(columns["metadata"]), "author": author}
     with prepared_statements.cursor() as cursor:

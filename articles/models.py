@@ -200,5 +200,5 @@ def _is_slug_conflict(error: IntegrityError) -> bool:
 
 
 def _or_default(value: Any) -> Any:
-    """The value, or None where the database is to say it."""
+    """The value, or None for the database's default."""
     return None if isinstance(value, DatabaseDefault) else value

@@ -1,4 +1,4 @@
-"""What articles announce to whoever listens; always inside the transaction that wrote them."""
+"""Signals of articles; always sent inside the transaction that wrote them."""
 
 from django.dispatch import Signal
 

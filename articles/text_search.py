@@ -1,8 +1,8 @@
-"""What people ask for in words, so that Postgres can read it as a query."""
+"""Makes a query of words readable for Postgres."""
 
 import re
 
-# A minus that stands before no word: Postgres takes each for a "not", and fails where 32 of them follow one another.
+# A minus before no word: Postgres reads each as "not", and fails after 32 in a row.
 _LONE_MINUS = re.compile(r'(?<=[^\s\w])-|-(?![\w"])')
 
 

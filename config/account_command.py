@@ -1,4 +1,4 @@
-"""What the commands about accounts and tokens share: a reason, a question, one sentence for every refusal."""
+"""Shared by the commands about accounts and tokens: a reason, a question, one sentence per refusal."""
 
 from argparse import ArgumentParser
 from typing import Any

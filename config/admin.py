@@ -1,7 +1,7 @@
 """People, groups and sessions in the admin's own look; no list of messages, since the tasks are the truth.
 
-Nobody gives what they do not hold: who may change people, but is not a superuser, hands on their own permissions and no
-others, and changes nobody who holds more.
+People grant only what they hold: a person who may change people, but is not a superuser, grants their own permissions
+and no others, and changes nobody who holds more.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ from access import session_admin as session_admin
 from lib.admin_filters import FilteredAdmin
 
 admin.site.index_title = "Overview"
-# A device's page would show its key, and let a colleague change it: people have a page for their own.
+# A device's page would show its key and allow colleagues to change it: people have their own page.
 for model in (User, Group, Message, TOTPDevice, StaticDevice):
     admin.site.unregister(model)
 
@@ -41,7 +41,7 @@ def beyond(person: User) -> QuerySet[Permission]:
 
 
 class _WithinOwnRights:
-    """Offers permissions and groups within the person's own; a crafted form meets the same choices."""
+    """Offers only the person's own permissions and groups; a crafted form is checked against the same choices."""
 
     def formfield_for_manytomany(
         self, db_field: ManyToManyField[Any, Any], request: HttpRequest | None = None, **options: Any
@@ -69,7 +69,7 @@ class _OnlyWhoHoldsNoMore(_WithinOwnRights):
         return allowed and _holds_no_more(obj, cast(User, request.user))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Deleting several at once asks for the permission on each."""
+        """Deleting several at once requires the permission on each."""
         found, counts, needed, protected = cast(Any, super()).get_deleted_objects(objs, request)
         needed = {
             *needed,
@@ -102,7 +102,7 @@ class UserAdmin(_OnlyWhoHoldsNoMore, DjangoUserAdmin[User], FilteredAdmin):
         return person
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Who may only look sees no password: read-only, the page would show its whole hash."""
+        """Without the password for people with view permission only: read-only, the page would show its whole hash."""
         sets = super().get_fieldsets(request, obj)
         if obj is None or self.has_change_permission(request, obj):
             return sets

@@ -1,4 +1,4 @@
-"""The admin's site: the guarded ways in, and the second factor asked for before every page of it.
+"""The admin's site: guarded sign-in, and the second factor required before every page.
 
 config.apps.AdminConfig names it, so that every `admin.register` is of this site.
 """
@@ -28,7 +28,7 @@ type Page = Callable[[HttpRequest, dict[str, Any]], HttpResponse]
 
 
 class AdminSite(UnfoldAdminSite):
-    """Lets in staff whose second factor was asked for, where they have one or the setting wants one."""
+    """Admits staff who passed the second factor, if they have one or the setting requires one."""
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         code = login_not_required(never_cache(csrf_protect(self._page(code_page))))
@@ -63,7 +63,7 @@ class AdminSite(UnfoldAdminSite):
     @method_decorator(never_cache)
     @login_not_required
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
-        """As Django's, with the guarded page; HEAD is answered like GET."""
+        """As Django's, with the guarded page; HEAD is handled like GET."""
         next_url = LoginView(request=request).get_redirect_url(request) or reverse("admin:index")
         if request.method in {"GET", "HEAD"}:
             if self.has_permission(request):

@@ -1,4 +1,4 @@
-"""How the admin looks and what its menu holds."""
+"""The admin's appearance and menu."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def _entry(title: str, icon: str, model: str) -> dict[str, Any]:
 
 
 def _own(title: str, icon: str, name: str) -> dict[str, Any]:
-    """A menu entry for what is one's own, shown to all of the staff."""
+    """A menu entry for a person's own page, shown to all staff."""
     return {"title": title, "icon": icon, "link": reverse_lazy(name), "permission": lambda request: True}
 
 

@@ -89,7 +89,7 @@ class Api(NinjaAPI):
 
 
 def _with_references(node: Any) -> Any:
-    """The same with a reference wherever any JSON value may stand."""
+    """The same with a reference for each arbitrary JSON value."""
     if isinstance(node, dict):
         if ANY_JSON in node:
             return {"$ref": "#/components/schemas/JsonValue"}
@@ -98,7 +98,7 @@ def _with_references(node: Any) -> Any:
 
 
 def _problems(path: str, method: str, operation: dict[str, Any]) -> dict[int, Any]:
-    """The problems an operation may answer with, as responses."""
+    """The problems an operation may return, as responses."""
     found = dict(_ALWAYS)
     if "{slug}" in path:
         found |= _WITH_SLUG
@@ -143,5 +143,5 @@ api = build_api()
 
 
 def unknown_path(request: HttpRequest, **_: Any) -> Any:
-    """Whatever else is asked for under /api."""
+    """Every other path under /api."""
     return problems.not_found(request)

@@ -1,4 +1,4 @@
-"""Tells Django about the room that joins all others and about the admin's site, and connects what lies beside each
+"""Registers the room that joins all others and the admin's site with Django, and connects what lies beside each
 other."""
 
 from django.apps import AppConfig

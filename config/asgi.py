@@ -1,4 +1,4 @@
-"""What granian serves: Django's WSGI application behind the application server's limits."""
+"""The application for granian: Django's WSGI application behind the application server's limits."""
 
 from django.conf import settings
 

@@ -1,4 +1,4 @@
-"""What happens to API tokens goes into the audit log of the queue, where the queue is installed."""
+"""Writes changes of API tokens to the queue's audit log, if the queue is installed."""
 
 from typing import Any
 
@@ -8,7 +8,8 @@ from queueops.models import AuditLog, Category
 
 
 def token_changed(token: ApiToken, act: str, actor: str, reason: str = "", **_: Any) -> None:
-    """Listens to access.signals.token_changed; the row tells the token by its prefix and never holds its secret."""
+    """Listens to access.signals.token_changed; the row identifies the token by its prefix and never contains its
+    secret."""
     if not installed.is_there():
         return
     about = {

@@ -28,7 +28,7 @@ _FLAGS = {
 
 
 class Reading(NamedTuple):
-    """What a variable gave: its value in words, without passwords, and whether it was set at all."""
+    """A variable's value in words, without passwords, and whether it was set."""
 
     value: str
     is_set: bool
@@ -58,7 +58,7 @@ def refuse(name: str, value: str, may_hold: str) -> ImproperlyConfigured:
 
 
 def text(name: str, default: str = "") -> str:
-    """The variable as it stands; an empty one counts as unset."""
+    """The variable's text; an empty one counts as unset."""
     return _noted(name, _raw(name) or default)
 
 
@@ -164,7 +164,7 @@ def header(name: str) -> str:
 
 
 def contact(name: str) -> str:
-    """How people reach somebody: mailto:, https: or tel:, in visible ASCII; empty where it is not set."""
+    """A contact: mailto:, https: or tel:, in visible ASCII; empty if not set."""
     value = _raw(name)
     if value and not _CONTACT.fullmatch(value):
         raise refuse(name, value, "mailto:name@example.org, https://… or tel:+…")
@@ -189,8 +189,8 @@ def http_url(name: str, default: str) -> str:
     return _noted(name, value.rstrip("/"))
 
 
-# How soon libpq notices that a server is gone without a goodbye (cable, power, failover): half a minute. By itself it
-# would wait for an answer for hours. https://www.postgresql.org/docs/current/libpq-connect.html
+# libpq detects a server lost without a reset (cable, power, failover) after half a minute. By default it would wait
+# for hours. https://www.postgresql.org/docs/current/libpq-connect.html
 _NOTICED = {
     "connect_timeout": 5,  # seconds, as the next two
     "keepalives_idle": 20,

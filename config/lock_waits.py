@@ -1,8 +1,8 @@
-"""How long a request waits for a lock: DATABASE_LOCK_TIMEOUT, and hardly at all while a lock is known to be held.
+"""The lock time-out of a request: DATABASE_LOCK_TIMEOUT, and 50 ms while a lock is known to be held.
 
 With a table locked by a stranger, each request that needs it would keep a thread for all of that time, and searches
-that do not need it would find no thread. So after one has waited in vain, the others of this process give up almost at
-once, until nobody has met a lock for a while.
+that do not need it would find no thread. So after one has waited in vain, the others of this process stop waiting
+almost at once, until none has met a lock for a while.
 """
 
 import time
@@ -16,7 +16,7 @@ KNOWN_SECONDS = 5.0
 
 
 class LockWaits:
-    """What sessions of this process are told when they are lent out; any thread may ask and change it."""
+    """The time-out set on sessions of this process when they are lent out; any thread may read and change it."""
 
     def __init__(self) -> None:
         self._until = 0.0

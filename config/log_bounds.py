@@ -1,4 +1,4 @@
-"""What strangers and a failing broker can make us log: one line each, so many a minute, and nothing in it that forges
+"""Limits log lines caused by clients and a failing broker: one line each, so many per minute, and no text that forges
 another line."""
 
 import logging
@@ -26,7 +26,7 @@ _OF_CLIENTS = (SuspiciousOperation, BadRequest, UnreadablePostError, MultiPartPa
 _LEAST_SECONDS, _MOST_SECONDS = 60.0, 3_600.0
 # After so long without one the next is a change of state again, and a line at once.
 _QUIET_SECONDS = 300.0
-# What the loops of Dramatiq's consumers and our own beside them say each time, while the broker fails or as it is back.
+# Log events of Dramatiq's consumers and our own loops while the broker fails or when it is back.
 WHILE_THE_BROKER_FAILS = (
     "Consumer encountered a",
     "Restarting consumer",
@@ -37,14 +37,14 @@ WHILE_THE_BROKER_FAILS = (
     "wake-ups are sent again",
     "the broker accepts no wake-ups",
     "keys of a wrong type removed",
-    "query cache does not answer",
+    "query cache unavailable",
     "Redis does not answer",
     "Redis refuses to count",
 )
 
 
 class _Windows:
-    """Counts kinds of lines; `at_most` of each are let through in a minute."""
+    """Counts kinds of lines; `at_most` of each pass per minute."""
 
     def __init__(self, at_most: int) -> None:
         self._at_most = at_most
@@ -52,7 +52,7 @@ class _Windows:
         self._windows: dict[tuple[str, ...], tuple[float, int]] = {}
 
     def count(self, *kind: str) -> tuple[bool, int]:
-        """Whether one more is let through, and how many were not in the minute before."""
+        """Whether one more passes, and how many were dropped in the minute before."""
         with self._lock:
             now = time.monotonic()
             began, count = self._windows.get(kind, (float("-inf"), 0))
@@ -65,7 +65,7 @@ class _Windows:
 
 @dataclass
 class _Kind:
-    """Of one kind of lines: when the last came, from when on the next is let through, and how many were not since."""
+    """Of one kind of lines: the time of the last, from when on the next passes, and how many were dropped since."""
 
     last: float
     next: float
@@ -82,7 +82,7 @@ class _Growing:
         self._kinds: dict[tuple[str, ...], _Kind] = {}
 
     def count(self, *kind: str) -> tuple[bool, int]:
-        """Whether this one is let through, and how many were not since the one before."""
+        """Whether this one passes, and how many were dropped since the one before."""
         with self._lock:
             now = self._clock()
             known = self._kinds.get(kind)
@@ -117,8 +117,8 @@ class RefusedRequests(logging.Filter):
 
 
 class BrokerFailures(logging.Filter):
-    """Lets through a line for each new kind of failure of the broker, and while it lasts one after a minute, two, four
-    and so on in each process, without the stack trace: it shows Dramatiq's code, once a second for each consumer."""
+    """Passes a line for each new kind of failure of the broker, then one after a minute, two, four
+    and so on per process, without the stack trace: it shows Dramatiq's code, once a second for each consumer."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -145,7 +145,7 @@ class BrokerFailures(logging.Filter):
 
 
 def _kind(record: logging.LogRecord, error: Exception | None) -> str:
-    """What a change of is worth a line at once: the class of the error."""
+    """A new value of this is logged at once: the class of the error."""
     if isinstance(record.msg, dict):
         return str(record.msg.get("error", ""))
     if error:

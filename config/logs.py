@@ -1,4 +1,4 @@
-"""How the processes of Vectorpress write their log lines: one event a line, keys behind it."""
+"""Log lines of all processes: one event per line, followed by keys."""
 
 import logging
 import logging.config
@@ -17,7 +17,7 @@ _SHARED: list[Any] = [
 ]
 
 _QUIET = {
-    "psycopg.pool": "ERROR",  # it logs every try of a connection
+    "psycopg.pool": "ERROR",  # it logs every connection attempt
     "httpx": "WARNING",
     "httpcore": "WARNING",
     "django.request": "ERROR",

@@ -14,7 +14,7 @@ def database_in_words(scheme: str, parsed: Mapping[str, Any], options: Mapping[s
     user = "".join([parsed.get("USER") or "", f":{MASK}" if parsed.get("PASSWORD") else ""])
     host = parsed.get("HOST") or ""
     port = f":{parsed['PORT']}" if parsed.get("PORT") else ""
-    # psycopg takes a folder of sockets as host, and the address then says it behind the question mark
+    # psycopg accepts a socket folder as host, which the address has behind the question mark
     folder = {"host": host} if host.startswith("/") else {}
     place = "" if folder else f"{host}{port}"
     known = {name: MASK if "password" in name.lower() else value for name, value in options.items()}

@@ -1,4 +1,4 @@
-"""What PUBLIC_URL, the address under which people reach the site, means for the other settings. Pure."""
+"""The effects of PUBLIC_URL, the site's public address, on other settings. Pure."""
 
 from urllib.parse import urlsplit
 
@@ -13,7 +13,7 @@ SILENCED_CHECKS = [*_NOT_OURS_TO_DECIDE, *_ANSWERED_ELSEWHERE]
 
 
 def hosts(public_url: str, allowed: str) -> list[str]:
-    """Names the site answers to: those `allowed`, parted by commas, and its own."""
+    """Host names of the site: `allowed`, separated by commas, and its own."""
     named = [name.strip() for name in allowed.split(",") if name.strip()]
     own = urlsplit(public_url).hostname
     return [*named, _bracketed(own)] if own and _bracketed(own) not in named else named

@@ -35,14 +35,14 @@ log = structlog.get_logger(__name__)
 
 
 class HourlyBudget:
-    """How many more rows strangers may cause in this hour."""
+    """Rows that strangers may still cause in this hour."""
 
     def __init__(self, most: int) -> None:
         self._most, self._lock = most, threading.Lock()
         self._hour, self._spent = -1, 0
 
     def spend(self) -> int:
-        """How much is left before this row: 1 is the last, 0 is none."""
+        """The rest before this row: 1 is the last, 0 is none."""
         with self._lock:
             hour = int(time.monotonic() // 3_600)
             if hour != self._hour:
@@ -72,7 +72,7 @@ class Repeats:
 
 
 _budget = HourlyBudget(ROWS_PER_HOUR)
-# of its own, so that failures from everywhere do not hide who had the right password
+# separate, so that failures from everywhere do not hide a right password
 _budget_of_known = HourlyBudget(ROWS_PER_HOUR)
 _repeats = Repeats()
 
@@ -139,7 +139,7 @@ def _sessions_ended(
 
 
 def _write_within(budget: HourlyBudget, message: str, **details: Any) -> None:
-    """As `_write`, while the budget lasts; a row after its last one says that it is spent."""
+    """As `_write`, within the budget; one more row reports that it is spent."""
     left = budget.spend()
     if left:
         _write(message, **details)

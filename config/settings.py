@@ -33,12 +33,12 @@ HOST = env.text("HOST", "127.0.0.1")
 PORT = env.integer("PORT", 8000, 1, 65535)
 WEB_PROCESSES = env.integer("WEB_PROCESSES", 2, 1, 64)
 WEB_THREADS = env.integer("WEB_THREADS", 8, 1, 256)
-# Of a web process's database sessions. Workers and commands have none: they wait, or say for themselves how long.
+# Of a web process's database sessions. Workers and commands have none: they wait, or set their own.
 DATABASE_LOCK_TIMEOUT = env.integer(
-    "DATABASE_LOCK_TIMEOUT", 2_000, 0, 3_600_000, "milliseconds, 0: as the database says"
+    "DATABASE_LOCK_TIMEOUT", 2_000, 0, 3_600_000, "milliseconds, 0: the database's own setting"
 )
 DATABASE_STATEMENT_TIMEOUT = env.integer(
-    "DATABASE_STATEMENT_TIMEOUT", 30_000, 0, 3_600_000, "milliseconds, 0: as the database says"
+    "DATABASE_STATEMENT_TIMEOUT", 30_000, 0, 3_600_000, "milliseconds, 0: the database's own setting"
 )
 PUBLIC_URL = env.origin("PUBLIC_URL")
 # Behind a proxy on this machine nothing needs to be set but PUBLIC_URL.
@@ -55,10 +55,10 @@ if PROXY_USER_HEADER and not env.readings()["TRUSTED_PROXIES"].is_set:
 SECURITY_CONTACT = env.contact("SECURITY_CONTACT")
 PUBLIC_SEARCH = env.flag("PUBLIC_SEARCH", True)
 API_RATE_LIMIT = env.integer(
-    "API_RATE_LIMIT", 6000, 0, 10_000_000, "requests a minute for one token, 0: none"
+    "API_RATE_LIMIT", 6000, 0, 10_000_000, "requests per minute and token, 0: no limit"
 )
 API_TOKEN_DAYS = env.integer("API_TOKEN_DAYS", 365, 0, 36_500, "days until a new token ends, 0: never")
-# What a person must be allowed to do in the admin to give a token this scope: all that the scope does.
+# Permissions a person needs in the admin to grant a token this scope: all that the scope allows.
 API_SCOPE_PERMISSIONS = {
     "read": ["articles.view_article", "articles.view_articleversion"],
     "write": ["articles.add_article", "articles.change_article", "articles.delete_article"],
@@ -68,7 +68,7 @@ API_SCOPE_PERMISSIONS = {
     ],
 }
 PUBLIC_RATE_LIMIT = env.integer(
-    "PUBLIC_RATE_LIMIT", 300, 0, 10_000_000, "requests a minute for one address, 0: none"
+    "PUBLIC_RATE_LIMIT", 300, 0, 10_000_000, "requests per minute and address, 0: no limit"
 )
 
 # --- servers ----------------------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ if env.flag("DATABASE_POOL", True):
         "min_size": 1,
         "max_size": _pool_max,
         "timeout": 3,
-        # Whoever asks after an outage gets a connection: left to its growing pauses, the pool stays away as long again.
+        # A request after an outage gets a connection: with its growing pauses the pool would wait as long again.
         "reconnect_timeout": 2,
         "check": pool_check.check,
     }
@@ -106,7 +106,7 @@ _default_model = {
 }
 EMBEDDING_MODEL = env.text("EMBEDDING_MODEL", _default_model[EMBEDDING_PROVIDER])
 EMBEDDING_DIMENSIONS = env.integer("EMBEDDING_DIMENSIONS", 0, 0, 16_000, "0: what the model gives")
-EMBEDDING_PRICES = env.prices("EMBEDDING_PRICES")  # dollars for a million tokens, by model
+EMBEDDING_PRICES = env.prices("EMBEDDING_PRICES")  # dollars per million tokens, by model
 spec_of(EMBEDDING_MODEL, EMBEDDING_DIMENSIONS)  # refuses a model whose width nobody knows
 if EMBEDDING_PROVIDER == "local" and _default_model["local"] != EMBEDDING_MODEL:
     raise env.refuse(
@@ -135,7 +135,7 @@ EMBEDDING_RETRY_BACKOFF_BASE = env.integer(
     "EMBEDDING_RETRY_BACKOFF_BASE", 1_000, 1, 3_600_000, "milliseconds"
 )
 EMBEDDING_BATCH_SIZE = env.integer("EMBEDDING_BATCH_SIZE", 0, 0, 2_048, "texts, 0: what suits the provider")
-# shared by all processes, for each kind of provider; 0: no limit
+# shared by all processes, per kind of provider; 0: no limit
 EMBEDDING_REQUESTS_PER_MINUTE = env.integer("EMBEDDING_REQUESTS_PER_MINUTE", 0, 0, 10_000_000, "0: no limit")
 EMBEDDING_TOKENS_PER_MINUTE = env.integer("EMBEDDING_TOKENS_PER_MINUTE", 0, 0, 10**12, "0: no limit")
 EMBEDDING_CALLS_IN_FLIGHT = env.integer("EMBEDDING_CALLS_IN_FLIGHT", 0, 0, 1_000, "0: no limit")
@@ -143,13 +143,13 @@ EMBEDDING_DAILY_TOKEN_BUDGET = env.integer("EMBEDDING_DAILY_TOKEN_BUDGET", 0, 0,
 EMBEDDING_CLEANUP_INTERVAL = env.integer("EMBEDDING_CLEANUP_INTERVAL", 24, 1, 8_760, "hours")
 EMBEDDING_CLEANUP_RETENTION_DAYS = env.integer("EMBEDDING_CLEANUP_RETENTION_DAYS", 30, 1, 36_500, "days")
 EMBEDDING_CONCURRENT_WORKERS = env.integer("EMBEDDING_CONCURRENT_WORKERS", 2, 1, 64, "worker processes")
-EMBEDDING_WORKER_THREADS = env.integer("EMBEDDING_WORKER_THREADS", 4, 1, 64, "threads in each worker process")
+EMBEDDING_WORKER_THREADS = env.integer("EMBEDDING_WORKER_THREADS", 4, 1, 64, "threads per worker process")
 
 DRAMATIQ_BROKER = {
     "BROKER": "dramatiq.brokers.redis.RedisBroker",
     "OPTIONS": {
         # A pool, since Dramatiq drops all other options where it is given an address. A connection that a restarted
-        # server ended is made anew at once; a reply that does not come is not waited for a second time.
+        # server ended is opened again at once; a missing reply is not awaited twice.
         "connection_pool": ConnectionPool.from_url(
             REDIS_URL,
             socket_timeout=2,
@@ -256,7 +256,7 @@ AUTHENTICATION_BACKENDS = [
 OTP_TOTP_ISSUER = "Vectorpress"
 OTP_ADMIN_HIDE_SENSITIVE_DATA = True
 # access/attempts.py counts wrong codes, by caller; the library's own count is one for all callers, doubles without end,
-# and would let whoever knows a password keep its owner out.
+# and with it anybody who knows a password could lock out its owner.
 OTP_TOTP_THROTTLE_FACTOR = OTP_STATIC_THROTTLE_FACTOR = 0
 SESSION_ENGINE = "access.session_store"
 SESSION_COOKIE_AGE = 7 * 24 * 3600  # seconds from signing in, however busy the session is
@@ -290,5 +290,5 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 LOGGING_CONFIG = None
 logs.configure(level=env.choice("LOG_LEVEL", "info", ["debug", "info", "warning", "error"]).upper())
 
-# What was read above, for those who check an installation: values without passwords, by name.
+# All settings read above, for embed_check config: values without passwords, by name.
 ENVIRONMENT = env.readings()

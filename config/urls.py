@@ -1,4 +1,4 @@
-"""Every address of the site; the one place that joins the apps' views and says who may see them."""
+"""Every address of the site; the one place that joins the apps' views and sets who may see them."""
 
 from django.contrib import admin
 from django.urls import path, re_path

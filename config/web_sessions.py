@@ -5,7 +5,7 @@ from django.conf import settings
 
 def bound() -> None:
     """Called before a web process makes its first connection. The bounds travel with the start of each session, so that
-    they cost no statement; what DATABASE_URL says in `options` comes last, and counts."""
+    they cost no statement; `options` of DATABASE_URL come last, and win."""
     options = settings.DATABASES["default"]["OPTIONS"]
     limits = {
         "lock_timeout": settings.DATABASE_LOCK_TIMEOUT,

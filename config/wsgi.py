@@ -1,4 +1,4 @@
-"""Django as a WSGI application: for config.asgi, and for WSGI servers of one's own behind a buffering proxy."""
+"""Django as a WSGI application: for config.asgi, and for other WSGI servers behind a buffering proxy."""
 
 import os
 

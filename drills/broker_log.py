@@ -1,4 +1,4 @@
-"""What a broker that refuses, falls silent or is cut off makes every process write, in bytes a minute under load."""
+"""Bytes per minute that every process logs under load while the broker refuses, is silent or is cut off."""
 
 import argparse
 import contextlib

@@ -51,7 +51,7 @@ FAULTS = {
     "text that kills its worker": Fault(faults_storms.deadly_text, processes=2),
     "worker's master killed": Fault(faults_workers.kill_master),
     "worker frozen past its lease": Fault(faults_workers.freeze_worker),
-    "worker told to stop": Fault(faults_workers.stop_worker),
+    "worker stopped": Fault(faults_workers.stop_worker),
     "worker's clock 5 min ahead": Fault(faults_clock.postpone, join=faults_clock.join_ahead),
     "worker's clock 5 min behind": Fault(faults_clock.postpone, join=faults_clock.join_behind),
     "server_clock ahead": Fault(

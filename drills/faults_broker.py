@@ -1,4 +1,4 @@
-"""What can happen to the broker: it may forget, vanish, fall silent or refuse writes, and say what nobody sent."""
+"""Faults of the broker: lost data, outage, silence, refused writes, foreign messages."""
 
 import itertools
 import json
@@ -94,7 +94,7 @@ def silent(system: System) -> Iterator[None]:
 
 @contextmanager
 def replica(system: System) -> Iterator[None]:
-    """Of a server that is not there, as after a failover: it answers READONLY to every write."""
+    """Of a missing server, as after a failover: it returns READONLY for every write."""
     with _client(system) as client:
         client.replicaof(*_NOBODY)
         yield
@@ -103,7 +103,7 @@ def replica(system: System) -> Iterator[None]:
 
 @contextmanager
 def full(system: System) -> Iterator[None]:
-    """It answers OOM to every write."""
+    """It returns OOM for every write."""
     with _client(system) as client:
         client.config_set("maxmemory", 1)
         yield
@@ -131,7 +131,7 @@ def fill_broker(system: System) -> Struck:
 
 
 def send_foreign_messages(system: System) -> Struck:
-    """What no Vectorpress ever sent: no JSON, no message, of other queues and actors, huge."""
+    """Messages that Vectorpress never sends: invalid JSON, other queues and actors, huge."""
     messages: list[bytes] = [
         b"not JSON at all", b"\xff\xfe\x00", b"", b"[]", b"null", b"{}", b"7",
         _message(queue_name="elsewhere"),
@@ -211,7 +211,7 @@ def _health_without(system: System, says: str) -> list[str]:
 
 
 def _deaf(system: System) -> list[str]:
-    """Sends a ring, and says so when nobody takes it."""
+    """Sends a wake-up, and reports if it is not accepted."""
     _push(system, [_message()])
     with _client(system) as client:
         return system.unless(lambda: not client.llen(_QUEUE), "the workers to hear a ring", _SECONDS_TO_HEAR)

@@ -1,4 +1,4 @@
-"""What can happen to the database and to the connections that lead to it."""
+"""Faults of the database and of connections to it."""
 
 import contextlib
 import signal
@@ -40,7 +40,7 @@ def end_connections(system: System) -> Struck:
 
 
 def cut_connections(system: System) -> Struck:
-    """On the way, so that neither side said goodbye; again and again."""
+    """In the network, so that neither side closes; repeatedly."""
     for _ in range(_TIMES):
         system.to_database.cut()
         time.sleep(_BETWEEN_SECONDS)
@@ -48,7 +48,7 @@ def cut_connections(system: System) -> Struck:
 
 
 def cut_replies(system: System) -> Struck:
-    """In the middle of an answer, each connection for itself."""
+    """In the middle of a reply, per connection."""
     system.to_database.rules = Rules(cut_after=2_000)
     time.sleep(_BETWEEN_SECONDS * _TIMES)
     system.to_database.rules = PASS
@@ -64,11 +64,11 @@ def lose_answers(system: System) -> Struck:
         system.to_database.cut()
         time.sleep(_BETWEEN_SECONDS)
     swallowed = system.to_database.swallowed
-    return Struck(time.monotonic(), [] if swallowed else ["no answer was lost"])
+    return Struck(time.monotonic(), [] if swallowed else ["no reply was lost"])
 
 
 def slow_database(system: System) -> Struck:
-    """Every answer is late for a while."""
+    """Every reply is late for a while."""
     system.to_database.rules = Rules(delay_seconds=_DELAY_SECONDS)
     time.sleep(_SLOW_SECONDS)
     system.to_database.rules = PASS

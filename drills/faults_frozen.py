@@ -1,4 +1,4 @@
-"""The database stands still with all its sessions, as on a stalled disk: it answers nothing and refuses nothing."""
+"""The database is frozen with all its sessions, as on a stalled disk: it sends no reply and no refusal."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ _LOOKS = 3
 
 
 def freeze_database(system: System) -> Struck:
-    """SIGSTOP for every process of the server; health must say so, and all goes on after SIGCONT."""
+    """SIGSTOP for every process of the server; health must report it, and everything resumes after SIGCONT."""
     web = services.web()
     web.start(_BOOT_SECONDS)
     clients = Clients(system.stack.web_url)

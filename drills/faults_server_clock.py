@@ -56,7 +56,7 @@ WHERE id IN (SELECT id FROM articles ORDER BY id DESC LIMIT {_WRITTEN})
 
 
 def library() -> Path | None:
-    """Where libfaketime is on this machine."""
+    """The path of libfaketime on this machine."""
     found = (path for place in PLACES for path in Path("/").glob(f"{place[1:]}/libfaketime.*1*"))
     return next(found, None)
 
@@ -161,7 +161,7 @@ def _recover(system: System) -> tuple[float, list[str]]:
 
 
 def _no_lease_ended(system: System, before: int) -> list[str]:
-    """A clock that goes ahead is no worker's death."""
+    """A clock that steps forward must not count as a worker's death."""
     ended = int(system.value(_ENDED)) - before
     return [f"{ended} leases ended when the clock went ahead"] if ended else []
 

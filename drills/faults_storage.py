@@ -1,4 +1,4 @@
-"""What can keep the database from taking vectors while it answers: no room, no right, read-only, somebody's trigger.
+"""Faults by which a running database refuses vectors: no space, no privilege, read-only, a foreign trigger.
 
 None of it may charge a text, pay for one twice, or stay unsaid; and work goes on by itself when it is over.
 """

@@ -22,7 +22,7 @@ _HELD = "SELECT count(*) FROM embedding_tasks WHERE status = 'processing' AND pr
 _NOW = "SELECT clock_timestamp()::text"
 _PARKED = "SELECT count(*) FROM embedding_tasks WHERE status = 'failed'"
 _DEADLY = "SELECT coalesce(max(article_id), 0) FROM embedding_tasks WHERE status = 'pending' AND losses = 0"
-# The process that holds the text and its pid: whoever begins it dies of it.
+# The process that holds the text, and its pid: it is killed.
 _HOLDER = """
 SELECT w.name FROM embedding_tasks t JOIN embedding_worker_status w ON t.claimed_by = 'worker ' || w.id
 WHERE t.status = 'processing' AND t.article_id = %s
@@ -68,7 +68,7 @@ def kill_steadily(system: System) -> Struck:
 
 
 def deadly_text(system: System) -> Struck:
-    """Whoever begins this text is killed: it is parked in bounded time, and all others are embedded."""
+    """The worker that begins this text is killed: the text is parked in bounded time, and all others are embedded."""
     since, article = time.monotonic(), int(system.value(_DEADLY))
     stopping = threading.Event()
     killer = threading.Thread(target=_kill_holders, args=[system.stack.postgres.url, article, stopping])
@@ -115,7 +115,7 @@ def _kill(pid: int) -> None:
 
 
 def kill_all(system: System) -> None:
-    """Every worker process with its keeper, and others in their places."""
+    """Every worker process with its supervisor, replaced by others."""
     for service in system.kept:
         service.process.kill()
         service.process.exited.wait()

@@ -1,4 +1,4 @@
-"""What can happen to worker processes and to the provider they ask."""
+"""Faults of worker processes and of the provider."""
 
 import os
 import signal
@@ -42,7 +42,7 @@ def kill_child(system: System) -> Struck:
         lambda: registered(system) - workers, "another process in its place", _REPLACED_SECONDS
     )
     if keeper.exited.is_set() or system.restarts > restarts:
-        broken.append("the keeper ended with its child")
+        broken.append("the supervisor ended with its child")
     return Struck(since, broken)
 
 
@@ -52,7 +52,7 @@ def registered(system: System) -> set[int]:
 
 
 def tasks_of_others(system: System, pid: int) -> int:
-    """How many tasks the processes but this one have done."""
+    """The number of tasks done by other processes."""
     return int(system.value(f"{_DONE_BY_OTHERS} NOT LIKE '%:{pid}'"))
 
 

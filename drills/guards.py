@@ -176,7 +176,7 @@ MUTATIONS = (
         (_MIGRATION_RUN,),
     ),
     Mutation(
-        "claim: after a loss in small company",
+        "claim: after a loss few at a time",
         "queueops/engine/claim_statements.py",
         "WHEN {LOST} THEN %(lost_together)s ELSE 1 END",
         "WHEN {LOST} THEN %(size)s ELSE 1 END",
@@ -225,14 +225,14 @@ MUTATIONS = (
         (_EXCLUSIVE,),
     ),
     Mutation(
-        "trial: alone is what the rows say",
+        "trial: the rows decide what is alone",
         "queueops/engine/claim_statements.py",
         "WHERE o.status = 'processing' AND o.claimed_by = t.claimed_by AND o.id <> t.id",
         "WHERE false",
         (_CLAIMS,),
     ),
     Mutation(
-        "trial: the company never grows past what went well",
+        "trial: it never grows past what succeeded",
         "queueops/worker/trial_size.py",
         "return min(self._first << doublings, self._first + self._done)",
         "return self._first << doublings",
@@ -267,7 +267,7 @@ MUTATIONS = (
         (_LOSSES,),
     ),
     Mutation(
-        "failure: lost with its provider in company is not parked",
+        "failure: lost with its provider among others is not parked",
         "queueops/engine/retry_policy.py",
         "case ErrorClass.PROVIDER_LOST if attempts >= max_attempts and not is_alone:",
         "case ErrorClass.PROVIDER_LOST if False:",
@@ -288,14 +288,14 @@ MUTATIONS = (
         (_DEADLY,),
     ),
     Mutation(
-        "keeper: one that ends is started again",
+        "supervisor: a process that ends is restarted",
         "queueops/worker/process_supervisor.py",
         "self.child, self.ended_by, self.due = None, how, time.monotonic() + pause",
         "self.child, self.ended_by, self.due = None, how, None",
         (_SUPERVISOR,),
     ),
     Mutation(
-        "keeper: a crash loop backs off",
+        "supervisor: a crash loop backs off",
         "queueops/worker/process_supervisor.py",
         "min(SHORTEST_PAUSE * 2.0 ** (self._failures - 1), LONGEST_PAUSE)",
         "SHORTEST_PAUSE",
@@ -400,7 +400,7 @@ MUTATIONS = (
         (_LEASES,),
     ),
     Mutation(
-        "lease: a batch that hangs is given up",
+        "lease: a batch that hangs is abandoned",
         "queueops/worker/leases.py",
         "if held.since < oldest]",
         "if held.since < oldest - 1e9]",
@@ -470,7 +470,7 @@ MUTATIONS = (
         (_DRIFT,),
     ),
     Mutation(
-        "recovery: a sweep that lies ahead is due",
+        "sweep: a last sweep dated ahead is due",
         "queueops/maintenance/sweep.py",
         "\n   OR queue_state.swept_at > clock_timestamp()",
         "",
@@ -498,14 +498,14 @@ MUTATIONS = (
         (_CLOCKS,),
     ),
     Mutation(
-        "clocks: a lease goes on when the clock goes ahead",
+        "clocks: a lease continues when the clock steps forward",
         "queueops/maintenance/clock_repair.py",
         "LEAST(t.lease_expires_at + %(step)s, statement_timestamp() + %(lease)s)",
         "t.lease_expires_at",
         (_CLOCKS,),
     ),
     Mutation(
-        "clocks: a lease that ended before does not go on",
+        "clocks: a lease that ended before does not continue",
         "queueops/maintenance/clock_repair.py",
         "AND lease_expires_at > statement_timestamp() - %(step)s",
         "",
@@ -554,7 +554,7 @@ MUTATIONS = (
         (_CLOCKS,),
     ),
     Mutation(
-        "retention: a cleanup that lies ahead is due",
+        "cleanup: a last run dated ahead is due",
         "queueops/maintenance/cleanup.py",
         "\n   OR queue_state.cleaned_at > clock_timestamp()",
         "",
@@ -708,7 +708,7 @@ MUTATIONS = (
         ("tests/queueops/engine/test_storage_breaker.py",),
     ),
     Mutation(
-        "storage: one text's rows are told from all rows",
+        "storage: one text's rows are distinguished from all rows",
         "queueops/engine/settling_in_parts.py",
         "(blame is Blame.ROWS and _takes_no_row(batch))",
         "blame is Blame.ROWS",
@@ -792,7 +792,7 @@ MUTATIONS = (
         (_RETENTION,),
     ),
     Mutation(
-        "stand-in: ends when the broker is back",
+        "brokerless: ends when the broker is back",
         "queueops/worker/brokerless.py",
         "if not broker_health.problem():",
         "if False:",
@@ -940,14 +940,14 @@ MUTATIONS = (
         ("tests/queueops/cli/test_reference_acting.py",),
     ),
     Mutation(
-        "trigger: what plain SQL makes of an ended task is told",
+        "trigger: a change of an ended task by plain SQL is audited",
         _TOLD,
         "AND NEW.status <> OLD.status\n",
         "AND false\n",
         (_INVARIANTS,),
     ),
     Mutation(
-        "trigger: what the queue tells itself is not told twice",
+        "trigger: the queue's own audit rows are not doubled",
         _TOLD,
         "    AND coalesce(current_setting('vectorpress.is_told', true), '') = ''\n",
         "",
@@ -1038,7 +1038,7 @@ MUTATIONS = (
         (_LONG,),
     ),
     Mutation(
-        "kept vectors: what embeds anew begins without them",
+        "kept vectors: re-embedding begins without them",
         "queueops/engine/enqueue.py",
         "    kept_vectors.forget(article_ids)\n",
         "",
@@ -1101,7 +1101,7 @@ MUTATIONS = (
         (_DAMAGED,),
     ),
     Mutation(
-        "valkey's folder: a killed start says nothing",
+        "valkey's folder: a killed start proves nothing",
         "config/stack/valkey.py",
         "return None if not started and process.returncode == -signal.SIGKILL else started",
         "return started",

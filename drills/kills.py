@@ -62,7 +62,7 @@ def _trial(system: System, name: str, hit: int, articles: int) -> Trial:
 
 
 def _kill_worker(system: System, failpoint: str, articles: int) -> float:
-    """Lets a worker die among its work, and puts a sound one in its place; answers when it died."""
+    """Kills a worker at work, and replaces it; returns when it died."""
     system.fill(articles)
     victim = Victim(system.start_workers(failpoint, kept=False).process)
     since = _await_death(victim, failpoint)
@@ -80,7 +80,7 @@ def _kill_saver(system: System, failpoint: str, articles: int) -> float:
 
 
 def _await_death(victim: Victim, failpoint: str) -> float:
-    """When the failpoint was reached. A worker that died is not left to its keeper, which would start it again."""
+    """When the failpoint was reached. A killed worker's supervisor is ended too, since it would restart the worker."""
     ends = time.monotonic() + _SECONDS_TO_DIE
     while victim.reached_at is None and not victim.process.exited.wait(0.05):
         if time.monotonic() > ends:

@@ -20,7 +20,7 @@ from tests import servers
 
 ROOT = Path(__file__).resolve().parent.parent
 _SECONDS_TO_FAIL = 300.0
-_PASSED, _FAILED = 0, 1  # pytest's exit codes; others say that it could not do its work
+_PASSED, _FAILED = 0, 1  # pytest's exit codes; others mean that it could not run
 _NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "var")
 _FALLEN = re.compile(r"^(FAILED|ERROR) \S*?::(\S+)", re.MULTILINE)
 _WORKING = re.compile(r"\d+ passed")
@@ -36,7 +36,7 @@ class UselessError(Exception):
 
 @dataclass(frozen=True)
 class Found:
-    """What came of a guard's absence: the tests that noticed, none if it survived."""
+    """The result of a guard's removal: the tests that noticed, none if it survived."""
 
     guard: str
     caught_by: list[str]

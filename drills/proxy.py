@@ -1,4 +1,4 @@
-"""A TCP proxy that stands between processes and a server and does to their connections what a bad network does."""
+"""A TCP proxy between processes and a server that imitates a bad network."""
 
 import contextlib
 import socket
@@ -45,12 +45,12 @@ class Proxy:
 
     @property
     def open_connections(self) -> int:
-        """How many connections are open now."""
+        """The number of open connections."""
         with self._lock:
             return len(self._pairs)
 
     def cut(self) -> int:
-        """Ends all open connections at once; answers how many."""
+        """Ends all open connections at once; returns how many."""
         with self._lock:
             pairs = list(self._pairs)
         for pair in pairs:

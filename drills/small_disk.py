@@ -52,7 +52,7 @@ class SmallDisk:
 
 @contextlib.contextmanager
 def mounted() -> Iterator[SmallDisk]:
-    """Raises OSError, with the reason, where this machine does not let us mount one."""
+    """Raises OSError, with the reason, if this machine does not allow the mount."""
     with tempfile.TemporaryDirectory(prefix="vectorpress-disk-") as folder:
         _run("mount", "-t", "tmpfs", "-o", f"size={_MEGABYTES}m,mode=0755", "tmpfs", folder)
         try:
@@ -62,7 +62,7 @@ def mounted() -> Iterator[SmallDisk]:
 
 
 def why_not() -> str:
-    """Why this machine does not let us mount one; empty where it does."""
+    """The reason why this machine does not allow the mount; empty if it does."""
     try:
         with mounted():
             return ""

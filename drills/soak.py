@@ -45,7 +45,7 @@ def freeze(system: System) -> None:
 
 
 def stumble(system: System) -> None:
-    """The provider answers half of its requests with an error for a moment."""
+    """The provider returns an error for half of its requests for a moment."""
     system.stack.provider.configure(rate_500=0.3, rate_429=0.2)
     system.stack.pause(_STUMBLE_SECONDS)
     system.stack.provider.configure(rate_500=0, rate_429=0)

@@ -37,7 +37,7 @@ class Stored(NamedTuple):
 
 
 class Product(NamedTuple):
-    """What the check needs of the product: its spaces by id, and how it cuts an article into chunks of text."""
+    """Inputs of the check from the product: its spaces by id, and its chunking of an article."""
 
     spaces: Mapping[int, Any]
     source: Callable[..., Any]
@@ -68,7 +68,7 @@ def _read(database: psycopg.Connection[Any]) -> Iterator[Stored]:
 
 
 def _fault(stored: Stored, product: Product, kind: str) -> str:
-    """What is wrong with an article's vectors in a space; empty when nothing is."""
+    """Errors of an article's vectors in a space; empty if there are none."""
     space = product.spaces[stored.space_id]
     source = product.source(
         stored.article_id, stored.version_number, stored.content_hash, stored.title, stored.content

@@ -59,7 +59,7 @@ _BROKEN = {
 
 
 class Victim:
-    """A process whose failpoint says when it is reached."""
+    """A process whose failpoint reports when it is reached."""
 
     def __init__(self, process: Process) -> None:
         self.process = process
@@ -93,7 +93,7 @@ class System:
     # --- processes -------------------------------------------------------------------------------------
 
     def start_workers(self, failpoint: str = "", *, kept: bool = True, processes: int = 1) -> Service:
-        """Worker processes with their keeper; where that is kept, it is started again when it ends."""
+        """Worker processes with their supervisor, which is restarted if it ends and `kept`."""
         with override_settings(EMBEDDING_CONCURRENT_WORKERS=processes):
             service = services.workers()
         self._arm(service.process, failpoint)
@@ -104,14 +104,14 @@ class System:
         return service
 
     def start_web(self) -> Service:
-        """The web processes, which answer once this returns; whoever starts them stops them."""
+        """The web processes, ready once this returns; the caller stops them."""
         service = services.web()
         self._arm(service.process, "")
         service.start(PATIENCE_SECONDS)
         return service
 
     def count_line(self, _process: Process, line: str) -> None:
-        """Keeps what workers, and others who say so, have logged, but for the line of each batch."""
+        """Keeps log lines of workers and of others on request, except the line per batch."""
         if "batch settled" not in line:
             self.lines.append(line)
 
@@ -159,7 +159,7 @@ class System:
     # --- load ------------------------------------------------------------------------------------------
 
     def fill(self, count: int, latency_ms: float = 20, *, with_tasks: bool = True) -> None:
-        """`count` articles and nothing else, each with a task; the provider's counters begin anew."""
+        """`count` articles and nothing else, each with a task; the provider's counters are reset."""
         self.stack.empty()
         self.stack.provider.configure(latency_ms=latency_ms)
         if count:
@@ -215,7 +215,7 @@ class System:
             return False
 
     def await_rest(self, seconds: float = PATIENCE_SECONDS) -> int:
-        """Waits until everything is embedded; answers how many articles are not when patience ends."""
+        """Waits until everything is embedded; returns how many articles are not after the time-out."""
         try:
             self.wait(self.is_at_rest, "everything to be embedded", seconds)
         except TimeoutError:
@@ -223,7 +223,7 @@ class System:
         return 0
 
     def broken(self) -> list[str]:
-        """What should not be, at rest: sentences."""
+        """Errors at rest, as sentences."""
         found = {what: self.value(query) for what, query in _BROKEN.items()}
         sentences = [f"{count} {what}" for what, count in found.items() if count]
         return sentences + self.breaches(at_rest=True) + self.wrong_vectors()
@@ -244,7 +244,7 @@ class System:
             connection.close()
 
     def breaches(self, *, at_rest: bool) -> list[str]:
-        """What the product's own checker finds."""
+        """Findings of the product's own checker."""
         connection.close()  # it may be one that a restarted server ended
         try:
             return [

@@ -1,4 +1,4 @@
-"""What trials found, and how it is told: a table for people, JSON for machines."""
+"""Results of trials, as a table for people and JSON for machines."""
 
 import json
 import statistics
@@ -14,7 +14,7 @@ _ROW = "{:<36} {:>6} {:>9} {:>8} {:>5} {:>13} {:>7}"
 
 
 class Struck(NamedTuple):
-    """What a fault leaves behind: when recovery began to count, and what is wrong already."""
+    """The result of a fault: when recovery began to count, and errors so far."""
 
     since: float
     broken: list[str]

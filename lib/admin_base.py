@@ -1,4 +1,4 @@
-"""How the admin lists tables of any size: counted up to a bound, never walked to their end, searched by exact keys."""
+"""Admin lists for tables of any size: counted up to a bound, never read to their end, searched by exact keys."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ COUNT_LIMIT = 10_000
 
 
 class BoundedCount(int):
-    """A number of rows that says "10,000+" where counting stopped."""
+    """A number of rows, shown as "10,000+" if counting stopped."""
 
     def __str__(self) -> str:
         return f"{int(self):,}" if self < COUNT_LIMIT else f"{COUNT_LIMIT:,}+"

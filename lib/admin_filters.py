@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
-# What Python, Django or the database raise over a value or lookup that does not fit; a lost connection is not there.
+# Errors of Python, Django or the database for an invalid value or lookup; not those of a lost connection.
 _MISFITS = (
     ArithmeticError,
     AttributeError,
@@ -44,7 +44,7 @@ class _ReadChangeList(ChangeList):
 
 
 class FilteredAdmin(ModelAdmin):
-    """The parent of every admin class with a list. Django lets the address filter by any lookup on the model's own
+    """The parent of every admin class with a list. Django allows the address to filter by any lookup on the model's own
     fields, not only by those the list offers."""
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:

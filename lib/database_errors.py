@@ -1,4 +1,4 @@
-"""What an error of the database means, by its SQLSTATE: its words differ by language and version.
+"""The meaning of a database error, by its SQLSTATE: the wording differs by language and version.
 
 https://www.postgresql.org/docs/current/errcodes-appendix.html
 """

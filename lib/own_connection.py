@@ -1,4 +1,4 @@
-"""A connection outside the pool for a look that must not wait: for whoever watches while all others are stuck."""
+"""A connection outside the pool that must not wait: for monitoring while all others are stuck."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', %s
 
 @contextmanager
 def own_connection(name: str, *, lock_ms: int, statement_ms: int) -> Iterator[None]:
-    """What this thread asks of the database goes through a new connection as long as the context lasts.
+    """Within the context, this thread uses a new connection to the database.
 
     No statement there waits for a lock longer than `lock_ms`, or takes longer than `statement_ms`; `name` is its
     application name. Raises what Django raises where the database cannot be reached.

@@ -20,7 +20,7 @@ _PREPARED_AFTER = 5  # times, as psycopg has it by default
 def cursor() -> Iterator[CursorWrapper]:
     """A cursor as `connection.cursor()` gives, with its errors and its log, whose values travel beside the statement.
 
-    A statement that repeats is prepared. Its parameters need casts wherever the server could not tell their types.
+    A repeated statement is prepared. Its parameters need casts if the server cannot infer their types.
     """
     connection.ensure_connection()
     session: Any = connection.connection

@@ -16,7 +16,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file that takes the place of `path` when the block ends well, and is gone when it does not. Raises OSError.
 
-    It is made beside it under a name of its own, with mode 0600, and is on disk before it takes the name.
+    It is written beside it under another name, with mode 0600, and is on disk before it is renamed.
     """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))

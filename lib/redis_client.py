@@ -11,7 +11,7 @@ TIMEOUT_SECONDS = 0.5
 
 @cache
 def fast_client(url: str) -> Redis:
-    """One client per process and address, which never tries twice; its commands raise RedisError or OSError."""
+    """One client per process and address, which never retries; its commands raise RedisError or OSError."""
     return Redis.from_url(
         url,
         socket_timeout=TIMEOUT_SECONDS,

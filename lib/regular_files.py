@@ -1,4 +1,4 @@
-"""Reads files that somebody else may have made: regular ones only, below their folder, and never more than asked for.
+"""Reads untrusted files: only regular ones, below their folder, and never more than requested.
 
 Everything is opened relative to a descriptor of the folder, each step with O_NOFOLLOW, so that a file or folder that is
 exchanged for a link between listing and opening is not followed either.
@@ -105,7 +105,7 @@ class Folder:
         self, at: int, path: str, suffixes: tuple[str, ...], met: set[tuple[int, int]]
     ) -> Iterator[Listed]:
         if path.count("/") >= _DEEPEST:
-            yield Listed(path, f"lies more than {_DEEPEST} folders deep")
+            yield Listed(path, f"is more than {_DEEPEST} folders deep")
             return
         try:
             below = os.open(path.rpartition("/")[2], _FOLDER | self._no_link, dir_fd=at)
@@ -120,7 +120,7 @@ class Folder:
 
 
 def _is(kind: Callable[[], bool]) -> bool:
-    """What an entry is; of a link that goes in a circle or where we may not look, nothing."""
+    """The kind of an entry; none for a circular link or an unreadable one."""
     try:
         return kind()
     except OSError:

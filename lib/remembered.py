@@ -1,4 +1,4 @@
-"""An answer that is asked for often and changes seldom, remembered for a while."""
+"""Caches a value that is read often and changes seldom."""
 
 import threading
 import time
@@ -8,8 +8,8 @@ _PATIENCE_SECONDS = 0.25
 
 
 class Remembered[T]:
-    """What `ask()` said, for `seconds`. Any thread may use it. One asks at a time, and the others wait for its answer;
-    where it is long in coming (a lock in the database) and there is an older answer, they take that after 0.25 s.
+    """The value of `ask()`, cached for `seconds`. Any thread may use it. One reads at a time, and the others wait for
+    it; if that takes long (a lock in the database) and there is an older value, they use that after 0.25 s.
     What `ask()` raises is not remembered."""
 
     def __init__(self, ask: Callable[[], T], seconds: float) -> None:
@@ -20,7 +20,7 @@ class Remembered[T]:
         self._forgotten = 0
 
     def get(self) -> T:
-        """The answer, at most `seconds` old but for what the class says. Raises what `ask()` raises."""
+        """The value, at most `seconds` old, with the exception above. Raises the errors of `ask()`."""
         known = self._known
         if known is not None and time.monotonic() < known[1]:
             return known[0]
@@ -35,7 +35,7 @@ class Remembered[T]:
                 self._asking.release()
 
     def keep(self, seconds: float) -> T | None:
-        """Believes the last answer for so long from now on, however old it is, and returns it; None without one."""
+        """Keeps the last value for so long from now on, however old, and returns it; None without one."""
         if (known := self._known) is None:
             return None
         self._known = (known[0], time.monotonic() + seconds)

@@ -1,4 +1,4 @@
-"""A value that is read at most once in a while, however many threads ask for it at the same time."""
+"""A value that is read at most once per interval, however many threads need it at the same time."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ class ReadingTimeout(Exception):
 
 
 class SharedReading[T]:
-    """`read()` is held for `seconds`. It runs in a thread of its own, so that a reading that hangs holds up nobody:
+    """`read()` is kept for `seconds`. It runs in a separate thread, so that a hanging read blocks nobody:
     whoever asks waits for it until it has taken `patience` seconds, and then gets ReadingTimeout. What `read()` raises
     goes to all who wait for it."""
 
@@ -24,7 +24,7 @@ class SharedReading[T]:
         self._reading: _Reading | None = None
 
     def get(self) -> T:
-        """The value, as old as `seconds` at most when it was asked for."""
+        """The value, at most `seconds` old at the time of the call."""
         with self._changed:
             asked = time.monotonic()
             while self._value is None or self._value[1] < asked - self._seconds:

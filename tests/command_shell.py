@@ -19,7 +19,7 @@ from typing import Any, Self
 from tests import command_shell_process
 from tests.paths import ROOT
 
-_PROGRAM = "from tests import obedient; obedient.main()"
+_PROGRAM = "from tests import command_shell_process; command_shell_process.main()"
 
 
 @dataclass(frozen=True)

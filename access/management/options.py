@@ -1,4 +1,4 @@
-"""What the commands about tokens have in common: who runs them, which token is meant, and how it is shown."""
+"""Shared by the commands about tokens: the actor, the token, and how it is shown."""
 
 import getpass
 import sys
@@ -32,7 +32,7 @@ def add_actor(parser: ArgumentParser) -> None:
 
 
 def actor(options: dict[str, Any]) -> str:
-    """Who runs the command."""
+    """The account that runs the command."""
     if given := options["actor"].strip():
         return str(given)[:_MOST_ACTOR]
     try:
@@ -42,7 +42,7 @@ def actor(options: dict[str, Any]) -> str:
 
 
 def understood[T](read: Callable[[str], T], text: str) -> T:
-    """What a reader makes of an option. Raises CommandError with the reader's sentence."""
+    """An option, parsed. Raises CommandError with the reader's sentence."""
     try:
         return read(text)
     except ValidationError as error:

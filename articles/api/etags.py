@@ -1,4 +1,4 @@
-"""Entity tags of articles, and what the conditions of a request say about them (RFC 9110, section 13)."""
+"""Entity tags of articles, and the conditions of requests on them (RFC 9110, section 13)."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ def etag(version_number: int, updated_at: datetime) -> str:
 
 
 def may_write(if_match: str | None, current: str) -> bool:
-    """Whether a write may go on under this If-Match: none, `*`, or a list that names the current tag.
+    """Whether a write may proceed under this If-Match: none, `*`, or a list that names the current tag.
 
     Weak tags never match, as the strong comparison wants it; a header that cannot be read matches nothing.
     """

@@ -1,4 +1,4 @@
-"""Articles and versions as the API answers them."""
+"""Articles and versions as the API returns them."""
 
 from articles.api.schemas import ArticleSummary, EmbeddingState, FullArticle, VersionSummary, WrittenArticle
 from articles.models import Article, ArticleVersion

@@ -1,6 +1,6 @@
 """Articles over HTTP: saving, reading, listing, changing, deleting, their versions and their export.
 
-What lies above this app comes in as arguments of `build_router`: who may call, and how an article stands with the
+Everything above this app is passed to `build_router`: who may call, and an article's state in the
 embeddings.
 """
 
@@ -41,15 +41,15 @@ IfMatch = Annotated[
     str | None, Header(alias="If-Match", description="write only if the ETag is still this one")
 ]
 IfNoneMatch = Annotated[
-    str | None, Header(alias="If-None-Match", description="answer 304 if this is the ETag")
+    str | None, Header(alias="If-None-Match", description="return 304 if this is the ETag")
 ]
 
 
 def build_router(
     embedding_of: EmbeddingOf, embedding_of_new: EmbeddingOfNew, *, read: Auth, write: Auth, may_read: MayRead
 ) -> Router:
-    """The routes below /articles. `embedding_of` answers the state of each article by its id, `embedding_of_new` that
-    of one just made; `read` and `write` admit callers, who have a `name`; to a writer who may not read, no answer
+    """The routes below /articles. `embedding_of` returns the state of each article by its id, `embedding_of_new` that
+    of a new one; `read` and `write` admit callers, who have a `name`; to a writer who may not read, no answer
     quotes the article."""
     router = Router(tags=["articles"])
     _add_creation(router, _replying(embedding_of_new, may_read), write)
@@ -64,7 +64,7 @@ def build_router(
 
 
 def _replying(state_of: EmbeddingOfNew, may_read: MayRead) -> Reply:
-    """What answers with an article and its tag: the whole of it, or for a caller who may not read, its key facts."""
+    """The reply with an article and its tag: the whole article, or its key facts for a caller who may not read."""
 
     def reply(request: HttpRequest, response: HttpResponse, row: Article) -> SavedArticle:
         response["ETag"] = etags.etag(row.version_number, row.updated_at)
@@ -207,7 +207,7 @@ def _change(request: HttpRequest, slug: str, if_match: str | None, fields: dict[
 
 
 def article_or_404(slug: str, articles: ArticleQuerySet | None = None) -> Article:
-    """The article with this slug, among all unless told otherwise. Raises a 404."""
+    """The article with this slug, among all by default. Raises a 404."""
     articles = Article.objects.all() if articles is None else articles
     try:
         # the database would choke on a NUL, which no slug has

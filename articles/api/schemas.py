@@ -1,4 +1,4 @@
-"""The shapes of the article API: what a request may hold, with its bounds, and what an answer holds."""
+"""The shapes of the article API: requests with their bounds, and replies."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -14,7 +14,7 @@ MAX_LIMIT = 100
 MAX_OFFSET = 100_000
 MAX_VERSION = 2**31 - 1
 
-# What our checks refuse, said in JSON Schema; the checks themselves answer in sentences.
+# Our checks as JSON Schema; the checks themselves return sentences.
 WITHOUT_NUL = r"^[^\u0000]*$"
 ONE_LINE = r"^[^\u0000-\u001f\u007f]*[^\s\u0000-\u001f\u007f][^\u0000-\u001f\u007f]*$"
 VISIBLE = r"^[^\u0000]*[^\s\u0000\u001c-\u001f][^\u0000]*$"
@@ -110,7 +110,7 @@ class NewArticle(Request):
 
 
 class WholeArticle(Request):
-    """What an article is replaced with; fields left out become empty."""
+    """The replacement of an article; omitted fields become empty."""
 
     title: Title
     content: Content = Field(default_factory=str)
@@ -126,7 +126,7 @@ class ArticlePatch(Request):
 
 
 class Page(BaseModel):
-    """Which part of a list is asked for."""
+    """The requested part of a list."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -140,7 +140,7 @@ type State = Literal[
 
 
 class EmbeddingState(TypedDict):
-    """Where an article stands in the space that answers searches (or, before one does, in the newest)."""
+    """An article's state in the serving space (or the newest, before one serves)."""
 
     state: State
     space: str | None  # provider/model vN; null when there is none
@@ -167,7 +167,7 @@ class FullArticle(ArticleSummary):
 
 
 class WrittenArticle(TypedDict):
-    """What a write is answered with where the token lacks the scope `read`: nothing of the article's text."""
+    """The reply to a write whose token lacks the scope `read`: none of the article's text."""
 
     slug: str
     version_number: int
@@ -189,7 +189,7 @@ class ArticleList(TypedDict):
 
 
 class VersionSummary(TypedDict):
-    """One revision of an article; `content` only where a single version is asked for."""
+    """One revision of an article; `content` only for a single version."""
 
     version_number: int
     title: str

@@ -1,4 +1,4 @@
-"""Turns a row's fields into an article ready to be written, or into the sentence that says why it is none."""
+"""Turns a row's fields into an article ready to be written, or into the sentence why it is refused."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a source hands to an import: rows to write, refusals to report, and how far it has been read."""
+"""The output of a source: rows to write, refusals to report, and how far it has been read."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class RefusedEntry:
-    """A part of the source that is no article, and why."""
+    """A part of the source that is not an article, with the reason."""
 
     place: str
     reason: str
@@ -42,7 +42,7 @@ Entry = Row | RefusedEntry
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source that has been opened: its entries in order, read as they are asked for."""
+    """A source that has been opened: its entries in order, read on demand."""
 
     name: str
     entries: Iterator[Entry]

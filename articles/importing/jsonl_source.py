@@ -8,7 +8,7 @@ from articles.importing import files
 from articles.importing.entries import Entry, RefusedEntry, Row, Source
 
 FIELDS = frozenset({"title", "content", "slug", "metadata"})
-# An export tells these; the importing database keeps its own.
+# Fields of an export that an import ignores.
 _IGNORED = frozenset({"version_number", "created_at", "updated_at"})
 
 
@@ -19,7 +19,7 @@ def open_jsonl(path: str) -> Source:
 
 
 def read_jsonl(name: str, stream: BinaryIO) -> Iterator[Entry]:
-    """One entry a line; empty lines count but are no entries."""
+    """One entry per line; empty lines count but are not entries."""
     with stream:
         for line in files.lines(stream):
             place = f"{name} line {line.number:,}"
@@ -58,7 +58,7 @@ def _row(place: str, fields: Any, position: int) -> Entry:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _kind(value: Any) -> str:

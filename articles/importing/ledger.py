@@ -1,4 +1,4 @@
-"""Remembers which slugs an import has met, on disk, so that memory stays flat however long the file is."""
+"""Records the slugs of an import on disk, so that memory stays constant however long the file is."""
 
 import sqlite3
 from dataclasses import replace
@@ -47,7 +47,7 @@ class SlugLedger:
         return slug
 
     def _met(self, slug: str, place: str) -> bool:
-        """Whether the slug was met before; from now on it was."""
+        """Whether the slug occurred before; records it."""
         statement = "INSERT INTO met VALUES (?, ?, 1) ON CONFLICT DO NOTHING"
         return self._database.execute(statement, (slug, place)).rowcount == 0
 

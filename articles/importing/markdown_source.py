@@ -22,7 +22,7 @@ _MAX_DEPTH = 20
 
 
 class FrontMatterError(ValueError):
-    """The front matter is no list of names and values; the message says why."""
+    """Invalid front matter; the message has the reason."""
 
 
 def open_markdown(path: str, *, follow_links: bool = False) -> Source:
@@ -68,9 +68,9 @@ def parse(text: str) -> tuple[dict[str, Any], str]:
         raise
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 2 if error.problem_mark else 1
-        raise FrontMatterError(f"front matter is no valid YAML: {error.problem} (line {line:,})") from error
+        raise FrontMatterError(f"front matter is not valid YAML: {error.problem} (line {line:,})") from error
     except (yaml.YAMLError, ValueError) as error:
-        raise FrontMatterError(f"front matter is no valid YAML: {str(error).splitlines()[0]}") from error
+        raise FrontMatterError(f"front matter is not valid YAML: {str(error).splitlines()[0]}") from error
 
 
 def heading(text: str) -> str | None:
@@ -108,12 +108,12 @@ def _front_matter(text: str) -> dict[str, Any]:
     if node is None:
         return {}
     if not isinstance(node, yaml.MappingNode):
-        raise FrontMatterError("front matter is no list of names and values, such as 'title: My article'")
+        raise FrontMatterError("front matter is not a list of names and values, such as 'title: My article'")
     return {str(_plain(loader, key)): _value(loader, key, value) for key, value in node.value}
 
 
 def _refuse_bombs(text: str) -> None:
-    """Stops at what would cost more than any front matter is worth: an alias can make a few lines stand for
+    """Stops at excessive nesting or size: an alias can make a few lines stand for
     gigabytes, and the YAML reader takes minutes for some thousand brackets."""
     depth = 0
     for event in yaml.parse(text, yaml.SafeLoader):

@@ -142,7 +142,7 @@ def _exported(name: str, depth: int) -> list[_Function | ast.ClassDef]:
 def _imported(
     name: str, statement: ast.ImportFrom, missing: set[str], depth: int
 ) -> dict[str, _Function | ast.ClassDef]:
-    """What one import brings of the missing names; `import *` brings everything that the other module exports."""
+    """The missing names that one import provides; `import *` brings everything that the other module exports."""
     names = {alias.name for alias in statement.names}
     if "*" not in names and not names & missing:
         return {}
@@ -173,7 +173,7 @@ def _documented(body: Iterable[ast.stmt]) -> Iterator[_Function | ast.ClassDef]:
 
 
 def _docstring(node: _Function | ast.ClassDef) -> str:
-    """A class that says nothing itself is documented by its constructor."""
+    """A class without a docstring is documented by its constructor."""
     doc = ast.get_docstring(node) or ""
     if not doc and (constructor := _constructor(node)):
         doc = ast.get_docstring(constructor) or ""
@@ -235,7 +235,7 @@ def _source_signature(node: _Function) -> str:
 def _live_members(module: ModuleType) -> list[Any]:
     names = getattr(module, "__all__", None) or [name for name in vars(module) if not name.startswith("_")]
     members = {name: getattr(module, name, None) for name in names}
-    # A name that stands for something else (an alias, a constant, another module's) is not documented here.
+    # A name that refers to something else (an alias, a constant, another module's) is not documented here.
     return [
         member
         for name, member in members.items()

@@ -12,7 +12,7 @@ from articles.importing.pydoc_reader import ClassDoc, ModuleDoc, read_imported, 
 
 MAX_ARTICLES = 400
 _CLASSES_A_MODULE = 8
-_LEAST_DOC = 30  # characters: less than that tells nobody anything
+_LEAST_DOC = 30  # characters: shorter texts are useless
 _LEAST_MODULE_DOC = 120
 
 # Written in C, or a thin face of something that is; importing them has no side effects.

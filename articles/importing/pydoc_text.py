@@ -13,7 +13,7 @@ _MAX_DOC = 3_000
 _ROOM_FOR_HEADINGS = 200
 _MAX_SUMMARY = 160
 
-# What these are for, where their own first sentence says nothing of it.
+# Purposes of modules whose first sentence does not name it.
 IN_SHORT = {
     "array": "Compact arrays of numbers of one type",
     "asyncio": "Write concurrent code with async and await: coroutines, tasks, queues, streams and subprocesses",
@@ -67,7 +67,7 @@ _SENTENCE = re.compile(r"\A.+?[.!?](?=\s+[A-Z]|\s*$)")
 
 
 def module_row(module: ModuleDoc) -> Row:
-    """The article of a module: what it says of itself, its classes and its functions."""
+    """The article of a module: its docstring, its classes and its functions."""
     short = IN_SHORT.get(module.name, "")
     doc = f"{short}.\n\n{module.doc}" if short else module.doc
     sections = {
@@ -79,7 +79,7 @@ def module_row(module: ModuleDoc) -> Row:
 
 
 def class_row(module_name: str, item: ClassDoc) -> Row:
-    """The article of a class: how it is called, what it says of itself, and its methods."""
+    """The article of a class: its signature, docstring and methods."""
     name = item.name if module_name == "builtins" else f"{module_name}.{item.name}"
     call = f"`{name}{item.signature}`" if item.signature else ""
     sections = {

@@ -6,7 +6,7 @@ from typing import Any
 from articles.importing.entries import RefusedEntry
 from articles.importing.writer import BatchResult
 
-# A file of a million broken lines must not be held in memory; every refusal is told when it happens.
+# A file of a million broken lines must not be held in memory; every refusal is printed when it happens.
 _MAX_KEPT = 1_000
 
 

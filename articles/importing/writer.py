@@ -48,7 +48,7 @@ FROM written LEFT JOIN versions ON article_id = written.id ORDER BY written.id
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """What became of a batch."""
+    """The result of a batch."""
 
     created: int = 0
     updated: int = 0

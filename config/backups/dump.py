@@ -27,7 +27,7 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]+")
 
 
 def make(of: Server, folder: Path, *, queue_only: bool = False, tell: Tell = lambda step: None) -> Path:
-    """Writes a backup into a folder and answers its path; a manifest lies beside it. `tell` hears of each step.
+    """Writes a backup and its manifest into a folder and returns its path. `tell` is called at each step.
 
     The rows in the file are counted and compared with those of the database, at the moment of the backup. Raises
     BackupError; then nothing is left behind.
@@ -92,7 +92,7 @@ def _free(folder: Path, stem: str) -> Path:
 
 
 def _give(*made: Path) -> None:
-    """What root makes in the data folder belongs to the folder's owner, who restores it as well."""
+    """Files of root in the data folder belong to the folder's owner, who restores them as well."""
     for path in made:
         if path.is_relative_to(settings.DATA_DIR):
             give_path(path)

@@ -1,8 +1,8 @@
-"""Why a backup cannot be made or restored: a sentence for the person at the terminal."""
+"""A backup cannot be made or restored; a sentence for the person at the terminal."""
 
 
 class BackupError(Exception):
-    """Nothing was changed, unless the sentence says so."""
+    """Nothing was changed, unless stated."""
 
 
 def printable(said: str) -> str:

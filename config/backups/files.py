@@ -32,7 +32,7 @@ def resolved(named: Path) -> Path:
 def opened(path: Path) -> FileIO:
     """Opens a file for reading. Raises BackupError for a link, folder, pipe or device, and never waits for one."""
     try:
-        if not stat.S_ISREG(path.lstat().st_mode):  # before opening: a device may act on being opened
+        if not stat.S_ISREG(path.lstat().st_mode):  # before opening: opening a device may have effects
             raise _refusal(path)
         file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb", buffering=0)
     except OSError as error:

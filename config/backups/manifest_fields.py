@@ -1,4 +1,4 @@
-"""Which values each field of a manifest may have: a manifest comes with its archive, from whoever made both."""
+"""The valid values of each field of a manifest, which is as untrusted as its archive."""
 
 import re
 import reprlib
@@ -27,14 +27,14 @@ _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
 
 
 class Field(NamedTuple):
-    """Whether a value is valid, and how to say what is."""
+    """Whether a value is valid, and the valid values in words."""
 
     is_valid: Callable[[Any], bool]
     expected: str
 
 
 def check(given: Any, archive: Path, place: Path) -> dict[str, Any]:
-    """The fields of a manifest that lies at `place`, all of them valid. Raises BackupError, which names the first that
+    """The fields of a manifest at `place`, all of them valid. Raises BackupError, which names the first that
     is not."""
     if not isinstance(given, dict):
         raise BackupError(f"{place} cannot be read as a manifest: expected a JSON object")
@@ -59,7 +59,7 @@ def check(given: Any, archive: Path, place: Path) -> dict[str, Any]:
 
 
 def shown(value: Any) -> str:
-    """A value as a sentence may quote it: short, and without a character that acts on a terminal."""
+    """A value to quote in a sentence: short, and without control characters."""
     return _SHORT.repr(value)
 
 

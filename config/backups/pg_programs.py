@@ -44,8 +44,8 @@ class Programs(NamedTuple):
         environment: Mapping[str, str],
         tell: Callable[[str], None],
     ) -> None:
-        """Writes an archive of pg_dump's custom format to an open file. `tell` hears the name of each table. Raises
-        BackupError."""
+        """Writes an archive of pg_dump's custom format to an open file. `tell` is called with the name of each table.
+        Raises BackupError."""
         number = archive.fileno()
         with subprocess.Popen(
             # to its output it would append the archive's contents once more, in place of updating them
@@ -69,8 +69,8 @@ class Programs(NamedTuple):
 
     @contextmanager
     def section(self, archive: FileIO, name: str, *words: str) -> Iterator[IO[bytes]]:
-        """What pg_restore writes for a section of an archive: pre-data, data or post-data. Raises BackupError where it
-        cannot be read to its end."""
+        """The output of pg_restore for a section of an archive: pre-data, data or post-data. Raises BackupError where
+        it cannot be read to its end."""
         archive.seek(0)
         with (
             tempfile.TemporaryFile() as said,
@@ -112,7 +112,8 @@ def for_server(major: int) -> Programs:
 
 
 def _folders() -> Iterator[Path]:
-    """Where to look: POSTGRES_BIN_DIR alone, or PATH, if the server is not ours, and where the embedded server is."""
+    """Folders to search: POSTGRES_BIN_DIR alone, or PATH, if the server is not ours, and where the embedded server
+    is."""
     if explicit := os.environ.get("POSTGRES_BIN_DIR"):
         yield Path(explicit)
         return

@@ -1,4 +1,4 @@
-"""What is done in a restore's transaction around the archive itself: locking, clearing, and the rules of the queue.
+"""A restore's transaction around the archive itself: locking, clearing, and the rules of the queue.
 
 Names come from the manifest and from the database's catalogue, so each is quoted by psycopg.
 """
@@ -23,7 +23,7 @@ _SETTINGS = (
     "SET LOCAL client_min_messages = warning",
 )
 _FROM_17 = "SET LOCAL transaction_timeout = 0"
-# All tables are taken together or given back within half a second, so that nobody who goes on working waits for longer
+# All tables are locked together or released within half a second, so that nobody who keeps working waits for longer
 # or is the victim of a deadlock.
 _PATIENCE = "SET LOCAL lock_timeout = '500ms'"
 _ATTEMPTS = 60
@@ -89,12 +89,12 @@ def begin(target: Target) -> None:
 
 
 def database_settings(target: Target) -> tuple[object, ...] | None:
-    """What outlives a restore without being in the schema: settings, limits and rights of the database and the role."""
+    """State outside the schema that survives a restore: settings, limits and rights of the database and the role."""
     return target.session.execute(_DATABASE).fetchone()
 
 
 def lock(target: Target, names: Sequence[str]) -> None:
-    """Keeps everybody else from the tables. Raises psycopg's LockNotAvailable where they are in use for a minute."""
+    """Locks the tables. Raises psycopg's LockNotAvailable if they are in use for a minute."""
     if not names:
         return
     statement = sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(_listed(target, names))

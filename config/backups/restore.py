@@ -25,8 +25,8 @@ _TIED = ("articles", "embedding_spaces")
 
 @dataclass(frozen=True)
 class Plan:
-    """What a restore would do: `rows` come, `replaced` go (both by table); `is_empty`: there is nothing to lose. `role`
-    is who the archive's statements run as, and `stamp` the file that was checked."""
+    """The effect of a restore: `rows` are added, `replaced` removed (both by table); `is_empty`: there is nothing to
+    lose. `role` is who the archive's statements run as, and `stamp` the file that was checked."""
 
     archive: Path
     stamp: Stamp
@@ -46,7 +46,7 @@ class Plan:
 
     @property
     def is_empty(self) -> bool:
-        # the one row of the state is made with its table, and says nothing while it is alone
+        # the row of the state is created with its table, and alone it does not count
         return not any(
             number for name, number in self.replaced.items() if name != "queue_state" or not self.queue_only
         )
@@ -92,8 +92,8 @@ def _demand_same_queue(described: Manifest, there: dict[str, str]) -> None:
 
 
 def restore(of: Server, planned: Plan, tell: Tell = lambda step: None) -> None:
-    """Carries a plan out. `tell` hears of each table. Raises BackupError; then nothing has changed, unless it says so.
-    Raises psycopg.Error where the database does not answer."""
+    """Executes a plan. `tell` is called with each table. Raises BackupError; then nothing has changed, unless it says
+    so. Raises psycopg.Error if the database is unavailable."""
     uses = pg_programs.for_server(max(planned.major, planned.manifest.server))
     with files.opened(planned.archive) as file, of.connect() as session:
         try:
@@ -130,7 +130,7 @@ def _replace(session: psycopg.Connection, planned: Plan, uses: Programs, file: F
 
 
 def _commit(session: psycopg.Connection) -> None:
-    """Until here the server takes everything back, whoever dies."""
+    """Until here the server rolls everything back, whatever dies."""
     try:
         session.commit()
     except psycopg.Error as error:

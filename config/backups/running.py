@@ -44,7 +44,7 @@ def run(target: Target, uses: Programs, archive: FileIO, name: str) -> None:
 def load(
     target: Target, uses: Programs, archive: FileIO, rows: Mapping[str, int], tell: Tell, *, queue_only: bool
 ) -> None:
-    """Loads the rows, no more of each table than `rows` says; where `queue_only`, those tables alone. Raises
+    """Loads the rows, at most `rows` per table; with `queue_only`, only the queue's tables. Raises
     BackupError."""
     names = [*rows, *(f"{name}_id_seq" for name in rows)] if queue_only else []
     with uses.section(archive, "data", *(f"--table={name}" for name in names)) as section:

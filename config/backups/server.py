@@ -48,7 +48,7 @@ class Server:
         return self.parameters.get("dbname", "")
 
     def connect(self) -> psycopg.Connection:
-        """A session of its own. Raises psycopg.OperationalError."""
+        """A new session. Raises psycopg.OperationalError."""
         return psycopg.connect(**dict(self.parameters))  # type: ignore[arg-type]
 
     def environment(self) -> dict[str, str]:
@@ -79,7 +79,7 @@ def tables(session: psycopg.Connection) -> list[str]:
 
 
 def count(session: psycopg.Connection, names: Iterable[str], schema: str = "") -> dict[str, int]:
-    """How many rows each table has, of a schema or where the session finds it."""
+    """The number of rows per table, of a schema or of the session's search path."""
     rows = {}
     for name in names:
         table = sql.Identifier(schema, name) if schema else sql.Identifier(name)

@@ -51,7 +51,7 @@ class Table(NamedTuple):
 
 
 class Sequence(NamedTuple):
-    """What a sequence has come to."""
+    """The value of a sequence."""
 
     schema: str
     name: str
@@ -60,7 +60,7 @@ class Sequence(NamedTuple):
 
 
 class Encoding(NamedTuple):
-    """How all text after it is encoded, by Postgres' name."""
+    """The encoding of all following text, by Postgres' name."""
 
     name: str
 
@@ -91,7 +91,7 @@ def parts(section: IO[bytes]) -> Iterator[Part]:
 
 
 def count(section: IO[bytes], schema: str) -> Counter[str]:
-    """How many rows the section of the rows has for each table of a schema. Raises BackupError as `parts` does."""
+    """The number of rows per table of a schema in the data section. Raises BackupError as `parts` does."""
     found: Counter[str] = Counter()
     for part in parts(section):
         if isinstance(part, Table) and part.schema == schema:

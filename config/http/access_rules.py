@@ -1,4 +1,4 @@
-"""Who may see what is served outside the REST API: the public pages, and JSON for the holder of a token."""
+"""Access outside the REST API: the public pages, and JSON for the holder of a token."""
 
 from collections.abc import Callable
 from functools import wraps

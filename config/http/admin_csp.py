@@ -22,7 +22,7 @@ type View = Callable[[HttpRequest], HttpResponseBase]
 
 
 def admin_policy(get_response: View) -> View:
-    """A middleware; stands somewhere below Django's ContentSecurityPolicyMiddleware."""
+    """A middleware; it belongs below Django's ContentSecurityPolicyMiddleware."""
     with_admin_policy = csp_override(ADMIN_POLICY)(get_response)
 
     def middleware(request: HttpRequest) -> HttpResponseBase:

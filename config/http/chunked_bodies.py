@@ -1,4 +1,4 @@
-"""Gives bodies that come in chunks, of unsaid length, to Django, which reads only bodies whose length is said."""
+"""Passes chunked bodies, of unknown length, to Django, which reads only bodies of known length."""
 
 from collections.abc import Callable, Iterable
 from io import BytesIO
@@ -8,7 +8,7 @@ type Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 def with_chunked_bodies(application: Application, max_bytes: int) -> Application:
-    """The WSGI application, with such a body read and its length said. Of a body over `max_bytes` no more is read
+    """The WSGI application, with such a body read and its length set. Of a body over `max_bytes` no more is read
     than shows that it is too large."""
 
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

@@ -1,4 +1,4 @@
-"""What a request is answered when the database is locked, slow, busy or away: why, and when to try again."""
+"""The reply if the database is locked, slow, busy or away: the reason, and when to retry."""
 
 import threading
 import time
@@ -39,7 +39,7 @@ class Trouble:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Those of the answer, whose status is 503."""
+        """Headers of the reply, whose status is 503."""
         return {"Retry-After": str(self.retry_after)}
 
 
@@ -58,13 +58,13 @@ def of(error: BaseException | None) -> Trouble | None:
 
 
 def without_a_line[T: HttpResponse](response: T) -> T:
-    """The answer with Django's own mark of what has been logged: it would write a line and a stack trace for each."""
+    """The reply, marked as logged for Django, which would write a line and a stack trace for each."""
     response._has_been_logged = True  # type: ignore[attr-defined]
     return response
 
 
 class Noticed:
-    """Writes trouble down: a line for each new kind, then one every ten seconds with how many requests it met."""
+    """Logs database trouble: a line per new kind, then one every ten seconds with the number of requests."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -17,10 +17,10 @@ _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
 
 class JsonParser(Parser):
-    """Reads bodies that say they are JSON."""
+    """Reads JSON bodies."""
 
     def parse_body(self, request: HttpRequest) -> Any:
-        """Raises HttpError: 415 for another content type, 400 for what is no JSON."""
+        """Raises HttpError: 415 for another content type, 400 for invalid JSON."""
         if request.content_type != "application/json":
             given = f"'{request.content_type[:100]}'" if request.content_type else "none"
             raise HttpError(
@@ -30,7 +30,7 @@ class JsonParser(Parser):
 
 
 class JsonRenderer(BaseRenderer):
-    """Writes answers."""
+    """Writes replies."""
 
     media_type = "application/json"
 
@@ -39,13 +39,13 @@ class JsonRenderer(BaseRenderer):
 
 
 def parse(body: bytes) -> Any:
-    """The value a body holds. Raises HttpError 400 when it is no JSON (RFC 8259) in UTF-8."""
+    """The value of a body. Raises HttpError 400 if it is not JSON (RFC 8259) in UTF-8."""
     try:
         if _LONG_NUMBER.search(body):
             return json.loads(body.decode(), parse_constant=_refuse_constant)
         return orjson.loads(body)
     except (ValueError, RecursionError) as error:
-        raise HttpError(400, f"the body is no JSON that can be read: {_reason(error)}") from error
+        raise HttpError(400, f"the body is not valid JSON: {_reason(error)}") from error
 
 
 def dump(data: Any) -> bytes:
@@ -57,7 +57,7 @@ def dump(data: Any) -> bytes:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number in JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _reason(error: Exception) -> str:

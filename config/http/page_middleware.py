@@ -18,7 +18,7 @@ type View = Callable[[HttpRequest], HttpResponseBase]
 
 _API = "/api"
 _behind_the_end: list[View] = []  # filled by `end`, emptied by `begin`, while Django builds the chain
-# Where a person is needed while PUBLIC_SEARCH is off; the admin always needs one.
+# Pages that need a person while PUBLIC_SEARCH is off; the admin always needs one.
 _PUBLIC = re.compile(r"/(search|articles/.*)?", re.DOTALL)
 
 

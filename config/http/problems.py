@@ -1,4 +1,4 @@
-"""Errors of the API as problem details (RFC 9457): every answer of 400 and above under /api is made here."""
+"""Errors of the API as problem details (RFC 9457): every reply of 400 and above under /api is made here."""
 
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
@@ -125,8 +125,8 @@ def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
 
 
 def refused(request: HttpRequest, error: HttpError) -> HttpResponse:
-    """For what ninja or access.auth refuse: the status, the challenge or the time to wait that they say."""
-    # ninja wraps what the reader of bodies raises into a 400 of its own
+    """For refusals of ninja or access.auth: their status, challenge or time to wait."""
+    # ninja wraps errors of the body parser into its own 400
     if isinstance(error.__cause__, HttpError):
         error = error.__cause__
     headers = {}

@@ -1,4 +1,4 @@
-"""What the proxies before us say of a request: believed from TRUSTED_PROXIES, and from nobody else.
+"""Forwarded headers of the proxies before us: trusted from TRUSTED_PROXIES only.
 
 Everything after this middleware may rely on REMOTE_ADDR, which is the client's address, on X-Forwarded-Proto, and on
 PROXY_USER_HEADER.

@@ -1,4 +1,4 @@
-"""Gives each request an id that stands on every log line made while it is answered."""
+"""Gives each request an id, which is on every log line of the request."""
 
 import secrets
 from collections.abc import Callable
@@ -10,7 +10,7 @@ type View = Callable[[HttpRequest], HttpResponseBase]
 
 
 def middleware(get_response: View) -> View:
-    """A client's own id is not taken: it would let anybody write into the log."""
+    """A client's own id is ignored: anybody could write into the log with it."""
 
     def with_id(request: HttpRequest) -> HttpResponseBase:
         bind_contextvars(request_id=secrets.token_hex(8))

@@ -1,4 +1,4 @@
-"""Whom to tell of a weakness, for machines: /.well-known/security.txt (RFC 9116), where SECURITY_CONTACT is set."""
+"""Contact for reports of weaknesses: /.well-known/security.txt (RFC 9116), if SECURITY_CONTACT is set."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""What pages and the admin answer while the database is locked, slow, busy or away: a page that asks it nothing."""
+"""The page for readers and the admin while the database is locked, slow, busy or away: it needs no database."""
 
 import sys
 from collections.abc import Callable
@@ -22,7 +22,7 @@ class UnavailableMiddleware:
         return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """The answer where the database is in trouble; every other error is left to Django."""
+        """The reply to database trouble; Django handles every other error."""
         trouble = database_trouble.of(exception)
         return _answer(request, trouble) if trouble else None
 

@@ -1,5 +1,5 @@
-"""The application server: stands between granian's sockets and Django's WSGI application.
+"""The application server between granian's sockets and Django's WSGI application.
 
-Bodies are read and answers are sent by coroutines, so a slow client costs a coroutine and never a thread. Threads run
+Coroutines read bodies and send replies, so a slow client costs a coroutine and never a thread. Threads run
 Django only, with the whole body in memory.
 """

@@ -1,4 +1,4 @@
-"""A whole HTTP answer in memory, and why a request gets one that the application did not give."""
+"""A whole HTTP reply in memory, and reasons for replies that are not the application's."""
 
 from http import HTTPStatus
 from typing import NamedTuple
@@ -15,7 +15,7 @@ class Answer(NamedTuple):
 
 
 class RefusedError(Exception):
-    """Why a request is refused before the application sees it: an HTTP status, and a sentence for the client."""
+    """A request is refused before the application sees it: an HTTP status, and a sentence for the client."""
 
     def __init__(self, status: HTTPStatus, detail: str) -> None:
         super().__init__(detail)
@@ -24,7 +24,7 @@ class RefusedError(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        """What its answer says in headers. The connection ends with it: a body may be on its way still."""
+        """Headers of its reply. It closes the connection: a body may still be in transit."""
         headers = {"Connection": "close", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
         if self.status == HTTPStatus.SERVICE_UNAVAILABLE:
             headers["Retry-After"] = str(RETRY_SECONDS)
@@ -32,11 +32,11 @@ class RefusedError(Exception):
 
 
 class ClientLeftError(Exception):
-    """The client has closed its connection: nobody waits for an answer."""
+    """The client has closed its connection."""
 
 
 class BrokenOffError(Exception):
-    """The answer has begun and cannot be finished: the client must not take it for a whole one."""
+    """The reply has begun and cannot be finished: the client must notice that it is incomplete."""
 
 
 def busy(detail: str) -> RefusedError:
@@ -50,7 +50,7 @@ def in_plain_text(error: RefusedError, path: str) -> Answer:
 
 
 def answer(status: int, body: bytes, content_type: str, headers: dict[str, str]) -> Answer:
-    """An answer with these headers."""
+    """A reply with these headers."""
     named = {"Content-Type": content_type, "Content-Length": str(len(body))} | headers
     return Answer(
         status, [(name.lower().encode(), value.encode("latin-1")) for name, value in named.items()], body

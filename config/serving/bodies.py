@@ -63,7 +63,7 @@ async def _read(receive: Receive, length: int | None, transfer: Transfer, limits
     while size != length:  # no further message is awaited where the length is reached
         message = await receive()
         if message["type"] != "http.request":
-            # Also where a client has left. One that has only ended its side would get the server's own 500.
+            # Also if a client has left. One that has only closed its sending side would get the server's own 500.
             raise RefusedError(
                 HTTPStatus.BAD_REQUEST, "the body broke off before its end, or its chunks are malformed"
             )

@@ -20,7 +20,7 @@ _WITHOUT_BODY = frozenset({204, 304})
 
 
 class Call:
-    """`open_stream` makes the way for an answer of more than `read_ahead` bytes. It may raise RefusedError."""
+    """`open_stream` opens a reply of more than `read_ahead` bytes. It may raise RefusedError."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Call:
         self._parts: list[bytes] = []
 
     def run(self) -> Answer | None:
-        """The answer; None when it was a stream and has been sent. Raises what the application raises."""
+        """The reply; None if it was a stream and has been sent. Raises the application's errors."""
         response = self._application(self._environ, self._start_response)
         try:
             pieces = iter(response)

@@ -1,4 +1,4 @@
-"""What the HTTP server offers no option for, done to the sockets of this process."""
+"""Socket settings of this process for which the HTTP server has no option."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ _GATHERING_SECONDS = 0.2
 
 
 def allowed() -> int:
-    """How many connections a process may hold: a bound of ours, less where it may not open so many files."""
+    """Maximum connections of a process: our bound, or less if its limit of open files is lower."""
     return max(128, min(MOST, _files_allowed() - FILES_BESIDES))
 
 
@@ -56,7 +56,7 @@ class Endings:
         self._wanted: set[tuple[str, int, int]] = set()
 
     def end(self, scope: Scope) -> None:
-        """Ends the connection that this request came by, soon and where it still stands."""
+        """Closes the connection of this request soon, if it is still open."""
         client, server = scope.get("client"), scope.get("server")
         if client and server:
             if not self._wanted:

@@ -1,4 +1,4 @@
-"""What one web process does for its clients at most: bytes, seconds, threads and places in the queue."""
+"""Limits of one web process: bytes, seconds, threads and places in the queue."""
 
 from dataclasses import dataclass
 
@@ -18,15 +18,15 @@ class Limits:
     body_bytes_per_second: int = 50_000
     """The slowest a body may arrive on the whole; a slower one ends with 408."""
     held_bytes: int = 64 * MIB
-    """Bodies and answers in memory for slow clients; over this, the transfer that has paused longest is ended."""
+    """Bodies and replies in memory for slow clients; over this, the transfer that has paused longest is ended."""
     waiting: int = 128
     """Requests that wait for a thread; further ones are refused with 503."""
     read_ahead_bytes: int = MIB
-    """An answer up to this size is taken into memory and frees its thread; a larger one is a stream."""
+    """A reply up to this size is kept in memory and frees its thread; a larger one is a stream."""
     write_seconds: float = 30.0
-    """The longest pause of a client that receives; then its answer is broken off."""
+    """The longest pause of a receiving client; then its reply is broken off."""
     urgent_seconds: float = 2.0
-    """How long an urgent path may take before its fallback is sent."""
+    """Maximum time of an urgent path before its fallback is sent."""
 
     @property
     def streams(self) -> int:

@@ -16,7 +16,7 @@ _SECONDS_BETWEEN_LOOKS = 0.1
 
 
 class _Job:
-    """Work with its result to come. Whoever takes the work first has it: a thread to run it, or the loop to drop it."""
+    """Work with a pending result. The first taker has it: a thread to run it, or the loop to drop it."""
 
     def __init__(self, work: Work, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -61,7 +61,7 @@ class Pool:
         self._is_started = False
 
     async def run(self, work: Work, left: Left) -> Any:
-        """What `work()` returns, or raises, in one of the threads. Raises RefusedError when too many wait, and
+        """The result of `work()`, or its error, from one of the threads. Raises RefusedError if too many wait, and
         ClientLeftError, without having run it, when `left()` returns while it waits."""
         if self.busy >= self.threads + self.waiting:
             raise busy("too many requests wait here")
@@ -131,7 +131,7 @@ class Pool:
             job.error = error
         if job.result is None and job.error is None:
             self._over.append(job)
-            self._count_down()  # after the append: the timer goes on while there is something to count
+            self._count_down()  # after the append: the timer runs while there is something to count
         else:
             self._count_down()
             if not job.loop.is_closed():

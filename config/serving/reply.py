@@ -1,4 +1,4 @@
-"""The way back to the client of one request: the answer goes by it once, from whichever thread has it first."""
+"""The reply to one request: sent once, by the first thread that has it."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -24,21 +24,21 @@ class Reply:
         self._to_take = [True]
 
     def take(self) -> bool:
-        """Whether the caller is the one who answers."""
+        """Whether the caller is the one that replies."""
         try:
             return self._to_take.pop()  # atomic
         except IndexError:
             return False
 
     def send_short(self, answer: Answer) -> None:
-        """Sends an answer of up to a piece, in any thread."""
+        """Sends a reply of up to one piece, in any thread."""
         self.send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         self.send({"type": "http.response.body", "body": answer.body})
 
     async def send_whole(
         self, answer: Answer, transfers: Transfers, endings: Endings, seconds: float
     ) -> None:
-        """Sends any answer, piece by piece if it is long: a client that pauses for `seconds` loses the connection."""
+        """Sends any reply, piece by piece if it is long: a client that pauses for `seconds` loses the connection."""
         if len(answer.body) <= PIECE:
             self.send_short(answer)
             return

@@ -21,7 +21,7 @@ class Streams:
     ) -> "Stream":
         """A stream whose every write may take `seconds`. Raises RefusedError when there are too many already."""
         if not self._free.acquire(blocking=False):
-            raise busy("too many long answers are being sent here")
+            raise busy("too many long replies are in progress")
         return Stream(loop, reply, receive, seconds, self._free.release)
 
 

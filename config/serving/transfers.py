@@ -1,4 +1,4 @@
-"""Bodies and answers on their way to or from clients: how long each may pause, and how much memory all may take."""
+"""Bodies and replies in transit: how long each may pause, and how much memory all may use."""
 
 import asyncio
 from types import TracebackType
@@ -12,7 +12,7 @@ _SECONDS_BETWEEN_LOOKS = 0.2
 class Transfers:
     """Used from one event loop. One timer looks at all of them, since a timer for each request would cost more than the
     rest of its bookkeeping. Over `limit` bytes, the transfer that has paused longest is ended, so that clients that
-    stand still cannot keep away those that move."""
+    pause cannot displace those that move."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -86,7 +86,7 @@ class Transfer:
         self._transfers._moved(self)
 
     def add(self, size: int) -> None:
-        """Counts bytes that have come into memory. Raises RefusedError where there is no room for them."""
+        """Counts received bytes. Raises RefusedError if there is no memory for them."""
         self.size += size
         self._transfers.held += size
         self._transfers._moved(self)

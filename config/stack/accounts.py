@@ -97,7 +97,7 @@ def _named(name: str, say: Say) -> pwd.struct_passwd:
         entry = pwd.getpwnam(name)
     except KeyError:
         entry = _made(name)
-        say(f"made the system account {name}: the stack runs as it, not as root (RUN_AS)")
+        say(f"created the system account {name}: the stack runs as it, not as root (RUN_AS)")
     if entry.pw_uid in privileged():
         raise StackError(f"RUN_AS holds {name!r}; it may hold the name of an unprivileged account.")
     return entry

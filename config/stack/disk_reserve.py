@@ -33,7 +33,7 @@ def keep(data_dir: Path) -> None:
 
 
 def give_up(data_dir: Path) -> bool:
-    """Removes it where there is less room than a start needs; answers whether there was one."""
+    """Removes it if there is less space than a start needs; returns whether there was one."""
     if not disk_space.is_short(data_dir):
         return False
     with working_in(data_dir):

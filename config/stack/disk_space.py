@@ -1,4 +1,4 @@
-"""Whether there is room on a disk, and the one sentence that says so where a write found none."""
+"""Free disk space, and the sentence for a write that found none."""
 
 import errno
 import os
@@ -8,18 +8,18 @@ from pathlib import Path
 from config.stack import ways
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""What a write fails with where the disk is full, a quota is used up, or a file may not grow so far."""
+"""Errors of a write on a full disk, beyond a quota, or beyond a file's maximum size."""
 NEEDED = 32 * 1024 * 1024
-"""What a start needs: Postgres writes its journal in pieces of 16 MB."""
+"""Space for a start: Postgres writes its journal in pieces of 16 MB."""
 
 
 def is_missing(error: BaseException) -> bool:
-    """Whether this error says that there is no room."""
+    """Whether this error means a full disk."""
     return isinstance(error, OSError) and error.errno in NO_ROOM
 
 
 def free(folder: Path) -> int | None:
-    """How many bytes may be written where this folder is, or will be; None where that cannot be found out."""
+    """Free bytes for this existing or future folder; None if unknown."""
     with suppress(OSError):
         found = os.statvfs(ways.existing(folder.absolute()))
         return found.f_bavail * found.f_frsize if found.f_favail or not found.f_files else 0
@@ -33,7 +33,7 @@ def is_short(folder: Path) -> bool:
 
 
 def sentence(folder: Path) -> str:
-    """That there is no room, where, and what to do."""
+    """The sentence: no space, where, and what to do."""
     return (
         f"no room on the disk of {folder} ({_left(folder)}): free some there – old backups and valkey.damaged-* are in "
         "DATA_DIR – and start this again, or set DATA_DIR to a folder with room"

@@ -25,7 +25,7 @@ class EmbedderService(Service):
         claim_folder(self.socket.parent, self.process.account)
 
     def ready(self) -> bool:
-        """Whether it gives any HTTP answer."""
+        """Whether it sends any HTTP reply."""
         return answers(UnixConnection(self.socket))
 
 
@@ -43,7 +43,7 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 def answers(connection: http.client.HTTPConnection) -> bool:
-    """Whether GET /health gets any HTTP answer; closes the connection."""
+    """Whether GET /health gets any HTTP reply; closes the connection."""
     try:
         connection.request("GET", "/health")
         connection.getresponse()

@@ -1,4 +1,4 @@
-"""What happens once in the life of an installation: an admin login and a token are made, a first corpus imported."""
+"""The first start of an installation: it creates an admin login and a token, and imports a first corpus."""
 
 import os
 import secrets
@@ -23,7 +23,7 @@ _QUEUE = "queueops"
 
 
 class Login(NamedTuple):
-    """How to enter the admin; the password is known only in the run that made it."""
+    """How to sign in to the admin; the password is known only in the run that created it."""
 
     name: str
     password: str | None
@@ -65,7 +65,7 @@ def has_queue() -> bool:
 
 
 def login_file() -> Path:
-    """Where the login made on first start is kept, readable by its owner alone."""
+    """The file of the login of the first start, readable by its owner only."""
     return settings.DATA_DIR / "admin_login"
 
 

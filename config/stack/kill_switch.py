@@ -1,6 +1,6 @@
 """The two ends of a pipe that ends the stack when its supervisor is killed and can do nothing any more.
 
-The supervisor holds one end (`KillSwitch`). The other is this file run by path, as a process of its own that
+The supervisor holds one end (`KillSwitch`). The other is this file run by path, as a separate process that
 outlives the supervisor by some seconds: each line it reads lists the process groups that live now
 ("pid:signal pid:signal"), and when the pipe closes it asks the leaders to stop, then kills what is left of
 their groups.

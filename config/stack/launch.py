@@ -4,8 +4,8 @@ Between fork and exec no Python may run in a threaded parent, so this is run by 
 
     python -I -S launch.py PARENT_PID DEATH_SIGNAL USER CAPABILITIES PROGRAM [ARGUMENT ...]
 
-DEATH_SIGNAL 0 lets the program outlive its parent. USER is "uid:gid", or "-" to stay who we are. CAPABILITIES is a bit
-mask of <linux/capability.h>: the only ones that the program keeps. The supervisor imports `become` for itself.
+With DEATH_SIGNAL 0 the program may outlive its parent. USER is "uid:gid", or "-" to stay who we are. CAPABILITIES is
+a bit mask of <linux/capability.h>: the only ones that the program keeps. The supervisor imports `become` for itself.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""One stack a data folder: a lock that dies with its holder, and says who that is."""
+"""One stack per data folder: a lock that ends with its holder, and names it."""
 
 import fcntl
 import os

@@ -60,7 +60,7 @@ def _is_ours(pid: int, program: str, mark: str) -> bool:
 
 
 def user_of(pid: int) -> int | None:
-    """As whom a process runs; None when there is no such process."""
+    """The user of a process; None if there is no such process."""
     if platform.system() == "Linux":
         try:
             status = Path(f"/proc/{pid}/status").read_text(errors="replace")
@@ -72,7 +72,7 @@ def user_of(pid: int) -> int | None:
 
 
 def command_line(pid: int) -> str:
-    """What this process was started with; empty when there is no such process."""
+    """The arguments of a process; empty if there is no such process."""
     if platform.system() == "Linux":
         try:
             return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")

@@ -1,4 +1,4 @@
-"""Where the embedded servers of one data folder are reached: without Django and cheap to import."""
+"""Addresses of the embedded servers of one data folder: without Django and cheap to import."""
 
 import hashlib
 import os

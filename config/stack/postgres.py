@@ -122,7 +122,7 @@ class PostgresServer(Service):
                 stale.unlink(missing_ok=True)
 
     def ready(self) -> bool:
-        """Whether it answers; makes role and database when they are missing."""
+        """Whether it is ready; creates role and database if they are missing."""
         if not self._says_ready():  # a connection before that moment would fail and leave a line in the log
             return False
         try:
@@ -138,7 +138,7 @@ class PostgresServer(Service):
         if disk_space.is_short(self.data_dir):
             return f"\n{disk_space.sentence(self.data_dir)}"
         return (
-            f"\nIts data in {self.data_dir} was left as it is. Where it is damaged, go on from a backup: set DATA_DIR "
+            f"\nIts data in {self.data_dir} was not changed. If it is damaged, restore a backup: set DATA_DIR "
             "to a new folder, run ./dev up --no-import, then ./dev manage restore FILE"
         )
 
@@ -174,7 +174,7 @@ class PostgresServer(Service):
                 "-D",
                 str(folder),
                 f"--username={paths.SUPERUSER}",
-                "--auth=reject",  # until roles.write_access says who may connect
+                "--auth=reject",  # until roles.write_access sets who may connect
             ],
             # Sorting and case rules built into Postgres: the same on every machine, and no ICU is needed.
             *["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"],
@@ -209,6 +209,6 @@ def shared_memory() -> dict[str, str]:
 
 
 def server_environment() -> dict[str, str]:
-    """What a server needs of our environment: none of its secrets."""
+    """Our environment for a server: without secrets."""
     wanted = ["PATH", "TMPDIR", "LD_LIBRARY_PATH"]
     return {"LC_ALL": "C", **{name: os.environ[name] for name in wanted if name in os.environ}}

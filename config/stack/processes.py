@@ -1,4 +1,4 @@
-"""Child processes that never outlive us: each leads a group of its own and is read line by line."""
+"""Child processes that never outlive us: each leads its own group and is read line by line."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ REMEMBERED_LINES = 20
 
 
 class StackError(Exception):
-    """Why the stack cannot start or go on: a sentence for the person at the terminal."""
+    """The stack cannot start or continue; a sentence for the person at the terminal."""
 
 
 class Account(NamedTuple):
@@ -74,7 +74,7 @@ class Process:
         return self._child is not None and not self.exited.is_set()
 
     def start(self) -> Self:
-        """Starts the program, anew if it ran before."""
+        """Starts the program, again if it ran before."""
         self.exited.clear()
         self._asked = False
         self.last_lines.clear()
@@ -116,7 +116,7 @@ class Process:
         return False
 
     def describe_end(self) -> str:
-        """How it ended, in words: "exited with 1", "was ended by SIGKILL"."""
+        """Its end in words: "exited with 1", "was ended by SIGKILL"."""
         code = self.returncode
         if code is not None and code < 0:
             return f"was ended by {signal.Signals(-code).name}"
@@ -156,6 +156,6 @@ def launcher(death_signal: int, account: Account | None, capabilities: int) -> l
 
 
 def kill_group(group: int) -> None:
-    """Kills every process of the group; one that is gone already is no error."""
+    """Kills every process of the group; a missing one is not an error."""
     with suppress(ProcessLookupError, PermissionError):  # macOS refuses for a group of zombies
         os.killpg(group, signal.SIGKILL)

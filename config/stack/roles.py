@@ -18,7 +18,7 @@ from config.stack.processes import Account
 
 _MAP = "vectorpress"
 _HBA = f"""# Written by Vectorpress at every start.
-# Whoever connects is who the kernel says; pg_ident.conf lists the roles of each.
+# The kernel names who connects; pg_ident.conf lists the roles of each.
 local all all peer map={_MAP}
 """
 _LEAST = "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
@@ -55,7 +55,7 @@ FROM pg_type t JOIN app ON typnamespace = namespace
 WHERE typowner = %(super)s::regrole AND typrelid = 0 AND typtype IN ('d', 'e', 'r')
   AND NOT EXISTS (SELECT FROM extension WHERE classid = 'pg_type'::regclass AND objid = t.oid)
 """
-# What the owner of the database may set on it and on itself, and with it lock out everybody, the superuser too.
+# Settings by which the owner of the database could lock out everybody, the superuser too.
 _UNLOCK = """
 WITH own AS (SELECT oid, datname, datconnlimit, datallowconn FROM pg_database WHERE datname = %(database)s),
 role AS (SELECT oid, rolname FROM pg_roles WHERE rolname = %(role)s)

@@ -1,4 +1,4 @@
-"""A process that is of use only once it answers: prepare it, start it, wait until it is ready."""
+"""A process that is usable once it is ready: prepare it, start it, wait until it is ready."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,10 +9,10 @@ Pause = Callable[[float], object]
 
 
 class Service:
-    """One member of the stack; subclasses say what it needs before its start and when it answers."""
+    """One member of the stack; subclasses define its preparation and its readiness."""
 
     noise: Sequence[str] = ()
-    """Parts of lines that tell nobody anything; such lines are not shown."""
+    """Parts of useless lines, which are not shown."""
 
     serves_others = True
     """Whether other members need it until they have stopped."""
@@ -38,11 +38,11 @@ class Service:
         return ""
 
     def ready(self) -> bool:
-        """Whether it answers right now."""
+        """Whether it is ready now."""
         return self.process.running
 
     def start(self, seconds: float = 30.0) -> None:
-        """Prepares and starts it and waits until it answers, `seconds` at most; a StackError says why not."""
+        """Prepares and starts it and waits until it is ready, `seconds` at most. Raises StackError."""
         try:
             self._start(seconds)
         except StackError:
@@ -61,7 +61,7 @@ class Service:
         self.process.stop(self.grace)
 
     def wait_until_ready(self, seconds: float, pause: Pause) -> None:
-        """Waits until it answers; `pause(seconds)` is called between two looks and may end early or raise."""
+        """Waits until it is ready; `pause(seconds)` is called between two checks and may end early or raise."""
         deadline = time.monotonic() + seconds
         while not self.ready():
             if self.process.exited.is_set():
@@ -69,6 +69,6 @@ class Service:
                 raise StackError(f"{self.name} {said}{self.advice()}")
             if time.monotonic() > deadline:
                 raise StackError(
-                    f"{self.name} did not answer within {seconds:.0f} seconds{self.process.last_words()}{self.advice()}"
+                    f"{self.name} was not ready within {seconds:.0f} seconds{self.process.last_words()}{self.advice()}"
                 )
             pause(0.02)

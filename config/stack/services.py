@@ -76,7 +76,7 @@ def workers() -> Service:
             "dramatiq_queue_prefetch": threads,
             # Idle workers look for a wake-up this often; Dramatiq's own second would be most of an article's way.
             "dramatiq_worker_timeout": f"{MILLISECONDS_BETWEEN_LOOKS}",
-            # A broker that is back is heard of within a second, not three.
+            # A broker that is back is noticed within a second, not three.
             "dramatiq_restart_delay": "1000",
         },
     )
@@ -161,19 +161,19 @@ def child_environment() -> dict[str, str]:
 
 
 class HttpService(Service):
-    """A member that answers HTTP on loopback or, told so by HOST, on other addresses."""
+    """A member that serves HTTP on loopback or, by HOST, on other addresses."""
 
     def __init__(self, process: Process, host: str, port: int, grace: float = 1.0) -> None:
         super().__init__(process, grace)
         self.address = (reachable(host), port)
 
     def ready(self) -> bool:
-        """Whether it gives any HTTP answer."""
+        """Whether it sends any HTTP reply."""
         return answers(http.client.HTTPConnection(*self.address, timeout=2))
 
 
 def reachable(host: str) -> str:
-    """Where we reach a server of ours that listens on `host`."""
+    """The address to reach our server that listens on `host`."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
 
 

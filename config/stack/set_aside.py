@@ -1,4 +1,4 @@
-"""Sets aside what a server cannot start with: beside its place, under a name that says so, the newest few kept.
+"""Sets aside files that a server cannot start with: beside their place, renamed, the newest few kept.
 
 Names are resolved from a descriptor of the folder above, and no link is followed.
 """

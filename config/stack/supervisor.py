@@ -37,7 +37,7 @@ class Supervisor:
         self.leash = leash
         self.services: list[Service] = []
         self._helpers: list[Process] = []
-        # What ended, or None for a wish to stop; a signal handler may put into this kind of queue.
+        # The ended member, or None for a request to stop; a signal handler may put into this kind of queue.
         self._events: SimpleQueue[Process | None] = SimpleQueue()
         self._restarts: dict[Service, float] = {}
         self._started: dict[Service, float] = {}
@@ -56,13 +56,13 @@ class Supervisor:
         return kind is StopRequested
 
     def launch(self, service: Service) -> None:
-        """Makes it a member and starts it, without waiting until it answers."""
+        """Adds and starts a member, without waiting until it is ready."""
         self.services.append(service)
         self._watch_over(service.process, service.noise)
         self._start(service)
 
     def await_ready(self, services: Iterable[Service], seconds: float) -> None:
-        """Waits until all of these answer; a StackError says which does not and why."""
+        """Waits until all of these are ready. Raises StackError with the one that is not, and why."""
         for service in services:
             try:
                 service.wait_until_ready(seconds, self.pause)
@@ -89,12 +89,12 @@ class Supervisor:
         self._tell_leash()
 
     def watch(self) -> Never:
-        """Keeps every member alive until somebody asks for a stop."""
+        """Restarts members that end, until a stop is requested."""
         while True:
             self.pause(SECONDS_BETWEEN_LOOKS)
 
     def pause(self, seconds: float) -> None:
-        """Waits for the next event, `seconds` at most, and answers it; StopRequested ends it all."""
+        """Waits for the next event, `seconds` at most, and handles it; StopRequested ends everything."""
         next_restart = min(self._restarts.values(), default=time.monotonic() + seconds)
         try:
             ended = self._events.get(timeout=max(0.0, min(seconds, next_restart - time.monotonic())))
@@ -137,7 +137,7 @@ class Supervisor:
         self._failures[service] = failures + 1
         wait = min(LONGEST_BACKOFF, SHORTEST_BACKOFF * 2**failures)
         self._restarts[service] = time.monotonic() + wait
-        self.report.say(f"{service.name} {what_happened}; it is started again in {wait:g} s")
+        self.report.say(f"{service.name} {what_happened}; restarting in {wait:g} s")
 
     def _start_what_is_due(self) -> None:
         for service in [service for service, due in self._restarts.items() if due <= time.monotonic()]:
@@ -170,4 +170,4 @@ class Supervisor:
         for service in reversed(self.services):
             grace = max(SHORTEST_GRACE, min(service.grace, deadline - time.monotonic()))
             if not service.process.stop(grace):
-                self.report.say(f"{service.name} took longer than {grace:.1f} s to stop and was ended")
+                self.report.say(f"{service.name} was killed: it did not stop within {grace:.1f} s")

@@ -1,4 +1,4 @@
-"""What the person at the terminal sees: every process' lines behind its name, each name in its colour."""
+"""Output at the terminal: every process' lines behind its name, each name in its colour."""
 
 import os
 import sys
@@ -25,7 +25,7 @@ NAME_WIDTH = 8
 class Report(Console):
     """A console that goes quiet, rather than stops the stack, when nobody reads it any more.
 
-    rich leaves colours out where the output is no terminal or NO_COLOR is set, and keeps a live progress bar
+    rich omits colours if the output is not a terminal or NO_COLOR is set, and keeps a live progress bar
     below the lines that several threads print.
     """
 
@@ -59,7 +59,7 @@ def _line(text: str) -> Text:
 
 
 class SearchableArticles:
-    """How far the first corpus is: a bar on a terminal, elsewhere a line for every tenth."""
+    """Progress of the first corpus: a bar on a terminal, elsewhere a line per tenth."""
 
     def __init__(self, report: Report) -> None:
         self._report = report

@@ -23,7 +23,7 @@ SECONDS_TO_START = 120.0
 
 
 def up(*, first_import: bool) -> None:
-    """Starts the stack and returns after it was asked to stop; a StackError says why it cannot run."""
+    """Starts the stack and returns after a requested stop. Raises StackError."""
     report = Report()
     lock = DataLock(settings.DATA_DIR)
     locked = lock.acquire(local_url())
@@ -31,7 +31,7 @@ def up(*, first_import: bool) -> None:
         # not before the lock is ours: the files of a running server stay as they are
         if disk_reserve.give_up(settings.DATA_DIR):
             report.say(
-                f"{disk_space.sentence(settings.DATA_DIR)}. For this start the reserve was given up: remove something "
+                f"{disk_space.sentence(settings.DATA_DIR)}. The reserve was deleted for this start: remove something "
                 "now, for instance with ./dev manage queue_admin cleanup, or the next start fails"
             )
         account = take_account(report)
@@ -142,7 +142,7 @@ def prepare_database(supervisor: Supervisor) -> tuple[firststart.Login | None, f
 
 
 def local_url() -> str:
-    """Where the site listens, as a browser on this machine finds it; behind a proxy that ends TLS it leads away."""
+    """The site's address for a browser on this machine; behind a proxy that ends TLS it redirects."""
     return f"http://{services.reachable(settings.HOST)}:{settings.PORT}"
 
 

@@ -25,7 +25,7 @@ from config.stack.working import acting
 SECONDS_OF_SILENCE = 10.0
 SECONDS_TO_LOAD = 120.0
 SECONDS_TO_STOP = 2.0
-# What a trial without data is made to hold: a server that data is too large for fails that as well. Data may be packed
+# Memory filled in a trial without data: a server that is too small for the data fails that as well. Data may be packed
 # on disk, so it takes some times the room in memory.
 MEMORY_TO_DISK = 4
 MOST_MEMORY = 256 * 1024 * 1024
@@ -45,7 +45,7 @@ class ValkeyServer(Service):
         append_only: bool = True,
         run_as: str = accounts.DEFAULT,
     ) -> None:
-        """`append_only` keeps writes on disk, at most a second late; without it nothing survives a stop.
+        """`append_only` writes to disk within a second; without it nothing survives a stop.
 
         Started by root, it runs as the owner of the folder above `data_dir`, or else as `run_as`.
         """
@@ -72,7 +72,7 @@ class ValkeyServer(Service):
             self._take(self.data_dir, self.process)
 
     def mend(self) -> bool:
-        """Sets the folder aside where it is at fault for a start that failed; answers whether the next may succeed.
+        """Sets the folder aside if it is at fault for a failed start; returns whether the next may succeed.
 
         It is at fault where a server does not start on it again, but does on an empty one in the same place, with as
         much in memory. What else keeps a server from starting – a full disk, no memory, its socket – keeps both.
@@ -104,7 +104,7 @@ class ValkeyServer(Service):
         return f"\n{disk_space.sentence(self.data_dir)}" if disk_space.is_short(self.data_dir) else ""
 
     def ready(self) -> bool:
-        """Whether it answers a PING; it does not while it still reads its data."""
+        """Whether it replies to a PING; it does not while it reads its data."""
         return self._reply().startswith(b"+PONG")
 
     def _server_on(self, folder: Path) -> Process:
@@ -180,7 +180,7 @@ class ValkeyServer(Service):
             return
 
     def _reply(self) -> bytes:
-        """What it says to a PING; nothing where it does not answer."""
+        """Its reply to a PING; empty without one."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(2)
             try:

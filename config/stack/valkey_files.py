@@ -37,7 +37,7 @@ def demand_plain(folder: Path, account: Account | None) -> None:
 
 
 def size(folder: Path, account: Account | None) -> int:
-    """How many bytes there are to read, as far as can be seen."""
+    """The number of bytes to read, as far as visible."""
     try:
         with acting(account, folder.parent):
             return sum(found.st_size for _, found in _entries(folder) if stat.S_ISREG(found.st_mode))
@@ -46,7 +46,7 @@ def size(folder: Path, account: Account | None) -> int:
 
 
 def _entries(folder: Path) -> Iterator[_Entry]:
-    """What lies in the folder, and in its one folder, under the names that Valkey uses."""
+    """Entries of the folder and its subfolder under Valkey's names."""
     opened = os.open(folder, _FOLDER)
     try:
         for name in _READ_AT_START:

@@ -65,7 +65,7 @@ def _walk(folder: Path) -> Way:
 
 
 def _judged(way: Way, at: int, name: str) -> Way:
-    """The way with what the open folder `at` says of the entry `name`."""
+    """The way with the state of the entry `name` of the open folder `at`."""
     holder, entry = os.fstat(at), os.stat(name, dir_fd=at, follow_symlinks=False)
     if not way.is_roots or (holder.st_uid == 0 and (not is_open(holder) or _is_sticky(holder, entry))):
         return way
@@ -83,7 +83,7 @@ def _is_sticky(holder: os.stat_result, entry: os.stat_result) -> bool:
 
 
 def _link(at: int, name: str) -> str | None:
-    """Where a link leads; None for everything else."""
+    """A link's target; None for everything else."""
     with suppress(OSError):
         return os.readlink(name, dir_fd=at)
     return None

@@ -11,7 +11,7 @@ from config.stack.processes import Account, StackError
 
 
 def working_in(folder: Path) -> AbstractContextManager[None]:
-    """What root does inside is done as the user who controls the folder; as root where that is root alone.
+    """Inside the block root acts as the user who controls the folder; as root if that is only root.
 
     A folder exchanged for a link then leads nowhere that this user could not go. A folder that is still to be made is
     judged by the nearest one above it. Raises StackError where it is root's, but others can exchange it.
@@ -49,7 +49,7 @@ def acting(account: Account | None, folder: Path) -> Iterator[None]:
 
 
 def exchangeable(folder: Path, way: ways.Way) -> StackError:
-    """What to do about a folder of root's that another user can put something else in the place of."""
+    """Advice for a folder of root's that another user can replace."""
     who = "everybody" if way.stranger is None else accounts.label(Account(way.stranger, way.stranger))
     way_out = "" if way.stranger is None else f"run chown -R {who} {folder}, or "
     return StackError(

@@ -1,1 +1,1 @@
-"""Attacks on a running Vectorpress of its own: each says what got through."""
+"""Attacks on a running Vectorpress of their own: each reports what got through."""

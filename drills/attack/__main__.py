@@ -1,4 +1,5 @@
-"""Attacks a Vectorpress of its own, as `./dev up` starts it, and says line by line what held and what got through."""
+"""Attacks a Vectorpress of its own, as `./dev up` starts it, and prints per attack whether it held or what got
+through."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""Whoever can write to Valkey: forged vectors in the cache, forged messages and keys in the queue."""
+"""An attacker who can write to Valkey: forged vectors in the cache, forged messages and keys in the queue."""
 
 import json
 import os
@@ -58,7 +58,7 @@ def _forged(canary: Path) -> dict[str, bytes | list[bytes]]:
 
 
 def forged_messages(target: Target) -> list[str]:
-    """Messages that are none, that name an actor there is not, or that ask for another one."""
+    """Invalid messages, and messages with unknown or other actors."""
     forged = {
         "1": b"\x80\x04nothing of ours",
         "2": json.dumps(_MESSAGE | {"actor_name": "os.system", "args": ["id"]}).encode(),

@@ -76,7 +76,7 @@ def _listening_inodes() -> dict[str, int]:
 
 
 def rights(target: Target) -> list[str]:
-    """What the web and the workers run as: an owner of their tables, and nobody who may run programs."""
+    """The role of web and workers: owner of their tables, without the right to run programs."""
     got = []
     if target.sql(
         "SELECT rolsuper OR rolcreaterole OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
@@ -109,7 +109,7 @@ def told_secrets(target: Target) -> list[str]:
     """Secrets in command lines, which everybody may read."""
     secrets = [target.token, target.login[1], (target.data_dir / "secret_key").read_text().strip()]
     return [
-        f"a secret stands in the command line of {pid}"
+        f"a secret is in the command line of {pid}"
         for pid, command in target.processes().items()
         if any(secret in command for secret in secrets)
     ]
@@ -117,7 +117,7 @@ def told_secrets(target: Target) -> list[str]:
 
 ATTACKS: dict[str, Callable[[Target], list[str]]] = {
     "another user of the machine": strangers,
-    "ports that nobody asked for": open_ports,
+    "unexpected open ports": open_ports,
     "rights that a member does not need": rights,
     "secrets in command lines": told_secrets,
 }

@@ -95,13 +95,13 @@ def endless_upload(target: Target) -> list[str]:
 
 
 def _cookie(target: Target) -> str:
-    """What a form's page gives; without it a form is refused unread."""
+    """The token of a form's page; without it a form is refused unread."""
     with target.client() as client:
         return str(client.get("/admin/login/").cookies["csrftoken"])
 
 
 def flood_of_health(target: Target) -> list[str]:
-    """Anybody may ask for /health, so asking must cost little."""
+    """Anybody may request /health, so it must cost little."""
     began = time.monotonic()
     with target.client() as client:
         statuses = {client.get("/health").status_code for _ in range(_ASKED)}

@@ -1,4 +1,4 @@
-"""What is attacked: a whole stack as `manage.py runstack` makes it, and the ways in that an attacker or a judge has."""
+"""The target: a whole stack of `manage.py runstack`, and clients of attackers and of the drill."""
 
 import contextlib
 import os
@@ -24,7 +24,7 @@ from config.stack.processes import Process
 ROOT = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
 SECONDS_TO_START = 120.0
-# /health must be answered this soon, whatever else goes on
+# /health must reply this soon, under any load
 SECONDS_FOR_HEALTH = 1.0
 _KEPT_FROM_THE_SHELL = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "RUN_AS")
 
@@ -127,7 +127,7 @@ class Target:
             return str(answer.json()["slug"])
 
     def slow_health(self, times: int = 20) -> list[str]:
-        """Asks for /health again and again; a sentence where one answer came late, or none."""
+        """Requests /health repeatedly; returns a sentence if a reply was late or missing."""
         worst = 0.0
         with self.client() as client:
             for _ in range(times):

@@ -1,6 +1,6 @@
 """Puts the clock of every Python process that finds this folder on its path wrong by DRILL_CLOCK_SECONDS.
 
-Python imports a module of this name at its start. Only what tells the time of day is wrong; monotonic clocks, which
+Python imports a module of this name at its start. Only the time of day is wrong; monotonic clocks, which
 measure how long something takes, are not.
 """
 

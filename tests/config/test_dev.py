@@ -68,7 +68,7 @@ def test_a_machine_with_old_pythons_is_told_which_and_what_is_needed(dev: Module
     with pytest.raises(dev.Failure) as failure:
         dev.find_python()
     assert str(failure.value) == (
-        "Vectorpress needs Python 3.12 to 3.14, but this machine has 3.11, 3.8: install one and run this again."
+        "Vectorpress needs Python 3.12 to 3.14, this machine has 3.11, 3.8: install one and run this again."
     )
 
 

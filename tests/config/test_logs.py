@@ -246,3 +246,12 @@ def test_a_message_that_fails_for_another_reason_keeps_its_stack_trace(lines):
     except ValueError:
         logging.getLogger("dramatiq.worker.WorkerThread").exception("Failed to process message x")
     assert any("Traceback" in line for line in lines.now())
+
+
+def test_every_event_that_is_limited_while_the_broker_fails_is_one_that_is_logged():
+    folders = [
+        *(ROOT / room for room in ("queueops", "access", "embeddings")),
+        Path(dramatiq.__file__).parent,
+    ]
+    code = "".join(path.read_text() for folder in folders for path in folder.rglob("*.py"))
+    assert [event for event in WHILE_THE_BROKER_FAILS if event not in code] == []

@@ -120,7 +120,7 @@ def test_folders_too_deep_are_told_and_their_descriptors_closed(root):
     deep = root / Path(*["d"] * 100)
     deep.mkdir(parents=True)
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
-    assert [each.problem for each in listed(root)].count("lies more than 64 folders deep") == 1
+    assert [each.problem for each in listed(root)].count("is more than 64 folders deep") == 1
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
 
 

@@ -30,7 +30,7 @@ class Command(BaseCommand):
             "--overlap",
             default="24h",
             metavar="TIME",
-            help="how long the old one goes on: 24h, 7d, 0 (default: 24h)",
+            help="how long the old token stays valid: 24h, 7d, 0 (default: 24h)",
         )
         parser.add_argument(
             "--expires",
@@ -84,7 +84,7 @@ def _is_ours(token: ApiToken) -> bool:
 
 
 def _keeper(token: ApiToken) -> Callable[[str], None] | None:
-    """Where the successor is to be written. Raises CommandError for an AUTH_TOKEN of another installation."""
+    """The file for the successor. Raises CommandError for an AUTH_TOKEN of another installation."""
     if _is_ours(token):
         return partial(replace_private, settings.AUTH_TOKEN_FILE) if settings.AUTH_TOKEN_FILE else None
     if token.bootstrap_line:

@@ -23,11 +23,11 @@ from articles.importing.summary import Summary
 from lib.visible import one_line
 
 _MAX_BATCH_SIZE = 5_000
-# Exit codes; 1 says that some entries were refused.
+# Exit codes; 1: some entries were refused.
 _UNREADABLE = 2
 _FAILED = 3
 _INTERRUPTED = 130
-_GO_ON = "Batches written before that are kept; import the same source again to go on."
+_GO_ON = "Batches written before that are kept; import the same source again to continue."
 
 
 class Command(BaseCommand):
@@ -92,15 +92,15 @@ class Command(BaseCommand):
     def _import(self, source: Source, batch_size: int, author: str) -> Summary:
         summary = Summary()
         with _progress() as bar:
-            task = bar.add_task(f"Importing {one_line(source.name)}", total=source.total, told="")
+            task = bar.add_task(f"Importing {one_line(source.name)}", total=source.total, done="")
             for step in run(source, batch_size, author):
                 summary.add(step.result)
                 for refusal in step.result.refusals:
-                    self._tell(refusal, bar)
-                bar.update(task, completed=step.position, told=f"{summary.accepted:,} articles")
+                    self._print_refusal(refusal, bar)
+                bar.update(task, completed=step.position, done=f"{summary.accepted:,} articles")
         return summary
 
-    def _tell(self, refusal: RefusedEntry, bar: Progress) -> None:
+    def _print_refusal(self, refusal: RefusedEntry, bar: Progress) -> None:
         if bar.disable:
             self.stderr.write(str(refusal))
         else:
@@ -108,8 +108,8 @@ class Command(BaseCommand):
 
     def _report(self, name: str, summary: Summary, seconds: float, *, as_json: bool) -> None:
         if as_json:
-            told = {"source": name, **summary.as_dict(), "seconds": round(seconds, 3)}
-            self.stdout.write(json.dumps(told))
+            fields = {"source": name, **summary.as_dict(), "seconds": round(seconds, 3)}
+            self.stdout.write(json.dumps(fields))
         else:
             self.stdout.write(f"{one_line(name)}: {summary} ({seconds:.1f} s)")
 
@@ -126,12 +126,12 @@ def _progress() -> Progress:
     """A bar on a terminal that is gone at the end; nothing elsewhere."""
     columns = (
         TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(),
-        TextColumn("{task.fields[told]}"), TimeRemainingColumn(),
+        TextColumn("{task.fields[done]}"), TimeRemainingColumn(),
     )  # fmt: skip
     return Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
 
 
 def _batch_size(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= _MAX_BATCH_SIZE:
-        raise ArgumentTypeError(f"{text!r} is no whole number from 1 to {_MAX_BATCH_SIZE:,}")
+        raise ArgumentTypeError(f"{text!r} is not a whole number from 1 to {_MAX_BATCH_SIZE:,}")
     return int(text)

@@ -1,4 +1,4 @@
-"""`manage.py end_blocks NAME --reason …`: lets a name, or with --address an address, sign in again at once."""
+"""`manage.py end_blocks NAME --reason …`: ends the block of a name, or with --address of an address."""
 
 from argparse import ArgumentParser
 from ipaddress import ip_address

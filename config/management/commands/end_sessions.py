@@ -29,7 +29,9 @@ class Command(AccountCommand):
         whose, count = options["name"] or "everybody", rows.signed_in().count()
         fields = {"whose": whose, "dry_run": options["dry_run"], "ended": 0}
         if not rows.exists():
-            console.answer(fields, "Nobody has a session." if options["all"] else f"{whose} has no sessions.")
+            console.answer(
+                fields, "There are no sessions." if options["all"] else f"{whose} has no sessions."
+            )
             return
         deed = f"end {_sessions(count)} of {whose}"
         if not console.agree(deed, yes=options["yes"], dry_run=options["dry_run"]):

@@ -1,4 +1,4 @@
-"""`manage.py remove_queue`: backs the queue up, stops it and takes its tables away; all else goes on without it."""
+"""`manage.py remove_queue`: backs up the queue, stops it and drops its tables; everything else keeps working."""
 
 import shlex
 from argparse import ArgumentParser
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--no-backup", action="store_true", help="lose what is in the tables for good")
         parser.add_argument("--yes", "--confirm", dest="yes", action="store_true", help="do not ask")
-        parser.add_argument("--dry-run", action="store_true", help="say what would be done; change nothing")
+        parser.add_argument("--dry-run", action="store_true", help="print what would be done; change nothing")
         parser.add_argument("--actor", default="", help="who does it; you, by default")
         arguments.add_reason(parser)
         parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -58,14 +58,12 @@ class Command(BaseCommand):
         except BackupError as error:
             raise CommandError(f"nothing was changed: {error}", returncode=Exit.TROUBLE) from error
         except KeyboardInterrupt as error:
-            back = "manage.py migrate and manage.py queue_admin start put right what was begun"
+            back = "restore the queue with manage.py migrate and manage.py queue_admin start"
             said = f"stopped; {back if self._has_begun else 'nothing was changed'}"
             raise CommandError(said, returncode=Exit.INTERRUPTED) from error
         except (DatabaseError, InterfaceError, psycopg.Error) as error:
             if self._has_begun:
-                said = (
-                    f"not removed: {database_away.reason(error)}; manage.py migrate puts right what was begun"
-                )
+                said = f"not removed: {database_away.reason(error)}; restore the queue with manage.py migrate"
             else:
                 said = f"nothing was changed: {database_away.sentence(error)}"
             raise CommandError(said, returncode=Exit.TROUBLE) from error
@@ -114,6 +112,6 @@ def _farewell(backup: str | None, behind: int) -> list[str]:
     back = f", and manage.py restore {shlex.quote(backup)} --yes its rows" if backup else ""
     left = f" {behind:,} articles are found by words until they are saved again." if behind else ""
     return [
-        f"The queue is gone. Articles, search and pages go on; a save embeds in its request.{left}",
+        f"The queue is removed. Articles, search and pages keep working; a save embeds in its request.{left}",
         f"manage.py migrate brings its tables back{back}; then start the workers.",
     ]

@@ -40,7 +40,7 @@ class Command(BaseCommand):
             "--queue-only", action="store_true", help="of a whole backup, the queue's tables alone"
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="say what would be replaced; change nothing"
+            "--dry-run", action="store_true", help="print what would be replaced; change nothing"
         )
         parser.add_argument(
             "--yes", "--confirm", dest="yes", action="store_true", help="replace what is there"

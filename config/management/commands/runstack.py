@@ -32,14 +32,14 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=Exit.TROUBLE) from None
         except OSError as error:
             raise CommandError(_sentence(error), returncode=Exit.TROUBLE) from None
-        # Nothing is left to tidy up, and taking a whole Django apart costs a busy machine up to a second.
+        # Nothing is left to clean up, and a regular exit of Django takes a busy machine up to a second.
         with suppress(OSError):  # what was written to may be full
             sys.stdout.flush()
         os._exit(0)
 
 
 def _sentence(error: OSError) -> str:
-    """What a start met that nobody foresaw where it happened."""
+    """An unexpected error of a start."""
     if disk_space.is_missing(error):
         return disk_space.sentence(settings.DATA_DIR)
     place = f"{error.filename}: " if error.filename else ""

@@ -43,7 +43,7 @@ UNREADABLE = {
 @pytest.mark.parametrize("sent", UNREADABLE.values(), ids=UNREADABLE.keys())
 def test_a_body_that_is_no_json_is_a_bad_request(api, sent):
     document = problem(api.post("/articles", sent), 400)
-    assert document["detail"].startswith("the body is no JSON that can be read: ")
+    assert document["detail"].startswith("the body is not valid JSON: ")
 
 
 REFUSED = {

@@ -38,7 +38,7 @@ def test_what_an_export_adds_is_ignored():
     [
         (b"{", "is not valid JSON: Expecting property name"),
         (b'{"title": "a"} x', "is not valid JSON: Extra data at character 16"),
-        (b'{"metadata": {"a": NaN}}', "is not valid JSON: NaN is no JSON number"),
+        (b'{"metadata": {"a": NaN}}', "is not valid JSON: NaN is not a JSON number"),
         (b'{"metadata": {"a": ' + b"9" * 5000 + b"}}", "is not valid JSON"),
         (b"[1]", "holds a list; each line must be an object"),
         (b"null", "holds null; each line must be an object"),

@@ -67,14 +67,14 @@ def test_folders_below_are_read_in_order_and_hidden_ones_left_out(tmp_path):
 @pytest.mark.parametrize(
     ("front", "reason"),
     [
-        ("a: [", "no valid YAML"),
-        ("just words", "no list of names and values"),
+        ("a: [", "not valid YAML"),
+        ("just words", "not a list of names and values"),
         ("a: &x 1\nb: *x", "uses a YAML alias"),
-        ("a: !!python/object/apply:os.system [ls]", "no valid YAML: could not determine a constructor"),
+        ("a: !!python/object/apply:os.system [ls]", "not valid YAML: could not determine a constructor"),
         ("a: " + "[" * 60_000, "nested more than 20 levels deep"),
         ("- " * 5_000, "nested more than 20 levels deep"),
         ("a: " + "x" * 70_000, "longer than 65,536 characters"),
-        ("a: \x07", "no valid YAML"),
+        ("a: \x07", "not valid YAML"),
     ],
 )
 def test_front_matter_that_cannot_be_used_is_refused_with_a_reason(front, reason):

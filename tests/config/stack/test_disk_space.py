@@ -200,7 +200,7 @@ def test_an_existing_installation_starts_once_from_its_reserve_and_then_says_wha
     second = Stack(data_dir, free_port(), EMBEDDING_PROVIDER="ollama")
     try:
         second.await_line("stop    Ctrl-C")
-        assert "For this start the reserve was given up: remove something now" in second.output
+        assert "The reserve was deleted for this start: remove something now" in second.output
         cleaned = subprocess.run(
             [
                 sys.executable,

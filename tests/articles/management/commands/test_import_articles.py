@@ -123,8 +123,8 @@ def test_an_unreadable_source_is_told_in_a_sentence(tmp_path):
     [
         ([], "one of the arguments --pydoc --markdown --jsonl --csv is required"),
         (["--pydoc", "--csv", "x"], "not allowed with argument"),
-        (["--pydoc", "--batch-size", "0"], "'0' is no whole number from 1 to 5,000"),
-        (["--pydoc", "--batch-size", "many"], "'many' is no whole number from 1 to 5,000"),
+        (["--pydoc", "--batch-size", "0"], "'0' is not a whole number from 1 to 5,000"),
+        (["--pydoc", "--batch-size", "many"], "'many' is not a whole number from 1 to 5,000"),
         (["--pydoc", "--author", "x" * 151], "--author is longer than 150 characters"),
     ],
 )
