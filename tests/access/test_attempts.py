@@ -111,7 +111,8 @@ def test_the_first_failure_is_announced_and_each_block_with_what_it_is_of(small,
     fail(small, "carl", A)
     own, shared = blocks
     assert own == {
-        "door": "password", "name": "ada", "address": A, "limited_by": "name and address", "failures": 2, "seconds": 300,
+        "door": "password", "name": "ada", "address": A, "limited_by": "name and address",
+        "failures": 2, "seconds": 300,
     }  # fmt: skip
     assert (shared["limited_by"], shared["name"], shared["address"]) == ("address", "", A)
 
