@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from access import bootstrap, lifecycle, recent, token_text
 from access.auth import TokenRefused, identify
 from access.models import ApiToken, Scope
-from tests.access.test_tokens import is_refused
+from tests.access.test_auth import is_refused
 
 pytestmark = pytest.mark.django_db
 OWN = "a text of the operator's own, long enough"

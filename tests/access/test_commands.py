@@ -12,7 +12,7 @@ from django.utils import timezone
 from access import bootstrap, recent, token_text
 from access.auth import identify
 from access.models import ApiToken, Scope
-from tests.access.test_tokens import is_refused
+from tests.access.test_auth import is_refused
 from tests.factories import make_token
 
 pytestmark = pytest.mark.django_db

@@ -12,7 +12,7 @@ from access.sessions import Session
 from queueops.models import AuditLog
 from tests.access.conftest import doors  # noqa: F401  a fixture
 from tests.access.people import HOME, OFFICE, is_signed_in, make_ada, make_device, sign_in
-from tests.access.test_tokens import is_refused
+from tests.access.test_auth import is_refused
 from tests.factories import make_token
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("doors")]

@@ -1,4 +1,4 @@
-"""Tokens: what is kept of them, who is admitted, and for how long."""
+"""Who is admitted by a token, from where, and for how long."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -15,15 +15,6 @@ from tests.factories import Api, body, make_token, problem
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
-
-
-def test_only_a_hash_of_a_token_is_kept():
-    row, text = make_token()
-    kept = str(ApiToken.objects.filter(pk=row.pk).values().get())
-    assert text.startswith(f"vp_{row.prefix}_")
-    secret = text.removeprefix(f"vp_{row.prefix}_")
-    assert len(secret) == 43
-    assert secret not in kept
 
 
 def test_a_token_names_its_holder_and_scopes_at_the_cost_of_one_query():
@@ -133,12 +124,6 @@ def test_use_is_noted_once_a_minute():
     identify(f"Bearer {text}")
     row.refresh_from_db()
     assert row.last_used_at < datetime.now(UTC) + timedelta(minutes=1)
-
-
-@pytest.mark.parametrize("scopes", [[], ["root"], ["read", "root"]])
-def test_a_token_with_no_scope_or_an_unknown_one_is_not_made(scopes):
-    with pytest.raises(ValueError, match="scopes read, write, ops"):
-        ApiToken.objects.issue("a", scopes)
 
 
 @pytest.mark.parametrize(
