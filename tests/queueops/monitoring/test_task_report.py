@@ -1,0 +1,107 @@
+"""One task's story as every face is told it; how the shell shows it is in cli/verbs/test_explain.py."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.db.models.functions import Now
+
+from queueops.cli.frame.console import Encoder
+from queueops.models import AuditLog, Status, Task
+from queueops.monitoring import task_report
+from tests.queueops.factories import make_article, make_space, make_tasks, make_worker
+from tests.queueops.monitoring.test_snapshot import make_current
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def space():
+    make_worker()
+    return make_space()
+
+
+@pytest.mark.parametrize("task_id", [4711, 0, -1, 2**63 - 1])
+def test_a_task_that_is_not_there_has_no_story(task_id):
+    with pytest.raises(Task.DoesNotExist):
+        task_report.of(task_id)
+
+
+def test_whether_it_is_about_the_present_text_is_told(space):
+    article = make_article("A", "One.")
+    task = Task.objects.get()
+    assert task_report.of(task.pk).task.is_newest_text
+    Task.objects.update(status="completed", outcome="embedded", completed_at=Now())
+    article.content = "Another."
+    article.save()
+    report = task_report.of(task.pk)
+    assert (report.task.is_newest_text, report.article.version_number) == (False, 2)
+    assert report.others == [Task.objects.pending().get().pk]
+
+
+def test_vectors_of_an_earlier_text_are_not_current_and_none_are_of_no_version(space):
+    article = make_article("A", "One.")
+    task = Task.objects.get()
+    before = task_report.of(task.pk).vectors
+    assert (before.chunks, before.source_version, before.is_current) == (0, None, False)
+    make_current(article, space)
+    article.content = "Another."
+    article.save()
+    after = task_report.of(task.pk).vectors
+    assert (after.chunks, after.source_version, after.is_current) == (1, 1, False)
+
+
+@pytest.mark.parametrize(
+    ("status", "word"),
+    [
+        ("pending", "waits"),
+        ("processing", "lease"),
+        ("completed", "embedded"),
+        ("failed", "fail"),
+        ("cancelled", "cancel"),
+    ],
+)
+def test_why_it_is_not_running_fits_its_status(space, status, word):
+    [task] = make_tasks(1, space, status)
+    assert word in task_report.of(task.pk).why
+
+
+def test_a_task_of_a_retired_space_says_so(space):
+    [task] = make_tasks(1, space)
+    type(space).objects.update(state="retired")
+    report = task_report.of(task.pk)
+    assert report.vectors.state == "retired"
+    assert "retired" in report.why
+
+
+def test_the_newest_entries_are_told_the_oldest_of_them_first(space, monkeypatch):
+    monkeypatch.setattr(task_report, "MOST_ENTRIES", 3)
+    [task], other = make_tasks(1, space), make_tasks(1, space, priority="low")[0]
+    for n in range(5):
+        AuditLog.objects.create(
+            category="engine", message=str(n), task_id=task.pk, timestamp=Now() - timedelta(minutes=5 - n)
+        )
+    AuditLog.objects.create(category="engine", message="of another", task_id=other.pk)
+    assert [entry.message for entry in task_report.of(task.pk).audit] == ["2", "3", "4"]
+
+
+@pytest.mark.parametrize("metadata", ["[]", "null", '"x"', "{}", '{"reason": null}', "5"])
+def test_whatever_plain_sql_wrote_the_story_is_told_and_goes_into_json(space, metadata):
+    [task] = make_tasks(1, space)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE embedding_tasks SET metadata = %s::jsonb", [metadata])
+        cursor.execute(
+            "INSERT INTO embedding_audit_logs (category, message, metadata, task_id) "
+            "VALUES ('engine', 'x', %s::jsonb, %s)",
+            [metadata, task.pk],
+        )
+    report = task_report.of(task.pk)
+    assert (report.task.tries, len(report.audit)) == ([], 1)
+    assert json.loads(json.dumps(report.as_dict(), cls=Encoder))["task"]["id"] == task.pk
+
+
+def test_a_story_costs_a_handful_of_statements(space, django_assert_max_num_queries):
+    [task] = make_tasks(1, space, Status.FAILED)
+    with django_assert_max_num_queries(8):
+        task_report.of(task.pk)
