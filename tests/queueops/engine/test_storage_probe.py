@@ -128,7 +128,7 @@ def test_whose_turn_it_is_goes_on_at_once():
 def test_nobody_waits_past_the_moment_or_in_a_process_that_stops():
     storage_probe.refused(FULL)
     assert not storage_probe.await_turn(time.monotonic() - 1)
-    shutdown.end()
+    shutdown.request()
     assert not storage_probe.await_turn(soon())
     storage_probe.accepted()
     assert not storage_probe.await_turn(soon())  # a stop comes first

@@ -52,7 +52,7 @@ def test_counts_add_up_over_batches():
     operation.advance([3, 4], {3: "retired", 4: "gone"}, is_last=True)
     assert (operation.changed, operation.skipped) == (1, 3)
     assert operation.skips == {"retired": 2, "gone": 1}
-    assert operation.standing == (4, 4, 0)
+    assert operation.progress == (4, 4, 0)
 
 
 def test_what_was_passed_over_has_its_turn_once_all_others_had_theirs():
@@ -63,14 +63,14 @@ def test_what_was_passed_over_has_its_turn_once_all_others_had_theirs():
     assert (operation.passed_over, operation.skips, operation.changed) == ([], {"gone": 1}, 2)
 
 
-def test_each_batch_is_another_standing():
+def test_each_batch_moves_the_progress():
     operation = an_operation(last_id=9)
-    seen = [operation.standing]
+    seen = [operation.progress]
     for ids, answers in (([1], {1: BUSY}), ([2], {2: TAKEN}), ([9], {9: "gone"})):
         operation.advance(ids, answers, is_last=ids == [9])
-        seen.append(operation.standing)
+        seen.append(operation.progress)
     operation.advance([1], {1: TAKEN}, is_last=True)
-    assert len({*seen, operation.standing}) == 5
+    assert len({*seen, operation.progress}) == 5
 
 
 def test_an_operation_about_nothing_is_through_at_once():

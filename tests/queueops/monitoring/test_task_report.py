@@ -97,7 +97,7 @@ def test_whatever_plain_sql_wrote_the_story_is_told_and_goes_into_json(space, me
             [metadata, task.pk],
         )
     report = task_report.of(task.pk)
-    assert (report.task.tries, len(report.audit)) == ([], 1)
+    assert (report.task.failed_attempts, len(report.audit)) == ([], 1)
     assert json.loads(json.dumps(report.as_dict(), cls=Encoder))["task"]["id"] == task.pk
 
 
