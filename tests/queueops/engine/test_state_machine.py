@@ -46,7 +46,7 @@ ATTEMPTS = 2
 MOST_ARTICLES = 2
 TITLE = "T"
 TEXTS = ["", "One short text.", "Another one.", "A long text, cut in pieces. " * 6]
-ENDS = ["embed", "again", "wait", "park"]
+ENDS = ["embed", "retry", "defer", "park"]
 ACTS: list[tuple[str, ...]] = [
     ("cancel",), ("requeue",), ("delete",), ("stop_worker",), ("claim_under_brakes", "pause"),
     ("claim_under_brakes", "first"), ("fail_by_sql", "pending"), ("fail_by_sql", "processing"),
@@ -445,7 +445,7 @@ class Queue(RuleBasedStateMachine):
 def result_of(task: Claimed, rendered: Rendered, end: str) -> Success | Failure:
     if end == "embed":
         return Success(task, rendered, Outcome.EMBEDDED if rendered.chunks else Outcome.EMPTY)
-    if end == "again" and task.attempts >= task.max_attempts:
+    if end == "retry" and task.attempts >= task.max_attempts:
         end = "park"
     kind = ErrorClass.INVALID_INPUT if end == "park" else ErrorClass.TRANSIENT
     return Failure(task, ProviderError(kind, "a drill"), Decision(Verdict(end), DELAY))
@@ -500,7 +500,7 @@ def test_a_walk_past_a_task_that_gave_way_and_was_put_back_by_sql():
     queue.write(0, TEXTS[1])
     queue.claim(0, 4)
     queue.write(1, TEXTS[2])
-    queue.settle(0, ["again"])
+    queue.settle(0, ["retry"])
     queue.claim(0, 4)
     queue.reset_by_sql(queue.article(0), "completed")
     queue.claim(1, 4)

@@ -115,7 +115,7 @@ def test_where_all_workers_died_at_once_nothing_is_charged(space):
     Task.objects.update(processed_at=Now() - timedelta(seconds=20))
     lose(holder)
     assert attempts() == 0
-    assert "others with it" in Task.objects.get().error_message
+    assert "together with others" in Task.objects.get().error_message
 
 
 def test_a_worker_that_fell_silent_long_before_says_nothing_of_this_loss(space):
