@@ -123,7 +123,7 @@ def test_a_killed_postgres_is_started_again_without_root(
 ) -> None:
     seen = len(stack.lines)
     os.kill(int((data_dir / "postgres" / "postmaster.pid").read_text().split("\n")[0]), signal.SIGKILL)
-    stack.await_line("postgres was ended by SIGKILL; it is started again", after=seen)
+    stack.await_line("postgres was ended by SIGKILL; restarting in", after=seen)
     wait_until(lambda: answers(data_dir), 30, "Postgres")
     assert {status(pid)["Uid"][0] for pid in stack.processes()} == {str(account.uid)}
 

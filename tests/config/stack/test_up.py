@@ -107,7 +107,7 @@ def test_a_killed_embedder_is_started_again_on_its_socket(stack: Stack, data_dir
     seen = len(stack.lines)
     before = stack.pids("serve_embedder")
     os.kill(max(before), signal.SIGKILL)
-    stack.await_line("embedder was ended by SIGKILL; it is started again", after=seen)
+    stack.await_line("embedder was ended by SIGKILL; restarting in", after=seen)
     stack.await_line("listening on unix:", after=seen)
     connection = UnixConnection(paths.embedder_socket(paths.socket_dir(data_dir)))
     assert answers(connection)
@@ -128,7 +128,7 @@ def test_a_killed_postgres_is_started_again_with_its_data(stack: Stack, data_dir
     seen = len(stack.lines)
     (postmaster,) = [int((data_dir / "postgres" / "postmaster.pid").read_text().split("\n")[0])]
     os.kill(postmaster, signal.SIGKILL)
-    stack.await_line("postgres was ended by SIGKILL; it is started again", after=seen)
+    stack.await_line("postgres was ended by SIGKILL; restarting in", after=seen)
     wait_until(lambda: admins(data_dir) == 1, 30, "Postgres")
     token = (data_dir / "auth_token").read_text().strip()
     answer = httpx.get(
