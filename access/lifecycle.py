@@ -29,13 +29,14 @@ def issue(
     actor: str,
     expires_at: datetime | Combinable | None = None,
     allow_from: Sequence[str] = (),
+    reason: str = "",
 ) -> tuple[ApiToken, str]:
     """Makes a token; returns the row and the token's text, which can never be shown again. Raises ValueError."""
     with transaction.atomic():
         row, text = ApiToken.objects.issue(
             name, sorted(scopes), expires_at, allow_from=list(allow_from), created_by=actor
         )
-        _announce(row, "issued", actor)
+        _announce(row, "issued", actor, reason)
     return row, text
 
 
@@ -55,6 +56,7 @@ def rotate(
     overlap: timedelta,
     expires_at: datetime | Combinable | None,
     keep: Callable[[str], None] | None = None,
+    reason: str = "",
 ) -> tuple[ApiToken, str]:
     """Makes a successor with the same name, scopes and allow list; the token itself ends after `overlap` at the latest.
 
@@ -77,8 +79,9 @@ def rotate(
         ApiToken.objects.filter(pk=token.pk).update(expires_at=Least("expires_at", Now() + overlap))
         token.refresh_from_db()
         recent.tokens.forget()
-        _announce(token, "rotated", actor, f"its successor is {row}")
-        _announce(row, "issued", actor, f"rotated from {token}")
+        why = f"; {reason}" if reason else ""
+        _announce(token, "rotated", actor, f"its successor is {row}{why}")
+        _announce(row, "issued", actor, f"rotated from {token}{why}")
         if keep:
             keep(text)
     return row, text

@@ -1,4 +1,4 @@
-"""Shared by the commands about accounts and tokens: a reason, a question, one sentence per refusal."""
+"""The base of the commands for accounts and tokens: a reason, a confirmation, and errors in one sentence."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -26,7 +26,7 @@ class AccountCommand(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         arguments.add_agreement(parser)
         arguments.add_reason(parser)
-        parser.add_argument("--actor", default="", help="who does it; you, by default")
+        parser.add_argument("--actor", default="", help="name for the audit log (default: your login name)")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *, reason: str, actor: str, json: bool, **options: Any) -> None:
@@ -37,12 +37,12 @@ class AccountCommand(BaseCommand):
         except Refused as error:
             raise CommandError(str(error), returncode=error.exit) from error
         except ReasonMissing as error:
-            raise CommandError(str(error), returncode=Exit.REFUSED) from error
+            raise CommandError(f"{error}: add --reason WHY", returncode=Exit.REFUSED) from error
         except (DatabaseError, InterfaceError) as error:
             raise CommandError(database_away.sentence(error), returncode=Exit.TROUBLE) from error
 
     def run(self, console: Console, reason: str, options: dict[str, Any]) -> None:
-        """Does it. Raises Refused."""
+        """Makes the change. Raises Refused."""
         raise NotImplementedError
 
 
@@ -50,7 +50,5 @@ def person_named(name: str) -> User:
     """The account of this name. Raises Refused."""
     user = None if "\x00" in name else User.objects.filter(username=name).first()
     if user is None:
-        raise Refused(
-            f"there is no account named {name[:150]!r}; names are case-sensitive. Nothing was changed"
-        )
+        raise Refused(f"unknown account {name[:150]!r}; names are case-sensitive. Nothing was changed")
     return user

@@ -74,7 +74,7 @@ def test_the_queue_goes_and_comes_back_and_no_save_fails(processes, database):
         wait_until(lambda: saving.told[-1] == (201, "embedded"), what="a save that embeds in its request")
         status = shell.do("queue_admin", "status")
         assert (status.code, status.error) == (2, NOT_INSTALLED)
-        assert shell.do("remove_queue").out == "There is no queue to remove.\n"
+        assert shell.do("remove_queue").out == "The queue is already removed.\n"
         assert "the queue is not installed" in shell.do("restore", removed["backup"], "--yes").error
 
         assert shell.do("migrate").code == 0

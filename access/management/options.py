@@ -1,4 +1,4 @@
-"""Shared by the commands about tokens: the actor, the token, and how it is shown."""
+"""Options and helpers of the commands for tokens: the actor, the token, and how it is printed."""
 
 import getpass
 import sys
@@ -17,22 +17,29 @@ from lib.visible import visible as visible
 
 _MOST_ACTOR = 150
 _LONGEST_TEXT = 4_096
-# Exit codes, as those of the queue's commands (docs/commands.md).
+# The exit codes of docs/commands.md.
 NOT_UNDERSTOOD, REFUSED = 2, 3
 
 
 def add_actor(parser: ArgumentParser) -> None:
-    """--actor, as the commands of the queue have it."""
+    """--actor, as in the commands of the queue."""
     parser.add_argument(
         "--actor",
         default="",
         metavar="NAME",
-        help="who does it, for the audit log (default: who is logged in)",
+        help="name for the audit log (default: your login name)",
     )
 
 
+def add_change(parser: ArgumentParser) -> None:
+    """--reason, --yes (or --confirm) and --dry-run, as in the commands of the queue; these commands never ask."""
+    parser.add_argument("--reason", default="", metavar="WHY", help="why; kept in the audit log")
+    parser.add_argument("--yes", "--confirm", action="store_true", help="no effect: this command never asks")
+    parser.add_argument("--dry-run", action="store_true", help="print what would be done; change nothing")
+
+
 def actor(options: dict[str, Any]) -> str:
-    """The account that runs the command."""
+    """The name for the audit log."""
     if given := options["actor"].strip():
         return str(given)[:_MOST_ACTOR]
     try:
@@ -42,7 +49,7 @@ def actor(options: dict[str, Any]) -> str:
 
 
 def understood[T](read: Callable[[str], T], text: str) -> T:
-    """An option, parsed. Raises CommandError with the reader's sentence."""
+    """The parsed option. Raises CommandError with the parser's sentence."""
     try:
         return read(text)
     except ValidationError as error:
@@ -52,27 +59,26 @@ def understood[T](read: Callable[[str], T], text: str) -> T:
 
 
 def add_token(parser: ArgumentParser) -> None:
-    """The token that is meant."""
+    """The argument for a token."""
     parser.add_argument(
         "token",
-        help="its 8 characters as list_tokens shows them, or its whole text; - reads that from standard input, so that "
-        "no list of processes or commands shows it",
+        help="id of 8 characters, as list_tokens prints it, or the whole token; - reads it from standard input, so "
+        "that no list of processes or commands shows it",
     )
 
 
 def the_token(given: str) -> ApiToken:
-    """The token with this text or these 8 characters, with or without what surrounds them in a token's text. Raises
-    CommandError, which never holds a text that may be a secret."""
+    """The token with this text or id. Raises CommandError, which never contains a text that may be a secret."""
     text = (sys.stdin.readline(_LONGEST_TEXT) if given == "-" else given).strip().replace("\x00", "")
     if token_text.fingerprint(text):
         row = ApiToken.objects.with_text(text)
-        sentence = "no token has this text"
+        sentence = "unknown token"
     else:
         wanted = text.removeprefix("vp_").partition("_")[0]
         row = ApiToken.objects.filter(prefix=wanted).first()
-        sentence = f"no token has the id {wanted[:PREFIX_LENGTH]!r}"
+        sentence = f"unknown token id {wanted[:PREFIX_LENGTH]!r}"
     if row is None:
-        raise CommandError(f"{sentence}; list_tokens --all shows all tokens", returncode=REFUSED)
+        raise CommandError(f"{sentence}; list_tokens --all lists all tokens", returncode=REFUSED)
     return row
 
 

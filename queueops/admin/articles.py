@@ -1,4 +1,4 @@
-"""The articles' list, with what the queue knows of each: the article's room cannot, since it knows nothing above it."""
+"""The list of articles with their embedding state; articles/ cannot have it, since it must not import the queue."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ class ArticleWithStateAdmin(ArticleAdmin):
     list_display = ("shown_title", "embedding", "slug", "version_number", "updated_at")
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """The list, with the state of each row on its page: asked for those rows together, and no others."""
+        """The list with the state of each row on the page, in one query."""
         changelist = super().get_changelist_instance(request)
         rows = list(changelist.result_list)
         states = embedding_states(rows)

@@ -1,4 +1,4 @@
-"""What happened and the numbers over time, in the admin: nobody adds, changes or deletes them there."""
+"""The audit log and the metrics in the admin, read-only."""
 
 from uuid import UUID
 
@@ -31,7 +31,7 @@ class AuditLogAdmin(InstalledOnly, ReadOnly, BigTableAdmin):
     ordering = ("-timestamp", "-id")
     sortable_by = ()
     search_fields = ("operation_id",)
-    search_help_text = "a task's id, or an operation's"
+    search_help_text = "task id or operation id"
 
     @display(description="level", label={Level.WARNING.value: "warning", Level.ERROR.value: "danger"})
     def shown_level(self, entry: AuditLog) -> str:
@@ -59,7 +59,7 @@ class MetricAdmin(InstalledOnly, ReadOnly, BigTableAdmin):
     ordering = ("-id",)
     sortable_by = ()
     search_fields = ("name",)
-    search_help_text = "the number's exact name"
+    search_help_text = "exact name of the metric"
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Metric], search_term: str

@@ -1,4 +1,4 @@
-"""The status panel on the admin's first page."""
+"""The status panel on the admin's index page."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from queueops.models import Status
 from queueops.monitoring import health, snapshot
 from queueops.monitoring.snapshot import COUNT_LIMIT, Snapshot
 
-VERDICTS = {"ok": ("success", "All is well"), "degraded": ("warning", "Degraded"), "down": ("danger", "Down")}
+VERDICTS = {"ok": ("success", "Healthy"), "degraded": ("warning", "Degraded"), "down": ("danger", "Down")}
 
 
 def add_status(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Called by the theme with the first page's context; adds the panel for those who may see tasks."""
+    """Called by the theme with the index page's context; adds the panel for users who may view tasks."""
     if request.user.has_perm("queueops.view_task"):
         now = snapshot.take()
         judged = health.judge(now)
@@ -33,15 +33,15 @@ def add_status(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 def _figures(now: Snapshot) -> list[dict[str, str]]:
     waiting = (
-        "nothing waits" if now.oldest_due_age is None else f"oldest due for {health.age(now.oldest_due_age)}"
+        "no task is due" if now.oldest_due_age is None else f"oldest due for {health.age(now.oldest_due_age)}"
     )
     claim = (
         "no claim yet" if now.last_claim_age is None else f"last claim {health.age(now.last_claim_age)} ago"
     )
     alive = f"{now.workers_alive} alive" + (f", {now.workers_stopped} stopped" if now.workers_stopped else "")
     return [
-        _figure("Waiting", number(now.tasks[Status.PENDING]), waiting, _tasks("pending")),
-        _figure("Being embedded", number(now.tasks[Status.PROCESSING]), claim, _tasks("processing")),
+        _figure("Pending", number(now.tasks[Status.PENDING]), waiting, _tasks("pending")),
+        _figure("Processing", number(now.tasks[Status.PROCESSING]), claim, _tasks("processing")),
         _figure(
             "Failed",
             number(now.tasks[Status.FAILED]),
@@ -49,7 +49,7 @@ def _figures(now: Snapshot) -> list[dict[str, str]]:
             _tasks("failed"),
         ),
         _figure(
-            "Done in 5 minutes",
+            "Completed in 5 minutes",
             number(now.completed_5m),
             f"{number(now.completed_1h)} in an hour",
             _tasks("completed"),
@@ -67,5 +67,5 @@ def _tasks(status: str) -> str:
 
 
 def number(count: int) -> str:
-    """A count of a snapshot, which says "at least" where counting stopped."""
+    """A count of a snapshot, with a plus sign at the count limit."""
     return f"{COUNT_LIMIT:,}+" if count >= COUNT_LIMIT else f"{count:,}"

@@ -1,4 +1,4 @@
-"""Where the queue is not installed the admin has no pages for its tables, rather than pages that fail."""
+"""Without the queue's tables the admin has no pages for them, instead of pages that fail."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from queueops.base import installed
 
 
 class InstalledOnly:
-    """Mixed in before an admin class of the queue's: nobody may view rows of tables that are not there."""
+    """Mixed in before an admin class of the queue: denies every view while the tables do not exist."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return installed.is_there() and bool(super().has_module_permission(request))  # type: ignore[misc]

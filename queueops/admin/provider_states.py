@@ -1,4 +1,4 @@
-"""What all workers together know of each provider, in the admin: to look at (`queue_admin breaker` resets)."""
+"""The state of each provider in the admin, read-only (`queue_admin breaker --reset` resets it)."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from queueops.models import Breaker, ProviderState
 class ProviderStateAdmin(InstalledOnly, ReadOnly, ForeignTextAdmin):
     list_display = (
         "name",
-        "stands",
+        "shown_state",
         "failures",
         "opened_at",
         "retry_at",
@@ -36,12 +36,12 @@ class ProviderStateAdmin(InstalledOnly, ReadOnly, ForeignTextAdmin):
         return rows.annotate(is_blocked=ExpressionWrapper(Q(blocked_until__gt=Now()), BooleanField()))
 
     @display(
-        description="stands",
-        label={"well": "success", "rate limited": "warning", "asked by a canary": "warning", "out": "danger"},
+        description="state",
+        label={"closed": "success", "rate limited": "warning", "half open": "warning", "open": "danger"},
     )
-    def stands(self, row: Any) -> str:
+    def shown_state(self, row: Any) -> str:
         if row.breaker == Breaker.HALF_OPEN:
-            return "asked by a canary"
+            return "half open"
         if row.breaker == Breaker.OPEN:
-            return "out"
-        return "rate limited" if row.is_blocked else "well"
+            return "open"
+        return "rate limited" if row.is_blocked else "closed"

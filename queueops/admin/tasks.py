@@ -1,4 +1,4 @@
-"""The list of tasks, and the two acts an operator may do on it."""
+"""The list of tasks, and its actions: requeue and cancel."""
 
 from typing import Any
 
@@ -27,8 +27,8 @@ REQUEUE = AdminAction(
     acted="requeued",
     statuses=operations.POLICIES[Verb.REQUEUE].statuses,
     explanation=(
-        "Failed and cancelled tasks wait again, with all their attempts. "
-        "One whose article already has a waiting task is skipped."
+        "Failed and cancelled tasks become pending again, with all their attempts. "
+        "A task whose article already has a pending task is skipped."
     ),
     run=operations.requeue,
 )
@@ -39,8 +39,8 @@ CANCEL = AdminAction(
     acted="cancelled",
     statuses=operations.POLICIES[Verb.CANCEL].statuses,
     explanation=(
-        "Waiting tasks will not be done, and what a worker still holds is thrown away when it comes back. "
-        "Articles stay as they are; the search finds their last embedded text."
+        "Pending tasks are cancelled. Tasks in progress are cancelled too, and their results discarded. "
+        "Articles do not change; searches find their last embedded text."
     ),
     run=operations.cancel,
 )
@@ -54,7 +54,7 @@ _NEWEST = 1_000
 
 
 class ErrorClassFilter(DropdownFilter):
-    """The kinds of error among the newest failures; a list of all kinds would read the whole table."""
+    """The error classes of the newest failures; a list of all classes would read the whole table."""
 
     title = "error"
     parameter_name = "error"
@@ -76,7 +76,7 @@ class TaskAdmin(InstalledOnly, ReadOnly, BigTableAdmin):
         "shown_slug",
         "shown_status",
         "priority",
-        "tries",
+        "shown_attempts",
         "shown_age",
         "next_run",
         "error_class",
@@ -95,17 +95,17 @@ class TaskAdmin(InstalledOnly, ReadOnly, BigTableAdmin):
     ordering = ("-id",)
     sortable_by = ("id",)
     search_fields = ("slug",)
-    search_help_text = "a task's id, an article's id, or the beginning of an article's slug"
+    search_help_text = "task id, article id, or the start of an article's slug"
     kept_off_lists = ("error_message", "metadata")
     actions = ("requeue_tasks", "cancel_tasks")
     fieldsets = (
         (None, {"fields": ("article_link", "space", "status", "priority", "why", "outcome")}),
-        ("Attempts", {"fields": ("tries", "error_class", "error_message", "source_version")}),
+        ("Attempts", {"fields": ("shown_attempts", "error_class", "error_message", "source_version")}),
         ("Times", {"fields": ("created_at", "scheduled_at", "processed_at", "completed_at")}),
         ("Held by", {"fields": ("claimed_by", "lease_expires_at")}),
         ("Records", {"fields": ("audit_link",)}),
     )
-    readonly_fields = ("article_link", "tries", "why", "audit_link")
+    readonly_fields = ("article_link", "shown_attempts", "why", "audit_link")
 
     @display(description="article")
     def shown_slug(self, task: Task) -> str:
@@ -116,7 +116,7 @@ class TaskAdmin(InstalledOnly, ReadOnly, BigTableAdmin):
         return task.status
 
     @display(description="attempts")
-    def tries(self, task: Task) -> str:
+    def shown_attempts(self, task: Task) -> str:
         return f"{task.attempts} of {task.max_attempts}"
 
     @display(description="age")
@@ -142,7 +142,7 @@ class TaskAdmin(InstalledOnly, ReadOnly, BigTableAdmin):
     @display(description="audit log")
     def audit_link(self, task: Task) -> str:
         url = reverse("admin:queueops_auditlog_changelist", query={"q": task.pk})
-        return format_html('<a href="{}">what happened to this task</a>', url)
+        return format_html('<a href="{}">entries about this task</a>', url)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:
         rows: QuerySet[Task] = super().get_queryset(request)
@@ -153,7 +153,7 @@ class TaskAdmin(InstalledOnly, ReadOnly, BigTableAdmin):
     ) -> tuple[QuerySet[Task], bool]:
         if not search_term:
             return queryset, False
-        # two ways to a task, each by its index; joined by "or" they would scan the table
+        # two conditions, each with its index; joined by OR they would scan the table
         of_articles = Task.objects.filter(article__in=articles_like(search_term)).values("pk")
         itself = Task.objects.filter(pk=row_id(search_term) or 0).values("pk")
         return queryset.filter(pk__in=of_articles.union(itself)), False

@@ -1,4 +1,4 @@
-"""Worker processes and the state of the queue in the admin: to look at."""
+"""Worker processes and the state of the queue in the admin, read-only."""
 
 from typing import Any
 
@@ -41,11 +41,11 @@ class WorkerAdmin(InstalledOnly, ReadOnly, ForeignTextAdmin):
     def shown_name(self, worker: Worker) -> str:
         return readable(str(worker))
 
-    @display(description="state", label={"running": "success", "told to stop": "warning", "silent": "danger"})
+    @display(description="state", label={"running": "success", "stopped": "warning", "silent": "danger"})
     def state(self, worker: Any) -> str:
         if worker.silent_for > ALIVE_WITHIN_SECONDS:
             return "silent"
-        return "running" if worker.is_running else "told to stop"
+        return "running" if worker.is_running else "stopped"
 
     @display(description="last seen")
     def seen(self, worker: Any) -> str:
@@ -60,4 +60,4 @@ class QueueStateAdmin(InstalledOnly, ReadOnly, ForeignTextAdmin):
 
     @display(description="mode")
     def shown_mode(self, state: QueueState) -> str:
-        return state.mode or "as the settings say"
+        return state.mode or "mode of the settings"

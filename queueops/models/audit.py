@@ -11,10 +11,10 @@ MAX_REASON = 500
 
 
 class ReasonMissing(ValueError):
-    """An act without a reason."""
+    """A change without a reason."""
 
     def __init__(self) -> None:
-        super().__init__("give a reason: whoever reads the audit log later will ask for it")
+        super().__init__("give a reason; it is kept in the audit log")
 
 
 class Level(models.TextChoices):

@@ -1,4 +1,4 @@
-"""Says on an article's page how far its embedding is; a tag, so that the page's room needs to know no queue."""
+"""The embedding state on an article's page; a template tag, so that articles/ need not import the queue."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ register = template.Library()
 
 @register.inclusion_tag("queueops/embedding_state.html", takes_context=True)
 def embedding_state(context: dict[str, Any], article: Article) -> dict[str, str]:
-    """A sentence for everybody, and for the staff the whole reason, which may name tasks and providers."""
+    """A public sentence, and for staff the full reason, which may name tasks and providers."""
     state = embedding_states([article])[article.pk]
     user = getattr(context.get("request"), "user", None)
     tone, sentence = in_words(state)
@@ -44,7 +44,7 @@ def in_words(state: EmbeddingState) -> tuple[str, str]:
 
 
 def _until_then(state: EmbeddingState) -> str:
-    """How the article is found meanwhile."""
+    """How searches find the article meanwhile."""
     if state["chunks"]:
         return f"; found by the meaning of version {state['source_version']}"
     return "; found by words"

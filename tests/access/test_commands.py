@@ -122,7 +122,7 @@ def test_list_tokens_as_json_holds_no_secret():
 @pytest.mark.parametrize("command", ["revoke_token --yes", "rotate_token"])
 @pytest.mark.parametrize("prefix", ["00000000", "", "\x00", "x" * 31])
 def test_an_unknown_token_is_named(command, prefix):
-    with pytest.raises(CommandError, match="no token has the id") as refused:
+    with pytest.raises(CommandError, match="unknown token id") as refused:
         run(*command.split(), prefix)
     assert refused.value.returncode == 3
 
@@ -131,7 +131,7 @@ def test_an_unknown_token_is_named(command, prefix):
 def test_a_text_that_no_token_has_is_refused_without_being_shown(command):
     row, text = make_token()
     for secret in (f"vp_{row.prefix}_" + "x" * 43, "y" * 1_000):
-        with pytest.raises(CommandError, match="no token has this text") as refused:
+        with pytest.raises(CommandError, match="unknown token;") as refused:
             run(*command.split(), secret)
         assert secret[-20:] not in str(refused.value)
     assert not is_refused(text)
@@ -225,6 +225,16 @@ def test_an_auth_token_from_the_environment_is_to_be_set_there(settings):
 def test_the_auth_token_of_another_installation_is_not_rotated_here(kept, settings):
     prefix = ApiToken.objects.get().prefix
     settings.AUTH_TOKEN = token_text.make()
-    with pytest.raises(CommandError, match="is not the AUTH_TOKEN that this process has"):
+    with pytest.raises(CommandError, match="is not the AUTH_TOKEN of this process"):
         run("rotate_token", prefix)
     assert ApiToken.objects.count() == 1
+
+
+@pytest.mark.parametrize("words", [("create_token", "reader"), ("rotate_token", "ID")])
+def test_a_dry_run_makes_no_token(words):
+    old, _ = make_token()
+    before = list(ApiToken.objects.values())
+    given = [word.replace("ID", old.prefix) for word in words]
+    assert "Nothing was changed" in run(*given, "--dry-run", "--yes", "--reason=a drill")[0]
+    assert json.loads(run(*given, "--dry-run", "--json")[0])["token"] is None
+    assert list(ApiToken.objects.values()) == before

@@ -278,7 +278,7 @@ def test_required_lets_staff_without_one_reach_the_page_to_set_it_up_and_no_othe
     assert client.get("/admin/")["Location"] == PAGE
     assert client.get("/admin/login/")["Location"] == PAGE
     page = client.get(PAGE).content.decode()
-    assert "This installation asks every member of the staff for one" in page
+    assert "This installation requires one for staff" in page
     set_up(client, ada)
     assert is_signed_in(client)
 

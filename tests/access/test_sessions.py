@@ -177,7 +177,7 @@ def test_sessions_are_changed_by_post_with_a_token_of_the_form_only(ada):
 def test_signing_out_everywhere_ends_every_session_of_the_person_and_no_other(ada):
     make_ada(username="bob")
     bobs, here, there = signed_in(HOME, "bob"), signed_in(), signed_in(HOME)
-    assert "End 2 sessions of yours?" in here.get(EVERYWHERE).content.decode()
+    assert "End your 2 sessions?" in here.get(EVERYWHERE).content.decode()
     assert here.post(EVERYWHERE)["Location"] == "/admin/login/"
     assert [is_signed_in(client) for client in (here, there, bobs)] == [False, False, True]
 

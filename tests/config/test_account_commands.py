@@ -119,7 +119,7 @@ def test_revoke_token_ends_a_token_by_its_id(form):
     shown = run("revoke_token", form.format(row.prefix), "--reason", "it was in a log")
     assert "is revoked" in shown
     assert is_refused(text)
-    assert "was revoked before" in run("revoke_token", row.prefix)
+    assert "is revoked already" in run("revoke_token", row.prefix)
     entry = AuditLog.objects.get(message="API token revoked")
     assert (entry.actor, entry.metadata["reason"]) == ("root", "it was in a log")
 
@@ -138,7 +138,7 @@ def test_revoke_token_finds_a_leaked_text(place, monkeypatch, settings):
 
 def test_revoke_token_asks_unless_yes_is_given():
     row, text = make_token()
-    with pytest.raises(CommandError, match="add --yes to go on") as refused:
+    with pytest.raises(CommandError, match="Add --yes to proceed") as refused:
         call_command("revoke_token", row.prefix, stdout=StringIO())
     assert refused.value.returncode == 3
     call_command("revoke_token", row.prefix, "--dry-run", stdout=(out := StringIO()))
@@ -151,17 +151,17 @@ def test_revoke_token_asks_unless_yes_is_given():
     [
         (["end_sessions", "ada"], "give a reason"),
         (["end_blocks", "ada"], "give a reason"),
-        (["end_blocks", "--reason", "x"], "give the name of a person, or --address"),
+        (["end_blocks", "--reason", "x"], "give the name of an account, or --address"),
         (
             ["end_blocks", "ada", "--address", OFFICE, "--reason", "x"],
-            "give the name of a person, or --address",
+            "give the name of an account, or --address",
         ),
-        (["end_blocks", "--address", "office", "--reason", "x"], "'office' is not an address"),
-        (["end_sessions", "--reason", "x"], "give the name of a person, or --all"),
-        (["end_sessions", "ada", "--all", "--reason", "x"], "give the name of a person, or --all"),
-        (["end_sessions", "nobody", "--reason", "x"], "no account named 'nobody'"),
-        (["end_sessions", "a\x00", "--reason", "x"], "no account named"),
-        (["reset_second_factor", "nobody", "--reason", "x"], "no account named 'nobody'"),
+        (["end_blocks", "--address", "office", "--reason", "x"], "invalid address 'office'"),
+        (["end_sessions", "--reason", "x"], "give the name of an account, or --all"),
+        (["end_sessions", "ada", "--all", "--reason", "x"], "give the name of an account, or --all"),
+        (["end_sessions", "nobody", "--reason", "x"], "unknown account 'nobody'"),
+        (["end_sessions", "a\x00", "--reason", "x"], "unknown account"),
+        (["reset_second_factor", "nobody", "--reason", "x"], "unknown account 'nobody'"),
         (["reset_second_factor", "ada", "--reason", "x"], "ada has no second factor"),
         (["reset_second_factor", "ada"], "give a reason"),
     ],

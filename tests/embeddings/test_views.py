@@ -183,7 +183,7 @@ def test_what_people_wrote_is_shown_as_text(client, space):
 def test_an_unknown_article_is_not_found_in_words(client, space, slug):
     page = client.get(f"/articles/{slug}")
     assert page.status_code == 404
-    assert "There is nothing here" in text_of(page)
+    assert "Page not found" in text_of(page)
 
 
 @pytest.mark.parametrize("path", ["/", "/search", "/articles/baking", "/health"])

@@ -1,4 +1,4 @@
-"""manage.py create_token NAME --scope read --expires 90d: makes an API token and prints it, once."""
+"""manage.py create_token NAME --scope read --expires 90d: creates an API token and prints it once."""
 
 import json
 from argparse import ArgumentParser
@@ -12,15 +12,15 @@ from access.models import Scope, check_name
 
 
 class Command(BaseCommand):
-    help = "Makes an API token and prints it. It is shown this once and kept as a hash only."
+    help = "Creates an API token and prints it. It is shown only now and stored as a hash."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("name", help="who or what will use the token")
+        parser.add_argument("name", help="person or program that will use the token")
         parser.add_argument(
             "--scope",
             action="append",
             choices=Scope.values,
-            help="what the token may do; give it once for each scope (default: read)",
+            help="scope of the token; may be repeated (default: read)",
         )
         parser.add_argument(
             "--expires",
@@ -31,8 +31,9 @@ class Command(BaseCommand):
             "--allow-from",
             default="",
             metavar="NETWORKS",
-            help="addresses and networks that may use it, parted by commas: 10.0.0.0/8,203.0.113.9 (default: all)",
+            help="addresses and networks that may use it, separated by commas: 10.0.0.0/8,203.0.113.9 (default: all)",
         )
+        shared.add_change(parser)
         shared.add_actor(parser)
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -41,17 +42,31 @@ class Command(BaseCommand):
         shared.understood(check_name, name)
         expires = options["expires"]
         networks = shared.understood(addresses.read_networks, options["allow_from"].split(","))
+        expires_at = shared.understood(ending.read_expires, expires) if expires else ending.by_default()
+        scopes, allow_from = sorted(set(options["scope"] or [Scope.READ.value])), list(map(str, networks))
+        fields = {
+            "dry_run": options["dry_run"],
+            "name": name,
+            "token": None,
+            "scopes": scopes,
+            "allow_from": allow_from,
+            "expires_at": None,
+        }
+        if options["dry_run"]:
+            would = f"This would create the token '{shared.visible(name)}'. Nothing was changed."
+            self.stdout.write(json.dumps(fields) if options["json"] else would)
+            return
         row, text = lifecycle.issue(
             name,
-            sorted(set(options["scope"] or [Scope.READ.value])),
+            scopes,
             actor=shared.actor(options),
-            expires_at=shared.understood(ending.read_expires, expires) if expires else ending.by_default(),
-            allow_from=[str(network) for network in networks],
+            expires_at=expires_at,
+            allow_from=allow_from,
+            reason=options["reason"],
         )
         if options["json"]:
             ends = row.expires_at and row.expires_at.isoformat()
-            shown_fields = {"name": name, "token": text, "scopes": row.scopes, "allow_from": row.allow_from}
-            self.stdout.write(json.dumps(shown_fields | {"expires_at": ends}))
+            self.stdout.write(json.dumps(fields | {"token": text, "expires_at": ends}))
             return
         places = f" from {', '.join(row.allow_from)}" if row.allow_from else ""
         ends = f"until {shared.moment(row.expires_at, 'it is revoked')}"

@@ -1,4 +1,4 @@
-"""manage.py list_tokens: API tokens with their state, without their secrets."""
+"""manage.py list_tokens: lists API tokens with their state, without their secrets."""
 
 import json
 from argparse import ArgumentParser
@@ -9,17 +9,17 @@ from django.core.management.base import BaseCommand
 from access.management import options as shared
 from access.models import EXPIRING_DAYS, ApiToken, State
 
-_HEADS = ("ID", "NAME", "SCOPES", "STATE", "ENDS", "LAST USED", "FROM", "MADE BY")
+_HEADS = ("ID", "NAME", "SCOPES", "STATE", "ENDS", "LAST USED", "FROM", "CREATED BY")
 
 
 class Command(BaseCommand):
     help = (
-        f"Lists API tokens that can be used; 'expiring' are those that end within {EXPIRING_DAYS} days. "
-        "A token's text is not kept, so it cannot be shown."
+        f"Lists usable API tokens; an 'expiring' token ends within {EXPIRING_DAYS} days. "
+        "A token's text is not stored, so it cannot be shown."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--all", action="store_true", help="also those that are revoked or expired")
+        parser.add_argument("--all", action="store_true", help="list revoked and expired tokens too")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -35,7 +35,7 @@ class Command(BaseCommand):
             self.stdout.write("  ".join(padded).rstrip())
         if ending := [token for token in tokens if token.state == State.EXPIRING]:
             self.stderr.write(
-                f"{len(ending)} will end within {EXPIRING_DAYS} days. Renew with: rotate_token ID"
+                f"{len(ending)} will end within {EXPIRING_DAYS} days. Replace with: rotate_token ID"
             )
 
 

@@ -1,4 +1,4 @@
-"""manage.py rotate_token TOKEN: makes the successor of an API token and prints it, once."""
+"""manage.py rotate_token TOKEN: creates the successor of an API token and prints it once."""
 
 import json
 from argparse import ArgumentParser
@@ -20,8 +20,8 @@ from access.models import ApiToken
 
 class Command(BaseCommand):
     help = (
-        "Makes a token with the same name, scopes and allow list, and prints it, this once. The old one ends after the "
-        "overlap. Where it is AUTH_TOKEN, the file in DATA_DIR gets the new one."
+        "Creates a token with the same name, scopes and allow list, and prints it once. The old token ends after the "
+        "overlap. If it is AUTH_TOKEN, the file in DATA_DIR gets the new one."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -35,8 +35,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--expires",
             metavar="WHEN",
-            help="the end of the new one (default: as long a life as the old one had)",
+            help="end of the new token (default: the lifetime of the old one)",
         )
+        shared.add_change(parser)
         shared.add_actor(parser)
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -44,25 +45,35 @@ class Command(BaseCommand):
         overlap = shared.understood(ending.read_overlap, options["overlap"])
         given = options["expires"] and shared.understood(ending.read_expires, options["expires"])
         old = shared.the_token(options["token"])
+        keep = _writer(old)
+        if options["dry_run"]:
+            fields = {"dry_run": True, "token": None, "prefix": None, "old_ends_at": None}
+            would = (
+                f"This would create a successor of {old} and end it after the overlap. Nothing was changed."
+            )
+            self.stdout.write(json.dumps(fields) if options["json"] else shared.visible(would))
+            return
         try:
             new, text = lifecycle.rotate(
                 old,
                 actor=shared.actor(options),
                 overlap=overlap,
                 expires_at=given if options["expires"] else _same_life(old),
-                keep=_keeper(old),
+                keep=keep,
+                reason=options["reason"],
             )
         except lifecycle.TokenEnded as error:
             raise CommandError(shared.visible(str(error)), returncode=shared.REFUSED) from None
         except OSError as error:
             raise CommandError(f"{error}; nothing was changed", returncode=shared.REFUSED) from None
         old.refresh_from_db()
-        self._tell(old, new, text, as_json=options["json"])
+        self._print(old, new, text, as_json=options["json"])
 
-    def _tell(self, old: ApiToken, new: ApiToken, text: str, *, as_json: bool) -> None:
+    def _print(self, old: ApiToken, new: ApiToken, text: str, *, as_json: bool) -> None:
         ends = old.expires_at and old.expires_at.isoformat()
         if as_json:
-            self.stdout.write(json.dumps({"token": text, "prefix": new.prefix, "old_ends_at": ends}))
+            fields = {"dry_run": False, "token": text, "prefix": new.prefix, "old_ends_at": ends}
+            self.stdout.write(json.dumps(fields))
         else:
             self.stdout.write(text)
         last = f"'{shared.visible(old.name)}' ({old.begins_with}) ends at {shared.moment(old.expires_at, '')}"
@@ -78,26 +89,26 @@ class Command(BaseCommand):
 
 
 def _is_ours(token: ApiToken) -> bool:
-    """Whether it is the token that AUTH_TOKEN holds here."""
+    """Whether it is this installation's AUTH_TOKEN."""
     own = bootstrap.row()
     return own is not None and own.pk == token.pk
 
 
-def _keeper(token: ApiToken) -> Callable[[str], None] | None:
-    """The file for the successor. Raises CommandError for an AUTH_TOKEN of another installation."""
+def _writer(token: ApiToken) -> Callable[[str], None] | None:
+    """Writes the successor to its file. Raises CommandError for the AUTH_TOKEN of another installation."""
     if _is_ours(token):
         return partial(replace_private, settings.AUTH_TOKEN_FILE) if settings.AUTH_TOKEN_FILE else None
     if token.bootstrap_line:
         raise CommandError(
-            f"{token} is not the AUTH_TOKEN that this process has, so its successor would not be accepted; run this "
-            "where it is set, or end it with revoke_token",
+            f"{token} is not the AUTH_TOKEN of this process, so its successor would not be accepted; run this where it "
+            "is set, or end it with revoke_token",
             returncode=shared.REFUSED,
         )
     return None
 
 
 def _same_life(token: ApiToken) -> datetime | Combinable | None:
-    """A successor lives as long as its predecessor was to live; without end where that had none."""
+    """The end that gives the successor the lifetime of the old token; None if that has no end."""
     if token.expires_at is None:
         return None
     life: timedelta = token.expires_at - token.created_at

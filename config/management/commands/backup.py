@@ -1,4 +1,4 @@
-"""`manage.py backup`: the whole database or the queue's tables in one file that has been read back."""
+"""`manage.py backup`: the whole database or the queue's tables in one file, read back to verify it."""
 
 import time
 from argparse import ArgumentParser
@@ -19,13 +19,13 @@ _KEYS = ("file", "kind", "bytes", "rows", "seconds")
 
 
 class Command(BaseCommand):
-    help = "Backs up the database. Exits with 0 when the backup is there and was read back, 2 when there is none."
+    help = "Backs up the database. Exits with 0 if the backup was written and read back, else with 2."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--queue-only", action="store_true", help="the queue's tables alone")
+        parser.add_argument("--queue-only", action="store_true", help="only the queue's tables")
         parser.add_argument(
-            "--to", type=Path, metavar="FOLDER", help="where to (default: backups in DATA_DIR)"
+            "--to", type=Path, metavar="FOLDER", help="target folder (default: backups in DATA_DIR)"
         )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 

@@ -1,4 +1,4 @@
-"""`manage.py end_blocks NAME --reason …`: ends the block of a name, or with --address of an address."""
+"""`manage.py end_blocks NAME --reason …`: removes the sign-in blocks of a name, or with --address of an address."""
 
 from argparse import ArgumentParser
 from ipaddress import ip_address
@@ -16,19 +16,19 @@ class Command(AccountCommand):
     name = "end_blocks"
     keys = ("whose", "dry_run", "ended")
     help = (
-        "Removes the failed attempts to sign in that were counted for a name or an address, and the blocks with them. "
-        "Exits with 0, with 2 where Redis does not answer, or with 3 when it was refused."
+        "Removes the counted failed sign-ins of a name or an address, and their blocks. Exits with 0, with 2 if Redis "
+        "does not answer, or with 3 if refused."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("name", nargs="?", default="", help="the name that is blocked")
-        parser.add_argument("--address", default="", help="the address that is blocked, for every name")
+        parser.add_argument("name", nargs="?", default="", help="blocked name")
+        parser.add_argument("--address", default="", help="blocked address, for every name")
         super().add_arguments(parser)
 
     def run(self, console: Console, reason: str, options: dict[str, Any]) -> None:
         name, address = options["name"], options["address"]
         if bool(name) == bool(address):
-            raise Refused("give the name of a person, or --address. Nothing was changed")
+            raise Refused("give the name of an account, or --address. Nothing was changed")
         try:
             keys = unblocking.of_name(name) if name else unblocking.of_address(_checked(address))
             self._end(console, keys, reason, options)
@@ -42,19 +42,19 @@ class Command(AccountCommand):
     def _end(self, console: Console, keys: list[str], reason: str, options: dict[str, Any]) -> None:
         whose = options["name"] or options["address"]
         fields = {"whose": whose, "dry_run": options["dry_run"], "ended": 0}
-        deed = f"forget {len(keys)} count{'' if len(keys) == 1 else 's'} of failed attempts of {whose}"
-        if not console.agree(deed, yes=options["yes"], dry_run=options["dry_run"]):
+        change = f"remove {len(keys)} count{'' if len(keys) == 1 else 's'} of failed attempts of {whose}"
+        if not console.agree(change, yes=options["yes"], dry_run=options["dry_run"]):
             console.answer(fields)
             return
         fields["ended"] = unblocking.end(keys, actor=console.actor, whose=whose, reason=reason)
-        console.answer(fields, f"{whose} is not blocked any more.")
+        console.answer(fields, f"{whose} is no longer blocked.")
 
 
 def _checked(address: str) -> str:
-    """Raises Refused for what is not an address."""
+    """The address in normal form. Raises Refused for an invalid one."""
     try:
         return str(ip_address(address))
     except ValueError:
         raise Refused(
-            f"{address[:60]!r} is not an address; 203.0.113.9 is one. Nothing was changed"
+            f"invalid address {address[:60]!r}: use e.g. 203.0.113.9. Nothing was changed"
         ) from None

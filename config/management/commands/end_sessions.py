@@ -1,4 +1,4 @@
-"""`manage.py end_sessions NAME --reason …`: signs a person out everywhere, or with --all everybody."""
+"""`manage.py end_sessions NAME --reason …`: ends the sessions of an account, or with --all of every account."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -13,16 +13,16 @@ from queueops.cli.frame.exit_codes import Refused
 class Command(AccountCommand):
     name = "end_sessions"
     keys = ("whose", "dry_run", "ended")
-    help = "Ends the sessions of a person, or of everybody. Exits with 0, or with 3 when it was refused."
+    help = "Ends the sessions of an account, or of all. Exits with 0, or with 3 if refused."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("name", nargs="?", default="", help="whose sessions")
-        parser.add_argument("--all", action="store_true", help="those of everybody")
+        parser.add_argument("name", nargs="?", default="", help="name of the account")
+        parser.add_argument("--all", action="store_true", help="the sessions of every account")
         super().add_arguments(parser)
 
     def run(self, console: Console, reason: str, options: dict[str, Any]) -> None:
         if bool(options["name"]) == options["all"]:
-            raise Refused("give the name of a person, or --all. Nothing was changed")
+            raise Refused("give the name of an account, or --all. Nothing was changed")
         rows = Session.objects.all()
         if options["name"]:
             rows = rows.of(person_named(options["name"]))
@@ -33,8 +33,8 @@ class Command(AccountCommand):
                 fields, "There are no sessions." if options["all"] else f"{whose} has no sessions."
             )
             return
-        deed = f"end {_sessions(count)} of {whose}"
-        if not console.agree(deed, yes=options["yes"], dry_run=options["dry_run"]):
+        change = f"end {_sessions(count)} of {whose}"
+        if not console.agree(change, yes=options["yes"], dry_run=options["dry_run"]):
             console.answer(fields)
             return
         fields["ended"] = sessions.end(rows, name=console.actor, reason=reason)

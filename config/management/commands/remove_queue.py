@@ -29,19 +29,18 @@ _KEYS = ("dry_run", "rows", "behind", "backup", "is_removed")
 
 class Command(BaseCommand):
     help = (
-        "Removes the queue: backs it up, stops it, and drops its tables. Exits with 0 when it is gone, 2 when there is "
-        "trouble, 3 when it was refused and nothing was changed."
+        "Removes the queue: backs it up, stops it, and drops its tables. Exits with 0 if removed, 2 on an error, 3 if "
+        "refused and nothing was changed."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--to", type=Path, metavar="FOLDER", help="of the backup (default: backups in DATA_DIR)"
+            "--to", type=Path, metavar="FOLDER", help="folder of the backup (default: backups in DATA_DIR)"
         )
-        parser.add_argument("--no-backup", action="store_true", help="lose what is in the tables for good")
-        parser.add_argument("--yes", "--confirm", dest="yes", action="store_true", help="do not ask")
-        parser.add_argument("--dry-run", action="store_true", help="print what would be done; change nothing")
-        parser.add_argument("--actor", default="", help="who does it; you, by default")
+        parser.add_argument("--no-backup", action="store_true", help="do not back up the rows; they are lost")
+        arguments.add_agreement(parser)
+        parser.add_argument("--actor", default="", help="name for the audit log (default: your login name)")
         arguments.add_reason(parser)
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -58,12 +57,14 @@ class Command(BaseCommand):
         except BackupError as error:
             raise CommandError(f"nothing was changed: {error}", returncode=Exit.TROUBLE) from error
         except KeyboardInterrupt as error:
-            back = "restore the queue with manage.py migrate and manage.py queue_admin start"
+            back = "run manage.py migrate and manage.py queue_admin start to restore the queue"
             said = f"stopped; {back if self._has_begun else 'nothing was changed'}"
             raise CommandError(said, returncode=Exit.INTERRUPTED) from error
         except (DatabaseError, InterfaceError, psycopg.Error) as error:
             if self._has_begun:
-                said = f"not removed: {database_away.reason(error)}; restore the queue with manage.py migrate"
+                said = (
+                    f"not removed: {database_away.reason(error)}; run manage.py migrate to restore the queue"
+                )
             else:
                 said = f"nothing was changed: {database_away.sentence(error)}"
             raise CommandError(said, returncode=Exit.TROUBLE) from error
@@ -77,16 +78,16 @@ class Command(BaseCommand):
             "is_removed": False,
         }
         if not installed.look():
-            console.answer(fields | {"is_removed": True}, "There is no queue to remove.")
+            console.answer(fields | {"is_removed": True}, "The queue is already removed.")
             return
         with Server.of_settings().connect() as session:
             fields["rows"] = server.count(session, server.queue_tables())
         space = Space.objects.serving()
         fields["behind"] = coverage.behind(space).count() if space else 0
         rows = sum(fields["rows"].values())
-        lost = "are lost for good" if options["no_backup"] else "a backup keeps"
-        deed = f"stop the queue and drop its {len(fields['rows'])} tables with {rows:,} rows, which {lost}"
-        if not console.agree(deed, yes=yes, dry_run=dry_run):
+        rest = "which are lost" if options["no_backup"] else "after a backup"
+        change = f"stop the queue and drop its {len(fields['rows'])} tables with {rows:,} rows, {rest}"
+        if not console.agree(change, yes=yes, dry_run=dry_run):
             console.answer(fields)
             return
         reason = options["reason"] or "the queue is being removed"
@@ -94,24 +95,24 @@ class Command(BaseCommand):
         if not options["no_backup"]:
             folder = options["to"] or settings.DATA_DIR / "backups"
             fields["backup"] = str(dump.make(Server.of_settings(), folder, queue_only=True))
-            console.show(f"The queue is kept in {fields['backup']}")
+            console.show(f"The queue is backed up in {fields['backup']}")
         self._has_begun = True
         controls.emergency_stop(actor=console.actor, reason=reason)
         call_command("migrate", "queueops", "zero", interactive=False, verbosity=0)
-        console.answer(fields | {"is_removed": True}, *_farewell(fields["backup"], fields["behind"]))
+        console.answer(fields | {"is_removed": True}, *_summary(fields["backup"], fields["behind"]))
 
 
 def _write_down(console: Console, reason: str, rows: dict[str, int]) -> None:
-    """Before the backup, which keeps it: the log goes with the queue."""
+    """Before the backup, so that it contains this row: the audit log is dropped with the queue."""
     scope = {"verb": "remove_queue", "rows": rows}
     with transaction.atomic():
         AuditLog.write_operation("removal of the queue", actor=console.actor, reason=reason, scope=scope)
 
 
-def _farewell(backup: str | None, behind: int) -> list[str]:
-    back = f", and manage.py restore {shlex.quote(backup)} --yes its rows" if backup else ""
-    left = f" {behind:,} articles are found by words until they are saved again." if behind else ""
+def _summary(backup: str | None, behind: int) -> list[str]:
+    rows = f" and their rows: manage.py restore {shlex.quote(backup)} --yes" if backup else ""
+    left = f" {behind:,} articles are found only by words until they are saved again." if behind else ""
     return [
         f"The queue is removed. Articles, search and pages keep working; a save embeds in its request.{left}",
-        f"manage.py migrate brings its tables back{back}; then start the workers.",
+        f"To restore its tables: manage.py migrate{rows}; then start the workers.",
     ]

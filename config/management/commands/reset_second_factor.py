@@ -1,4 +1,4 @@
-"""`manage.py reset_second_factor NAME --reason …`: for somebody who lost the phone and the recovery codes."""
+"""`manage.py reset_second_factor NAME --reason …`: for a person without the phone and the recovery codes."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -14,12 +14,12 @@ class Command(AccountCommand):
     name = "reset_second_factor"
     keys = ("whose", "dry_run", "is_removed", "sessions_ended")
     help = (
-        "Removes a person's second factor and ends their sessions; they sign in with the password and set up another. "
-        "Exits with 0, or with 3 when it was refused."
+        "Removes the second factor of an account and ends its sessions; the person signs in with the password and sets "
+        "up another. Exits with 0, or with 3 if refused."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("name", help="whose second factor")
+        parser.add_argument("name", help="name of the account")
         super().add_arguments(parser)
 
     def run(self, console: Console, reason: str, options: dict[str, Any]) -> None:
@@ -28,8 +28,8 @@ class Command(AccountCommand):
         if not second_factor.has_device(user):
             raise Refused(f"{whose} has no second factor. Nothing was changed")
         fields = {"whose": whose, "dry_run": options["dry_run"], "is_removed": False, "sessions_ended": 0}
-        deed = f"remove the second factor of {whose} and end their sessions"
-        if not console.agree(deed, yes=options["yes"], dry_run=options["dry_run"]):
+        change = f"remove the second factor of {whose} and end their sessions"
+        if not console.agree(change, yes=options["yes"], dry_run=options["dry_run"]):
             console.answer(fields)
             return
         fields["is_removed"] = second_factor.remove(user, name=console.actor, reason=reason)

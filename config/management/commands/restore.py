@@ -1,4 +1,4 @@
-"""`manage.py restore FILE`: puts a backup back in one transaction, after a look at what it would replace."""
+"""`manage.py restore FILE`: restores a backup in one transaction, after counting what it replaces."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -27,28 +27,21 @@ _WARNING = "A whole backup is SQL that runs with the rights of that role: restor
 
 class Command(BaseCommand):
     help = (
-        "Restores a backup. Exits with 0 when it is restored, 2 when the database does not answer, 3 when it was "
-        "refused and nothing was changed."
+        "Restores a backup. Exits with 0 if restored, 2 if the database does not answer, 3 if refused and nothing was "
+        "changed."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "file", type=Path, help="a file that manage.py backup made, its manifest beside it"
+            "file", type=Path, help="file written by manage.py backup, with its manifest beside it"
         )
         parser.add_argument(
-            "--queue-only", action="store_true", help="of a whole backup, the queue's tables alone"
+            "--queue-only", action="store_true", help="only the queue's tables of a whole backup"
         )
-        parser.add_argument(
-            "--dry-run", action="store_true", help="print what would be replaced; change nothing"
-        )
-        parser.add_argument(
-            "--yes", "--confirm", dest="yes", action="store_true", help="replace what is there"
-        )
-        parser.add_argument(
-            "--no-backup", action="store_true", help="do not back up first what is going to be replaced"
-        )
-        parser.add_argument("--actor", default="", help="who does it; you, by default")
+        arguments.add_agreement(parser)
+        parser.add_argument("--no-backup", action="store_true", help="do not back up the replaced rows first")
+        parser.add_argument("--actor", default="", help="name for the audit log (default: your login name)")
         arguments.add_reason(parser)
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -77,7 +70,11 @@ class Command(BaseCommand):
         except KeyboardInterrupt as error:
             raise CommandError("stopped; nothing was changed", returncode=Exit.INTERRUPTED) from error
         operation = _write_down(console, planned, options["reason"] or f"restored from {file}")
-        then = "" if planned.queue_only else " Run manage.py migrate, in case it is older than this version."
+        then = (
+            ""
+            if planned.queue_only
+            else " Run manage.py migrate in case the backup is from an older version."
+        )
         console.answer(
             fields | {"backup": str(kept) if kept else None, "operation": operation},
             f"Restored {sum(planned.rows.values()):,} rows of {len(planned.rows)} tables.{then}",
@@ -87,30 +84,30 @@ class Command(BaseCommand):
         self, console: Console, planned: Plan, server: Server, *, yes: bool, dry_run: bool
     ) -> bool:
         made, role = planned.manifest, "superuser" if planned.is_superuser else "role"
-        deed = (
+        change = (
             f"restore {sum(planned.rows.values()):,} rows from {planned.archive}, made at {made.made_at} of the "
             f"database {made.database} (Postgres {made.server}), into the database {server.database} as the {role} "
             f"{planned.role}"
         )
         if not planned.is_empty:
             replaced = sum(planned.replaced.values())
-            deed += f" and replace the {replaced:,} rows that it has in {_named(planned.replaced)}"
+            change += f" and replace the {replaced:,} rows that it has in {_named(planned.replaced)}"
         if not planned.queue_only:
             console.show(_WARNING)
-        return console.agree(deed, yes=yes or planned.is_empty, dry_run=dry_run)
+        return console.agree(change, yes=yes or planned.is_empty, dry_run=dry_run)
 
     def _keep(self, console: Console, planned: Plan, server: Server, *, is_wanted: bool) -> Path | None:
-        """Backs up what is going to be replaced."""
+        """Backs up the rows that will be replaced."""
         if planned.is_empty or not is_wanted:
             return None
         path = dump.make(server, settings.DATA_DIR / "backups", queue_only=planned.queue_only)
-        console.show(f"What was there is kept in {path}")
+        console.show(f"The replaced rows are backed up in {path}")
         return path
 
 
 def _write_down(console: Console, planned: Plan, reason: str) -> UUID | None:
-    """Who replaced what, by which file and why; answers the operation's id. What was restored may have no audit log, or
-    an older one: that is said, and it stays restored."""
+    """Writes the audit row; returns the operation's id. The restored database may have no audit log, or an older one:
+    that is printed, and the restore stays."""
     scope = {
         "verb": "restore", "file": str(planned.archive), "sha256": planned.manifest.sha256,
         "made_at": planned.manifest.made_at, "rows": planned.rows, "replaced": planned.replaced,
@@ -121,12 +118,12 @@ def _write_down(console: Console, planned: Plan, reason: str) -> UUID | None:
                 "backup restored", actor=console.actor, reason=reason, scope=scope
             )
     except (DatabaseError, InterfaceError):
-        console.show("It is not in the audit log: what was restored has none that can be written to.")
+        console.show("Not in the audit log: the restored database has none that can be written to.")
         return None
 
 
 def _named(rows: dict[str, int]) -> str:
-    """The tables that have rows, the fullest first."""
+    """The tables that have rows, largest first."""
     full = sorted((name for name, number in rows.items() if number), key=lambda name: -rows[name])
     more = f" and {len(full) - 5} more" if len(full) > 5 else ""
     return ", ".join(full[:5]) + more

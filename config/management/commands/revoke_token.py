@@ -1,4 +1,4 @@
-"""`manage.py revoke_token TOKEN`: ends an API token for good."""
+"""`manage.py revoke_token TOKEN`: revokes an API token."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -15,8 +15,8 @@ class Command(AccountCommand):
     keys = ("token", "name", "dry_run", "is_revoked")
     needs_reason = False
     help = (
-        f"Ends an API token: every process refuses it within {SECONDS:g} s. A revoked token cannot be brought back. "
-        "Exits with 0, or with 3 when it was refused."
+        f"Revokes an API token: every process refuses it within {SECONDS:g} s. It cannot be restored. Exits with 0, or "
+        "with 3 if refused."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -27,9 +27,11 @@ class Command(AccountCommand):
         token = shared.the_token(options["token"])
         fields = {"token": token.prefix, "name": token.name, "dry_run": options["dry_run"]}
         if token.revoked_at:
-            console.answer(fields | {"is_revoked": True}, f"{token} was revoked before; nothing was changed.")
+            console.answer(fields | {"is_revoked": True}, f"{token} is revoked already; nothing was changed.")
             return
-        if not console.agree(f"revoke {token} for good", yes=options["yes"], dry_run=options["dry_run"]):
+        if not console.agree(
+            f"revoke {token}; this cannot be undone", yes=options["yes"], dry_run=options["dry_run"]
+        ):
             console.answer(fields | {"is_revoked": False})
             return
         lifecycle.revoke(token, actor=console.actor, reason=reason)

@@ -17,7 +17,7 @@ from queueops.cli.frame.exit_codes import Exit
 
 class Command(BaseCommand):
     help = "Runs Postgres, Valkey, the embedder, the workers and the web server under one supervisor."
-    requires_system_checks = []  # the checks ask a database that is about to be started
+    requires_system_checks = []  # the checks need a database that is not running yet
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -32,14 +32,14 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=Exit.TROUBLE) from None
         except OSError as error:
             raise CommandError(_sentence(error), returncode=Exit.TROUBLE) from None
-        # Nothing is left to clean up, and a regular exit of Django takes a busy machine up to a second.
-        with suppress(OSError):  # what was written to may be full
+        # Nothing is left to clean up, and shutting Django down costs a busy machine up to a second.
+        with suppress(OSError):  # the output may be on a full disk
             sys.stdout.flush()
         os._exit(0)
 
 
 def _sentence(error: OSError) -> str:
-    """An unexpected error of a start."""
+    """An unexpected error of the start, in one sentence."""
     if disk_space.is_missing(error):
         return disk_space.sentence(settings.DATA_DIR)
     place = f"{error.filename}: " if error.filename else ""

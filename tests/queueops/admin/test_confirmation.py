@@ -97,7 +97,7 @@ def test_the_page_that_asks_says_what_will_be_left_alone(operator, space):
 def test_where_nothing_can_be_done_nothing_is_offered(operator, space):
     tasks = make_tasks(1, space, Status.COMPLETED)
     page = act(operator, "requeue_tasks", tasks).content.decode()
-    assert "Nothing here to requeue" in page
+    assert "No task to requeue" in page
     assert 'name="reason"' not in page
 
 

@@ -257,7 +257,9 @@ def test_a_dry_run_compares_and_takes_nothing_over(space):
     make_table()
     keep("old_vectors", true_vectors(space, articles))
     out = embed_migrate("--dry-run", "--adopt=old_vectors.embedding").out
-    assert "old_vectors.embedding:article_id agrees with openai/fake-embed v100: of 2 re-embedded vectors" in out
+    assert (
+        "old_vectors.embedding:article_id agrees with openai/fake-embed v100: of 2 re-embedded vectors" in out
+    )
     assert "adopt up to 2 vectors from old_vectors.embedding:article_id, then queue 2 articles" in out
     assert not ArticleEmbedding.objects.exists()
 
