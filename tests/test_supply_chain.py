@@ -10,6 +10,8 @@ import pytest
 
 from tests.config.test_dev import dev, program
 
+pytestmark = pytest.mark.process
+
 __all__ = ["dev"]  # the fixture
 
 ROOT = Path(__file__).parent.parent

@@ -81,6 +81,7 @@ def test_the_corpus_is_the_same_each_time():
     assert again == corpus()
 
 
+@pytest.mark.process
 def test_reading_a_module_does_not_run_it():
     program = "import sys; from articles.importing.pydoc_reader import read_source as read; " \
         "assert read('turtle'); assert 'turtle' not in sys.modules"  # fmt: skip

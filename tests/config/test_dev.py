@@ -11,6 +11,8 @@ from types import ModuleType
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 DEV = Path(__file__).resolve().parents[2] / "dev"
 
 
@@ -147,7 +149,7 @@ def test_a_word_says_which_tests_run_and_all_others_go_to_pytest(
         ),
         (
             ["--fast"],
-            "dev: left out: lint, types and tests that start processes, commit rows or are slow; "
+            "dev: left out: lint, types and tests that need a database or a process or are slow; "
             "./dev test --all runs everything\n",
         ),
         (["--all"], ""),

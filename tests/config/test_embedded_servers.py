@@ -17,6 +17,8 @@ from config.stack.processes import StackError
 from config.stack.valkey import ValkeyServer
 from tests.config.living import lives
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"fsync": "off", "shared_buffers": "16MB"}  # a killed process loses nothing by it, a power cut would
 
 

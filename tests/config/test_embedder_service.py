@@ -13,6 +13,8 @@ from config.stack.embedder import EmbedderService
 from config.stack.members import HttpService
 from config.stack.processes import Process
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[EmbedderService]:

@@ -9,6 +9,8 @@ import pytest
 from config.stack.lock import DataLock
 from config.stack.processes import StackError
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[2]
 HOLDS_THE_LOCK = """
 import pathlib, signal, sys

@@ -7,9 +7,13 @@ import sys
 from pathlib import Path
 from textwrap import dedent
 
+import pytest
+
 from config.stack.processes import Process
 from tests.config.living import lives
 from tests.waiting import wait_until
+
+pytestmark = pytest.mark.process
 
 SHELL = "/bin/sh"
 IGNORES_SIGTERM = "trap '' TERM; echo ready; while :; do sleep 1; done"

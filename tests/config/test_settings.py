@@ -11,6 +11,8 @@ import manage
 from config import env
 from tests.starting import start
 
+pytestmark = pytest.mark.process
+
 
 def start_with(tmp_path: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     return start("runstack", "--help", DATA_DIR=str(tmp_path), **settings)

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 WRONG_CLOCK = Path(__file__).parents[2] / "drills" / "wrong_clock"
 TELL = """
 import datetime, json, time

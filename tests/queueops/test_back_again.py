@@ -10,7 +10,7 @@ from tests.queueops.cutting import cut_off
 from tests.queueops.making import make_tasks
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from queueops import keeper
 from queueops.keeper import Member
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.process
+
 # Says who it is and with which options, and ends well when asked to.
 OBEDIENT = """
 import os, signal, sys

@@ -79,6 +79,7 @@ def test_every_command_of_the_plan_can_be_said():
         instance.create_parser("manage.py", command).parse_args(words)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_the_drill_passes_every_step_and_drops_its_database():
     walked = called("rollback_drill", "--json")
@@ -109,6 +110,7 @@ def test_a_leftover_scratch_database_is_replaced_and_dropped_even_when_the_drill
     assert scratch.name() not in databases()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_drill_that_is_killed_in_the_middle_drops_its_database():
     here = scratch.address(connection.settings_dict).replace(scratch.name(), connection.settings_dict["NAME"])

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
 from embeddings.embedder import proof
 from embeddings.embedder.connections import Connections, Stage
@@ -16,6 +17,8 @@ from embeddings.embedder.server import MAX_CONNECTIONS
 from embeddings.providers.openai import LOCAL_LIMITS, OpenAIProvider
 from tests.providers import ProviderProcess
 from tests.waiting import wait_until
+
+pytestmark = pytest.mark.slow
 
 STALLED = 300
 OTHER_THREADS = 24
