@@ -1,5 +1,7 @@
 """What every test may count on: a clean cache, and a process that remembers nothing of the test before."""
 
+import gc
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,17 @@ def forgetful_process():
     forget_everything()
 
 
+started: list[str] = []
+sys.addaudithook(lambda event, told: started.append(str(told[0])) if event == "subprocess.Popen" else None)
+
+
+@pytest.fixture(autouse=True)
+def what_is_fast_starts_no_process(request):
+    started.clear()
+    yield
+    assert not started or not request.node.get_closest_marker("fast"), "give this test the mark `process`"
+
+
 def forget_everything() -> None:
     installed.forget()
     modes.forget()
@@ -61,26 +74,30 @@ def clean_cache():
     client.flushdb()
 
 
-NOT_FAST = {"slow", "process"}
-STARTS_PROCESSES = {"provider_process", "wide_provider_process", "on_socket", "on_port"}
+NOT_FAST = {"slow", "process", "django_db"}
+NEEDS_MORE = {"db", "provider_process", "wide_provider_process", "on_socket", "on_port"}
 WITHOUT_SLOW = ("fast", "not slow")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """What is fast follows from what a test asks for, so that no list of fast tests can grow old."""
     asks_for = set(getattr(item, "fixturenames", ()))
-    needs_rows = item.get_closest_marker("django_db")
-    commits = "transactional_db" in asks_for or (needs_rows and needs_rows.kwargs.get("transaction"))
     marks = {mark.name for mark in item.iter_markers()}
-    if not (commits or asks_for & STARTS_PROCESSES or marks & NOT_FAST):
+    if not asks_for & NEEDS_MORE and not marks & NOT_FAST:
         item.add_marker("fast")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """A file of slow tests is not read where none of them runs: making the API's requests takes seconds."""
+    """A file of slow tests is not read where none of them runs: to make the API's requests takes seconds."""
     if collection_path.suffix != ".py" or config.option.markexpr not in WITHOUT_SLOW:
         return None
     return "\npytestmark = pytest.mark.slow\n" in collection_path.read_text() or None
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays to the end: the collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)  # after pytest-django, which puts tests without a database last

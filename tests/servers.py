@@ -9,6 +9,7 @@ only a superuser can are skipped then, unless VECTORPRESS_TEST_MAINTENANCE_URL n
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -53,6 +54,7 @@ OWN_PREFIXES = (
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests() -> None:
     """Runs before pytest-django loads the settings."""
+    pass_signals_on()
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
         number = int(worker.removeprefix("gw")) + 1  # each worker has a Valkey database of its own
         os.environ["REDIS_URL"] = os.environ["REDIS_URL"].replace("db=0", f"db={number}")
@@ -67,6 +69,14 @@ def pytest_load_initial_conftests() -> None:
         "AUTH_TOKEN": AUTH_TOKEN,
         "SECRET_KEY": "only-for-tests-and-never-for-anything-else-at-all",
     }
+
+
+def pass_signals_on() -> None:
+    """A shell ignores SIGINT for what it starts in the background, and nohup SIGHUP; processes that tests start and
+    signal would ignore them as well. A handler that does nothing is as good for us, and is not inherited."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 def forget_the_developers_settings() -> None:

@@ -22,7 +22,7 @@ from tests.queueops.factories import make_article, make_space, make_tasks
 from tests.queueops.refusing_database import refusing, take_again
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("flow")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("flow"), pytest.mark.slow]
 TASKS = 60
 CUT_COPY = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity

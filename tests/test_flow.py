@@ -17,7 +17,7 @@ from tests.queueops.conftest import NO_FAULTS
 from tests.queueops.factories import make_space
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("flow")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("flow"), pytest.mark.process]
 
 
 @pytest.fixture(scope="module")

@@ -42,6 +42,7 @@ def test_a_guard_that_is_written_differently_now_is_said_and_not_passed_over(sou
         without_guard(source, mutation)
 
 
+@pytest.mark.slow
 def test_a_guard_that_is_taken_away_is_missed_by_a_test_and_the_checkout_keeps_it():
     addresses = {DATABASE_VARIABLE: os.environ["DATABASE_URL"], REDIS_VARIABLE: os.environ["REDIS_URL"]}
     with copy_of_the_tree() as tree:

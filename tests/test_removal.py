@@ -9,6 +9,8 @@ from tests.databases import empty_database
 from tests.providers import FakeProvider
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 # The one of the reference, and what it answers here: spaces belong to the search, which goes on.
 _TABLES = "SELECT table_name FROM information_schema.tables WHERE table_name LIKE 'embedding_%'"
 

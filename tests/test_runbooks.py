@@ -360,6 +360,7 @@ for settings in json.load(sys.stdin):
 """
 
 
+@pytest.mark.process
 def test_every_settings_line_of_the_pages_is_one_that_the_settings_take(tmp_path):
     tried = [
         dict(word.split("=", 1) for words in block.lines for word in words)

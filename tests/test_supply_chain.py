@@ -10,6 +10,8 @@ import pytest
 from tests.config.test_dev import dev, program
 from tests.paths import ROOT
 
+pytestmark = pytest.mark.process
+
 __all__ = ["dev"]  # the fixture
 
 LOCKS = sorted((ROOT / "requirements").glob("*.lock"))

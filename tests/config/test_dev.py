@@ -15,6 +15,8 @@ from tests.paths import ROOT
 
 DEV = ROOT / "dev"
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
@@ -149,7 +151,7 @@ def test_a_word_says_which_tests_run_and_all_others_go_to_pytest(
         ),
         (
             ["--fast"],
-            "dev: left out: lint, types and tests that start processes, commit rows or are slow; "
+            "dev: left out: lint, types and tests that need a database or a process or are slow; "
             "./dev test --all runs everything\n",
         ),
         (["--all"], ""),

@@ -12,7 +12,7 @@ from django.db import connection
 
 from tests.queueops.factories import make_space, make_worker
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 _ASK = """
 import contextlib, json, sys, time
 import config.wsgi

@@ -12,7 +12,7 @@ from django.db import connection
 from config import pool_check, web_sessions
 from config.lock_waits import LockWaits
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.process]
 _ASK = """
 import config.wsgi
 from django.db import connection

@@ -10,6 +10,8 @@ from django.db import OperationalError, connection
 import manage
 from tests.starting import start
 
+pytestmark = pytest.mark.process
+
 
 def start_with(tmp_path: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     return start("runstack", "--help", DATA_DIR=str(tmp_path), **settings)

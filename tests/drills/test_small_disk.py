@@ -6,6 +6,8 @@ import pytest
 
 from drills import small_disk
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def disk():

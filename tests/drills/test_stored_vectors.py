@@ -14,7 +14,7 @@ from queueops.worker import drain
 from tests.providers import FakeProvider
 from tests.queueops.factories import make_article, make_space, make_worker
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.process]
 LONG = "\n\n".join(f"Paragraph {n}. " + "A few plain words follow here. " * 40 for n in range(12))
 
 

@@ -11,6 +11,8 @@ import pytest
 from tests.paths import ROOT
 
 WRONG_CLOCK = ROOT / "drills" / "wrong_clock"
+
+pytestmark = pytest.mark.process
 TELL = """
 import datetime, json, time
 from datetime import UTC

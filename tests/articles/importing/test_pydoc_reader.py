@@ -235,6 +235,7 @@ def test_a_module_that_this_python_lacks_is_no_error(reader):
     assert reader("no_such_module_anywhere") is None
 
 
+@pytest.mark.process
 def test_reading_a_module_does_not_run_it():
     program = "import sys; from articles.importing.pydoc_reader import read_source as read; " \
         "assert read('turtle'); assert 'turtle' not in sys.modules"  # fmt: skip

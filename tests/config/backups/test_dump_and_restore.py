@@ -11,7 +11,7 @@ from config.backups.errors import BackupError
 from config.backups.server import Server
 from tests.config.backups.archives import counts, execute, restored
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.process]
 TABLES = ("articles", "embedding_tasks", "embedding_audit_logs")
 
 

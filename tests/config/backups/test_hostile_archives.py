@@ -22,7 +22,7 @@ from tests.config.backups.test_manifest import ESCAPE
 from tests.databases import empty_database
 from tests.starting import start
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 # The place of a text of the same length that the archive's author wants to be run.
 BLANK = "x" * 200
 

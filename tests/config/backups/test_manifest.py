@@ -14,7 +14,7 @@ from config.backups.errors import BackupError
 from config.backups.server import Server
 from tests.config.backups.archives import describe, described, restored, state
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.process]
 FIELDS = (
     "format", "file", "sha256", "bytes", "kind", "made_at", "database", "server", "migrations", "rows",
 )  # fmt: skip

@@ -10,6 +10,8 @@ from config.stack import services
 from tests.config.serving.talking import SMALL_BUFFER, Talk, ask, ask_json, request
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.process
+
 MIB = 1024 * 1024
 
 

@@ -13,6 +13,8 @@ from tests.config.live_processes import free_port, lives, processes_naming
 from tests.config.serving.talking import Talk, ask_json, request
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def service() -> Iterator[Service]:

@@ -12,6 +12,8 @@ from tests.config.serving import sample
 from tests.config.serving.talking import SMALL_BUFFER, Talk, ask, ask_json, request
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 MIB = 1024 * 1024
 NO_LENGTH = b"Transfer-Encoding: chunked\r\n"
 

@@ -13,6 +13,8 @@ from config.stack import accounts, capabilities
 from config.stack.processes import Account, Process, StackError
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.process
+
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the stack as another account")
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="capabilities are Linux's")
 

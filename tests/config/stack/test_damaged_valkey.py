@@ -17,6 +17,8 @@ from config.stack.processes import StackError
 from config.stack.valkey import ValkeyServer
 from drills import broker_files
 
+pytestmark = pytest.mark.slow
+
 BIG = 24 * 1024 * 1024
 
 

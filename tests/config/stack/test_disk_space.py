@@ -115,6 +115,7 @@ def test_a_link_in_the_place_of_the_reserve_is_not_followed(
     assert (tmp_path / "elsewhere").read_text() == "kept"
 
 
+@pytest.mark.process
 def test_a_first_start_without_room_is_one_line_and_exits_with_2(tmp_path: Path) -> None:
     ended = subprocess.run(
         ["/bin/sh", "-c", f'ulimit -f 0; exec "{sys.executable}" manage.py runstack --no-import'],

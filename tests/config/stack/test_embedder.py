@@ -13,6 +13,8 @@ from config.stack.embedder import EmbedderService
 from config.stack.processes import Process
 from config.stack.services import HttpService
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[EmbedderService]:

@@ -10,6 +10,7 @@ from config.stack.lock import DataLock
 from config.stack.processes import StackError
 from tests.paths import ROOT
 
+pytestmark = pytest.mark.process
 HOLDS_THE_LOCK = """
 import pathlib, signal, sys
 from config.stack.lock import DataLock

@@ -16,6 +16,8 @@ from config.stack.orphans import end_leftover, kept_text
 from config.stack.processes import StackError
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.process
+
 KINDS = ("FIFO", "endless", "link", "folder", "large")
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root starts processes of others")
 

@@ -15,6 +15,8 @@ from config.stack.postgres import PostgresServer, quoted, server_environment, sh
 from config.stack.processes import StackError
 from tests.config.live_processes import lives
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"fsync": "off", "shared_buffers": "16MB"}  # a killed process loses nothing by it, a power cut would
 
 

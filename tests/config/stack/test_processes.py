@@ -6,10 +6,14 @@ import subprocess
 import sys
 from textwrap import dedent
 
+import pytest
+
 from config.stack.processes import Process
 from tests.config.live_processes import lives
 from tests.paths import ROOT
 from tests.waiting import wait_until
+
+pytestmark = pytest.mark.process
 
 SHELL = "/bin/sh"
 IGNORES_SIGTERM = "trap '' TERM; echo ready; while :; do sleep 1; done"

@@ -18,6 +18,8 @@ from embeddings.servers.local_embedder import proof
 from tests.embeddings.servers.local_embedder import other_account
 from tests.providers import ProviderProcess, local_embedder
 
+pytestmark = pytest.mark.process
+
 TEXT = "the merger is on friday"
 SQUAT = """
 listening = socket.socket(socket.AF_UNIX)

@@ -12,6 +12,8 @@ from embeddings.providers.ollama import OllamaProvider
 from embeddings.providers.openai import OpenAIProvider
 from tests.providers import FakeProvider
 
+pytestmark = pytest.mark.process
+
 TEXTS = ["read a zip file", "parse command line options", "run code in another thread"]
 
 

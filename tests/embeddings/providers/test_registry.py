@@ -12,6 +12,8 @@ from embeddings.providers.registry import provider_of
 from embeddings.servers.local_embedder import proof
 from tests.providers import EMBEDDER_SECRET, ProviderProcess
 
+pytestmark = pytest.mark.process
+
 LOCAL = Space(provider="local", model="all-MiniLM-L6-v2", dimensions=384)
 
 

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from tests.providers import FakeProvider, refusal_to_start
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.process
+
 WIDTH = 16
 
 

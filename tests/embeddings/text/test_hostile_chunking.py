@@ -13,6 +13,8 @@ from embeddings.text.tokens import estimate
 from tests.embeddings.search.making import embed_all
 from tests.queueops.factories import make_article, make_space
 
+pytestmark = pytest.mark.process
+
 LONG = 300_000
 TEXTS = {
     "newlines": "zebraquux" + "\n" * LONG + "end",

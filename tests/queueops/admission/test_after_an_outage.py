@@ -12,7 +12,7 @@ from tests.queueops.connection_cutter import cut_off
 from tests.queueops.factories import make_tasks
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture

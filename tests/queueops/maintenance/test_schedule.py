@@ -52,6 +52,7 @@ def test_two_that_do_everything_at_once_do_no_harm():
     assert Task.objects.filter(status="completed").count() == 0
 
 
+@pytest.mark.slow
 def test_two_worker_processes_do_each_thing_once_and_go_on_doing_it():
     workers = subprocess.Popen(
         [sys.executable, "manage.py", "rundramatiq", "--processes=2", "--threads=1", *_QUICK],

@@ -18,7 +18,7 @@ from queueops.wakeups import broker_health, doorbell
 from tests.queueops.factories import make_space
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.process]
 # A save takes some milliseconds; a broker's time-out would be seconds, one for each save.
 SAVES, SECONDS = 10, 8.0
 

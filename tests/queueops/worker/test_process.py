@@ -16,7 +16,7 @@ from tests.paths import ROOT
 from tests.queueops.factories import make_article
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from queueops.worker import process_supervisor
 from queueops.worker.process_supervisor import Member
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.process
+
 # Writes its pid and options, and exits with 0 on SIGTERM.
 OBEDIENT = """
 import os, signal, sys

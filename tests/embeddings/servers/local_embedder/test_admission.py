@@ -9,6 +9,8 @@ from embeddings.servers.local_embedder import proof
 from tests.providers import EMBEDDER_SECRET as SECRET
 from tests.providers import ProviderProcess
 
+pytestmark = pytest.mark.process
+
 MODEL = "all-MiniLM-L6-v2"
 ASKED = {"model": MODEL, "input": "text"}
 

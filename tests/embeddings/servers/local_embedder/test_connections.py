@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
 from embeddings.providers.openai import LOCAL_LIMITS, OpenAIProvider
 from embeddings.servers.local_embedder import proof
@@ -16,6 +17,8 @@ from embeddings.servers.local_embedder.room import Room
 from embeddings.servers.local_embedder.server import MAX_CONNECTIONS
 from tests.providers import ProviderProcess
 from tests.waiting import wait_until
+
+pytestmark = pytest.mark.slow
 
 STALLED = 300
 OTHER_THREADS = 24

@@ -14,6 +14,8 @@ from embeddings.servers.local_embedder.listening import CannotListen, Listening
 from tests.embeddings.servers.local_embedder import other_account
 from tests.providers import ProviderProcess, local_embedder, refusal_to_start
 
+pytestmark = pytest.mark.slow
+
 CONNECT = """
 try:
     socket.socket(socket.AF_UNIX).connect(sys.argv[1])

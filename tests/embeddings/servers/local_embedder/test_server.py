@@ -18,6 +18,8 @@ from embeddings.servers.local_embedder.priority_pool import PriorityPool
 from tests.providers import ProviderProcess, local_embedder
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.process
+
 MODEL = "all-MiniLM-L6-v2"
 JSON = b"Content-Type: application/json\r\n"
 

@@ -133,6 +133,7 @@ def test_keys_pause_resume_and_quit(keyboard):
     assert keyboard.settings() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)]
 )

@@ -323,6 +323,7 @@ def test_of_two_runs_that_begin_at_once_one_does_it_all():
     assert Operation.objects.filter(verb=Verb.MIGRATE, changed=40).count() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_run_that_is_killed_between_batches_is_gone_on_with():
     make_corpus(120)

@@ -176,6 +176,7 @@ def test_what_is_interrupted_goes_on_from_where_it_was(space):
         operations.resume(done.pk)
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_exact_counts_and_another_goes_on(space):
     make_tasks(400, space)
     words = (

@@ -18,6 +18,7 @@ from tests.waiting import wait_until
 GENEROUS = 60.0
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_the_drill_passes_every_step_and_drops_its_database():
     walked = called("rollback_drill", "--json")
@@ -28,6 +29,7 @@ def test_the_drill_passes_every_step_and_drops_its_database():
     assert scratch_database.name() not in databases()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_drill_that_is_killed_in_the_middle_drops_its_database():
     here = scratch_database.address(connection.settings_dict).replace(
