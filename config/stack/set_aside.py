@@ -30,8 +30,8 @@ def set_aside(path: Path, account: Account | None) -> Path:
         name = _free_name(path.name, parent)
         os.rename(path.name, name, src_dir_fd=parent, dst_dir_fd=parent)
         _make_private(name, parent)
-        earlier = [each for each in _names(parent) if each.startswith(path.name + _MARK)]
-        for each in sorted(earlier)[:-KEPT]:
+        earlier = [each for each in _names(parent) - {name} if each.startswith(path.name + _MARK)]
+        for each in sorted(earlier)[: 1 - KEPT]:
             _remove(each, parent)
     return path.with_name(name)
 

@@ -35,8 +35,9 @@ class PriorityPool:
         """Cancels jobs that have not started; running ones end by themselves."""
         with self._ready:
             self._closed = True
-            for future, _ in (*self._urgent, *self._bulk):
-                _cancel(future)
+            for waiting in (self._urgent, self._bulk):
+                while waiting:
+                    _cancel(waiting.popleft()[0])
             self._ready.notify_all()
 
     def _work(self, only_urgent: bool) -> None:

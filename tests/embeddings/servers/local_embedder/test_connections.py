@@ -13,7 +13,6 @@ import pytest
 from embeddings.providers.openai import LOCAL_LIMITS, OpenAIProvider
 from embeddings.servers.local_embedder import proof
 from embeddings.servers.local_embedder.connections import Connections, Stage
-from embeddings.servers.local_embedder.room import Room
 from embeddings.servers.local_embedder.server import MAX_CONNECTIONS
 from tests.providers import ProviderProcess
 from tests.waiting import wait_until
@@ -169,11 +168,3 @@ def test_the_one_that_never_passed_the_checks_makes_room_first():
     for pair in pairs:
         for end in pair:
             end.close()
-
-
-def test_large_bodies_need_room_and_small_ones_do_not():
-    room = Room(most_bytes=100, small=10)
-    with room.of(60) as first, room.of(60) as second, room.of(10) as small, room.of(40) as third:
-        assert (first, second, small, third) == (True, False, True, True)
-    with room.of(100) as whole:
-        assert whole

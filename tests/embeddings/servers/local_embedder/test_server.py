@@ -2,7 +2,6 @@
 
 import base64
 import socket
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +13,6 @@ import pytest
 from numpy.typing import NDArray
 
 from embeddings.servers.local_embedder import model
-from embeddings.servers.local_embedder.priority_pool import PriorityPool
 from tests.providers import ProviderProcess, local_embedder
 from tests.waiting import wait_until
 
@@ -167,59 +165,6 @@ def test_a_search_is_answered_while_a_large_request_is_still_worked_on(embedder:
             ask(embedder, "a search")
         assert not large.done()
         assert len(rows(large.result())) == 60
-
-
-def test_urgent_jobs_go_first_and_one_starts_while_every_thread_is_busy():
-    lanes = PriorityPool(threads=1)
-    started, release = threading.Event(), threading.Event()
-
-    def block() -> None:
-        started.set()
-        release.wait(10)
-
-    order: list[str] = []
-    blocked = lanes.submit(block, urgent=False)
-    assert started.wait(10)
-    bulk = [lanes.submit(lambda: order.append("bulk"), urgent=False) for _ in range(2)]
-    lanes.submit(lambda: order.append("urgent"), urgent=True).result(10)
-    release.set()
-    for job in (blocked, *bulk):
-        job.result(10)
-    assert order == ["urgent", "bulk", "bulk"]
-
-
-def test_closed_lanes_cancel_what_waits_and_take_nothing_more():
-    lanes = PriorityPool(threads=1)
-    started, release = threading.Event(), threading.Event()
-
-    def block() -> str:
-        started.set()
-        release.wait(10)
-        return "ended"
-
-    running = lanes.submit(block, urgent=False)
-    assert started.wait(10)
-    waiting = lanes.submit(block, urgent=False)
-    lanes.close()
-    assert waiting.cancelled()
-    assert lanes.submit(block, urgent=True).cancelled()
-    release.set()
-    assert running.result(10) == "ended"
-
-
-@pytest.mark.parametrize(
-    ("lengths", "expected"),
-    [
-        ([], []),
-        ([5], [[0]]),
-        ([300, 4, 300], [[1], [0], [2]]),
-        ([100, 3, 100, 3], [[1, 3], [0, 2]]),
-        ([1] * 10, [[0, 1, 2, 3, 4, 5, 6, 7], [8, 9]]),
-        ([512, 511], [[1], [0]]),
-    ],
-)
-def test_texts_are_batched_with_those_of_like_length(lengths: list[int], expected: list[list[int]]):
-    assert list(model.batches(lengths)) == expected
 
 
 # --- stopping, leaving

@@ -1,0 +1,103 @@
+"""Who could put another folder in the place of one."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from config.stack import ways
+
+NOT_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives folders away")
+STRANGER = 4_711
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "folder"
+    made.mkdir()
+    return made
+
+
+def test_the_folder_that_was_opened_is_the_one_that_was_named(folder):
+    with ways.opened(folder) as way:
+        assert os.path.samestat(os.fstat(way.folder), folder.stat())
+    with pytest.raises(OSError):
+        os.fstat(way.folder)  # it is closed
+
+
+def test_links_dots_and_relative_names_lead_to_the_same(folder, monkeypatch):
+    (folder / "a").mkdir()
+    (folder / "absolute").symlink_to(folder / "a")
+    (folder / "relative").symlink_to("./a/../a")
+    monkeypatch.chdir(folder)
+    for name in (folder / "absolute", folder / "relative", Path("a"), Path("a/../absolute")):
+        with ways.opened(name) as way:
+            assert os.path.samestat(os.fstat(way.folder), (folder / "a").stat())
+
+
+@pytest.mark.parametrize("kind", ["missing", "file", "circle", "broken"])
+def test_what_is_no_folder_is_an_error_and_leaves_nothing_open(folder, kind):
+    target = folder / "x"
+    if kind == "file":
+        target.touch()
+    if kind == "circle":
+        target.symlink_to(target)
+    if kind == "broken":
+        target.symlink_to(folder / "missing")
+    before = len(list(Path("/dev/fd").iterdir()))
+    with pytest.raises(OSError), ways.opened(target):
+        pass
+    assert len(list(Path("/dev/fd").iterdir())) == before
+
+
+@NOT_ROOT
+def test_what_only_root_can_exchange_is_roots_whoever_owns_it(folder):
+    os.chown(folder, STRANGER, STRANGER)
+    with ways.opened(folder) as way:
+        assert (way.is_roots, way.stranger, way.has_strangers_link) == (True, None, False)
+    (folder / "below").mkdir()
+    with ways.opened(folder / "below") as way:
+        assert (way.is_roots, way.stranger) == (False, STRANGER)
+
+
+@NOT_ROOT
+@pytest.mark.parametrize(
+    ("mode", "group", "is_roots"),
+    [(0o755, 0, True), (0o775, 0, True), (0o775, STRANGER, False), (0o777, 0, False), (0o1777, 0, True)],
+)
+def test_a_folder_that_others_may_write_in_lets_them_exchange_what_is_in_it(folder, mode, group, is_roots):
+    (folder / "below").mkdir()
+    os.chown(folder, 0, group)
+    folder.chmod(mode)
+    with ways.opened(folder / "below") as way:
+        assert way.is_roots is is_roots
+    assert ways.is_open(folder.stat()) is (mode & 0o002 != 0 or (mode & 0o020 != 0 and group != 0))
+
+
+@NOT_ROOT
+def test_in_a_sticky_folder_only_roots_own_are_safe(folder):
+    (folder / "below").mkdir()
+    os.chown(folder / "below", STRANGER, STRANGER)
+    folder.chmod(0o1777)
+    with ways.opened(folder / "below") as way:
+        assert (way.is_roots, way.stranger) == (False, None)
+
+
+@NOT_ROOT
+def test_a_link_of_somebody_else_is_noticed(folder, tmp_path):
+    (tmp_path / "target").mkdir()
+    os.chown(folder, STRANGER, STRANGER)
+    (folder / "link").symlink_to(tmp_path / "target")
+    (tmp_path / "of_root").symlink_to(tmp_path / "target")
+    with ways.opened(folder / "link") as way:
+        assert way.has_strangers_link
+    with ways.opened(tmp_path / "of_root") as way:
+        assert not way.has_strangers_link
+
+
+def test_the_nearest_folder_above_is_there(folder):
+    assert ways.existing(folder) == folder
+    assert ways.existing(folder / "a" / "b") == folder
+    (folder / "broken").symlink_to(folder / "missing")
+    assert ways.existing(folder / "broken") == folder / "broken"
+    assert ways.existing(Path("/no/such/folder")) == Path("/")

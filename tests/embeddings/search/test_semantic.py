@@ -1,0 +1,152 @@
+"""The nearest chunks of a space; test_service.py has whole searches."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from articles.models import Article
+from embeddings.models import Space
+from embeddings.search import semantic
+from embeddings.search.reply import Found
+from embeddings.search.semantic import EF_SEARCH, Plan, nearest, plan_for, sql
+from embeddings.storage import vectors
+from embeddings.storage.vectors import StoredChunk, WireVector
+from tests.queueops.factories import make_article, make_space
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def space() -> Space:
+    return make_space()
+
+
+def towards(*numbers: float) -> WireVector:
+    return vectors.to_wire(np.array([[*numbers, *[0.0] * (8 - len(numbers))]], np.float32))[0]
+
+
+def stored(
+    space: Space, title: str, *of_chunks: WireVector, content: str = "0123456789", **fields: Any
+) -> Article:
+    """An article with these vectors, each of two characters of its content."""
+    article = make_article(title, content, **fields)
+    rows = [
+        StoredChunk(
+            article.pk, n, len(of_chunks), 2 * n, 2 * n + 2, bytes([n]) * 16, article.version_number,
+            article.content_hash, vector,
+        )
+        for n, vector in enumerate(of_chunks)
+    ]  # fmt: skip
+    vectors.replace(space.pk, [article.pk], rows)
+    return article
+
+
+def titles(found: Found) -> list[str]:
+    return [hit.title for hit in found.hits]
+
+
+def test_nothing_is_near_in_an_empty_space(space):
+    assert nearest(space, towards(1), 5, None) == Found([], "exact")
+
+
+def test_the_nearest_come_first_with_their_cosine(space):
+    stored(space, "across", towards(0, 1))
+    stored(space, "same", towards(2))
+    stored(space, "half", towards(1, 1))
+    found = nearest(space, towards(1), 5, None)
+    assert titles(found) == ["same", "half", "across"]
+    assert [hit.score for hit in found.hits] == pytest.approx([1, 0.707107, 0], abs=1e-5)
+    assert titles(nearest(space, towards(1), 2, None)) == ["same", "half"]
+
+
+def test_an_article_comes_once_with_its_best_passage(space):
+    stored(space, "one", towards(0, 1), towards(1), towards(1, 1))
+    (hit,) = nearest(space, towards(1), 5, None).hits
+    assert (hit.start, hit.end, hit.snippet) == (2, 4, "23")
+
+
+def test_few_articles_with_many_near_chunks_hide_no_other(space):
+    for n in range(3):
+        stored(space, f"crowd {n}", *[towards(1)] * 40)
+    stored(space, "far", towards(-1))
+    assert titles(nearest(space, towards(1), 4, None))[-1] == "far"
+
+
+def test_a_text_without_a_vector_is_found_by_nobody(space):
+    article = make_article("empty", "")
+    empty = StoredChunk(article.pk, 0, 0, 0, 0, bytes(16), 1, article.content_hash, None)
+    vectors.replace(space.pk, [article.pk], [empty])
+    assert nearest(space, towards(1), 5, None).hits == []
+    assert nearest(space, towards(1), 5, {"none": 1}).hits == []
+
+
+def test_between_an_edit_and_its_vectors_the_passage_is_of_the_text_that_was_found(space):
+    article = stored(space, "one", towards(1), content="old words")
+    article.content = "new"
+    article.save()
+    (hit,) = nearest(space, towards(1), 5, None).hits
+    assert (hit.snippet, hit.version_number) == ("ol", 1)
+
+
+def test_another_space_is_not_looked_into(space):
+    other = Space.objects.create(
+        version=200, provider="openai", model="m", dimensions=8, chunk_tokens=200, state="building"
+    )
+    stored(other, "elsewhere", towards(1))
+    assert nearest(space, towards(1), 5, None).hits == []
+
+
+@pytest.mark.parametrize(
+    ("metadata", "found"),
+    [
+        ({"team": "a"}, ["one"]),
+        ({"tags": ["x"]}, ["one", "two"]),
+        ({"team": "a", "tags": ["x"]}, ["one"]),
+        ({"team": "c"}, []),
+        ({"it's": '"; DROP TABLE articles; --'}, []),
+        ({}, ["one", "two"]),
+    ],
+)
+@pytest.mark.parametrize("most", [0, 5_000])
+def test_a_filter_keeps_what_metadata_contains_whichever_way_is_taken(
+    space, monkeypatch, metadata, found, most
+):
+    monkeypatch.setattr(semantic, "EXACT_FILTER_MOST", most)
+    stored(space, "one", towards(1), metadata={"team": "a", "tags": ["x", "y"]})
+    stored(space, "two", towards(1, 1), metadata={"team": "b", "tags": ["x"]})
+    assert titles(nearest(space, towards(1), 5, metadata)) == found
+
+
+@pytest.mark.parametrize(
+    ("plan", "name"),
+    [
+        (Plan(True), "exact"),
+        (Plan(False), "approximate"),
+        (Plan(True, True), "exact, filtered"),
+        (Plan(False, True), "approximate, filtered"),
+    ],
+)
+def test_a_plan_is_named_for_people(plan, name):
+    assert str(plan) == name
+
+
+def test_without_an_index_every_plan_is_exact(space):
+    assert plan_for(space, None) == Plan(exact=True)
+    assert plan_for(space, {"a": 1}) == Plan(exact=True, filtered=True)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "candidates"), [(1, EF_SEARCH), (EF_SEARCH, EF_SEARCH), (500, 500), (10**6, 1_000)]
+)
+def test_an_index_is_asked_for_as_many_candidates_as_are_wanted(chunks, candidates):
+    assert semantic._ef_search(chunks) == candidates
+
+
+@pytest.mark.parametrize("dimensions", [8, 2_000, 2_001])
+@pytest.mark.parametrize("plan", [Plan(True), Plan(True, True), Plan(False), Plan(False, True)])
+def test_no_value_of_a_caller_is_in_the_text_of_a_statement(dimensions, plan):
+    text = sql(Space(pk=7, dimensions=dimensions), plan)
+    assert ("halfvec" in text) is (dimensions > 2_000)
+    assert ("%(filter)s" in text) is plan.filtered
+    assert "space_id = 7" in text

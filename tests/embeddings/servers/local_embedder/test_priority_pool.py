@@ -1,0 +1,108 @@
+"""Jobs on a few threads, urgent ones first."""
+
+import threading
+from concurrent.futures import wait
+
+import pytest
+
+from embeddings.servers.local_embedder.priority_pool import PriorityPool
+
+
+def test_urgent_jobs_go_first_and_one_starts_while_every_thread_is_busy():
+    lanes = PriorityPool(threads=1)
+    started, release = threading.Event(), threading.Event()
+
+    def block() -> None:
+        started.set()
+        release.wait(10)
+
+    order: list[str] = []
+    blocked = lanes.submit(block, urgent=False)
+    assert started.wait(10)
+    bulk = [lanes.submit(lambda: order.append("bulk"), urgent=False) for _ in range(2)]
+    lanes.submit(lambda: order.append("urgent"), urgent=True).result(10)
+    release.set()
+    for job in (blocked, *bulk):
+        job.result(10)
+    assert order == ["urgent", "bulk", "bulk"]
+
+
+def test_closed_lanes_cancel_what_waits_and_take_nothing_more():
+    lanes = PriorityPool(threads=1)
+    started, release = threading.Event(), threading.Event()
+
+    def block() -> str:
+        started.set()
+        release.wait(10)
+        return "ended"
+
+    running = lanes.submit(block, urgent=False)
+    assert started.wait(10)
+    waiting = lanes.submit(block, urgent=False)
+    lanes.close()
+    assert waiting.cancelled()
+    assert lanes.submit(block, urgent=True).cancelled()
+    release.set()
+    assert running.result(10) == "ended"
+
+
+@pytest.mark.parametrize("urgent", [True, False])
+@pytest.mark.parametrize("error", [LookupError("odd"), KeyboardInterrupt(), SystemExit(3)])
+def test_what_a_job_raises_reaches_who_waits_and_takes_no_thread_away(urgent: bool, error: BaseException):
+    lanes = PriorityPool(threads=1)
+
+    def fail() -> None:
+        raise error
+
+    for _ in range(3):
+        assert lanes.submit(fail, urgent=urgent).exception(10) is error
+    assert lanes.submit(lambda: "still works", urgent=urgent).result(10) == "still works"
+    lanes.close()
+
+
+def test_a_job_that_its_caller_cancelled_is_not_done():
+    lanes = PriorityPool(threads=1)
+    started, release = threading.Event(), threading.Event()
+
+    def block() -> None:
+        started.set()
+        release.wait(10)
+
+    lanes.submit(block, urgent=False)
+    assert started.wait(10)
+    done: list[str] = []
+    unwanted = lanes.submit(lambda: done.append("unwanted"), urgent=False)
+    wanted = lanes.submit(lambda: done.append("wanted"), urgent=False)
+    assert unwanted.cancel()
+    release.set()
+    wanted.result(10)
+    assert done == ["wanted"]
+    lanes.close()
+
+
+def test_whoever_waits_hears_of_the_end_at_once():
+    lanes = PriorityPool(threads=1)
+    release = threading.Event()
+    jobs = [lanes.submit(lambda: release.wait(10), urgent=urgent) for urgent in (False, False, True, True)]
+    lanes.close()
+    release.set()
+    done, pending = wait(jobs, timeout=10)
+    assert (len(done), len(pending)) == (4, 0)
+
+
+def test_lanes_may_be_closed_again_while_jobs_wait():
+    """Somebody may ask twice for the end of a process."""
+    lanes = PriorityPool(threads=1)
+    started, release = threading.Event(), threading.Event()
+
+    def block() -> None:
+        started.set()
+        release.wait(10)
+
+    lanes.submit(block, urgent=False)
+    assert started.wait(10)
+    waiting = [lanes.submit(block, urgent=False) for _ in range(2)]
+    lanes.close()
+    lanes.close()
+    assert all(job.cancelled() for job in waiting)
+    release.set()

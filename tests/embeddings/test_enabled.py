@@ -1,0 +1,30 @@
+"""Whether texts may be sent to a provider at all."""
+
+import pytest
+
+from embeddings import enabled
+
+
+@pytest.fixture(autouse=True)
+def as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enabled, "_decide", enabled._as_the_settings_say)
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_without_a_room_above_the_settings_decide(settings, is_on):
+    settings.SEMANTIC_SEARCH_ENABLED = is_on
+    assert enabled.is_on() is is_on
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_a_room_above_decides_at_each_question(settings, is_on: bool):
+    settings.SEMANTIC_SEARCH_ENABLED = not is_on
+    asked: list[bool] = []
+
+    def decide() -> bool:
+        asked.append(True)
+        return is_on
+
+    enabled.decided_by(decide)
+    assert [enabled.is_on(), enabled.is_on()] == [is_on, is_on]
+    assert len(asked) == 2

@@ -1,0 +1,49 @@
+"""What is known of models."""
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from embeddings.model_catalogue import KNOWN, PRICES, ModelSpec, price_of, spec_of
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_chunks_of_a_known_model_fit_with_what_stands_in_front_of_them(name):
+    spec = spec_of(name)
+    assert 0 < spec.chunk_tokens <= spec.max_tokens
+    assert 1 <= spec.dimensions <= 16_000
+    assert len(spec.document_prefix) < spec.chunk_tokens
+
+
+@pytest.mark.parametrize("name", ["nomic-embed-text:latest", "nomic-embed-text:v1.5", "nomic-embed-text"])
+def test_a_tag_of_ollama_is_passed_over(name):
+    assert spec_of(name) is KNOWN["nomic-embed-text"]
+
+
+def test_another_width_keeps_the_rest():
+    known = KNOWN["nomic-embed-text"]
+    assert spec_of("nomic-embed-text", 256) == ModelSpec(
+        256, known.max_tokens, known.chunk_tokens, known.query_prefix, known.document_prefix
+    )
+
+
+def test_an_unknown_model_needs_its_width_and_gets_small_chunks():
+    with pytest.raises(ImproperlyConfigured, match="EMBEDDING_DIMENSIONS"):
+        spec_of("unknown")
+    spec = spec_of("unknown", 99)
+    assert (spec.dimensions, spec.query_prefix, spec.document_prefix) == (99, "", "")
+    assert spec.chunk_tokens <= min(known.chunk_tokens for known in KNOWN.values() if known.max_tokens >= 512)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "own", "price"),
+    [
+        ("openai", "text-embedding-3-small", {}, PRICES["text-embedding-3-small"]),
+        ("openai", "text-embedding-3-small", {"text-embedding-3-small": 0.0}, 0.0),
+        ("openai", "unknown", {}, None),
+        ("openai", "unknown", {"unknown": 3.5}, 3.5),
+        ("ollama", "bge-m3", {}, 0.0),
+        ("local", "all-MiniLM-L6-v2", {"all-MiniLM-L6-v2": 1.0}, 1.0),
+    ],
+)
+def test_ones_own_price_comes_before_the_list_and_ones_own_machine_costs_nothing(provider, model, own, price):
+    assert price_of(provider, model, own) == price
