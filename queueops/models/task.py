@@ -189,4 +189,4 @@ class Task(models.Model):
     @property
     def reason(self) -> str:
         """Why the task was made: edit, import, drift, …"""
-        return str(self.metadata.get("reason", ""))
+        return str(self.metadata.get("reason", "")) if isinstance(self.metadata, dict) else ""
