@@ -39,7 +39,8 @@ class AuditLogAdmin(InstalledOnly, ReadOnly, BigTableAdmin):
 
     @display(description="reason")
     def reason(self, entry: AuditLog) -> str:
-        return readable(str(entry.metadata.get("reason", ""))) or "-"
+        reason = entry.metadata.get("reason", "") if isinstance(entry.metadata, dict) else ""
+        return readable(str(reason)) or "-"
 
     @display(description="operation")
     def operation(self, entry: AuditLog) -> str:

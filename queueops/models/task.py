@@ -188,4 +188,4 @@ class Task(models.Model):
     @property
     def reason(self) -> str:
         """Why the task was created: edit, import, drift, …"""
-        return str(self.metadata.get("reason", ""))
+        return str(self.metadata.get("reason", "")) if isinstance(self.metadata, dict) else ""

@@ -1,13 +1,18 @@
 """The list of tasks: what it shows, finds, and lets nobody write."""
 
 import re
+from datetime import timedelta
 
 import pytest
+from django.contrib.admin import site
 from django.contrib.auth.models import User
+from django.db.models import JSONField, Value
+from django.db.models.functions import Now
+from django.http import HttpRequest
 from django.urls import reverse
 
 from queueops.models import Status, Task
-from tests.admin_rows import make_person
+from tests.admin_rows import NASTY, make_person
 from tests.queueops.factories import make_space, make_tasks
 
 pytestmark = pytest.mark.django_db
@@ -47,3 +52,53 @@ def test_the_errors_of_the_newest_failures_can_be_chosen(operator, space):
     page = operator.get(f"{URL}?error=auth").content.decode()
     assert re.search(r'<option[^>]*value="too_long"', page)
     assert Task.objects.get(error_class="auth").slug in page
+
+
+def found(term: str) -> set[int]:
+    rows, _ = site._registry[Task].get_search_results(HttpRequest(), Task.objects.all(), term)
+    return set(rows.values_list("pk", flat=True))
+
+
+def test_a_task_is_found_by_its_id_its_articles_id_or_the_beginning_of_the_slug(space):
+    first, other = make_tasks(2, space)
+    Task.objects.filter(pk=first.pk).update(id=10**6)
+    assert found(str(10**6)) == {10**6}
+    assert other.pk in found(str(other.pk))
+    assert other.pk in found(str(other.article_id))
+    assert found(other.slug) == {other.pk}
+    assert found(other.slug[:-1]) == {10**6, other.pk}
+
+
+@pytest.mark.parametrize("term", ["nothing", "-1", "9" * 40, "%", "_", "' OR 1=1 --", "x" * 5_000])
+def test_what_names_no_task_finds_none(space, term):
+    make_tasks(1, space)
+    assert found(term) == set()
+
+
+@pytest.mark.parametrize(
+    ("fields", "cell"),
+    [
+        ({"status": "pending", "scheduled_at": Now() - timedelta(minutes=5)}, "due"),
+        ({"status": "pending", "scheduled_at": Now() + timedelta(minutes=5)}, "in 5 min"),
+        ({"status": "failed"}, "-"),
+    ],
+)
+def test_the_next_run_is_told_of_what_waits(operator, space, fields, cell):
+    make_tasks(1, space, **fields)
+    page = operator.get(URL).content.decode()
+    assert re.search(rf"field-next_run[^>]*>\s*(<[^>]*>\s*)*{cell}\b|field-next_run[^>]*>\s*{cell}", page)
+
+
+@pytest.mark.parametrize("error", ["unknown", "' OR 1=1", ""])
+def test_an_error_that_none_of_the_newest_has_filters_nothing(operator, space, error):
+    make_tasks(1, space, Status.FAILED, error_class="auth")
+    assert len(operator.get(URL, {"error": error}).context["cl"].result_list) == 1
+
+
+@pytest.mark.parametrize("metadata", [[], None, "edit", 5, {"reason": NASTY}])
+def test_whatever_plain_sql_wrote_a_tasks_page_opens(operator, space, metadata):
+    [task] = make_tasks(1, space)
+    Task.objects.update(metadata=Value(metadata, JSONField()))
+    page = operator.get(reverse("admin:queueops_task_change", args=[task.pk]))
+    assert page.status_code == 200
+    assert NASTY not in page.content.decode()

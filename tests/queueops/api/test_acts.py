@@ -4,12 +4,12 @@ import pytest
 
 from access.models import Scope
 from queueops.api import acts
-from queueops.models import AuditLog, Operation, QueueState, Status, Task, Verb, Worker
+from queueops.models import AuditLog, Operation, Status, Task, Verb
 from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate import operations
 from tests.concurrently import another_session
 from tests.factories import Api, body, make_token, problem
-from tests.queueops.factories import make_space, make_tasks, make_worker
+from tests.queueops.factories import make_space, make_tasks
 
 pytestmark = pytest.mark.django_db
 WHY = {"reason": "the key was renewed"}
@@ -220,42 +220,3 @@ def test_what_was_no_act_on_tasks_cannot_be_undone(api):
         "not an operation on many tasks"
         in problem(api.post(f"/queue/operations/{paused}/undo", WHY), 404)["detail"]
     )
-
-
-def test_the_queue_is_paused_and_resumed_in_the_tokens_name(api, space):
-    body(api.post("/queue/pause", WHY))
-    state = QueueState.objects.get()
-    assert (state.is_paused, state.reason, state.changed_by) == (True, WHY["reason"], "night shift")
-    body(api.post("/queue/resume", WHY))
-    assert not QueueState.objects.get().is_paused
-
-
-def test_every_worker_is_stopped_and_started(api, space):
-    make_worker()
-    body(api.post("/queue/stop", WHY))
-    assert not Worker.objects.get().is_running
-    body(api.post("/queue/start", WHY))
-    assert Worker.objects.get().is_running
-
-
-def test_an_emergency_stop_takes_from_workers_what_they_hold(api, space):
-    make_worker()
-    make_tasks(2, space, Status.PROCESSING)
-    reply = body(api.post("/queue/emergency-stop", WHY))
-    assert (reply["workers"], reply["released"], statuses()) == (1, 2, ["pending", "pending"])
-
-
-def test_the_mode_is_set_and_given_back_to_the_settings(api, space):
-    body(api.post("/queue/mode", WHY | {"mode": "disabled"}))
-    assert body(api.get("/queue"))["mode"] == "disabled"
-    body(api.post("/queue/mode", WHY | {"mode": "environment"}))
-    assert QueueState.objects.get().mode == ""
-
-
-@pytest.mark.parametrize(
-    "verb", ["retry", "cancel", "clear", "pause", "resume", "stop", "start", "emergency-stop", "mode"]
-)
-def test_nothing_is_changed_for_a_token_without_the_scope(verb):
-    _, token = make_token(Scope.READ, Scope.WRITE)
-    problem(Api(token).post(f"/queue/{verb}", ALL), 403)
-    assert not AuditLog.objects.exists()

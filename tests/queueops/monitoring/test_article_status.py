@@ -24,8 +24,7 @@ from queueops.monitoring.article_status import (
     why,
 )
 from queueops.monitoring.why_not_running import Blockers, TaskFacts
-from tests.factories import Api, body
-from tests.queueops.factories import make_article, make_space, make_worker
+from tests.queueops.factories import make_article, make_space
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 RUNNING = Blockers(Mode.QUEUED, is_paused=False, reason="", workers=1)
@@ -243,37 +242,6 @@ def test_without_any_space_an_article_is_not_embedded_at_all(db):
 def test_an_article_that_was_deleted_meanwhile_is_no_error(space):
     gone = SimpleNamespace(pk=10**9)
     assert embedding_states([gone])[10**9]["state"] == "disabled"  # type: ignore[list-item]
-
-
-def test_the_api_explains_every_space(space):
-    building = Space.objects.create(
-        version=101, provider="openai", model="next", dimensions=8, chunk_tokens=200, state="building"
-    )
-    make_worker()
-    article = make_article()
-    embed(article, space)
-    TaskRow.objects.filter(space=building).update(
-        status=Status.FAILED, attempts=3, error_class="too_long", error_message="9,000 tokens"
-    )
-    answer = body(Api().get(f"/articles/{article.slug}/embedding"))
-    assert answer["why"] == "Found by meaning: version 1 is embedded in 1 chunk."
-    serving, next_one = answer["spaces"]
-    assert (serving["serving"], serving["state"], serving["current"]) == (True, "embedded", True)
-    assert (next_one["serving"], next_one["state"]) == (False, "failed")
-    assert (next_one["task"]["error_class"], next_one["task"]["error_message"]) == (
-        "too_long",
-        "9,000 tokens",
-    )
-    assert next_one["task"]["next_attempt_at"] is None
-
-
-def test_a_pause_and_the_mode_are_reported(space):
-    QueueState.objects.update(is_paused=True, reason="maintenance", mode=Mode.DISABLED)
-    modes.forget()
-    article = make_article()
-    answer = body(Api().get(f"/articles/{article.slug}/embedding"))
-    assert (answer["paused"], answer["mode"]) == (True, "disabled")
-    assert answer["spaces"][0]["state"] == "disabled"
 
 
 def test_an_outage_of_its_provider_explains_why_it_waits(space, worker):

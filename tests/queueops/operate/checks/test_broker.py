@@ -1,5 +1,7 @@
 """Whether the broker answers, and what of it would lose wake-ups."""
 
+import pytest
+
 from queueops.operate.checks import broker
 from tests.queueops.operate.checks.troubles import troubles
 
@@ -13,3 +15,33 @@ def test_a_broker_without_an_append_only_file_is_worth_a_warning():
 def test_a_broker_that_does_not_answer_fails(settings):
     settings.REDIS_URL = "unix:///nowhere/valkey.sock"
     assert {name: f.says for name, f in troubles(broker.check()).items()} == {"broker": "does not answer"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "verdict"),
+    [({"aof_enabled": 1}, "ok"), ({"aof_enabled": 0}, "warn"), ({}, "warn")],
+)
+def test_a_broker_that_keeps_nothing_on_disk_is_worth_a_warning(facts, verdict):
+    assert broker._persistence(facts).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("facts", "is_told"),
+    [
+        ({}, False),
+        ({"maxmemory": 0, "maxmemory_policy": "allkeys-lru"}, False),
+        ({"maxmemory": 1, "maxmemory_policy": "noeviction"}, False),
+        ({"maxmemory": 1}, False),
+        ({"maxmemory": 1, "maxmemory_policy": "allkeys-lru"}, True),
+        ({"maxmemory": 1, "maxmemory_policy": "volatile-ttl"}, True),
+    ],
+)
+def test_a_bounded_broker_that_throws_away_is_worth_a_warning(facts, is_told):
+    assert bool(list(broker._memory(facts))) is is_told
+
+
+@pytest.mark.parametrize(("waiting", "verdict"), [(0, "ok"), (1_000, "ok"), (1_001, "warn"), (10**9, "warn")])
+def test_more_wake_ups_than_a_burst_has_mean_that_nobody_takes_them(waiting, verdict):
+    finding = broker._depth(waiting)
+    assert finding.verdict == verdict
+    assert f"{waiting:,}" in finding.says

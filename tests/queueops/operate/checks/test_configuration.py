@@ -66,3 +66,44 @@ def test_a_variable_that_nobody_reads_is_taken_for_a_slip(monkeypatch):
         found["setting EMBEDDING_BATCHSIZE"].fix
         == "Check its name: rename it to EMBEDDING_BATCH_SIZE, if that was meant."
     )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"EMBEDDING_QUEUE_ENABLED": False, "EMBEDDING_WORKER_TIMEOUT": 10_001},
+        {"EMBEDDING_QUEUE_ENABLED": True, "EMBEDDING_WORKER_TIMEOUT": 5_000},
+        {"EMBEDDING_WORKER_INTERVAL": 60_000},
+        {"EMBEDDING_CLEANUP_INTERVAL": 24, "EMBEDDING_CLEANUP_RETENTION_DAYS": 1},
+        {"EMBEDDING_TOKENS_PER_MINUTE": 0},
+        {"EMBEDDING_TOKENS_PER_MINUTE": 10**6},
+        {"EMBEDDING_BATCH_SIZE": 0},
+        {"DEBUG": True, "HOST": "127.0.0.1"},
+        {"DEBUG": True, "HOST": "::1"},
+        {"DEBUG": False, "HOST": "0.0.0.0"},
+        {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "https://far.example/v1"},
+        {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "http://localhost:1/v1"},
+        {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": "http://far.example/v1"},
+    ],
+    ids=str,
+)
+def test_settings_at_the_edge_of_what_fits_are_no_trouble(changes, settings):
+    for name, value in changes.items():
+        setattr(settings, name, value)
+    assert not troubles(configuration.check())
+
+
+def test_a_variable_that_is_like_none_of_ours_is_to_be_removed(monkeypatch):
+    monkeypatch.setenv("OLLAMA_XYZZY_1234567890", "x")
+    monkeypatch.setenv("SOMEBODY_ELSES", "x")
+    found = troubles(configuration.check())
+    assert set(found) == {"setting OLLAMA_XYZZY_1234567890"}
+    assert "remove" in found["setting OLLAMA_XYZZY_1234567890"].fix
+    assert "rename" not in found["setting OLLAMA_XYZZY_1234567890"].fix
+
+
+def test_the_space_of_the_settings_is_no_row(settings):
+    settings.EMBEDDING_PROVIDER, settings.EMBEDDING_MODEL, settings.EMBEDDING_DIMENSIONS = "ollama", "own", 12
+    space = configuration.in_settings()
+    assert (space.provider, space.model, space.dimensions) == ("ollama", "own", 12)
+    assert space._state.adding

@@ -99,3 +99,57 @@ def test_a_database_that_takes_no_vectors_is_named_with_its_reason():
     assert "vectors" not in troubles(database._vectors())
     refuse("53100")
     assert "53100 disk full: No space left on device" in troubles(database._vectors())["vectors"].says
+
+
+@pytest.mark.parametrize(
+    ("version", "verdict"),
+    [
+        (None, "fail"),
+        ("0.7.4", "fail"),
+        ("0.8.0", "warn"),
+        ("0.8.3", "warn"),
+        ("0.8.4", "ok"),
+        ("0.10.0", "ok"),  # numbers, not letters
+        ("1.0", "ok"),
+        ("0.8", "fail"),  # less than 0.8.0, for all one can tell
+    ],
+)
+def test_a_version_of_pgvector_is_good_has_faults_or_will_not_do(version, verdict):
+    finding = database._pgvector(version)
+    assert finding.verdict == verdict
+    assert bool(finding.fix) is (verdict != "ok")
+
+
+@pytest.mark.parametrize(("more", "verdict"), [(-1, "fail"), (0, "ok"), (5, "ok")])
+def test_a_server_older_than_the_oldest_that_will_do_fails(more, verdict):
+    least = connection.features.minimum_database_version
+    assert least is not None
+    [finding] = database._version("x", 10_000 * (least[0] + more) + 3)
+    assert finding.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("is_replica", "is_read_only", "word"),
+    [(False, False, None), (True, True, "replica"), (True, False, "replica"), (False, True, "read-only")],
+)
+def test_a_server_that_takes_no_writes_fails_with_the_reason(is_replica, is_read_only, word):
+    found = list(database._writable(is_replica, is_read_only))
+    assert [word in finding.says for finding in found] == ([] if word is None else [True])
+    assert all(finding.verdict is CheckResult.FAIL for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("most", "open_now", "verdict"),
+    [(100, 5, "ok"), (8, 0, "ok"), (7, 0, "warn"), (100, 100, "fail"), (0, 0, "fail")],
+)
+def test_connections_are_enough_too_few_or_all_taken(settings, most, open_now, verdict):
+    settings.WEB_THREADS, settings.EMBEDDING_WORKER_THREADS = 1, 1
+    settings.WEB_PROCESSES, settings.EMBEDDING_CONCURRENT_WORKERS = 1, 1
+    assert database._connections(most, open_now).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("count", "told"), [(1, "a.0"), (5, "a.4"), (6, "a.4 and 1 more"), (50, "a.4 and 45 more")]
+)
+def test_a_long_list_of_migrations_is_cut_and_counted(count, told):
+    assert database._listed([("a", str(n)) for n in range(count)]).endswith(told)

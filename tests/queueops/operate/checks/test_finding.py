@@ -2,7 +2,7 @@
 
 import pytest
 
-from queueops.operate.checks.finding import CheckResult, Finding, worst
+from queueops.operate.checks.finding import CheckResult, Finding, fail, ok, warn, worst
 
 
 @pytest.mark.parametrize(
@@ -11,3 +11,9 @@ from queueops.operate.checks.finding import CheckResult, Finding, worst
 )
 def test_the_gravest_verdict_counts(verdicts, answer):
     assert worst(Finding("c", CheckResult(verdict), "s") for verdict in verdicts) == answer
+
+
+def test_what_is_well_needs_no_fix_and_what_is_not_has_one():
+    assert (ok("a", "b").verdict, ok("a", "b").fix) == ("ok", "")
+    assert (warn("a", "b", "c").verdict, warn("a", "b", "c").fix) == ("warn", "c")
+    assert (fail("a", "b", "c").verdict, fail("a", "b", "c").says) == ("fail", "b")

@@ -1,0 +1,45 @@
+"""Checks that the site puts in are asked after one another, each once, and only when somebody asks."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from queueops.operate.checks import added
+from queueops.operate.checks.finding import Finding, ok, warn
+
+
+@pytest.fixture(autouse=True)
+def no_checks(monkeypatch):
+    monkeypatch.setattr(added, "_checks", [])
+
+
+def one() -> Iterator[Finding]:
+    yield ok("one", "is well")
+    yield warn("one", "is slow", "Wait.")
+
+
+def two() -> list[Finding]:
+    return [ok("two", "is well")]
+
+
+def test_without_any_nothing_is_found():
+    assert list(added.check()) == []
+
+
+def test_each_is_asked_once_in_the_order_in_which_they_were_put_in():
+    for check in (two, one, two):
+        added.add(check)
+    assert [finding.check for finding in added.check()] == ["two", "one", "one"]
+    assert len(list(added.check())) == 3
+
+
+def test_a_check_is_not_asked_before_its_turn():
+    def fails() -> Iterator[Finding]:
+        yield ok("fails", str(1 // 0))
+
+    added.add(two)
+    added.add(fails)
+    found = added.check()
+    assert next(found).check == "two"
+    with pytest.raises(ZeroDivisionError):
+        next(found)
