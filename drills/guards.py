@@ -1017,6 +1017,13 @@ MUTATIONS = (
         (_LONG,),
     ),
     Mutation(
+        "kept vectors: none are paid for while they are refused",
+        "queueops/engine/partial_vectors.py",
+        "if storage_probe.brake.is_on or self.refused:",
+        "if self.refused:",
+        (_LONG,),
+    ),
+    Mutation(
         "kept vectors: in the midst of a batch",
         "queueops/engine/partial_vectors.py",
         "            self.keep(made)\n",

@@ -4,11 +4,13 @@ The codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
 import psycopg
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError
 
 _MESSAGE_CHARACTERS = 200
 
@@ -24,11 +26,13 @@ class Blame(StrEnum):
 
 @dataclass(frozen=True)
 class Refusal:
-    """`sqlstate` is empty if the error has none; `message` is the server's message in one line."""
+    """`sqlstate` is empty if the error has none; `message` is the server's message in one line; `table` refused the
+    row, empty for the table of vectors or if it is not known."""
 
     sqlstate: str
     blame: Blame
     message: str
+    table: str = ""
 
     @property
     def reason(self) -> str:
@@ -36,7 +40,8 @@ class Refusal:
         return f"{self.sqlstate} {_words(self.sqlstate)}".strip()
 
     def __str__(self) -> str:
-        return f"{self.reason}: {self.message}" if self.message else self.reason
+        text = f"{self.reason}: {self.message}" if self.message else self.reason
+        return f"{text.rstrip('.')}, in {self.table}" if self.table else text
 
 
 # The longest matching prefix of a SQLSTATE counts. Unlisted ones are treated as ROWS: settling by halves finds out.
@@ -78,6 +83,7 @@ _WORDS = {
     "58030": "I/O error",
     "P0001": "refused by a trigger",
 }
+_TABLE = "refused_table"  # an attribute of the error
 _CAPITALS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -85,10 +91,19 @@ def of(error: BaseException) -> Refusal:
     """The refusal in an error of Django or the driver."""
     cause = error if isinstance(error, psycopg.Error) else error.__cause__
     if isinstance(cause, psycopg.Error) and cause.sqlstate:
-        return Refusal(
-            cause.sqlstate, blame_of(cause.sqlstate), _first_line(cause.diag.message_primary or "")
-        )
+        message = _first_line(cause.diag.message_primary or "")
+        return Refusal(cause.sqlstate, blame_of(cause.sqlstate), message, getattr(error, _TABLE, ""))
     return Refusal("", _blame_without_code(error), _first_line(str(error)) or type(error).__name__)
+
+
+@contextmanager
+def named(table: str) -> Iterator[None]:
+    """The refusal in a database error raised in this context names the table, which the server does not."""
+    try:
+        yield
+    except DatabaseError as error:
+        setattr(error, _TABLE, table)
+        raise
 
 
 def blame_of(sqlstate: str) -> Blame:

@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db import transaction
 from psycopg.types.json import Jsonb
 
 from lib import prepared_statements
-from queueops.models import AuditLog, Category, Event, Level
+from queueops.base import database_refusals
+from queueops.models import AuditLog, Category, Event, Level, Metric
 
 MESSAGE_CHARACTERS = 500
+_TABLES = "embedding_audit_logs or performance_metrics"
 # one statement and one round trip: the rows of a small batch cost more to send than to write
 _WRITE = f"""
 WITH logged AS (
@@ -29,11 +32,26 @@ def write(
     """Writes all rows of one batch in the caller's transaction: `outcomes` are counts by outcome, `numbers` values by
     metric name."""
     details = {name: count for name, count in outcomes.items() if count} | {"space": labels["space"]}
-    with prepared_statements.cursor() as cursor:
+    with database_refusals.named(_TABLES), prepared_statements.cursor() as cursor:
         values: list[Any] = [Jsonb(details), Jsonb(labels), list(numbers), list(numbers.values())]
         cursor.execute(_WRITE, values)
     if parked:
-        AuditLog.objects.bulk_create(parked)
+        with database_refusals.named("embedding_audit_logs"):
+            AuditLog.objects.bulk_create(parked)
+
+
+def try_audit_row() -> None:
+    """Writes an audit row and rolls back. Raises the database's error."""
+    with transaction.atomic():
+        AuditLog.objects.create(category=Category.ENGINE, message="probe")
+        transaction.set_rollback(True)
+
+
+def try_metric() -> None:
+    """Writes a metric and rolls back. Raises the database's error."""
+    with transaction.atomic():
+        Metric.objects.create(name="probe", value=0.0)
+        transaction.set_rollback(True)
 
 
 def parked(task_id: int, article_id: int, attempts: int, error: str) -> AuditLog:

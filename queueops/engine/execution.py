@@ -21,6 +21,7 @@ from queueops.admission import circuit_breaker, gate, rate_limiter, self_pause
 from queueops.admission.circuit_breaker import BatchVerdict
 from queueops.admission.gate import Permit
 from queueops.base import failpoints, shutdown
+from queueops.base.database_refusals import Refusal
 from queueops.base.database_retry import with_database_retry
 from queueops.engine import bisection, retry_policy, settle_retry
 from queueops.engine.claims import Claim, Claimed
@@ -42,7 +43,8 @@ log = structlog.get_logger(__name__)
 @dataclass
 class _Run:
     """A claim in execution: rendered articles; vectors by hash that are stored, kept from an earlier batch, or left
-    unsaved by an earlier attempt; the provider's vectors, and whether its breaker is open."""
+    unsaved by an earlier attempt; the provider's vectors, which of them the database has, and whether the provider's
+    breaker is open."""
 
     claim: Claim
     permit: Permit
@@ -51,7 +53,9 @@ class _Run:
     stored: dict[bytes, WireVector] = field(default_factory=dict)
     kept: dict[bytes, WireVector] = field(default_factory=dict)
     unsaved: dict[bytes, WireVector] = field(default_factory=dict)
+    safe: frozenset[bytes] = frozenset()
     progressed: set[int] = field(default_factory=set)
+    refused: dict[int, Refusal] = field(default_factory=dict)
     vectors: Vectors = field(default_factory=Vectors)
     provider_seconds: float = 0.0
     is_out: bool = False
@@ -123,14 +127,14 @@ def _embed(run: _Run, deadline: float) -> None:
     failpoints.reach("before_provider")
     before = time.perf_counter()
     seconds = min(deadline, circuit_breaker.CANARY_SECONDS) if run.permit.canary else deadline
-    partial = PartialVectors(run.claim.token, run.rendered, run.stored, run.kept)
+    partial = PartialVectors(run.claim.space, run.claim.token, run.rendered, run.stored, run.kept)
     asking = _asking(run.claim, seconds, partial)
     at_hand = run.unsaved | run.kept | run.stored
     run.vectors = bisection.embed_isolating(asking, [rendered for _, rendered in run.rendered], at_hand)
     run.provider_seconds = time.perf_counter() - before
     complete = (rendered.hashes for _, rendered in run.rendered if _is_complete(run, rendered))
-    partial.keep(run.vectors.by_hash, itertools.chain.from_iterable(complete))
-    run.progressed = partial.progressed
+    run.safe = partial.finish(run.vectors.by_hash, itertools.chain.from_iterable(complete))
+    run.progressed, run.refused = partial.progressed, partial.refused
 
 
 def _asking(claim: Claim, seconds: float, partial: PartialVectors) -> ProviderSession:
@@ -178,7 +182,7 @@ def _result(run: _Run, task: Claimed, rendered: Rendered) -> Success | Failure:
         error.kind,
         attempts=task.attempts,
         max_attempts=task.max_attempts,
-        base_seconds=settings.EMBEDDING_RETRY_BACKOFF_BASE / 1000,
+        base_seconds=retry_policy.base_seconds(error.kind, settings.EMBEDDING_RETRY_BACKOFF_BASE / 1000),
         retry_after=error.retry_after,
         draw=random.random(),
         is_out=run.is_out,
@@ -200,8 +204,11 @@ def _error(run: _Run, rendered: Rendered) -> ProviderError:
         return ProviderError(ErrorClass.TRANSIENT, "the provider returned no vector for this text")
     if error.kind is not ErrorClass.POSTPONED:
         return error
+    if refusal := run.refused.get(rendered.source.article_id):
+        message = f"the database refuses the vectors of this text alone ({refusal})"
+        return ProviderError(ErrorClass.STORAGE_REFUSED, message)
     chunks = set(rendered.hashes)
-    done = len(chunks & run.vectors.by_hash.keys())
+    done = len(chunks & run.safe)
     message = f"{done:,} of {len(chunks):,} chunks are embedded; the next attempt continues from there"
     return ProviderError(error.kind, message)
 

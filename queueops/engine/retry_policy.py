@@ -10,6 +10,7 @@ MAX_BACKOFF_SECONDS = 3_600.0
 DOWN_SECONDS, MAX_DOWN_SECONDS = 2.0, 60.0
 # A failed canary task goes behind the others of its priority, so that it is not always the same task.
 CANARY_BACK_SECONDS = 1.0
+_REFUSED_SECONDS = 30.0
 
 
 class Verdict(StrEnum):
@@ -66,6 +67,11 @@ def decide(
             if attempts >= max_attempts:
                 return Decision(Verdict.PARK)
             return Decision(Verdict.RETRY, backoff(attempts, base_seconds, draw))
+
+
+def base_seconds(kind: ErrorClass, usual: float) -> float:
+    """`usual`, or more for rows that the database refuses: a foreign trigger is not removed within seconds."""
+    return max(usual, _REFUSED_SECONDS) if kind is ErrorClass.STORAGE_REFUSED else usual
 
 
 def backoff(attempts: int, base_seconds: float, draw: float) -> float:

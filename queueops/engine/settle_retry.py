@@ -59,7 +59,7 @@ def settle(batch: Batch, until: float) -> Settled:
             if connection.in_atomic_block and refusal.blame is Blame.CONNECTION:
                 raise
         else:
-            storage_probe.accepted()
+            storage_probe.settled(batch.claim.space)
             return settled
         if not _may_retry(until):
             unsaved.keep(batch.claim.space.pk, batch.by_hash)

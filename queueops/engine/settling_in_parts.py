@@ -28,8 +28,6 @@ _LOCK_SHARE = 1 / 6
 # This many texts refused one by one, and none accepted, mean that the database is at fault, even if it accepted the
 # probe row.
 _MANY_REFUSED = 8
-# A custom trigger or constraint is not removed within the seconds of a provider's backoff.
-_REFUSED_SECONDS = 30.0
 
 
 @dataclass
@@ -135,7 +133,7 @@ def _failure(task: Claimed, refusal: Refusal) -> Failure:
         error.kind,
         attempts=task.attempts,
         max_attempts=task.max_attempts,
-        base_seconds=max(settings.EMBEDDING_RETRY_BACKOFF_BASE / 1000, _REFUSED_SECONDS),
+        base_seconds=retry_policy.base_seconds(error.kind, settings.EMBEDDING_RETRY_BACKOFF_BASE / 1000),
         retry_after=None,
         draw=random.random(),
     )

@@ -16,6 +16,8 @@ from queueops.monitoring.snapshot import Snapshot
 # the first limit is late, and after the second it is not being done at all.
 LATE_SECONDS = 60
 STUCK_SECONDS = 900
+# Long articles in progress of which no chunk was embedded for this long are stuck: a request takes two minutes at most.
+STALLED_SECONDS = 180
 # Share of failed among the tasks that ended in five minutes, once at least FAILING_FROM failed.
 FAILING_SHARE = 0.2
 FAILING_FROM = 5
@@ -73,7 +75,9 @@ def progress(snapshot: Snapshot) -> str:
     )
     done = f"{snapshot.kept_chunks:,} of {snapshot.begun_chunks:,} chunks"
     if snapshot.chunks_done_at is None:
-        return f"{articles} in progress: {done} embedded, none in the last minute."
+        seconds = snapshot.last_chunk_age or 0.0
+        lately = "in the last minute" if seconds < STALLED_SECONDS else f"for {age(seconds)}"
+        return f"{articles} in progress: {done} embedded, none {lately}."
     by = f"{snapshot.chunks_done_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     return (
         f"{articles} in progress: {done} embedded, {snapshot.chunks_per_second:.1f} per second, done by {by}."
@@ -166,6 +170,12 @@ def _is_held(snapshot: Snapshot) -> bool:
     return bool(snapshot.workers_stopped or snapshot.refusal or snapshot.is_read_only) or is_limited
 
 
+def _are_stalled(snapshot: Snapshot) -> bool:
+    """Whether long articles are in progress and none makes any, though nobody stopped them."""
+    is_stopped = snapshot.paused or snapshot.mode != Mode.QUEUED
+    return not is_stopped and (snapshot.last_chunk_age or 0.0) > STALLED_SECONDS
+
+
 def _is_swept_late(snapshot: Snapshot) -> bool:
     return (snapshot.sweep_age or 0.0) > max(LATE_SECONDS, 3 * settings.EMBEDDING_WORKER_INTERVAL / 1000)
 
@@ -203,10 +213,11 @@ def _degraded(snapshot: Snapshot) -> Iterator[str]:
             f"The last sweep was {age(snapshot.sweep_age or 0.0)} ago: work left by a lost wake-up, a dead worker or "
             "plain SQL waits for the next."
         )
-    if not snapshot.paused and (snapshot.oldest_due_age or 0.0) > LATE_SECONDS:
+    is_late = not snapshot.paused and (snapshot.oldest_due_age or 0.0) > LATE_SECONDS
+    if is_late:
         yield f"The oldest task has been due for {age(snapshot.oldest_due_age or 0.0)}."
-        if snapshot.begun_articles:
-            yield progress(snapshot)
+    if snapshot.begun_articles and (is_late or _are_stalled(snapshot)):
+        yield progress(snapshot)
     if snapshot.workers_lost_10m >= LOST_FROM:
         yield _of_lost_workers(snapshot)
     if snapshot.expired_leases:

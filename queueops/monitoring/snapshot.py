@@ -43,10 +43,11 @@ class Snapshot:
     `oldest_fresh_age` is the age of the oldest due task that is not of low priority, so no spent budget blocks it.
     `refusal` is why the database does not accept vectors, and has not for `refused_for` seconds.
     `begun_articles` have `kept_chunks` of their `begun_chunks` embedded; at the rate of the last minute, all will be at
-    `chunks_done_at`. `workers_lost_10m` counts worker processes that died within ten minutes, `lost_waiting` the tasks
-    they held that wait to be retried in small batches. `broker_trouble` follows the words "the broker"; empty when it
-    is well. Without the queue `installed` there is nothing to count. `locks` are held by other sessions on our tables;
-    if one kept the counts from being read, the snapshot is `partial`: values that could not be read are empty."""
+    `chunks_done_at`; the last chunk was kept `last_chunk_age` seconds ago. `workers_lost_10m` counts worker processes
+    that died within ten minutes, `lost_waiting` the tasks they held that wait to be retried in small batches.
+    `broker_trouble` follows the words "the broker"; empty when it is well. Without the queue `installed` there is
+    nothing to count. `locks` are held by other sessions on our tables; if one kept the counts from being read, the
+    snapshot is `partial`: values that could not be read are empty."""
 
     mode: str
     mode_in_settings: str
@@ -86,6 +87,7 @@ class Snapshot:
     kept_chunks: int = 0
     chunks_per_second: float = 0.0
     chunks_done_at: datetime | None = None
+    last_chunk_age: float | None = None
     workers_lost_10m: int = 0
     lost_waiting: int = 0
     locks: tuple[TableLock, ...] = ()
@@ -154,6 +156,7 @@ SELECT {counts},
      FROM ended WHERE lately) AS per_second,
     begun.articles AS begun_articles, begun.chunks AS begun_chunks, begun.kept AS kept_chunks, begun.per_second
         AS chunks_per_second, begun.done_at AS chunks_done_at,
+    begun.last_age AS last_chunk_age,
     {estimates},
     ({articles}) AS about_articles,
     (SELECT alive FROM workers) AS workers_alive,

@@ -8,15 +8,21 @@ from django.db import connection
 _REFUSE = """
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE 'No space left on device' USING ERRCODE = TG_ARGV[0]; END $$;
-CREATE TRIGGER refuse BEFORE INSERT ON {table} FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION refuse('{sqlstate}');
+CREATE TRIGGER refuse BEFORE {writes} ON {table}
+    FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION refuse('{sqlstate}');
 """
 _TAKE_AGAIN = "DROP FUNCTION IF EXISTS refuse CASCADE"
 
 
-def refuse(sqlstate: str = "53100", condition: str = "true", table: str = "article_embeddings") -> None:
+def refuse(
+    sqlstate: str = "53100",
+    condition: str = "true",
+    table: str = "article_embeddings",
+    writes: str = "INSERT",
+) -> None:
     """From now on rows for which the condition holds are refused with this SQLSTATE."""
     with connection.cursor() as cursor:
-        cursor.execute(_REFUSE.format(table=table, condition=condition, sqlstate=sqlstate))
+        cursor.execute(_REFUSE.format(table=table, condition=condition, sqlstate=sqlstate, writes=writes))
 
 
 def take_again() -> None:
@@ -25,9 +31,14 @@ def take_again() -> None:
 
 
 @contextmanager
-def refusing(sqlstate: str = "53100", condition: str = "true") -> Iterator[None]:
-    """The table of vectors refuses such rows while this lasts."""
-    refuse(sqlstate, condition)
+def refusing(
+    sqlstate: str = "53100",
+    condition: str = "true",
+    table: str = "article_embeddings",
+    writes: str = "INSERT",
+) -> Iterator[None]:
+    """The table refuses such rows while this lasts."""
+    refuse(sqlstate, condition, table, writes)
     try:
         yield
     finally:

@@ -147,7 +147,7 @@ def _space() -> Iterator[Finding]:
 
 
 def _vectors() -> Iterator[Finding]:
-    """A row is written and taken back, as workers ask before they claim again."""
+    """A row is written to each table that a batch needs, and rolled back, as workers do before they claim again."""
     space = Space.objects.serving()
     if space is None:
         return

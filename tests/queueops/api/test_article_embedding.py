@@ -27,7 +27,7 @@ def test_the_api_explains_every_space(space):
         status=Status.FAILED, attempts=3, error_class="too_long", error_message="9,000 tokens"
     )
     answer = body(Api().get(f"/articles/{article.slug}/embedding"))
-    assert answer["why"] == "Found by meaning: version 1 is embedded in 1 passage."
+    assert answer["why"] == "Found by meaning: version 1 is embedded in 1 chunk."
     serving, next_one = answer["spaces"]
     assert (serving["serving"], serving["state"], serving["current"]) == (True, "embedded", True)
     assert (next_one["serving"], next_one["state"]) == (False, "failed")
@@ -35,7 +35,7 @@ def test_the_api_explains_every_space(space):
         "too_long",
         "9,000 tokens",
     )
-    assert next_one["task"]["next_try_at"] is None
+    assert next_one["task"]["next_attempt_at"] is None
 
 
 def test_a_pause_and_the_mode_are_told(space):

@@ -26,7 +26,7 @@ def test_no_figure_may_be_left_out():
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_an_act_that_was_not_begun_has_a_sample_and_nothing_to_go_on_with(dry_run):
     found = Preview(Verb.CANCEL, 7, [Task(pk=3, slug="a", status="pending")], {"gone": 2})
-    assert replies.looked(found, dry_run=dry_run) == {
+    assert replies.previewed(found, dry_run=dry_run) == {
         "dry_run": dry_run,
         "total": 7,
         "skips": {"gone": 2},
@@ -44,7 +44,7 @@ def an_operation(**fields: Any) -> Operation:
 @pytest.mark.parametrize(("status", "goes_on"), [("running", True), ("done", False), ("cancelled", False)])
 def test_an_act_that_has_not_ended_says_where_to_go_on(status, goes_on):
     operation = an_operation(status=status, skips={"gone": 1})
-    told = replies.acted(operation)
+    told = replies.completed(operation)
     assert (told["dry_run"], told["total"], told["skips"], told["sample"]) == (False, 5, {"gone": 1}, [])
     assert told["go_on"] == (f"/api/queue/operations/{operation.pk}/resume" if goes_on else None)
     assert told["operation"] is not None
@@ -53,4 +53,4 @@ def test_an_act_that_has_not_ended_says_where_to_go_on(status, goes_on):
 
 @pytest.mark.django_db
 def test_an_operation_is_told_with_every_field_that_is_promised():
-    assert set(replies.told(an_operation())) == set(OperationView.__annotations__)
+    assert set(replies.view(an_operation())) == set(OperationView.__annotations__)

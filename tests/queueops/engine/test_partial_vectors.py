@@ -16,7 +16,8 @@ from articles.models import Article
 from embeddings.indexing import provider_pace
 from embeddings.models import ArticleEmbedding, KeptVector
 from embeddings.providers.registry import provider_of
-from queueops.engine import claims, execution, partial_vectors
+from queueops.base.database_refusals import Blame, Refusal
+from queueops.engine import claims, execution, partial_vectors, storage_breaker, storage_probe
 from queueops.engine.enqueue import enqueue_reembedding
 from queueops.maintenance import reaper, sweep
 from queueops.models import ProviderState, Status, Task
@@ -24,6 +25,7 @@ from queueops.worker import long_articles
 from queueops.worker.drain import drain
 from tests.concurrently import together
 from tests.queueops.factories import make_article, make_tasks
+from tests.queueops.refusing_database import refusing
 from tests.waiting import wait_until
 
 CHUNKS = 24
@@ -220,6 +222,68 @@ def test_a_sweep_leaves_alone_what_a_task_needs(turn, slow):
     kept = KeptVector.objects.count()
     sweep.sweep()
     assert KeptVector.objects.count() == kept > 0
+
+
+@alone
+def test_while_the_database_keeps_no_vectors_their_provider_is_not_asked_and_each_is_paid_for_once(
+    slow, worker, monkeypatch
+):
+    monkeypatch.setattr(storage_breaker, "FIRST_WAIT", 0.05)
+    long_article()
+    with refusing("53100", table="kept_vectors"):
+        drain(worker.pk, seconds=5)
+        asked = slow.stats()["texts"]
+        assert 0 < asked < CHUNKS / 2
+        task = Task.objects.get()
+        assert (task.status, task.attempts) == ("pending", 0)
+        assert task.error_message.startswith("0 of ")
+        for _ in range(3):
+            wait_until(lambda: not storage_probe.brake.left)  # it is tried again, and refused
+            assert drain(worker.pk, seconds=5).tasks == 0
+        assert slow.stats()["texts"] == asked
+        assert storage_probe.brake.now
+        assert str(storage_probe.brake.now.refusal).endswith("No space left on device, in kept_vectors")
+    wait_until(lambda: not storage_probe.brake.left)
+    drained(worker)
+    assert Task.objects.get().outcome == "embedded"
+    assert slow.stats()["texts"] == chunk_count()
+    assert not storage_probe.brake.is_on
+
+
+@alone
+def test_a_long_article_ends_its_turn_when_the_database_refuses_the_vectors_of_others(turn, slow):
+    long_article()
+    storage_probe.refused(Refusal("53100", Blame.DATABASE, "could not extend file"))
+    turn()
+    assert slow.stats()["texts"] == TEXTS_A_REQUEST
+    assert not storage_probe.brake.is_on  # the next turn is whole
+
+
+@alone
+def test_a_text_whose_kept_vectors_alone_are_refused_is_charged_and_the_others_end(turn, slow):
+    bad, good = long_article("Bad", 8), long_article("Good", 8)
+    with refusing("P0001", f"NEW.article_id = {bad.pk}", "kept_vectors"):
+        for _ in range(20):
+            if Task.objects.filter(article=good, status="completed").exists():
+                break
+            turn()
+            assert not storage_probe.brake.is_on
+    task = Task.objects.get(article=bad)
+    assert (task.error_class, task.attempts) == ("storage_refused", 1)
+    assert "of this text alone (P0001" in task.error_message
+
+
+@alone
+def test_vectors_that_the_database_could_not_keep_are_held_in_this_process(turn, slow, monkeypatch):
+    """Of a batch that ends while the database is away."""
+    monkeypatch.setattr(partial_vectors.PartialVectors, "keep", lambda *_: None)
+    long_article()
+    turn()
+    done = slow.stats()["texts"]
+    monkeypatch.undo()
+    turns_until_all_is_done(turn)
+    assert done > 0
+    assert slow.stats()["texts"] == chunk_count()
 
 
 def drained(worker) -> None:

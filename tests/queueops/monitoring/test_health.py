@@ -244,6 +244,16 @@ def test_how_far_long_articles_are_says_why_the_oldest_task_is_late():
     assert judged.reasons == ("The oldest task has been due for 2 min.", HOW_FAR)
 
 
+@pytest.mark.parametrize("fields", [{}, {"paused": True}, {"mode": "synchronous"}])
+def test_long_articles_of_which_none_progresses_degrade_unless_an_operator_stopped_them(fields):
+    stalled = BEGUN | {"chunks_done_at": None, "last_chunk_age": 300.0}
+    judged = judge(replace(WELL, **stalled | fields))
+    said = "3 long articles in progress: 812 of 2,406 chunks embedded, none for 5 min."
+    assert judged.condition is Condition.DEGRADED
+    assert (said in judged.reasons) is not bool(fields)
+    assert judge(replace(WELL, **stalled | {"last_chunk_age": 100.0})).condition is Condition.OK
+
+
 def test_long_articles_that_stand_still_are_said_to():
     judged = judge(replace(WELL, **BEGUN | {"begun_articles": 1, "chunks_done_at": None}))
     assert judged.progress == (

@@ -93,12 +93,23 @@ def test_a_database_that_does_not_answer_is_one_failure_in_a_sentence(monkeypatc
 
 
 @pytest.mark.django_db
-def test_a_database_that_takes_no_vectors_is_named_with_its_reason():
+@pytest.mark.parametrize(
+    ("table", "where"),
+    [
+        ("article_embeddings", ""),
+        ("kept_vectors", ", in kept_vectors"),
+        ("embedding_audit_logs", ", in embedding_audit_logs"),
+        ("performance_metrics", ", in performance_metrics"),
+    ],
+)
+def test_a_database_that_takes_no_vectors_is_named_with_its_reason(table, where):
     make_space(provider="openai")
     make_article()
     assert "vectors" not in troubles(database._vectors())
-    refuse("53100")
-    assert "53100 disk full: No space left on device" in troubles(database._vectors())["vectors"].says
+    refuse("53100", table=table)
+    assert (
+        f"53100 disk full: No space left on device{where})" in troubles(database._vectors())["vectors"].says
+    )
 
 
 @pytest.mark.parametrize(

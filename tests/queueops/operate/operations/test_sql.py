@@ -31,10 +31,10 @@ def test_a_source_of_audit_rows_has_what_was_and_what_became_of_each_row():
     assert rows == [(2, {"status": "failed"}, {"status": "pending"})]
 
 
-def test_the_sources_of_an_operation_are_told_together():
-    told = sql.told("SELECT 1", "SELECT 2")
-    assert "SELECT 1 UNION ALL SELECT 2" in told
-    assert "UNION" not in sql.told("SELECT 1")
+def test_the_sources_of_an_operation_are_joined():
+    joined = sql.logged("SELECT 1", "SELECT 2")
+    assert "SELECT 1 UNION ALL SELECT 2" in joined
+    assert "UNION" not in sql.logged("SELECT 1")
 
 
 @pytest.mark.django_db(transaction=True)
