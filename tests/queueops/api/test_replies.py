@@ -46,7 +46,7 @@ def test_an_act_that_has_not_ended_says_where_to_go_on(status, goes_on):
     operation = an_operation(status=status, skips={"gone": 1})
     told = replies.completed(operation)
     assert (told["dry_run"], told["total"], told["skips"], told["sample"]) == (False, 5, {"gone": 1}, [])
-    assert told["go_on"] == (f"/api/queue/operations/{operation.pk}/resume" if goes_on else None)
+    assert told["resume_url"] == (f"/api/queue/operations/{operation.pk}/resume" if goes_on else None)
     assert told["operation"] is not None
     assert told["operation"]["state"] == ("interrupted" if goes_on else status)
 
