@@ -1,21 +1,19 @@
-"""The verbs of `manage.py embed_migrate`: analyze, run and rollback of a backfill."""
+"""`embed_migrate run`: queues every article without vectors of its current text, after adopting existing ones."""
 
 import dataclasses
 import time
-from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Iterable
+from argparse import ArgumentParser
 from dataclasses import dataclass
 from typing import Any
-
-from rich.console import RenderableType
 
 from embeddings.models import Space
 from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
 from queueops.cli.frame.tables import line
-from queueops.cli.frame.verb import VerbGroup
-from queueops.cli.verbs import bulk, estimate_table
+from queueops.cli.verbs import bulk
+from queueops.cli.verbs.backfill.options import add_filter, article_filter, estimated, family, noun
+from queueops.cli.verbs.backfill.options import parked as parked_lines
 from queueops.engine import modes
 from queueops.models import Mode, Operation, Priority, QueueState, Verb
 from queueops.monitoring.article_filter import ArticleFilter, Found
@@ -24,52 +22,12 @@ from queueops.operate.backfill.adoption import Adopted, AdoptionError, Column
 from queueops.operate.operations import OperationError
 from queueops.operate.operations.policies import POLICIES
 
-family = VerbGroup("Backfill")
-
 _MOST_A_BATCH = POLICIES[Verb.MIGRATE].most
 _FORWARD = "add --forward to return to queued mode and resume the workers"
 
 
-def _filter_arguments(parser: ArgumentParser) -> None:
-    arguments.add_article_filter(parser)
-    parser.add_argument("--only-failed", action="store_true", help="only articles whose task failed")
-    parser.add_argument("--limit", type=arguments.whole(1, 10**9), metavar="N", help="maximum articles")
-    parser.add_argument(
-        "--stage",
-        type=percent,
-        metavar="PERCENT",
-        help="this share of all articles, e.g. 10%%; run again for the next share",
-    )
-
-
-@family.verb(
-    "analyze",
-    "count articles with current, outdated and no vectors; estimate what embedding takes",
-    arguments=_filter_arguments,
-    keys=("mode", "spaces", "total", "parked", "estimates"),
-)
-def analyze(console: Console, **options: Any) -> None:
-    scope = _scope(options)
-    spaces, found, estimates = estimation.standings(scope), scope.find(), estimation.estimates(scope)
-    mode, parked = modes.current(), scope.left_out()
-    console.answer(
-        {
-            "mode": mode,
-            "spaces": spaces,
-            "total": found.articles,
-            "parked": parked,
-            "estimates": estimates,
-        },
-        line(f"The mode is {mode}."),
-        estimate_table.corpus_table(spaces),
-        line(_missing(found)),
-        *_parked(parked),
-        *_estimated(estimates),
-    )
-
-
 def _run_arguments(parser: ArgumentParser) -> None:
-    _filter_arguments(parser)
+    add_filter(parser)
     parser.add_argument(
         "--priority", choices=[str(each) for each in Priority], default="", help="of the tasks (default: low)"
     )
@@ -143,7 +101,7 @@ class _Plan:
         if self.adopting:
             steps.append(f"adopt up to {self.adopting[2]:,} vectors from {self.adopting[1]}")
         count, priority = self.found.articles, self.priority or Priority.LOW
-        return ", then ".join([*steps, f"queue {count:,} {_noun(count)} with {priority} priority"])
+        return ", then ".join([*steps, f"queue {count:,} {noun(count)} with {priority} priority"])
 
     def fields(self, done: Operation | None = None, adopted: Adopted | None = None) -> dict[str, Any]:
         return {
@@ -164,12 +122,12 @@ class _Plan:
 
 def _plan(console: Console, options: dict[str, Any]) -> _Plan:
     mode = _mode(forward=options["forward"], dry_run=options["dry_run"], console=console)
-    scope = _scope(options)
+    scope = article_filter(options)
     found, parked = scope.find(), scope.left_out()
     adopting = _compared(console, options["adopt"], scope) if options["adopt"] else None
     is_shown = options["dry_run"] or (not options["yes"] and console.can_ask)
     estimates = estimation.estimates(scope) if is_shown and found.articles else None
-    console.show(*_estimated(estimates or []), *_parked(parked))
+    console.show(*estimated(estimates or []), *parked_lines(parked))
     return _Plan(scope, found, parked, options["priority"], mode, options["dry_run"], adopting, estimates)
 
 
@@ -229,7 +187,7 @@ def _queue(console: Console, plan: _Plan, reason: str, batch_size: int) -> Opera
 def _print_result(
     console: Console, plan: _Plan, done: Operation, adopted: Adopted | None, seconds: float
 ) -> Exit:
-    lines = [line(f"{done.changed:,} {_noun(done.changed)} queued in {seconds:.1f} s; operation {done.pk}")]
+    lines = [line(f"{done.changed:,} {noun(done.changed)} queued in {seconds:.1f} s; operation {done.pk}")]
     lines += [line(f"{count:,} skipped: {why}") for why, count in done.skips.items()]
     if adopted:
         lines.insert(0, line(_adopted(adopted)))
@@ -254,101 +212,3 @@ def _adopted(adopted: Adopted) -> str:
         f"{adopted.several:,} with several chunks, {adopted.unusable:,} unusable, {adopted.changed:,} changed"
     )
     return f"{adopted.adopted:,} vectors adopted without a provider call; left to the queue: {others}"
-
-
-def _rollback_arguments(parser: ArgumentParser) -> None:
-    arguments.add_agreement(parser)
-    arguments.add_reason(parser)
-
-
-@family.verb(
-    "rollback",
-    "pause, cancel the tasks of the migration, return to synchronous mode",
-    arguments=_rollback_arguments,
-    keys=("dry_run", "waiting", "operation", "cancelled", "skipped", "left", "mode", "paused", "verified"),
-)
-def roll_back(console: Console, *, yes: bool, dry_run: bool, reason: str) -> Exit:
-    before = rollback.look()
-    fields: dict[str, Any] = {"dry_run": dry_run, "waiting": before.left, "operation": None, "cancelled": 0}
-    if before.is_rolled_back:
-        console.answer(fields | _reading(before), line(f"Nothing to roll back: {_sentence(before)}."))
-        return Exit.OK
-    change = (
-        f"pause the workers, cancel {before.left:,} tasks of the migration, and return to synchronous mode"
-    )
-    if not console.agree(change, yes=yes, dry_run=dry_run):
-        console.answer(fields | _reading(before))
-        return Exit.OK
-    done = rollback.roll_back(
-        actor=console.actor,
-        reason=reason or "migration rolled back",
-        carry_out=lambda operation: bulk.carry_out(console, operation),
-    )
-    after = rollback.look()
-    fields |= {"operation": done.pk, "cancelled": done.changed, "skipped": done.skipped}
-    console.answer(
-        fields | _reading(after, done.skipped),
-        line(f"{done.changed:,} tasks cancelled (operation {done.pk}); {_sentence(after)}."),
-        line("Verified." if after.is_rolled_back else "Incomplete: run it again."),
-        line("To return to queued mode: manage.py embed_migrate run --forward", "dim"),
-    )
-    return Exit.OK if after.is_rolled_back else Exit.PARTLY
-
-
-def _reading(now: rollback.RollbackReading, skipped: int = 0) -> dict[str, Any]:
-    verified = now.is_rolled_back
-    return {
-        "skipped": skipped,
-        "left": now.left,
-        "mode": now.mode,
-        "paused": now.is_paused,
-        "verified": verified,
-    }
-
-
-def _sentence(now: rollback.RollbackReading) -> str:
-    paused = "the workers are paused" if now.is_paused else "the workers are not paused"
-    left = f"{now.left:,} tasks of the migration are left" if now.left else "no task of the migration is left"
-    return f"the mode is {now.mode}, {paused}, {left}"
-
-
-def percent(text: str) -> float:
-    """The type of an option that is a share: 10% or 10, above 0 and up to 100."""
-    try:
-        share = float(text.removesuffix("%"))
-    except ValueError:
-        share = 0.0
-    if not 0 < share <= 100:
-        raise ArgumentTypeError(f"invalid share {text!r}: use a percentage above 0 and up to 100, e.g. 10%")
-    return share
-
-
-def _scope(options: dict[str, Any]) -> ArticleFilter:
-    return arguments.article_filter(
-        options["filters"],
-        only_failed=options["only_failed"],
-        limit=options["limit"],
-        stage=options["stage"],
-    )
-
-
-def _missing(found: Found) -> str:
-    if not found.articles:
-        return "Every matching article is embedded or queued."
-    return f"{found.articles:,} {_noun(found.articles)} to queue: manage.py embed_migrate run"
-
-
-def _parked(articles: int) -> list[RenderableType]:
-    if not articles:
-        return []
-    return [
-        line(f"Skipped: {articles:,} {_noun(articles)} whose task failed. To queue them, add --only-failed.")
-    ]
-
-
-def _estimated(estimates: Iterable[estimation.Estimate]) -> list[RenderableType]:
-    return [each for estimate in estimates if estimate.articles for each in estimate_table.estimate(estimate)]
-
-
-def _noun(count: int) -> str:
-    return "article" if count == 1 else "articles"
