@@ -6,7 +6,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from config.backups import dump, manifest, pg_programs, replacing, restore, server
+from config.backups import dump, manifest, replacing, restore, server
 from config.backups.errors import BackupError
 from config.backups.server import Server
 from tests.config.backups.archives import counts, execute, restored
@@ -185,18 +185,3 @@ def test_a_backup_while_nothing_runs_says_how_to_start_it_and_makes_no_folder(ta
     assert str(refusal.value).endswith("; start it (./dev up), or correct DATABASE_URL")
     assert "\n" not in str(refusal.value)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_programs_older_than_the_server_are_refused_with_the_way_out(monkeypatch, tmp_path):
-    with pytest.raises(BackupError, match=r"Postgres 99, .* those found are of 1.* POSTGRES_BIN_DIR"):
-        pg_programs.for_server(99)
-    monkeypatch.setenv("POSTGRES_BIN_DIR", str(tmp_path))
-    with pytest.raises(BackupError, match="but none were found"):
-        pg_programs.for_server(16)
-
-
-def test_a_password_goes_through_the_environment():
-    environment = Server(
-        {"dbname": "d", "password": "geheim", "host": "h", "sslmode": "require"}
-    ).environment()
-    assert environment == {"PGDATABASE": "d", "PGPASSWORD": "geheim", "PGHOST": "h", "PGSSLMODE": "require"}
