@@ -1124,7 +1124,7 @@ MUTATIONS = (
     Mutation(
         "set aside: the newest few are kept",
         "config/stack/set_aside.py",
-        "for each in sorted(earlier)[:-KEPT]:",
+        "for each in sorted(earlier)[: 1 - KEPT]:",
         "for each in sorted(earlier)[:0]:",
         (_DAMAGED,),
     ),

@@ -34,7 +34,7 @@ class KillSwitch:
         try:
             self._send(line)
         except OSError:  # somebody killed it
-            self._process.wait()
+            self._close()
             self._process = self._start()
             self._send(line)
 
@@ -42,9 +42,7 @@ class KillSwitch:
         """Ends the other end; to be called when the stack has been stopped in good order."""
         with suppress(OSError):
             self.hold([])
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
+        self._close()
 
     def _start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -56,6 +54,11 @@ class KillSwitch:
             start_new_session=True,
             bufsize=0,
         )
+
+    def _close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
 
     def _send(self, line: str) -> None:
         assert self._process.stdin is not None

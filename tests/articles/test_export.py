@@ -4,7 +4,7 @@ import io
 import json
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -84,18 +84,3 @@ def test_articles_are_read_a_page_at_a_time(monkeypatch):
 def test_a_part_of_the_articles_can_be_told():
     some_articles(4)
     assert len(list(jsonl_lines(Article.objects.filter(metadata__n__gte=2)))) == 2
-
-
-def test_a_file_appears_only_when_it_is_complete(tmp_path, monkeypatch):
-    some_articles(2)
-    path = tmp_path / "out.jsonl"
-    out = io.StringIO()
-    call_command("export_articles", output=str(path), stdout=out)
-    assert out.getvalue() == f"{path}: 2 articles\n"
-    assert path.read_text(encoding="utf-8") == exported()
-    assert [found.name for found in tmp_path.iterdir()] == ["out.jsonl"]
-
-
-def test_a_file_that_cannot_be_written_is_told_in_a_sentence(tmp_path):
-    with pytest.raises(CommandError, match="No such file or directory"):
-        call_command("export_articles", output=str(tmp_path / "nowhere" / "out.jsonl"))

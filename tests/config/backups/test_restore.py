@@ -1,4 +1,4 @@
-"""Backups, with real programs and databases: what they hold, what they refuse, and what a restore leaves alone."""
+"""Restores, with real programs and databases: what they refuse, and what they leave alone."""
 
 import json
 from dataclasses import replace
@@ -6,9 +6,8 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from config.backups import dump, manifest, pg_programs, replacing, restore, server
+from config.backups import manifest, replacing, restore, server
 from config.backups.errors import BackupError
-from config.backups.server import Server
 from tests.config.backups.archives import counts, execute, restored
 
 pytestmark = [pytest.mark.django_db, pytest.mark.process]
@@ -26,21 +25,6 @@ def test_a_whole_backup_makes_an_empty_database_what_the_first_one_was(source, w
         text = "SELECT string_agg(title || content, '' ORDER BY id) FROM articles"
         assert one.execute(text).fetchone() == other.execute(text).fetchone()
         assert other.execute("SELECT to_regclass('queue_is_installed') IS NOT NULL").fetchone() == (True,)
-
-
-def test_a_backup_is_readable_by_its_owner_alone_and_says_what_is_in_it(whole, queue):
-    assert {path.stat().st_mode & 0o777 for path in (whole, queue, manifest.beside(whole))} == {0o600}
-    described = manifest.read(whole)
-    assert (described.kind, described.rows["articles"], described.bytes) == ("whole", 3, whole.stat().st_size)
-    assert set(manifest.read(queue).rows) == set(server.queue_tables())
-
-
-def test_no_backup_takes_the_place_of_one_made_in_the_same_second(source, target, tmp_path):
-    made = [dump.make(source, tmp_path, queue_only=True) for _ in range(4)]
-    assert len(set(made)) == 4
-    for path in made:
-        assert manifest.read(path).file == path.name
-    assert not list(tmp_path.glob("*.partial"))
 
 
 def test_what_is_there_is_replaced_and_what_the_backup_does_not_know_goes(whole, target):
@@ -168,35 +152,3 @@ def test_a_file_without_a_manifest_of_ours_is_refused(copy, target, text, senten
 def test_a_file_that_is_not_there_is_refused(tmp_path, target):
     with pytest.raises(BackupError, match="there is no file"):
         restore.plan(target, tmp_path / "none.dump")
-
-
-def test_a_backup_that_fails_leaves_no_file_behind(target, tmp_path):
-    with pytest.raises(BackupError, match="nothing to back up"):
-        dump.make(target, tmp_path)
-    with pytest.raises(BackupError, match="the database does not answer"):
-        dump.make(Server(dict(target.parameters) | {"dbname": "there_is_none"}), tmp_path)
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_backup_while_nothing_runs_says_how_to_start_it_and_makes_no_folder(target, tmp_path):
-    with pytest.raises(BackupError) as refusal:
-        dump.make(Server(dict(target.parameters) | {"host": str(tmp_path)}), tmp_path / "backups")
-    assert str(refusal.value).startswith("the database does not answer: connection ")
-    assert str(refusal.value).endswith("; start it (./dev up), or correct DATABASE_URL")
-    assert "\n" not in str(refusal.value)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_programs_older_than_the_server_are_refused_with_the_way_out(monkeypatch, tmp_path):
-    with pytest.raises(BackupError, match=r"Postgres 99, .* those found are of 1.* POSTGRES_BIN_DIR"):
-        pg_programs.for_server(99)
-    monkeypatch.setenv("POSTGRES_BIN_DIR", str(tmp_path))
-    with pytest.raises(BackupError, match="but none were found"):
-        pg_programs.for_server(16)
-
-
-def test_a_password_goes_through_the_environment():
-    environment = Server(
-        {"dbname": "d", "password": "geheim", "host": "h", "sslmode": "require"}
-    ).environment()
-    assert environment == {"PGDATABASE": "d", "PGPASSWORD": "geheim", "PGHOST": "h", "PGSSLMODE": "require"}
