@@ -132,3 +132,13 @@ def test_nobody_waits_past_the_moment_or_in_a_process_that_stops():
     assert not storage_probe.await_turn(soon())
     storage_probe.accepted()
     assert not storage_probe.await_turn(soon())  # a stop comes first
+
+
+def test_a_turn_that_meets_another_reason_notes_that_one(space, clock):
+    make_article()
+    storage_probe.refused(FULL)
+    refuse("25006")
+    clock[0] = 60.0
+    storage_probe.wait(space)
+    assert storage_probe.brake.now is not None
+    assert storage_probe.brake.now.refusal.sqlstate == "25006"

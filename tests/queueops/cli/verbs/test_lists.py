@@ -1,15 +1,18 @@
 """The verbs that list tasks: what they show, page by page, and from which index."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
+from queueops.cli.verbs import lists
 from queueops.models import Status, Task
 from queueops.monitoring import task_lists
 from tests.queueops.cli_runner import queue_admin
 from tests.queueops.factories import make_space, make_tasks, make_worker
+from tests.queueops.monitoring.test_task_lists import WAITS
 
 pytestmark = pytest.mark.django_db
 
@@ -90,3 +93,31 @@ def test_a_page_of_failures_and_what_ended_last_are_read_by_index(space):
     assert "embedding_tasks_ended_badly" in failed.explain()
     ended = Task.objects.filter(completed_at__isnull=False).order_by("-completed_at")[:20]
     assert "embedding_tasks_completed" in ended.explain()
+
+
+@pytest.mark.parametrize(("text", "number"), [("1", 1), ("007", 7), (str(2**63 - 1), 2**63 - 1)])
+def test_an_id_of_a_task_is_taken(text, number):
+    assert lists.task_id(text) == number
+
+
+@pytest.mark.parametrize(
+    ("since", "told"),
+    [(None, ""), (datetime(2026, 1, 31, 1, 2, 3, 999_999, tzinfo=UTC), "2026-01-31 01:02:03")],
+)
+def test_a_moment_is_told_to_the_second(since, told):
+    assert lists.moment(since) == told
+
+
+@pytest.mark.parametrize(
+    ("message", "cell"),
+    [
+        ("x" * 100, "x" * 100),
+        ("x" * 101, "x" * 99 + "…"),
+        ("a\nb", "a b"),
+        ("\x1b[2J\u202e", "\\x1b[2J\\u202e"),
+        ("", "embedded"),
+    ],
+)
+def test_a_row_has_its_error_cut_to_a_line_or_else_its_outcome(message, cell):
+    row = replace(WAITS, status="failed", error_message=message, outcome="embedded")
+    assert [str(text) for text in lists.tasks_table([row]).columns[-1].cells] == [cell]

@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from queueops.cli.verbs.pause_and_mode import provider_line
 from queueops.models import AuditLog, ProviderState, QueueState, Status, Worker
+from queueops.monitoring.provider_status import ProviderStatus
 from tests.queueops.cli.verbs.test_bulk import statuses
 from tests.queueops.cli_runner import queue_admin
 from tests.queueops.factories import make_space, make_tasks, make_worker
@@ -121,3 +123,38 @@ def test_a_resume_says_how_many_workers_are_still_stopped():
 def test_a_pause_without_a_reason_is_refused_as_other_acts_are():
     called = queue_admin("pause")
     assert (called.code, "give a reason" in called.sentence) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({}, ["openai: closed"]),
+        ({"failures": 2}, ["openai: closed", "2 batches failed in a row"]),
+        (
+            {"breaker": "half_open", "failures": 3, "out_for": 300.0, "retry_in": 30.0},
+            ["openai: half open", "out for 5 min, next call in 30 s"],
+        ),
+        ({"breaker": "open"}, ["openai: open", "out for 0 s, next call in 0 s"]),
+        ({"blocked_for": 10.0}, ["openai: closed", "at its rate limit for 10 s more"]),
+        (
+            {"calls": 4, "tokens_today": 12_345},
+            ["openai: closed", "4 calls in flight", "12,345 tokens today"],
+        ),
+        (
+            {"tokens_today": 5, "is_spent": True, "last_error": "a 500"},
+            ["openai: closed", "5 tokens today, the budget is spent", "last error: a 500"],
+        ),
+    ],
+)
+def test_the_state_of_a_provider_is_on_one_line(fields, words):
+    assert provider_line(ProviderStatus("openai", **fields)).split("; ") == words
+
+
+@pytest.mark.parametrize("word", ["off", "QUEUED", ""])
+def test_a_mode_that_there_is_not_is_not_understood(word):
+    assert queue_admin("mode", word, "--reason=x").code != 0
+    assert QueueState.objects.get().mode == ""
+
+
+def test_a_reset_with_nothing_to_clear_says_so():
+    assert "nothing to clear" in queue_admin("breaker", "--reset", "--reason=x").out

@@ -1,7 +1,11 @@
 """The verb that marks articles for review: its window, its question, its reason."""
 
+from argparse import ArgumentTypeError
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from queueops.cli.verbs.review import when
 from tests.queueops.cli_runner import called
 from tests.queueops.factories import make_article, make_space
 from tests.queueops.operate.test_article_review import marked, review
@@ -37,3 +41,49 @@ def test_a_reason_is_needed_to_change_something_but_not_to_look():
     assert called("review_flag", "--since=1h", "--dry-run").code == 0
     refused = called("review_flag", "--since=1h", "--yes")
     assert (refused.code, "give a reason" in refused.sentence) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2026-01-31T12:00", datetime(2026, 1, 31, 12, tzinfo=UTC)),
+        ("2026-01-31 12:00:30", datetime(2026, 1, 31, 12, 0, 30, tzinfo=UTC)),
+        ("2026-01-31", datetime(2026, 1, 31, tzinfo=UTC)),
+        ("2026-01-31T12:00Z", datetime(2026, 1, 31, 12, tzinfo=UTC)),
+        ("2026-01-31T12:00+02:00", datetime(2026, 1, 31, 10, tzinfo=UTC)),
+        ("2h", timedelta(hours=2)),
+        ("0s", timedelta()),
+        ("36500d", timedelta(days=36_500)),
+    ],
+)
+def test_a_time_is_a_date_with_a_time_or_how_long_ago(text, time):
+    assert when(text) == time
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "yesterday",
+        "2026-01",
+        "2026-02-30T00:00",
+        "2026-01-31T25:00",
+        "12:00",
+        "-2h",
+        "2h ago",
+        "99999d",
+        "\x00",
+    ],
+)
+def test_what_is_no_time_is_refused_with_what_it_may_be(text):
+    with pytest.raises(ArgumentTypeError, match="no time"):
+        when(text)
+
+
+def test_a_window_that_ends_where_it_begins_is_refused():
+    assert review("--since=2000-01-01T00:00", "--until=2000-01-01T00:00").code == 3
+    assert review("--since=36500d").code == 0
+
+
+def test_one_of_several_deeds_can_be_chosen():
+    assert review("--restore", "--clear").code != 0

@@ -7,12 +7,13 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.management import get_commands, load_command_class
 
+from queueops.engine import modes
 from queueops.models import Mode
 from queueops.monitoring import snapshot
 from queueops.operate import controls
 from queueops.operate.rollback import plan
 from tests.queueops.cli_runner import called
-from tests.queueops.factories import make_article, make_space
+from tests.queueops.factories import make_article, make_space, make_tasks
 
 
 def commands(text: str) -> list[str]:
@@ -63,3 +64,41 @@ def test_every_command_of_the_plan_can_be_said():
         app = known[command]
         instance = load_command_class(app, command) if isinstance(app, str) else app
         instance.create_parser("manage.py", command).parse_args(words)
+
+
+@pytest.mark.django_db
+def test_each_way_has_its_commands_what_it_loses_and_how_it_is_taken_back():
+    make_space()
+    ways = plan.ways(snapshot.take())
+    assert len({way.title for way in ways}) == len(ways)
+    for way in ways:
+        assert all((way.when, way.loses, way.commands, way.verify, way.undo))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("mode", ["synchronous", "disabled"])
+def test_a_mode_that_somebody_set_is_the_one_to_go_back_to(mode):
+    make_space()
+    undo = plan.ways(snapshot.take())[0].undo
+    assert any("mode environment" in command for command in undo)
+    controls.set_mode(Mode(mode), actor="ada", reason="x")
+    modes.forget()
+    assert any(f"mode {mode}" in command for command in plan.ways(snapshot.take())[0].undo)
+
+
+@pytest.mark.django_db
+def test_what_a_migration_has_queued_is_counted_up_to_a_bound(monkeypatch):
+    monkeypatch.setattr(plan, "COUNT_LIMIT", 2)
+    space = make_space()
+    for count, told in ((1, "(1 tasks)"), (1, "2 or more")):
+        make_tasks(count, space, metadata={"reason": "migration"}, priority="low" if "1" in told else "high")
+        [loses] = [way.loses for way in plan.ways(snapshot.take()) if way.title.startswith("Migration")]
+        assert told in loses
+
+
+@pytest.mark.django_db
+def test_the_plan_of_an_empty_installation_can_be_written():
+    type(make_space()).objects.all().delete()
+    text = plan.write()
+    assert "| spaces | none |" in text
+    assert "the same model" in text

@@ -53,3 +53,24 @@ def test_a_leftover_scratch_database_is_replaced_and_dropped_even_when_the_drill
 )
 def test_the_drills_address_is_that_of_this_installation_with_another_name(changes, address):
     assert scratch_database.address({"NAME": "x", "OPTIONS": {}} | changes) == address
+
+
+@pytest.mark.django_db
+def test_only_a_database_of_its_name_is_one(monkeypatch):
+    assert not scratch_database.is_here()
+    monkeypatch.setitem(connection.settings_dict, "NAME", "x_drill")
+    assert scratch_database.is_here()
+    assert scratch_database.name() == "x_drill_drill"
+
+
+def test_a_process_in_it_has_no_servers_keys_or_limits_of_ours(monkeypatch):
+    for name in ("OPENAI_API_KEY", "EMBEDDING_BATCH_SIZE", "OLLAMA_BASE_URL", "VECTORPRESS_FAILPOINT"):
+        monkeypatch.setenv(name, "not-for-a-drill")
+    monkeypatch.setenv("REDIS_URL", "redis://not-for-a-drill")
+    monkeypatch.setenv("PATH", "/bin")
+    made = scratch_database.environment("postgresql://ada@/x_drill", "http://127.0.0.1:9/v1")
+    assert "not-for-a-drill" not in "".join(made.values())
+    assert (made["DATABASE_URL"], made["OPENAI_BASE_URL"], made["PATH"]) == (
+        "postgresql://ada@/x_drill", "http://127.0.0.1:9/v1", "/bin",
+    )  # fmt: skip
+    assert "redis" not in made["REDIS_URL"]
