@@ -47,4 +47,6 @@ def if_due() -> MaintenanceResult:
 def _result(swept: Swept | None, removed: int, sampled: int) -> MaintenanceResult:
     if swept is None:
         return MaintenanceResult(removed=removed, sampled=sampled)
+    if swept.error:
+        raise swept.error
     return MaintenanceResult(swept.returned, swept.parked, swept.drifted, removed, sampled)

@@ -13,6 +13,10 @@ WITH RECURSIVE names AS (
     WHERE names.name IS NOT NULL
 )"""
 
+# A worker's recurring step that the database refuses or a lock holds up; labels: step, reason.
+STEP_REFUSED = "housekeeping_refused"
+STATUS_STEP = "update their rows of embedding_worker_status"
+
 
 class Metric(models.Model):
     timestamp = models.DateTimeField(db_default=Now())

@@ -9,15 +9,18 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from lib import prepared_statements
+from queueops.base import database_refusals
 from queueops.models import Worker
 
 # a process that has not been seen for this long is gone
 SILENT_AFTER = timedelta(minutes=2)
 _BEAT_SECONDS = 5.0
 _ATTEMPTS = 100
+# A row that another session locks must not hold up a thread after each batch.
 _NOTE = """
 UPDATE embedding_worker_status SET last_seen_at = statement_timestamp(), last_claim_at = statement_timestamp(),
-    tasks_done = tasks_done + %s::int, tasks_failed = tasks_failed + %s::int WHERE id = %s::bigint
+    tasks_done = tasks_done + %s::int, tasks_failed = tasks_failed + %s::int
+FROM (SELECT set_config('lock_timeout', '500', true)) AS bounded WHERE id = %s::bigint
 """
 
 
@@ -27,7 +30,7 @@ def register() -> Worker:
     name = f"{socket.gethostname()}:{os.getpid()}"
     for _ in range(_ATTEMPTS):
         try:
-            with transaction.atomic():
+            with database_refusals.named("embedding_worker_status"), transaction.atomic():
                 return Worker.objects.create(name=name, is_running=not Worker.objects.stopped().exists())
         except IntegrityError:  # a row with an explicit id has the sequence's next value
             continue
@@ -46,7 +49,8 @@ def beat_seconds() -> float:
 
 def beat(worker_id: int) -> bool:
     """Updates the process's row; False if the row is gone and it must register again."""
-    return bool(Worker.objects.filter(pk=worker_id).update(last_seen_at=Now()))
+    with database_refusals.named("embedding_worker_status"):
+        return bool(Worker.objects.filter(pk=worker_id).update(last_seen_at=Now()))
 
 
 def note_batch(worker_id: int, done: int, failed: int) -> None:

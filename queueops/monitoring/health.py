@@ -9,6 +9,7 @@ from django.conf import settings
 
 from queueops.base.table_locks import TableLock
 from queueops.models import Mode, Status
+from queueops.models.metric import STATUS_STEP
 from queueops.monitoring.provider_status import ProviderStatus
 from queueops.monitoring.snapshot import Snapshot
 
@@ -199,6 +200,7 @@ def _degraded(snapshot: Snapshot) -> Iterator[str]:
         yield f"The queue is paused{_by(snapshot)}."
     if snapshot.refusal and not snapshot.is_read_only and (snapshot.refused_for or 0.0) <= LATE_SECONDS:
         yield from of_storage(False, snapshot.refusal, snapshot.refused_for or 0.0)
+    yield from (_of_step(step, reason) for step, reason in snapshot.steps_refused.items())
     for provider in snapshot.providers:
         yield from of_provider(provider)
     if snapshot.broker_trouble:
@@ -236,6 +238,11 @@ def of_storage(is_read_only: bool, refusal: str, seconds: float) -> Iterator[str
             f"The database has accepted no vectors for {age(seconds)} ({refusal.rstrip('.')}): workers keep theirs,"
             " stop claiming, charge no attempt, and retry by themselves."
         )
+
+
+def _of_step(step: str, reason: str) -> str:
+    uncounted = ", so they do not count as alive" if step == STATUS_STEP else ""
+    return f"Workers cannot {step} ({reason.rstrip('.')}){uncounted}."
 
 
 def _of_lost_workers(snapshot: Snapshot) -> str:

@@ -18,6 +18,7 @@ from queueops.base import installed, table_locks
 from queueops.base.table_locks import TableLock
 from queueops.engine import modes, worker_loss
 from queueops.models import QueueState, Status
+from queueops.models.metric import STEP_REFUSED
 from queueops.monitoring import chunk_progress, provider_status, search_coverage
 from queueops.monitoring.provider_status import ProviderStatus
 from queueops.monitoring.search_coverage import SearchCoverage
@@ -47,7 +48,8 @@ class Snapshot:
     that died within ten minutes, `lost_waiting` the tasks they held that wait to be retried in small batches.
     `broker_trouble` follows the words "the broker"; empty when it is well. Without the queue `installed` there is
     nothing to count. `locks` are held by other sessions on our tables; if one kept the counts from being read, the
-    snapshot is `partial`: values that could not be read are empty."""
+    snapshot is `partial`: values that could not be read are empty. `steps_refused` has the reason of each recurring
+    step that the database has refused to a worker within half a minute."""
 
     mode: str
     mode_in_settings: str
@@ -88,6 +90,7 @@ class Snapshot:
     chunks_per_second: float = 0.0
     chunks_done_at: datetime | None = None
     last_chunk_age: float | None = None
+    steps_refused: dict[str, str] = field(default_factory=dict)
     workers_lost_10m: int = 0
     lost_waiting: int = 0
     locks: tuple[TableLock, ...] = ()
@@ -148,6 +151,9 @@ SELECT {counts},
     ) AS workers_lost_10m,
     (SELECT count(*) FROM (SELECT FROM embedding_tasks WHERE status = 'pending' AND losses > 0
                            AND error_class = 'worker_lost' LIMIT %(limit)s) t) AS lost_waiting,
+    (SELECT jsonb_object_agg(labels->>'step', coalesce(labels->>'reason', '')) FROM performance_metrics
+     WHERE name = '{refused}' AND timestamp BETWEEN {now} - interval '30 seconds' AND {now} AND labels->>'step' <> ''
+    ) AS steps_refused,
     (SELECT count(*) FROM ended WHERE status = 'completed' AND lately) AS completed_5m,
     (SELECT count(*) FROM ended WHERE status = 'failed' AND lately) AS failed_5m,
     (SELECT count(*) FROM ended WHERE status = 'completed') AS completed_1h,
@@ -186,6 +192,7 @@ _STATEMENT = _SQL.format(
     now=_NOW,
     ended=worker_loss.ENDED,
     lost=worker_loss.METRIC,
+    refused=STEP_REFUSED,
     alive=f"last_seen_at BETWEEN {_NOW} - interval '{ALIVE_WITHIN_SECONDS} seconds' AND {_NOW}",
 )
 
@@ -242,6 +249,7 @@ def _taken(reading: Reading) -> Snapshot:
         articles=covered.articles,
         embedded=covered.embedded,
         coverage_age=covered.age,
+        steps_refused=json.loads(numbers.pop("steps_refused", None) or "{}"),
         installed=True,
         **numbers,
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
+import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
@@ -14,7 +15,7 @@ from embeddings.models import Space
 from embeddings.providers.registry import provider_of
 from queueops.admission import gate
 from queueops.admission.gate import Permit
-from queueops.base import installed
+from queueops.base import database_refusals, installed
 from queueops.engine import claims, execution, modes, settle_retry, storage_probe
 from queueops.engine.claims import Claim
 from queueops.engine.results import Settled
@@ -25,6 +26,8 @@ from queueops.worker.trial_size import TrialSize
 
 # A slice sees a new or retired space after this delay: reading spaces per batch costs more than the claim.
 _SPACES_SECONDS = 0.5
+
+log = structlog.get_logger(__name__)
 
 trial_size_of_lost = TrialSize(claims.LOST_TOGETHER)
 
@@ -143,5 +146,13 @@ def _execute(claim: Claim, worker_id: int, permit: Permit) -> Settled:
             settled = execution.execute(claim, permit=permit)
     except (DatabaseError, InterfaceError) as error:
         return settle_retry.give_back(claim, storage_probe.noted(error))
-    worker_registry.note_batch(worker_id, len(claim.tasks), settled.failed)
+    _note(worker_id, len(claim.tasks), settled.failed)
     return settled
+
+
+def _note(worker_id: int, tasks: int, failed: int) -> None:
+    """Counts a batch that is settled, whatever the worker's row accepts."""
+    try:
+        worker_registry.note_batch(worker_id, tasks, failed)
+    except (DatabaseError, InterfaceError) as error:
+        log.info("batch not counted", reason=str(database_refusals.of(error)))

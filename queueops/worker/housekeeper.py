@@ -4,6 +4,8 @@ If the broker accepts or delivers no wake-ups, so that no actor runs, it starts 
 """
 
 import threading
+import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -12,14 +14,18 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from queueops.base import database_refusals, installed, shutdown
+from queueops.base.database_refusals import Blame
 from queueops.engine.table_lock_pause import locked_out
 from queueops.maintenance import cleanup, clock_repair, reaper, sampler, sweep
-from queueops.models import worker_registry
+from queueops.models import Metric, worker_registry
+from queueops.models.metric import STATUS_STEP, STEP_REFUSED
 from queueops.wakeups import broker_health, broker_strangers, doorbell
 from queueops.worker.brokerless import BrokerlessWorker
 from queueops.worker.storage_report import report
 
 _KEYS_SHOWN = 5
+# A step that stays refused is recorded this often per process; health reads the last half minute.
+_RECORD_SECONDS = 10.0
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +39,7 @@ class Housekeeper:
         self._thread: threading.Thread | None = None
         self._is_idle = False  # the queue's tables are missing
         self._problem = ""  # of the database, as last logged
+        self._refused: dict[str, tuple[float, str]] = {}  # when it was last recorded, and the reason, by step
         self._brokerless = BrokerlessWorker(shutdown.is_requested)
         self._clock = clock_repair.Watch()
 
@@ -80,13 +87,16 @@ class Housekeeper:
         try:
             if not self._has_work_here():
                 return
-            # one by one: a locked table blocks only the steps that need it
-            locked_out.unless(self._beat)
-            locked_out.unless(lambda: self._sweep(interval))
-            locked_out.unless(cleanup.clean_if_leader)
-            locked_out.unless(sampler.sample_if_due)
+            # one by one: a locked table, or one that refuses rows, blocks only the steps that need it
+            problems = [
+                self._do(STATUS_STEP, self._beat),
+                self._do("report what the database refuses", self._report),
+                self._do("sweep", lambda: self._sweep(interval)),
+                self._do("clean up", cleanup.clean_if_leader),
+                self._do("write samples", sampler.sample_if_due),
+            ]
             locked_out.is_lasting()
-            self._problem = ""
+            self._log_problem("; ".join(filter(None, problems)))
         except (DatabaseError, InterfaceError) as error:
             self._log_problem(str(database_refusals.of(error)))
         except Exception:  # only this thread keeps the process registered: it must survive any error
@@ -94,10 +104,43 @@ class Housekeeper:
         finally:
             connection.close()
 
+    def _do(self, step: str, work: Callable[[], object]) -> str:
+        """Does one step; returns why the database refuses it, empty if it does not. Raises DatabaseError if the
+        database is away, since the other steps would then fail, too."""
+        try:
+            work()
+        except (DatabaseError, InterfaceError) as error:
+            refusal = database_refusals.of(error)
+            if refusal.blame is Blame.CONNECTION:
+                raise
+            if not locked_out.note(error):
+                self._record(step, str(refusal))
+                return str(refusal)
+            if step == STATUS_STEP:
+                self._record(step, str(refusal))
+        except Exception:
+            log.exception("housekeeping failed; retrying", step=step)
+        return ""
+
+    def _record(self, step: str, reason: str) -> None:
+        """Writes a refused step down for `health`, at intervals."""
+        before = self._refused.get(step)
+        if before and before[1] == reason and time.monotonic() - before[0] < _RECORD_SECONDS:
+            return
+        try:
+            Metric.objects.create(name=STEP_REFUSED, value=1.0, labels={"step": step, "reason": reason})
+        except (DatabaseError, InterfaceError):
+            return
+        self._refused[step] = time.monotonic(), reason
+
     def _beat(self) -> None:
         if not worker_registry.beat(self.registered()):
             self.worker_id = None
-        report.write(self.registered())
+            self.registered()
+
+    def _report(self) -> None:
+        if self.worker_id is not None:
+            report.write(self.worker_id)
 
     def _sweep(self, interval: float) -> None:
         is_sure = self._clock.look()
@@ -107,10 +150,12 @@ class Housekeeper:
             self._brokerless.work(self.registered())
         if swept and (swept.returned or swept.parked or swept.drifted):
             log.warning("sweep", returned=swept.returned, parked=swept.parked, drifted=swept.drifted)
+        if swept and swept.error:
+            raise swept.error
 
     def _log_problem(self, problem: str) -> None:
         """Logs one line per new reason, since this is retried every few seconds."""
-        if problem != self._problem:
+        if problem and problem != self._problem:
             log.warning("the database is away or accepts no writes; retrying", reason=problem)
         self._problem = problem
 
