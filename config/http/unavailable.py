@@ -1,4 +1,5 @@
-"""What pages and the admin answer while the database is locked, slow, busy or away: a page that asks it nothing."""
+"""The page that the site and the admin return while the database is locked, slow, busy, away or refuses; it asks the
+database nothing."""
 
 import sys
 from collections.abc import Callable

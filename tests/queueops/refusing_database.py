@@ -25,10 +25,24 @@ def take_again() -> None:
 
 
 @contextmanager
-def refusing(sqlstate: str = "53100", condition: str = "true") -> Iterator[None]:
-    """The table of vectors refuses such rows while this lasts."""
-    refuse(sqlstate, condition)
+def refusing(
+    sqlstate: str = "53100", condition: str = "true", table: str = "article_embeddings"
+) -> Iterator[None]:
+    """The table, that of vectors by default, refuses such rows inside the block."""
+    refuse(sqlstate, condition, table)
     try:
         yield
     finally:
         take_again()
+
+
+@contextmanager
+def read_only() -> Iterator[None]:
+    """This thread's session may only read inside the block."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET default_transaction_read_only")
