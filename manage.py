@@ -20,7 +20,7 @@ if __name__ == "__main__":
 
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402  only then is an interrupt no traceback
 from django.core.management import execute_from_command_line  # noqa: E402
-from django.db import OperationalError  # noqa: E402
+from django.db import DatabaseError, InterfaceError  # noqa: E402
 
 from queueops.base import database_away  # noqa: E402
 
@@ -33,7 +33,9 @@ def main() -> int:
     except ImproperlyConfigured as error:
         sys.stderr.write(f"cannot start: {error}\n")
         return _TROUBLE
-    except OperationalError as error:
+    except (DatabaseError, InterfaceError) as error:
+        if "--traceback" in sys.argv:
+            raise
         sys.stderr.write(f"{database_away.sentence(error)}\n")
         return _TROUBLE
     except KeyboardInterrupt:

@@ -6,9 +6,11 @@ from typing import Any
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends import db
-from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
 from django.db.models.functions import Now
 from django.utils import timezone
+from psycopg import Error
+from psycopg.errors import UniqueViolation
 
 from access.sessions import ADDRESS, AGENT, BEGAN, Session, kept_key
 
@@ -33,6 +35,18 @@ class SessionStore(db.SessionStore):
             self._session_key = None
             return {}
         return self.decode(row.session_data)
+
+    def save(self, must_create: bool = False) -> None:
+        """Raises the database's own error where it refuses. Django takes each for a key that is taken, and tries other
+        keys without end, or for a session that has ended."""
+        try:
+            super().save(must_create)
+        except (CreateError, UpdateError) as error:
+            refused = error.__context__
+            cause = refused.__cause__ if refused else None
+            if refused and isinstance(cause, Error) and not isinstance(cause, UniqueViolation):
+                raise refused from cause
+            raise
 
     def exists(self, session_key: str) -> bool:
         return Session.objects.filter(pk=kept_key(session_key)).exists()

@@ -50,7 +50,7 @@ _ALWAYS = {
     403: "The token lacks the scope",
     422: "A field is out of its bounds",
     429: "Too many requests",
-    503: "The database does not answer",
+    503: "The database does not answer, or refuses",
 }
 _WITH_SLUG = {404: "No such article or version"}
 _WITH_ID = {404: "No such task or operation"}

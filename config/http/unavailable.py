@@ -1,4 +1,4 @@
-"""The page for readers and the admin while the database is locked, slow, busy or away: it needs no database."""
+"""The page for readers and the admin while the database is locked, slow, busy, away or refuses; it asks it nothing."""
 
 import sys
 from collections.abc import Callable

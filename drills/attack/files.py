@@ -9,6 +9,8 @@ from typing import Any
 
 from drills.attack.target import Target
 
+_STRANGER = 54_321  # a user id that nobody has
+
 
 def hostile_manifests(target: Target) -> list[str]:
     """Every field of a backup's manifest holds a command for psql's shell."""
@@ -80,12 +82,16 @@ def readable_exports(target: Target) -> list[str]:
 
 
 def _follows_link(target: Target, words: tuple[str, ...], link: Path) -> list[str]:
+    """Whether a link of another user leads it elsewhere; only root can make one."""
+    if os.geteuid():
+        return []
     victim = link.with_name("victim")
     victim.write_text("precious")
     link.unlink(missing_ok=True)
     link.symlink_to(victim)
+    os.lchown(link, _STRANGER, _STRANGER)
     target.manage(*words, str(link))
-    return [f"{words[0]}: a link was written through"] if victim.read_text() != "precious" else []
+    return [f"{words[0]}: a stranger's link was followed"] if victim.read_text() != "precious" else []
 
 
 ATTACKS: dict[str, Callable[[Target], list[str]]] = {

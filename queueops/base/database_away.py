@@ -1,4 +1,4 @@
-"""The cause of a database that does not answer, as a sentence."""
+"""The cause of a database that does not answer, or that refuses, as a sentence."""
 
 import contextlib
 
@@ -6,14 +6,28 @@ import psycopg
 from django.db import connection
 from psycopg_pool import PoolTimeout
 
+from lib.database_errors import is_held_up
+from queueops.base import database_refusals
+from queueops.base.database_refusals import Blame
+
 _SECONDS = 3
-_DISK_FULL = "53100"  # SQLSTATE
+_DISK_FULL, _READ_ONLY, _NO_TABLE = "53100", "25006", "42P01"  # SQLSTATEs
 
 
 def sentence(error: BaseException) -> str:
-    """One sentence: the database does not answer or its disk is full, why, and what to do."""
-    if getattr(error.__cause__, "sqlstate", "") == _DISK_FULL:
+    """One sentence: the database does not answer, or why it refuses, and what to do."""
+    refusal = database_refusals.of(error)
+    if refusal.sqlstate == _DISK_FULL:
         return f"the database's disk is full: {reason(error)}; free some space, then run this again"
+    if refusal.sqlstate == _READ_ONLY:
+        return (
+            f"the database is read-only: {reason(error)}; set DATABASE_URL to the primary, or reset "
+            "default_transaction_read_only"
+        )
+    if refusal.sqlstate == _NO_TABLE:
+        return f"a table is missing: {reason(error)}; run manage.py migrate"
+    if (refusal.sqlstate and refusal.blame is not Blame.CONNECTION) or is_held_up(error):
+        return f"the database refused the statement: {reason(error)}"
     is_away = _is_of_pool(error) or _is_of_connecting(error)
     advice = "; start it (./dev up), or correct DATABASE_URL" if is_away else ""
     return f"the database does not answer: {reason(error)}{advice}"

@@ -3,6 +3,7 @@
 import io
 import os
 import stat
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -45,13 +46,86 @@ def test_what_fails_half_way_leaves_nothing_and_replaces_nothing(tmp_path):
     assert (path.read_text(), names(tmp_path)) == ("before", ["out"])
 
 
-def test_a_link_in_its_place_is_replaced_and_not_written_through(tmp_path):
+@pytest.mark.parametrize("before", ["before", None])
+def test_a_link_is_followed_and_its_target_replaced(tmp_path, before):
+    target, folder = tmp_path / "there" / "target", tmp_path / "here"
+    target.parent.mkdir()
+    folder.mkdir()
+    if before:
+        target.write_text(before)
+    (folder / "first").symlink_to("second")
+    (folder / "second").symlink_to("../there/target")
+    with replacing(folder / "first") as file:
+        file.write(b"after")
+        (unfinished,) = [found for found in target.parent.iterdir() if found != target]
+        assert stat.S_IMODE(unfinished.stat().st_mode) == 0o600
+    assert (target.read_text(), names(target.parent)) == ("after", ["target"])
+    assert all((folder / name).is_symlink() for name in ("first", "second"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link away")
+def test_a_link_of_another_user_is_refused(tmp_path):
     (tmp_path / "target").write_text("before")
     (tmp_path / "out").symlink_to(tmp_path / "target")
-    with replacing(tmp_path / "out") as file:
-        file.write(b"after")
+    os.lchown(tmp_path / "out", 12_345, 12_345)
+    with pytest.raises(OSError, match="it is a link of another user"), replacing(tmp_path / "out"):
+        pass
     assert (tmp_path / "target").read_text() == "before"
-    assert (tmp_path / "out").read_text() == "after"
+
+
+def test_links_in_a_circle_are_refused(tmp_path):
+    (tmp_path / "out").symlink_to("out")
+    with pytest.raises(OSError, match=r"[Tt]oo many levels"), replacing(tmp_path / "out"):
+        pass
+
+
+@pytest.mark.parametrize("is_linked", [False, True])
+def test_a_pipe_is_written_to_and_stays(tmp_path, is_linked):
+    pipe = path = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    if is_linked:
+        path = tmp_path / "link"
+        path.symlink_to(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with replacing(path) as file:
+        file.write(b"after")
+    assert os.read(reader, 100) == b"after"
+    os.close(reader)
+    assert stat.S_ISFIFO(pipe.lstat().st_mode)
+
+
+def test_a_device_is_written_to_and_stays(tmp_path):
+    terminal, device = os.openpty()
+    path = Path(os.ttyname(device))
+    with replacing(path) as file:
+        file.write(b"after")
+    assert os.read(terminal, 100) == b"after"
+    assert stat.S_ISCHR(path.lstat().st_mode)
+    os.close(terminal)
+    os.close(device)
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="descriptors have no path here")
+def test_a_descriptor_of_the_process_is_written_to():
+    reader, writer = os.pipe()
+    with replacing(Path(f"/dev/fd/{writer}")) as file:
+        file.write(b"after")
+    assert os.read(reader, 100) == b"after"
+    os.close(reader)
+    os.close(writer)
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no such device here")
+@pytest.mark.parametrize("command", [("export_articles",), ("queue_admin", "export")])
+def test_an_export_to_a_full_device_fails_in_a_sentence_and_leaves_the_device(command, tmp_path):
+    make_space()
+    make_article()
+    (tmp_path / "out").symlink_to("/dev/full")
+    with pytest.raises(CommandError, match=r"cannot write .*: No space left on device"):
+        call_command(*command, output=str(tmp_path / "out"), stdout=io.StringIO())
+    assert names(tmp_path) == ["out"]
+    assert stat.S_ISCHR(Path("/dev/full").lstat().st_mode)
 
 
 @pytest.mark.django_db

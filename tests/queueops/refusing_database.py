@@ -43,3 +43,15 @@ def refusing(
         yield
     finally:
         take_again()
+
+
+@contextmanager
+def read_only() -> Iterator[None]:
+    """This thread's session may only read inside the block."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET default_transaction_read_only")

@@ -50,7 +50,7 @@ def export(console: Console, *, output: str | None, yes: bool, dry_run: bool) ->
         for line in made:
             console.stdout.write(line.decode())
         return
-    if Path(output).exists():
+    if Path(output).is_file():
         console.agree(f"replace {output}", yes=yes, dry_run=False)
     try:
         _write(Path(output), made, console)

@@ -6,7 +6,7 @@ from argparse import SUPPRESS
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError, connection
+from django.db import DatabaseError, InterfaceError, ProgrammingError, connection
 
 from lib.database_errors import is_held_up
 from lib.visible import one_line
@@ -123,10 +123,10 @@ def _sentence(error: Exception) -> str:
     """The database error in one sentence."""
     if is_held_up(error):
         holders = " ".join(health.of_lock(lock) for lock in table_locks.held(at_once=True))
-        return f"a table is locked, nothing was changed: {holders or 'retry in a moment'}"
+        if not holders:
+            return "another session locks a row that this needs; nothing was changed, retry in a moment"
+        return f"a table is locked, nothing was changed: {holders}"
     reason = str(error).strip().partition("\n")[0]
     if isinstance(error, ProgrammingError) and getattr(error.__cause__, "sqlstate", "") == _NO_TABLE:
         return f"the queue's tables do not exist ({reason}): run manage.py migrate"
-    if isinstance(error, OperationalError | InterfaceError):
-        return database_away.sentence(error)
-    return f"the database refused the statement: {reason}"
+    return database_away.sentence(error)

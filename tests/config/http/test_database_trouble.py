@@ -1,10 +1,10 @@
-"""What is answered while a stranger locks a table, the pool is empty, or a statement takes too long."""
+"""Replies while a stranger locks a table, the pool is empty, a statement takes too long, or the database refuses."""
 
 import logging
 
 import psycopg
 import pytest
-from django.db import InterfaceError, OperationalError, ProgrammingError, connection
+from django.db import IntegrityError, InterfaceError, OperationalError, ProgrammingError, connection
 from django.test import Client
 from psycopg_pool import PoolTimeout
 
@@ -14,9 +14,11 @@ from config.http.database_trouble import Noticed
 from config.lock_waits import lock_waits
 from queueops.engine import modes
 from queueops.models import Task
+from tests.access.people import QUICK, SECRET, make_ada
 from tests.admin_rows import make_person
 from tests.factories import Api, body, problem
 from tests.queueops.factories import make_article, make_space, make_worker
+from tests.queueops.refusing_database import read_only, refusing
 from tests.table_locks import locked, waiting_at_most
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -144,7 +146,16 @@ def test_a_statement_that_takes_too_long_is_503(space):
         (psycopg.errors.QueryCanceled(), "did not finish a statement"),
         (PoolTimeout(), "all connections of this process"),
         (psycopg.OperationalError(), "the database does not answer"),
+        (psycopg.errors.TooManyConnections(), "the database does not answer"),
+        (psycopg.errors.ReadOnlySqlTransaction(), "the database is read-only"),
+        (psycopg.errors.DiskFull(), "the database has no space left"),
+        (psycopg.errors.OutOfMemory(), "refuses this request (SQLSTATE 53200 out of memory)"),
+        (psycopg.errors.IoError(), "refuses this request (SQLSTATE 58030 I/O error)"),
+        (psycopg.errors.InsufficientPrivilege(), "refuses this request (SQLSTATE 42501 no privilege)"),
+        (psycopg.errors.DataCorrupted(), "refuses this request (SQLSTATE XX001 data corrupted)"),
         (psycopg.errors.UndefinedColumn(), None),
+        (psycopg.errors.InFailedSqlTransaction(), None),
+        (psycopg.errors.UniqueViolation(), None),
         (ZeroDivisionError(), None),
     ],
 )
@@ -184,3 +195,92 @@ def test_a_refused_request_has_no_line_and_no_stack_trace_of_its_own(space, capl
             client.get(path)
             Api().get("/articles")
     assert not [record for record in caplog.records if record.name == "django.request" or record.exc_info]
+
+
+REFUSALS = [
+    ("42501", "the database refuses this request (SQLSTATE 42501 no privilege)"),
+    ("XX001", "the database refuses this request (SQLSTATE XX001 data corrupted)"),
+    ("23514", "the database refuses this request (SQLSTATE 23514 refused by a check constraint)"),
+    ("53100", "the database has no space left"),
+    ("58030", "the database refuses this request (SQLSTATE 58030 I/O error)"),
+]
+
+
+@pytest.mark.parametrize(("sqlstate", "words"), REFUSALS)
+@pytest.mark.parametrize("table", ["articles", "article_versions", "embedding_tasks"])
+def test_a_save_that_the_database_refuses_is_503_with_the_reason(space, table, sqlstate, words):
+    with refusing(sqlstate, table=table):
+        answer = Api().post("/articles", {"title": "Tin", "content": "Tin melts early."})
+    assert problem(answer, 503)["detail"] == f"{words}; try again in a moment"
+    assert answer["Retry-After"] == "5"
+    assert (Article.objects.count(), Task.objects.count()) == (0, 0)
+
+
+def test_a_save_into_a_read_only_database_is_503_and_a_read_is_served(space):
+    article = make_article("Tin", "Tin melts early.")
+    api = Api()
+    body(api.get("/articles"))
+    with read_only():
+        refused = [
+            api.post("/articles", {"title": "Lead", "content": "Lead is heavy."}),
+            api.patch(f"/articles/{article.slug}", {"content": "Changed."}),
+            api.delete(f"/articles/{article.slug}"),
+        ]
+        body(api.get(f"/articles/{article.slug}"))
+    for answer in refused:
+        assert problem(answer, 503)["detail"] == "the database is read-only; try again in a moment"
+        assert answer["Retry-After"] == "5"
+
+
+def test_a_strangers_constraint_is_a_refusal_and_one_of_ours_is_not(space):
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE articles ADD CONSTRAINT no_tin CHECK (title <> 'Tin')")
+        try:
+            answer = Api().post("/articles", {"title": "Tin", "content": "Tin melts early."})
+        finally:
+            cursor.execute("ALTER TABLE articles DROP CONSTRAINT no_tin")
+        assert "SQLSTATE 23514" in problem(answer, 503)["detail"]
+        with pytest.raises(IntegrityError) as ours:
+            cursor.execute("UPDATE queue_state SET mode = 'sideways'")
+    assert database_trouble.of(ours.value) is None
+
+
+def test_every_check_constraint_of_the_schema_is_known_as_ours():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT conname FROM pg_constraint WHERE contype = 'c' AND connamespace = 'public'::regnamespace"
+        )
+        assert {name for (name,) in cursor.fetchall()} <= database_trouble._own_checks()
+
+
+@pytest.mark.parametrize(("sqlstate", "words"), REFUSALS)
+def test_the_admin_and_its_login_name_the_refusal(space, settings, sqlstate, words):
+    settings.PASSWORD_HASHERS = QUICK
+    person, client = make_ada(), Client(raise_request_exception=False)
+    with refusing(sqlstate, table="sign_in_sessions"):
+        answers = [client.post("/admin/login/", {"username": "ada", "password": SECRET})]
+    client.force_login(person)
+    with refusing(sqlstate, table="articles"):
+        fields = {"title": "Tin", "slug": "tin", "content": "Tin.", "metadata": "{}"}
+        answers.append(client.post("/admin/articles/article/add/", fields))
+    for answer in answers:
+        assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+        assert words in answer.content.decode()
+
+
+def test_an_admin_of_a_read_only_database_is_a_503_that_says_so(space, settings):
+    settings.PASSWORD_HASHERS = QUICK
+    make_ada()
+    client = Client(raise_request_exception=False)
+    with read_only():
+        answer = client.post("/admin/login/", {"username": "ada", "password": SECRET})
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+    assert "the database is read-only" in answer.content.decode()
+
+
+def test_the_servers_message_is_in_the_log_and_not_in_the_reply(space, caplog, monkeypatch):
+    monkeypatch.setattr(database_trouble, "noticed", Noticed())
+    with refusing("XX001", table="articles"), caplog.at_level(logging.ERROR):
+        answer = Api().post("/articles", {"title": "Tin", "content": "Tin melts early."})
+    assert "No space left on device" in caplog.text
+    assert "No space left on device" not in answer.content.decode()

@@ -1,5 +1,6 @@
 """`manage.py rotate_token`, as an operator uses it; revoke_token finds its token in the same way."""
 
+import json
 from datetime import timedelta
 
 import pytest

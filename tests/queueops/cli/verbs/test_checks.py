@@ -47,7 +47,7 @@ def test_the_command_is_a_gate(provider, settings):
 )
 def test_the_gravest_finding_decides_how_it_exits(findings, code, strict):
     for is_strict, expected in ((False, code), (True, strict)):
-        assert checks.tell(a_desk(), findings, strict=is_strict) == expected
+        assert checks.report(a_desk(), findings, strict=is_strict) == expected
 
 
 def a_desk(out: io.StringIO | None = None, *, as_json: bool = False) -> Console:
@@ -63,13 +63,13 @@ def test_each_finding_is_on_a_line_as_it_comes_with_what_to_do():
         assert out.getvalue() == "ok    a: is well\n"
         yield warn("b", "is\nslow \x1b[2J", "Wait.")
 
-    checks.tell(a_desk(out), findings())
+    checks.report(a_desk(out), findings())
     assert out.getvalue().splitlines()[1] == "warn  b: is slow \\x1b[2J. Wait."
 
 
 def test_with_json_all_findings_are_one_object_at_the_end():
     out = io.StringIO()
-    checks.tell(a_desk(out, as_json=True), [ok("a", "is well"), warn("b", "is slow", "Wait.")])
+    checks.report(a_desk(out, as_json=True), [ok("a", "is well"), warn("b", "is slow", "Wait.")])
     assert json.loads(out.getvalue()) == {
         "verdict": "warn",
         "findings": [

@@ -68,7 +68,7 @@ def test_each_space_has_a_row_and_the_serving_one_says_so():
     ]
     console = Console(file=io.StringIO(), width=200, color_system=None)
     with console.capture() as captured:
-        console.print(estimate_table.standings(spaces))
+        console.print(estimate_table.corpus_table(spaces))
     _, first, second = captured.get().splitlines()
     assert first.split() == ["openai/a", "v1", "(serves)", "12,345", "12,000", "300", "45", "7", "1"]
     assert second.split() == ["openai/b", "v2", "12,345", "0", "0", "12,345", "0", "0"]
