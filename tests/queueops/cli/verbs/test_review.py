@@ -33,7 +33,7 @@ def test_a_window_may_be_given_as_times():
     assert review("--since=2000-01-01T00:00", "--until=2000-01-02T00:00").json["articles"] == 0
     assert review("--since=2000-01-01T00:00").json["articles"] == 1
     assert "ends before it starts" in review("--until=2000-01-01T00:00").sentence
-    assert "2026-01-31T12:00 (UTC), or how long ago" in review("--since=yesterday").sentence
+    assert "2026-01-31T12:00 (UTC), or an age" in review("--since=yesterday").sentence
 
 
 def test_a_reason_is_needed_to_change_something_but_not_to_look():
