@@ -92,6 +92,6 @@ def test_asynchronous_callers_take_the_same_way():
         key = store.session_key
         await store.adelete()
         assert not await store.aexists(key)
-        await sync_to_async(connection.close)()  # that of the thread
+        await sync_to_async(lambda: connection.close())()  # that of the thread
 
     asyncio.run(work())
