@@ -128,15 +128,17 @@ def age(seconds: float) -> str:
 
 
 def of_lock(lock: TableLock) -> str:
-    """The session that locks a table, and how to end it."""
+    """The session that locks a table, and how to end it: the one that waits for nobody itself."""
     since = "" if lock.seconds is None else f" for {age(lock.seconds)}"
     after = f", which itself waits for pid {', '.join(map(str, lock.behind))}" if lock.behind else ""
     waiting = f"; {_sessions(lock.waiting)} for it" if lock.waiting else ""
-    end = (
-        f"SELECT pg_terminate_backend({lock.pid})" if lock.pid else "ROLLBACK PREPARED, by pg_prepared_xacts"
-    )
+    end = ", ".join(_end_of(pid) for pid in (lock.roots or lock.behind or [lock.pid or 0]))
     what = f"{lock.what.capitalize()} {'are' if lock.is_of_rows else 'is'} locked by {lock.holder}"
     return f"{what}{since}{after}{waiting}. To end it: {end}, in psql."
+
+
+def _end_of(pid: int) -> str:
+    return f"SELECT pg_terminate_backend({pid})" if pid else "ROLLBACK PREPARED, by pg_prepared_xacts"
 
 
 def _sessions(count: int) -> str:
