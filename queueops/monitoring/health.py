@@ -154,6 +154,8 @@ def _down(snapshot: Snapshot) -> Iterator[str]:
         yield f"The queue has paused itself, and work has waited for {age(waited)}."
     if snapshot.mode != Mode.QUEUED or snapshot.paused or not snapshot.due:
         return
+    if _are_stalled(snapshot):  # between two turns they count as no delay
+        waited = max(waited, snapshot.last_chunk_age or 0.0)
     if _is_none_there(snapshot) and waited > LATE_SECONDS:
         yield f"No worker is alive, and work has waited for {age(waited)}."
     elif _claims_nothing(snapshot) and not _is_held(snapshot):

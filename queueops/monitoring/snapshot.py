@@ -39,8 +39,9 @@ class Reading(Protocol):
 @dataclass(frozen=True)
 class Snapshot:
     """Counts stop at COUNT_LIMIT, which then means "at least"; `estimated` has the planner's estimate instead where
-    counting stopped. Ages and spans of time are in seconds; `per_second` is tasks ended per second since the first of
-    those that ended in the last five minutes, and `coverage_age` how long ago the articles were counted.
+    counting stopped. `oldest_due_age` leaves out long articles between two turns. Ages and spans of time are in
+    seconds; `per_second` is tasks ended per second since the first of those that ended in the last five
+    minutes, and `coverage_age` how long ago the articles were counted.
     `oldest_fresh_age` is the age of the oldest due task that is not of low priority, so no spent budget blocks it.
     `refusal` is why the database does not accept vectors, and has not for `refused_for` seconds.
     `begun_articles` have `kept_chunks` of their `begun_chunks` embedded; at the rate of the last minute, all will be at
@@ -140,7 +141,8 @@ SELECT {counts},
     (SELECT extract(epoch FROM {now} - min(head.scheduled_at))::float
      FROM embedding_spaces s, LATERAL (
          SELECT scheduled_at FROM embedding_tasks
-         WHERE space_id = s.id AND status = 'pending' AND scheduled_at <= {now} ORDER BY scheduled_at LIMIT 1) head
+         WHERE space_id = s.id AND status = 'pending' AND scheduled_at <= {now} AND error_class <> 'postponed'
+         ORDER BY scheduled_at LIMIT 1) head
      WHERE s.state <> 'retired') AS oldest_due_age,
     (SELECT extract(epoch FROM {now} - min(head.scheduled_at))::float
      FROM embedding_spaces s, (VALUES (1), (2)) fresh (rank), LATERAL (

@@ -301,6 +301,13 @@ def test_long_articles_of_which_none_progresses_degrade_unless_an_operator_stopp
     assert judge(replace(WELL, **stalled | {"last_chunk_age": 100.0})).condition is Condition.OK
 
 
+def test_long_articles_that_no_worker_continues_are_down():
+    stalled = BEGUN | {"chunks_done_at": None, "last_chunk_age": 300.0, "due": 3, "workers_alive": 0}
+    judged = judge(replace(WELL, **stalled))
+    assert judged.condition is Condition.DOWN
+    assert judged.sentence == "No worker is alive, and work has waited for 5 min."
+
+
 def test_long_articles_that_stand_still_are_said_to():
     judged = judge(replace(WELL, **BEGUN | {"begun_articles": 1, "chunks_done_at": None}))
     assert judged.progress == (
