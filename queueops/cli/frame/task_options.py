@@ -110,7 +110,6 @@ def add_ambiguous_reason(parser: ArgumentParser) -> None:
         metavar="WHY",
         help="why; kept in the audit log",
     )
-    )
 
 
 def resolve_reason(options: dict[str, Any]) -> None:
