@@ -60,7 +60,7 @@ def main(words: list[str] | None = None) -> None:
             "longest_lock_wait_ms": round(waits.longest * 1000, 1),
             "deadlocks": stack.value(_DEADLOCKS) - deadlocks,
             "invariants_broken": [
-                str(breach) for breach in stack.load("queueops.monitoring.invariants.broken")(False)
+                str(breach) for breach in stack.load("queueops.monitoring.invariant_check.broken")(False)
             ],
         }
         say(str(results))

@@ -534,14 +534,14 @@ MUTATIONS = (
     ),
     Mutation(
         "snapshot: a worker seen ahead of now is not alive",
-        "queueops/monitoring/snapshot.py",
+        "queueops/monitoring/snapshot_statement.py",
         "BETWEEN {_NOW} - interval '{ALIVE_WITHIN_SECONDS} seconds' AND {_NOW}",
         "> {_NOW} - interval '{ALIVE_WITHIN_SECONDS} seconds'",
         (_CLOCKS,),
     ),
     Mutation(
         "snapshot: what ended ahead of now is in no rate",
-        "queueops/monitoring/snapshot.py",
+        "queueops/monitoring/snapshot_statement.py",
         "completed_at BETWEEN {now} - interval '1 hour' AND {now}",
         "completed_at > {now} - interval '1 hour'",
         (_CLOCKS,),

@@ -249,7 +249,7 @@ class System:
         try:
             return [
                 str(breach)
-                for breach in self.stack.load("queueops.monitoring.invariants.broken")(at_rest=at_rest)
+                for breach in self.stack.load("queueops.monitoring.invariant_check.broken")(at_rest=at_rest)
             ]
         finally:
             connection.close()

@@ -14,7 +14,7 @@ from embeddings.models import ArticleEmbedding
 from queueops import actors
 from queueops.engine import storage_probe
 from queueops.models import AuditLog, Task, Worker
-from queueops.monitoring import health, invariants, snapshot
+from queueops.monitoring import health, invariant_check, snapshot
 from queueops.wakeups import doorbell
 from tests.providers import FakeProvider
 from tests.queueops.conftest import NO_FAULTS
@@ -89,7 +89,7 @@ def end() -> None:
     """Everything is embedded once, and the invariants hold."""
     wait_until(lambda: completed() == TASKS, seconds=30, what="the whole backlog")
     assert ArticleEmbedding.objects.count() == TASKS
-    assert not [str(breach) for breach in invariants.broken(at_rest=True)]
+    assert not [str(breach) for breach in invariant_check.broken(at_rest=True)]
 
 
 def test_a_broker_that_forgets_everything_at_full_load_loses_nothing(workers, space):

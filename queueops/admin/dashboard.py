@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from lib.durations import age
 from queueops.models import Status
 from queueops.monitoring import health, snapshot
 from queueops.monitoring.snapshot import COUNT_LIMIT, Snapshot
@@ -32,12 +33,8 @@ def add_status(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def _figures(now: Snapshot) -> list[dict[str, str]]:
-    waiting = (
-        "no task is due" if now.oldest_due_age is None else f"oldest due for {health.age(now.oldest_due_age)}"
-    )
-    claim = (
-        "no claim yet" if now.last_claim_age is None else f"last claim {health.age(now.last_claim_age)} ago"
-    )
+    waiting = "no task is due" if now.oldest_due_age is None else f"oldest due for {age(now.oldest_due_age)}"
+    claim = "no claim yet" if now.last_claim_age is None else f"last claim {age(now.last_claim_age)} ago"
     alive = f"{now.workers_alive} alive" + (f", {now.workers_stopped} stopped" if now.workers_stopped else "")
     return [
         _figure("Pending", number(now.tasks[Status.PENDING]), waiting, _tasks("pending")),

@@ -10,11 +10,11 @@ from unfold.decorators import display
 
 from lib.admin_base import ReadOnly
 from lib.admin_lists import ForeignTextAdmin
+from lib.durations import age
 from lib.visible import readable
 from queueops.admin.installed_only import InstalledOnly
 from queueops.models import QueueState, Worker
-from queueops.monitoring.health import age
-from queueops.monitoring.snapshot import ALIVE_WITHIN_SECONDS
+from queueops.monitoring.snapshot_statement import ALIVE_WITHIN_SECONDS
 
 
 @admin.register(Worker)

@@ -16,8 +16,8 @@ from lib.remembered import Remembered
 from queueops.base import installed
 from queueops.engine import modes
 from queueops.models import Mode, Operation, Status
-from queueops.monitoring import health, provider_status, why_not_running
-from queueops.monitoring.snapshot import ALIVE_WITHIN_SECONDS
+from queueops.monitoring import health_sentences, provider_status, why_not_running
+from queueops.monitoring.snapshot_statement import ALIVE_WITHIN_SECONDS
 from queueops.monitoring.why_not_running import Blockers, TaskFacts
 
 _LATELY = f"statement_timestamp() - interval '{ALIVE_WITHIN_SECONDS} seconds'"
@@ -272,8 +272,8 @@ def blockers() -> Blockers:
         )
         is_paused, reason, workers, stopped = cursor.fetchone() or (False, "", 0, 0)
         cursor.execute(_STORAGE)
-        storage = next(health.of_storage(*cursor.fetchone()), "")
+        storage = next(health_sentences.of_storage(*cursor.fetchone()), "")
     views = provider_status.views()
-    held = {view.name: next(health.of_provider(view)) for view in views if view.is_held}
-    spent = {view.name: health.of_budget(view) for view in views if view.is_spent}
+    held = {view.name: next(health_sentences.of_provider(view)) for view in views if view.is_held}
+    spent = {view.name: health_sentences.of_budget(view) for view in views if view.is_spent}
     return Blockers(modes.current(), is_paused, reason, workers, held, stopped, spent, storage=storage)

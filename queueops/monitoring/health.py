@@ -7,11 +7,21 @@ from enum import StrEnum
 
 from django.conf import settings
 
-from queueops.base.table_locks import TableLock
+from lib.durations import age
 from queueops.models import Mode, Status
 from queueops.models.metric import STATUS_STEP, STATUS_TABLE
-from queueops.monitoring.provider_status import ProviderStatus
-from queueops.monitoring.snapshot import ALIVE_WITHIN_SECONDS, Snapshot
+from queueops.monitoring.health_sentences import (
+    by,
+    count_of,
+    mode_by,
+    of_lock,
+    of_lost_workers,
+    of_provider,
+    of_step,
+    of_storage,
+)
+from queueops.monitoring.snapshot import Snapshot
+from queueops.monitoring.snapshot_statement import ALIVE_WITHIN_SECONDS
 
 # An idle system embeds within a second and the sweep repairs within seconds: work that has been due for longer than
 # the first limit is late, and after the second it is not being done at all.
@@ -103,7 +113,7 @@ def workers(snapshot: Snapshot) -> tuple[str, str]:
     if snapshot.mode == Mode.DISABLED:
         return "stopped", "system disabled: nothing is embedded"
     if snapshot.paused:
-        return "stopped", f"the queue is paused{_by(snapshot)}"
+        return "stopped", f"the queue is paused{by(snapshot)}"
     if snapshot.mode == Mode.SYNCHRONOUS:
         return (
             "stopped",
@@ -117,32 +127,6 @@ def workers(snapshot: Snapshot) -> tuple[str, str]:
     if not stopped and _cannot_write_status(snapshot):
         return "unknown", "workers cannot update their status"
     return "stopped", stopped or "no worker is alive"
-
-
-def age(seconds: float) -> str:
-    """A span of time in a readable unit: 42 s, 5 min, 3 h, 2 days."""
-    for unit, length in (("days", 172_800), ("h", 7_200), ("min", 120)):
-        if seconds >= length:
-            return f"{seconds / {'days': 86_400, 'h': 3_600, 'min': 60}[unit]:.0f} {unit}"
-    return f"{max(seconds, 0):.0f} s"
-
-
-def of_lock(lock: TableLock) -> str:
-    """The session that locks a table, and how to end it: the one that waits for nobody itself."""
-    since = "" if lock.seconds is None else f" for {age(lock.seconds)}"
-    after = f", which itself waits for pid {', '.join(map(str, lock.behind))}" if lock.behind else ""
-    waiting = f"; {_sessions(lock.waiting)} for it" if lock.waiting else ""
-    end = ", ".join(_end_of(pid) for pid in (lock.roots or lock.behind or [lock.pid or 0]))
-    what = f"{lock.what.capitalize()} {'are' if lock.is_of_rows else 'is'} locked by {lock.holder}"
-    return f"{what}{since}{after}{waiting}. To end it: {end}, in psql."
-
-
-def _end_of(pid: int) -> str:
-    return f"SELECT pg_terminate_backend({pid})" if pid else "ROLLBACK PREPARED, by pg_prepared_xacts"
-
-
-def _sessions(count: int) -> str:
-    return "1 session waits" if count == 1 else f"{count:,} sessions wait"
 
 
 def _down(snapshot: Snapshot) -> Iterator[str]:
@@ -218,31 +202,44 @@ def _degraded(snapshot: Snapshot) -> Iterator[str]:
         yield "A table was locked, so the counts could not be read."
     if snapshot.space is None and not snapshot.partial:
         yield "No embedding space serves searches yet; search falls back to words."
-    if snapshot.mode == Mode.DISABLED:
-        who = "" if snapshot.mode == snapshot.mode_in_settings else _mode_by(snapshot)
-        yield f"Embedding is switched off{who}; new texts are found by words only."
-    elif not snapshot.installed and snapshot.mode_in_settings == Mode.QUEUED:
-        yield "The queue is not installed, so saves embed in the request. To install it: manage.py migrate."
-    elif snapshot.mode != snapshot.mode_in_settings:
-        yield f"The mode was changed to {snapshot.mode}{_mode_by(snapshot)}."
-    if snapshot.paused_itself:
-        yield f"The queue has paused itself: {snapshot.reason.rstrip('.')}."
-    elif snapshot.paused:
-        yield f"The queue is paused{_by(snapshot)}."
-    if snapshot.refusal and not snapshot.is_read_only and (snapshot.refused_for or 0.0) <= LATE_SECONDS:
-        yield from of_storage(False, snapshot.refusal, snapshot.refused_for or 0.0)
-    yield from (_of_step(step, reason) for step, reason in snapshot.steps_refused.items())
-    if STATUS_STEP not in snapshot.steps_refused and not snapshot.workers_alive:
-        if _is_status_locked(snapshot):
-            yield _of_step(STATUS_STEP, "locked by another session")
-        elif _work_without_status(snapshot):
-            yield _of_step(STATUS_STEP, f"a task was completed {age(snapshot.last_completed_age or 0.0)} ago")
+    yield from _of_mode(snapshot)
+    yield from _of_refusals(snapshot)
     for provider in snapshot.providers:
         yield from of_provider(provider)
     if snapshot.broker_trouble:
         yield f"The broker {snapshot.broker_trouble}; the sweep finds new work, some seconds later."
+    yield from _of_workers(snapshot)
+    yield from _of_backlog(snapshot)
+
+
+def _of_mode(snapshot: Snapshot) -> Iterator[str]:
+    if snapshot.mode == Mode.DISABLED:
+        who = "" if snapshot.mode == snapshot.mode_in_settings else mode_by(snapshot)
+        yield f"Embedding is switched off{who}; new texts are found by words only."
+    elif not snapshot.installed and snapshot.mode_in_settings == Mode.QUEUED:
+        yield "The queue is not installed, so saves embed in the request. To install it: manage.py migrate."
+    elif snapshot.mode != snapshot.mode_in_settings:
+        yield f"The mode was changed to {snapshot.mode}{mode_by(snapshot)}."
+    if snapshot.paused_itself:
+        yield f"The queue has paused itself: {snapshot.reason.rstrip('.')}."
+    elif snapshot.paused:
+        yield f"The queue is paused{by(snapshot)}."
+
+
+def _of_refusals(snapshot: Snapshot) -> Iterator[str]:
+    if snapshot.refusal and not snapshot.is_read_only and (snapshot.refused_for or 0.0) <= LATE_SECONDS:
+        yield from of_storage(False, snapshot.refusal, snapshot.refused_for or 0.0)
+    yield from (of_step(step, reason) for step, reason in snapshot.steps_refused.items())
+    if STATUS_STEP not in snapshot.steps_refused and not snapshot.workers_alive:
+        if _is_status_locked(snapshot):
+            yield of_step(STATUS_STEP, "locked by another session")
+        elif _work_without_status(snapshot):
+            yield of_step(STATUS_STEP, f"a task was completed {age(snapshot.last_completed_age or 0.0)} ago")
+
+
+def _of_workers(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.workers_stopped:
-        yield f"{_count(snapshot.workers_stopped, 'worker')} stopped. To start: manage.py queue_admin start."
+        yield f"{count_of(snapshot.workers_stopped, 'worker')} stopped. To start: manage.py queue_admin start."
     if snapshot.mode == Mode.QUEUED and _is_none_there(snapshot):
         yield "No worker is alive."
     if snapshot.workers_alive and _is_swept_late(snapshot):
@@ -250,76 +247,18 @@ def _degraded(snapshot: Snapshot) -> Iterator[str]:
             f"The last sweep was {age(snapshot.sweep_age or 0.0)} ago: work left by a lost wake-up, a dead worker or "
             "plain SQL waits for the next."
         )
+
+
+def _of_backlog(snapshot: Snapshot) -> Iterator[str]:
     is_late = not snapshot.paused and (snapshot.oldest_due_age or 0.0) > LATE_SECONDS
     if is_late:
         yield f"The oldest task has been due for {age(snapshot.oldest_due_age or 0.0)}."
     if snapshot.begun_articles and (is_late or _are_stalled(snapshot)):
         yield progress(snapshot)
     if snapshot.workers_lost_10m >= LOST_FROM:
-        yield _of_lost_workers(snapshot)
+        yield of_lost_workers(snapshot)
     if snapshot.expired_leases and not snapshot.is_read_only:  # then they can be neither renewed nor returned
-        yield f"{_count(snapshot.expired_leases, 'task')} held by a worker past the lease."
+        yield f"{count_of(snapshot.expired_leases, 'task')} held by a worker past the lease."
     ended = snapshot.completed_5m + snapshot.failed_5m
     if snapshot.failed_5m >= FAILING_FROM and snapshot.failed_5m >= FAILING_SHARE * ended:
         yield f"{snapshot.failed_5m:,} of {ended:,} tasks failed in the last five minutes."
-
-
-def of_storage(is_read_only: bool, refusal: str, seconds: float) -> Iterator[str]:
-    """A sentence if the database does not accept vectors: why, and since when."""
-    if is_read_only:
-        yield "The database is read-only (25006): it accepts no saves and no vectors, and workers wait until it does."
-    elif refusal:
-        yield (
-            f"The database has accepted no vectors for {age(seconds)} ({refusal.rstrip('.')}): workers keep theirs,"
-            " stop claiming, charge no attempt, and retry by themselves."
-        )
-
-
-def _of_step(step: str, reason: str) -> str:
-    uncounted = ", so they do not count as alive" if step == STATUS_STEP else ""
-    return f"Workers cannot {step} ({reason.rstrip('.')}){uncounted}."
-
-
-def _of_lost_workers(snapshot: Snapshot) -> str:
-    tasks = f"{snapshot.lost_waiting:,} {'task' if snapshot.lost_waiting == 1 else 'tasks'}"
-    retried = f"; {tasks} they held will be retried in small batches" if snapshot.lost_waiting else ""
-    return (
-        f"Workers were lost {snapshot.workers_lost_10m:,} times in the last ten minutes{retried}. "
-        "See: manage.py queue_admin metrics --minutes 10, and docs/operations/workers-lost.md."
-    )
-
-
-def of_provider(provider: ProviderStatus) -> Iterator[str]:
-    """Sentences on what blocks a provider; none when it is well."""
-    if provider.is_out:
-        cause = f" ({provider.last_error.rstrip('.')})" if provider.last_error else ""
-        yield (
-            f"The provider {provider.name} has not responded for {age(provider.out_for or 0.0)}{cause}; "
-            f"next attempt in {age(provider.retry_in or 0.0)}."
-        )
-    if provider.blocked_for:
-        yield f"The provider {provider.name} is at its rate limit; next request in {age(provider.blocked_for)}."
-    if provider.is_spent:
-        yield of_budget(provider)
-
-
-def of_budget(provider: ProviderStatus) -> str:
-    """The sentence for a spent budget."""
-    return f"Today's token budget for {provider.name} is spent; the backfill waits until midnight UTC."
-
-
-def _by(snapshot: Snapshot) -> str:
-    return _who_and_why(snapshot.changed_by, snapshot.reason)
-
-
-def _mode_by(snapshot: Snapshot) -> str:
-    return _who_and_why(snapshot.mode_changed_by, snapshot.mode_reason)
-
-
-def _who_and_why(who: str, reason: str) -> str:
-    by = f" by {who}" if who else ""
-    return f"{by}: {reason.rstrip('.')}" if reason else by
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun} is" if number == 1 else f"{number:,} {noun}s are"

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from django.conf import settings
 
+from lib.durations import age
 from queueops.models import Mode, Outcome, Priority, Status
-from queueops.monitoring.health import age
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import pytest
 from django.db import transaction
 
 from queueops.base.signals import tasks_ready
-from queueops.monitoring import invariants
+from queueops.monitoring import invariant_check
 from tests.providers import FakeProvider
 from tests.queueops.factories import make_space, make_worker
 
@@ -19,7 +19,7 @@ def invariants_hold(request):
     request.getfixturevalue("db")  # so that we look before it is rolled back
     yield
     if request.node.get_closest_marker("impossible_rows") is None:
-        assert not [str(breach) for breach in invariants.broken(at_rest=False)]
+        assert not [str(breach) for breach in invariant_check.broken(at_rest=False)]
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,9 @@ from queueops.cli.frame.exit_codes import Exit
 from queueops.cli.frame.tables import line
 from queueops.cli.frame.verb import VerbGroup
 from queueops.models.audit import tidy_reason
-from queueops.monitoring import invariants
-from queueops.monitoring.invariants import Breach, Invariant
+from queueops.monitoring import invariant_check
+from queueops.monitoring.invariant_check import Breach
+from queueops.monitoring.invariants import Invariant
 from queueops.operate.checks import broker, compatibility, configuration, database, provider
 from queueops.operate.checks.finding import CheckResult, Finding, worst
 
@@ -133,8 +134,8 @@ def _invariants_arguments(parser: ArgumentParser) -> None:
     keys=("ok", "invariants"),
 )
 def check_invariants(console: Console, *, at_rest: bool) -> Exit:
-    found = {breach.invariant.name: breach for breach in invariants.broken(at_rest)}
-    asked = invariants.asked(at_rest)
+    found = {breach.invariant.name: breach for breach in invariant_check.broken(at_rest)}
+    asked = invariant_check.asked(at_rest)
     rows = [_as_dict(each, found.get(each.name)) for each in asked]
     console.answer({"ok": not found, "invariants": rows}, *_lines(asked, found))
     return Exit.PARTLY if found else Exit.OK

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from rich.console import RenderableType
 from rich.table import Table
 
+from lib.durations import age
 from queueops.cli.frame.tables import facts, line, table
-from queueops.monitoring.health import age
 from queueops.operate.backfill.estimation import CorpusReading, Estimate
 
 _HEADS = ("space", "articles", "up to date", "behind", "without", "tasks pending", "failed")

@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from lib.durations import age
 from queueops.base import database_away
 from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
@@ -136,7 +137,7 @@ def _left(now: Snapshot) -> str:
     """The time until the queue is drained at its current rate; "-" while nothing is claimed."""
     if now.paused or not now.workers_alive or now.eta is None:
         return "-"
-    return health.age(now.eta)
+    return age(now.eta)
 
 
 def rendered(data: ScreenData) -> RenderableType:
@@ -163,7 +164,7 @@ def rendered(data: ScreenData) -> RenderableType:
 def _depths(now: Snapshot) -> list[tuple[str, Any]]:
     return [
         *((each.label, number(now, each)) for each in Status),
-        ("Oldest due for", "-" if now.oldest_due_age is None else health.age(now.oldest_due_age)),
+        ("Oldest due for", "-" if now.oldest_due_age is None else age(now.oldest_due_age)),
         ("Tasks per second", f"{now.per_second:,.1f}"),
         ("Time left", _left(now)),
         ("Coverage", f"{now.embedded:,} of {now.articles:,} articles"),
@@ -179,8 +180,8 @@ def _workers(workers: list[WorkerView]) -> list[RenderableType]:
 
 def _worker(worker: WorkerView) -> list[object]:
     state = line("running") if worker.is_running else line("stopped", "yellow")
-    claimed = "never" if worker.claimed_ago is None else f"{health.age(worker.claimed_ago)} ago"
-    seen = f"{health.age(worker.seen_ago)} ago"
+    claimed = "never" if worker.claimed_ago is None else f"{age(worker.claimed_ago)} ago"
+    seen = f"{age(worker.seen_ago)} ago"
     return [worker.name, seen, claimed, f"{worker.tasks_done:,}", f"{worker.tasks_failed:,}", state]
 
 

@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser
 
+from lib.durations import age
 from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Refused
@@ -9,7 +10,7 @@ from queueops.cli.frame.tables import line
 from queueops.cli.frame.verb import VerbGroup
 from queueops.engine import modes
 from queueops.models import Mode, QueueState, Worker
-from queueops.monitoring import health, provider_status
+from queueops.monitoring import provider_status
 from queueops.monitoring.provider_status import ProviderStatus
 from queueops.operate import controls
 
@@ -153,13 +154,11 @@ def provider_line(view: ProviderStatus) -> str:
     """The state of a provider, on one line."""
     parts = [f"{view.name}: {view.breaker.replace('_', ' ')}"]
     if view.is_out:
-        parts.append(
-            f"out for {health.age(view.out_for or 0)}, next call in {health.age(view.retry_in or 0)}"
-        )
+        parts.append(f"out for {age(view.out_for or 0)}, next call in {age(view.retry_in or 0)}")
     elif view.failures:
         parts.append(f"{view.failures} batches failed in a row")
     if view.blocked_for:
-        parts.append(f"at its rate limit for {health.age(view.blocked_for)} more")
+        parts.append(f"at its rate limit for {age(view.blocked_for)} more")
     if view.calls:
         parts.append(f"{view.calls} calls in flight")
     if view.tokens_today:

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
+from lib.durations import age
 from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.tables import facts, line, table
@@ -142,7 +143,7 @@ def _facts(now: Snapshot, more: Breakdown) -> list[tuple[str, object]]:
 
 def _coverage(now: Snapshot) -> str:
     percent = int(now.coverage * 1000) / 10  # rounded down: 100 means all
-    counted = f", counted {health.age(now.coverage_age)} ago" if now.coverage_age else ""
+    counted = f", counted {age(now.coverage_age)} ago" if now.coverage_age else ""
     return f"{now.embedded:,} ({percent:g}%{counted})"
 
 
@@ -158,11 +159,11 @@ def _list(numbers: dict[str, int]) -> str:
 
 
 def _span(seconds: float | None) -> str:
-    return "-" if seconds is None else health.age(seconds)
+    return "-" if seconds is None else age(seconds)
 
 
 def _ago(seconds: float | None) -> str:
-    return "never" if seconds is None else f"{health.age(seconds)} ago"
+    return "never" if seconds is None else f"{age(seconds)} ago"
 
 
 def _durations(average: float | None, p50: float | None, p95: float | None) -> str:

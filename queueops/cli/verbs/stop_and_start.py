@@ -5,12 +5,12 @@ from argparse import ArgumentParser
 from django.db.models import F
 from django.db.models.functions import Extract, Now
 
+from lib.durations import age
 from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.tables import table
 from queueops.cli.frame.verb import VerbGroup
 from queueops.models import Task, Worker
-from queueops.monitoring import health
 from queueops.operate import controls
 
 family = VerbGroup("Stop and start", is_brief=True)
@@ -95,8 +95,8 @@ def stuck(console: Console, *, limit: int) -> None:
             row["slug"],
             row["claimed_by"],
             f"{row['attempts']} of {row['max_attempts']}",
-            health.age(float(row["in_work"] or 0)),
-            health.age(float(row["lease_ended"])),
+            age(float(row["in_work"] or 0)),
+            age(float(row["lease_ended"])),
         ]
         for row in tasks
     ]

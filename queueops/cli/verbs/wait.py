@@ -3,13 +3,13 @@
 import time
 from argparse import ArgumentParser
 
+from lib.durations import age
 from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit
 from queueops.cli.frame.verb import VerbGroup
 from queueops.monitoring import drain_progress
 from queueops.monitoring.drain_progress import DrainState, Remaining
-from queueops.monitoring.health import age
 
 family = VerbGroup("Wait")
 

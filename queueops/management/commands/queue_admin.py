@@ -28,7 +28,7 @@ from queueops.cli.verbs import (
     wait,
 )
 from queueops.cli.verbs import health as health_verb
-from queueops.monitoring import health
+from queueops.monitoring import health_sentences
 from queueops.operate.operations import ReasonMissing
 
 FAMILIES: tuple[VerbGroup, ...] = (
@@ -122,7 +122,7 @@ def _wait_for_locks(milliseconds: int) -> None:
 def _sentence(error: Exception) -> str:
     """The database error in one sentence."""
     if is_held_up(error):
-        holders = " ".join(health.of_lock(lock) for lock in table_locks.held(at_once=True))
+        holders = " ".join(health_sentences.of_lock(lock) for lock in table_locks.held(at_once=True))
         if not holders:
             return "another session locks a row that this needs; nothing was changed, retry in a moment"
         return f"a table is locked, nothing was changed: {holders}"

@@ -15,7 +15,7 @@ from embeddings.search import search
 from queueops.engine import claims, execution, modes
 from queueops.maintenance import sweep
 from queueops.models import Mode, Task, Worker, worker_registry
-from queueops.monitoring import invariants
+from queueops.monitoring import invariant_check
 from queueops.operate.checks import database
 from queueops.operate.checks.finding import CheckResult
 from queueops.operate.rollback import scratch_database
@@ -165,7 +165,7 @@ def complete_removal() -> str:
 def rest() -> str:
     _work()
     # the removal took the audit log, which some invariants read, along with its tasks
-    broken = invariants.broken(at_rest=True)
+    broken = invariant_check.broken(at_rest=True)
     expect(not broken, f"an invariant is broken: {', '.join(map(str, broken))}")
     return "all invariants hold"
 

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from django.urls import reverse
 
 from queueops.models import QueueState
-from queueops.monitoring.snapshot import ALIVE_WITHIN_SECONDS
+from queueops.monitoring.snapshot_statement import ALIVE_WITHIN_SECONDS
 from tests.admin_rows import make_person
 from tests.queueops.factories import make_worker
 

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from queueops.base import table_locks
 from queueops.base.table_locks import TableLock
-from queueops.monitoring import health, snapshot
+from queueops.monitoring import health, health_sentences, snapshot
 from queueops.monitoring.health import Condition
 from tests.queueops.cli_runner import queue_admin
 from tests.queueops.factories import make_article, make_space, make_worker
@@ -108,7 +108,7 @@ def test_a_session_that_holds_a_table_and_waits_is_not_the_one_to_end(space):
         )
     waiting.join(10)
     assert (found.behind, found.roots) == ([first], [first])
-    assert f"To end it: SELECT pg_terminate_backend({first})," in health.of_lock(found)
+    assert f"To end it: SELECT pg_terminate_backend({first})," in health_sentences.of_lock(found)
 
 
 def _lock_and_touch(article_id: int) -> None:
@@ -151,7 +151,7 @@ def test_health_is_degraded_and_the_sentence_says_how_to_end_it(space):
     ],
 )  # fmt: skip
 def test_what_is_said_of_a_lock(held, words):
-    assert words in health.of_lock(held)
+    assert words in health_sentences.of_lock(held)
 
 
 def test_a_lock_of_a_quarter_of_an_hour_is_down():

@@ -11,7 +11,7 @@ from embeddings.models import ArticleEmbedding
 from queueops.engine import claims, execution, settling_in_parts
 from queueops.maintenance import reaper
 from queueops.models import Task
-from queueops.monitoring import invariants
+from queueops.monitoring import invariant_check
 from tests.concurrently import another_session, together, waiting_sessions
 from tests.queueops.factories import make_article, make_tasks
 from tests.queueops.maintenance.test_sweep import expire
@@ -54,7 +54,7 @@ def test_an_edit_that_joined_a_task_in_the_moment_of_its_claim_is_embedded(space
     assert (task.attempts, str(task.content_hash)) == (0, str(article.content_hash))
     execution.execute(claims.claim_due(space, 10, worker.pk, worker.name))
     assert ArticleEmbedding.objects.get().source_hash == article.content_hash
-    assert not list(invariants.broken(at_rest=True))
+    assert not list(invariant_check.broken(at_rest=True))
 
 
 def test_a_text_that_would_be_parked_but_is_no_longer_the_newest_gives_way_to_that(space, worker, provider):

@@ -34,7 +34,7 @@ from queueops.engine.retry_policy import Decision, Verdict
 from queueops.engine.settling_in_parts import settle
 from queueops.maintenance import cleanup, drift, reaper
 from queueops.models import Outcome, QueueState, Task, Worker
-from queueops.monitoring import invariants
+from queueops.monitoring import invariant_check
 from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate import operations
 from queueops.worker import leases
@@ -398,7 +398,7 @@ class Queue(RuleBasedStateMachine):
 
     @invariant()
     def all_is_as_expected(self) -> None:
-        assert not [str(breach) for breach in invariants.broken(at_rest=False)]
+        assert not [str(breach) for breach in invariant_check.broken(at_rest=False)]
         self.tasks_are_as_expected()
         self.vectors_are_as_expected()
 
@@ -434,7 +434,7 @@ class Queue(RuleBasedStateMachine):
             self.claim_on_trial(0, 2)
             self.settle(0, ["embed"])
             self.seek_drift()
-        assert not [str(breach) for breach in invariants.broken(at_rest=True)]
+        assert not [str(breach) for breach in invariant_check.broken(at_rest=True)]
         self.tasks_are_as_expected()
         self.vectors_are_as_expected()
         for pk, text in self.texts.items():

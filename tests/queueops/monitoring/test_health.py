@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now, TruncDate
 
+from lib.durations import age
 from queueops.base.table_locks import TableLock
 from queueops.models import ProviderState, Status, Worker
 from queueops.models.metric import STATUS_STEP
 from queueops.monitoring import snapshot
-from queueops.monitoring.health import Condition, age, judge, workers
+from queueops.monitoring.health import Condition, judge, workers
 from queueops.monitoring.provider_status import ProviderStatus
 from queueops.monitoring.snapshot import Snapshot
 from tests.queueops.factories import make_tasks

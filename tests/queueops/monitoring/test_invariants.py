@@ -13,7 +13,7 @@ from embeddings.models import ArticleEmbedding
 from queueops.engine import claims, execution
 from queueops.maintenance import reaper, sweep
 from queueops.models import AuditLog, Status, Task
-from queueops.monitoring import invariants
+from queueops.monitoring import invariant_check, invariants
 from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate import operations
 from tests.queueops.cli_runner import Called, called
@@ -37,7 +37,7 @@ def switch_triggers_off() -> None:
 
 
 def found(at_rest: bool = False) -> list[str]:
-    return [breach.invariant.name for breach in invariants.broken(at_rest)]
+    return [breach.invariant.name for breach in invariant_check.broken(at_rest)]
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_rows_whose_article_or_space_is_gone_are_reported(at_rest, table, name, 
 def test_a_text_that_changed_without_a_task_is_reported_at_rest_only(at_rest):
     sql("UPDATE articles SET content = 'By hand.' WHERE title = 'Short'")
     assert found() == []
-    (breach,) = invariants.broken(at_rest=True)
+    (breach,) = invariant_check.broken(at_rest=True)
     assert breach.invariant.name == "every_text_is_embedded_or_parked"
     assert [row["slug"] for row in breach.rows] == ["short"]
 
@@ -235,9 +235,9 @@ def test_a_time_that_no_list_could_show_is_refused_in_plain_sql(space, time):
 
 @breaks
 def test_only_the_first_rows_are_fetched(space, monkeypatch):
-    monkeypatch.setattr(invariants, "MOST_ROWS", 3)
+    monkeypatch.setattr(invariant_check, "MOST_ROWS", 3)
     make_tasks(4, space, Status.COMPLETED, outcome="")
-    (breach,) = invariants.broken(at_rest=False)
+    (breach,) = invariant_check.broken(at_rest=False)
     assert (len(breach.rows), breach.is_cut, breach.count) == (3, True, "3 or more")
 
 
@@ -381,7 +381,7 @@ def test_what_plain_sql_does_in_the_transaction_of_an_act_is_written_down_too(sp
 
 
 def test_the_snapshot_is_left_without_a_trace(space):
-    invariants.broken(at_rest=True)
+    invariant_check.broken(at_rest=True)
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('enable_indexscan'), current_setting('jit')")
         assert cursor.fetchone()[0] == "on"
@@ -391,8 +391,8 @@ def test_the_snapshot_is_left_without_a_trace(space):
 def test_outside_a_transaction_one_snapshot_is_judged_that_nothing_can_write_in(monkeypatch):
     asked = "SELECT current_setting('transaction_isolation') AS how, current_setting('transaction_read_only') AS only"
     with monkeypatch.context() as patched:
-        patched.setattr(invariants, "INVARIANTS", [invariants.Invariant("x", "", asked)])
-        (breach,) = invariants.broken(at_rest=False)
+        patched.setattr(invariant_check, "INVARIANTS", [invariants.Invariant("x", "", asked)])
+        (breach,) = invariant_check.broken(at_rest=False)
     assert breach.rows == [{"how": "repeatable read", "only": "on"}]
 
 
@@ -427,14 +427,14 @@ def test_the_command_answers_in_json_for_machines(space):
     assert (checked.code, told["ok"]) == (1, False)
     (entry,) = [entry for entry in told["invariants"] if not entry["ok"]]
     assert (entry["name"], entry["rows"][0]["task"]) == ("only_processing_is_leased", task.pk)
-    assert len(told["invariants"]) == len(invariants.asked(at_rest=False))
+    assert len(told["invariants"]) == len(invariant_check.asked(at_rest=False))
 
 
 def test_a_database_that_does_not_answer_is_said_in_a_sentence(monkeypatch):
     def refuse(at_rest):
         raise OperationalError("connection refused\nIs the server running?")
 
-    monkeypatch.setattr("queueops.monitoring.invariants.broken", refuse)
+    monkeypatch.setattr("queueops.monitoring.invariant_check.broken", refuse)
     checked = check()
     assert (checked.code, checked.sentence) == (2, "the database does not answer: connection refused")
     monkeypatch.undo()

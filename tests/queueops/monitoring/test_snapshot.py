@@ -10,7 +10,7 @@ from django.db.models.functions import Now, TruncDate
 
 from embeddings.models import ArticleEmbedding, KeptVector
 from queueops.models import Metric, ProviderState, QueueState, Status, Task, Worker
-from queueops.monitoring import snapshot
+from queueops.monitoring import snapshot, snapshot_statement
 from tests.queueops.factories import make_article, make_space, make_tasks, make_worker
 
 pytestmark = pytest.mark.django_db
@@ -210,7 +210,7 @@ def test_no_count_reads_the_whole_table(space):
     make_tasks(50, space)
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute("EXPLAIN (COSTS OFF) " + snapshot._STATEMENT, {"limit": 10})
+        cursor.execute("EXPLAIN (COSTS OFF) " + snapshot_statement.SNAPSHOT, {"limit": 10})
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "Seq Scan on embedding_tasks" not in plan, plan
 
