@@ -19,19 +19,19 @@ SOON, PAST = Now() + timedelta(minutes=1), Now() - timedelta(minutes=1)
 @pytest.mark.parametrize(
     ("fields", "word"),
     [
-        ({}, "well"),
-        ({"failures": 2}, "well"),
+        ({}, "closed"),
+        ({"failures": 2}, "closed"),
         ({"blocked_until": SOON}, "rate limited"),
-        ({"blocked_until": PAST}, "well"),
-        ({"breaker": "open"}, "out"),
-        ({"breaker": "open", "blocked_until": SOON}, "out"),
-        ({"breaker": "half_open"}, "asked by a canary"),
+        ({"blocked_until": PAST}, "closed"),
+        ({"breaker": "open"}, "open"),
+        ({"breaker": "open", "blocked_until": SOON}, "open"),
+        ({"breaker": "half_open"}, "half open"),
     ],
 )
-def test_a_provider_is_well_limited_or_out(client, fields, word):
+def test_a_provider_is_closed_limited_or_open(client, fields, word):
     ProviderState.objects.create(name="openai", **fields)
     admin = ProviderStateAdmin(ProviderState, site)
     row = admin.get_queryset(RequestFactory().get("/")).get()
-    assert admin.stands(row) == word
+    assert admin.shown_state(row) == word
     client.force_login(make_person("ada", "queueops.view_providerstate"))
     assert word in client.get(reverse("admin:queueops_providerstate_changelist")).content.decode()

@@ -33,7 +33,7 @@ def words(client, url: str, column: str) -> list[str]:
     ("is_running", "silent", "word"),
     [
         (True, 0, "running"),
-        (False, 0, "told to stop"),
+        (False, 0, "stopped"),
         (True, ALIVE_WITHIN_SECONDS + 60, "silent"),
         (False, ALIVE_WITHIN_SECONDS + 60, "silent"),
     ],
@@ -52,7 +52,7 @@ def test_when_it_was_last_seen_is_told_as_an_age_and_those_seen_last_come_first(
     assert words(viewer, WORKERS, "seen")[1].startswith("3")
 
 
-@pytest.mark.parametrize(("mode", "told"), [("", "as the settings say"), ("disabled", "disabled")])
+@pytest.mark.parametrize(("mode", "told"), [("", "mode of the settings"), ("disabled", "disabled")])
 def test_the_state_names_its_mode(viewer, mode, told):
     QueueState.objects.update(mode=mode, is_paused=True, reason="an upgrade", changed_by="ada")
     assert words(viewer, STATE, "shown_mode") == [told]

@@ -26,7 +26,7 @@ def test_a_resumed_operation_tells_what_it_could_not_do(space):
     resumed = queue_admin("operations", "resume", str(begun.pk))
     assert resumed.code == 1
     assert resumed.out.startswith("0 tasks requeued; operation ")
-    assert "1 not: the article already has a task that waits" in resumed.out
+    assert "1 skipped: the article already has a task that waits" in resumed.out
 
 
 @pytest.mark.parametrize("width", [80, 120])
