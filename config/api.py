@@ -55,7 +55,7 @@ _ALWAYS = {
 _WITH_SLUG = {404: "No such article or version"}
 _WITH_ID = {404: "No such task or operation"}
 _ON_ACT = {409: "It cannot be done to it as it is now"}
-_WITH_BODY = {413: "The body is too large", 415: "The body is not JSON"}
+_WITH_BODY = {413: "The body is too large", 415: "The body is not JSON, or compressed"}
 _WITH_CONDITION = {412: "The article has changed since"}
 _ON_CREATE = {409: "Another article has the slug"}
 

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import FieldError, ValidationError
 from django.db import DataError, NotSupportedError, ProgrammingError, transaction
-from django.http import HttpRequest
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
@@ -55,3 +57,28 @@ class FilteredAdmin(ModelAdmin):
         if lookup.rpartition("__")[2] in _REFUSED_LOOKUPS:
             return False
         return bool(super().lookup_allowed(lookup, value, request))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """None, a redirect or a 404, for a key that no row can have."""
+        return None if "\x00" in object_id else super().get_object(request, object_id, from_field)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, str] | None = None
+    ) -> HttpResponse:
+        """As Django's; a selected key that no row can have selects nothing."""
+        if ACTION_CHECKBOX_NAME in request.POST:
+            posted = request.POST.copy()
+            given = posted.getlist(ACTION_CHECKBOX_NAME)
+            posted.setlist(ACTION_CHECKBOX_NAME, [key for key in given if _is_key(self.model, key)])
+            request.POST = posted  # type: ignore[assignment]
+        response: HttpResponse = super().changelist_view(request, extra_context)
+        return response
+
+
+def _is_key(model: type[Model], text: str) -> bool:
+    """Whether a row of the model may have this key."""
+    try:
+        model._meta.pk.to_python(text)
+    except (ValidationError, ValueError):
+        return False
+    return "\x00" not in text

@@ -20,11 +20,16 @@ class JsonParser(Parser):
     """Reads JSON bodies."""
 
     def parse_body(self, request: HttpRequest) -> Any:
-        """Raises HttpError: 415 for another content type, 400 for invalid JSON."""
+        """Raises HttpError: 415 for another content type or a compressed body, 400 for invalid JSON."""
         if request.content_type != "application/json":
             given = f"'{request.content_type[:100]}'" if request.content_type else "none"
             raise HttpError(
                 415, f"the body must have the Content-Type 'application/json'; this one has {given}"
+            )
+        encoding = request.headers.get("Content-Encoding", "").strip().lower()
+        if encoding not in {"", "identity"}:
+            raise HttpError(
+                415, f"the body must not be compressed; its Content-Encoding is {encoding[:100]!r}"
             )
         return parse(request.body)
 

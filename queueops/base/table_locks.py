@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from django.db import connection
 
@@ -11,13 +11,14 @@ _SECONDS = 1.0
 _READERS_TOO, _ROWS = "AccessExclusiveLock", "rows"
 # A session of another role hides the start of its transaction: then the longest wait for its lock is used, or the time
 # since we have seen it. A lock still being waited for blocks all later ones, so it counts like one that is held. Rows
-# are waited for through the transaction that holds them; the waiter's own lock on the row names the table.
+# are waited for through the transaction that holds them; the waiter's own lock on the row names the table. The second
+# to wait for a row waits for the first, which holds nothing by itself: only the session at the end of the chain counts.
 _HELD = """
 WITH of_tables AS (
     SELECT DISTINCT ON (c.relname, l.pid)
            c.relname, l.pid, l.mode,
            CASE WHEN l.granted THEN NULL ELSE l.waitstart END AS asked_at, waiting.since, waiting.count::int AS waiting,
-           CASE WHEN l.granted THEN '{}' ELSE pg_blocking_pids(l.pid) END AS behind
+           pg_blocking_pids(l.pid) AS behind
     FROM pg_locks l
     JOIN pg_class c ON c.oid = l.relation
     CROSS JOIN LATERAL (
@@ -32,7 +33,7 @@ WITH of_tables AS (
 ), of_rows AS (
     SELECT DISTINCT ON (c.relname, holder.pid)
            c.relname, holder.pid, 'rows' AS mode, NULL::timestamptz AS asked_at, w.waitstart AS since, 1 AS waiting,
-           '{}'::int[] AS behind
+           pg_blocking_pids(holder.pid) AS behind
     FROM pg_locks w
     CROSS JOIN LATERAL unnest(pg_blocking_pids(w.pid)) AS holder (pid)
     JOIN pg_locks place ON place.pid = w.pid AND place.locktype = 'tuple'
@@ -43,9 +44,14 @@ WITH of_tables AS (
     ORDER BY c.relname, holder.pid, w.waitstart
 )
 SELECT f.relname, f.pid, coalesce(a.application_name, ''), f.mode,
-       extract(epoch FROM clock_timestamp() - coalesce(f.asked_at, a.xact_start, f.since))::float8, f.waiting, f.behind
+       extract(epoch FROM clock_timestamp() - coalesce(f.asked_at, a.xact_start, f.since))::float8, f.waiting, f.behind,
+       CASE WHEN f.behind = '{}' THEN '{}' ELSE ARRAY(
+           WITH RECURSIVE chain (pid) AS (
+               SELECT unnest(f.behind) UNION SELECT unnest(pg_blocking_pids(pid)) FROM chain WHERE pid <> 0)
+           SELECT pid FROM chain WHERE pid = 0 OR pg_blocking_pids(pid) = '{}' ORDER BY pid) END AS roots
 FROM (SELECT * FROM of_tables UNION ALL SELECT * FROM of_rows) f
 LEFT JOIN pg_stat_activity a ON a.pid = f.pid
+WHERE f.mode <> 'rows' OR f.behind = '{}'
 ORDER BY f.relname, f.pid
 """
 
@@ -53,7 +59,8 @@ ORDER BY f.relname, f.pid
 @dataclass(frozen=True)
 class TableLock:
     """A lock that others wait for, or will. `pid` is None or 0 for a prepared transaction; `seconds` is how long at
-    most it has been held, or asked for, None where the server hides it; `behind` are the sessions it waits for."""
+    most it has been held, or asked for, None where the server hides it; `behind` are the sessions it waits for, `roots`
+    those at the end of that chain, which wait for nobody."""
 
     table: str
     pid: int | None
@@ -62,6 +69,7 @@ class TableLock:
     seconds: float | None
     waiting: int
     behind: list[int]
+    roots: list[int] = field(default_factory=list)
 
     @property
     def program(self) -> str:

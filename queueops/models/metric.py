@@ -15,7 +15,8 @@ WITH RECURSIVE names AS (
 
 # A worker's recurring step that the database refuses or a lock holds up; labels: step, reason.
 STEP_REFUSED = "housekeeping_refused"
-STATUS_STEP = "update their rows of embedding_worker_status"
+STATUS_TABLE = "embedding_worker_status"
+STATUS_STEP = f"update their rows of {STATUS_TABLE}"
 
 
 class Metric(models.Model):

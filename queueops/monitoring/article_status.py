@@ -162,7 +162,9 @@ def why(status: ArticleStatus | None, blockers: Blockers) -> str:
         return _why_current(status)
     reason = _why_behind(status, blockers)
     if status.can_be_found:
-        versions = f"version {status.source_version}, not yet by version {status.version_number}"
+        is_same = status.source_version == status.version_number  # plain SQL changed the text
+        present = "its present text" if is_same else f"version {status.version_number}"
+        versions = f"version {status.source_version}, not yet by {present}"
         return f"Found by the text of {versions}: {reason}"
     return f"Not found by meaning: {reason}"
 

@@ -46,8 +46,9 @@ def judge(now: Snapshot, *, is_left: bool) -> Remaining:
 
 def _obstacle(now: Snapshot) -> str:
     """Why no worker will claim; empty if one will."""
-    if now.paused or now.mode == Mode.DISABLED or not now.workers_alive:
-        _, note = health.workers(now)
+    word, note = health.workers(now)
+    is_none_there = not now.workers_alive and (now.partial or word == "stopped")
+    if now.paused or now.mode == Mode.DISABLED or is_none_there:
         return f"{note[:1].upper()}{note[1:].rstrip('.')}."
     judged = health.judge(now)
     return judged.sentence if judged.condition is Condition.DOWN else ""

@@ -9,9 +9,9 @@ from django.conf import settings
 
 from queueops.base.table_locks import TableLock
 from queueops.models import Mode, Status
-from queueops.models.metric import STATUS_STEP
+from queueops.models.metric import STATUS_STEP, STATUS_TABLE
 from queueops.monitoring.provider_status import ProviderStatus
-from queueops.monitoring.snapshot import Snapshot
+from queueops.monitoring.snapshot import ALIVE_WITHIN_SECONDS, Snapshot
 
 # An idle system embeds within a second and the sweep repairs within seconds: work that has been due for longer than
 # the first limit is late, and after the second it is not being done at all.
@@ -112,6 +112,10 @@ def workers(snapshot: Snapshot) -> tuple[str, str]:
     stopped = f"{snapshot.workers_stopped} stopped" if snapshot.workers_stopped else ""
     if snapshot.workers_alive:
         return "running", f"{alive}, {stopped}" if stopped else alive
+    if not stopped and snapshot.is_read_only:
+        return "unknown", "the database is read-only"
+    if not stopped and _cannot_write_status(snapshot):
+        return "unknown", "workers cannot update their status"
     return "stopped", stopped or "no worker is alive"
 
 
@@ -124,15 +128,17 @@ def age(seconds: float) -> str:
 
 
 def of_lock(lock: TableLock) -> str:
-    """The session that locks a table, and how to end it."""
+    """The session that locks a table, and how to end it: the one that waits for nobody itself."""
     since = "" if lock.seconds is None else f" for {age(lock.seconds)}"
     after = f", which itself waits for pid {', '.join(map(str, lock.behind))}" if lock.behind else ""
     waiting = f"; {_sessions(lock.waiting)} for it" if lock.waiting else ""
-    end = (
-        f"SELECT pg_terminate_backend({lock.pid})" if lock.pid else "ROLLBACK PREPARED, by pg_prepared_xacts"
-    )
+    end = ", ".join(_end_of(pid) for pid in (lock.roots or lock.behind or [lock.pid or 0]))
     what = f"{lock.what.capitalize()} {'are' if lock.is_of_rows else 'is'} locked by {lock.holder}"
     return f"{what}{since}{after}{waiting}. To end it: {end}, in psql."
+
+
+def _end_of(pid: int) -> str:
+    return f"SELECT pg_terminate_backend({pid})" if pid else "ROLLBACK PREPARED, by pg_prepared_xacts"
 
 
 def _sessions(count: int) -> str:
@@ -148,10 +154,35 @@ def _down(snapshot: Snapshot) -> Iterator[str]:
         yield f"The queue has paused itself, and work has waited for {age(waited)}."
     if snapshot.mode != Mode.QUEUED or snapshot.paused or not snapshot.due:
         return
-    if not snapshot.workers_alive and not snapshot.workers_stopped and waited > LATE_SECONDS:
+    if _are_stalled(snapshot):  # between two turns they count as no delay
+        waited = max(waited, snapshot.last_chunk_age or 0.0)
+    if _is_none_there(snapshot) and waited > LATE_SECONDS:
         yield f"No worker is alive, and work has waited for {age(waited)}."
     elif _claims_nothing(snapshot) and not _is_held(snapshot):
         yield f"Workers are alive but claim nothing; the oldest task has waited for {age(_claimable_age(snapshot))}."
+
+
+def _is_none_there(snapshot: Snapshot) -> bool:
+    """Whether no worker lives: none counts as alive, and each could update its status."""
+    is_known = not snapshot.partial and not snapshot.is_read_only and not _cannot_write_status(snapshot)
+    return is_known and not snapshot.workers_alive and not snapshot.workers_stopped
+
+
+def _cannot_write_status(snapshot: Snapshot) -> bool:
+    """Whether living workers cannot update the rows that they are counted by."""
+    is_refused = STATUS_STEP in snapshot.steps_refused
+    return is_refused or _is_status_locked(snapshot) or _work_without_status(snapshot)
+
+
+def _is_status_locked(snapshot: Snapshot) -> bool:
+    return any(lock.table == STATUS_TABLE for lock in snapshot.locks)
+
+
+def _work_without_status(snapshot: Snapshot) -> bool:
+    """Whether tasks were completed while every registered worker was silent."""
+    completed = snapshot.last_completed_age
+    is_at_work = completed is not None and completed <= ALIVE_WITHIN_SECONDS
+    return is_at_work and bool(snapshot.workers_silent) and not snapshot.workers_alive
 
 
 def _claimable_age(snapshot: Snapshot) -> float:
@@ -201,14 +232,18 @@ def _degraded(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.refusal and not snapshot.is_read_only and (snapshot.refused_for or 0.0) <= LATE_SECONDS:
         yield from of_storage(False, snapshot.refusal, snapshot.refused_for or 0.0)
     yield from (_of_step(step, reason) for step, reason in snapshot.steps_refused.items())
+    if STATUS_STEP not in snapshot.steps_refused and not snapshot.workers_alive:
+        if _is_status_locked(snapshot):
+            yield _of_step(STATUS_STEP, "locked by another session")
+        elif _work_without_status(snapshot):
+            yield _of_step(STATUS_STEP, f"a task was completed {age(snapshot.last_completed_age or 0.0)} ago")
     for provider in snapshot.providers:
         yield from of_provider(provider)
     if snapshot.broker_trouble:
         yield f"The broker {snapshot.broker_trouble}; the sweep finds new work, some seconds later."
     if snapshot.workers_stopped:
         yield f"{_count(snapshot.workers_stopped, 'worker')} stopped. To start: manage.py queue_admin start."
-    is_none_there = not snapshot.workers_alive and not snapshot.workers_stopped and not snapshot.partial
-    if snapshot.mode == Mode.QUEUED and is_none_there:
+    if snapshot.mode == Mode.QUEUED and _is_none_there(snapshot):
         yield "No worker is alive."
     if snapshot.workers_alive and _is_swept_late(snapshot):
         yield (
@@ -222,7 +257,7 @@ def _degraded(snapshot: Snapshot) -> Iterator[str]:
         yield progress(snapshot)
     if snapshot.workers_lost_10m >= LOST_FROM:
         yield _of_lost_workers(snapshot)
-    if snapshot.expired_leases:
+    if snapshot.expired_leases and not snapshot.is_read_only:  # then they can be neither renewed nor returned
         yield f"{_count(snapshot.expired_leases, 'task')} held by a worker past the lease."
     ended = snapshot.completed_5m + snapshot.failed_5m
     if snapshot.failed_5m >= FAILING_FROM and snapshot.failed_5m >= FAILING_SHARE * ended:

@@ -39,8 +39,9 @@ class Reading(Protocol):
 @dataclass(frozen=True)
 class Snapshot:
     """Counts stop at COUNT_LIMIT, which then means "at least"; `estimated` has the planner's estimate instead where
-    counting stopped. Ages and spans of time are in seconds; `per_second` is tasks ended per second since the first of
-    those that ended in the last five minutes, and `coverage_age` how long ago the articles were counted.
+    counting stopped. `oldest_due_age` leaves out long articles between two turns. Ages and spans of time are in
+    seconds; `per_second` is tasks ended per second since the first of those that ended in the last five
+    minutes, and `coverage_age` how long ago the articles were counted.
     `oldest_fresh_age` is the age of the oldest due task that is not of low priority, so no spent budget blocks it.
     `refusal` is why the database does not accept vectors, and has not for `refused_for` seconds.
     `begun_articles` have `kept_chunks` of their `begun_chunks` embedded; at the rate of the last minute, all will be at
@@ -49,7 +50,8 @@ class Snapshot:
     `broker_trouble` follows the words "the broker"; empty when it is well. Without the queue `installed` there is
     nothing to count. `locks` are held by other sessions on our tables; if one kept the counts from being read, the
     snapshot is `partial`: values that could not be read are empty. `steps_refused` has the reason of each recurring
-    step that the database has refused to a worker within half a minute."""
+    step that the database has refused to a worker within half a minute. `workers_silent` counts registered worker
+    processes that have not updated their row lately."""
 
     mode: str
     mode_in_settings: str
@@ -91,6 +93,8 @@ class Snapshot:
     chunks_done_at: datetime | None = None
     last_chunk_age: float | None = None
     steps_refused: dict[str, str] = field(default_factory=dict)
+    workers_silent: int = 0
+    last_completed_age: float | None = None
     workers_lost_10m: int = 0
     lost_waiting: int = 0
     locks: tuple[TableLock, ...] = ()
@@ -125,6 +129,7 @@ WITH ended AS MATERIALIZED (
 ), workers AS (
     SELECT count(*) FILTER (WHERE is_running AND {alive}) AS alive,
            count(*) FILTER (WHERE NOT is_running) AS stopped,
+           count(*) FILTER (WHERE is_running AND NOT ({alive})) AS silent,
            extract(epoch FROM {now} - max(last_claim_at) FILTER (WHERE last_claim_at <= {now}))::float AS claim_age,
            coalesce(max(refusal) FILTER (WHERE {alive}), '') AS refusal,
            extract(epoch FROM {now} - min(refused_since) FILTER (WHERE {alive}))::float AS refused_for
@@ -136,7 +141,8 @@ SELECT {counts},
     (SELECT extract(epoch FROM {now} - min(head.scheduled_at))::float
      FROM embedding_spaces s, LATERAL (
          SELECT scheduled_at FROM embedding_tasks
-         WHERE space_id = s.id AND status = 'pending' AND scheduled_at <= {now} ORDER BY scheduled_at LIMIT 1) head
+         WHERE space_id = s.id AND status = 'pending' AND scheduled_at <= {now} AND error_class <> 'postponed'
+         ORDER BY scheduled_at LIMIT 1) head
      WHERE s.state <> 'retired') AS oldest_due_age,
     (SELECT extract(epoch FROM {now} - min(head.scheduled_at))::float
      FROM embedding_spaces s, (VALUES (1), (2)) fresh (rank), LATERAL (
@@ -157,6 +163,8 @@ SELECT {counts},
     (SELECT count(*) FROM ended WHERE status = 'completed' AND lately) AS completed_5m,
     (SELECT count(*) FROM ended WHERE status = 'failed' AND lately) AS failed_5m,
     (SELECT count(*) FROM ended WHERE status = 'completed') AS completed_1h,
+    (SELECT extract(epoch FROM {now} - max(completed_at))::float FROM ended WHERE status = 'completed')
+        AS last_completed_age,
     (SELECT count(*) FROM ended WHERE status = 'failed') AS failed_1h,
     (SELECT coalesce(count(*) / GREATEST(extract(epoch FROM {now} - min(completed_at)), 1), 0)::float
      FROM ended WHERE lately) AS per_second,
@@ -167,6 +175,7 @@ SELECT {counts},
     ({articles}) AS about_articles,
     (SELECT alive FROM workers) AS workers_alive,
     (SELECT stopped FROM workers) AS workers_stopped,
+    (SELECT silent FROM workers) AS workers_silent,
     (SELECT claim_age FROM workers) AS last_claim_age,
     (SELECT refusal FROM workers) AS refusal,
     (SELECT refused_for FROM workers) AS refused_for,

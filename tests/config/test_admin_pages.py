@@ -225,3 +225,22 @@ def test_pages_outside_the_admin_may_run_no_script_of_others(admin_client, path)
     policy = admin_client.get(path)["Content-Security-Policy"]
     assert "default-src 'self'" in policy
     assert ("unsafe" in policy) == (path == "/admin/")
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+@pytest.mark.parametrize("page", ["", "change/", "delete/", "history/"])
+def test_a_key_with_a_nul_is_the_key_of_no_row(admin_client, model, page):
+    answer = admin_client.get(f"{list_url(model)}%00/{page}")
+    assert answer.status_code in {302, 403, 404}
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+@pytest.mark.parametrize("key", ["abc", "\x00", "1\x00", "9" * 40, ""])
+def test_a_selection_of_keys_that_no_row_has_changes_nothing(admin_client, model, key):
+    make_everything()
+    before = model._default_manager.count()
+    for fields in ({}, {"index": "0"}, {"post": "yes"}):
+        posted = {"action": "delete_selected", "_selected_action": [key], **fields}
+        answer = admin_client.post(list_url(model), posted)
+        assert answer.status_code in {200, 302, 403, 405}, fields
+    assert model._default_manager.count() == before

@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from argparse import ArgumentTypeError
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -73,6 +74,7 @@ class Command(BaseCommand):
                 f"--author is longer than {bounds.MAX_AUTHOR} characters", returncode=_UNREADABLE
             )
         started = time.monotonic()
+        self._name_pipe(options["jsonl"] or options["csv"])
         try:
             source = _open(options)
             summary = self._import(source, options["batch_size"], options["author"])
@@ -88,6 +90,15 @@ class Command(BaseCommand):
         self._report(source.name, summary, time.monotonic() - started, as_json=options["json"])
         if summary.refused:
             sys.exit(1)
+
+    def _name_pipe(self, path: str | None) -> None:
+        """Opening a pipe waits for its writer, however long that takes."""
+        try:
+            is_pipe = path is not None and path != "-" and Path(path).is_fifo()
+        except ValueError:  # a name with a NUL: opening it says so
+            return
+        if is_pipe:
+            self.stderr.write(f"{one_line(str(path))} is a pipe: reading what another program writes to it")
 
     def _import(self, source: Source, batch_size: int, author: str) -> Summary:
         summary = Summary()

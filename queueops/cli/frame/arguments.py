@@ -6,12 +6,22 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from queueops.cli.frame.exit_codes import Refused
+from queueops.models.audit import MAX_REASON
 from queueops.monitoring.article_filter import ArticleFilter
 
 
 def add_reason(parser: ArgumentParser, *names: str, help: str = "why; kept in the audit log") -> None:
     """`--reason` and its other names, passed to the verb as `reason`. `needed_reason` refuses an empty one."""
-    parser.add_argument("--reason", *names, dest="reason", default="", metavar="WHY", help=help)
+    parser.add_argument(
+        "--reason", *names, dest="reason", type=bounded_reason, default="", metavar="WHY", help=help
+    )
+
+
+def bounded_reason(text: str) -> str:
+    """The type of an option that is a reason: at most as long as the API takes it."""
+    if len(text) > MAX_REASON:
+        raise ArgumentTypeError(f"it has {len(text):,} characters: use at most {MAX_REASON}")
+    return text
 
 
 def add_agreement(parser: ArgumentParser, *, asks: bool = True) -> None:

@@ -98,11 +98,18 @@ def add_ambiguous_reason(parser: ArgumentParser) -> None:
         "--reason",
         action=Once,
         dest="reason",
+        type=arguments.bounded_reason,
         default="",
         metavar="WHY",
         help=f"why, with --task-reason; without it a task reason ({', '.join(Reason.values)}), as --task-reason",
     )
-    parser.add_argument("--why", default="", metavar="WHY", help="why; kept in the audit log")
+    parser.add_argument(
+        "--why",
+        type=arguments.bounded_reason,
+        default="",
+        metavar="WHY",
+        help="why; kept in the audit log",
+    )
 
 
 def resolve_reason(options: dict[str, Any]) -> None:

@@ -90,3 +90,18 @@ def test_the_renderer_writes_json():
     renderer = JsonRenderer()
     assert renderer.render(request(""), {"a": None}, response_status=200) == b'{"a":null}'
     assert renderer.media_type == "application/json"
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "identity, gzip", "br", "x" * 10_000])
+def test_a_compressed_body_is_refused_and_its_encoding_named_in_short(encoding):
+    sent = RequestFactory().post("/", b"{}", "application/json", headers={"content-encoding": encoding})
+    with pytest.raises(HttpError, match="must not be compressed") as refused:
+        JsonParser().parse_body(sent)
+    assert refused.value.status_code == 415
+    assert len(str(refused.value)) < 300
+
+
+@pytest.mark.parametrize("encoding", ["", "identity", " Identity "])
+def test_a_body_that_says_it_is_not_compressed_is_read(encoding):
+    sent = RequestFactory().post("/", b"{}", "application/json", headers={"content-encoding": encoding})
+    assert JsonParser().parse_body(sent) == {}

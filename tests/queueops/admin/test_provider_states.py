@@ -1,4 +1,4 @@
-"""How each provider stands, in the admin's words."""
+"""The state of each provider, in the admin's words."""
 
 from datetime import timedelta
 

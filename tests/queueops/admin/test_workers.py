@@ -38,7 +38,7 @@ def words(client, url: str, column: str) -> list[str]:
         (False, ALIVE_WITHIN_SECONDS + 60, "silent"),
     ],
 )
-def test_a_worker_runs_was_told_to_stop_or_is_silent(viewer, is_running, silent, word):
+def test_a_worker_runs_was_stopped_or_is_silent(viewer, is_running, silent, word):
     make_worker(is_running=is_running, last_seen_at=Now() - timedelta(seconds=silent))
     assert words(viewer, WORKERS, "state") == [word]
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from queueops.base import table_locks
 from queueops.base.table_locks import TableLock
@@ -73,6 +73,51 @@ def test_rows_that_a_save_waits_for_are_reported(space):
     assert (found.table, found.pid, found.is_of_rows) == ("articles", pid, True)
 
 
+def test_of_sessions_that_wait_for_the_same_row_only_the_one_that_holds_it_is_reported(space):
+    article = make_article()
+    with rows_locked("articles") as pid:
+        waiting = [threading.Thread(target=_touch, args=[article.pk]) for _ in range(3)]
+        for thread in waiting:
+            thread.start()
+        wait_until(lambda: _row_waits() == 3)
+        found = wait_until(table_locks.held)
+    for thread in waiting:
+        thread.join(10)
+    assert [(each.table, each.pid) for each in found] == [("articles", pid)]
+
+
+def _row_waits() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(DISTINCT pid) FROM pg_locks "
+            "WHERE NOT granted AND waitstart < clock_timestamp() - interval '1 s'"
+        )
+        return int(cursor.fetchone()[0])
+
+
+def test_a_session_that_holds_a_table_and_waits_is_not_the_one_to_end(space):
+    """As one of ours does that waits for rows of a stranger."""
+    article = make_article()
+    with rows_locked("articles") as first:
+        waiting = threading.Thread(target=_lock_and_touch, args=[article.pk])
+        waiting.start()
+        (found,) = wait_until(
+            lambda: [
+                lock for lock in table_locks.held(at_once=True) if lock.table == "auth_user" and lock.behind
+            ]
+        )
+    waiting.join(10)
+    assert (found.behind, found.roots) == ([first], [first])
+    assert f"To end it: SELECT pg_terminate_backend({first})," in health.of_lock(found)
+
+
+def _lock_and_touch(article_id: int) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE auth_user IN ACCESS EXCLUSIVE MODE")
+        cursor.execute("UPDATE articles SET title = 'touched' WHERE id = %s", [article_id])
+    connection.close()
+
+
 def _touch(article_id: int) -> None:
     try:
         with connection.cursor() as cursor:
@@ -97,6 +142,8 @@ def test_health_is_degraded_and_the_sentence_says_how_to_end_it(space):
         (lock(mode="ShareLock", waiting=1), "For writers, the table articles is locked by psql (pid 12) for 42 s; 1 "),
         (lock(mode="rows"), "Rows of articles are locked by psql (pid 12)"),
         (lock(behind=[7, 8], waiting=0), "for 42 s, which itself waits for pid 7, 8."),
+        (lock(behind=[7], roots=[5]), "7; 3 sessions wait for it. To end it: SELECT pg_terminate_backend(5),"),
+        (lock(behind=[0], roots=[0]), "To end it: ROLLBACK PREPARED"),
         (lock(pid=None), "by a prepared transaction for 42 s; 3 sessions wait for it. To end it: ROLLBACK PREPARED"),
         (lock(application="vectorpress@secret-host", seconds=None), "by vectorpress (pid 12); 3"),
         (lock(application="\x1b[2J"), "by [2J (pid 12)"),

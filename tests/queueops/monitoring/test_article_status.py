@@ -112,6 +112,12 @@ SENTENCES = [
         "Not found by meaning: task 7 waits for a worker.",
     ),
     (
+        status(**OLD | {"source_version": 3}, task=task("processing", attempts=1)),
+        RUNNING,
+        "Found by the text of version 3, not yet by its present text: a worker is embedding it right now "
+        "(attempt 1 of 3).",
+    ),
+    (
         status(**OLD, task=task("processing", attempts=1)),
         RUNNING,
         "Found by the text of version 2, not yet by version 3: a worker is embedding it right now (attempt 1 of 3).",

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now, TruncDate
 
+from queueops.base.table_locks import TableLock
 from queueops.models import ProviderState, Status, Worker
+from queueops.models.metric import STATUS_STEP
 from queueops.monitoring import snapshot
-from queueops.monitoring.health import Condition, age, judge
+from queueops.monitoring.health import Condition, age, judge, workers
 from queueops.monitoring.provider_status import ProviderStatus
 from queueops.monitoring.snapshot import Snapshot
 from tests.queueops.factories import make_tasks
@@ -49,6 +51,32 @@ OUT = ProviderStatus(
 SELF_PAUSED: Any = {"paused": True, "paused_itself": True, "changed_by": "vectorpress", "reason": "no money."}
 
 FULL: Any = {"refusal": "53100 disk full: could not extend file"}
+
+REFUSED: Any = {
+    "workers_alive": 0,
+    "workers_silent": 2,
+    "steps_refused": {STATUS_STEP: "P0001 refused by a trigger: not today."},
+}
+AT_WORK: Any = {"workers_alive": 0, "workers_silent": 2, "last_completed_age": 3.0}
+ROWS = TableLock("embedding_worker_status", 7, "psql", "rows", 70.0, 2, [])
+UNWRITTEN = [
+    (
+        LATE | REFUSED,
+        "cannot update their rows of embedding_worker_status (P0001 refused by a trigger: not today)",
+    ),
+    (
+        LATE | {"workers_alive": 0, "locks": (ROWS,)},
+        "rows of embedding_worker_status (locked by another session)",
+    ),
+    (
+        LATE | AT_WORK,
+        "rows of embedding_worker_status (a task was completed 3 s ago), so they do not count as alive",
+    ),
+    (
+        LATE | {"workers_alive": 0, "expired_leases": 4, "is_read_only": True},
+        "The database is read-only (25006)",
+    ),
+]
 
 CASES = [
     (
@@ -159,6 +187,25 @@ CASES = [
 ]
 
 
+@pytest.mark.parametrize(("changes", "says"), UNWRITTEN)
+def test_workers_that_cannot_write_their_status_are_not_said_to_be_gone(changes, says):
+    now = replace(WELL, **changes)
+    reasons = " ".join(judge(now).reasons)
+    assert says in reasons
+    assert "No worker is alive" not in reasons
+    assert "past the lease" not in reasons
+    assert workers(now)[0] == "unknown"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"workers_silent": 0}, {"last_completed_age": 40.0}, {"last_completed_age": None}]
+)
+def test_workers_that_neither_work_nor_write_are_gone(changes):
+    now = replace(WELL, **LATE | AT_WORK | changes)
+    assert judge(now).sentence.startswith("No worker is alive")
+    assert workers(now) == ("stopped", "no worker is alive")
+
+
 @pytest.mark.parametrize(("changes", "condition", "says"), CASES)
 def test_a_snapshot_is_judged(changes, condition, says):
     judged = judge(replace(WELL, **changes))
@@ -252,6 +299,13 @@ def test_long_articles_of_which_none_progresses_degrade_unless_an_operator_stopp
     assert judged.condition is Condition.DEGRADED
     assert (said in judged.reasons) is not bool(fields)
     assert judge(replace(WELL, **stalled | {"last_chunk_age": 100.0})).condition is Condition.OK
+
+
+def test_long_articles_that_no_worker_continues_are_down():
+    stalled = BEGUN | {"chunks_done_at": None, "last_chunk_age": 300.0, "due": 3, "workers_alive": 0}
+    judged = judge(replace(WELL, **stalled))
+    assert judged.condition is Condition.DOWN
+    assert judged.sentence == "No worker is alive, and work has waited for 5 min."
 
 
 def test_long_articles_that_stand_still_are_said_to():

@@ -59,6 +59,11 @@ def test_due_are_pending_tasks_whose_time_has_come_and_the_oldest_gives_the_age(
     assert 600 <= now.oldest_due_age < 660
 
 
+def test_long_articles_between_two_turns_are_not_late(space):
+    make_tasks(1, space, scheduled_at=Now() - timedelta(minutes=10), error_class="postponed")
+    assert (snapshot.take().due, snapshot.take().oldest_due_age) == (1, None)
+
+
 def test_nothing_due_has_no_age(space):
     assert snapshot.take().oldest_due_age is None
 

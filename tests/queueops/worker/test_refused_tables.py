@@ -1,6 +1,8 @@
 """Every table that a worker's loop writes to may refuse its rows: no text is paid for twice, health says why, and work
 resumes by itself."""
 
+from datetime import timedelta
+
 import pytest
 from django.db.models.functions import Now
 
@@ -15,6 +17,7 @@ from queueops.worker.drain import drain
 from queueops.worker.housekeeper import Housekeeper
 from tests.queueops.factories import make_article
 from tests.queueops.refusing_database import refusing
+from tests.table_locks import rows_locked, waiting_at_most
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -149,3 +152,38 @@ def test_a_refused_step_of_the_sweep_does_not_skip_the_others(process, space):
         .reasons[0]
         .startswith("Workers cannot sweep (P0001 refused by a trigger")
     )
+
+
+def test_workers_that_cannot_write_their_status_are_at_work_and_said_to_be(process):
+    make_article()
+    Worker.objects.update(last_seen_at=Now() - timedelta(seconds=40))
+    with refusing("P0001", table="embedding_worker_status", writes="UPDATE"):
+        assert work(process) == 1
+        judged = health.judge(snapshot.take())
+    (reason,) = judged.reasons
+    assert reason == (
+        "Workers cannot update their rows of embedding_worker_status (P0001 refused by a trigger: No space left on "
+        "device, in embedding_worker_status), so they do not count as alive."
+    )
+
+
+def test_locked_rows_of_the_workers_do_not_stop_them(process):
+    make_article()
+    assert process.worker_id is not None
+    with rows_locked("embedding_worker_status"):
+        assert drain(process.worker_id, seconds=1).tasks == 1
+        assert Task.objects.get().outcome == "embedded"
+        with waiting_at_most(200):
+            process._once(3_600)
+        judged = health.judge(snapshot.take())
+    assert "Workers cannot update their rows of embedding_worker_status (55P03" in " ".join(judged.reasons)
+
+
+def test_the_figures_know_silent_workers_and_the_last_completed_task(process):
+    make_article()
+    work(process)
+    Worker.objects.update(last_seen_at=Now() - timedelta(seconds=40))
+    now = snapshot.take()
+    assert (now.workers_alive, now.workers_silent) == (0, 1)
+    assert now.last_completed_age is not None
+    assert 0 <= now.last_completed_age < 30

@@ -169,9 +169,10 @@ def test_the_one_file_that_a_person_names_may_be_a_pipe(tmp_path):
     os.mkfifo(pipe)
     writer = threading.Thread(target=pipe.write_text, args=('{"title": "Piped"}\n',))
     writer.start()
-    code, out, _ = imported("--jsonl", str(pipe))
+    code, out, err = imported("--jsonl", str(pipe))
     writer.join()
     assert (code, out.startswith("pipe: 1 created")) == (0, True)
+    assert err == f"{pipe} is a pipe: reading what another program writes to it\n"
 
 
 def test_names_of_files_cannot_move_the_cursor_or_turn_the_text(tmp_path):

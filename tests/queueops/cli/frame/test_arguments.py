@@ -78,10 +78,16 @@ def test_a_filter_is_metadata_or_the_beginning_of_a_slug(words, filters):
     "text", ["{", "{'a': 1}", '{"a": }', '{"a": 1} x', '{"a":' * 100_000], ids=lambda text: text[:12]
 )
 def test_what_begins_like_an_object_and_is_none_is_refused(text):
-    with pytest.raises(ArgumentError, match="JSON object"):
+    with pytest.raises(ArgumentError, match="invalid JSON object"):
         parse(arguments.add_article_filter, "--filter", text)
 
 
 def test_options_of_one_call_do_not_reach_the_next():
     assert parse(arguments.add_article_filter, "--filter=a").filters == ["a"]
     assert parse(arguments.add_article_filter).filters == []
+
+
+def test_a_reason_is_bounded_as_in_the_api():
+    assert parse(arguments.add_reason, "--reason", "x" * 500).reason == "x" * 500
+    with pytest.raises(ArgumentError, match=r"it has 9,000 characters: use at most 500"):
+        parse(arguments.add_reason, "--reason", "x" * 9_000)

@@ -44,7 +44,7 @@ def test_an_age_is_a_number_and_its_unit(text, age):
     ["", "s", "2", "2x", "2H", "-2h", "+2h", "1.5h", " 2h", "2 h", "2h30m", "2h\n", "1000000s", "2\x00h"],
 )
 def test_what_is_no_age_is_refused(text):
-    with pytest.raises(ArgumentTypeError, match="age"):
+    with pytest.raises(ArgumentTypeError, match="invalid age"):
         task_options.age(text)
 
 

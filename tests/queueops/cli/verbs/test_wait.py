@@ -22,7 +22,7 @@ def space(db, monkeypatch):
 def test_waiting_for_nothing_ends_at_once(space):
     called = queue_admin("wait-for-completion", "--json")
     assert (called.code, called.json["state"], called.json["left"]) == (0, "drained", 0)
-    assert queue_admin("wait-for-completion").out.startswith("Drained")
+    assert queue_admin("wait-for-completion").out.startswith("Drained: no task is left")
 
 
 def test_waiting_ends_at_its_timeout_and_says_what_is_left(space):

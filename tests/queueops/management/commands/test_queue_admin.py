@@ -7,6 +7,7 @@ from queueops.models import AuditLog
 from queueops.monitoring import snapshot
 from tests.queueops.cli_runner import queue_admin
 from tests.queueops.factories import make_space, make_worker
+from tests.table_locks import rows_locked
 
 pytestmark = pytest.mark.django_db
 
@@ -69,5 +70,16 @@ def test_tables_that_are_not_there_are_named_with_the_remedy():
         called = queue_admin("health")
         raise transaction.TransactionManagementError  # so that the table gets its name back
     assert called.code == 2
-    assert called.sentence.startswith("the queue's tables")
+    assert called.sentence.startswith("the queue's tables do not exist")
     assert called.sentence.endswith("run manage.py migrate")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_locked_row_is_reported_in_a_whole_sentence():
+    with rows_locked("queue_state"):
+        called = queue_admin("pause", "--reason", "a test")
+    assert called.code == 2
+    assert (
+        called.sentence
+        == "another session locks a row that this needs; nothing was changed, retry in a moment"
+    )

@@ -1,0 +1,62 @@
+"""`manage.py restore`: what it says before it replaces anything; tests/config/backups/ has what it restores."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from config.backups import dump
+from config.backups.server import Server
+from config.management.commands.restore import _named
+from queueops.models import AuditLog
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("rows", "named"),
+    [
+        ({}, ""),
+        ({"a": 0}, ""),
+        ({"a": 1, "b": 0, "c": 3}, "c, a"),
+        ({f"t{n}": n for n in range(1, 8)}, "t7, t6, t5, t4, t3 and 2 more"),
+    ],
+)
+def test_the_fullest_tables_are_named_first(rows, named):
+    assert _named(rows) == named
+
+
+@pytest.fixture(scope="module")
+def archive(django_db_setup, django_db_blocker, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with django_db_blocker.unblock():
+        return dump.make(Server.of_settings(), tmp_path_factory.mktemp("backup"), queue_only=True)
+
+
+def said(*words: str) -> str:
+    out = io.StringIO()
+    call_command("restore", *words, stdout=out)
+    return out.getvalue()
+
+
+def test_a_dry_run_tells_what_would_be_replaced_and_changes_nothing(archive):
+    before = AuditLog.objects.count()
+    reply: dict[str, Any] = json.loads(said(str(archive), "--dry-run", "--json"))
+    assert (reply["kind"], reply["dry_run"], reply["backup"], reply["operation"]) == (
+        "queue",
+        True,
+        None,
+        None,
+    )
+    assert reply["rows"].keys() == reply["replaced"].keys()
+    assert AuditLog.objects.count() == before
+
+
+def test_a_file_that_is_no_backup_is_refused(tmp_path):
+    (tmp_path / "a.dump").write_text("no archive")
+    for name in ("a.dump", "missing.dump"):
+        with pytest.raises(CommandError) as refused:
+            said(str(tmp_path / name), "--yes")
+        assert refused.value.returncode == 3
