@@ -32,7 +32,7 @@ def test_an_act_that_was_not_begun_has_a_sample_and_nothing_to_go_on_with(dry_ru
         "skips": {"gone": 2},
         "sample": [{"id": 3, "slug": "a", "status": "pending"}],
         "operation": None,
-        "go_on": None,
+        "resume_url": None,
     }
 
 

@@ -49,7 +49,7 @@ def test_a_full_claim_wakes_another_once_in_a_slice(space, worker, settings):
 
 
 def test_a_claim_that_is_not_full_wakes_nobody(space, worker, settings):
-    settings.EMBEDDING_BATCH_SIZE = 3
+    settings.EMBEDDING_BATCH_SIZE = 10  # more than a claim leaves to the longest waiting
     make_tasks(2, space)
     woken: list[int] = []
     drain(worker.pk, seconds=20, wake_another=lambda: woken.append(1))

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from structlog.testing import capture_logs
 
+from queueops.base import shutdown
 from queueops.engine import claims
 from queueops.models import Task, Worker, worker_registry
 from queueops.worker.housekeeper import Housekeeper
@@ -110,28 +111,18 @@ def test_an_error_that_nobody_expects_does_not_end_the_thread(keeper):
     assert Worker.objects.exists()
 
 
-def test_the_thread_registers_the_process_and_ends_when_it_is_told_to(keeper, settings):
+def test_the_thread_registers_the_process_and_ends_with_it(keeper, settings):
     settings.EMBEDDING_WORKER_INTERVAL = 3_600_000
     keeper.start(sender=None)
     thread = keeper._thread
     assert thread is not None
     try:
         wait_until(Worker.objects.exists, what="the process's row")
-        assert not keeper.is_stopping
+        assert thread.is_alive()
     finally:
+        shutdown.request()
         keeper.stop(sender=None)
-    assert keeper.is_stopping
     thread.join(10)
     assert not thread.is_alive()
     keeper.leave()
     assert not Worker.objects.exists()
-
-
-def test_who_was_stopped_may_start_again(keeper, settings):
-    keeper.stop()
-    assert keeper.is_stopping
-    keeper.start()
-    assert not keeper.is_stopping
-    keeper.stop()
-    assert keeper._thread is not None
-    keeper._thread.join(10)

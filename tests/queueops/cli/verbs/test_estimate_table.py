@@ -40,7 +40,7 @@ def told(**changes: object) -> str:
             [
                 "1,000 articles",
                 "space 7",
-                "all of them",
+                "all articles",
                 "300,000 in 2,000 chunks",
                 "2.0 KiB",
                 "3.0 MiB",
@@ -50,10 +50,10 @@ def told(**changes: object) -> str:
         ({"sampled": 10}, ["a sample of 10"]),
         ({}, ["$0.01 at $0.02"]),
         ({"price": 1_000.0, "cost": 1_234.5}, ["$1,234.50 at $1000"]),
-        ({"price": 0.0, "cost": 0.0}, ["nothing"]),
-        ({"price": None, "cost": None}, ["not known", "EMBEDDING_PRICES"]),
-        ({}, ["3 min at 10.0 chunks a second", "3 batches"]),
-        ({"seconds": None, "per_second": None}, ["not known: no batch"]),
+        ({"price": 0.0, "cost": 0.0}, ["none"]),
+        ({"price": None, "cost": None}, ["unknown", "EMBEDDING_PRICES"]),
+        ({}, ["3 min at 10.0 chunks", "3 batches"]),
+        ({"seconds": None, "per_second": None}, ["unknown: no batch"]),
     ],
 )
 def test_an_estimate_names_its_figures_with_their_units_and_their_basis(changes, words):
@@ -70,7 +70,7 @@ def test_each_space_has_a_row_and_the_serving_one_says_so():
     with console.capture() as captured:
         console.print(estimate_table.corpus_table(spaces))
     _, first, second = captured.get().splitlines()
-    assert first.split() == ["openai/a", "v1", "(serves)", "12,345", "12,000", "300", "45", "7", "1"]
+    assert first.split() == ["openai/a", "v1", "(serving)", "12,345", "12,000", "300", "45", "7", "1"]
     assert second.split() == ["openai/b", "v2", "12,345", "0", "0", "12,345", "0", "0"]
 
 
