@@ -51,7 +51,7 @@ IN_SHORT = {
     "types": "Names for built-in types, and helpers to make new types",
     "unittest.mock": "Replace parts of a program under test with mock objects",
     "urllib": "Fetch and take apart URLs",
-    "urllib.robotparser": "Read robots.txt files and tell which pages a robot may fetch",
+    "urllib.robotparser": "Read robots.txt files and say which pages a robot may fetch",
     "zipapp": "Pack a Python program into one executable archive",
     "zoneinfo": "Time zones of the IANA database",
 }

@@ -12,7 +12,7 @@ _WORDS: dict[str, Callable[[Context], str]] = {
     "missing": lambda ctx: "is missing",
     "extra_forbidden": lambda ctx: "is not a field of this request",
     "string_type": lambda ctx: "must be text",
-    "string_unicode": lambda ctx: "holds half of a character (a lone surrogate), which is no text",
+    "string_unicode": lambda ctx: "holds half of a character (a lone surrogate), which is not text",
     "string_sub_type": lambda ctx: "must be text",
     "int_type": lambda ctx: "must be a whole number",
     "int_parsing": lambda ctx: "must be a whole number",

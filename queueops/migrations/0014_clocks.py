@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
             "task",
             "schedule_set_at",
             models.DateTimeField(
-                db_default=Now(), editable=False, help_text="when scheduled_at was written, whoever did so"
+                db_default=Now(), editable=False, help_text="when scheduled_at was written, by any writer"
             ),
         ),
         migrations.RemoveConstraint("task", "embedding_tasks_times_of_years_1_to_9999"),

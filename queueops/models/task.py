@@ -92,7 +92,7 @@ class Task(models.Model):
     scheduled_at = models.DateTimeField(db_default=Now())
     # written by a trigger: a value later than now comes from a clock that was ahead (clock_repair.py)
     schedule_set_at = models.DateTimeField(
-        db_default=Now(), editable=False, help_text="when scheduled_at was written, whoever did so"
+        db_default=Now(), editable=False, help_text="when scheduled_at was written, by any writer"
     )
     processed_at = models.DateTimeField(null=True, blank=True, help_text="when the newest attempt began")
     completed_at = models.DateTimeField(null=True, blank=True)

@@ -33,7 +33,7 @@ INVARIANTS = (
     ),
     Invariant(
         "only_processing_is_leased",
-        "A task that nobody works on still has a lease or a token: whoever held it could still write.",
+        "A task that nobody works on still has a lease or a token: a former holder could still write.",
         """
         SELECT id AS task, status, claim_token, lease_expires_at::text FROM embedding_tasks
         WHERE status <> 'processing' AND (lease_expires_at IS NOT NULL OR claim_token IS NOT NULL)
@@ -176,7 +176,7 @@ INVARIANTS = (
     ),
     Invariant(
         "vector_means_something",
-        "A chunk has no vector, or one of zeros or of what is no number: no search can find it.",
+        "A chunk has no vector, or one of zeros or of something other than numbers: no search can find it.",
         """
         SELECT id AS embedding, article_id AS article, space_id AS space, chunk_index AS chunk
         FROM article_embeddings
@@ -204,7 +204,7 @@ INVARIANTS = (
     ),
     Invariant(
         "nothing_is_under_way",
-        "A task still waits or is in work, so this is no rest: wait for it, or ask without --at-rest.",
+        "Tasks are still pending or processing: wait until the queue is empty, or run without --at-rest.",
         """
         SELECT id AS task, status, scheduled_at::text, lease_expires_at::text, error_class FROM embedding_tasks
         WHERE status IN ('pending', 'processing')

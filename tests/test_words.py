@@ -1,0 +1,79 @@
+"""Plain technical English: what people read holds none of the words that were retired, and none of the old patterns."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.paths import ROOT
+
+ROOMS = ("access", "articles", "config", "embeddings", "lib", "queueops")
+# The decisions quote what was said before; the map quotes the reference documents.
+QUOTING = {"reference-map.md"}
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
+    *(
+        path
+        for path in sorted((ROOT / "docs").rglob("*.md"))
+        if "decisions" not in path.parts and path.name not in QUOTING
+    ),
+    *sorted((ROOT / "templates").rglob("*.html")),
+]
+RETIRED = re.compile(
+    r"\b(?:tells?|told|deeds?|desk|heirs?|standstill|peril|anew|whoever)\b"
+    r"|(?<!\bthere )\b(?:is|are) no (?!longer\b|more than\b)[a-z]+",
+    re.IGNORECASE,
+)
+SQL = re.compile(r"\b(?:SELECT|INSERT|UPDATE|CASE|FROM|WHERE|jsonb)\b")
+
+
+def sentences_of(path: Path) -> list[tuple[int, str]]:
+    """The texts of a module that it may print: its strings, but for docstrings and SQL."""
+    tree = ast.parse(path.read_text())
+    silent = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    strings = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in silent]
+    return [
+        (node.lineno, node.value)
+        for node in strings
+        if isinstance(node.value, str) and " " in node.value and not SQL.search(node.value)
+    ]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_nothing_that_a_program_prints_has_a_retired_word(room):
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {match[0]!r} in {text.strip()[:80]!r}"
+        for path in sorted((ROOT / room).rglob("*.py"))
+        if "migrations" not in path.parts
+        for line, text in sentences_of(path)
+        for match in RETIRED.finditer(text)
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_page_has_a_retired_word(page):
+    lines = page.read_text().splitlines()
+    found = [f"{n}: {match[0]}" for n, line in enumerate(lines, 1) for match in RETIRED.finditer(line)]
+    assert not found, found
+
+
+@pytest.mark.parametrize(
+    "text", ["x is no number", "Nobody is told", "it tells", "begun anew", "All are no jobs"]
+)
+def test_a_retired_word_is_seen(text):
+    assert RETIRED.search(text)
+
+
+@pytest.mark.parametrize("text", ["it is no longer there", "there is no such task", "retold", "an annexe"])
+def test_a_word_that_only_looks_like_one_is_not(text):
+    assert not RETIRED.search(text)
