@@ -49,7 +49,7 @@ def main(words: list[str] | None = None) -> None:
         deadlocks = stack.value(_DEADLOCKS)
         beside, waits = _Savers(stack, options), _Waits(stack)
         with beside, waits:
-            everything = stack.load("queueops.monitoring.task_filter.Selection")()
+            everything = stack.load("queueops.monitoring.task_filter.TaskFilter")()
             acts = [_act(stack, "requeue", everything), _act(stack, "cancel", everything)]
             acts.append(_act(stack, "undo", acts[-1]["operation"]))
         stack.pause(_STATISTICS_SECONDS)

@@ -9,6 +9,8 @@ from config.backups import files, pg_programs
 from config.backups.errors import BackupError
 from config.backups.pg_programs import Programs
 
+pytestmark = pytest.mark.process
+
 
 def test_programs_older_than_the_server_are_refused_with_the_way_out(monkeypatch, tmp_path):
     with pytest.raises(BackupError, match=r"Postgres 99, .* those found are of 1.* POSTGRES_BIN_DIR"):

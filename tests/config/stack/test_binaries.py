@@ -9,6 +9,8 @@ import pytest
 from config.stack.binaries import postgres_bin_dir, valkey_server
 from config.stack.processes import StackError
 
+pytestmark = pytest.mark.process
+
 
 def program(path: Path, text: str = "") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)

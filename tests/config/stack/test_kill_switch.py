@@ -14,6 +14,8 @@ from config.stack import kill_switch
 from config.stack.kill_switch import KillSwitch
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def switch() -> Iterator[KillSwitch]:

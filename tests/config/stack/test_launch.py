@@ -11,6 +11,9 @@ import pytest
 from config.stack.launch import demand
 from config.stack.processes import ISOLATED_PYTHON, LAUNCHER, launcher
 
+pytestmark = pytest.mark.process
+
+
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="of Linux")
 NOBODY = 999_999_999  # no process has this number
 

@@ -87,7 +87,7 @@ def test_a_killed_supervisors_leash_ends_leaders_and_their_children() -> None:
         """
         leader = Process("leader", ["/bin/sh", "-c", "sleep 600 & echo $!; wait"])
         leader.start()
-        Leash(keep_open=1).hold([(leader.pid, leader.stop_signal)])
+        KillSwitch(keep_open=1).hold([(leader.pid, leader.stop_signal)])
         while not leader.last_lines:
             leader.exited.wait(0.02)
         print(leader.last_lines[0], flush=True)
@@ -97,7 +97,10 @@ def test_a_killed_supervisors_leash_ends_leaders_and_their_children() -> None:
 
 def assert_ends_with_its_starter(script: str) -> None:
     """Runs this in a Python that is killed as soon as it has printed the process id of what must end with it."""
-    imports = "import signal\nfrom config.stack.kill_switch import Leash\nfrom config.stack.processes import Process\n"
+    imports = (
+        "import signal\nfrom config.stack.kill_switch import KillSwitch\n"
+        "from config.stack.processes import Process\n"
+    )
     program = imports + dedent(script) + "signal.pause()\n"
     with subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=ROOT, text=True

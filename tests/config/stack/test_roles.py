@@ -247,7 +247,7 @@ def test_the_scratch_database_of_a_rollback_drill_is_made_by_the_superuser_and_o
     installation: Installation, server: PostgresServer
 ) -> None:
     code = (
-        "from queueops.operate.rollback import scratch; import psycopg\n"
+        "from queueops.operate.rollback import scratch_database as scratch; import psycopg\n"
         "with scratch.database() as url, psycopg.connect(url) as session:\n"
         "    print(*session.execute('SELECT current_user, extname FROM pg_extension').fetchall())\n"
     )

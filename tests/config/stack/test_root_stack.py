@@ -64,7 +64,7 @@ def test_no_process_of_it_is_root_and_none_keeps_more_than_the_right_to_read(
     found = stack.processes()
     for part in (
         "runstack",
-        "leash.py",
+        "kill_switch.py",
         "bin/postgres",
         "valkey-server",
         "serve_embedder",
@@ -87,7 +87,7 @@ def test_no_process_of_it_is_root_and_none_keeps_more_than_the_right_to_read(
 
 def test_its_environment_holds_nothing_of_roots_home(stack: Stack) -> None:
     for pid, command in stack.processes().items():
-        if "runstack" not in command and "leash.py" not in command:
+        if "runstack" not in command and "kill_switch.py" not in command:
             assert b"HOME=/root" not in Path(f"/proc/{pid}/environ").read_bytes(), command
 
 

@@ -5,6 +5,9 @@ import pytest
 from config.stack.processes import Process, StackError
 from config.stack.service import Service
 
+pytestmark = pytest.mark.process
+
+
 SHELL = "/bin/sh"
 
 

@@ -16,6 +16,9 @@ from config.stack.supervisor import STOP_SIGNALS, Supervisor
 from config.stack.terminal import Report
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.process
+
+
 SHELL = "/bin/sh"
 FOR_EVER = "exec sleep 600"
 

@@ -12,6 +12,8 @@ from redis import Redis
 from config.stack import paths
 from config.stack.valkey import ValkeyServer
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:

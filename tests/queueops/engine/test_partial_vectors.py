@@ -144,6 +144,8 @@ def test_an_error_charges_no_attempt_if_chunks_were_kept(turn, slow):
         turn()
     assert Task.objects.get().attempts == 0
     slow.config(reset=False, fail_next=[])
+    Task.objects.update(scheduled_at=Now() - timedelta(seconds=1))
+    ProviderState.objects.all().delete()
     turns_until_all_is_done(turn)
 
 
