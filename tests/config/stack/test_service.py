@@ -54,7 +54,7 @@ def test_one_that_ends_while_it_starts_says_why_with_advice():
 
 def test_one_that_never_answers_is_given_up_and_stopped():
     service = Scripted("exec sleep 600")
-    with pytest.raises(StackError, match="did not answer"):
+    with pytest.raises(StackError, match="was not ready"):
         service.start(0.05)
     assert not service.process.running
 

@@ -39,7 +39,7 @@ def test_a_reply_far_larger_than_its_vectors_is_not_read_to_its_end(openai, olla
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for one in (openai, ollama):
         provider.config(fail_next=["huge"])
-        with pytest.raises(ProviderError, match="answered with more than") as caught:
+        with pytest.raises(ProviderError, match="returned more than") as caught:
             one.embed(TEXTS, 20)
         assert caught.value.kind is ErrorClass.TRANSIENT
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20 * 1024  # KiB
