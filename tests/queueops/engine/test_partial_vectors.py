@@ -105,7 +105,7 @@ def test_an_article_that_takes_many_deadlines_ends_and_each_of_its_chunks_is_pai
 ):
     monkeypatch.setattr(partial_vectors, "TURN_SECONDS", 60.0)
     long_article()
-    assert turns_until_all_is_done(turn, deadline=0.5) > 2
+    assert turns_until_all_is_done(turn, deadline=0.3) > 2
     assert chunk_count() >= CHUNKS
     lost = slow.stats()["texts"] - chunk_count()
     assert lost <= TEXTS_A_REQUEST * CHUNKS / 4  # the request that a deadline cuts off
