@@ -7,9 +7,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 import numpy as np
-import orjson
+import psycopg
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
+from psycopg import pq
+from psycopg.adapt import Dumper
 
 from embeddings.providers.base import Matrix
 from lib import sql_arrays
@@ -149,6 +151,22 @@ def _row(space_id: int, chunk: StoredChunk) -> bytes:
     return head if vector is None else head + vector
 
 
-def as_text(vector: WireVector) -> str:
-    """A vector as a literal of a statement: "[0.5,-1.0]"."""
-    return orjson.dumps(from_wire(vector), option=orjson.OPT_SERIALIZE_NUMPY).decode()
+class VectorParameter(NamedTuple):
+    """A vector as a parameter that travels beside its statement, for `%s::vector`."""
+
+    wire: WireVector
+
+
+class _VectorDumper(Dumper):
+    """Sends the bytes as they are. Type 0: the server takes it from the cast, since an extension's type has a number of
+    its own in each database."""
+
+    format = pq.Format.BINARY
+    oid = 0
+
+    def dump(self, obj: VectorParameter) -> bytes:
+        return obj.wire
+
+
+# before the first connection, which copies what is registered
+psycopg.adapters.register_dumper(VectorParameter, _VectorDumper)

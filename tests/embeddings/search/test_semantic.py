@@ -8,9 +8,10 @@ import pytest
 from articles.models import Article
 from embeddings.models import Space
 from embeddings.search import semantic
+from embeddings.search.plans import Plan
 from embeddings.search.reply import Found
-from embeddings.search.semantic import EF_SEARCH, Plan, nearest, plan_for, sql
-from embeddings.storage import vectors
+from embeddings.search.semantic import nearest, plan_for
+from embeddings.storage import ann_index, vectors
 from embeddings.storage.vectors import StoredChunk, WireVector
 from tests.queueops.factories import make_article, make_space
 
@@ -118,35 +119,18 @@ def test_a_filter_keeps_what_metadata_contains_whichever_way_is_taken(
     assert titles(nearest(space, towards(1), 5, metadata)) == found
 
 
-@pytest.mark.parametrize(
-    ("plan", "name"),
-    [
-        (Plan(True), "exact"),
-        (Plan(False), "approximate"),
-        (Plan(True, True), "exact, filtered"),
-        (Plan(False, True), "approximate, filtered"),
-    ],
-)
-def test_a_plan_is_named_for_people(plan, name):
-    assert str(plan) == name
-
-
 def test_without_an_index_every_plan_is_exact(space):
-    assert plan_for(space, None) == Plan(exact=True)
-    assert plan_for(space, {"a": 1}) == Plan(exact=True, filtered=True)
+    assert plan_for(space, None) == Plan.EVERY_VECTOR
+    assert plan_for(space, [1, 2]) == Plan.OF_ARTICLES
 
 
-@pytest.mark.parametrize(
-    ("chunks", "candidates"), [(1, EF_SEARCH), (EF_SEARCH, EF_SEARCH), (500, 500), (10**6, 1_000)]
-)
-def test_an_index_is_asked_for_as_many_candidates_as_are_wanted(chunks, candidates):
-    assert semantic._ef_search(chunks) == candidates
-
-
-@pytest.mark.parametrize("dimensions", [8, 2_000, 2_001])
-@pytest.mark.parametrize("plan", [Plan(True), Plan(True, True), Plan(False), Plan(False, True)])
-def test_no_value_of_a_caller_is_in_the_text_of_a_statement(dimensions, plan):
-    text = sql(Space(pk=7, dimensions=dimensions), plan)
-    assert ("halfvec" in text) is (dimensions > 2_000)
-    assert ("%(filter)s" in text) is plan.filtered
-    assert "space_id = 7" in text
+@pytest.mark.django_db(transaction=True)
+def test_a_filter_that_keeps_many_articles_is_not_searched_exactly_by_them(space, monkeypatch):
+    monkeypatch.setattr(semantic, "EXACT_FILTER_MOST", 1)
+    monkeypatch.setattr(ann_index, "_REMEMBER_SECONDS", 0)
+    assert plan_for(space, [1]) == Plan.OF_ARTICLES
+    assert plan_for(space, [1, 2]) == Plan.FILTERED
+    ann_index.build(space)
+    assert plan_for(space, [1, 2]) == Plan.INDEX_FILTERED
+    assert plan_for(space, None) == Plan.INDEX
+    ann_index.drop(space)

@@ -1,5 +1,7 @@
 """The approximate index: built when it pays, used when it stands, replaced when it is broken."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from django.db import connection
@@ -7,10 +9,12 @@ from django.db import connection
 from articles.models import Article
 from embeddings.models import Space
 from embeddings.search import semantic
+from embeddings.search.plans import Plan, sql
 from embeddings.storage import ann_index, vectors
-from embeddings.storage.vectors import StoredChunk
+from embeddings.storage.vectors import StoredChunk, VectorParameter
+from lib import prepared_statements
 from tests.databases import spoil_index
-from tests.queueops.factories import make_space, plan_of
+from tests.queueops.factories import make_space
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WIDTH = 16
@@ -70,13 +74,17 @@ def test_searches_use_the_index_and_find_what_an_exact_scan_finds(space):
 def test_the_statement_of_the_approximate_path_reads_the_spaces_own_index(space):
     matrix = fill(space, 3000)
     ann_index.build(space)
-    vector = "[" + ",".join(map(repr, matrix[0].tolist())) + "]"
-    arguments = {"vector": vector, "filter": "{}", "chunks": 30, "k": 10}
-    for filtered in (False, True):
-        plan = plan_of(semantic.sql(space, semantic.Plan(exact=False, filtered=filtered)), arguments)
-        assert ann_index.name_of(space) in plan, plan
-    plan = plan_of(semantic.sql(space, semantic.Plan(exact=True, filtered=True)), arguments)
-    assert ann_index.name_of(space) not in plan, plan
+    arguments = {"vector": VectorParameter(query_of(matrix[0])), "filter": "{}", "articles": "{}"}
+    for plan in (Plan.INDEX, Plan.INDEX_UNTIL_ENOUGH, Plan.INDEX_FILTERED):
+        assert ann_index.name_of(space) in explained(sql(space, plan, 10, 30), arguments)
+    for plan in (Plan.OF_ARTICLES, Plan.FILTERED):
+        assert ann_index.name_of(space) not in explained(sql(space, plan, 10, 30), arguments)
+
+
+def explained(statement: str, arguments: dict[str, Any]) -> str:
+    with prepared_statements.cursor(kept=False) as cursor:
+        cursor.execute("EXPLAIN (COSTS OFF) " + statement, arguments)
+        return "\n".join(row[0] for row in cursor.fetchall())
 
 
 def test_a_wide_filter_goes_through_the_index_and_still_fills_k(space, monkeypatch):

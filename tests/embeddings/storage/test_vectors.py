@@ -11,7 +11,8 @@ from psycopg.errors import UniqueViolation
 from articles.models import Article
 from embeddings.models import ArticleEmbedding
 from embeddings.storage import vectors
-from embeddings.storage.vectors import StoredChunk
+from embeddings.storage.vectors import StoredChunk, VectorParameter
+from lib import prepared_statements
 from tests.queueops.factories import make_space
 
 pytestmark = pytest.mark.django_db
@@ -71,7 +72,13 @@ def test_known_vectors_come_back_on_the_wire_as_they_went():
     vectors.replace(space.pk, [owner.pk], [chunk(owner.pk, vector=wire)])
     assert vectors.known(space.pk, [bytes(range(16)), b"x" * 16]) == ({bytes(range(16)): wire}, {})
     assert vectors.known(space.pk + 1, [bytes(range(16))]) == ({}, {})
-    assert vectors.as_text(wire) == "[1.0,2.0,3.0,4.0,5.0,6.0,7.0,8.0]"
+
+
+def test_a_vector_travels_as_a_parameter_in_binary_form():
+    (wire,) = vectors.to_wire(np.arange(1, 4, dtype=np.float32)[None])
+    with prepared_statements.cursor() as cursor:
+        cursor.execute("SELECT (%s::vector)::text", [VectorParameter(wire)])
+        assert cursor.fetchone() == ("[1,2,3]",)
 
 
 def test_deleting_an_article_by_plain_sql_takes_its_vectors_versions_and_tasks_along():
