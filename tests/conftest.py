@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,13 +25,13 @@ from tests.static_files import looked_at_once
 
 
 @pytest.fixture(scope="session", autouse=True)
-def what_django_does_again_for_each_test_and_need_not():
+def what_django_does_again_for_each_test_and_need_not() -> Iterator[None]:
     with quickly_emptied(), looked_at_once():
         yield
 
 
 @pytest.fixture(autouse=True)
-def forgetful_process():
+def forgetful_process() -> Iterator[None]:
     forget_everything()
     yield
     forget_everything()
@@ -41,7 +42,7 @@ sys.addaudithook(lambda event, told: started.append(str(told[0])) if event == "s
 
 
 @pytest.fixture(autouse=True)
-def what_is_fast_starts_no_process(request):
+def what_is_fast_starts_no_process(request: pytest.FixtureRequest) -> Iterator[None]:
     started.clear()
     yield
     assert not started or not request.node.get_closest_marker("fast"), "give this test the mark `process`"
@@ -67,7 +68,7 @@ def forget_everything() -> None:
 
 
 @pytest.fixture
-def clean_cache():
+def clean_cache() -> Iterator[None]:
     client = fast_client(settings.REDIS_URL)  # tests may name another one
     client.flushdb()
     yield

@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpResponse
 from django.test import Client
 
 from access.models import ApiToken, Scope
+from tests.responses import Response
 
 
 def make_token(*scopes: Scope, name: str = "a test", **fields: Any) -> tuple[ApiToken, str]:
@@ -22,32 +22,32 @@ class Api:
         self.token = settings.AUTH_TOKEN if token is None else token
         self.client = Client(raise_request_exception=False)
 
-    def call(self, method: str, path: str, body: Any = None, **headers: str) -> HttpResponse:
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Response:
         """Header names are written with underscores: `if_match="…"`."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.token:
             named.setdefault("authorization", f"Bearer {self.token}")
         content_type = named.pop("content-type", "application/json")
         data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else b""
-        return self.client.generic(method, f"/api{path}", data, content_type, headers=named)  # type: ignore[return-value]
+        return self.client.generic(method, f"/api{path}", data, content_type, headers=named)
 
-    def get(self, path: str, **headers: str) -> HttpResponse:
+    def get(self, path: str, **headers: str) -> Response:
         return self.call("GET", path, **headers)
 
-    def post(self, path: str, body: Any = None, **headers: str) -> HttpResponse:
+    def post(self, path: str, body: Any = None, **headers: str) -> Response:
         return self.call("POST", path, body, **headers)
 
-    def put(self, path: str, body: Any, **headers: str) -> HttpResponse:
+    def put(self, path: str, body: Any, **headers: str) -> Response:
         return self.call("PUT", path, body, **headers)
 
-    def patch(self, path: str, body: Any, **headers: str) -> HttpResponse:
+    def patch(self, path: str, body: Any, **headers: str) -> Response:
         return self.call("PATCH", path, body, **headers)
 
-    def delete(self, path: str, **headers: str) -> HttpResponse:
+    def delete(self, path: str, **headers: str) -> Response:
         return self.call("DELETE", path, **headers)
 
 
-def problem(response: HttpResponse, status: int) -> dict[str, Any]:
+def problem(response: Response, status: int) -> dict[str, Any]:
     """The problem document of an answer, after a look at its form (RFC 9457)."""
     assert response.status_code == status, (response.status_code, response.content[:500])
     assert response["Content-Type"] == "application/problem+json"
@@ -59,7 +59,7 @@ def problem(response: HttpResponse, status: int) -> dict[str, Any]:
     return document
 
 
-def body(response: HttpResponse, status: int = 200) -> Any:
+def body(response: Response, status: int = 200) -> Any:
     """The JSON of an answer that is no problem."""
     assert response.status_code == status, (response.status_code, response.content[:500])
     assert response["Content-Type"].startswith("application/json")

@@ -41,7 +41,7 @@ FIGURES: dict[str, Callable[[Any], float]] = {
 
 
 @pytest.mark.parametrize("name", TINY)
-def test_a_benchmark_runs_to_its_end_and_prints_json(name):
+def test_a_benchmark_runs_to_its_end_and_prints_json(name: str) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{name}", *TINY[name]],
         cwd=ROOT,
@@ -58,5 +58,5 @@ def test_a_benchmark_runs_to_its_end_and_prints_json(name):
     assert FIGURES[name](told["results"]) > 0
 
 
-def test_every_benchmark_is_tried_here():
+def test_every_benchmark_is_tried_here() -> None:
     assert {path.stem for path in (ROOT / "benchmarks").glob("[a-z]*.py")} == TINY.keys()

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -38,13 +39,13 @@ def caddy(name: str) -> str:
     return str(found[0])
 
 
-def test_the_bounds_of_bodies_are_ours():
+def test_the_bounds_of_bodies_are_ours() -> None:
     mebibytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024**2
     assert nginx("client_max_body_size") == f"{mebibytes}m"
     assert caddy("max_size") == caddy("request_buffers") == f"{mebibytes}MiB"
 
 
-def test_the_deadlines_are_ours():
+def test_the_deadlines_are_ours() -> None:
     assert nginx("client_header_timeout") == f"{services.SECONDS_FOR_HEADERS:g}s" == caddy("read_header")
     assert nginx("client_body_timeout") == f"{LIMITS.body_seconds:g}s"
     assert nginx("send_timeout") == f"{LIMITS.write_seconds:g}s"
@@ -53,13 +54,13 @@ def test_the_deadlines_are_ours():
     assert 100 < whole < 120
 
 
-def test_idle_connections_are_ended_from_the_proxys_side():
+def test_idle_connections_are_ended_from_the_proxys_side() -> None:
     """Else a request could be sent into a connection that Vectorpress is just ending."""
     for seconds in (caddy("keepalive"), re.findall(r"^    keepalive_timeout (\w+);", NGINX, re.MULTILINE)[0]):
         assert float(seconds.removesuffix("s")) < services.SECONDS_FOR_HEADERS
 
 
-def test_bodies_are_buffered_and_every_location_passes_on_alike():
+def test_bodies_are_buffered_and_every_location_passes_on_alike() -> None:
     assert nginx("proxy_request_buffering") == "on"
     locations = re.findall(r"location [^{]+\{(.*?)\n    \}", NGINX, re.DOTALL)
     assert len(locations) == 3
@@ -67,7 +68,7 @@ def test_bodies_are_buffered_and_every_location_passes_on_alike():
 
 
 @pytest.mark.parametrize("header", FORWARDED)
-def test_no_forwarded_header_of_a_client_arrives(header):
+def test_no_forwarded_header_of_a_client_arrives(header: str) -> None:
     ours = {"X-Forwarded-For": "$remote_addr", "X-Forwarded-Proto": "$scheme"}.get(header, '""')
     assert f"proxy_set_header {header} {ours};" in PASSING_ON
     assert "proxy_add_x_forwarded_for" not in PASSING_ON
@@ -75,13 +76,13 @@ def test_no_forwarded_header_of_a_client_arrives(header):
     assert not re.search(r"^\s*trusted_proxies", CADDY, re.MULTILINE)
 
 
-def test_one_address_gets_so_many_connections_and_health_is_not_held_back():
+def test_one_address_gets_so_many_connections_and_health_is_not_held_back() -> None:
     assert nginx("limit_conn") == "vectorpress_connections 50"
     health = NGINX.partition("location = /health {")[2]
     assert "limit_req" not in health
 
 
-def test_tls_is_on():
+def test_tls_is_on() -> None:
     assert "listen 443 ssl;" in NGINX
     assert nginx("ssl_protocols") == "TLSv1.2 TLSv1.3"
     assert re.search(r"^articles\.example\.org \{", CADDY, re.MULTILINE), (
@@ -90,7 +91,7 @@ def test_tls_is_on():
 
 
 @pytest.mark.skipif(not shutil.which("nginx") or not shutil.which("openssl"), reason="nginx is not installed")
-def test_nginx_takes_its_file(tmp_path):
+def test_nginx_takes_its_file(tmp_path: Path) -> None:
     pair = ["-keyout", str(tmp_path / "privkey.pem"), "-out", str(tmp_path / "fullchain.pem")]
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", *pair],

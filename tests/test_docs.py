@@ -3,6 +3,7 @@
 import io
 import re
 import tokenize
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +22,7 @@ SETTINGS = re.compile(
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_file_a_page_names_exists(page):
+def test_every_file_a_page_names_exists(page: Path) -> None:
     text = page.read_text()
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
     for link in links:
@@ -44,7 +45,7 @@ def notes_of(source: str) -> list[str]:
     ]
 
 
-def test_every_file_a_comment_names_exists():
+def test_every_file_a_comment_names_exists() -> None:
     """A comment that names a file goes stale the day the file is moved."""
     rooms = ("access", "articles", "benchmarks", "config", "drills", "embeddings", "lib", "queueops", "tests")
     files = [str(path.relative_to(ROOT)) for room in rooms for path in (ROOT / room).rglob("*.py")]
@@ -68,7 +69,7 @@ CHANGES = re.findall(
 
 
 @pytest.mark.parametrize(("change", "places", "tests"), CHANGES)
-def test_every_place_to_change_exists_and_has_a_test(change, places, tests):
+def test_every_place_to_change_exists_and_has_a_test(change: str, places: str, tests: str) -> None:
     named = re.findall(r"`([\w.-]+/[\w/.-]+)(?:::(\w+))?`", places)
     assert named, change
     for path, name in named:
@@ -78,28 +79,28 @@ def test_every_place_to_change_exists_and_has_a_test(change, places, tests):
     assert re.findall(r"`(tests/[\w/]+/test_\w+\.py)`", tests), change
 
 
-def test_the_table_of_changes_is_there():
+def test_the_table_of_changes_is_there() -> None:
     assert len(CHANGES) >= 22
 
 
-def test_the_architecture_ranks_the_rooms_as_the_layers_do():
+def test_the_architecture_ranks_the_rooms_as_the_layers_do() -> None:
     rows = re.findall(r"^\| (\d+) \| `(\w+)/` \|", section_of_architecture("Rooms"), re.MULTILINE)
     assert {room: int(rank) for rank, room in rows} == RANK
 
 
-def test_the_readme_has_every_setting_and_no_other():
+def test_the_readme_has_every_setting_and_no_other() -> None:
     settings = set(SETTINGS.findall((ROOT / "config/settings.py").read_text()))
     rows = re.findall(r"^\| (`[A-Z_]+`(?:, `[A-Z_]+`)*) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert {name for row in rows for name in re.findall(r"[A-Z_]+", row)} == settings
 
 
-def test_each_dependency_has_its_reason():
+def test_each_dependency_has_its_reason() -> None:
     reasons = (ROOT / "docs/decisions/0002-dependencies.md").read_text().lower()
     wanted = re.findall(r"^([a-z][\w-]*)", (ROOT / "requirements/run.in").read_text(), re.MULTILINE)
     missing = [name for name in wanted if name not in reasons]
     assert not missing
 
 
-def test_the_locks_name_no_address():
+def test_the_locks_name_no_address() -> None:
     for lock in (ROOT / "requirements").glob("*.lock"):
         assert "://" not in lock.read_text()

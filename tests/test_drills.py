@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 from dramatiq.brokers.redis import RedisBroker
+from pytest_django import Settings
 
 from drills.kills import plan
 from drills.trials import Trial, rows_of
@@ -40,14 +42,14 @@ SELECT count(*) FROM articles a WHERE 1 <> (
 
 
 @pytest.fixture
-def provider(settings):
+def provider(settings: Settings) -> Iterator[FakeProvider]:
     with FakeProvider(dimensions=8) as process:
         settings.OPENAI_BASE_URL = process.url + "/v1"
         yield process
 
 
 @pytest.fixture
-def empty_broker():
+def empty_broker() -> Iterator[None]:
     broker = dramatiq.get_broker()
     assert isinstance(broker, RedisBroker)
     broker.client.flushdb()
@@ -55,7 +57,7 @@ def empty_broker():
     broker.client.flushdb()
 
 
-def environment(provider, failpoint: str) -> dict[str, str]:
+def environment(provider: FakeProvider, failpoint: str) -> dict[str, str]:
     """Processes of their own on this test's database."""
     database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
     return os.environ | {
@@ -71,7 +73,9 @@ def environment(provider, failpoint: str) -> dict[str, str]:
     }
 
 
-def start(provider, failpoint: str, module: str, *words: str, **more: str) -> subprocess.Popen[str]:
+def start(
+    provider: FakeProvider, failpoint: str, module: str, *words: str, **more: str
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", module, *words],
         cwd=ROOT,
@@ -91,7 +95,7 @@ def end_of(process: subprocess.Popen[str]) -> tuple[str, str]:
         process.wait()
 
 
-def kill_workers_at(names: list[str], provider) -> None:
+def kill_workers_at(names: list[str], provider: FakeProvider) -> None:
     """A worker for each step, all at once; each dies there."""
     victims = start(provider, "", "drills.lone_worker", *(f"{name}=kill" for name in names))
     told, said = end_of(victims)
@@ -99,7 +103,7 @@ def kill_workers_at(names: list[str], provider) -> None:
     assert all(f"failpoint {name} reached" in said for name in names), said
 
 
-def kill_saver_at(failpoint: str, provider) -> None:
+def kill_saver_at(failpoint: str, provider: FakeProvider) -> None:
     saver = start(provider, failpoint, "drills.saver", "9")
     _, said = end_of(saver)
     assert (saver.returncode, "failpoint enqueue_committed reached" in said) == (-signal.SIGKILL, True), said
@@ -117,7 +121,7 @@ def behind() -> int:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_kill_at_any_step_loses_nothing(provider, empty_broker):
+def test_a_kill_at_any_step_loses_nothing(provider: FakeProvider, empty_broker: None) -> None:
     space = make_space()
     make_tasks(80, space)
     kill_workers_at(IN_A_BATCH, provider)
@@ -133,7 +137,9 @@ def test_a_kill_at_any_step_loses_nothing(provider, empty_broker):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_workers_five_minutes_off_go_by_the_databases_clock(provider, empty_broker):
+def test_workers_five_minutes_off_go_by_the_databases_clock(
+    provider: FakeProvider, empty_broker: None
+) -> None:
     space = make_space()
     make_tasks(40, space)
     make_tasks(10, space, priority="high", scheduled_at=Now() + timedelta(seconds=200))
@@ -158,11 +164,11 @@ def test_workers_five_minutes_off_go_by_the_databases_clock(provider, empty_brok
     assert done.filter(completed_at__lte=Now()).count() == 10
 
 
-def test_every_step_has_its_kill_here():
+def test_every_step_has_its_kill_here() -> None:
     assert {*IN_A_BATCH, *AFTER_ALL_WORK, "enqueue_committed"} == set(failpoints.NAMES)
 
 
-def test_a_drill_with_the_whole_system_ends_well_and_tells_what_it_found():
+def test_a_drill_with_the_whole_system_ends_well_and_tells_what_it_found() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "drills.kills", "--trials=1", "--seed=3", "--articles=60", "--json"],
         cwd=ROOT,
@@ -177,12 +183,12 @@ def test_a_drill_with_the_whole_system_ends_well_and_tells_what_it_found():
     assert found["machine"]["cores"] > 0
 
 
-def test_a_plan_takes_every_step_before_it_takes_one_twice():
+def test_a_plan_takes_every_step_before_it_takes_one_twice() -> None:
     steps = [name for name, _ in plan(random.Random(1), 24, failpoints.NAMES)]
     assert sorted(steps[:12]) == sorted(steps[12:]) == sorted(failpoints.NAMES)
 
 
-def test_trials_are_told_fault_by_fault():
+def test_trials_are_told_fault_by_fault() -> None:
     rows = rows_of([Trial("b", 2.0, 0, 5), Trial("a", 1.0, 0, None), Trial("b", 4.0, 1, 0, ["one row"])])
     assert [row.fault for row in rows] == ["a", "b"]
     assert (rows[0].wasted, rows[0].trials) == (None, 1)

@@ -2,15 +2,17 @@
 
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import dramatiq
 import pytest
 from django.db import connection, transaction
 from django.db.models.functions import Now
 from dramatiq.brokers.redis import RedisBroker
+from pytest_django import Settings
 
 from drills.proxy import PASS, Proxy, Rules
-from embeddings.models import ArticleEmbedding
+from embeddings.models import ArticleEmbedding, Space
 from queueops import actors
 from queueops.engine import storage_probe
 from queueops.models import AuditLog, Task, Worker
@@ -32,13 +34,13 @@ WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pi
 
 
 @pytest.fixture(scope="module")
-def provider():
+def provider() -> Iterator[FakeProvider]:
     with FakeProvider(dimensions=8) as process:
         yield process
 
 
 @pytest.fixture
-def space(provider, settings):
+def space(provider: FakeProvider, settings: Settings) -> Space:
     provider.config(**NO_FAULTS | {"latency_ms": 50})
     settings.OPENAI_BASE_URL = provider.url + "/v1"
     settings.EMBEDDING_BATCH_SIZE = 5
@@ -61,8 +63,14 @@ def to_database() -> Iterator[Proxy]:
         address |= before
 
 
+def broker_client() -> Any:
+    broker = dramatiq.get_broker()
+    assert isinstance(broker, RedisBroker)
+    return broker.client
+
+
 @pytest.fixture
-def workers(space, to_database) -> Iterator[dramatiq.Worker]:
+def workers(space: Space, to_database: Proxy) -> Iterator[dramatiq.Worker]:
     broker = dramatiq.get_broker()
     assert isinstance(broker, RedisBroker)
     broker.client.flushdb()
@@ -77,7 +85,7 @@ def completed() -> int:
     return Task.objects.filter(status="completed").count()
 
 
-def begin(space) -> None:
+def begin(space: Space) -> None:
     """A backlog of which a part is done."""
     with transaction.atomic():  # else the sweep may find the articles first
         make_tasks(TASKS, space)
@@ -92,19 +100,25 @@ def end() -> None:
     assert not [str(breach) for breach in invariant_check.broken(at_rest=True)]
 
 
-def test_a_broker_that_forgets_everything_at_full_load_loses_nothing(workers, space):
+def test_a_broker_that_forgets_everything_at_full_load_loses_nothing(
+    workers: dramatiq.Worker, space: Space
+) -> None:
     begin(space)
-    workers.broker.client.flushdb()
+    broker_client().flushdb()
     end()
 
 
-def test_connections_that_are_cut_at_full_load_lose_nothing(workers, space, to_database):
+def test_connections_that_are_cut_at_full_load_lose_nothing(
+    workers: dramatiq.Worker, space: Space, to_database: Proxy
+) -> None:
     begin(space)
     wait_until(to_database.cut)  # between two statements nobody may hold a connection
     end()
 
 
-def test_answers_of_the_database_that_are_lost_lose_nothing_and_double_nothing(workers, space, to_database):
+def test_answers_of_the_database_that_are_lost_lose_nothing_and_double_nothing(
+    workers: dramatiq.Worker, space: Space, to_database: Proxy
+) -> None:
     begin(space)
     to_database.rules = Rules(swallow=True)
     wait_until(lambda: to_database.swallowed)
@@ -120,7 +134,9 @@ def uncharged() -> None:
 
 
 @pytest.mark.parametrize("sqlstate", ["53100", "P0001"])
-def test_a_table_that_has_no_room_for_a_while_charges_and_wastes_no_text(workers, space, provider, sqlstate):
+def test_a_table_that_has_no_room_for_a_while_charges_and_wastes_no_text(
+    workers: dramatiq.Worker, space: Space, provider: FakeProvider, sqlstate: str
+) -> None:
     begin(space)
     with refusing(sqlstate):
         wait_until(lambda: storage_probe.brake.is_on)
@@ -131,7 +147,7 @@ def test_a_table_that_has_no_room_for_a_while_charges_and_wastes_no_text(workers
     assert provider.stats()["texts"] == TASKS
 
 
-def test_a_right_that_was_lost_for_a_while_charges_no_text(workers, space):
+def test_a_right_that_was_lost_for_a_while_charges_no_text(workers: dramatiq.Worker, space: Space) -> None:
     begin(space)
     execute("REVOKE INSERT ON article_embeddings FROM CURRENT_USER")
     wait_until(lambda: storage_probe.brake.is_on)
@@ -140,7 +156,9 @@ def test_a_right_that_was_lost_for_a_while_charges_no_text(workers, space):
     uncharged()
 
 
-def test_a_database_that_is_read_only_past_all_leases_charges_no_text(workers, space, to_database):
+def test_a_database_that_is_read_only_past_all_leases_charges_no_text(
+    workers: dramatiq.Worker, space: Space, to_database: Proxy
+) -> None:
     begin(space)
     execute("SET default_transaction_read_only = off")  # of this session
     name = connection.settings_dict["NAME"]
@@ -155,7 +173,9 @@ def test_a_database_that_is_read_only_past_all_leases_charges_no_text(workers, s
     uncharged()
 
 
-def test_sessions_that_end_in_the_midst_of_copy_charge_and_waste_no_text(workers, space, provider):
+def test_sessions_that_end_in_the_midst_of_copy_charge_and_waste_no_text(
+    workers: dramatiq.Worker, space: Space, provider: FakeProvider
+) -> None:
     execute(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END $$;"
@@ -171,7 +191,7 @@ def test_sessions_that_end_in_the_midst_of_copy_charge_and_waste_no_text(workers
     assert provider.stats()["texts"] == TASKS
 
 
-def test_a_trigger_that_refuses_one_text_holds_up_no_other(workers, space):
+def test_a_trigger_that_refuses_one_text_holds_up_no_other(workers: dramatiq.Worker, space: Space) -> None:
     begin(space)
     with transaction.atomic():
         (bad,) = make_tasks(1, space, priority="high")
@@ -188,7 +208,9 @@ def execute(statement: str) -> int:
         return int(cursor.fetchone()[0]) if cursor.description else 0
 
 
-def test_foreign_messages_end_no_thread_and_hold_up_no_work(workers, caplog):
+def test_foreign_messages_end_no_thread_and_hold_up_no_work(
+    workers: dramatiq.Worker, caplog: pytest.LogCaptureFixture
+) -> None:
     threads = [*workers.workers, *workers.consumers.values()]
     for body in [
         foreign("elsewhere"),
@@ -198,9 +220,9 @@ def test_foreign_messages_end_no_thread_and_hold_up_no_work(workers, caplog):
         b"{}",
     ]:
         number = str(uuid.uuid4())
-        workers.broker.client.hset("vectorpress:vectorpress.embed.msgs", number, body)
-        workers.broker.client.rpush("vectorpress:vectorpress.embed", number)
-        wait_until(lambda: workers.broker.client.llen("vectorpress:vectorpress.embed") == 0)
+        broker_client().hset("vectorpress:vectorpress.embed.msgs", number, body)
+        broker_client().rpush("vectorpress:vectorpress.embed", number)
+        wait_until(lambda: broker_client().llen("vectorpress:vectorpress.embed") == 0)
     make_article()
     wait_until(lambda: completed() == 1)
     wait_until(lambda: workers.work_queue.unfinished_tasks == 0, what="each message to be worked on")

@@ -125,7 +125,7 @@ def compiled() -> dict[str, re.Pattern[Any]]:
 PATTERNS = compiled()
 
 
-def test_the_patterns_are_found():
+def test_the_patterns_are_found() -> None:
     assert {
         "articles.pages.markdown_blocks._MARKS:0",
         "config.http.json_bodies._LONG_NUMBER:0",
@@ -133,7 +133,7 @@ def test_the_patterns_are_found():
 
 
 @pytest.mark.parametrize("place", PATTERNS)
-def test_a_pattern_takes_hostile_text_in_linear_time(place):
+def test_a_pattern_takes_hostile_text_in_linear_time(place: str) -> None:
     pattern = PATTERNS[place]
     for name, text in HOSTILE.items():
         subject = text.encode() if isinstance(pattern.pattern, bytes) else text
@@ -143,7 +143,7 @@ def test_a_pattern_takes_hostile_text_in_linear_time(place):
             assert took.seconds < CPU_SECONDS, (name, use)
 
 
-def test_patterns_stand_at_the_top_of_their_module():
+def test_patterns_stand_at_the_top_of_their_module() -> None:
     """So that the test above sees all of them."""
     for path in [ROOT / "dev", *(p for room in ROOMS for p in sorted(Path(room.__path__[0]).rglob("*.py")))]:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -211,14 +211,14 @@ PARSERS: dict[str, Callable[[str], object]] = {
 
 
 @pytest.mark.parametrize("name", PARSERS)
-def test_a_parser_takes_hostile_text_in_linear_time(name):
+def test_a_parser_takes_hostile_text_in_linear_time(name: str) -> None:
     for kind, text in HOSTILE.items():
         with CpuTime() as took:
             PARSERS[name](text)
         assert took.seconds < CPU_SECONDS, (kind, took.seconds)
 
 
-def test_an_item_of_half_a_million_lines_is_joined_once():
+def test_an_item_of_half_a_million_lines_is_joined_once() -> None:
     with CpuTime() as took:
         markdown = "- a\n" + "b\n" * 498_000
         blocks(markdown)
@@ -227,7 +227,7 @@ def test_an_item_of_half_a_million_lines_is_joined_once():
     assert took.seconds < 3 * CPU_SECONDS
 
 
-def test_a_query_of_many_words_is_looked_for_once():
+def test_a_query_of_many_words_is_looked_for_once() -> None:
     words = [f"abc{number}" for number in range(140)]
     with CpuTime() as took:
         for _ in range(100):

@@ -72,7 +72,7 @@ def room_of(module: str) -> str:
 
 
 @pytest.mark.parametrize("app", MAY_IMPORT)
-def test_an_app_imports_only_apps_below_it(app):
+def test_an_app_imports_only_apps_below_it(app: str) -> None:
     for module, path in modules().items():
         if module.partition(".")[0] == app:
             apps = {name.partition(".")[0] for name in imports_of(path)}
@@ -81,7 +81,7 @@ def test_an_app_imports_only_apps_below_it(app):
 
 
 @pytest.mark.parametrize("room", RANK)
-def test_a_room_of_the_queue_imports_only_rooms_below_it(room):
+def test_a_room_of_the_queue_imports_only_rooms_below_it(room: str) -> None:
     inside = [module for module in modules() if module.startswith(f"queueops.{room}")]
     assert inside
     for module in inside:
@@ -90,13 +90,13 @@ def test_a_room_of_the_queue_imports_only_rooms_below_it(room):
                 assert RANK.get(other, len(RANKS)) < RANK[room], f"{module} imports {name}"
 
 
-def test_every_folder_of_the_queue_has_a_rank():
+def test_every_folder_of_the_queue_has_a_rank() -> None:
     folders = {path.parent.name for path in (ROOT / "queueops").glob("*/__init__.py")}
     assert folders - {"migrations"} == RANK.keys()
     assert {path.stem for path in (ROOT / "queueops").glob("*.py")} == {"__init__", "apps", "actors"}
 
 
-def test_no_modules_import_each_other_in_a_circle():
+def test_no_modules_import_each_other_in_a_circle() -> None:
     graph = {module: modules_imported_by(module) for module in modules()}
     try:
         TopologicalSorter(graph).prepare()
@@ -104,7 +104,7 @@ def test_no_modules_import_each_other_in_a_circle():
         pytest.fail(" → ".join(reversed(error.args[1])))
 
 
-def test_imports_stand_at_the_top_of_their_file():
+def test_imports_stand_at_the_top_of_their_file() -> None:
     for module, path in modules().items():
         for node in ast.walk(ast.parse(path.read_text())):
             if path.name == "apps.py" and getattr(node, "name", "") == "ready":

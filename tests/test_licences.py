@@ -18,17 +18,17 @@ ONLY_ON_WINDOWS = {"tzdata"}
 WORDS = {"Apache": "Apache", "BSD": "BSD", "LGPL": "Lesser General", "MIT": "MIT", "MPL": "MPL"}
 
 
-def test_the_list_names_what_is_locked_and_nothing_else():
+def test_the_list_names_what_is_locked_and_nothing_else() -> None:
     assert LISTED.keys() == set(LOCKED)
 
 
 @pytest.mark.parametrize("package", LOCKED)
-def test_a_package_has_a_licence_that_goes_with_ours(package):
+def test_a_package_has_a_licence_that_goes_with_ours(package: str) -> None:
     assert {word for word in re.split(r"[()\s]+|AND|OR", LISTED[package]) if word} <= COMPATIBLE
 
 
 @pytest.mark.parametrize("package", sorted(set(LOCKED) - ONLY_ON_WINDOWS))
-def test_a_package_says_itself_what_the_list_says(package):
+def test_a_package_says_itself_what_the_list_says(package: str) -> None:
     """As an SPDX expression, or in older words, or in its licence file alone."""
     said = importlib.metadata.metadata(package)
     if said.get("License-Expression"):

@@ -12,11 +12,11 @@ from tests.queueops.factories import make_space, make_tasks, now
 pytestmark = pytest.mark.django_db
 
 
-def test_no_model_has_a_change_without_a_migration():
+def test_no_model_has_a_change_without_a_migration() -> None:
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
 
 
-def test_audit_rows_cannot_be_changed_even_with_plain_sql():
+def test_audit_rows_cannot_be_changed_even_with_plain_sql() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO embedding_audit_logs (category, message) VALUES ('engine', 'x') RETURNING level"
@@ -38,12 +38,12 @@ def test_audit_rows_cannot_be_changed_even_with_plain_sql():
         "DELETE FROM embedding_audit_logs",
     ],
 )
-def test_operators_statements_need_name_no_more_than_they_say(statement):
+def test_operators_statements_need_name_no_more_than_they_say(statement: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement)
 
 
-def test_the_extension_needs_no_superuser_to_be_found_and_stays_when_the_embeddings_are_taken_back():
+def test_the_extension_needs_no_superuser_to_be_found_and_stays_when_the_embeddings_are_taken_back() -> None:
     first = import_module("embeddings.migrations.0001_initial").Migration.operations[0]
     with connection.cursor() as cursor:
         cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
@@ -56,13 +56,13 @@ def test_the_extension_needs_no_superuser_to_be_found_and_stays_when_the_embeddi
         assert cursor.fetchone() == (1,)
 
 
-def test_articles_metadata_is_always_an_object():
+def test_articles_metadata_is_always_an_object() -> None:
     with connection.cursor() as cursor, pytest.raises(Exception, match="articles_metadata_is_object"):
         cursor.execute("INSERT INTO articles (slug, title, metadata) VALUES ('s', 'T', '[]')")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_times_that_no_list_could_show_become_the_present():
+def test_times_that_no_list_could_show_become_the_present() -> None:
     (task,) = make_tasks(1, make_space())  # while the table is as the models say
     call_command("migrate", "queueops", "0011", verbosity=0)
     with connection.cursor() as cursor:

@@ -23,27 +23,27 @@ FINITE = next(mutation for mutation in MUTATIONS if mutation.guard == "reply: fi
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.guard)
-def test_a_guard_is_where_the_list_says_and_its_tests_exist(mutation):
+def test_a_guard_is_where_the_list_says_and_its_tests_exist(mutation: Mutation) -> None:
     source = (ROOT / mutation.path).read_text()
     assert without_guard(source, mutation) != source
     assert all((ROOT / name).is_file() for name in mutation.tests)
 
 
-def test_every_guard_has_a_name_of_its_own():
+def test_every_guard_has_a_name_of_its_own() -> None:
     assert not [
         name for name, count in Counter(mutation.guard for mutation in MUTATIONS).items() if count > 1
     ]
 
 
 @pytest.mark.parametrize("source", ["", "guarded guarded"])
-def test_a_guard_that_is_written_differently_now_is_said_and_not_passed_over(source):
+def test_a_guard_that_is_written_differently_now_is_said_and_not_passed_over(source: str) -> None:
     mutation = Mutation("a guard", "some/file.py", "guarded", "open", ())
     with pytest.raises(StaleError, match=r"some/file\.py has the guard 'a guard' [02] times, not once"):
         without_guard(source, mutation)
 
 
 @pytest.mark.slow
-def test_a_guard_that_is_taken_away_is_missed_by_a_test_and_the_checkout_keeps_it():
+def test_a_guard_that_is_taken_away_is_missed_by_a_test_and_the_checkout_keeps_it() -> None:
     addresses = {DATABASE_VARIABLE: os.environ["DATABASE_URL"], REDIS_VARIABLE: os.environ["REDIS_URL"]}
     with copy_of_the_tree() as tree:
         assert not (tree / ".git").exists()
@@ -65,7 +65,7 @@ def test_a_guard_that_is_taken_away_is_missed_by_a_test_and_the_checkout_keeps_i
         (1, "ERROR tests/test_a.py::test_b - rows that cannot be\n1 passed, 1 error", ["test_b"]),
     ],
 )
-def test_the_fallen_tests_are_named_once(code, told, fallen):
+def test_the_fallen_tests_are_named_once(code: int, told: str, fallen: list[str]) -> None:
     assert fallen_in(code, told) == fallen
 
 
@@ -78,11 +78,11 @@ def test_the_fallen_tests_are_named_once(code, told, fallen):
         (5, "no tests ran"),
     ],
 )
-def test_tests_that_could_not_run_prove_nothing(code, told):
+def test_tests_that_could_not_run_prove_nothing(code: int, told: str) -> None:
     with pytest.raises(UselessError, match="pytest could not run"):
         fallen_in(code, told)
 
 
-def test_a_name_that_no_guard_has_is_said(capsys):
+def test_a_name_that_no_guard_has_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--only", "nonsense"]) == 2
     assert "No guard has nonsense in its name." in capsys.readouterr().err

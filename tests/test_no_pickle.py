@@ -44,7 +44,7 @@ def imported(tree: ast.AST) -> set[str]:
     return names
 
 
-def test_no_source_imports_a_module_that_makes_objects_of_bytes():
+def test_no_source_imports_a_module_that_makes_objects_of_bytes() -> None:
     assert len(sources()) > 300
     for path in sources():
         tree = ast.parse(path.read_text())
@@ -54,21 +54,21 @@ def test_no_source_imports_a_module_that_makes_objects_of_bytes():
         assert not (names | keywords) & LOADERS, path
 
 
-def test_the_cache_of_django_keeps_nothing():
+def test_the_cache_of_django_keeps_nothing() -> None:
     """Its backends for Redis, memcached, files, tables and memory pickle what they keep."""
     assert {each["BACKEND"] for each in settings.CACHES.values()} == {
         "django.core.cache.backends.dummy.DummyCache"
     }
 
 
-def test_sessions_are_json_in_the_database():
+def test_sessions_are_json_in_the_database() -> None:
     store = import_module(settings.SESSION_ENGINE).SessionStore
     assert issubclass(store, DatabaseStore)
     assert store().serializer is JSONSerializer
     assert settings.SESSION_SERIALIZER == "django.contrib.sessions.serializers.JSONSerializer"
 
 
-def test_messages_of_the_broker_are_json():
+def test_messages_of_the_broker_are_json() -> None:
     encoder = import_string(settings.DRAMATIQ_ENCODER)
     assert issubclass(encoder, JSONEncoder)
     assert json.loads(encoder().encode({"queue_name": "x"})) == {"queue_name": "x"}

@@ -1,9 +1,15 @@
 """Each index serves the query that its comment names: the plans, read on tables of some thousand rows."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 from django.db import connection
+from django.db.models import QuerySet
+from pytest_django import DjangoDbBlocker
 
 from articles.models import Article
+from embeddings.models import Space
 from embeddings.search import keyword
 from embeddings.storage import coverage
 from queueops.maintenance import cleanup
@@ -51,7 +57,7 @@ FILL = [
 
 
 @pytest.fixture(scope="module")
-def tables(django_db_setup, django_db_blocker):
+def tables(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Space]:
     """Filled once for all plans, in a transaction that is rolled back."""
     with django_db_blocker.unblock():
         connection.set_autocommit(False)
@@ -64,7 +70,7 @@ def tables(django_db_setup, django_db_blocker):
         connection.set_autocommit(True)
 
 
-def plan_of_rows(rows):
+def plan_of_rows(rows: QuerySet[Any]) -> str:
     return rows.explain()
 
 
@@ -72,7 +78,7 @@ def first_article() -> Article:
     return Article.objects.earliest("id")
 
 
-def some(model, **filters):
+def some(model: type[Article | AuditLog | Metric], **filters: Any) -> QuerySet[Any]:
     return model.objects.filter(**filters)
 
 
@@ -114,18 +120,18 @@ QUERIES = {
 
 
 @pytest.mark.parametrize("index", QUERIES)
-def test_the_query_reads_its_index(tables, index):
+def test_the_query_reads_its_index(tables: Space, index: str) -> None:
     plan = QUERIES[index](tables)
     assert index in plan, plan
 
 
-def test_coverage_probes_one_row_an_article(tables):
+def test_coverage_probes_one_row_an_article(tables: Space) -> None:
     plan = plan_of_rows(coverage.behind(tables)[:20])
     assert plan.count("article_embeddings") >= 1
     assert "SubPlan" not in plan, plan
 
 
-def test_every_index_that_we_made_has_a_query_here_or_beside_the_code():
+def test_every_index_that_we_made_has_a_query_here_or_beside_the_code() -> None:
     elsewhere = {  # test_claims, test_recovery, test_enqueue
         "embedding_tasks_due",
         "embedding_tasks_lost",

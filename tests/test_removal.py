@@ -1,5 +1,7 @@
 """The queue is removed and comes back while another process goes on saving articles."""
 
+from collections.abc import Iterator
+
 import psycopg
 import pytest
 
@@ -37,13 +39,13 @@ def written_down(url: str) -> list[tuple[str, str, str]]:
 
 
 @pytest.fixture(scope="module")
-def database():
+def database() -> Iterator[str]:
     with empty_database("removal") as url:
         yield url
 
 
 @pytest.fixture(scope="module")
-def processes(database, tmp_path_factory):
+def processes(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Obeying, Obeying]]:
     folder = tmp_path_factory.mktemp("data")
     with (
         FakeProvider(dimensions=8) as provider,
@@ -59,7 +61,9 @@ def processes(database, tmp_path_factory):
         yield shell, web
 
 
-def test_the_queue_goes_and_comes_back_and_no_save_fails(processes, database):
+def test_the_queue_goes_and_comes_back_and_no_save_fails(
+    processes: tuple[Obeying, Obeying], database: str
+) -> None:
     shell, web = processes
     with Saving(web) as saving:
         wait_until(lambda: (201, "pending") in saving.told, what="a save that is queued")

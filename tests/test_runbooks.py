@@ -12,7 +12,7 @@ import shlex
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
+from pytest_django import DjangoDbBlocker, Settings
 
 from articles.models import Article, ArticleVersion
 from embeddings.models import Space
@@ -79,20 +80,22 @@ def blocks(page: Path) -> list[Block]:
 
 
 @pytest.fixture(scope="module")
-def provider_process():
+def provider_process() -> Iterator[FakeProvider]:
     with FakeProvider(dimensions=8) as provider:
         yield provider
 
 
 @pytest.fixture
-def space(db, provider_process, settings):
+def space(db: None, provider_process: FakeProvider, settings: Settings) -> Space:
     """A serving space whose provider answers."""
     settings.OPENAI_BASE_URL = provider_process.url + "/v1"
     return make_space()
 
 
 @pytest.fixture(scope="module")
-def backed_up(django_db_setup, django_db_blocker, tmp_path_factory) -> Called:
+def backed_up(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Called:
     """A backup, made once for all pages; what the command printed names its file."""
     with django_db_blocker.unblock():
         made = called("backup", "--to", str(tmp_path_factory.mktemp("backup")))
@@ -334,7 +337,9 @@ def demand_printed(wanted: str, printed: str) -> None:
 
 
 @pytest.mark.parametrize("page", [INDEX, *PAGES], ids=lambda page: page.stem)
-def test_everything_on_a_page_works_and_prints_what_the_page_says(page, space, backed_up, tmp_path, settings):
+def test_everything_on_a_page_works_and_prints_what_the_page_says(
+    page: Path, space: Space, backed_up: Called, tmp_path: Path, settings: Settings
+) -> None:
     settings.DATA_DIR = tmp_path
     shell = Shell(prepare(space), tmp_path, backed_up)
     if scene := SCENES.get(page.stem):
@@ -363,7 +368,7 @@ for settings in json.load(sys.stdin):
 
 
 @pytest.mark.process
-def test_every_settings_line_of_the_pages_is_one_that_the_settings_take(tmp_path):
+def test_every_settings_line_of_the_pages_is_one_that_the_settings_take(tmp_path: Path) -> None:
     tried = [
         dict(word.split("=", 1) for words in block.lines for word in words)
         for page in PAGES
@@ -382,7 +387,7 @@ def test_every_settings_line_of_the_pages_is_one_that_the_settings_take(tmp_path
 
 
 @pytest.mark.parametrize("page", [INDEX, *PAGES], ids=lambda page: page.stem)
-def test_commands_in_a_sentence_are_ones_that_there_are(page):
+def test_commands_in_a_sentence_are_ones_that_there_are(page: Path) -> None:
     named = {
         "TASK_ID": "1",
         "SLUG": "a",
@@ -397,7 +402,7 @@ def test_commands_in_a_sentence_are_ones_that_there_are(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_page_begins_with_its_question_and_what_to_type(page):
+def test_a_page_begins_with_its_question_and_what_to_type(page: Path) -> None:
     title, _, rest = page.read_text().partition("\n")
     assert title.startswith("# ")
     assert rest.lstrip().startswith(("```console", "```sql")), "the commands come first"
@@ -406,11 +411,11 @@ def test_a_page_begins_with_its_question_and_what_to_type(page):
     assert "What it means" in headings
 
 
-def test_the_index_has_every_page():
+def test_the_index_has_every_page() -> None:
     assert sorted(set(re.findall(r"\]\(([\w-]+\.md)\)", INDEX.read_text()))) == [page.name for page in PAGES]
 
 
-def test_the_index_quotes_sentences_that_the_code_says():
+def test_the_index_quotes_sentences_that_the_code_says() -> None:
     monitoring = ("health", "health_sentences")
     sources = [*(f"queueops/monitoring/{name}.py" for name in monitoring), "access/sign_in_pages.py"]
     code = "".join((ROOT / name).read_text() for name in sources)
@@ -421,18 +426,18 @@ def test_the_index_quotes_sentences_that_the_code_says():
     assert not [piece for piece in pieces if piece not in code]
 
 
-def test_a_line_that_was_not_printed_is_noticed():
+def test_a_line_that_was_not_printed_is_noticed() -> None:
     with pytest.raises(AssertionError, match="3 tasks cleared"):
         demand_printed("3 tasks cleared", "4 tasks cancelled")
     demand_printed("3 tasks …; operation OPERATION", f"12 tasks  cancelled; operation {uuid.uuid4()}")
 
 
-def test_an_option_that_a_command_does_not_take_is_noticed():
+def test_an_option_that_a_command_does_not_take_is_noticed() -> None:
     with pytest.raises(CommandError, match="unrecognized arguments"):
         parse("migrate", ["--no-such-option"])
 
 
-def test_a_command_that_is_refused_is_noticed(space, tmp_path, backed_up):
+def test_a_command_that_is_refused_is_noticed(space: Space, tmp_path: Path, backed_up: Called) -> None:
     with pytest.raises(AssertionError, match="no tasks selected"):
         Shell({}, tmp_path, backed_up).run(
             ["./dev", "manage", "queue_admin", "cancel", "--yes", "--reason", "a test"]

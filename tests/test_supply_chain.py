@@ -3,6 +3,7 @@
 import re
 import sys
 import zipfile
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -20,7 +21,7 @@ WHEEL = "changed_under_its_name-1.0-py3-none-any.whl"
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
-def test_each_package_is_pinned_by_version_and_hash(lock):
+def test_each_package_is_pinned_by_version_and_hash(lock: Path) -> None:
     entries = re.split(r"\n(?=\S)", re.sub(r"^\s*#.*\n", "", lock.read_text(), flags=re.MULTILINE).strip())
     assert len(entries) > 20
     for entry in entries:
@@ -28,7 +29,9 @@ def test_each_package_is_pinned_by_version_and_hash(lock):
         assert "--hash=sha256:" in entry, entry
 
 
-def test_a_package_that_changed_under_its_name_is_refused(dev: ModuleType, tmp_path, monkeypatch, capfd):
+def test_a_package_that_changed_under_its_name_is_refused(
+    dev: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     with zipfile.ZipFile(tmp_path / WHEEL, "w") as wheel:
         wheel.writestr("changed_under_its_name.py", "")
     lock = tmp_path / "run.lock"
@@ -48,7 +51,14 @@ def test_a_package_that_changed_under_its_name_is_refused(dev: ModuleType, tmp_p
         (["--offline"], ["cyclonedx_py"], 0),
     ],
 )
-def test_an_audit_fails_where_a_look_up_fails(dev: ModuleType, tmp_path, monkeypatch, arguments, asked, code):
+def test_an_audit_fails_where_a_look_up_fails(
+    dev: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    asked: list[str],
+    code: int,
+) -> None:
     log = tmp_path / "asked"
     python = program(
         tmp_path / "python",

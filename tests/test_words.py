@@ -49,7 +49,7 @@ def sentences_of(path: Path) -> list[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_nothing_that_a_program_prints_has_a_retired_word(room):
+def test_nothing_that_a_program_prints_has_a_retired_word(room: str) -> None:
     found = [
         f"{path.relative_to(ROOT)}:{line}: {match[0]!r} in {text.strip()[:80]!r}"
         for path in sorted((ROOT / room).rglob("*.py"))
@@ -61,7 +61,7 @@ def test_nothing_that_a_program_prints_has_a_retired_word(room):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_no_page_has_a_retired_word(page):
+def test_no_page_has_a_retired_word(page: Path) -> None:
     lines = page.read_text().splitlines()
     found = [f"{n}: {match[0]}" for n, line in enumerate(lines, 1) for match in RETIRED.finditer(line)]
     assert not found, found
@@ -70,10 +70,10 @@ def test_no_page_has_a_retired_word(page):
 @pytest.mark.parametrize(
     "text", ["x is no number", "Nobody is told", "it tells", "begun anew", "All are no jobs"]
 )
-def test_a_retired_word_is_seen(text):
+def test_a_retired_word_is_seen(text: str) -> None:
     assert RETIRED.search(text)
 
 
 @pytest.mark.parametrize("text", ["it is no longer there", "there is no such task", "retold", "an annexe"])
-def test_a_word_that_only_looks_like_one_is_not(text):
+def test_a_word_that_only_looks_like_one_is_not(text: str) -> None:
     assert not RETIRED.search(text)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def wait_until[T](condition: Callable[[], T], seconds: float = 10.0, what: str = "the condition") -> T:
+def wait_until[T](condition: Callable[[], T | None], seconds: float = 10.0, what: str = "the condition") -> T:
     """The first true answer of `condition`; fails the test when there is none in time."""
     ends = time.monotonic() + seconds
     while not (answer := condition()):

@@ -9,6 +9,8 @@ from django.test import Client
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from tests.responses import Response
+
 LOGIN = "/admin/login/"
 SECRET = "a-long-password"
 OFFICE, HOME, ELSEWHERE = "203.0.113.7", "198.51.100.8", "192.0.2.9"
@@ -32,7 +34,9 @@ def make_ada(**fields: Any) -> User:
     return User.objects.create_superuser(fields.pop("username", "ada"), password=SECRET, **fields)
 
 
-def sign_in(client: Client, password: str = SECRET, name: str = "ada", address: str = OFFICE, **more: Any):
+def sign_in(
+    client: Client, password: str = SECRET, name: str = "ada", address: str = OFFICE, **more: Any
+) -> Response:
     """The reply to a posted login form."""
     return client.post(LOGIN, {"username": name, "password": password}, REMOTE_ADDR=address, **more)
 

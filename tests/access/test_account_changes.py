@@ -1,5 +1,7 @@
 """The sessions of an account end for good when it is closed or gets another password, whoever does it."""
 
+from collections.abc import Callable
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -9,29 +11,29 @@ from django.test import Client
 
 from access.sessions import Session
 from queueops.models import AuditLog
-from tests.access.people import HOME, OFFICE, SECRET, is_signed_in, make_ada, sign_in
+from tests.access.people import HOME, OFFICE, SECRET, CountingHasher, is_signed_in, make_ada, sign_in
 
 pytestmark = pytest.mark.django_db
 NEW = "another-long-password"
 
 
 @pytest.fixture
-def ada(doors):
+def ada(doors: type[CountingHasher]) -> User:
     return make_ada()
 
 
 @pytest.fixture
-def bob(doors):
+def bob(doors: type[CountingHasher]) -> User:
     return make_ada(username="bob")
 
 
-def signed_in(name, address=OFFICE):
+def signed_in(name: str, address: str = OFFICE) -> Client:
     client = Client()
     assert sign_in(client, name=name, address=address).status_code == 302
     return client
 
 
-def ended():
+def ended() -> list[tuple[Any, ...]]:
     """Who ended whose sessions, from where, and why."""
     rows = AuditLog.objects.filter(message="sessions ended")
     return [
@@ -39,13 +41,13 @@ def ended():
     ]
 
 
-def closes_in_the_admin(admin, person):
+def closes_in_the_admin(admin: Client, person: User) -> None:
     fields = {"username": person.username, "date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
     page = admin.post(f"/admin/auth/user/{person.pk}/change/", fields, REMOTE_ADDR=HOME)
     assert page.status_code == 302
 
 
-def sets_a_password_in_the_admin(admin, person):
+def sets_a_password_in_the_admin(admin: Client, person: User) -> None:
     fields = {"password1": NEW, "password2": NEW, "usable_password": "true"}
     page = admin.post(f"/admin/auth/user/{person.pk}/password/", fields, REMOTE_ADDR=HOME)
     assert page.status_code == 302
@@ -58,7 +60,9 @@ def sets_a_password_in_the_admin(admin, person):
         (sets_a_password_in_the_admin, "the password was changed"),
     ],
 )
-def test_what_an_admin_does_to_somebody_ends_their_sessions_and_no_others(ada, bob, act, reason):
+def test_what_an_admin_does_to_somebody_ends_their_sessions_and_no_others(
+    ada: User, bob: User, act: Callable[..., Any], reason: str
+) -> None:
     admin, bobs = signed_in("ada", HOME), signed_in("bob")
     act(admin, bob)
     assert not Session.objects.filter(user=bob).exists()
@@ -68,7 +72,7 @@ def test_what_an_admin_does_to_somebody_ends_their_sessions_and_no_others(ada, b
     assert not is_signed_in(bobs)
 
 
-def test_a_program_that_closes_an_account_ends_its_sessions_for_good(bob):
+def test_a_program_that_closes_an_account_ends_its_sessions_for_good(bob: User) -> None:
     bobs = signed_in("bob")
     bob.is_active = False
     bob.save()
@@ -78,7 +82,7 @@ def test_a_program_that_closes_an_account_ends_its_sessions_for_good(bob):
     assert [(whose, reason) for _, whose, _, reason in ended()] == [("bob", "the account was closed")]
 
 
-def test_the_command_that_changes_a_password_ends_the_sessions(bob):
+def test_the_command_that_changes_a_password_ends_the_sessions(bob: User) -> None:
     signed_in("bob")
     with patch("getpass.getpass", return_value=NEW):
         call_command("changepassword", "bob")
@@ -86,7 +90,7 @@ def test_the_command_that_changes_a_password_ends_the_sessions(bob):
     assert [(whose, reason) for _, whose, _, reason in ended()] == [("bob", "the password was changed")]
 
 
-def test_who_changes_their_own_password_goes_on_here_and_is_signed_out_elsewhere(ada):
+def test_who_changes_their_own_password_goes_on_here_and_is_signed_out_elsewhere(ada: User) -> None:
     here, there = signed_in("ada"), signed_in("ada", HOME)
     fields = {"old_password": SECRET, "new_password1": NEW, "new_password2": NEW}
     here.post("/admin/password_change/", fields, REMOTE_ADDR=OFFICE)
@@ -95,7 +99,7 @@ def test_who_changes_their_own_password_goes_on_here_and_is_signed_out_elsewhere
     assert Session.objects.filter(user=ada).count() == 1
 
 
-def test_a_save_that_changes_neither_ends_nothing(ada):
+def test_a_save_that_changes_neither_ends_nothing(ada: User) -> None:
     here = signed_in("ada")
     ada.first_name = "Ada"
     ada.save()

@@ -28,7 +28,7 @@ PROXIES = [ip_network("127.0.0.1"), ip_network("10.0.0.0/8"), ip_network("fd00::
         ("127.0.0.1", "198.51.100.1," + "10.0.0.1," * 100_000 + "10.0.0.1", "10.0.0.1"),
     ],
 )
-def test_only_trusted_proxies_say_who_the_client_is(peer, forwarded_for, client):
+def test_only_trusted_proxies_say_who_the_client_is(peer: str, forwarded_for: str, client: str) -> None:
     assert addresses.behind_proxies(peer, forwarded_for, PROXIES) == client
 
 
@@ -43,5 +43,5 @@ def test_only_trusted_proxies_say_who_the_client_is(peer, forwarded_for, client)
         ("x" * 10_000, "x" * 64),
     ],
 )
-def test_one_caller_has_one_key(address, key):
+def test_one_caller_has_one_key(address: str, key: str) -> None:
     assert addresses.limit_key(address) == key

@@ -56,14 +56,14 @@ def fail(door: Door, name: str, address: str, times: int = 1) -> None:
         begin(door, name, address).failed()
 
 
-def test_a_name_at_an_address_is_blocked_and_others_are_not(small):
+def test_a_name_at_an_address_is_blocked_and_others_are_not(small: Door) -> None:
     fail(small, "ada", A, 2)
     assert is_blocked(small, "ada", A)
     assert not is_blocked(small, "ada", B)
     assert not is_blocked(small, "bob", A)
 
 
-def test_an_address_and_a_name_have_limits_of_their_own(small):
+def test_an_address_and_a_name_have_limits_of_their_own(small: Door) -> None:
     for n in range(4):
         fail(small, f"person {n}", A)
     assert is_blocked(small, "somebody else", A)
@@ -72,19 +72,19 @@ def test_an_address_and_a_name_have_limits_of_their_own(small):
     assert is_blocked(small, "ada", B)
 
 
-def test_names_that_differ_in_case_or_form_share_a_count(small):
+def test_names_that_differ_in_case_or_form_share_a_count(small: Door) -> None:
     fail(small, "Ádá", A)
     fail(small, "A\u0301DA\u0301", A)
     assert is_blocked(small, "ádá", A)
 
 
-def test_an_attempt_that_was_not_looked_at_was_none(small):
+def test_an_attempt_that_was_not_looked_at_was_none(small: Door) -> None:
     for _ in range(5):
         begin(small, "ada", A).withdrawn()
     assert not is_blocked(small, "ada", A)
 
 
-def test_a_success_forgets_ones_own_failures_and_counts_for_nobody_else(small):
+def test_a_success_forgets_ones_own_failures_and_counts_for_nobody_else(small: Door) -> None:
     fail(small, "ada", A)
     begin(small, "ada", A).succeeded()
     fail(small, "ada", A)
@@ -96,7 +96,7 @@ def test_a_success_forgets_ones_own_failures_and_counts_for_nobody_else(small):
     assert is_blocked(small, "eve", A)
 
 
-def test_who_was_let_in_is_held_to_the_first_rules_alone(small):
+def test_who_was_let_in_is_held_to_the_first_rules_alone(small: Door) -> None:
     begin(small, "ada", A).succeeded()
     fail(small, "bob", A, 2)
     fail(small, "carl", A, 2)
@@ -104,7 +104,9 @@ def test_who_was_let_in_is_held_to_the_first_rules_alone(small):
     assert not is_blocked(small, "ada", A)
 
 
-def test_the_first_failure_is_announced_and_each_block_with_what_it_is_of(small, failures, blocks):
+def test_the_first_failure_is_announced_and_each_block_with_what_it_is_of(
+    small: Door, failures: Heard, blocks: Heard
+) -> None:
     fail(small, "ada", A, 2)
     assert failures == [{"door": "password", "name": "ada", "address": A}]
     fail(small, "bob", A)
@@ -117,30 +119,30 @@ def test_the_first_failure_is_announced_and_each_block_with_what_it_is_of(small,
     assert (shared["limited_by"], shared["name"], shared["address"]) == ("address", "", A)
 
 
-def test_a_block_of_a_name_names_no_address(small, blocks):
+def test_a_block_of_a_name_names_no_address(small: Door, blocks: Heard) -> None:
     for n in range(6):
         fail(small, "ada", f"192.0.2.{n}")
     assert (blocks[-1]["name"], blocks[-1]["address"], blocks[-1]["seconds"]) == ("ada", "", 60)
 
 
-def test_what_is_shown_of_a_hash_is_empty(small, failures):
+def test_what_is_shown_of_a_hash_is_empty(small: Door, failures: Heard) -> None:
     begin(small, "hash of a token", A, shown_name="").failed()
     assert failures[0]["name"] == ""
 
 
 @pytest.mark.parametrize(("wait", "seconds"), [(0.0, 1), (0.2, 1), (1.0, 1), (1.01, 2), (899.5, 900)])
-def test_the_wait_is_said_in_whole_seconds_and_never_none(wait, seconds):
+def test_the_wait_is_said_in_whole_seconds_and_never_none(wait: float, seconds: int) -> None:
     assert TooManyAttempts(wait).wait == seconds
 
 
 @pytest.mark.parametrize("door", [PASSWORD, CODE, TOKEN])
-def test_each_door_counts_by_an_order_of_rules_that_a_known_caller_meets_first(door):
+def test_each_door_counts_by_an_order_of_rules_that_a_known_caller_meets_first(door: Door) -> None:
     assert 0 <= door.for_known <= len(door.rules)
     assert all(rule.most > 0 and rule.seconds > 0 and rule.block > 0 for rule in door.rules)
 
 
 @pytest.mark.parametrize("name", ["", "x" * 1_000_000, "\ud800", "\x00", "*?[]\r\n", "\ufdfa" * 10_000])
-def test_any_name_is_a_short_key_of_hexadecimal_digits(name):
+def test_any_name_is_a_short_key_of_hexadecimal_digits(name: str) -> None:
     assert len(folded(name)) == 32
     assert set(folded(name)) <= set("0123456789abcdef")
 
@@ -155,10 +157,10 @@ def test_any_name_is_a_short_key_of_hexadecimal_digits(name):
         ("a", "á", False),
     ],
 )
-def test_names_are_folded(one, other, same):
+def test_names_are_folded(one: str, other: str, same: bool) -> None:
     assert (folded(one) == folded(other)) is same
 
 
-def test_no_request_is_no_address():
+def test_no_request_is_no_address() -> None:
     assert address_of(None) == ""
     assert address_of(RequestFactory().get("/", REMOTE_ADDR=A)) == A

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from access import recent
 from access.auth import TokenRefused, identify
@@ -17,7 +18,7 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.django_db
 
 
-def test_a_token_names_its_holder_and_scopes_at_the_cost_of_one_query():
+def test_a_token_names_its_holder_and_scopes_at_the_cost_of_one_query() -> None:
     row, text = make_token(Scope.READ, name="integration")
     row.note_use()
     with CaptureQueriesContext(connection) as queries:
@@ -26,7 +27,7 @@ def test_a_token_names_its_holder_and_scopes_at_the_cost_of_one_query():
     assert len(queries) == 1
 
 
-def test_a_burst_of_calls_asks_the_database_once():
+def test_a_burst_of_calls_asks_the_database_once() -> None:
     _, text = make_token()
     identify(f"Bearer {text}")
     with CaptureQueriesContext(connection) as queries:
@@ -50,25 +51,25 @@ def test_a_burst_of_calls_asks_the_database_once():
         "Bearer " + "x" * 100_000,
     ],
 )
-def test_what_is_no_token_is_refused(header):
+def test_what_is_no_token_is_refused(header: str) -> None:
     with pytest.raises(TokenRefused) as refusal:
         identify(header)
     assert refusal.value.challenge.startswith('Bearer realm="')
 
 
-def test_an_empty_bootstrap_token_admits_nobody(settings):
+def test_an_empty_bootstrap_token_admits_nobody(settings: Settings) -> None:
     settings.AUTH_TOKEN = ""
     with pytest.raises(TokenRefused):
         identify("Bearer ")
 
 
-def test_a_token_with_another_secret_is_refused():
+def test_a_token_with_another_secret_is_refused() -> None:
     row, _ = make_token()
     with pytest.raises(TokenRefused):
         identify(f"Bearer vp_{row.prefix}_{'a' * 43}")
 
 
-def test_a_revoked_token_ends_at_once():
+def test_a_revoked_token_ends_at_once() -> None:
     row, text = make_token()
     identify(f"Bearer {text}")
     row.revoke()
@@ -76,21 +77,21 @@ def test_a_revoked_token_ends_at_once():
         identify(f"Bearer {text}")
 
 
-def test_a_token_that_somebody_else_revoked_ends_within_a_second():
+def test_a_token_that_somebody_else_revoked_ends_within_a_second() -> None:
     row, text = make_token()
     identify(f"Bearer {text}")
     ApiToken.objects.filter(pk=row.pk).update(revoked_at=Now())
     wait_until(lambda: is_refused(text), recent.SECONDS + 1, "the end of the token")
 
 
-def test_a_token_ends_when_it_expires_and_no_memory_of_it_lasts_longer():
+def test_a_token_ends_when_it_expires_and_no_memory_of_it_lasts_longer() -> None:
     _, text = make_token(expires_at=Now() + timedelta(seconds=0.3))
     started = time.monotonic()
     wait_until(lambda: is_refused(text), 5, "the end of the token")
     assert time.monotonic() - started < recent.SECONDS
 
 
-def test_an_expired_token_is_refused():
+def test_an_expired_token_is_refused() -> None:
     _, text = make_token(expires_at=Now())
     assert is_refused(text)
 
@@ -103,7 +104,7 @@ def is_refused(text: str) -> bool:
     return False
 
 
-def test_use_is_noted_once_a_minute():
+def test_use_is_noted_once_a_minute() -> None:
     row, text = make_token()
     identify(f"Bearer {text}")
     row.refresh_from_db()
@@ -140,7 +141,9 @@ def test_use_is_noted_once_a_minute():
         (["unreadable"], "203.0.113.9", False),
     ],
 )
-def test_a_token_works_only_from_the_addresses_of_its_list(allow_from, address, is_let_in):
+def test_a_token_works_only_from_the_addresses_of_its_list(
+    allow_from: list[str], address: str, is_let_in: bool
+) -> None:
     _, text = make_token(allow_from=allow_from)
     for _ in range(2):  # by the database, and by memory
         if is_let_in:
@@ -150,7 +153,9 @@ def test_a_token_works_only_from_the_addresses_of_its_list(allow_from, address, 
                 identify(f"Bearer {text}", address)
 
 
-def test_a_token_used_from_elsewhere_is_refused_in_the_words_for_an_unknown_one_and_logged(caplog):
+def test_a_token_used_from_elsewhere_is_refused_in_the_words_for_an_unknown_one_and_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     row, text = make_token(allow_from=["10.0.0.0/8"])
     answers = []
     for token in (text, "vp_00000000_" + "a" * 43):
@@ -161,6 +166,6 @@ def test_a_token_used_from_elsewhere_is_refused_in_the_words_for_an_unknown_one_
     assert text not in caplog.text
 
 
-def test_the_address_of_the_caller_decides_over_http():
+def test_the_address_of_the_caller_decides_over_http() -> None:
     _, text = make_token(allow_from=["127.0.0.1"])
     assert body(Api(text).get("/articles"))["items"] == []

@@ -3,12 +3,14 @@
 import threading
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from access import bootstrap, lifecycle, recent, token_text
 from access.auth import TokenRefused, identify
@@ -29,12 +31,12 @@ OTHER = "another text of the operator's own"
     ],
     ids=["own", "made", "long", "not ascii"],
 )
-def text(request, settings):
+def text(request: pytest.FixtureRequest, settings: Settings) -> str:
     settings.AUTH_TOKEN = request.param
-    return request.param
+    return str(request.param)
 
 
-def test_its_row_is_made_at_the_first_use_and_only_then(text):
+def test_its_row_is_made_at_the_first_use_and_only_then(text: str) -> None:
     for _ in range(2):
         caller = identify(f"bearer {text}")
         recent.tokens.forget()
@@ -45,14 +47,14 @@ def test_its_row_is_made_at_the_first_use_and_only_then(text):
     assert text not in str(ApiToken.objects.values().get())
 
 
-def test_its_row_is_made_once_however_it_comes_about(text):
+def test_its_row_is_made_once_however_it_comes_about(text: str) -> None:
     assert bootstrap.ensure(actor="first start")
     assert not bootstrap.ensure(actor="first start")
     identify(f"Bearer {text}")
     assert ApiToken.objects.get().created_by == "first start"
 
 
-def test_a_burst_asks_the_database_once_a_second(text):
+def test_a_burst_asks_the_database_once_a_second(text: str) -> None:
     identify(f"Bearer {text}")
     with CaptureQueriesContext(connection) as queries:
         for _ in range(100):
@@ -60,7 +62,7 @@ def test_a_burst_asks_the_database_once_a_second(text):
     assert len(queries) <= 5
 
 
-def test_remembering_it_costs_microseconds():
+def test_remembering_it_costs_microseconds() -> None:
     identify(f"Bearer {django_settings.AUTH_TOKEN}")
     started = time.thread_time()
     for _ in range(1_000):
@@ -69,7 +71,7 @@ def test_remembering_it_costs_microseconds():
 
 
 @pytest.mark.parametrize("ended", [{"revoked_at": Now()}, {"expires_at": Now()}])
-def test_revoked_or_expired_it_stays_off(text, ended):
+def test_revoked_or_expired_it_stays_off(text: str, ended: dict[str, Any]) -> None:
     identify(f"Bearer {text}")
     ApiToken.objects.update(**ended)
     recent.tokens.forget()
@@ -79,7 +81,7 @@ def test_revoked_or_expired_it_stays_off(text, ended):
     assert ApiToken.objects.count() == 1
 
 
-def test_its_allow_list_holds():
+def test_its_allow_list_holds() -> None:
     bootstrap.ensure(actor="first start")
     ApiToken.objects.update(allow_from=["10.0.0.0/8"])
     with pytest.raises(TokenRefused):
@@ -87,7 +89,7 @@ def test_its_allow_list_holds():
     identify(f"Bearer {django_settings.AUTH_TOKEN}", "10.0.0.9")
 
 
-def test_the_token_before_it_ends_when_the_setting_is_changed(settings):
+def test_the_token_before_it_ends_when_the_setting_is_changed(settings: Settings) -> None:
     settings.AUTH_TOKEN = OWN
     identify(f"Bearer {OWN}")
     settings.AUTH_TOKEN = OTHER
@@ -98,7 +100,9 @@ def test_the_token_before_it_ends_when_the_setting_is_changed(settings):
 
 
 @pytest.mark.parametrize("own", [OWN, token_text.make()], ids=["own", "made"])
-def test_rotated_both_work_in_processes_with_the_old_and_the_new_setting(settings, own):
+def test_rotated_both_work_in_processes_with_the_old_and_the_new_setting(
+    settings: Settings, own: str
+) -> None:
     settings.AUTH_TOKEN = own
     bootstrap.ensure(actor="first start")
     _, successor = rotated(timedelta(hours=24))
@@ -112,7 +116,7 @@ def test_rotated_both_work_in_processes_with_the_old_and_the_new_setting(setting
     assert {row.name for row in ApiToken.objects.all()} == {"AUTH_TOKEN"}
 
 
-def test_a_setting_that_was_replaced_does_not_come_back_by_a_rotation(settings):
+def test_a_setting_that_was_replaced_does_not_come_back_by_a_rotation(settings: Settings) -> None:
     settings.AUTH_TOKEN = OTHER
     bootstrap.ensure(actor="first start")
     settings.AUTH_TOKEN = OWN
@@ -121,7 +125,7 @@ def test_a_setting_that_was_replaced_does_not_come_back_by_a_rotation(settings):
     assert is_refused(OTHER)
 
 
-def test_an_ordinary_token_in_the_setting_keeps_its_scopes(settings):
+def test_an_ordinary_token_in_the_setting_keeps_its_scopes(settings: Settings) -> None:
     _, settings.AUTH_TOKEN = lifecycle.issue("reader", ["read"], actor="ada")
     assert identify(f"Bearer {settings.AUTH_TOKEN}").scopes == {"read"}
 
@@ -139,7 +143,7 @@ def assert_both_work(*texts: str) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_first_uses_at_once_make_one_row():
+def test_first_uses_at_once_make_one_row() -> None:
     refused = []
 
     def use() -> None:

@@ -1,6 +1,7 @@
 """Forms of people who sign in."""
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import RequestFactory
 
 from access.attempts import PASSWORD, TooManyAttempts
@@ -20,16 +21,16 @@ from tests.access.people import OFFICE, SECRET, make_ada
         ("\x00", False),
     ],
 )
-def test_a_code_is_a_short_text(code, is_right):
+def test_a_code_is_a_short_text(code: str, is_right: bool) -> None:
     assert CodeForm({"code": code}).is_valid() is is_right
 
 
-def test_a_code_is_offered_by_the_phone_and_kept_by_no_browser():
+def test_a_code_is_offered_by_the_phone_and_kept_by_no_browser() -> None:
     page = str(CodeForm()["code"])
     assert 'autocomplete="one-time-code"' in page
 
 
-def change(user, old):
+def change(user: User, old: str) -> PasswordChangeForm:
     new = "another-long-password-7"
     request = RequestFactory().post("/", REMOTE_ADDR=OFFICE)
     given = {"old_password": old, "new_password1": new, "new_password2": new}
@@ -38,7 +39,7 @@ def change(user, old):
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("doors")
-def test_the_old_password_is_asked_for_and_is_a_guess_like_any_other():
+def test_the_old_password_is_asked_for_and_is_a_guess_like_any_other() -> None:
     ada = make_ada()
     assert change(ada, SECRET).is_valid()
     for _ in range(PASSWORD.rules[0].most):

@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
+from pytest_django import Settings
 
 from access import hashing
 from access.attempts import TooManyAttempts
@@ -32,14 +33,14 @@ class SlowHasher(CountingHasher):
 
 @pytest.mark.django_db(transaction=True)
 def test_of_twelve_at_once_two_are_hashed_two_wait_and_the_others_are_refused_at_once(
-    settings, clean_cache, monkeypatch
-):
+    settings: Settings, clean_cache: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.PASSWORD_HASHERS = [f"{__name__}.SlowHasher", *QUICK]
     monkeypatch.setattr(hashing, "_PATIENCE_SECONDS", 30)
     SlowHasher.go_on.clear()
     replies = []
 
-    def guess(number):
+    def guess(number: int) -> None:
         replies.append(sign_in(Client(), "wrong", name=f"nobody-{number}", address=f"203.0.113.{number}"))
         connection.close()
 
@@ -57,7 +58,7 @@ def test_of_twelve_at_once_two_are_hashed_two_wait_and_the_others_are_refused_at
     assert not User.objects.exists()
 
 
-def test_who_waits_for_too_long_is_refused(monkeypatch):
+def test_who_waits_for_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hashing, "_PATIENCE_SECONDS", 0.05)
     with hashing.slot(), hashing.slot(), pytest.raises(TooManyAttempts), hashing.slot():
         pass
@@ -66,7 +67,9 @@ def test_who_waits_for_too_long_is_refused(monkeypatch):
 
 
 @pytest.mark.django_db
-def test_a_refusal_for_want_of_room_is_not_counted_as_a_failure(client, doors, monkeypatch):
+def test_a_refusal_for_want_of_room_is_not_counted_as_a_failure(
+    client: Client, doors: type[CountingHasher], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(hashing, "_PATIENCE_SECONDS", 0.01)
     with hashing.slot(), hashing.slot():
         assert [sign_in(client).status_code for _ in range(40)] == [429] * 40

@@ -43,7 +43,7 @@ def unheard() -> Iterator[None]:
     token_changed.disconnect(refuse)
 
 
-def test_a_new_token_knows_its_maker_and_is_announced(heard):
+def test_a_new_token_knows_its_maker_and_is_announced(heard: Heard) -> None:
     row, text = lifecycle.issue("site", ["write", "read"], actor="ada", allow_from=["10.0.0.0/8"])
     assert (row.scopes, row.created_by, row.allow_from, row.expires_at) == (
         ["read", "write"],
@@ -55,7 +55,7 @@ def test_a_new_token_knows_its_maker_and_is_announced(heard):
     assert heard == [("issued", "ada", "site")]
 
 
-def test_only_the_first_revocation_is_announced(heard):
+def test_only_the_first_revocation_is_announced(heard: Heard) -> None:
     row, _ = make_token(name="site")
     assert [lifecycle.revoke(row, actor="ada"), lifecycle.revoke(row, actor="bob")] == [True, False]
     assert heard == [("revoked", "ada", "site")]
@@ -71,8 +71,8 @@ def test_only_the_first_revocation_is_announced(heard):
     ],
 )
 def test_a_successor_is_like_the_old_one_which_ends_after_the_overlap_at_the_latest(
-    heard, life, overlap, left
-):
+    heard: Heard, life: timedelta | None, overlap: timedelta, left: timedelta
+) -> None:
     old, old_text = make_token(Scope.READ, name="site", allow_from=["::/0"], expires_at=life and Now() + life)
     new, text = lifecycle.rotate(old, actor="ada", overlap=overlap, expires_at=None)
     assert (new.name, new.scopes, new.allow_from, new.created_by) == ("site", ["read"], ["::/0"], "ada")
@@ -85,14 +85,14 @@ def test_a_successor_is_like_the_old_one_which_ends_after_the_overlap_at_the_lat
 
 
 @pytest.mark.parametrize("ended", [{"revoked_at": Now()}, {"expires_at": Now()}])
-def test_a_token_that_has_ended_has_no_successor(heard, ended):
+def test_a_token_that_has_ended_has_no_successor(heard: Heard, ended: dict[str, Any]) -> None:
     old, _ = make_token(**ended)
     with pytest.raises(TokenEnded):
         lifecycle.rotate(old, actor="ada", overlap=timedelta(), expires_at=None)
     assert (ApiToken.objects.count(), heard) == (1, [])
 
 
-def test_where_the_successor_cannot_be_kept_nothing_was_done():
+def test_where_the_successor_cannot_be_kept_nothing_was_done() -> None:
     old, _ = make_token()
     kept: list[str] = []
 
@@ -107,7 +107,7 @@ def test_where_the_successor_cannot_be_kept_nothing_was_done():
 
 
 @pytest.mark.usefixtures("unheard")
-def test_an_act_that_cannot_be_written_down_is_not_done():
+def test_an_act_that_cannot_be_written_down_is_not_done() -> None:
     row, _ = make_token()
     for act in (
         lambda: lifecycle.issue("other", ["read"], actor="ada"),

@@ -6,7 +6,7 @@ import time
 from access.recent import Recent
 
 
-def test_a_value_is_kept_until_its_time_and_no_longer():
+def test_a_value_is_kept_until_its_time_and_no_longer() -> None:
     memory = Recent()
     memory.put(b"good", 1, time.monotonic() + 60)
     memory.put(b"over", 2, time.monotonic())
@@ -15,7 +15,7 @@ def test_a_value_is_kept_until_its_time_and_no_longer():
     assert memory.get(b"good") is None
 
 
-def test_its_size_is_bounded_and_what_is_over_makes_room():
+def test_its_size_is_bounded_and_what_is_over_makes_room() -> None:
     memory = Recent(most=3)
     for number in range(10):
         memory.put(b"%d" % number, number, time.monotonic() + 60)
@@ -28,7 +28,7 @@ def test_its_size_is_bounded_and_what_is_over_makes_room():
     assert memory.get(b"new") == "new"
 
 
-def test_threads_may_use_it_together():
+def test_threads_may_use_it_together() -> None:
     memory, failures = Recent(most=50), []
 
     def use(seed: int) -> None:

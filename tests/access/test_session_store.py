@@ -25,7 +25,7 @@ def saved(**data: object) -> str:
     return store.session_key
 
 
-def test_a_session_comes_back_by_its_key_and_by_no_other():
+def test_a_session_comes_back_by_its_key_and_by_no_other() -> None:
     key = saved(colour="teal")
     assert SessionStore(key)["colour"] == "teal"
     for other in (kept_key(key), key[:-1], key.upper() + "x", "", "\x00", "'", "x" * 10_000):
@@ -33,14 +33,14 @@ def test_a_session_comes_back_by_its_key_and_by_no_other():
         assert store.get("colour") is None
 
 
-def test_the_key_itself_is_nowhere_in_the_row():
+def test_the_key_itself_is_nowhere_in_the_row() -> None:
     key = saved(colour="teal")
     row = Session.objects.values().get()
     assert key not in str(row)
     assert row["session_key"] == kept_key(key)
 
 
-def test_an_unknown_key_is_never_taken_over():
+def test_an_unknown_key_is_never_taken_over() -> None:
     """A key of a stranger's choice would let the stranger in with it."""
     chosen = "a" * 32
     store = SessionStore(chosen)
@@ -50,7 +50,7 @@ def test_an_unknown_key_is_never_taken_over():
     assert not SessionStore().exists(chosen)
 
 
-def test_a_session_that_has_ended_is_empty_and_its_key_is_given_up():
+def test_a_session_that_has_ended_is_empty_and_its_key_is_given_up() -> None:
     key = saved(colour="teal")
     Session.objects.update(expire_date=Now() - timedelta(seconds=1))
     store = SessionStore(key)
@@ -58,7 +58,7 @@ def test_a_session_that_has_ended_is_empty_and_its_key_is_given_up():
     assert store.session_key is None
 
 
-def test_deleting_is_by_key_and_of_one_alone():
+def test_deleting_is_by_key_and_of_one_alone() -> None:
     one, other = saved(), saved()
     SessionStore(one).delete()
     SessionStore().delete(None)
@@ -66,14 +66,14 @@ def test_deleting_is_by_key_and_of_one_alone():
     assert (SessionStore().exists(one), SessionStore().exists(other)) == (False, True)
 
 
-def test_a_session_that_nobody_signed_in_to_has_begun_now():
+def test_a_session_that_nobody_signed_in_to_has_begun_now() -> None:
     saved()
     row = Session.objects.get()
     assert (row.user_id, row.address, row.agent) == (None, "", "")
     assert abs(row.began_at - timezone.now()) < timedelta(minutes=1)
 
 
-def test_all_that_have_ended_are_removed_together():
+def test_all_that_have_ended_are_removed_together() -> None:
     ended, living = saved(), saved()
     Session.objects.filter(pk=kept_key(ended)).update(expire_date=Now() - timedelta(days=1))
     SessionStore.clear_expired()
@@ -81,7 +81,7 @@ def test_all_that_have_ended_are_removed_together():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_asynchronous_callers_take_the_same_way():
+def test_asynchronous_callers_take_the_same_way() -> None:
     async def work() -> None:
         store = SessionStore()
         await store.aset("colour", "teal")

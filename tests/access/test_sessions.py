@@ -9,11 +9,13 @@ from django.core.management import call_command
 from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from access import sessions, signals
 from access.sessions import Session, kept_key
-from tests.access.people import HOME, OFFICE, SECRET, is_signed_in, make_ada, sign_in
+from tests.access.people import HOME, OFFICE, SECRET, CountingHasher, is_signed_in, make_ada, sign_in
 from tests.admin_rows import make_person
+from tests.responses import Response
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/access/session/"
@@ -21,29 +23,29 @@ EVERYWHERE = "/admin/sign-out-everywhere/"
 
 
 @pytest.fixture
-def ada(doors):
+def ada(doors: type[CountingHasher]) -> User:
     return make_ada()
 
 
-def signed_in(address=OFFICE, name="ada", agent="Firefox"):
+def signed_in(address: str = OFFICE, name: str = "ada", agent: str = "Firefox") -> Client:
     client = Client(headers={"user-agent": agent})
     assert sign_in(client, name=name, address=address).status_code == 302
     return client
 
 
-def key_of(client):
+def key_of(client: Client) -> str:
     return client.cookies["sessionid"].value
 
 
-def row_of(client):
+def row_of(client: Client) -> Session:
     return Session.objects.get(pk=kept_key(key_of(client)))
 
 
-def end(client, *rows):
+def end(client: Client, *rows: Session) -> Response:
     return client.post(LIST, {"action": "end_sessions", "_selected_action": [row.pk for row in rows]})
 
 
-def test_a_session_says_whose_it_is_and_from_where_it_began(ada):
+def test_a_session_says_whose_it_is_and_from_where_it_began(ada: User) -> None:
     row = row_of(signed_in(HOME, agent="Firefox\n\u202e" + "x" * 500))
     assert (row.user, row.address) == (ada, HOME)
     assert row.agent.startswith("Firefox??xxx")
@@ -51,7 +53,7 @@ def test_a_session_says_whose_it_is_and_from_where_it_began(ada):
     assert abs(row.began_at - timezone.now()) < timedelta(minutes=1)
 
 
-def test_the_database_holds_no_key_that_opens_a_session(ada):
+def test_the_database_holds_no_key_that_opens_a_session(ada: User) -> None:
     client = signed_in()
     [kept] = Session.objects.values_list("pk", flat=True)
     assert kept != key_of(client)
@@ -60,7 +62,7 @@ def test_the_database_holds_no_key_that_opens_a_session(ada):
     assert not is_signed_in(thief)
 
 
-def test_an_idle_session_ends(ada, settings):
+def test_an_idle_session_ends(ada: User, settings: Settings) -> None:
     settings.STAFF_IDLE_MINUTES = 30
     client = signed_in()
     Session.objects.update(seen_at=Now() - timedelta(minutes=29))
@@ -69,14 +71,14 @@ def test_an_idle_session_ends(ada, settings):
     assert not is_signed_in(client)
 
 
-def test_no_session_is_too_idle_where_the_setting_is_zero(ada, settings):
+def test_no_session_is_too_idle_where_the_setting_is_zero(ada: User, settings: Settings) -> None:
     settings.STAFF_IDLE_MINUTES = 0
     client = signed_in()
     Session.objects.update(seen_at=Now() - timedelta(days=6))
     assert is_signed_in(client)
 
 
-def test_use_is_noted_once_a_minute(ada):
+def test_use_is_noted_once_a_minute(ada: User) -> None:
     client = signed_in()
     first = row_of(client).seen_at
     is_signed_in(client)
@@ -86,7 +88,7 @@ def test_use_is_noted_once_a_minute(ada):
     assert row_of(client).seen_at > first
 
 
-def test_use_is_noted_though_the_last_was_noted_ahead_of_now(ada):
+def test_use_is_noted_though_the_last_was_noted_ahead_of_now(ada: User) -> None:
     """By a clock that has stepped back since; unnoted, the session would stay young for as long as that was ahead."""
     client = signed_in()
     Session.objects.update(seen_at=Now() + timedelta(hours=1))
@@ -94,7 +96,7 @@ def test_use_is_noted_though_the_last_was_noted_ahead_of_now(ada):
     assert row_of(client).seen_at < timezone.now() + timedelta(minutes=1)
 
 
-def test_a_busy_session_ends_for_good_a_week_after_signing_in(ada):
+def test_a_busy_session_ends_for_good_a_week_after_signing_in(ada: User) -> None:
     client = signed_in()
     ends = row_of(client).expire_date
     assert abs(ends - timezone.now() - timedelta(days=7)) < timedelta(minutes=1)
@@ -107,7 +109,7 @@ def test_a_busy_session_ends_for_good_a_week_after_signing_in(ada):
     assert not is_signed_in(client)
 
 
-def test_signing_in_removes_sessions_that_have_ended(ada, settings):
+def test_signing_in_removes_sessions_that_have_ended(ada: User, settings: Settings) -> None:
     settings.STAFF_IDLE_MINUTES = 30
     for change in ({"expire_date": Now() - timedelta(days=1)}, {"seen_at": Now() - timedelta(hours=1)}):
         signed_in()
@@ -116,7 +118,7 @@ def test_signing_in_removes_sessions_that_have_ended(ada, settings):
     assert Session.objects.count() == 1
 
 
-def test_clearsessions_removes_them_too(ada):
+def test_clearsessions_removes_them_too(ada: User) -> None:
     signed_in(), signed_in()
     oldest = Session.objects.order_by("began_at").values("pk")[:1]
     Session.objects.filter(pk__in=list(oldest.values_list("pk", flat=True))).update(
@@ -126,7 +128,7 @@ def test_clearsessions_removes_them_too(ada):
     assert Session.objects.count() == 1
 
 
-def test_each_person_sees_their_own_sessions_and_a_superuser_all(ada):
+def test_each_person_sees_their_own_sessions_and_a_superuser_all(ada: User) -> None:
     bob = make_person("bob")
     bob.set_password(SECRET)
     bob.save()
@@ -138,13 +140,13 @@ def test_each_person_sees_their_own_sessions_and_a_superuser_all(ada):
     assert key_of(adas) not in adas.get(LIST).content.decode() + adas.get(page).content.decode()
 
 
-def test_the_session_one_looks_from_is_marked_and_no_other(ada):
+def test_the_session_one_looks_from_is_marked_and_no_other(ada: User) -> None:
     adas = signed_in(HOME)
     signed_in(OFFICE)
     assert adas.get(LIST).content.decode().count("this one") == 1
 
 
-def test_a_person_ends_a_session_of_their_own_and_none_of_others(ada):
+def test_a_person_ends_a_session_of_their_own_and_none_of_others(ada: User) -> None:
     make_ada(username="bob", is_superuser=True)
     User.objects.filter(username="bob").update(is_superuser=False)
     lost, here, adas = signed_in(HOME, "bob"), signed_in(OFFICE, "bob"), signed_in()
@@ -155,7 +157,7 @@ def test_a_person_ends_a_session_of_their_own_and_none_of_others(ada):
     assert not is_signed_in(here)
 
 
-def test_a_superuser_ends_the_session_of_another(ada):
+def test_a_superuser_ends_the_session_of_another(ada: User) -> None:
     make_ada(username="bob")
     bobs, adas = signed_in(HOME, "bob"), signed_in()
     page = end(adas, row_of(bobs))
@@ -163,7 +165,7 @@ def test_a_superuser_ends_the_session_of_another(ada):
     assert (is_signed_in(bobs), is_signed_in(adas)) == (False, True)
 
 
-def test_sessions_are_changed_by_post_with_a_token_of_the_form_only(ada):
+def test_sessions_are_changed_by_post_with_a_token_of_the_form_only(ada: User) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.cookies["sessionid"] = key_of(signed_in())
     assert strict.post(EVERYWHERE).status_code == 403
@@ -174,7 +176,7 @@ def test_sessions_are_changed_by_post_with_a_token_of_the_form_only(ada):
     assert Session.objects.count() == 1
 
 
-def test_signing_out_everywhere_ends_every_session_of_the_person_and_no_other(ada):
+def test_signing_out_everywhere_ends_every_session_of_the_person_and_no_other(ada: User) -> None:
     make_ada(username="bob")
     bobs, here, there = signed_in(HOME, "bob"), signed_in(), signed_in(HOME)
     assert "End your 2 sessions?" in here.get(EVERYWHERE).content.decode()
@@ -182,7 +184,7 @@ def test_signing_out_everywhere_ends_every_session_of_the_person_and_no_other(ad
     assert [is_signed_in(client) for client in (here, there, bobs)] == [False, False, True]
 
 
-def test_a_changed_password_ends_all_sessions_but_the_one_that_changed_it(ada):
+def test_a_changed_password_ends_all_sessions_but_the_one_that_changed_it(ada: User) -> None:
     here, there = signed_in(), signed_in(HOME)
     new = {"new_password1": "another-long-one", "new_password2": "another-long-one"}
     reply = here.post("/admin/password_change/", {"old_password": SECRET} | new, REMOTE_ADDR=OFFICE)
@@ -191,14 +193,14 @@ def test_a_changed_password_ends_all_sessions_but_the_one_that_changed_it(ada):
     assert Session.objects.count() == 1
 
 
-def test_a_deleted_person_has_no_session(ada):
+def test_a_deleted_person_has_no_session(ada: User) -> None:
     client = signed_in()
     ada.delete()
     assert not is_signed_in(client)
     assert not Session.objects.exists()
 
 
-def test_ending_sessions_says_how_many_and_whose(ada):
+def test_ending_sessions_says_how_many_and_whose(ada: User) -> None:
     signed_in(), signed_in()
     said = []
     receiver = lambda **fields: said.append(fields)  # noqa: E731
@@ -208,14 +210,14 @@ def test_ending_sessions_says_how_many_and_whose(ada):
     assert [(one["name"], one["whose"], one["count"]) for one in said] == [("root", "ada", 2)]
 
 
-def test_a_strange_cookie_is_no_session(ada):
+def test_a_strange_cookie_is_no_session(ada: User) -> None:
     for value in ("", "x", "\x00" * 40, "é" * 40, "x" * 10_000, "../../etc/passwd"):
         client = Client()
         client.cookies["sessionid"] = value
         assert not is_signed_in(client)
 
 
-def test_the_api_looks_for_no_session(django_assert_num_queries):
+def test_the_api_looks_for_no_session(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     client = Client()
     client.cookies["sessionid"] = "x" * 32
     with django_assert_num_queries(0):

@@ -19,10 +19,10 @@ from access.sign_in_pages import refused, sentence_of
         (900, "15 minutes;"),
     ],
 )
-def test_a_wait_is_said_in_seconds_or_in_minutes_that_are_enough(wait, time):
+def test_a_wait_is_said_in_seconds_or_in_minutes_that_are_enough(wait: int, time: str) -> None:
     assert f"in {time}" in sentence_of(TooManyAttempts(wait))
 
 
-def test_a_refusal_says_when_to_come_back():
+def test_a_refusal_says_when_to_come_back() -> None:
     response = refused(HttpResponse(b"page"), TooManyAttempts(61.5))
     assert (response.status_code, response["Retry-After"], response.content) == (429, "62", b"page")

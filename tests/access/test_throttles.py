@@ -3,9 +3,12 @@
 import contextlib
 import socket
 import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from ninja.errors import Throttled
+from pytest_django import Settings
 
 from access import throttles
 from access.throttles import Counts, spend
@@ -14,14 +17,14 @@ from tests.access.test_attempt_counts import FORGERIES
 
 
 @pytest.fixture
-def who(clean_cache, monkeypatch):
+def who(clean_cache: None, monkeypatch: pytest.MonkeyPatch) -> str:
     """A caller in the midst of a minute, so that no test runs over into the next."""
     midst = time.time() // throttles.WINDOW_SECONDS * throttles.WINDOW_SECONDS + 20
     monkeypatch.setattr("time.time", lambda: midst)
     return "someone"
 
 
-def test_a_caller_has_as_many_requests_a_minute_as_the_limit_says(who):
+def test_a_caller_has_as_many_requests_a_minute_as_the_limit_says(who: str) -> None:
     for _ in range(3):
         spend(who, 3)
     with pytest.raises(Throttled) as refusal:
@@ -29,28 +32,30 @@ def test_a_caller_has_as_many_requests_a_minute_as_the_limit_says(who):
     assert refusal.value.wait == 40
 
 
-def test_callers_are_counted_apart(who):
+def test_callers_are_counted_apart(who: str) -> None:
     spend(who, 1)
     spend("another", 1)
     with pytest.raises(Throttled):
         spend(who, 1)
 
 
-def test_the_next_minute_begins_anew(who, monkeypatch):
+def test_the_next_minute_begins_anew(who: str, monkeypatch: pytest.MonkeyPatch) -> None:
     spend(who, 1)
     later = time.time() + throttles.WINDOW_SECONDS
     monkeypatch.setattr("time.time", lambda: later)
     spend(who, 1)
 
 
-def test_a_large_limit_is_taken_in_blocks_and_is_still_exact(who, settings):
+def test_a_large_limit_is_taken_in_blocks_and_is_still_exact(who: str, settings: Settings) -> None:
     one, another = Counts(settings.REDIS_URL), Counts(settings.REDIS_URL)
     assert sum(one.take_one("vectorpress:spent:blocks", 1_000) for _ in range(600)) == 600
     assert sum(another.take_one("vectorpress:spent:blocks", 1_000) for _ in range(600)) == 400
     assert not one.take_one("vectorpress:spent:blocks", 1_000)
 
 
-def test_callers_of_minutes_past_are_not_kept_for_ever(who, settings, monkeypatch):
+def test_callers_of_minutes_past_are_not_kept_for_ever(
+    who: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(throttles, "_CALLERS_HELD", 2)
     counts = Counts(settings.REDIS_URL)
     for number in range(9):
@@ -58,19 +63,21 @@ def test_callers_of_minutes_past_are_not_kept_for_ever(who, settings, monkeypatc
     assert len(counts._taken) <= 2
 
 
-def test_no_limit_asks_nobody(settings):
+def test_no_limit_asks_nobody(settings: Settings) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     spend("someone", 0)
 
 
-def test_counts_forget_themselves(who, settings):
+def test_counts_forget_themselves(who: str, settings: Settings) -> None:
     counts = Counts(settings.REDIS_URL)
     counts.add("vectorpress:spent:forgotten", 1)
     assert 0 < counts._redis.ttl("vectorpress:spent:forgotten") <= 2 * throttles.WINDOW_SECONDS
 
 
 @pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
-def test_a_forged_count_refuses_for_a_minute_at_most_and_lifts_no_limit(who, settings, caplog, forge):
+def test_a_forged_count_refuses_for_a_minute_at_most_and_lifts_no_limit(
+    who: str, settings: Settings, caplog: pytest.LogCaptureFixture, forge: Callable[..., Any]
+) -> None:
     key = f"vectorpress:spent:{who}:{int(time.time()) // throttles.WINDOW_SECONDS}"
     redis = Counts(settings.REDIS_URL)._redis
     forge(redis, key)
@@ -84,14 +91,16 @@ def test_a_forged_count_refuses_for_a_minute_at_most_and_lifts_no_limit(who, set
     assert "Redis" not in caplog.text
 
 
-def test_without_redis_requests_go_on_and_only_the_first_one_tries(settings, caplog):
+def test_without_redis_requests_go_on_and_only_the_first_one_tries(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/1"
     for _ in range(200):
         spend("someone", 1)
     assert caplog.text.count("requests are not limited") == 1
 
 
-def test_a_redis_that_hangs_holds_up_one_request_for_its_deadline_only(listener):
+def test_a_redis_that_hangs_holds_up_one_request_for_its_deadline_only(listener: int) -> None:
     counts = Counts(f"redis://127.0.0.1:{listener}/0")
     started = time.monotonic()
     assert all(counts.take_one("key", 1) for _ in range(50))
@@ -99,7 +108,7 @@ def test_a_redis_that_hangs_holds_up_one_request_for_its_deadline_only(listener)
 
 
 @pytest.fixture
-def listener():
+def listener() -> Iterator[int]:
     """A port that takes connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]

@@ -1,6 +1,7 @@
 """What an article may hold."""
 
 import math
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -34,7 +35,9 @@ def nested(depth: int) -> dict[str, object]:
         (nested(bounds.MAX_METADATA_DEPTH + 1), "deeper than 32 levels"),
     ],
 )
-def test_metadata_that_cannot_be_kept_is_refused_in_words(metadata, words):
+def test_metadata_that_cannot_be_kept_is_refused_in_words(
+    metadata: list[Any] | dict[str, Any], words: str
+) -> None:
     with pytest.raises(ValidationError, match=words):
         bounds.check_metadata(metadata)
 
@@ -49,12 +52,12 @@ def test_metadata_that_cannot_be_kept_is_refused_in_words(metadata, words):
         {"a": "é" * 8_000},
     ],
 )
-def test_metadata_up_to_the_bounds_is_kept(metadata):
+def test_metadata_up_to_the_bounds_is_kept(metadata: dict[str, Any]) -> None:
     bounds.check_metadata(metadata)
 
 
 @pytest.mark.parametrize("title", ["", " ", "\u2003", "a\nb", "a\x00", "\x7f", "\ud800", "a" * 301])
-def test_a_title_is_one_visible_line(title):
+def test_a_title_is_one_visible_line(title: str) -> None:
     with pytest.raises(ValidationError):
         bounds.check_title(title)
 
@@ -62,6 +65,6 @@ def test_a_title_is_one_visible_line(title):
 @pytest.mark.parametrize(
     "slug", ["", "-", "a-", "-a", "a--b", "A", "a b", "a_b", "a/b", "a" * 201, "É", "export", "a\x00"]
 )
-def test_a_slug_is_lower_case_words_joined_by_hyphens(slug):
+def test_a_slug_is_lower_case_words_joined_by_hyphens(slug: str) -> None:
     with pytest.raises(ValidationError):
         bounds.check_slug(slug)

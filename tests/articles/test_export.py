@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
@@ -28,7 +29,7 @@ def exported() -> str:
     return out.getvalue()
 
 
-def test_each_article_is_a_line_in_the_order_of_their_making():
+def test_each_article_is_a_line_in_the_order_of_their_making() -> None:
     article = Article(title="One", content="Text", metadata={"a": [1, None]})
     article.save()
     article.content = "New"
@@ -46,7 +47,7 @@ def test_each_article_is_a_line_in_the_order_of_their_making():
     }
 
 
-def test_an_export_comes_back_without_changing_anything(tmp_path):
+def test_an_export_comes_back_without_changing_anything(tmp_path: Path) -> None:
     some_articles(5)
     before = list(Article.objects.order_by("id").values())
     (tmp_path / "a.jsonl").write_text(exported(), encoding="utf-8", newline="")
@@ -56,7 +57,7 @@ def test_an_export_comes_back_without_changing_anything(tmp_path):
     assert list(Article.objects.order_by("id").values()) == before
 
 
-def test_an_export_fills_an_empty_database_with_the_same(tmp_path):
+def test_an_export_fills_an_empty_database_with_the_same(tmp_path: Path) -> None:
     some_articles(3)
     before = exported()
     (tmp_path / "a.jsonl").write_text(before, encoding="utf-8", newline="")
@@ -67,13 +68,13 @@ def test_an_export_fills_an_empty_database_with_the_same(tmp_path):
         assert [json.loads(old)[key] for key in kept] == [json.loads(new)[key] for key in kept]
 
 
-def test_an_article_is_one_line_for_every_reader():
+def test_an_article_is_one_line_for_every_reader() -> None:
     some_articles(1)
     (line,) = exported().splitlines()
     assert json.loads(line)["title"] == "Ünïcode № 0\u2028"
 
 
-def test_articles_are_read_a_page_at_a_time(monkeypatch):
+def test_articles_are_read_a_page_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "_PAGE", 2)
     some_articles(5)
     with CaptureQueriesContext(connection) as queries:
@@ -81,6 +82,6 @@ def test_articles_are_read_a_page_at_a_time(monkeypatch):
     assert len(queries) == 4
 
 
-def test_a_part_of_the_articles_can_be_told():
+def test_a_part_of_the_articles_can_be_told() -> None:
     some_articles(4)
     assert len(list(jsonl_lines(Article.objects.filter(metadata__n__gte=2)))) == 2

@@ -16,7 +16,7 @@ def columns(slug: str, **fields: Any) -> dict[str, Any]:
     return {**given, "slug": slug, "title": "T", "content": "C", "metadata": {}, **fields}
 
 
-def test_it_answers_what_the_database_made():
+def test_it_answers_what_the_database_made() -> None:
     made = insert(columns("a", metadata={"ä": [1, None]}), "me")
     assert made is not None
     article = Article.objects.get()
@@ -30,7 +30,7 @@ def test_it_answers_what_the_database_made():
     )  # fmt: skip
 
 
-def test_what_is_given_is_kept():
+def test_what_is_given_is_kept() -> None:
     then = datetime(2020, 1, 2, tzinfo=UTC)
     made = insert(columns("a", id=4_711, created_at=then, updated_at=then, version_number=3), "")
     assert made is not None
@@ -38,14 +38,14 @@ def test_what_is_given_is_kept():
     assert ArticleVersion.objects.get().version_number == 3
 
 
-def test_a_slug_that_is_taken_writes_nothing():
+def test_a_slug_that_is_taken_writes_nothing() -> None:
     insert(columns("a"), "")
     assert insert(columns("a", title="Other"), "") is None
     assert (Article.objects.get().title, ArticleVersion.objects.count()) == ("T", 1)
 
 
 @pytest.mark.parametrize("text", ["'; DROP TABLE articles; --", "%s %(id)s", "\\", "\U0001f642", "a\tb\n"])
-def test_no_text_is_read_as_a_statement(text):
+def test_no_text_is_read_as_a_statement(text: str) -> None:
     insert(columns("a", title=text, content=text, metadata={text: text}), text)
     article = Article.objects.get()
     assert (article.title, article.content, article.metadata) == (text, text, {text: text})
@@ -62,7 +62,7 @@ def test_no_text_is_read_as_a_statement(text):
         (["b", "a"], "a"),
     ],
 )
-def test_the_first_free_slug_is_found_or_else_the_last(wanted, found):
+def test_the_first_free_slug_is_found_or_else_the_last(wanted: list[str], found: str) -> None:
     for slug in ("a", "b"):
         insert(columns(slug), "")
     assert first_free(wanted) == found

@@ -3,7 +3,9 @@
 import gc
 import threading
 import tracemalloc
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -14,13 +16,13 @@ from articles.models import Article, ArticleVersion, SlugTaken
 pytestmark = pytest.mark.django_db
 
 
-def saved(title: str = "A title", content: str = "Some text.", **fields) -> Article:
+def saved(title: str = "A title", content: str = "Some text.", **fields: Any) -> Article:
     article = Article(title=title, content=content, **fields)
     article.save(author="writer")
     return article
 
 
-def in_threads(count: int, work) -> list[BaseException]:
+def in_threads(count: int, work: Callable[..., Article] | Callable[..., None]) -> list[BaseException]:
     """Runs `work(n)` in `count` threads at once, each with its own connection; answers what they raised."""
     errors: list[BaseException] = []
     together = threading.Barrier(count)
@@ -42,14 +44,14 @@ def in_threads(count: int, work) -> list[BaseException]:
     return errors
 
 
-def test_a_new_article_has_version_one_with_its_author():
+def test_a_new_article_has_version_one_with_its_author() -> None:
     article = saved()
     version = article.versions.get()
     assert (version.version_number, version.title, version.content) == (1, "A title", "Some text.")
     assert version.author == "writer"
 
 
-def test_a_new_article_knows_what_the_database_filled_in():
+def test_a_new_article_knows_what_the_database_filled_in() -> None:
     article = Article(title="A title")
     article.save()
     with CaptureQueriesContext(connection) as queries:
@@ -59,7 +61,7 @@ def test_a_new_article_knows_what_the_database_filled_in():
     assert len(queries) == 0
 
 
-def test_a_new_article_holds_what_its_row_holds():
+def test_a_new_article_holds_what_its_row_holds() -> None:
     article = Article(title="A title", content="Text.", metadata={"lang": "en"})
     article.save()
     row = Article.objects.get()
@@ -67,7 +69,7 @@ def test_a_new_article_holds_what_its_row_holds():
     assert {name: getattr(article, name) for name in fields} == {name: getattr(row, name) for name in fields}
 
 
-def test_an_id_and_a_time_that_were_given_are_kept():
+def test_an_id_and_a_time_that_were_given_are_kept() -> None:
     given = datetime(2001, 2, 3, tzinfo=UTC)
     Article(pk=12_345, title="Old", created_at=given).save()
     row = Article.objects.get()
@@ -75,7 +77,7 @@ def test_an_id_and_a_time_that_were_given_are_kept():
     assert row.versions.count() == 1
 
 
-def test_an_article_and_its_version_are_one_statement_that_the_server_plans_once():
+def test_an_article_and_its_version_are_one_statement_that_the_server_plans_once() -> None:
     for number in range(8):
         Article(title=f"Title {number}").save()
     with connection.cursor() as cursor:
@@ -85,7 +87,7 @@ def test_an_article_and_its_version_are_one_statement_that_the_server_plans_once
         assert cursor.fetchone() == (1,)
 
 
-def test_a_connection_keeps_no_text_that_was_saved_through_it():
+def test_a_connection_keeps_no_text_that_was_saved_through_it() -> None:
     article = saved()
     tracemalloc.start()
     try:
@@ -100,7 +102,7 @@ def test_a_connection_keeps_no_text_that_was_saved_through_it():
     assert kept < 1_000_000
 
 
-def test_new_text_makes_a_version_and_new_metadata_does_not():
+def test_new_text_makes_a_version_and_new_metadata_does_not() -> None:
     article = saved()
     article.metadata = {"lang": "en"}
     article.save()
@@ -111,14 +113,14 @@ def test_new_text_makes_a_version_and_new_metadata_does_not():
     assert [version.content for version in article.versions.all()] == ["Other text.", "Some text."]
 
 
-def test_each_save_moves_the_time_of_change():
+def test_each_save_moves_the_time_of_change() -> None:
     article = saved()
     before = article.updated_at
     article.save()
     assert article.updated_at > before
 
 
-def test_a_partial_save_keeps_version_and_time_right():
+def test_a_partial_save_keeps_version_and_time_right() -> None:
     article = saved()
     article.content = "Other text."
     article.save(update_fields=["content"])
@@ -126,7 +128,7 @@ def test_a_partial_save_keeps_version_and_time_right():
     assert (article.version_number, article.content) == (2, "Other text.")
 
 
-def test_restoring_an_old_version_makes_a_new_one():
+def test_restoring_an_old_version_makes_a_new_one() -> None:
     article = saved()
     article.content = "Other text."
     article.save()
@@ -135,13 +137,13 @@ def test_restoring_an_old_version_makes_a_new_one():
     assert article.versions.get(version_number=3).author == "restorer"
 
 
-def test_equal_titles_get_numbered_slugs_and_then_random_ones():
+def test_equal_titles_get_numbered_slugs_and_then_random_ones() -> None:
     slugs = [saved().slug for _ in range(11)]
     assert slugs[:3] == ["a-title", "a-title-2", "a-title-3"]
     assert len(set(slugs)) == 11
 
 
-def test_a_slug_that_is_taken_is_refused_and_nothing_is_written():
+def test_a_slug_that_is_taken_is_refused_and_nothing_is_written() -> None:
     saved(slug="mine")
     with pytest.raises(SlugTaken, match="mine"):
         saved(slug="mine")
@@ -149,7 +151,7 @@ def test_a_slug_that_is_taken_is_refused_and_nothing_is_written():
     assert ArticleVersion.objects.count() == 1
 
 
-def test_raw_sql_can_insert_an_article_with_a_slug_and_a_title_alone():
+def test_raw_sql_can_insert_an_article_with_a_slug_and_a_title_alone() -> None:
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO articles (slug, title) VALUES ('raw', 'Raw') RETURNING id")
         (key,) = cursor.fetchone()
@@ -158,21 +160,21 @@ def test_raw_sql_can_insert_an_article_with_a_slug_and_a_title_alone():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_people_who_save_the_same_title_at_once_all_get_their_slug():
+def test_people_who_save_the_same_title_at_once_all_get_their_slug() -> None:
     assert in_threads(4, lambda _: saved("Same title")) == []
     assert Article.objects.count() == 4
     assert ArticleVersion.objects.count() == 4
 
 
 @pytest.mark.django_db(transaction=True)
-def test_people_who_want_the_same_slug_at_once_get_it_once():
+def test_people_who_want_the_same_slug_at_once_get_it_once() -> None:
     errors = in_threads(4, lambda _: saved(slug="mine"))
     assert [type(error) for error in errors] == [SlugTaken] * 3
     assert Article.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_edits_at_once_make_one_version_each_without_gaps():
+def test_edits_at_once_make_one_version_each_without_gaps() -> None:
     article = saved()
 
     def edit(number: int) -> None:
@@ -206,7 +208,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE.keys())
-def test_a_million_hostile_characters_are_saved_without_stalling(content):
+def test_a_million_hostile_characters_are_saved_without_stalling(content: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = '10s'")
     article = saved(content=content[:1_000_000])
@@ -214,6 +216,6 @@ def test_a_million_hostile_characters_are_saved_without_stalling(content):
     assert article.content == content[:1_000_000]
 
 
-def test_the_largest_metadata_is_saved_and_found():
+def test_the_largest_metadata_is_saved_and_found() -> None:
     article = saved(metadata={"k" * 8_000: ["v" * 8_000], "n": 2**64 - 1})
     assert Article.objects.having({"n": 2**64 - 1}).get() == article

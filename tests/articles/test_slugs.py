@@ -22,12 +22,12 @@ from articles.slugs import candidates, slug_from
         ("x" * 300, "x" * 188),
     ],
 )
-def test_a_title_becomes_a_slug_in_its_own_script(title, slug):
+def test_a_title_becomes_a_slug_in_its_own_script(title: str, slug: str) -> None:
     assert slug_from(title) == slug
 
 
 @given(st.text(max_size=300))
-def test_every_title_gives_a_slug_that_is_allowed(title):
+def test_every_title_gives_a_slug_that_is_allowed(title: str) -> None:
     for slug in candidates(title):
         bounds.check_slug(slug)
 
@@ -35,13 +35,13 @@ def test_every_title_gives_a_slug_that_is_allowed(title):
 @pytest.mark.parametrize(
     "title", ["", " ", "---", "!?", "\x00", "\ud800", "\u0301" * 300, "a" * 1_000_000, "ﷺ" * 300]
 )
-def test_whatever_a_title_is_its_slug_has_room_for_a_suffix(title):
+def test_whatever_a_title_is_its_slug_has_room_for_a_suffix(title: str) -> None:
     slug = slug_from(title)
     bounds.check_slug(slug)
     assert len(slug) <= bounds.MAX_SLUG - len("-12345678")
 
 
-def test_candidates_are_the_base_then_numbers_then_one_that_nobody_guesses():
+def test_candidates_are_the_base_then_numbers_then_one_that_nobody_guesses() -> None:
     base, *numbered, random = candidates("A title")
     assert base == "a-title"
     assert numbered == [f"a-title-{n}" for n in range(2, 10)]

@@ -4,6 +4,7 @@ import random
 
 import pytest
 from django.db import connection
+from django.test import Client
 
 from articles.text_search import for_websearch
 
@@ -18,12 +19,12 @@ from articles.text_search import for_websearch
         ("a\x00b", "a b"),
     ],
 )
-def test_a_minus_stays_where_it_excludes_or_joins(query, read):
+def test_a_minus_stays_where_it_excludes_or_joins(query: str, read: str) -> None:
     assert for_websearch(query) == read
 
 
 @pytest.mark.django_db
-def test_postgres_reads_any_mix_of_operators_and_words():
+def test_postgres_reads_any_mix_of_operators_and_words() -> None:
     chance = random.Random(7)
     parts = [
         "-",
@@ -56,5 +57,5 @@ def test_postgres_reads_any_mix_of_operators_and_words():
 
 
 @pytest.mark.django_db
-def test_the_search_box_of_the_admin_takes_them_too(admin_client):
+def test_the_search_box_of_the_admin_takes_them_too(admin_client: Client) -> None:
     assert admin_client.get("/admin/articles/article/", {"q": "- " * 100}).status_code == 200

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
+from pytest_django import DjangoDbBlocker
 
 from articles.models import Article
 from config.backups import dump, manifest
@@ -16,7 +17,7 @@ from tests.databases import empty_database
 
 
 @pytest.fixture(scope="module")
-def source(django_db_setup, django_db_blocker) -> Iterator[Server]:
+def source(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Server]:
     """The tests' database with a few rows that other sessions see."""
     with django_db_blocker.unblock():
         space = Space.objects.first()

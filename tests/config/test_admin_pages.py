@@ -6,8 +6,11 @@ import pytest
 from django.contrib.admin import site
 from django.contrib.auth.models import User
 from django.db import connection
+from django.db.models import Model
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from pytest_django import Settings
 
 from embeddings.models import ArticleEmbedding
 from tests.admin_rows import MODELS, NASTY, change_url, list_url, make_everything
@@ -18,18 +21,18 @@ WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
 @pytest.fixture
-def admin_user():
+def admin_user() -> User:
     """Without a password, since hashing one takes longer than all of a test."""
     return User.objects.create(username="root", is_staff=True, is_superuser=True)
 
 
 @pytest.fixture
-def admin_client(client, admin_user):
+def admin_client(client: Client, admin_user: User) -> Client:
     client.force_login(admin_user)
     return client
 
 
-def open_page(client, url):
+def open_page(client: Client, url: str) -> str:
     """The page's text; opening it may write no row of ours."""
     with CaptureQueriesContext(
         connection,
@@ -41,7 +44,7 @@ def open_page(client, url):
     return response.content.decode()
 
 
-def test_every_model_of_the_project_is_listed():
+def test_every_model_of_the_project_is_listed() -> None:
     listed = {model._meta.label for model in MODELS}
     assert listed >= {
         "access.ApiToken",
@@ -61,12 +64,14 @@ def test_every_model_of_the_project_is_listed():
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
-def test_its_list_and_its_forms_open(admin_client, model, rf, admin_user):
+def test_its_list_and_its_forms_open(
+    admin_client: Client, model: type[Model], rf: RequestFactory, admin_user: User
+) -> None:
     make_everything()
     open_page(admin_client, list_url(model))
     open_page(admin_client, list_url(model) + "?q=1")
     open_page(admin_client, list_url(model) + "?q=an-art")
-    open_page(admin_client, change_url(model.objects.first() or admin_user.groups.create(name="g")))
+    open_page(admin_client, change_url(model._default_manager.first() or admin_user.groups.create(name="g")))
     request = rf.get("/")
     request.user = admin_user
     if site.get_model_admin(model).has_add_permission(request):
@@ -77,16 +82,16 @@ def test_its_list_and_its_forms_open(admin_client, model, rf, admin_user):
     "page",
     ["admin:index", "admin:password_change", "admin:second_factor", "admin:sign_out_everywhere"],
 )
-def test_the_other_pages_open(admin_client, page):
+def test_the_other_pages_open(admin_client: Client, page: str) -> None:
     make_everything()
     open_page(admin_client, reverse(page))
 
 
-def test_the_page_to_log_in_opens(client):
+def test_the_page_to_log_in_opens(client: Client) -> None:
     assert client.get("/admin/login/").status_code == 200
 
 
-def test_after_logging_in_one_is_on_the_first_page(client, settings):
+def test_after_logging_in_one_is_on_the_first_page(client: Client, settings: Settings) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick
     User.objects.create_superuser("ada", password="a-long-password")
     response = client.post("/admin/login/", {"username": "ada", "password": "a-long-password"})
@@ -94,33 +99,35 @@ def test_after_logging_in_one_is_on_the_first_page(client, settings):
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
-def test_what_people_wrote_is_shown_as_text(admin_client, model):
+def test_what_people_wrote_is_shown_as_text(admin_client: Client, model: type[Model]) -> None:
     make_everything(NASTY)
-    pages = [list_url(model)] + [change_url(row) for row in model.objects.all()[:2]]
+    pages = [list_url(model)] + [change_url(row) for row in model._default_manager.all()[:2]]
     for page in pages:
         assert NASTY not in open_page(admin_client, page)
         assert "<script>alert" not in open_page(admin_client, page)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
-def test_a_list_shows_what_a_text_hides(admin_client, model):
+def test_a_list_shows_what_a_text_hides(admin_client: Client, model: type[Model]) -> None:
     make_everything(HIDING)
     shown = re.sub('value="[^"]*"', "", open_page(admin_client, list_url(model)))
     assert not set(shown) & {"\u202e", "\u200b"}
 
 
-def test_the_first_page_shows_what_a_reason_hides(admin_client):
+def test_the_first_page_shows_what_a_reason_hides(admin_client: Client) -> None:
     make_everything(HIDING)
     assert not set(open_page(admin_client, "/admin/")) & {"\u202e", "\u200b"}
 
 
-def test_the_first_page_shows_reasons_as_text(admin_client):
+def test_the_first_page_shows_reasons_as_text(admin_client: Client) -> None:
     make_everything(NASTY)
     assert "<script>alert" not in open_page(admin_client, "/admin/")
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
-def test_a_list_takes_as_many_statements_for_forty_rows_as_for_one(admin_client, model):
+def test_a_list_takes_as_many_statements_for_forty_rows_as_for_one(
+    admin_client: Client, model: type[Model]
+) -> None:
     make_everything()
     admin_client.get(list_url(model))  # what is remembered across requests is out of the way
     few = statements_of(admin_client, model)
@@ -130,7 +137,7 @@ def test_a_list_takes_as_many_statements_for_forty_rows_as_for_one(admin_client,
     assert many <= 14
 
 
-def statements_of(client, model) -> int:
+def statements_of(client: Client, model: type[Model]) -> int:
     """How many statements a list takes, but for what is believed for a second: a slow machine asks it again."""
     with CaptureQueriesContext(connection) as queries:
         client.get(list_url(model))
@@ -155,15 +162,15 @@ STRANGE = [
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
-def test_strange_questions_to_a_list_break_nothing(admin_client, model):
+def test_strange_questions_to_a_list_break_nothing(admin_client: Client, model: type[Model]) -> None:
     make_everything()
     for query in STRANGE:
         assert admin_client.get(f"{list_url(model)}?{query}").status_code in (200, 302), query
 
 
-def many_rows(model):
+def many_rows(model: type[Model]) -> None:
     """Forty more rows like the one that is there, where more than one may be."""
-    row = model.objects.first()
+    row = model._default_manager.first()
     if row is None or model._meta.label in {
         "queueops.QueueState",
         "queueops.ProviderState",
@@ -191,10 +198,10 @@ def many_rows(model):
                 fields[name] = pattern.format(number)
         if model._meta.label == "queueops.Task":
             fields["status"] = "completed"
-        model.objects.bulk_create([model(**fields)])
+        model._default_manager.bulk_create([model(**fields)])
 
 
-def test_a_list_never_reads_vectors_or_texts(admin_client):
+def test_a_list_never_reads_vectors_or_texts(admin_client: Client) -> None:
     make_everything()
     for model, columns in {
         "embeddings.ArticleEmbedding": ['"embedding"', '"content"'],
@@ -212,7 +219,7 @@ def test_a_list_never_reads_vectors_or_texts(admin_client):
             )
 
 
-def test_a_vector_is_not_read_for_its_rows_page_either(admin_client):
+def test_a_vector_is_not_read_for_its_rows_page_either(admin_client: Client) -> None:
     make_everything()
     url = change_url(ArticleEmbedding.objects.get())
     with CaptureQueriesContext(connection) as queries:
@@ -221,7 +228,7 @@ def test_a_vector_is_not_read_for_its_rows_page_either(admin_client):
 
 
 @pytest.mark.parametrize("path", ["/", "/admin/", "/health"])
-def test_pages_outside_the_admin_may_run_no_script_of_others(admin_client, path):
+def test_pages_outside_the_admin_may_run_no_script_of_others(admin_client: Client, path: str) -> None:
     policy = admin_client.get(path)["Content-Security-Policy"]
     assert "default-src 'self'" in policy
     assert ("unsafe" in policy) == (path == "/admin/")
@@ -229,14 +236,16 @@ def test_pages_outside_the_admin_may_run_no_script_of_others(admin_client, path)
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
 @pytest.mark.parametrize("page", ["", "change/", "delete/", "history/"])
-def test_a_key_with_a_nul_is_the_key_of_no_row(admin_client, model, page):
+def test_a_key_with_a_nul_is_the_key_of_no_row(admin_client: Client, model: type[Model], page: str) -> None:
     answer = admin_client.get(f"{list_url(model)}%00/{page}")
     assert answer.status_code in {302, 403, 404}
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
 @pytest.mark.parametrize("key", ["abc", "\x00", "1\x00", "9" * 40, ""])
-def test_a_selection_of_keys_that_no_row_has_changes_nothing(admin_client, model, key):
+def test_a_selection_of_keys_that_no_row_has_changes_nothing(
+    admin_client: Client, model: type[Model], key: str
+) -> None:
     make_everything()
     before = model._default_manager.count()
     for fields in ({}, {"index": "0"}, {"post": "yes"}):

@@ -15,7 +15,7 @@ OF_MODELS = [entry for entry in ENTRIES if "permission" in entry and "/admin/" i
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: str(entry["title"]))
-def test_every_entry_leads_somewhere(entry):
+def test_every_entry_leads_somewhere(entry: dict[str, Any]) -> None:
     assert str(entry["link"]).startswith("/admin/")
     assert entry["icon"]
 
@@ -34,19 +34,19 @@ def there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("there")
-def test_a_list_is_shown_to_those_who_may_view_it():
+def test_a_list_is_shown_to_those_who_may_view_it() -> None:
     own = titles(SimpleNamespace(user=AnonymousUser()))
     assert set(titles(request("articles.view_article"))) == {*own, "Articles"}
     assert set(titles(request("queueops.view_task", "auth.view_user"))) == {*own, "Tasks", "Users"}
 
 
-def test_without_the_queue_its_lists_are_left_out(monkeypatch):
+def test_without_the_queue_its_lists_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installed, "is_there", lambda: False)
     assert "Tasks" not in titles(request("queueops.view_task"))
     assert "Articles" in titles(request("articles.view_article"))
 
 
-def test_one_tab_is_active_where_no_state_is_asked_for():
+def test_one_tab_is_active_where_no_state_is_asked_for() -> None:
     tasks: Any = TABS[0]
     everything, *states = tasks["items"]
     assert everything["active"](SimpleNamespace(GET={}))

@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 from django.contrib.staticfiles import finders
@@ -11,11 +12,11 @@ from access.models import Scope
 
 
 @pytest.fixture
-def document():
+def document() -> Any:
     return json.loads(Client().get("/api/openapi.json").content)
 
 
-def test_the_page_loads_nothing_from_elsewhere():
+def test_the_page_loads_nothing_from_elsewhere() -> None:
     reply = Client().get("/api/docs")
     page = reply.content.decode()
     assert reply.status_code == 200
@@ -28,7 +29,7 @@ def test_the_page_loads_nothing_from_elsewhere():
         assert "src=" in script or "application/json" in script
 
 
-def test_every_operation_declares_its_problems_and_wants_a_token(document):
+def test_every_operation_declares_its_problems_and_wants_a_token(document: Any) -> None:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             declared = operation["responses"]
@@ -38,7 +39,7 @@ def test_every_operation_declares_its_problems_and_wants_a_token(document):
             assert wanted in [[{"Bearer": [scope]}] for scope in Scope.values], (method, path)
 
 
-def test_bounds_are_told(document):
+def test_bounds_are_told(document: Any) -> None:
     schemas = document["components"]["schemas"]
     title = schemas["NewArticle"]["properties"]["title"]
     assert (title["minLength"], title["maxLength"]) == (1, 300)

@@ -4,12 +4,14 @@ import dataclasses
 import itertools
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import schemathesis
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from hypothesis import HealthCheck, settings
+from pytest_django import Settings
 from schemathesis.config import SchemathesisConfig
 
 from access import attempts, throttles
@@ -71,7 +73,7 @@ schema = described()
 
 
 @pytest.fixture
-def article(db, settings, monkeypatch) -> Iterator[None]:
+def article(db: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One whose slug the examples can hit, and no limit to what they ask."""
     settings.API_RATE_LIMIT = 0
     for (module, name), bound in SHORTER.items():
@@ -90,5 +92,5 @@ def article(db, settings, monkeypatch) -> Iterator[None]:
 
 @schema.parametrize()
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
-def test_the_api_keeps_to_its_description(case, article):
+def test_the_api_keeps_to_its_description(case: Any, article: Article) -> None:
     case.call_and_validate()

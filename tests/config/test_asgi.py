@@ -4,6 +4,7 @@ import json
 from http import HTTPStatus
 
 import pytest
+from pytest_django import Settings
 
 from config.asgi import DOWN, LIMITS, TAKING_BODIES, refuse
 from config.serving.answers import RefusedError
@@ -19,7 +20,7 @@ ERROR = RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "too much at once")
         ("/apix", b"text/plain; charset=utf-8"),
     ],
 )
-def test_a_refusal_is_a_problem_below_the_api_and_a_line_elsewhere(path, kind):
+def test_a_refusal_is_a_problem_below_the_api_and_a_line_elsewhere(path: str, kind: bytes) -> None:
     answer = refuse(ERROR, path)
     headers = dict(answer.headers)
     assert (answer.status, headers[b"content-type"]) == (503, kind)
@@ -28,16 +29,16 @@ def test_a_refusal_is_a_problem_below_the_api_and_a_line_elsewhere(path, kind):
     assert b"too much at once" in answer.body
 
 
-def test_a_problem_of_the_server_has_the_form_of_all_others():
+def test_a_problem_of_the_server_has_the_form_of_all_others() -> None:
     document = json.loads(refuse(ERROR, "/api/x").body)
     assert (document["status"], document["detail"]) == (503, "too much at once")
 
 
-def test_the_answer_of_a_process_that_hangs_is_kept_by_nobody():
+def test_the_answer_of_a_process_that_hangs_is_kept_by_nobody() -> None:
     assert json.loads(DOWN.body) == {"status": "down"}
     assert dict(DOWN.headers)[b"cache-control"] == b"no-store"
 
 
-def test_only_the_api_and_the_admin_take_bodies_as_large_as_the_settings_say(settings):
+def test_only_the_api_and_the_admin_take_bodies_as_large_as_the_settings_say(settings: Settings) -> None:
     assert all(path.startswith("/") and path.endswith("/") for path in TAKING_BODIES)
     assert LIMITS.body_bytes == settings.DATA_UPLOAD_MAX_MEMORY_SIZE

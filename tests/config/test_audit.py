@@ -18,7 +18,7 @@ def written() -> list[tuple[str, str]]:
     return list(AuditLog.objects.order_by("id").values_list("message", "actor"))
 
 
-def test_issue_rotation_and_revocation_are_written_with_their_actor():
+def test_issue_rotation_and_revocation_are_written_with_their_actor() -> None:
     row, text = lifecycle.issue("website", ["read"], actor="ada", allow_from=["10.0.0.0/8"])
     new, new_text = lifecycle.rotate(row, actor="grace", overlap=timedelta(hours=1), expires_at=None)
     assert lifecycle.revoke(new, actor="bob")
@@ -36,13 +36,13 @@ def test_issue_rotation_and_revocation_are_written_with_their_actor():
         assert secret not in kept
 
 
-def test_the_first_use_of_auth_token_is_written_once():
+def test_the_first_use_of_auth_token_is_written_once() -> None:
     for _ in range(3):
         body(Api().get("/articles"))
     assert written() == [("API token issued", "first use")]
 
 
-def test_an_act_that_is_rolled_back_is_not_written():
+def test_an_act_that_is_rolled_back_is_not_written() -> None:
     row, _ = lifecycle.issue("website", ["read"], actor="ada")
 
     def fail(text: str) -> None:
@@ -54,7 +54,7 @@ def test_an_act_that_is_rolled_back_is_not_written():
     assert ApiToken.objects.usable().count() == 1
 
 
-def test_without_the_queue_tokens_are_made_all_the_same(monkeypatch):
+def test_without_the_queue_tokens_are_made_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     with connection.cursor() as cursor:
         cursor.execute("DROP VIEW queue_is_installed")
     installed.forget()

@@ -1,11 +1,14 @@
 """Every management command on a database that is read-only: what reads works, and what writes fails in one sentence."""
 
 import sys
+from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.core.management import get_commands
 from django.utils import timezone
+from pytest_django import Settings
 
 import manage
 from access.models import ApiToken
@@ -43,13 +46,19 @@ WRITING = {
 }
 
 
-def test_every_command_is_tried_here_or_left_out_by_name():
+def test_every_command_is_tried_here_or_left_out_by_name() -> None:
     ours = {name for name, app in get_commands().items() if app.partition(".")[0] in OURS}
     assert ours == READING.keys() | WRITING.keys() | OTHERS
 
 
 @pytest.fixture
-def call(monkeypatch, capfd, tmp_path, clean_cache, settings):
+def call(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    clean_cache: None,
+    settings: Settings,
+) -> Callable[..., tuple[int, str]]:
     """Runs a command as a shell does; its code and what it printed on standard error."""
     settings.DATA_DIR = tmp_path
     make_space()
@@ -77,7 +86,7 @@ def call(monkeypatch, capfd, tmp_path, clean_cache, settings):
 
 
 @pytest.mark.parametrize("name", WRITING)
-def test_a_command_that_writes_fails_in_one_sentence(call, name):
+def test_a_command_that_writes_fails_in_one_sentence(call: Callable[..., tuple[int, str]], name: str) -> None:
     code, said = call(name, WRITING[name])
     assert "Traceback" not in said
     assert code == (3 if name == "import_articles" else 2), said
@@ -85,7 +94,7 @@ def test_a_command_that_writes_fails_in_one_sentence(call, name):
 
 
 @pytest.mark.parametrize("name", READING)
-def test_a_command_that_reads_works(call, name):
+def test_a_command_that_reads_works(call: Callable[..., tuple[int, str]], name: str) -> None:
     code, said = call(name, READING[name])
     assert "Traceback" not in said
     assert code in {0, 1}, said

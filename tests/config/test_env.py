@@ -41,7 +41,7 @@ READERS: dict[str, tuple[Callable[[], Any], Any]] = {
 
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("value", [None, "", "  ", "\n"])
-def test_an_empty_variable_counts_as_unset(given, reader, value):
+def test_an_empty_variable_counts_as_unset(given: Set, reader: str, value: str | None) -> None:
     if value is not None:
         given(value)
     read, default = READERS[reader]
@@ -77,7 +77,7 @@ TAKEN: list[tuple[Callable[[], Any], str, Any]] = [
 
 
 @pytest.mark.parametrize(("read", "value", "found"), TAKEN)
-def test_what_a_reader_takes(given, read, value, found):
+def test_what_a_reader_takes(given: Set, read: Callable[..., Any], value: str, found: Any) -> None:
     given(value)
     assert read() == found
     assert env.readings()[NAME].is_set
@@ -104,7 +104,7 @@ REFUSED: list[tuple[Callable[[], Any], list[str]]] = [
 
 
 @pytest.mark.parametrize(("read", "value"), [(read, value) for read, values in REFUSED for value in values])
-def test_what_a_reader_refuses_names_the_variable(given, read, value):
+def test_what_a_reader_refuses_names_the_variable(given: Set, read: Callable[..., Any], value: str) -> None:
     given(value)
     with pytest.raises(ImproperlyConfigured, match=NAME) as refused:
         read()
@@ -127,7 +127,9 @@ HIDDEN: list[tuple[Callable[[], Any], list[str]]] = [
 
 
 @pytest.mark.parametrize(("read", "value"), [(read, value) for read, values in HIDDEN for value in values])
-def test_a_refusal_does_not_repeat_what_may_be_a_secret(given, read, value):
+def test_a_refusal_does_not_repeat_what_may_be_a_secret(
+    given: Set, read: Callable[..., Any], value: str
+) -> None:
     given(value)
     with pytest.raises(ImproperlyConfigured, match=NAME) as refused:
         read()
@@ -135,27 +137,27 @@ def test_a_refusal_does_not_repeat_what_may_be_a_secret(given, read, value):
 
 
 @pytest.mark.parametrize("read", [lambda: env.secret(NAME), lambda: env.key(NAME)])
-def test_people_see_that_a_secret_is_set_and_not_which(given, read):
+def test_people_see_that_a_secret_is_set_and_not_which(given: Set, read: Callable[..., Any]) -> None:
     given("abcde" * 7)
     read()
     assert env.readings()[NAME] == env.Reading("****", True)
 
 
 @pytest.mark.parametrize(("value", "shown"), [("on", "true"), ("0", "false")])
-def test_people_see_a_flag_in_one_spelling(given, value, shown):
+def test_people_see_a_flag_in_one_spelling(given: Set, value: str, shown: str) -> None:
     given(value)
     env.flag(NAME, True)
     assert env.readings()[NAME].value == shown
 
 
-def test_a_database_that_is_gone_without_a_goodbye_is_noticed(given):
+def test_a_database_that_is_gone_without_a_goodbye_is_noticed(given: Set) -> None:
     given("postgresql://u@db.example/d?connect_timeout=9")
     options = env.database(NAME, "")["OPTIONS"]
     assert (options["tcp_user_timeout"], options["keepalives_idle"]) == (30_000, 20)
     assert str(options["connect_timeout"]) == "9"  # the address has the last word
 
 
-def test_a_database_may_be_named_by_the_folder_of_its_socket(given):
+def test_a_database_may_be_named_by_the_folder_of_its_socket(given: Set) -> None:
     given("postgresql://u@/d?host=/socket/folder")
     found = env.database(NAME, "")
     assert (found["HOST"] or found["OPTIONS"].get("host"), found["NAME"]) == ("/socket/folder", "d")

@@ -47,7 +47,7 @@ def environment() -> dict[str, str]:
     return os.environ | small
 
 
-def test_requests_are_refused_in_seconds_and_health_is_judged_as_ever(environment):
+def test_requests_are_refused_in_seconds_and_health_is_judged_as_ever(environment: dict[str, str]) -> None:
     make_space()
     make_worker()
     name = str(connection.settings_dict["NAME"])

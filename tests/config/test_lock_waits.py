@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -23,7 +24,7 @@ with connection.cursor() as cursor:
 
 
 @pytest.fixture
-def pooled():
+def pooled() -> Iterator[psycopg.Connection]:
     options = {"options": "-c lock_timeout=2000"}
     with psycopg.connect(**connection.get_connection_params() | options, autocommit=True) as opened:
         yield opened
@@ -36,8 +37,8 @@ def lock_timeout(session: psycopg.Connection) -> str:
 
 
 def test_after_one_has_waited_in_vain_the_others_hardly_wait_until_no_lock_was_met_for_a_while(
-    pooled, monkeypatch
-):
+    pooled: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     waits = LockWaits()
     waits.apply(pooled)
     assert lock_timeout(pooled) == "2s"
@@ -49,7 +50,9 @@ def test_after_one_has_waited_in_vain_the_others_hardly_wait_until_no_lock_was_m
     assert lock_timeout(pooled) == "2s"
 
 
-def test_a_session_is_told_once_and_before_it_is_lent(pooled, monkeypatch):
+def test_a_session_is_told_once_and_before_it_is_lent(
+    pooled: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     waits = LockWaits()
     monkeypatch.setattr(pool_check, "lock_waits", waits)
     waits.shorten()
@@ -59,7 +62,7 @@ def test_a_session_is_told_once_and_before_it_is_lent(pooled, monkeypatch):
     assert lock_timeout(pooled) == "77ms"
 
 
-def test_a_connection_that_is_to_begin_transactions_is_left_outside_one(pooled):
+def test_a_connection_that_is_to_begin_transactions_is_left_outside_one(pooled: psycopg.Connection) -> None:
     pooled.autocommit = False
     waits = LockWaits()
     waits.shorten()
@@ -75,7 +78,7 @@ def test_a_connection_that_is_to_begin_transactions_is_left_outside_one(pooled):
         ({"DATABASE_LOCK_TIMEOUT": "0", "DATABASE_STATEMENT_TIMEOUT": "0"}, "0 0"),
     ],
 )
-def test_a_web_process_bounds_its_sessions_as_the_settings_say(changes, found):
+def test_a_web_process_bounds_its_sessions_as_the_settings_say(changes: dict[str, str], found: str) -> None:
     environment = os.environ | {"DATABASE_POOL": "1"} | changes
     ended = subprocess.run(
         [sys.executable, "-c", _ASK],
@@ -88,7 +91,7 @@ def test_a_web_process_bounds_its_sessions_as_the_settings_say(changes, found):
     assert ended.stdout.strip() == found
 
 
-def test_what_the_address_says_of_options_counts(monkeypatch):
+def test_what_the_address_says_of_options_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     options: dict[str, str] = {"options": "-c lock_timeout=9000"}
     monkeypatch.setitem(settings.DATABASES, "default", {"OPTIONS": options})
     web_sessions.bound()

@@ -36,7 +36,7 @@ class Clock:
 
 
 @pytest.mark.parametrize(("error", "name"), [(None, "some.logger"), (LookupError("x"), "django.request")])
-def test_a_line_of_ours_passes_as_it_is(error, name):
+def test_a_line_of_ours_passes_as_it_is(error: LookupError | None, name: str) -> None:
     line = record("message", error, name)
     assert all(RefusedRequests().filter(line) for _ in range(10 * A_MINUTE))
     assert (line.exc_info is not None) is (error is not None)
@@ -46,7 +46,9 @@ def test_a_line_of_ours_passes_as_it_is(error, name):
     ("error", "name"),
     [(SuspiciousOperation("x" * 10_000), "django.request"), (None, "django.security.DisallowedHost")],
 )
-def test_a_line_of_a_stranger_is_short_and_so_many_a_minute_are_let_through(error, name):
+def test_a_line_of_a_stranger_is_short_and_so_many_a_minute_are_let_through(
+    error: SuspiciousOperation | None, name: str
+) -> None:
     strangers = RefusedRequests()
     lines = [record("%s", error, name, "y" * 10_000) for _ in range(3 * A_MINUTE)]
     passed = [line for line in lines if strangers.filter(line)]
@@ -54,7 +56,7 @@ def test_a_line_of_a_stranger_is_short_and_so_many_a_minute_are_let_through(erro
     assert all(len(line.getMessage()) <= 300 and line.exc_info is None for line in passed)
 
 
-def test_each_kind_is_counted_by_itself():
+def test_each_kind_is_counted_by_itself() -> None:
     strangers = RefusedRequests()
     for _ in range(A_MINUTE + 1):
         strangers.filter(record("m", None, "django.security.a"))
@@ -66,7 +68,9 @@ def test_each_kind_is_counted_by_itself():
 
 
 @pytest.mark.parametrize("error", [AuthenticationError("no"), BrokerConnectionError("no")])
-def test_an_error_of_the_broker_is_told_once_and_then_ever_more_rarely(error):
+def test_an_error_of_the_broker_is_told_once_and_then_ever_more_rarely(
+    error: AuthenticationError | BrokerConnectionError,
+) -> None:
     clock = Clock()
     failures = BrokerFailures(clock)
     passed = []
@@ -81,7 +85,7 @@ def test_an_error_of_the_broker_is_told_once_and_then_ever_more_rarely(error):
 
 
 @pytest.mark.parametrize("begins", WHILE_THE_BROKER_FAILS)
-def test_what_is_said_meanwhile_is_known_by_its_first_words(begins):
+def test_what_is_said_meanwhile_is_known_by_its_first_words(begins: str) -> None:
     failures = BrokerFailures(Clock())
     assert failures.filter(record(f"{begins} and more"))
     assert not failures.filter(record(f"{begins} and something else"))
@@ -89,7 +93,7 @@ def test_what_is_said_meanwhile_is_known_by_its_first_words(begins):
     assert not failures.filter(record({"event": begins, "error": "Another"}))
 
 
-def test_another_kind_of_error_is_a_line_at_once():
+def test_another_kind_of_error_is_a_line_at_once() -> None:
     failures = BrokerFailures(Clock())
     for error in (AuthenticationError("a"), BrokerConnectionError("b")):
         assert failures.filter(record("m", error, "dramatiq.x"))
@@ -99,7 +103,9 @@ def test_another_kind_of_error_is_a_line_at_once():
 @pytest.mark.parametrize(
     ("error", "name"), [(AuthenticationError("x"), "ours"), (LookupError("x"), "dramatiq.worker")]
 )
-def test_what_is_no_failure_of_the_broker_is_never_left_out(error, name):
+def test_what_is_no_failure_of_the_broker_is_never_left_out(
+    error: AuthenticationError | LookupError, name: str
+) -> None:
     failures = BrokerFailures(Clock())
     assert all(failures.filter(record("m", error, name)) for _ in range(100))
 
@@ -108,7 +114,7 @@ def test_what_is_no_failure_of_the_broker_is_never_left_out(error, name):
 
 
 @pytest.mark.parametrize("value", ["a\nb", "a\r\x1b[2Kb", "\u202e", "\u2028", "\x00"])
-def test_a_text_is_one_line_that_hides_nothing(value):
+def test_a_text_is_one_line_that_hides_nothing(value: str) -> None:
     event = unforgeable(None, "info", {"event": value, "key": value, "n": 1})
     assert (event["n"], event["event"]) == (1, event["key"])
     assert event["key"] != value
@@ -121,18 +127,18 @@ class Hiding:
 
 
 @pytest.mark.parametrize("value", [Hiding(), [Hiding()], {"k": Hiding()}])
-def test_what_a_value_would_hide_is_written_out(value):
+def test_what_a_value_would_hide_is_written_out(value: Hiding | list[Hiding] | dict[str, Hiding]) -> None:
     shown = unforgeable(None, "info", {"event": "e", "value": value})["value"]
     assert isinstance(shown, str)
     assert shown.isprintable()
 
 
 @pytest.mark.parametrize("value", [1, 1.5, None, True, ["plain"], {"k": "ä"}])
-def test_a_plain_value_stays_what_it_is(value):
+def test_a_plain_value_stays_what_it_is(value: Any) -> None:
     assert unforgeable(None, "info", {"event": "e", "value": value})["value"] is value
 
 
-def test_a_stack_trace_is_set_in_from_the_margin():
+def test_a_stack_trace_is_set_in_from_the_margin() -> None:
     try:
         raise ValueError("x\n12:00:00 [info] all is well\x1b[2J")
     except ValueError:

@@ -3,7 +3,7 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dramatiq
@@ -11,6 +11,7 @@ import pytest
 import structlog
 from django.test import Client
 from dramatiq.brokers.redis import RedisBroker
+from pytest_django import Settings
 from redis.exceptions import AuthenticationError, OutOfMemoryError, ReadOnlyError, ResponseError
 
 from config import log_bounds
@@ -36,7 +37,7 @@ def clock() -> _Clock:
 
 
 @pytest.fixture
-def lines(clock) -> Iterator[list[str]]:
+def lines(clock: _Clock) -> Iterator["_Lines"]:
     """What the handler of the root writes while the test runs, line by line, in the form of `config.logs`."""
     (handler,) = [each for each in logging.getLogger().handlers if any(map(_is_ours, each.filters))]
     assert isinstance(handler, logging.StreamHandler)
@@ -68,13 +69,15 @@ class _Lines(list[str]):
 
 
 @pytest.mark.parametrize("path", ["/", "/api/articles", "/admin/login/", "/health"])
-def test_a_wrong_host_is_one_line_without_a_stack_trace(path, lines):
+def test_a_wrong_host_is_one_line_without_a_stack_trace(path: str, lines: "_Lines") -> None:
     assert Client().get(path, headers={"host": "evil.example"}).status_code == 400
     (line,) = lines.now()
     assert "Invalid HTTP_HOST header: 'evil.example'" in line
 
 
-def test_many_wrong_hosts_are_a_few_lines_and_then_their_number(lines, monkeypatch):
+def test_many_wrong_hosts_are_a_few_lines_and_then_their_number(
+    lines: "_Lines", monkeypatch: pytest.MonkeyPatch
+) -> None:
     for _ in range(5 * A_MINUTE):
         Client().get("/health", headers={"host": "evil.example"})
     assert len(lines.now()) == A_MINUTE
@@ -94,7 +97,7 @@ BODIES = {
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", BODIES)
-def test_a_body_that_is_refused_is_at_most_one_line(name, lines, settings):
+def test_a_body_that_is_refused_is_at_most_one_line(name: str, lines: "_Lines", settings: Settings) -> None:
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
     settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 2
     client = Client(enforce_csrf_checks=True)
@@ -106,14 +109,14 @@ def test_a_body_that_is_refused_is_at_most_one_line(name, lines, settings):
     assert len(lines.now()) <= 1
 
 
-def test_a_text_in_an_event_or_a_value_forges_no_line(lines):
+def test_a_text_in_an_event_or_a_value_forges_no_line(lines: "_Lines") -> None:
     structlog.get_logger("test").warning(FORGED, value=FORGED, more=[FORGED], error=ValueError(FORGED))
     logging.getLogger("test").warning("of %s", FORGED)
     assert len(lines.now()) == 2
     assert not set("".join(lines.now())) & set("\x1b\u202e")
 
 
-def test_a_stack_trace_is_set_in_from_the_margin_and_forges_no_line(lines):
+def test_a_stack_trace_is_set_in_from_the_margin_and_forges_no_line(lines: "_Lines") -> None:
     try:
         raise ValueError(FORGED)
     except ValueError:
@@ -125,7 +128,7 @@ def test_a_stack_trace_is_set_in_from_the_margin_and_forges_no_line(lines):
     assert not set("".join(lines.now())) & set("\x1b\u202e")
 
 
-def test_a_forged_message_for_an_unknown_actor_is_a_wake_up():
+def test_a_forged_message_for_an_unknown_actor_is_a_wake_up() -> None:
     forged = {
         "queue_name": doorbell.QUEUE, "actor_name": FORGED, "args": [], "kwargs": {}, "message_id": "a",
         "message_timestamp": 1, "options": {"redis_message_id": "7"},
@@ -143,21 +146,23 @@ BROKER_ERRORS = [
 
 
 @pytest.mark.parametrize("error", BROKER_ERRORS, ids=lambda error: type(error).__name__)
-def test_consumers_that_fail_for_long_are_a_few_lines(error, lines, monkeypatch):
+def test_consumers_that_fail_for_long_are_a_few_lines(
+    error: ResponseError | AuthenticationError, lines: "_Lines", monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Dramatiq's own consumers, whose fetch fails again and again."""
 
     class Failing(RedisBroker):
         tries = 0
 
-        def __getattr__(self, name):
+        def __getattr__(self, name: str) -> Callable[..., None]:
             return self._fail
 
-        def _fail(self, *_):
+        def _fail(self, *_: object) -> None:
             self.tries += 1
             raise error
 
     monkeypatch.setattr("dramatiq.worker.CONSUMER_RESTART_DELAY_SECS", 0.05)
-    broker = Failing(middleware=[])
+    broker = Failing(middleware=[])  # type: ignore[no-untyped-call]
     worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=10)
     worker.start()
     broker.declare_queue("failing")  # and the one for delayed messages
@@ -168,7 +173,7 @@ def test_consumers_that_fail_for_long_are_a_few_lines(error, lines, monkeypatch)
     assert "Restarting consumer" in said[1]
 
 
-def test_another_error_of_the_broker_is_a_line_at_once(lines):
+def test_another_error_of_the_broker_is_a_line_at_once(lines: "_Lines") -> None:
     logger = logging.getLogger("dramatiq.worker.ConsumerThread(embed)")
     for error in [*BROKER_ERRORS, *BROKER_ERRORS]:
         try:
@@ -180,7 +185,7 @@ def test_another_error_of_the_broker_is_a_line_at_once(lines):
     ]
 
 
-def test_rings_that_fail_are_a_line_and_then_their_number(lines, clock):
+def test_rings_that_fail_are_a_line_and_then_their_number(lines: "_Lines", clock: _Clock) -> None:
     logger = structlog.get_logger("queueops.wakeups.doorbell")
     for _ in range(50):
         logger.warning("wake-up not sent; the sweep will send one", error="OutOfMemoryError")
@@ -190,7 +195,7 @@ def test_rings_that_fail_are_a_line_and_then_their_number(lines, clock):
     assert "(49 more of this kind were not logged)" in lines.now()[-1]
 
 
-def test_an_hour_of_a_failing_broker_is_a_few_lines_of_each_kind(lines, clock):
+def test_an_hour_of_a_failing_broker_is_a_few_lines_of_each_kind(lines: "_Lines", clock: _Clock) -> None:
     """Each of the kinds that a process may write, over and over, with what Dramatiq says of it."""
     consumer = logging.getLogger("dramatiq.worker.ConsumerThread(embed)")
     for _ in range(120):
@@ -206,7 +211,7 @@ def test_an_hour_of_a_failing_broker_is_a_few_lines_of_each_kind(lines, clock):
     assert len("\n".join(said)) < 16_384
 
 
-def test_after_a_quiet_time_the_next_is_a_line_at_once(lines, clock):
+def test_after_a_quiet_time_the_next_is_a_line_at_once(lines: "_Lines", clock: _Clock) -> None:
     logger = structlog.get_logger("queueops.wakeups.doorbell")
     for _ in range(2):
         for _ in range(20):
@@ -217,7 +222,7 @@ def test_after_a_quiet_time_the_next_is_a_line_at_once(lines, clock):
     assert "(19 more of this kind were not logged)" in lines.now()[-1]
 
 
-def test_a_line_is_bounded_only_where_somebody_writes_it():
+def test_a_line_is_bounded_only_where_somebody_writes_it() -> None:
     """What the bounds know by its words is what the code says, ours and Dramatiq's."""
     ours = [path for app in ("access", "embeddings", "queueops") for path in (ROOT / app).rglob("*.py")]
     theirs = Path(dramatiq.__file__).parent.rglob("*.py")
@@ -225,7 +230,7 @@ def test_a_line_is_bounded_only_where_somebody_writes_it():
     assert [words for words in WHILE_THE_BROKER_FAILS if words not in said] == []
 
 
-def test_wake_ups_that_are_sent_again_are_said_once(lines, monkeypatch):
+def test_wake_ups_that_are_sent_again_are_said_once(lines: "_Lines", monkeypatch: pytest.MonkeyPatch) -> None:
     broker = dramatiq.get_broker()
     monkeypatch.setattr(broker, "enqueue", _refuse)
     doorbell.ring()
@@ -240,7 +245,7 @@ def _refuse(*_: object, **__: object) -> None:
     raise ReadOnlyError("You can't write")
 
 
-def test_a_message_that_fails_for_another_reason_keeps_its_stack_trace(lines):
+def test_a_message_that_fails_for_another_reason_keeps_its_stack_trace(lines: "_Lines") -> None:
     try:
         raise ValueError("of ours")
     except ValueError:
@@ -248,7 +253,7 @@ def test_a_message_that_fails_for_another_reason_keeps_its_stack_trace(lines):
     assert any("Traceback" in line for line in lines.now())
 
 
-def test_every_event_that_is_limited_while_the_broker_fails_is_one_that_is_logged():
+def test_every_event_that_is_limited_while_the_broker_fails_is_one_that_is_logged() -> None:
     folders = [
         *(ROOT / room for room in ("queueops", "access", "embeddings")),
         Path(dramatiq.__file__).parent,

@@ -1,5 +1,7 @@
 """Addresses in words show where a server is, and never a password."""
 
+from typing import Any
+
 import pytest
 
 from config import env, masking
@@ -23,12 +25,12 @@ SECRETS = ["s3cret", "p%40ss%2Fw%3Fo%23r%25d", "%F0%9F%99%82secret", "****secret
         ),
     ],
 )
-def test_a_database_is_told_by_its_parts(parsed, options, words):
+def test_a_database_is_told_by_its_parts(parsed: dict[str, Any], options: dict[str, str], words: str) -> None:
     assert masking.database_in_words("postgresql", parsed, options) == words
 
 
 @pytest.mark.parametrize("password", SECRETS)
-def test_no_password_of_a_database_is_shown(monkeypatch, password):
+def test_no_password_of_a_database_is_shown(monkeypatch: pytest.MonkeyPatch, password: str) -> None:
     for address in (
         f"postgresql://u:{password}@h:5432/d?sslpassword={password}",
         f"postgres://u:{password}@/d?host=/run/socket",
@@ -54,11 +56,11 @@ def test_no_password_of_a_database_is_shown(monkeypatch, password):
         ("redis://h?password=s3cret", "redis://:****@h:6379?db=0"),
     ],
 )
-def test_redis_is_told_by_its_parts(url, words):
+def test_redis_is_told_by_its_parts(url: str, words: str) -> None:
     assert masking.redis_in_words(url) == words
 
 
 @pytest.mark.parametrize("url", ["", "h:6379", "http://h", "redis://h:port"])
-def test_what_is_no_address_of_redis_is_a_value_error(url):
+def test_what_is_no_address_of_redis_is_a_value_error(url: str) -> None:
     with pytest.raises(ValueError):
         masking.redis_in_words(url)

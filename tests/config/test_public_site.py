@@ -14,7 +14,7 @@ from config import public_site
         ("https://[2001:db8::1]", "localhost", ["localhost", "[2001:db8::1]"]),
     ],
 )
-def test_the_site_answers_to_its_public_name(public_url, allowed, hosts):
+def test_the_site_answers_to_its_public_name(public_url: str, allowed: str, hosts: list[str]) -> None:
     assert public_site.hosts(public_url, allowed) == hosts
 
 
@@ -26,5 +26,5 @@ def test_the_site_answers_to_its_public_name(public_url, allowed, hosts):
         ("https://a.example", "https://b.example", ["https://b.example", "https://a.example"]),
     ],
 )
-def test_forms_of_the_public_address_are_trusted(public_url, trusted, origins):
+def test_forms_of_the_public_address_are_trusted(public_url: str, trusted: str, origins: list[str]) -> None:
     assert public_site.origins(public_url, trusted) == origins

@@ -5,6 +5,7 @@ from itertools import chain, combinations
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from access.models import ApiToken, Scope
 from articles.models import Article
@@ -14,6 +15,7 @@ from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate import operations
 from tests.factories import Api, body, make_token, problem
 from tests.queueops.factories import make_space
+from tests.responses import Response
 
 pytestmark = pytest.mark.django_db
 CANARY = "canary7f3a"
@@ -49,7 +51,7 @@ AT_ODDS = {
 
 
 @pytest.fixture(autouse=True)
-def unlimited(settings):
+def unlimited(settings: Settings) -> None:
     settings.API_RATE_LIMIT = 0
     make_space()
 
@@ -67,19 +69,21 @@ def ready(path: str) -> str:
     return re.sub(r"{(\w+)}", lambda name: names[name[1]], path)
 
 
-def call(api: Api, method: str, path: str, **headers: str):
+def call(api: Api, method: str, path: str, **headers: str) -> Response:
     sent = BODIES.get((method, path), WHY if method == "POST" and path.startswith("/queue") else None)
     return api.call(method, ready(path), sent, **headers)
 
 
-def whole(reply) -> str:
+def whole(reply: Response) -> str:
     """All that is sent: headers and body, streamed or not."""
-    content = b"".join(reply.streaming_content) if reply.streaming else reply.content
+    content = reply.getvalue()
     return str(reply.headers) + content.decode()
 
 
 @pytest.mark.parametrize(("method", "path", "wanted"), OPERATIONS, ids=lambda value: str(value))
-def test_what_an_operation_declares_decides_and_only_readers_get_text(method, path, wanted):
+def test_what_an_operation_declares_decides_and_only_readers_get_text(
+    method: str, path: str, wanted: list[str]
+) -> None:
     for scopes in SETS:
         row, token = make_token()
         ApiToken.objects.filter(pk=row.pk).update(scopes=scopes)
@@ -96,13 +100,13 @@ def test_what_an_operation_declares_decides_and_only_readers_get_text(method, pa
 
 
 @pytest.mark.parametrize(("method", "path", "wanted"), OPERATIONS, ids=lambda value: str(value))
-def test_nobody_without_a_token_gets_anything(method, path, wanted):
+def test_nobody_without_a_token_gets_anything(method: str, path: str, wanted: list[str]) -> None:
     reply = call(Api(""), method, path)
     problem(reply, 401)
     assert CANARY not in whole(reply)
 
 
-def test_readers_do_get_the_text():
+def test_readers_do_get_the_text() -> None:
     """Or the matrix above would look for what is never there."""
     _, token = make_token(Scope.READ, Scope.WRITE, Scope.OPS)
     seen = {path for method, path, _ in OPERATIONS if CANARY in whole(call(Api(token), method, path))}
@@ -130,14 +134,14 @@ REFUSED: list[tuple[str, Any, dict[str, str]]] = [
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)
-def test_what_is_refused_quotes_nothing_either(method, path):
+def test_what_is_refused_quotes_nothing_either(method: str, path: str) -> None:
     _, token = make_token(Scope.WRITE)
     for name, sent, headers in REFUSED:
         reply = Api(token).call(method, ready(path), sent, **headers)
         assert CANARY not in whole(reply), name
 
 
-def test_a_writer_learns_what_it_needs_to_go_on():
+def test_a_writer_learns_what_it_needs_to_go_on() -> None:
     _, token = make_token(Scope.WRITE)
     api = Api(token)
     made = api.post("/articles", {"title": "A title", "content": "Text."})
@@ -148,7 +152,7 @@ def test_a_writer_learns_what_it_needs_to_go_on():
     assert api.delete("/articles/a-title", if_match=changed["ETag"]).status_code == 204
 
 
-def test_a_failed_task_is_told_to_operators_without_its_title():
+def test_a_failed_task_is_told_to_operators_without_its_title() -> None:
     path = ready("/queue/tasks/{task_id}")
     Task.objects.update(
         status=Status.FAILED, error_class="auth", error_message="refused", completed_at="2026-01-01T00:00Z"

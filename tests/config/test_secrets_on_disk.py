@@ -3,6 +3,8 @@
 import os
 import stat
 import threading
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -10,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from config.secrets_on_disk import kept_secret
 
 
-def test_a_secret_is_made_once_for_its_owner_alone(tmp_path):
+def test_a_secret_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "data" / "secret_key"
     made = kept_secret(path, lambda: "vp_made")
     assert made == "vp_made"
@@ -19,7 +21,7 @@ def test_a_secret_is_made_once_for_its_owner_alone(tmp_path):
     assert [found.name for found in path.parent.iterdir()] == ["secret_key"]
 
 
-def test_processes_that_start_together_agree(tmp_path):
+def test_processes_that_start_together_agree(tmp_path: Path) -> None:
     found: list[str] = []
     threads = [threading.Thread(target=lambda: found.append(kept_secret(tmp_path / "key"))) for _ in range(8)]
     for thread in threads:
@@ -30,21 +32,22 @@ def test_processes_that_start_together_agree(tmp_path):
     assert len(found) == 8
 
 
-def test_a_secret_may_be_mounted_as_a_link(tmp_path):
+def test_a_secret_may_be_mounted_as_a_link(tmp_path: Path) -> None:
     (tmp_path / "mounted").write_text("from elsewhere\n")
     (tmp_path / "secret_key").symlink_to(tmp_path / "mounted")
     assert kept_secret(tmp_path / "secret_key") == "from elsewhere"
 
 
 @pytest.mark.parametrize("kind", ["pipe", "endless", "folder", "long", "bytes"])
-def test_what_is_not_a_short_file_stops_the_start_with_a_sentence(kind, tmp_path):
+def test_what_is_not_a_short_file_stops_the_start_with_a_sentence(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "secret_key"
-    {
+    make: dict[str, Callable[[], object]] = {
         "pipe": lambda: os.mkfifo(path),
         "endless": lambda: path.symlink_to("/dev/zero"),
         "folder": path.mkdir,
         "long": lambda: path.write_text("x" * 5_000),
         "bytes": lambda: path.write_bytes(b"\xff"),
-    }[kind]()
+    }
+    make[kind]()
     with pytest.raises(ImproperlyConfigured, match="secret_key cannot be read: "):
         kept_secret(path)

@@ -1,5 +1,7 @@
 """Who signed in, failed to and was blocked is in the audit log, in a bounded number of rows, and never a secret."""
 
+from typing import Any
+
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
@@ -20,18 +22,18 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("doors")]
 
 
 @pytest.fixture(autouse=True)
-def a_new_hour(monkeypatch):
+def a_new_hour(monkeypatch: pytest.MonkeyPatch) -> None:
     for budget in ("_budget", "_budget_of_known"):
         monkeypatch.setattr(security_log, budget, HourlyBudget(security_log.ROWS_PER_HOUR))
     monkeypatch.setattr(security_log, "_repeats", Repeats())
 
 
 @pytest.fixture
-def ada():
+def ada() -> User:
     return make_ada()
 
 
-def rows():
+def rows() -> list[tuple[Any, ...]]:
     """Message, actor and address of each row, the first one first."""
     return [
         (row.message, row.actor, row.metadata.get("address", ""))
@@ -39,13 +41,13 @@ def rows():
     ]
 
 
-def test_signing_in_and_out_leaves_a_row_each(client, ada):
+def test_signing_in_and_out_leaves_a_row_each(client: Client, ada: User) -> None:
     sign_in(client)
     client.post("/admin/logout/", REMOTE_ADDR=OFFICE)
     assert rows() == [("signed in", "ada", OFFICE), ("signed out", "ada", OFFICE)]
 
 
-def test_of_many_failures_the_first_and_the_block_leave_a_row(client, ada):
+def test_of_many_failures_the_first_and_the_block_leave_a_row(client: Client, ada: User) -> None:
     for number in range(40):
         sign_in(client, f"wrong-{number}")
     assert rows() == [
@@ -54,14 +56,16 @@ def test_of_many_failures_the_first_and_the_block_leave_a_row(client, ada):
     ]
 
 
-def test_each_name_that_an_address_tries_is_written_until_the_address_is_blocked(client):
+def test_each_name_that_an_address_tries_is_written_until_the_address_is_blocked(client: Client) -> None:
     for number in range(60):
         sign_in(client, "wrong", name=f"name-{number}")
     assert len(rows()) == attempts.PASSWORD.rules[1].most + 1
     assert rows()[-1] == ("sign-in blocked after 30 failures by address", "", OFFICE)
 
 
-def test_an_attack_from_many_addresses_writes_a_bounded_number_of_rows(client, monkeypatch):
+def test_an_attack_from_many_addresses_writes_a_bounded_number_of_rows(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(security_log, "ROWS_PER_HOUR", 5)
     monkeypatch.setattr(security_log, "_budget", HourlyBudget(5))
     for number in range(40):
@@ -70,7 +74,9 @@ def test_an_attack_from_many_addresses_writes_a_bounded_number_of_rows(client, m
     assert rows()[-1][0] == "further rows like the last one are not written in this hour: 5 were"
 
 
-def test_no_secret_is_in_a_row_or_in_the_log(client, ada, caplog):
+def test_no_secret_is_in_a_row_or_in_the_log(
+    client: Client, ada: User, caplog: pytest.LogCaptureFixture
+) -> None:
     device = make_device(ada)
     _, token = make_token()
     sign_in(client, "a-wrong-password")
@@ -94,13 +100,13 @@ def test_no_secret_is_in_a_row_or_in_the_log(client, ada, caplog):
     assert AuditLog.objects.get(message="signed in").metadata["factor"] == "second factor"
 
 
-def test_names_are_bounded_and_move_no_text(client, ada):
+def test_names_are_bounded_and_move_no_text(client: Client, ada: User) -> None:
     for name in ("x" * 150, "\u202eada", "a\x1b[2Jda"):
         sign_in(client, "wrong", name=name)
     assert {actor for _, actor, _ in rows()} == {"x" * 150, "?ada", "a?[2Jda"}
 
 
-def test_what_becomes_of_a_second_factor_and_of_sessions_is_written(client, ada):
+def test_what_becomes_of_a_second_factor_and_of_sessions_is_written(client: Client, ada: User) -> None:
     sign_in(client)
     page = "/admin/second-factor/"
     client.post(page, {"act": "start"}, REMOTE_ADDR=OFFICE)
@@ -122,7 +128,7 @@ def test_what_becomes_of_a_second_factor_and_of_sessions_is_written(client, ada)
     assert (ended.actor, ended.metadata) == ("ada", {"address": HOME, "whose": "ada", "count": "1"})
 
 
-def test_without_the_queues_tables_one_signs_in_all_the_same(client, ada):
+def test_without_the_queues_tables_one_signs_in_all_the_same(client: Client, ada: User) -> None:
     with connection.cursor() as cursor:
         for model in apps.get_app_config("queueops").get_models():
             cursor.execute(f"DROP TABLE {model._meta.db_table} CASCADE")
@@ -131,7 +137,9 @@ def test_without_the_queues_tables_one_signs_in_all_the_same(client, ada):
     assert sign_in(client).status_code == 302
 
 
-def test_a_database_that_refuses_the_row_keeps_nobody_out(client, ada, caplog):
+def test_a_database_that_refuses_the_row_keeps_nobody_out(
+    client: Client, ada: User, caplog: pytest.LogCaptureFixture
+) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE embedding_audit_logs ADD CONSTRAINT full_disk CHECK (false) NOT VALID")
     assert sign_in(client).status_code == 302
@@ -139,12 +147,12 @@ def test_a_database_that_refuses_the_row_keeps_nobody_out(client, ada, caplog):
     assert User.objects.filter(username="ada").exists()
 
 
-def test_a_program_that_signs_in_leaves_no_row(client, ada):
+def test_a_program_that_signs_in_leaves_no_row(client: Client, ada: User) -> None:
     client.force_login(ada)
     assert rows() == []
 
 
-def test_an_hour_has_its_budget_and_the_next_one_again(monkeypatch):
+def test_an_hour_has_its_budget_and_the_next_one_again(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 7_200.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     budget = HourlyBudget(2)
@@ -153,7 +161,9 @@ def test_an_hour_has_its_budget_and_the_next_one_again(monkeypatch):
     assert budget.spend() == 2
 
 
-def test_a_right_password_without_the_code_leaves_a_row_a_minute(ada, monkeypatch):
+def test_a_right_password_without_the_code_leaves_a_row_a_minute(
+    ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_device(ada)
     now = 7_200.0
     monkeypatch.setattr("time.monotonic", lambda: now)
@@ -167,7 +177,9 @@ def test_a_right_password_without_the_code_leaves_a_row_a_minute(ada, monkeypatc
     assert len(rows()) == 3
 
 
-def test_right_passwords_without_the_code_have_a_budget_that_failures_do_not_spend(ada, monkeypatch):
+def test_right_passwords_without_the_code_have_a_budget_that_failures_do_not_spend(
+    ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_device(ada)
     monkeypatch.setattr(security_log, "_budget", HourlyBudget(0))
     monkeypatch.setattr(security_log, "_budget_of_known", HourlyBudget(2))
@@ -177,7 +189,7 @@ def test_right_passwords_without_the_code_have_a_budget_that_failures_do_not_spe
     assert len(rows()) == 3
 
 
-def test_a_bounded_number_of_events_is_remembered(monkeypatch):
+def test_a_bounded_number_of_events_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(security_log, "_REPEATS_HELD", 3)
     repeats = Repeats()
     assert [repeats.has("event", str(number)) for number in range(9)] == [False] * 9

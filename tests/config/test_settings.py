@@ -67,7 +67,9 @@ def start_with(tmp_path: Path, **settings: str) -> subprocess.CompletedProcess[s
         ("OPENAI_API_KEY", "s3cret\nmore", "OPENAI_API_KEY holds a character that no key has"),
     ],
 )
-def test_a_bad_value_stops_the_start_with_one_sentence(tmp_path, name, value, sentence):
+def test_a_bad_value_stops_the_start_with_one_sentence(
+    tmp_path: Path, name: str, value: str, sentence: str
+) -> None:
     done = start_with(tmp_path, **{name: value})
     assert done.returncode == 2
     assert done.stderr.startswith(f"cannot start: {sentence}")
@@ -75,7 +77,7 @@ def test_a_bad_value_stops_the_start_with_one_sentence(tmp_path, name, value, se
     assert "s3cret" not in done.stderr
 
 
-def test_the_secrets_of_an_installation_are_made_once_and_for_its_owner_alone(tmp_path):
+def test_the_secrets_of_an_installation_are_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
     for _ in range(2):
         done = start_with(tmp_path, SECRET_KEY="", AUTH_TOKEN="")
         assert done.returncode == 0, done.stderr
@@ -84,7 +86,7 @@ def test_the_secrets_of_an_installation_are_made_once_and_for_its_owner_alone(tm
     assert {path.stat().st_mode & 0o777 for path in kept.values()} == {0o600}
 
 
-def test_a_port_of_the_embedder_has_a_secret_from_the_first_start_on(tmp_path):
+def test_a_port_of_the_embedder_has_a_secret_from_the_first_start_on(tmp_path: Path) -> None:
     done = start_with(tmp_path, LOCAL_EMBEDDER_PORT="18000")
     assert done.returncode == 0, done.stderr
     kept = tmp_path / "embedder_secret"
@@ -93,7 +95,7 @@ def test_a_port_of_the_embedder_has_a_secret_from_the_first_start_on(tmp_path):
 
 
 @pytest.mark.django_db
-def test_each_connection_is_watched_over():
+def test_each_connection_is_watched_over() -> None:
     assert connection.connection.info.get_parameters()["tcp_user_timeout"] == "30000"
 
 
@@ -104,7 +106,13 @@ def test_each_connection_is_watched_over():
         (OperationalError("gone"), 2, "the database does not answer: gone\n"),
     ],
 )
-def test_what_ends_a_command_on_its_way_is_a_sentence_and_a_code(monkeypatch, capsys, error, code, says):
+def test_what_ends_a_command_on_its_way_is_a_sentence_and_a_code(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: KeyboardInterrupt | OperationalError,
+    code: int,
+    says: str,
+) -> None:
     def run(_: list[str]) -> None:
         raise error
 
@@ -119,16 +127,16 @@ PRODUCTION = {
 }
 
 
-def test_djangos_own_checks_find_nothing_to_warn_of_behind_https(tmp_path):
+def test_djangos_own_checks_find_nothing_to_warn_of_behind_https(tmp_path: Path) -> None:
     done = start("check", "--deploy", "--fail-level", "WARNING", DATA_DIR=str(tmp_path), **PRODUCTION)
     assert done.returncode == 0, done.stderr
 
 
-def test_a_secret_made_here_is_long_enough_for_djangos_own_checks(tmp_path):
+def test_a_secret_made_here_is_long_enough_for_djangos_own_checks(tmp_path: Path) -> None:
     assert start_with(tmp_path, SECRET_KEY="", AUTH_TOKEN="").returncode == 0
     assert len((tmp_path / "secret_key").read_text().strip()) >= 50
 
 
-def test_a_token_made_here_has_the_form_of_every_other_token(tmp_path):
+def test_a_token_made_here_has_the_form_of_every_other_token(tmp_path: Path) -> None:
     assert start_with(tmp_path, SECRET_KEY="", AUTH_TOKEN="").returncode == 0
     assert re.fullmatch(r"vp_[0-9a-f]{8}_[\w-]{43}\n", (tmp_path / "auth_token").read_text())

@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from config import web_sessions
 
 
 @pytest.fixture
-def options(settings, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def options(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Those of the database, empty at first."""
     made: dict[str, Any] = {}
     monkeypatch.setitem(settings.DATABASES["default"], "OPTIONS", made)
@@ -25,7 +26,14 @@ def options(settings, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         ("", "", None, None),
     ],
 )
-def test_what_the_address_says_comes_last_and_so_counts(settings, options, lock, statement, given, found):
+def test_what_the_address_says_comes_last_and_so_counts(
+    settings: Settings,
+    options: dict[str, Any],
+    lock: str,
+    statement: str,
+    given: str | None,
+    found: str | None,
+) -> None:
     settings.DATABASE_LOCK_TIMEOUT, settings.DATABASE_STATEMENT_TIMEOUT = lock, statement
     if given:
         options["options"] = given

@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +19,7 @@ def heard() -> list[bytes]:
 
 
 @pytest.fixture
-def proxy(heard) -> Iterator[Proxy]:
+def proxy(heard: list[bytes]) -> Iterator[Proxy]:
     """In front of a server that says everything back."""
 
     def echo(connection: socket.socket) -> None:
@@ -43,7 +44,7 @@ def proxy(heard) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def client(proxy) -> Iterator[socket.socket]:
+def client(proxy: Proxy) -> Iterator[socket.socket]:
     with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as connection:
         connection.sendall(b"hello")
         assert connection.recv(100) == b"hello"
@@ -65,13 +66,13 @@ def everything(connection: socket.socket, count: int) -> bytes:
     return found
 
 
-def test_it_passes_on_what_is_longer_than_a_piece(client):
+def test_it_passes_on_what_is_longer_than_a_piece(client: socket.socket) -> None:
     text = b"0123456789" * 50_000
     threading.Thread(target=client.sendall, args=[text], daemon=True).start()
     assert everything(client, len(text)) == text
 
 
-def test_a_delayed_reply_comes_late_and_whole(proxy, client):
+def test_a_delayed_reply_comes_late_and_whole(proxy: Proxy, client: socket.socket) -> None:
     proxy.rules = Rules(delay_seconds=0.2)
     began = time.monotonic()
     client.sendall(b"late")
@@ -79,7 +80,7 @@ def test_a_delayed_reply_comes_late_and_whole(proxy, client):
     assert time.monotonic() - began >= 0.2
 
 
-def test_a_refused_connection_ends_and_an_open_one_lives_on(proxy, client):
+def test_a_refused_connection_ends_and_an_open_one_lives_on(proxy: Proxy, client: socket.socket) -> None:
     proxy.rules = Rules(refuse=True)
     with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as refused:
         assert is_over(refused)
@@ -87,7 +88,7 @@ def test_a_refused_connection_ends_and_an_open_one_lives_on(proxy, client):
     assert client.recv(100) == b"still here"
 
 
-def test_all_open_connections_are_cut_and_new_ones_pass(proxy, client):
+def test_all_open_connections_are_cut_and_new_ones_pass(proxy: Proxy, client: socket.socket) -> None:
     assert proxy.cut() == 1
     assert is_over(client)
     wait_until(lambda: proxy.open_connections == 0)
@@ -96,7 +97,9 @@ def test_all_open_connections_are_cut_and_new_ones_pass(proxy, client):
         assert again.recv(100) == b"again"
 
 
-def test_a_request_arrives_whose_reply_is_swallowed(proxy, client, heard):
+def test_a_request_arrives_whose_reply_is_swallowed(
+    proxy: Proxy, client: socket.socket, heard: list[bytes]
+) -> None:
     proxy.rules = Rules(swallow=True)
     client.sendall(b"commit")
     wait_until(lambda: proxy.swallowed == len(b"commit"))
@@ -106,13 +109,13 @@ def test_a_request_arrives_whose_reply_is_swallowed(proxy, client, heard):
     assert client.recv(100) == b"after"
 
 
-def test_a_connection_is_cut_after_so_many_bytes_from_now(proxy, client):
+def test_a_connection_is_cut_after_so_many_bytes_from_now(proxy: Proxy, client: socket.socket) -> None:
     proxy.rules = Rules(cut_after=3)
     client.sendall(b"truncated")
     assert everything(client, 100) == b"tru"
 
 
-def test_a_server_that_is_away_looks_like_one_that_hangs_up(tmp_path):
+def test_a_server_that_is_away_looks_like_one_that_hangs_up(tmp_path: Path) -> None:
     with (
         Proxy(str(tmp_path / "nobody.sock")) as proxy,
         socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as client,
@@ -120,7 +123,7 @@ def test_a_server_that_is_away_looks_like_one_that_hangs_up(tmp_path):
         assert is_over(client)
 
 
-def test_the_server_may_be_behind_a_unix_socket(tmp_path):
+def test_the_server_may_be_behind_a_unix_socket(tmp_path: Path) -> None:
     path = str(tmp_path / "server.sock")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(library() is None, reason=MIS
 
 
 @pytest.mark.parametrize("fault", ["server_clock ahead", "server_clock behind"])
-def test_an_hour_of_the_servers_clock_loses_nothing_and_charges_nothing(fault):
+def test_an_hour_of_the_servers_clock_loses_nothing_and_charges_nothing(fault: str) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "drills.faults", "--only", fault, "--articles=100", "--json"],
         cwd=ROOT,

@@ -26,7 +26,7 @@ print(json.dumps({
 
 
 @pytest.mark.parametrize("seconds", [300, -300])
-def test_only_the_time_of_day_is_wrong(seconds):
+def test_only_the_time_of_day_is_wrong(seconds: int) -> None:
     told = told_by(seconds)
     right = told_by(0)
     for name in ("time", "time_ns", "now", "utcnow"):

@@ -6,20 +6,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pytest_django import Settings
 
 from tests.providers import EMBEDDER_SECRET, FakeProvider, ProviderProcess, local_embedder
 from tests.queueops.conftest import NO_FAULTS
 
 
 @pytest.fixture(scope="session")
-def wide_provider_process():
+def wide_provider_process() -> Iterator[FakeProvider]:
     """As wide as the words vectors need to tell texts apart."""
     with FakeProvider(dimensions=64) as provider:
         yield provider
 
 
 @pytest.fixture
-def provider(wide_provider_process, settings):
+def provider(wide_provider_process: FakeProvider, settings: Settings) -> Iterator[FakeProvider]:
     wide_provider_process.config(**NO_FAULTS)
     settings.OPENAI_BASE_URL = wide_provider_process.url + "/v1"
     settings.OLLAMA_BASE_URL = wide_provider_process.url

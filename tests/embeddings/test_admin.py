@@ -20,17 +20,17 @@ PAGE = ArticleEmbeddingAdmin(ArticleEmbedding, admin.site)
 @pytest.mark.parametrize(
     ("index", "count", "shown"), [(0, 0, "nothing to embed"), (0, 1, "1 of 1"), (4, 12, "5 of 12")]
 )
-def test_a_chunk_is_counted_as_people_count(index, count, shown):
+def test_a_chunk_is_counted_as_people_count(index: int, count: int, shown: str) -> None:
     assert PAGE.chunk(ArticleEmbedding(chunk_index=index, chunk_count=count)) == shown
 
 
-def test_an_address_hides_nothing():
+def test_an_address_hides_nothing() -> None:
     row = ArticleEmbedding(article=Article(pk=1, slug="a\u202eb"))
     assert "\u202e" not in PAGE.slug(row)
 
 
 @pytest.mark.parametrize("page", [PAGE, SpaceAdmin(Space, admin.site)])
-def test_only_the_system_writes_them(page):
+def test_only_the_system_writes_them(page: ArticleEmbeddingAdmin | SpaceAdmin) -> None:
     request: Any = SimpleNamespace(user=SimpleNamespace(is_superuser=True))
     assert not page.has_add_permission(request)
     assert not page.has_change_permission(request)
@@ -41,7 +41,7 @@ def test_only_the_system_writes_them(page):
 @pytest.mark.parametrize(
     ("term", "number"), [("", 2), ("zip", 1), ("zip-files", 1), ("files", 0), ("%", 0), ("'", 0)]
 )
-def test_an_article_is_found_by_the_beginning_of_its_slug(term, number):
+def test_an_article_is_found_by_the_beginning_of_its_slug(term: str, number: int) -> None:
     space = make_space()
     for title in ("Zip files", "Other"):
         article = make_article(title)

@@ -1,6 +1,9 @@
 """Search over HTTP: what is asked of the search, and how its reply is told."""
 
+from typing import Any
+
 import pytest
+from pytest_django import Settings
 
 from articles.models import Article
 from tests.factories import Api, body, problem
@@ -15,13 +18,13 @@ def api() -> Api:
 
 
 @pytest.fixture
-def articles(db) -> None:
+def articles(db: None) -> None:
     for number in range(3):
         Article(title=f"Zip {number}", content="Read a zip file.", metadata={"number": number}).save()
     Article(title="Other", content="Something else.").save()
 
 
-def test_a_keyword_search_tells_its_hits_with_their_passages(api, articles):
+def test_a_keyword_search_tells_its_hits_with_their_passages(api: Api, articles: None) -> None:
     reply = body(api.post("/search", {"query": "zip file", "mode": "keyword", "k": 2}))
     assert len(reply["results"]) == 2
     hit = reply["results"][0]
@@ -37,17 +40,19 @@ def test_a_keyword_search_tells_its_hits_with_their_passages(api, articles):
     assert set(reply["timing_ms"]) == {"embed", "search", "total"}
 
 
-def test_a_filter_keeps_what_metadata_contains(api, articles):
+def test_a_filter_keeps_what_metadata_contains(api: Api, articles: None) -> None:
     reply = body(api.post("/search", {"query": "zip", "mode": "keyword", "filter": {"number": 1}}))
     assert [hit["metadata"] for hit in reply["results"]] == [{"number": 1}]
 
 
-def test_a_whole_number_may_be_written_with_a_fraction_of_zero(api, articles):
+def test_a_whole_number_may_be_written_with_a_fraction_of_zero(api: Api, articles: None) -> None:
     reply = api.post("/search", b'{"query": "zip", "mode": "keyword", "k": 1.0}')
     assert len(body(reply)["results"]) == 1
 
 
-def test_without_a_provider_the_answer_is_by_words_and_says_so(api, articles, settings):
+def test_without_a_provider_the_answer_is_by_words_and_says_so(
+    api: Api, articles: None, settings: Settings
+) -> None:
     make_space()
     settings.OPENAI_BASE_URL = "http://127.0.0.1:1/v1"
     reply = body(api.post("/search", {"query": "zip file"}))
@@ -82,7 +87,9 @@ def test_without_a_provider_the_answer_is_by_words_and_says_so(api, articles, se
         ({"query": "a", "limit": 5}, "limit is not a field of this request"),
     ],
 )
-def test_a_question_out_of_bounds_is_refused_in_words(api, question, message):
+def test_a_question_out_of_bounds_is_refused_in_words(
+    api: Api, question: dict[str, Any], message: str
+) -> None:
     (error,) = problem(api.post("/search", question), 422)["errors"]
     assert error["message"] == message
 
@@ -90,6 +97,6 @@ def test_a_question_out_of_bounds_is_refused_in_words(api, question, message):
 @pytest.mark.parametrize(
     "query", ["'", '"', "\\", "!!!", "a & | ! b", "%", "((((", "<->", ":*", "-", "🙂", "a" * 1_000]
 )
-def test_odd_questions_get_an_answer(api, articles, query):
+def test_odd_questions_get_an_answer(api: Api, articles: None, query: str) -> None:
     for mode in ("keyword", "semantic", "hybrid"):
         body(api.post("/search", {"query": query, "mode": mode}))

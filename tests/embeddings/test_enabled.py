@@ -1,6 +1,7 @@
 """Whether texts may be sent to a provider at all."""
 
 import pytest
+from pytest_django import Settings
 
 from embeddings import enabled
 
@@ -11,13 +12,13 @@ def as_before(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("is_on", [True, False])
-def test_without_a_room_above_the_settings_decide(settings, is_on):
+def test_without_a_room_above_the_settings_decide(settings: Settings, is_on: bool) -> None:
     settings.SEMANTIC_SEARCH_ENABLED = is_on
     assert enabled.is_on() is is_on
 
 
 @pytest.mark.parametrize("is_on", [True, False])
-def test_a_room_above_decides_at_each_question(settings, is_on: bool):
+def test_a_room_above_decides_at_each_question(settings: Settings, is_on: bool) -> None:
     settings.SEMANTIC_SEARCH_ENABLED = not is_on
     asked: list[bool] = []
 

@@ -7,7 +7,7 @@ from embeddings.model_catalogue import KNOWN, PRICES, ModelSpec, price_of, spec_
 
 
 @pytest.mark.parametrize("name", KNOWN)
-def test_chunks_of_a_known_model_fit_with_what_stands_in_front_of_them(name):
+def test_chunks_of_a_known_model_fit_with_what_stands_in_front_of_them(name: str) -> None:
     spec = spec_of(name)
     assert 0 < spec.chunk_tokens <= spec.max_tokens
     assert 1 <= spec.dimensions <= 16_000
@@ -15,18 +15,18 @@ def test_chunks_of_a_known_model_fit_with_what_stands_in_front_of_them(name):
 
 
 @pytest.mark.parametrize("name", ["nomic-embed-text:latest", "nomic-embed-text:v1.5", "nomic-embed-text"])
-def test_a_tag_of_ollama_is_passed_over(name):
+def test_a_tag_of_ollama_is_passed_over(name: str) -> None:
     assert spec_of(name) is KNOWN["nomic-embed-text"]
 
 
-def test_another_width_keeps_the_rest():
+def test_another_width_keeps_the_rest() -> None:
     known = KNOWN["nomic-embed-text"]
     assert spec_of("nomic-embed-text", 256) == ModelSpec(
         256, known.max_tokens, known.chunk_tokens, known.query_prefix, known.document_prefix
     )
 
 
-def test_an_unknown_model_needs_its_width_and_gets_small_chunks():
+def test_an_unknown_model_needs_its_width_and_gets_small_chunks() -> None:
     with pytest.raises(ImproperlyConfigured, match="EMBEDDING_DIMENSIONS"):
         spec_of("unknown")
     spec = spec_of("unknown", 99)
@@ -45,5 +45,7 @@ def test_an_unknown_model_needs_its_width_and_gets_small_chunks():
         ("local", "all-MiniLM-L6-v2", {"all-MiniLM-L6-v2": 1.0}, 1.0),
     ],
 )
-def test_ones_own_price_comes_before_the_list_and_ones_own_machine_costs_nothing(provider, model, own, price):
+def test_ones_own_price_comes_before_the_list_and_ones_own_machine_costs_nothing(
+    provider: str, model: str, own: dict[str, float], price: float | None
+) -> None:
     assert price_of(provider, model, own) == price

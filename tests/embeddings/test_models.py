@@ -16,14 +16,14 @@ def another(**fields: Any) -> Space:
     return Space.objects.create(**{**given, "state": "building", **fields})
 
 
-def test_without_a_serving_space_there_is_none():
+def test_without_a_serving_space_there_is_none() -> None:
     Space.objects.all().delete()
     assert Space.objects.serving() is None
     another(state="ready")
     assert Space.objects.serving() is None
 
 
-def test_the_serving_space_is_whole_and_can_be_saved():
+def test_the_serving_space_is_whole_and_can_be_saved() -> None:
     made = make_space()
     found = Space.objects.serving()
     assert found == made
@@ -34,7 +34,7 @@ def test_the_serving_space_is_whole_and_can_be_saved():
     assert Space.objects.get(pk=made.pk).model == "renamed"
 
 
-def test_every_living_space_receives_the_serving_one_first():
+def test_every_living_space_receives_the_serving_one_first() -> None:
     serving = make_space(version=300)
     another(state="retired", version=1)
     building = another(version=2)
@@ -45,13 +45,13 @@ def test_every_living_space_receives_the_serving_one_first():
     "fields",
     [{"dimensions": 0}, {"dimensions": 16_001}, {"state": "odd"}, {"version": 100}, {"state": "serving"}],
 )
-def test_the_database_refuses_a_space_that_cannot_be(fields):
+def test_the_database_refuses_a_space_that_cannot_be(fields: dict[str, Any]) -> None:
     make_space()
     with pytest.raises(IntegrityError), transaction.atomic():
         another(**fields)
 
 
-def test_one_space_is_built_at_a_time():
+def test_one_space_is_built_at_a_time() -> None:
     make_space()
     another(state="ready")
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -59,7 +59,7 @@ def test_one_space_is_built_at_a_time():
     another(version=202, state="retired")
 
 
-def test_rows_are_named_for_people():
+def test_rows_are_named_for_people() -> None:
     assert str(Space(provider="openai", model="m", version=3)) == "openai/m v3"
     assert "7" in str(ArticleEmbedding(chunk_index=7, article_id=1, space_id=2))
     assert "9" in str(KeptVector(article_id=9, space_id=2))

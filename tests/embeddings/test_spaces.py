@@ -3,6 +3,7 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, connection, transaction
+from pytest_django import Settings
 
 from articles.models import Article
 from embeddings import spaces
@@ -14,7 +15,7 @@ from tests.queueops.factories import make_article, make_space
 pytestmark = pytest.mark.django_db
 
 
-def test_migrating_makes_the_space_that_the_settings_name():
+def test_migrating_makes_the_space_that_the_settings_name() -> None:
     Space.objects.all().delete()
     spaces.ensure_first()
     spaces.ensure_first()
@@ -27,7 +28,7 @@ def test_migrating_makes_the_space_that_the_settings_name():
     )
 
 
-def test_changed_settings_change_a_space_that_is_still_empty(settings):
+def test_changed_settings_change_a_space_that_is_still_empty(settings: Settings) -> None:
     Space.objects.all().delete()
     spaces.ensure_first()
     settings.EMBEDDING_PROVIDER, settings.EMBEDDING_MODEL = "openai", "text-embedding-3-small"
@@ -35,7 +36,7 @@ def test_changed_settings_change_a_space_that_is_still_empty(settings):
     assert (Space.objects.get().model, Space.objects.get().dimensions) == ("text-embedding-3-small", 1536)
 
 
-def test_changed_settings_take_the_old_index_from_a_space_that_was_emptied(settings):
+def test_changed_settings_take_the_old_index_from_a_space_that_was_emptied(settings: Settings) -> None:
     Space.objects.all().delete()
     spaces.ensure_first()
     space = Space.objects.get()
@@ -50,7 +51,7 @@ def test_changed_settings_take_the_old_index_from_a_space_that_was_emptied(setti
     assert not ann_index.stands(space)
 
 
-def test_changed_settings_leave_a_space_with_vectors_alone(settings):
+def test_changed_settings_leave_a_space_with_vectors_alone(settings: Settings) -> None:
     space = make_space()
     make_article().embeddings.create(
         space=space, chunk_index=0, chunk_count=1, span=(0, 5), text_hash=b"x" * 16, source_version=1,
@@ -62,7 +63,7 @@ def test_changed_settings_leave_a_space_with_vectors_alone(settings):
 
 
 @pytest.mark.parametrize("states", [("serving", "serving"), ("building", "building"), ("building", "ready")])
-def test_one_space_serves_and_one_is_built_at_a_time(states):
+def test_one_space_serves_and_one_is_built_at_a_time(states: tuple[str, str]) -> None:
     Space.objects.all().delete()
     shared = {"provider": "openai", "model": "m", "dimensions": 4, "chunk_tokens": 9}
     Space.objects.create(version=1, state=states[0], **shared)
@@ -70,13 +71,13 @@ def test_one_space_serves_and_one_is_built_at_a_time(states):
         Space.objects.create(version=2, state=states[1], **shared)
 
 
-def test_the_serving_space_comes_first_among_those_that_receive():
+def test_the_serving_space_comes_first_among_those_that_receive() -> None:
     serving = make_space()
     building = Space.objects.create(version=1, provider="openai", model="b", dimensions=4, chunk_tokens=9)
     assert list(Space.objects.receiving()) == [serving, building]
 
 
-def test_a_model_that_nobody_knows_needs_its_width():
+def test_a_model_that_nobody_knows_needs_its_width() -> None:
     with pytest.raises(ImproperlyConfigured, match="EMBEDDING_DIMENSIONS"):
         spec_of("brand-new-model")
     assert spec_of("brand-new-model", 99).dimensions == 99
@@ -84,7 +85,7 @@ def test_a_model_that_nobody_knows_needs_its_width():
     assert spec_of("text-embedding-3-large", 256).dimensions == 256
 
 
-def test_coverage_counts_articles_whose_current_text_is_embedded():
+def test_coverage_counts_articles_whose_current_text_is_embedded() -> None:
     space = make_space()
     assert coverage.of(space).share == 1.0
     articles = [make_article() for _ in range(4)]
@@ -100,7 +101,7 @@ def test_coverage_counts_articles_whose_current_text_is_embedded():
     assert set(coverage.behind(space)) == set(Article.objects.exclude(pk=articles[1].pk))
 
 
-def test_the_serving_space_has_every_field_of_the_model():
+def test_the_serving_space_has_every_field_of_the_model() -> None:
     make_space()
     space = Space.objects.serving()
     assert space is not None

@@ -2,44 +2,49 @@
 
 import re
 import time
+from typing import Any
 
 import pytest
+from django.test import Client
 from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from articles.bounds import MAX_CONTENT
 from articles.models import Article
 from embeddings.models import Space
 from queueops.models import Status, Task, worker_registry
-from queueops.worker.drain import drain
+from queueops.worker.drain import Drained, drain
 from tests.admin_rows import NASTY, make_person
+from tests.providers import FakeProvider
 from tests.queueops.factories import make_space
+from tests.responses import Response
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def space(provider):
+def space(provider: FakeProvider) -> Space:
     return make_space(dimensions=64)
 
 
-def make_article(title, content="", **fields):
+def make_article(title: str, content: str = "", **fields: Any) -> Article:
     article = Article(title=title, content=content, **fields)
     article.save()
     return article
 
 
-def embed_all():
+def embed_all() -> Drained:
     """What the workers do."""
     return drain(worker_registry.register().pk, seconds=30)
 
 
-def text_of(response):
+def text_of(response: Response) -> str:
     """What a reader sees: without tags, on one line."""
     body = response.content.decode().split("<body>")[-1]
     return " ".join(re.sub(r"<[^>]*>", " ", body).split())
 
 
-def test_the_first_page_asks_for_a_search_and_shows_the_newest_articles(client, space):
+def test_the_first_page_asks_for_a_search_and_shows_the_newest_articles(client: Client, space: Space) -> None:
     make_article("How to bake bread")
     page = client.get("/")
     assert page.status_code == 200
@@ -47,11 +52,11 @@ def test_the_first_page_asks_for_a_search_and_shows_the_newest_articles(client, 
     assert 'role="search"' in page.content.decode()
 
 
-def test_an_empty_corpus_says_how_to_fill_it(client, space):
+def test_an_empty_corpus_says_how_to_fill_it(client: Client, space: Space) -> None:
     assert "There are no articles yet" in text_of(client.get("/"))
 
 
-def test_what_is_asked_is_found_by_meaning(client, space):
+def test_what_is_asked_is_found_by_meaning(client: Client, space: Space) -> None:
     make_article("Baking", "Bake bread with flour and yeast.")
     make_article("Sailing", "Steer a boat across the sea.")
     embed_all()
@@ -63,7 +68,7 @@ def test_what_is_asked_is_found_by_meaning(client, space):
     assert 'value="bread flour"' in page.content.decode()
 
 
-def test_the_page_works_without_a_script_in_every_mode(client, space):
+def test_the_page_works_without_a_script_in_every_mode(client: Client, space: Space) -> None:
     make_article("Baking", "Bake bread with flour and yeast.")
     embed_all()
     for mode, says in [
@@ -76,7 +81,7 @@ def test_the_page_works_without_a_script_in_every_mode(client, space):
         assert re.search(rf'value="{mode}" checked', page.content.decode())
 
 
-def test_the_results_alone_are_the_same_as_on_the_page(client, space):
+def test_the_results_alone_are_the_same_as_on_the_page(client: Client, space: Space) -> None:
     make_article("Baking", "Bake bread with flour and yeast.")
     embed_all()
     alone = client.get("/search", {"q": "bread"}).content.decode()
@@ -84,7 +89,9 @@ def test_the_results_alone_are_the_same_as_on_the_page(client, space):
     assert "Baking" in alone
 
 
-def test_an_unreachable_provider_is_told_and_words_answer(client, space, settings):
+def test_an_unreachable_provider_is_told_and_words_answer(
+    client: Client, space: Space, settings: Settings
+) -> None:
     make_article("Baking", "Bake bread with flour and yeast.")
     settings.OPENAI_BASE_URL = "http://127.0.0.1:9/v1"
     text = text_of(client.get("/search", {"q": "bread"}))
@@ -93,7 +100,7 @@ def test_an_unreachable_provider_is_told_and_words_answer(client, space, setting
     assert "1 result by words" in text
 
 
-def test_the_page_says_how_far_the_embedding_is(client, space):
+def test_the_page_says_how_far_the_embedding_is(client: Client, space: Space) -> None:
     make_article("Baking")
     embed_all()
     assert "1 article searchable" in text_of(client.get("/"))
@@ -101,13 +108,13 @@ def test_the_page_says_how_far_the_embedding_is(client, space):
     assert "1 of 2 articles found by meaning so far" in text_of(client.get("/"))
 
 
-def test_a_search_without_results_says_so(client, space):
+def test_a_search_without_results_says_so(client: Client, space: Space) -> None:
     make_article("Baking")
     assert "Nothing found for “ zebra ”" in text_of(client.get("/search", {"q": "zebra", "mode": "keyword"}))
 
 
 @pytest.mark.parametrize("query", [{}, {"q": ""}, {"q": "   "}, {"mode": "keyword"}])
-def test_nothing_asked_shows_the_newest(client, space, query):
+def test_nothing_asked_shows_the_newest(client: Client, space: Space, query: dict[str, str]) -> None:
     make_article("Baking")
     assert "Newest articles" in text_of(client.get("/search", query))
 
@@ -121,7 +128,9 @@ def test_nothing_asked_shows_the_newest(client, space, query):
         ({"q": "x", "mode": NASTY}, "is not one of the available choices"),
     ],
 )
-def test_a_question_that_cannot_be_asked_is_answered_with_a_sentence(client, space, query, says):
+def test_a_question_that_cannot_be_asked_is_answered_with_a_sentence(
+    client: Client, space: Space, query: dict[str, str], says: str
+) -> None:
     for path in ("/", "/search"):
         page = client.get(path, query)
         assert page.status_code == 200
@@ -130,18 +139,18 @@ def test_a_question_that_cannot_be_asked_is_answered_with_a_sentence(client, spa
 
 
 @pytest.mark.parametrize("query", ["'", "\\", "%", "& | !", "<->", '"', "\ud83d\ude00", "a" * 1000, "\u202e"])
-def test_strange_questions_break_nothing(client, space, query):
+def test_strange_questions_break_nothing(client: Client, space: Space, query: str) -> None:
     make_article("Baking")
     for mode in ("semantic", "keyword", "hybrid"):
         encoded = query.encode("utf-16", "surrogatepass").decode("utf-16")
         assert client.get("/", {"q": encoded, "mode": mode}).status_code == 200
 
 
-def test_bytes_that_are_no_text_break_nothing(client, space):
+def test_bytes_that_are_no_text_break_nothing(client: Client, space: Space) -> None:
     assert client.get("/?q=%ff%fe%ed%a0%80").status_code == 200
 
 
-def test_an_article_is_shown_with_its_version_and_metadata(client, space):
+def test_an_article_is_shown_with_its_version_and_metadata(client: Client, space: Space) -> None:
     article = make_article(
         "Baking", "## Flour\n\nTake *much*.\n\n- one\n- `two`", metadata={"team": "kitchen"}
     )
@@ -157,7 +166,7 @@ def test_an_article_is_shown_with_its_version_and_metadata(client, space):
 
 
 @pytest.mark.parametrize("title", ["Größe", "日本語の記事", "مقالة", "Ελληνικά", "O'Reilly & Sons"])
-def test_an_article_in_any_script_has_its_page(client, space, title):
+def test_an_article_in_any_script_has_its_page(client: Client, space: Space, title: str) -> None:
     article = make_article(title, "Text.")
     embed_all()
     results = client.get("/search", {"q": title}).content.decode()
@@ -166,7 +175,7 @@ def test_an_article_in_any_script_has_its_page(client, space, title):
     assert client.get(url).status_code == 200
 
 
-def test_what_people_wrote_is_shown_as_text(client, space):
+def test_what_people_wrote_is_shown_as_text(client: Client, space: Space) -> None:
     article = make_article(
         NASTY, f"{NASTY}\n\n## {NASTY}\n\n- {NASTY}\n\n`{NASTY}`\n\n    {NASTY}", metadata={NASTY: NASTY}
     )
@@ -180,14 +189,14 @@ def test_what_people_wrote_is_shown_as_text(client, space):
 
 
 @pytest.mark.parametrize("slug", ["no-such-article", "%00", "a%00b", "a" * 3000, "..", "%ff", "%27"])
-def test_an_unknown_article_is_not_found_in_words(client, space, slug):
+def test_an_unknown_article_is_not_found_in_words(client: Client, space: Space, slug: str) -> None:
     page = client.get(f"/articles/{slug}")
     assert page.status_code == 404
     assert "Page not found" in text_of(page)
 
 
 @pytest.mark.parametrize("path", ["/", "/search", "/articles/baking", "/health"])
-def test_the_pages_are_for_reading_only(client, space, path):
+def test_the_pages_are_for_reading_only(client: Client, space: Space, path: str) -> None:
     make_article("Baking")
     assert client.post(path).status_code == 405
 
@@ -202,7 +211,9 @@ STATES = [
 
 
 @pytest.mark.parametrize(("status", "says"), STATES)
-def test_an_article_says_how_far_its_embedding_is(client, space, status, says):
+def test_an_article_says_how_far_its_embedding_is(
+    client: Client, space: Space, status: Status | None, says: str
+) -> None:
     article = make_article("Baking", "Bake bread.")
     if status is None:
         embed_all()
@@ -213,7 +224,7 @@ def test_an_article_says_how_far_its_embedding_is(client, space, status, says):
     assert "sk-123" not in text_of(page)
 
 
-def test_an_edited_article_says_by_which_text_it_is_found_meanwhile(client, space):
+def test_an_edited_article_says_by_which_text_it_is_found_meanwhile(client: Client, space: Space) -> None:
     article = make_article("Baking", "Bake bread.")
     embed_all()
     article.content = "Bake cake."
@@ -222,7 +233,7 @@ def test_an_edited_article_says_by_which_text_it_is_found_meanwhile(client, spac
     assert "Waiting to be embedded; found by the meaning of version 1" in text
 
 
-def test_the_staff_reads_why_an_article_could_not_be_embedded(client, space):
+def test_the_staff_reads_why_an_article_could_not_be_embedded(client: Client, space: Space) -> None:
     article = make_article("Baking", "Bake bread.")
     Task.objects.update(
         status=Status.FAILED, error_class="auth", error_message="the key was refused", attempts=3
@@ -231,15 +242,15 @@ def test_the_staff_reads_why_an_article_could_not_be_embedded(client, space):
     assert "the key was refused" in text_of(client.get(f"/articles/{article.slug}"))
 
 
-def test_without_a_space_words_still_find(client, space):
+def test_without_a_space_words_still_find(client: Client, space: Space) -> None:
     make_article("Baking", "Bake bread.")
     Space.objects.all().delete()
     assert "Baking" in text_of(client.get("/", {"q": "bread"}))
 
 
 def test_a_page_takes_few_statements_however_many_articles_there_are(
-    client, space, django_assert_max_num_queries
-):
+    client: Client, space: Space, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
     for number in range(12):
         make_article(f"Bread {number}", "Bake bread.")
     embed_all()
@@ -247,7 +258,7 @@ def test_a_page_takes_few_statements_however_many_articles_there_are(
         client.get("/", {"q": "bread"})
 
 
-def test_a_title_that_hides_something_shows_it_on_every_page(client, space):
+def test_a_title_that_hides_something_shows_it_on_every_page(client: Client, space: Space) -> None:
     article = make_article("pay\u202elap \u200b\U000e0041x", "Text.", metadata={"a\u202eb": "c\u2066d"})
     embed_all()
     for url in ("/", f"/articles/{article.slug}", "/search?q=text", "/search?q=nothing&mode=keyword"):
@@ -257,7 +268,7 @@ def test_a_title_that_hides_something_shows_it_on_every_page(client, space):
     assert '<dt dir="auto">a\\u202eb</dt><dd dir="auto">c\\u2066d</dd>' in page
 
 
-def test_a_snippet_that_hides_something_shows_it(client, space):
+def test_a_snippet_that_hides_something_shows_it(client: Client, space: Space) -> None:
     make_article("Bread", "Text that turns\u202e and hides\u200b.")
     embed_all()
     page = client.get("/search?q=text").content.decode()
@@ -265,7 +276,7 @@ def test_a_snippet_that_hides_something_shows_it(client, space):
     assert not set(page) & set("\u202e\u200b")
 
 
-def test_a_text_from_right_to_left_stays_readable(client, space):
+def test_a_text_from_right_to_left_stays_readable(client: Client, space: Space) -> None:
     article = make_article("می\u200cخواهم", "# שלום\n\nمقالة \u200fعن\n\n- مادة")
     page = client.get(f"/articles/{article.slug}").content.decode()
     assert '<h1 dir="auto">می\u200cخواهم</h1>' in page
@@ -278,7 +289,7 @@ LINES = ["word\n", "- item\n", "- a\n" + "b\n" * 999, "`a` ", "# a", "# h\n", "`
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_the_longest_article_has_its_page_in_bounded_time(client, space, line):
+def test_the_longest_article_has_its_page_in_bounded_time(client: Client, space: Space, line: str) -> None:
     content = f"start {(line * (MAX_CONTENT // len(line)))[: MAX_CONTENT - 20]} end"
     article = make_article("Long", content)
     client.get("/")  # loads the templates

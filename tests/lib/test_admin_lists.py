@@ -24,14 +24,14 @@ def columns(model: Any, *names: str) -> list[Any]:
     return page.get_list_display(SimpleNamespace())  # type: ignore[arg-type]
 
 
-def test_texts_are_replaced_and_all_else_stays():
+def test_texts_are_replaced_and_all_else_stays() -> None:
     title, metadata, *others = columns(Article)
     assert others == ["version_number", "own", "__str__"]
     assert (title.short_description, metadata.short_description) == ("title", "metadata")
 
 
 @pytest.mark.parametrize("hidden", ["\u202e", "\u200b", "\x1b", "\x00", "\u2066"])
-def test_what_a_text_hides_is_written_out(hidden):
+def test_what_a_text_hides_is_written_out(hidden: str) -> None:
     (title, metadata) = columns(Article, "title", "metadata")
     row = Article(title=f"a{hidden}b", metadata={f"k{hidden}": "ä"})
     for column in (title, metadata):
@@ -40,11 +40,11 @@ def test_what_a_text_hides_is_written_out(hidden):
 
 
 @pytest.mark.parametrize("value", [None, "", {}])
-def test_what_is_empty_is_an_empty_cell(value):
+def test_what_is_empty_is_an_empty_cell(value: Any) -> None:
     (title,) = columns(Article, "title")
     assert title(Article(title=value)) == ""
 
 
-def test_a_column_of_a_related_model_or_with_choices_is_left_to_the_admin():
+def test_a_column_of_a_related_model_or_with_choices_is_left_to_the_admin() -> None:
     assert columns(ArticleVersion, "article") == ["article"]
     assert columns(Space, "unknown_column") == ["unknown_column"]

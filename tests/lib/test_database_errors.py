@@ -3,6 +3,7 @@
 import psycopg
 import pytest
 from django.db import OperationalError
+from psycopg.errors import UndefinedTable
 
 from lib.database_errors import CANCELLED, DEADLOCK, LOCKED, is_held_up, sqlstate
 
@@ -26,7 +27,7 @@ class _Wrapped(Exception):
         (_Wrapped(None), ""),
     ],
 )
-def test_the_state_is_that_of_the_error_or_of_its_cause(error, state):
+def test_the_state_is_that_of_the_error_or_of_its_cause(error: Exception, state: str) -> None:
     assert sqlstate(error) == state
 
 
@@ -42,11 +43,13 @@ def test_the_state_is_that_of_the_error_or_of_its_cause(error, state):
         (psycopg.OperationalError, False),
     ],
 )
-def test_a_statement_is_held_up_by_others_or_by_its_time(kind, held_up):
+def test_a_statement_is_held_up_by_others_or_by_its_time(
+    kind: type[UndefinedTable | psycopg.OperationalError], held_up: bool
+) -> None:
     assert is_held_up(_Wrapped(kind())) is held_up
 
 
-def test_the_states_are_those_of_the_driver():
+def test_the_states_are_those_of_the_driver() -> None:
     errors = psycopg.errors
     found = [
         error.sqlstate for error in (errors.LockNotAvailable, errors.QueryCanceled, errors.DeadlockDetected)

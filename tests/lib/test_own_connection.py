@@ -27,7 +27,7 @@ def _is_there(pid: int) -> bool:
         return bool(cursor.fetchone()[1])
 
 
-def test_what_is_asked_goes_through_a_session_of_its_own_which_is_gone_afterwards():
+def test_what_is_asked_goes_through_a_session_of_its_own_which_is_gone_afterwards() -> None:
     usual = _pid()
     with own_connection("a look", lock_ms=50, statement_ms=500):
         own = _pid()
@@ -38,7 +38,7 @@ def test_what_is_asked_goes_through_a_session_of_its_own_which_is_gone_afterward
     wait_until(lambda: not _is_there(own))  # the server ends it after the connection has closed
 
 
-def test_it_waits_neither_for_a_lock_nor_for_a_statement():
+def test_it_waits_neither_for_a_lock_nor_for_a_statement() -> None:
     began = time.monotonic()
     with own_connection("a look", lock_ms=50, statement_ms=200), connection.cursor() as cursor:
         with locked("articles"), pytest.raises(OperationalError) as refused:
@@ -50,6 +50,6 @@ def test_it_waits_neither_for_a_lock_nor_for_a_statement():
     assert time.monotonic() - began < 15
 
 
-def test_an_error_of_a_lost_connection_has_no_state():
+def test_an_error_of_a_lost_connection_has_no_state() -> None:
     assert sqlstate(OperationalError("gone")) == ""
     assert not is_held_up(OperationalError("gone"))

@@ -3,6 +3,7 @@
 import io
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,19 +13,19 @@ from lib.private_files import replacing
 from tests.queueops.factories import make_article, make_space
 
 
-def names(folder) -> list[str]:
+def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.fixture
-def open_umask():
+def open_umask() -> Iterator[None]:
     before = os.umask(0)
     yield
     os.umask(before)
 
 
 @pytest.mark.usefixtures("open_umask")
-def test_only_the_owner_may_read_it_even_while_it_is_written(tmp_path):
+def test_only_the_owner_may_read_it_even_while_it_is_written(tmp_path: Path) -> None:
     path = tmp_path / "out"
     path.write_text("before")
     path.chmod(0o644)
@@ -37,7 +38,7 @@ def test_only_the_owner_may_read_it_even_while_it_is_written(tmp_path):
     assert names(tmp_path) == ["out"]
 
 
-def test_what_fails_half_way_leaves_nothing_and_replaces_nothing(tmp_path):
+def test_what_fails_half_way_leaves_nothing_and_replaces_nothing(tmp_path: Path) -> None:
     path = tmp_path / "out"
     path.write_text("before")
     with pytest.raises(ZeroDivisionError), replacing(path) as file:
@@ -47,7 +48,7 @@ def test_what_fails_half_way_leaves_nothing_and_replaces_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("before", ["before", None])
-def test_a_link_is_followed_and_its_target_replaced(tmp_path, before):
+def test_a_link_is_followed_and_its_target_replaced(tmp_path: Path, before: str | None) -> None:
     target, folder = tmp_path / "there" / "target", tmp_path / "here"
     target.parent.mkdir()
     folder.mkdir()
@@ -64,7 +65,7 @@ def test_a_link_is_followed_and_its_target_replaced(tmp_path, before):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link away")
-def test_a_link_of_another_user_is_refused(tmp_path):
+def test_a_link_of_another_user_is_refused(tmp_path: Path) -> None:
     (tmp_path / "target").write_text("before")
     (tmp_path / "out").symlink_to(tmp_path / "target")
     os.lchown(tmp_path / "out", 12_345, 12_345)
@@ -73,14 +74,14 @@ def test_a_link_of_another_user_is_refused(tmp_path):
     assert (tmp_path / "target").read_text() == "before"
 
 
-def test_links_in_a_circle_are_refused(tmp_path):
+def test_links_in_a_circle_are_refused(tmp_path: Path) -> None:
     (tmp_path / "out").symlink_to("out")
     with pytest.raises(OSError, match=r"[Tt]oo many levels"), replacing(tmp_path / "out"):
         pass
 
 
 @pytest.mark.parametrize("is_linked", [False, True])
-def test_a_pipe_is_written_to_and_stays(tmp_path, is_linked):
+def test_a_pipe_is_written_to_and_stays(tmp_path: Path, is_linked: bool) -> None:
     pipe = path = tmp_path / "pipe"
     os.mkfifo(pipe)
     if is_linked:
@@ -94,7 +95,7 @@ def test_a_pipe_is_written_to_and_stays(tmp_path, is_linked):
     assert stat.S_ISFIFO(pipe.lstat().st_mode)
 
 
-def test_a_device_is_written_to_and_stays(tmp_path):
+def test_a_device_is_written_to_and_stays(tmp_path: Path) -> None:
     terminal, device = os.openpty()
     path = Path(os.ttyname(device))
     with replacing(path) as file:
@@ -106,7 +107,7 @@ def test_a_device_is_written_to_and_stays(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/fd").exists(), reason="descriptors have no path here")
-def test_a_descriptor_of_the_process_is_written_to():
+def test_a_descriptor_of_the_process_is_written_to() -> None:
     reader, writer = os.pipe()
     with replacing(Path(f"/dev/fd/{writer}")) as file:
         file.write(b"after")
@@ -118,7 +119,9 @@ def test_a_descriptor_of_the_process_is_written_to():
 @pytest.mark.django_db
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no such device here")
 @pytest.mark.parametrize("command", [("export_articles",), ("queue_admin", "export")])
-def test_an_export_to_a_full_device_fails_in_a_sentence_and_leaves_the_device(command, tmp_path):
+def test_an_export_to_a_full_device_fails_in_a_sentence_and_leaves_the_device(
+    command: tuple[str, ...], tmp_path: Path
+) -> None:
     make_space()
     make_article()
     (tmp_path / "out").symlink_to("/dev/full")
@@ -131,7 +134,7 @@ def test_an_export_to_a_full_device_fails_in_a_sentence_and_leaves_the_device(co
 @pytest.mark.django_db
 @pytest.mark.usefixtures("open_umask")
 @pytest.mark.parametrize("command", [("export_articles",), ("queue_admin", "export")])
-def test_every_export_goes_through_it(command, tmp_path):
+def test_every_export_goes_through_it(command: tuple[str, ...], tmp_path: Path) -> None:
     make_space()
     make_article()
     path = tmp_path / "out.jsonl"
@@ -142,7 +145,9 @@ def test_every_export_goes_through_it(command, tmp_path):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("output", [".", "/", "\u202e/nowhere"])
-def test_a_place_that_cannot_be_written_is_told_in_a_sentence(output, tmp_path, monkeypatch):
+def test_a_place_that_cannot_be_written_is_told_in_a_sentence(
+    output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CommandError, match="cannot write") as refusal:
         call_command("export_articles", output=output, stdout=io.StringIO())

@@ -13,7 +13,7 @@ LINK = "is a link, and links are not followed; --follow-links follows them"
 
 
 @pytest.fixture
-def secret(tmp_path) -> Path:
+def secret(tmp_path: Path) -> Path:
     path: Path = tmp_path / "outside" / "token.md"
     path.parent.mkdir()
     path.write_text("the token")
@@ -22,7 +22,7 @@ def secret(tmp_path) -> Path:
 
 
 @pytest.fixture
-def root(tmp_path) -> Path:
+def root(tmp_path: Path) -> Path:
     path: Path = tmp_path / "root"
     (path / "a").mkdir(parents=True)
     (path / "a" / "one.md").write_text("one")
@@ -42,12 +42,12 @@ def read(root: Path, path: str, **options: bool) -> bytes:
         return file.read()
 
 
-def test_files_are_listed_in_order_and_read(root):
+def test_files_are_listed_in_order_and_read(root: Path) -> None:
     assert listed(root) == [Listed("a/one.md"), Listed("two.MD")]
     assert read(root, "a/one.md") == b"one"
 
 
-def test_links_are_listed_with_the_reason_and_never_opened(root, secret):
+def test_links_are_listed_with_the_reason_and_never_opened(root: Path, secret: Path) -> None:
     (root / "file.md").symlink_to(secret)
     (root / "folder").symlink_to(secret.parent)
     (root / "dangling.md").symlink_to("nowhere")
@@ -62,7 +62,7 @@ def test_links_are_listed_with_the_reason_and_never_opened(root, secret):
             read(root, path)
 
 
-def test_links_are_followed_where_asked_for_but_never_round_in_circles(root, secret):
+def test_links_are_followed_where_asked_for_but_never_round_in_circles(root: Path, secret: Path) -> None:
     (root / "file.md").symlink_to(secret)
     (root / "folder").symlink_to(secret.parent)
     (root / "loop").symlink_to(root)
@@ -75,13 +75,15 @@ def test_links_are_followed_where_asked_for_but_never_round_in_circles(root, sec
     assert read(root, "folder/token.md", follow_links=True) == b"the token"
 
 
-def test_the_folder_itself_may_be_a_link(root, tmp_path):
+def test_the_folder_itself_may_be_a_link(root: Path, tmp_path: Path) -> None:
     (tmp_path / "named").symlink_to(root)
     assert len(listed(tmp_path / "named")) == 2
 
 
 @pytest.mark.parametrize("follow_links", [False, True])
-def test_what_is_not_a_regular_file_is_not_opened(root, follow_links, monkeypatch):
+def test_what_is_not_a_regular_file_is_not_opened(
+    root: Path, follow_links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     os.mkfifo(root / "pipe.md")
     monkeypatch.chdir(root)  # a socket's path is short
     with socket.socket(socket.AF_UNIX) as door:
@@ -97,7 +99,7 @@ def test_what_is_not_a_regular_file_is_not_opened(root, follow_links, monkeypatc
     assert time.monotonic() - began < 5
 
 
-def test_a_file_exchanged_for_a_link_after_the_listing_is_not_followed(root, secret):
+def test_a_file_exchanged_for_a_link_after_the_listing_is_not_followed(root: Path, secret: Path) -> None:
     with Folder(root) as folder:
         (found, *_) = folder.files((".md",))
         (root / "a" / "one.md").unlink()
@@ -106,7 +108,7 @@ def test_a_file_exchanged_for_a_link_after_the_listing_is_not_followed(root, sec
             folder.open(found.path)
 
 
-def test_a_folder_exchanged_for_a_link_after_the_listing_is_not_followed(root, secret):
+def test_a_folder_exchanged_for_a_link_after_the_listing_is_not_followed(root: Path, secret: Path) -> None:
     (secret.parent / "one.md").write_text("secret")
     with Folder(root) as folder:
         (found, *_) = folder.files((".md",))
@@ -116,7 +118,7 @@ def test_a_folder_exchanged_for_a_link_after_the_listing_is_not_followed(root, s
             folder.open(found.path)
 
 
-def test_folders_too_deep_are_told_and_their_descriptors_closed(root):
+def test_folders_too_deep_are_told_and_their_descriptors_closed(root: Path) -> None:
     deep = root / Path(*["d"] * 100)
     deep.mkdir(parents=True)
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
@@ -124,7 +126,9 @@ def test_folders_too_deep_are_told_and_their_descriptors_closed(root):
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
 
 
-def test_a_small_file_is_read_through_a_link_but_not_from_a_pipe_or_without_end(tmp_path, secret):
+def test_a_small_file_is_read_through_a_link_but_not_from_a_pipe_or_without_end(
+    tmp_path: Path, secret: Path
+) -> None:
     (tmp_path / "mounted").symlink_to(secret)
     assert read_small(tmp_path / "mounted", 9) == b"the token"
     with pytest.raises(OSError, match="longer than 8 bytes"):

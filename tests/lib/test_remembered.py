@@ -10,7 +10,7 @@ import pytest
 from lib.remembered import Remembered
 
 
-def test_an_answer_is_believed_for_its_time_and_until_it_is_forgotten():
+def test_an_answer_is_believed_for_its_time_and_until_it_is_forgotten() -> None:
     numbers = count(1)
     remembered = Remembered(lambda: next(numbers), 60)
     assert [remembered.get(), remembered.get()] == [1, 1]
@@ -18,13 +18,13 @@ def test_an_answer_is_believed_for_its_time_and_until_it_is_forgotten():
     assert remembered.get() == 2
 
 
-def test_an_answer_whose_time_is_over_is_asked_for_again():
+def test_an_answer_whose_time_is_over_is_asked_for_again() -> None:
     numbers = count(1)
     remembered = Remembered(lambda: next(numbers), 0)
     assert [remembered.get(), remembered.get()] == [1, 2]
 
 
-def test_no_thread_gets_an_old_answer_while_another_is_asking():
+def test_no_thread_gets_an_old_answer_while_another_is_asking() -> None:
     answers = iter(["old", "new"])
     asking, may_answer = threading.Event(), threading.Event()
 
@@ -46,7 +46,7 @@ def test_no_thread_gets_an_old_answer_while_another_is_asking():
         assert {first.result(10), *(other.result(10) for other in others)} == {"new"}
 
 
-def test_an_old_answer_is_taken_where_the_new_one_does_not_come():
+def test_an_old_answer_is_taken_where_the_new_one_does_not_come() -> None:
     answers = iter(["old", "new"])
     asking, may_answer = threading.Event(), threading.Event()
 
@@ -69,7 +69,7 @@ def test_an_old_answer_is_taken_where_the_new_one_does_not_come():
     assert remembered.get() == "new"
 
 
-def test_an_answer_from_before_a_change_is_not_remembered_after_it():
+def test_an_answer_from_before_a_change_is_not_remembered_after_it() -> None:
     numbers = count(1)
 
     def ask() -> int:
@@ -82,7 +82,7 @@ def test_an_answer_from_before_a_change_is_not_remembered_after_it():
     assert [remembered.get(), remembered.get(), remembered.get()] == [1, 2, 2]
 
 
-def test_an_error_is_not_remembered_and_the_last_answer_may_be_kept():
+def test_an_error_is_not_remembered_and_the_last_answer_may_be_kept() -> None:
     outcomes: Iterator[str | Exception] = iter(["read", ZeroDivisionError("not read"), "read again"])
 
     def ask() -> str:

@@ -9,7 +9,7 @@ from lib.shared_reading import ReadingTimeout, SharedReading
 from tests.waiting import wait_until
 
 
-def test_hundreds_who_ask_at_once_share_one_reading():
+def test_hundreds_who_ask_at_once_share_one_reading() -> None:
     reads: list[int] = []
     may_end = threading.Event()
 
@@ -27,7 +27,7 @@ def test_hundreds_who_ask_at_once_share_one_reading():
     assert held.get() == 2
 
 
-def test_a_reading_that_hangs_is_waited_for_only_so_long():
+def test_a_reading_that_hangs_is_waited_for_only_so_long() -> None:
     begun, may_end = threading.Event(), threading.Event()
 
     def read() -> bool:
@@ -55,13 +55,13 @@ def answered(held: SharedReading[bool]) -> bool:
         return False
 
 
-def test_an_old_value_is_read_again():
+def test_an_old_value_is_read_again() -> None:
     values = iter(range(10))
     held = SharedReading(lambda: next(values), seconds=0, patience=1)
     assert held.get() < held.get()
 
 
-def test_a_reading_that_fails_is_tried_by_the_next():
+def test_a_reading_that_fails_is_tried_by_the_next() -> None:
     outcomes = iter([ZeroDivisionError("first"), None])
 
     def read() -> str:

@@ -15,7 +15,7 @@ def back(cast: str, text: str) -> list[object]:
 
 
 @pytest.mark.parametrize("values", [[], [0], [1, -1, 1], [-(2**63), 2**63 - 1], list(range(10_000))])
-def test_integers(values):
+def test_integers(values: list[int]) -> None:
     assert back("bigint", of_integers(values)) == values
     assert back("bigint", of_integers(iter(values))) == values
 
@@ -23,5 +23,5 @@ def test_integers(values):
 @pytest.mark.parametrize(
     "values", [[], [b""], [b"\x00", b'"', b"\\", b"{,}", b"NULL"], [bytes(range(256))] * 3]
 )
-def test_bytes(values):
+def test_bytes(values: list[bytes]) -> None:
     assert back("bytea", of_bytes(values)) == values

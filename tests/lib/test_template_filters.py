@@ -13,11 +13,11 @@ def shown(value: object) -> str:
     ("value", "text"),
     [("plain", "plain"), ("<b>", "&lt;b&gt;"), (7, "7"), ("", ""), ("日本", "日本")],
 )
-def test_plain_text_is_escaped_and_nothing_else(value, text):
+def test_plain_text_is_escaped_and_nothing_else(value: str | int, text: str) -> None:
     assert shown(value) == text
 
 
 @pytest.mark.parametrize("hidden", ["\u202e", "\x1b", "\u200b"])
-def test_what_a_text_hides_is_written_out(hidden):
+def test_what_a_text_hides_is_written_out(hidden: str) -> None:
     assert hidden not in shown(f"a{hidden}<b>")
     assert "&lt;b&gt;" in shown(f"a{hidden}<b>")

@@ -23,11 +23,11 @@ from lib.visible import one_line, readable, visible
         ("Größe 日本語 مقالة שלום नमस्ते 😀 — «»", "Größe 日本語 مقالة שלום नमस्ते 😀 — «»"),
     ],
 )
-def test_hidden_characters_are_written_out(text, shown):
+def test_hidden_characters_are_written_out(text: str, shown: str) -> None:
     assert visible(text) == shown
 
 
-def test_of_all_controls_and_formats_only_the_signs_that_are_seen_are_left():
+def test_of_all_controls_and_formats_only_the_signs_that_are_seen_are_left() -> None:
     hidden = {"Cc", "Cf", "Cs", "Zl", "Zp"}
     left = [
         character
@@ -41,7 +41,7 @@ def test_of_all_controls_and_formats_only_the_signs_that_are_seen_are_left():
     assert len(left) < 16
 
 
-def test_a_line_stays_one_line():
+def test_a_line_stays_one_line() -> None:
     assert one_line("a\r\n\tb\x0bc") == "a b\\x0bc"
 
 
@@ -58,5 +58,5 @@ def test_a_line_stays_one_line():
         ("a\n\u200bb", "a \\u200bb"),
     ],
 )
-def test_a_page_keeps_the_joiners_that_a_script_needs(text, shown):
+def test_a_page_keeps_the_joiners_that_a_script_needs(text: str, shown: str) -> None:
     assert readable(text) == shown

@@ -1,16 +1,21 @@
 """The fault-injecting provider, clean for every test, a look at the invariants after it, and an ear for rings."""
 
+from collections.abc import Iterator
+
 import pytest
 from django.db import transaction
+from pytest_django import Settings
 
+from embeddings.models import Space
 from queueops.base.signals import tasks_ready
+from queueops.models import Worker
 from queueops.monitoring import invariant_check
 from tests.providers import FakeProvider
 from tests.queueops.factories import make_space, make_worker
 
 
 @pytest.fixture(autouse=True)
-def invariants_hold(request):
+def invariants_hold(request: pytest.FixtureRequest) -> Iterator[None]:
     """What a test leaves in the tables must be possible, unless the test is marked with `impossible_rows`."""
     names = {"db", "transactional_db"}
     if not request.node.get_closest_marker("django_db") and names.isdisjoint(request.fixturenames):
@@ -23,13 +28,13 @@ def invariants_hold(request):
 
 
 @pytest.fixture(scope="session")
-def provider_process():
+def provider_process() -> Iterator[FakeProvider]:
     with FakeProvider(dimensions=8) as provider:
         yield provider
 
 
 @pytest.fixture
-def provider(provider_process, settings):
+def provider(provider_process: FakeProvider, settings: Settings) -> Iterator[FakeProvider]:
     """A provider without faults that the settings point to."""
     provider_process.config(**NO_FAULTS)
     settings.OPENAI_BASE_URL = provider_process.url + "/v1"
@@ -55,17 +60,17 @@ NO_FAULTS = {
 
 
 @pytest.fixture
-def space(provider):
+def space(provider: FakeProvider) -> Space:
     return make_space()
 
 
 @pytest.fixture
-def worker():
+def worker() -> Worker:
     return make_worker()
 
 
 @pytest.fixture
-def rings():
+def rings() -> Iterator[list[bool]]:
     """For each time that tasks were announced: whether that was inside a transaction."""
     heard: list[bool] = []
     tasks_ready.connect(

@@ -6,6 +6,7 @@ import dramatiq
 import pytest
 from dramatiq.brokers.redis import RedisBroker
 
+from embeddings.models import Space
 from embeddings.storage import ann_index
 from queueops import actors
 from queueops.models import Task, Worker
@@ -30,7 +31,9 @@ def rung(broker: RedisBroker) -> int:
     return int(broker.client.llen(broker_keys.name_of(doorbell.QUEUE)))
 
 
-def test_what_is_due_is_worked_off_in_the_processs_name_and_nobody_is_rung_for(space, broker):
+def test_what_is_due_is_worked_off_in_the_processs_name_and_nobody_is_rung_for(
+    space: Space, broker: RedisBroker
+) -> None:
     make_tasks(3, space)
     actors.embed_due.fn()
     assert set(Task.objects.values_list("status", "claimed_by")) == {
@@ -40,7 +43,9 @@ def test_what_is_due_is_worked_off_in_the_processs_name_and_nobody_is_rung_for(s
     assert rung(broker) == 0
 
 
-def test_a_slice_that_ends_before_the_work_rings_once_more(space, broker, monkeypatch):
+def test_a_slice_that_ends_before_the_work_rings_once_more(
+    space: Space, broker: RedisBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(actors, "_SLICE_SECONDS", 0.0)
     make_tasks(3, space)
     actors.embed_due.fn()
@@ -49,20 +54,22 @@ def test_a_slice_that_ends_before_the_work_rings_once_more(space, broker, monkey
 
 
 @pytest.mark.parametrize("version", [1, 2, 10**9])
-def test_a_message_of_any_version_means_that_there_may_be_work(space, broker, version):
+def test_a_message_of_any_version_means_that_there_may_be_work(
+    space: Space, broker: RedisBroker, version: int
+) -> None:
     make_tasks(1, space)
     actors.embed_due.fn(v=version)
     assert Task.objects.get().status == "completed"
 
 
-def test_a_wake_up_without_work_does_nothing(space, broker):
+def test_a_wake_up_without_work_does_nothing(space: Space, broker: RedisBroker) -> None:
     actors.embed_due.fn()
     assert rung(broker) == 0
 
 
 def test_the_index_of_a_space_that_has_grown_is_built_and_that_of_a_small_one_is_not(
-    space, broker, monkeypatch
-):
+    space: Space, broker: RedisBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(ann_index, "_REMEMBER_SECONDS", 0)
     make_tasks(3, space)
     actors.embed_due.fn()

@@ -15,7 +15,7 @@ from access.management import options
 from tests.factories import make_token
 
 
-def test_the_actor_is_who_is_named_or_who_is_logged_in(monkeypatch):
+def test_the_actor_is_who_is_named_or_who_is_logged_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(getpass, "getuser", lambda: "login")
     assert options.actor({"actor": " ada "}) == "ada"
     assert options.actor({"actor": " "}) == "login"
@@ -23,7 +23,9 @@ def test_the_actor_is_who_is_named_or_who_is_logged_in(monkeypatch):
 
 
 @pytest.mark.parametrize("error", [OSError, KeyError])
-def test_a_user_without_a_name_is_the_command_line(monkeypatch, error):
+def test_a_user_without_a_name_is_the_command_line(
+    monkeypatch: pytest.MonkeyPatch, error: type[OSError | KeyError]
+) -> None:
     def nobody() -> str:
         raise error
 
@@ -32,7 +34,7 @@ def test_a_user_without_a_name_is_the_command_line(monkeypatch, error):
 
 
 @pytest.mark.parametrize("error", [ValueError("odd \x1b[2J"), ValidationError("odd \x1b[2J")])
-def test_what_a_reader_says_is_a_refusal_that_hides_nothing(error):
+def test_what_a_reader_says_is_a_refusal_that_hides_nothing(error: ValueError | ValidationError) -> None:
     def read(_: str) -> str:
         raise error
 
@@ -50,7 +52,7 @@ def parsed(*words: str) -> Any:
     return parser.parse_args(words)
 
 
-def test_a_token_may_be_a_dash():
+def test_a_token_may_be_a_dash() -> None:
     assert (parsed("-").token, parsed("-").actor) == ("-", "")
 
 
@@ -59,7 +61,9 @@ def test_a_token_may_be_a_dash():
     "form", ["{prefix}", "vp_{prefix}", "vp_{prefix}_…", " {prefix}\n", "{text}", "{text}\n"]
 )
 @pytest.mark.parametrize("by", ["argument", "standard input"])
-def test_a_token_is_found_by_each_form_that_it_is_shown_in(monkeypatch, form, by):
+def test_a_token_is_found_by_each_form_that_it_is_shown_in(
+    monkeypatch: pytest.MonkeyPatch, form: str, by: str
+) -> None:
     row, text = make_token()
     given = form.format(prefix=row.prefix, text=text)
     if by == "standard input":
@@ -70,7 +74,7 @@ def test_a_token_is_found_by_each_form_that_it_is_shown_in(monkeypatch, form, by
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("given", ["", "\x00", "00000000", "vp_", "y" * 10_000, "vp_00000000_" + "a" * 43])
-def test_a_token_that_is_not_there_is_refused_without_its_text(given):
+def test_a_token_that_is_not_there_is_refused_without_its_text(given: str) -> None:
     make_token()
     with pytest.raises(CommandError) as refused:
         options.the_token(given)
@@ -81,5 +85,5 @@ def test_a_token_that_is_not_there_is_refused_without_its_text(given):
 @pytest.mark.parametrize(
     ("when", "shown"), [(datetime(2026, 1, 2, 3, 4, 59, tzinfo=UTC), "2026-01-02 03:04 UTC"), (None, "never")]
 )
-def test_a_time_is_shown_to_the_minute(when, shown):
+def test_a_time_is_shown_to_the_minute(when: datetime | None, shown: str) -> None:
     assert options.moment(when, "never") == shown

@@ -1,9 +1,12 @@
 """What the API says to requests that it cannot serve."""
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import OperationalError
+from pytest_django import Settings
 
 from access import throttles
 from access.models import Scope
@@ -41,7 +44,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("sent", UNREADABLE.values(), ids=UNREADABLE.keys())
-def test_a_body_that_is_no_json_is_a_bad_request(api, sent):
+def test_a_body_that_is_no_json_is_a_bad_request(api: Api, sent: bytes) -> None:
     document = problem(api.post("/articles", sent), 400)
     assert document["detail"].startswith("the body is not valid JSON: ")
 
@@ -81,20 +84,22 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("sent", "field", "message"), REFUSED.values(), ids=REFUSED.keys())
-def test_a_field_out_of_its_bounds_is_named_with_its_bound(api, sent, field, message):
+def test_a_field_out_of_its_bounds_is_named_with_its_bound(
+    api: Api, sent: dict[str, Any] | list[Any] | str | None, field: str, message: str
+) -> None:
     (error,) = problem(api.post("/articles", sent), 422)["errors"]
     assert error["field"] == field
     assert error["message"].startswith(message)
     assert not Article.objects.exists()
 
 
-def test_every_wrong_field_is_named(api):
+def test_every_wrong_field_is_named(api: Api) -> None:
     document = problem(api.post("/search", {"query": "", "k": 0, "mode": "best", "filter": 1, "x": 1}), 422)
     assert {error["field"] for error in document["errors"]} == {"query", "k", "mode", "filter", "x"}
     assert document["detail"].endswith("(and 4 more)")
 
 
-def test_thousands_of_wrong_fields_get_a_short_answer(api):
+def test_thousands_of_wrong_fields_get_a_short_answer(api: Api) -> None:
     reply = api.post("/articles", {f"{'long name ' * 100}{number}": 1 for number in range(2_000)})
     assert len(problem(reply, 422)["errors"]) == 20
     assert len(reply.content) < 10_000
@@ -103,21 +108,21 @@ def test_thousands_of_wrong_fields_get_a_short_answer(api):
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=101", "limit=x", "offset=-1", "offset=100001", f"offset={10**30}"]
 )
-def test_a_page_has_bounds(api, query):
+def test_a_page_has_bounds(api: Api, query: str) -> None:
     problem(api.get(f"/articles?{query}"), 422)
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "2147483648", "9" * 100, "x"])
-def test_a_version_number_has_bounds(api, number):
+def test_a_version_number_has_bounds(api: Api, number: str) -> None:
     problem(api.get(f"/articles/a/versions/{number}"), 422)
 
 
 @pytest.mark.parametrize("slug", ["%00", "a%00b", "%ff", "%ED%A0%80", "a" * 5_000, "%F0%9F%99%82", "..", "A"])
-def test_an_odd_slug_is_just_not_found(api, slug):
+def test_an_odd_slug_is_just_not_found(api: Api, slug: str) -> None:
     problem(api.get(f"/articles/{slug}"), 404)
 
 
-def test_null_is_no_way_to_empty_a_field(api):
+def test_null_is_no_way_to_empty_a_field(api: Api) -> None:
     body(api.post("/articles", {"title": "A title"}), 201)
     for field in ("title", "content", "metadata"):
         problem(api.patch("/articles/a-title", {field: None}), 422)
@@ -126,53 +131,53 @@ def test_null_is_no_way_to_empty_a_field(api):
 @pytest.mark.parametrize(
     "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""]
 )
-def test_a_body_that_does_not_say_it_is_json_is_not_read(api, content_type):
+def test_a_body_that_does_not_say_it_is_json_is_not_read(api: Api, content_type: str) -> None:
     document = problem(api.post("/articles", b'{"title": "a"}', content_type=content_type), 415)
     assert "application/json" in document["detail"]
 
 
-def test_json_may_name_its_charset(api):
+def test_json_may_name_its_charset(api: Api) -> None:
     body(api.post("/articles", {"title": "a"}, content_type="application/json; charset=utf-8"), 201)
 
 
-def test_ten_megabytes_are_refused_unread(api):
+def test_ten_megabytes_are_refused_unread(api: Api) -> None:
     document = problem(api.post("/articles", b'{"title": "' + b"a" * 10_000_000 + b'"}'), 413)
     assert "5,242,880 bytes" in document["detail"]
 
 
 @pytest.mark.parametrize("length", ["x", "-1", "9" * 50])
-def test_a_length_that_is_none_is_refused(length):
+def test_a_length_that_is_none_is_refused(length: str) -> None:
     client = Api().client
     reply = client.post("/api/articles", b"{}", "application/json", CONTENT_LENGTH=length)
     assert reply.status_code in {400, 413}
-    problem(reply, reply.status_code)  # type: ignore[arg-type]
+    problem(reply, reply.status_code)
 
 
-def test_a_million_wide_characters_fit(api):
+def test_a_million_wide_characters_fit(api: Api) -> None:
     sent = b'{"title": "a", "content": "' + "🙂".encode() * 1_000_000 + b'"}'
     article = body(api.post("/articles", sent), 201)
     assert len(article["content"]) == 1_000_000
 
 
 @pytest.mark.parametrize("path", ["", "/", "/nothing", "/articles/", "/articles/a/b/c", "/openapi.yaml"])
-def test_an_address_that_does_not_exist_is_a_problem_too(api, path):
+def test_an_address_that_does_not_exist_is_a_problem_too(api: Api, path: str) -> None:
     problem(api.get(path), 404)
 
 
-def test_a_method_that_is_not_there_is_told_what_is(api):
+def test_a_method_that_is_not_there_is_told_what_is(api: Api) -> None:
     reply = api.delete("/articles")
     problem(reply, 405)
     assert set(reply["Allow"].split(", ")) == {"GET", "POST"}
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "vp_00000000_" + "a" * 43])
-def test_without_a_good_token_the_answer_says_how_to_authenticate(token, clean_cache):
+def test_without_a_good_token_the_answer_says_how_to_authenticate(token: str, clean_cache: None) -> None:
     reply = Api(token).get("/articles")
     problem(reply, 401)
     assert reply["WWW-Authenticate"].startswith('Bearer realm="Vectorpress"')
 
 
-def test_a_missing_scope_is_named():
+def test_a_missing_scope_is_named() -> None:
     _, text = make_token(Scope.READ, name="reader")
     reply = Api(text).post("/articles", {"title": "a"})
     assert "'reader' lacks the scope 'write'" in problem(reply, 403)["detail"]
@@ -182,11 +187,13 @@ def test_a_missing_scope_is_named():
     problem(Api(text).post("/search", {"query": "a"}), 403)
 
 
-def test_authentication_comes_before_the_body_is_read(clean_cache):
+def test_authentication_comes_before_the_body_is_read(clean_cache: None) -> None:
     problem(Api("wrong").post("/articles", b"{"), 401)
 
 
-def test_a_caller_over_its_limit_is_told_when_to_come_back(settings, clean_cache, monkeypatch):
+def test_a_caller_over_its_limit_is_told_when_to_come_back(
+    settings: Settings, clean_cache: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     midst = time.time() // 60 * 60 + 20
     monkeypatch.setattr("time.time", lambda: midst)
     settings.API_RATE_LIMIT = 2
@@ -199,28 +206,32 @@ def test_a_caller_over_its_limit_is_told_when_to_come_back(settings, clean_cache
     body(Api().get("/articles"))
 
 
-def test_an_address_that_keeps_asking_without_a_token_is_slowed_down(clean_cache, monkeypatch):
+def test_an_address_that_keeps_asking_without_a_token_is_slowed_down(
+    clean_cache: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     midst = time.time() // 60 * 60 + 20
     monkeypatch.setattr("time.time", lambda: midst)
     monkeypatch.setattr(throttles, "REFUSALS_A_MINUTE", 2)
     assert [Api("").get("/articles").status_code for _ in range(3)] == [401, 401, 429]
 
 
-def test_without_redis_the_api_works(api, settings):
+def test_without_redis_the_api_works(api: Api, settings: Settings) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/2"
     settings.API_RATE_LIMIT = 1
     for _ in range(3):
         body(api.get("/articles"))
 
 
-def failing(error: Exception):
+def failing(error: Exception) -> Callable[..., None]:
     def fail(*_: object, **__: object) -> None:
         raise error
 
     return fail
 
 
-def test_a_database_that_is_away_is_a_503_that_says_when_to_come_back(api, monkeypatch):
+def test_a_database_that_is_away_is_a_503_that_says_when_to_come_back(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(
         "articles.api.routes.article_or_404", failing(OperationalError("connection to server failed"))
     )
@@ -229,13 +240,13 @@ def test_a_database_that_is_away_is_a_503_that_says_when_to_come_back(api, monke
     assert reply["Retry-After"] == "5"
 
 
-def test_a_fault_of_ours_tells_nothing_of_its_inside(api, monkeypatch):
+def test_a_fault_of_ours_tells_nothing_of_its_inside(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("articles.api.routes.article_or_404", failing(RuntimeError("secret inside")))
     reply = api.get("/articles/a")
     problem(reply, 500)
     assert b"secret" not in reply.content
 
 
-def test_a_host_that_is_not_ours_gets_a_problem_too():
+def test_a_host_that_is_not_ours_gets_a_problem_too() -> None:
     reply = Api().client.get("/api/articles", headers={"host": "evil.example"})
-    problem(reply, 400)  # type: ignore[arg-type]
+    problem(reply, 400)

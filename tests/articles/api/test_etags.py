@@ -10,11 +10,11 @@ NOW = datetime(2026, 11, 22, 6, 0, 0, 123456, tzinfo=UTC)
 TAG = etag(3, NOW)
 
 
-def test_a_tag_is_strong_and_quoted():
+def test_a_tag_is_strong_and_quoted() -> None:
     assert TAG == '"3-1795327200123456"'
 
 
-def test_a_tag_changes_with_the_version_and_with_each_microsecond():
+def test_a_tag_changes_with_the_version_and_with_each_microsecond() -> None:
     assert len({TAG, etag(4, NOW), etag(3, NOW + timedelta(microseconds=1))}) == 3
 
 
@@ -34,7 +34,7 @@ def test_a_tag_changes_with_the_version_and_with_each_microsecond():
         ('*, "other"', False),
     ],
 )
-def test_a_write_goes_on_when_nothing_else_changed_the_article(if_match, allowed):
+def test_a_write_goes_on_when_nothing_else_changed_the_article(if_match: str | None, allowed: bool) -> None:
     assert may_write(if_match, TAG) is allowed
 
 
@@ -42,5 +42,5 @@ def test_a_write_goes_on_when_nothing_else_changed_the_article(if_match, allowed
     ("if_none_match", "known"),
     [(None, False), ("*", True), (TAG, True), (f"W/{TAG}", True), ('"other"', False), ("", False)],
 )
-def test_a_reader_is_spared_what_it_has(if_none_match, known):
+def test_a_reader_is_spared_what_it_has(if_none_match: str | None, known: bool) -> None:
     assert is_known(if_none_match, TAG) is known

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from articles.api import replies
 from articles.models import Article, ArticleVersion
@@ -18,7 +19,9 @@ def article() -> Article:
     return made
 
 
-def test_an_article_in_a_list_is_all_but_its_content(article, django_assert_num_queries):
+def test_an_article_in_a_list_is_all_but_its_content(
+    article: Article, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     row = Article.objects.defer("content").get()
     with django_assert_num_queries(0):
         found = replies.summary(row, EMBEDDING)
@@ -28,18 +31,20 @@ def test_an_article_in_a_list_is_all_but_its_content(article, django_assert_num_
     assert found["created_at"] == article.created_at
 
 
-def test_an_article_by_itself_has_its_content_too(article):
+def test_an_article_by_itself_has_its_content_too(article: Article) -> None:
     assert replies.full(article, EMBEDDING) == {**replies.summary(article, EMBEDDING), "content": "The text."}
 
 
-def test_who_may_write_and_not_read_sees_nothing_of_the_text(article):
+def test_who_may_write_and_not_read_sees_nothing_of_the_text(article: Article) -> None:
     told = str(replies.written(article))
     assert "The text." not in told
     assert "Title" not in told
     assert replies.written(article)["slug"] == "title"
 
 
-def test_a_version_in_a_list_is_all_but_its_content(article, django_assert_num_queries):
+def test_a_version_in_a_list_is_all_but_its_content(
+    article: Article, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     row = ArticleVersion.objects.defer("content").get()
     with django_assert_num_queries(0):
         found = replies.version_summary(row)

@@ -26,33 +26,33 @@ def reasons(data: str | bytes) -> list[str]:
     return [str(entry) for entry in entries(data) if isinstance(entry, RefusedEntry)]
 
 
-def test_columns_beyond_title_content_and_slug_become_metadata():
+def test_columns_beyond_title_content_and_slug_become_metadata() -> None:
     assert rows("Title,content,slug,lang,note\nOne,Text,one,en,\n") == [
         {"title": "One", "content": "Text", "slug": "one", "metadata": {"lang": "en"}}
     ]
 
 
-def test_an_empty_slug_is_none():
+def test_an_empty_slug_is_none() -> None:
     assert rows("title,slug\nOne,\n") == [{"title": "One", "metadata": {}}]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_commas_semicolons_and_tabs_part_the_columns(delimiter):
+def test_commas_semicolons_and_tabs_part_the_columns(delimiter: str) -> None:
     assert rows(f"title{delimiter}content\nOne{delimiter}a b\n")[0]["content"] == "a b"
 
 
-def test_a_quoted_cell_may_hold_lines_quotes_and_commas():
+def test_a_quoted_cell_may_hold_lines_quotes_and_commas() -> None:
     first, second = entries('title,content\n"One","a ""b"",\nc\n\nd"\nTwo,x\n')
     assert isinstance(first, Row)
     assert first.fields["content"] == 'a "b",\nc\n\nd'
     assert second == Row("a.csv line 6", {"title": "Two", "content": "x", "metadata": {}}, 42)
 
 
-def test_a_cell_larger_than_the_csv_module_takes_by_itself_is_read():
+def test_a_cell_larger_than_the_csv_module_takes_by_itself_is_read() -> None:
     assert rows("title,content\nOne," + "x" * 500_000 + "\n")[0]["content"] == "x" * 500_000
 
 
-def test_empty_lines_are_no_rows():
+def test_empty_lines_are_no_rows() -> None:
     assert len(rows("title\n\nOne\n\n\nTwo\n")) == 2
 
 
@@ -66,12 +66,12 @@ def test_empty_lines_are_no_rows():
         ("title\nOne\rTwo\n", "a.csv line 2: is not valid CSV: new-line character seen in unquoted field"),
     ],
 )
-def test_a_row_that_is_no_article_is_refused_with_a_reason(data, expected):
+def test_a_row_that_is_no_article_is_refused_with_a_reason(data: str | bytes, expected: str) -> None:
     assert [reason.startswith(expected) for reason in reasons(data)] == [True]
 
 
 @pytest.mark.parametrize("ending", ["", '""\n'])
-def test_a_row_that_is_too_long_is_refused_and_the_next_one_found(ending):
+def test_a_row_that_is_too_long_is_refused_and_the_next_one_found(ending: str) -> None:
     long_cell = '"' + "x" * (MAX_ENTRY_BYTES + 5) + ending + '"'
     refused, fine = entries(f"title\n{long_cell}\nFine\n")
     assert isinstance(refused, RefusedEntry)
@@ -80,7 +80,7 @@ def test_a_row_that_is_too_long_is_refused_and_the_next_one_found(ending):
     assert fine.fields["title"] == "Fine"
 
 
-def test_a_row_of_many_lines_that_is_too_long_is_refused_and_the_next_one_found():
+def test_a_row_of_many_lines_that_is_too_long_is_refused_and_the_next_one_found() -> None:
     lines = ("y" * 1_000_000 + "\n") * 14
     refused, fine = entries(f'title,content\nOne,"{lines}"\nFine,x\n')
     assert isinstance(refused, RefusedEntry)
@@ -99,14 +99,14 @@ def test_a_row_of_many_lines_that_is_too_long_is_refused_and_the_next_one_found(
         ('title,"a\nb"\n', "a quoted column name is not closed on the first line"),
     ],
 )
-def test_a_header_that_is_none_stops_the_import(data, expected):
+def test_a_header_that_is_none_stops_the_import(data: str, expected: str) -> None:
     with pytest.raises(SourceUnreadable, match=expected):
         entries(data)
 
 
 @settings(max_examples=200)
 @given(st.lists(st.lists(st.text(alphabet='ab",\n ', max_size=8), min_size=2, max_size=2), max_size=6))
-def test_rows_are_found_where_the_csv_module_finds_them(cells):
+def test_rows_are_found_where_the_csv_module_finds_them(cells: list[list[str]]) -> None:
     written = io.StringIO(newline="")
     csv.writer(written, lineterminator="\n").writerows([["title", "content"], *cells])
     found = [entry for entry in entries(written.getvalue()) if isinstance(entry, Row)]
@@ -129,5 +129,7 @@ def test_rows_are_found_where_the_csv_module_finds_them(cells):
         (b'"a"b"c,"d', False, True),
     ],
 )
-def test_it_is_known_at_each_line_end_whether_a_quote_is_open(line, quoted, expected):
+def test_it_is_known_at_each_line_end_whether_a_quote_is_open(
+    line: bytes, quoted: bool, expected: bool
+) -> None:
     assert quoted_after(line, b",", quoted) is expected

@@ -16,22 +16,22 @@ def draft(**fields: Any) -> Draft:
     return made
 
 
-def test_a_title_alone_is_a_draft_and_the_rest_is_empty():
+def test_a_title_alone_is_a_draft_and_the_rest_is_empty() -> None:
     assert draft(title="T") == Draft("here", "", "T", "", "{}")
     assert draft(title="T", content=None, slug=None, metadata=None) == draft(title="T", slug="", content="")
 
 
-def test_metadata_is_json_in_its_own_script():
+def test_metadata_is_json_in_its_own_script() -> None:
     made = draft(title="T", metadata={"ä": ["日本", 1, None, True]})
     assert json.loads(made.metadata) == {"ä": ["日本", 1, None, True]}
     assert "日本" in made.metadata
 
 
-def test_the_size_counts_every_character_that_is_held():
+def test_the_size_counts_every_character_that_is_held() -> None:
     assert draft(title="four", content="12345", metadata={}).size == 4 + 5 + len("{}")
 
 
-def test_fields_that_no_article_has_are_left_out():
+def test_fields_that_no_article_has_are_left_out() -> None:
     assert draft(title="T", author="me") == draft(title="T")
 
 
@@ -53,7 +53,9 @@ def test_fields_that_no_article_has_are_left_out():
         ({"title": "T", "metadata": {"a": float("nan")}}, "metadata"),
     ],
 )
-def test_a_refusal_keeps_place_and_position_and_names_what_is_wrong(fields, word):
+def test_a_refusal_keeps_place_and_position_and_names_what_is_wrong(
+    fields: dict[str, Any], word: str
+) -> None:
     refused = draft_from(Row("line 3", fields, position=99))
     assert isinstance(refused, RefusedEntry)
     assert (refused.place, refused.position) == ("line 3", 99)

@@ -1,6 +1,7 @@
 """Lines and files: bounded reading, encodings, places."""
 
 import io
+from pathlib import Path
 
 import pytest
 
@@ -26,11 +27,13 @@ def texts(data: bytes, limit: int = 10) -> list[bytes | None]:
         (b"\xef\xbb\xbfone\n", [b"one"]),
     ],
 )
-def test_lines_lose_their_ends_and_over_long_ones_their_text(data, expected):
+def test_lines_lose_their_ends_and_over_long_ones_their_text(
+    data: bytes, expected: list[bytes | None]
+) -> None:
     assert texts(data) == expected
 
 
-def test_an_over_long_line_is_never_held_whole():
+def test_an_over_long_line_is_never_held_whole() -> None:
     class Endless(io.RawIOBase):
         """Half a gigabyte in one line, which notes the largest piece it was asked for."""
 
@@ -52,28 +55,28 @@ def test_an_over_long_line_is_never_held_whole():
     assert stream.largest <= 1 << 20
 
 
-def test_positions_count_every_byte_that_was_read():
+def test_positions_count_every_byte_that_was_read() -> None:
     assert [line.position for line in files.lines(io.BytesIO(b"one\r\n0123456789abc\nx"), 10)] == [5, 19, 20]
 
 
-def test_a_utf16_file_is_refused_with_a_sentence():
+def test_a_utf16_file_is_refused_with_a_sentence() -> None:
     with pytest.raises(SourceUnreadable, match="UTF-16; save it as UTF-8"):
         texts("title\n".encode("utf-16"), 100)
 
 
-def test_bytes_that_are_not_utf8_are_named():
+def test_bytes_that_are_not_utf8_are_named() -> None:
     refusal = files.decoded("Café".encode("latin-1"), "a.csv line 3", 7)
     assert refusal == RefusedEntry(
         "a.csv line 3", "is not valid UTF-8 (byte 0xe9 at 4); save the file as UTF-8", position=7
     )
 
 
-def test_a_missing_file_and_a_folder_are_told_apart(tmp_path):
+def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(SourceUnreadable, match=r"cannot read .*nothing\.jsonl: No such file or directory"):
         files.open_file(str(tmp_path / "nothing.jsonl"))
     with pytest.raises(SourceUnreadable, match="Is a directory"):
         files.open_file(str(tmp_path))
 
 
-def test_a_refusal_is_one_line_that_any_terminal_can_show():
+def test_a_refusal_is_one_line_that_any_terminal_can_show() -> None:
     assert str(RefusedEntry("a\x1b[2Jb\n.md", "no\udc80")) == "a\\x1b[2Jb .md: no\\udc80"

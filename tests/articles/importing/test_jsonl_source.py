@@ -18,7 +18,7 @@ def reason(data: bytes) -> str:
     return entry.reason
 
 
-def test_each_line_is_a_row_that_knows_its_place():
+def test_each_line_is_a_row_that_knows_its_place() -> None:
     one, two = entries(
         b'{"title": "One"}\n\n{"title": "Two", "slug": "two", "content": "x", "metadata": {"a": 1}}'
     )
@@ -27,7 +27,7 @@ def test_each_line_is_a_row_that_knows_its_place():
     assert (two.place, two.fields["metadata"]) == ("a.jsonl line 3", {"a": 1})
 
 
-def test_what_an_export_adds_is_ignored():
+def test_what_an_export_adds_is_ignored() -> None:
     (row,) = entries(b'{"title": "One", "version_number": 3, "created_at": "x", "updated_at": "x"}')
     assert isinstance(row, Row)
     assert row.fields == {"title": "One"}
@@ -50,11 +50,11 @@ def test_what_an_export_adds_is_ignored():
         (b'"' + b"x" * MAX_ENTRY_BYTES + b'"', "the line is longer than 13,000,000 bytes"),
     ],
 )
-def test_a_line_that_is_no_article_is_refused_with_a_reason(data, expected):
+def test_a_line_that_is_no_article_is_refused_with_a_reason(data: bytes, expected: str) -> None:
     assert expected in reason(data)
 
 
-def test_lines_after_a_refused_one_are_read():
+def test_lines_after_a_refused_one_are_read() -> None:
     first, second = entries(b'{"title": \n{"title": "Fine"}\n')
     assert isinstance(first, RefusedEntry)
     assert second == Row("a.jsonl line 2", {"title": "Fine"}, 29)

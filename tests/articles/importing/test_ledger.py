@@ -15,17 +15,17 @@ def slugs_of(*drafts: Draft) -> list[str]:
     return [draft.slug if isinstance(draft, Draft) else str(draft) for draft in entered]
 
 
-def test_a_missing_slug_is_made_from_the_title_in_any_script():
+def test_a_missing_slug_is_made_from_the_title_in_any_script() -> None:
     assert slugs_of(a_draft("Hello, World!"), a_draft("Привет мир"), a_draft("東京 2024"), a_draft("!?")) == [
         "hello-world", "привет-мир", "東京-2024", "article",
     ]  # fmt: skip
 
 
-def test_equal_titles_are_numbered_in_the_order_of_the_file():
+def test_equal_titles_are_numbered_in_the_order_of_the_file() -> None:
     assert slugs_of(*[a_draft("Same")] * 12)[::5] == ["same", "same-6", "same-11"]
 
 
-def test_a_number_that_is_taken_is_passed_over():
+def test_a_number_that_is_taken_is_passed_over() -> None:
     assert slugs_of(a_draft("Same", "same-2"), *[a_draft("Same")] * 3) == [
         "same-2",
         "same",
@@ -34,12 +34,12 @@ def test_a_number_that_is_taken_is_passed_over():
     ]
 
 
-def test_a_slug_given_twice_is_refused_with_the_first_place():
+def test_a_slug_given_twice_is_refused_with_the_first_place() -> None:
     _, second = slugs_of(a_draft("A", "x", "a.csv line 2"), a_draft("B", "x", "a.csv line 9"))
     assert second == "a.csv line 9: slug 'x' was already used by a.csv line 2"
 
 
-def test_ten_thousand_equal_titles_cost_no_search():
+def test_ten_thousand_equal_titles_cost_no_search() -> None:
     with SlugLedger() as ledger:
         entered = [ledger.enter(a_draft("Same")) for _ in range(10_000)]
     assert not any(isinstance(draft, RefusedEntry) for draft in entered)

@@ -26,7 +26,7 @@ def only_row(root: Path) -> dict[str, object]:
     return entry.fields
 
 
-def test_front_matter_gives_title_slug_and_metadata(tmp_path):
+def test_front_matter_gives_title_slug_and_metadata(tmp_path: Path) -> None:
     text = "---\ntitle: Hello\nslug: hello-you\ntags: [a, b]\ndate: 2024-05-06\n---\n\n# Other\n\nText\n"
     assert only_row(a_folder(tmp_path, one=text)) == {
         "title": "Hello",
@@ -47,18 +47,20 @@ def test_front_matter_gives_title_slug_and_metadata(tmp_path):
         ("---\n---\ntext", "Getting started"),
     ],
 )
-def test_the_title_falls_back_to_the_heading_then_to_the_file_name(tmp_path, text, title):
+def test_the_title_falls_back_to_the_heading_then_to_the_file_name(
+    tmp_path: Path, text: str, title: str
+) -> None:
     assert only_row(a_folder(tmp_path, **{"getting-started": text}))["title"] == title
 
 
 @pytest.mark.parametrize(
     ("written", "title"), [("1984", "1984"), ("Yes", "Yes"), ("2024-05-06", "2024-05-06")]
 )
-def test_a_title_is_the_text_as_it_is_written(written, title):
+def test_a_title_is_the_text_as_it_is_written(written: str, title: str) -> None:
     assert parse(f"---\ntitle: {written}\n---\n")[0]["title"] == title
 
 
-def test_folders_below_are_read_in_order_and_hidden_ones_left_out(tmp_path):
+def test_folders_below_are_read_in_order_and_hidden_ones_left_out(tmp_path: Path) -> None:
     root = a_folder(tmp_path, b="b", a__z="az", **{".git__c": "hidden"})
     (root / "picture.png").write_bytes(b"\x89PNG")
     assert [entry.place for entry in entries(root)] == ["a/z.md", "b.md"]
@@ -77,12 +79,12 @@ def test_folders_below_are_read_in_order_and_hidden_ones_left_out(tmp_path):
         ("a: \x07", "not valid YAML"),
     ],
 )
-def test_front_matter_that_cannot_be_used_is_refused_with_a_reason(front, reason):
+def test_front_matter_that_cannot_be_used_is_refused_with_a_reason(front: str, reason: str) -> None:
     with pytest.raises(FrontMatterError, match=reason):
         parse(f"---\n{front}\n---\ntext\n")
 
 
-def test_a_file_that_is_not_utf8_or_too_large_is_refused_and_the_rest_read(tmp_path):
+def test_a_file_that_is_not_utf8_or_too_large_is_refused_and_the_rest_read(tmp_path: Path) -> None:
     root = a_folder(tmp_path, a=b"caf\xe9", b=b"x" * (MAX_ENTRY_BYTES + 1), c="# Fine")
     first, second, third = entries(root)
     assert isinstance(first, RefusedEntry)
@@ -92,16 +94,16 @@ def test_a_file_that_is_not_utf8_or_too_large_is_refused_and_the_rest_read(tmp_p
     assert isinstance(third, Row)
 
 
-def test_a_folder_that_is_none_is_told(tmp_path):
+def test_a_folder_that_is_none_is_told(tmp_path: Path) -> None:
     with pytest.raises(SourceUnreadable, match="there is no such folder"):
         open_markdown(str(tmp_path / "nowhere"))
     with pytest.raises(SourceUnreadable, match="is a file; give the folder"):
         open_markdown(str(a_folder(tmp_path, one="x") / "one.md"))
 
 
-def test_text_between_rules_without_front_matter_stays_text():
+def test_text_between_rules_without_front_matter_stays_text() -> None:
     assert parse("Text\n---\na: b\n---\n") == ({}, "Text\n---\na: b\n---\n")
 
 
-def test_a_tilde_fence_is_not_closed_by_backticks():
+def test_a_tilde_fence_is_not_closed_by_backticks() -> None:
     assert heading("~~~\n```\n# no\n~~~\n# yes") == "yes"

@@ -6,6 +6,7 @@ import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def names(found: ModuleDoc) -> tuple[list[str], list[str]]:
     return [item.name for item in found.functions], [item.name for item in found.classes]
 
 
-def test_public_documented_members_are_read_and_no_others(write):
+def test_public_documented_members_are_read_and_no_others(write: Write) -> None:
     write(
         "tool.py",
         '"""  A tool.\n\n    Indented.\n    """\n'
@@ -69,7 +70,7 @@ def test_public_documented_members_are_read_and_no_others(write):
     assert [(item.name, item.signature) for item in found.classes[0].methods] == [("put", "(item)")]
 
 
-def test_all_says_what_is_public_even_with_an_underscore(write):
+def test_all_says_what_is_public_even_with_an_underscore(write: Write) -> None:
     write(
         "tool.py",
         '__all__ = ["_kept"]\n__all__ += ["late"]\nother = ["ignored"]\n'
@@ -78,12 +79,12 @@ def test_all_says_what_is_public_even_with_an_underscore(write):
     assert names(of_source("tool")) == (["_kept", "late"], [])
 
 
-def test_a_class_that_says_nothing_is_documented_by_its_constructor(write):
+def test_a_class_that_says_nothing_is_documented_by_its_constructor(write: Write) -> None:
     write("tool.py", 'class Box:\n    def __init__(self):\n        "Makes a box."\n')
     assert of_source("tool").classes[0].doc == "Makes a box."
 
 
-def test_a_property_is_a_method_once(write):
+def test_a_property_is_a_method_once(write: Write) -> None:
     write(
         "tool.py",
         'class Box:\n    "Holds."\n'
@@ -97,7 +98,7 @@ def test_a_property_is_a_method_once(write):
     ]
 
 
-def test_a_package_takes_members_from_its_own_modules_and_from_no_other(write):
+def test_a_package_takes_members_from_its_own_modules_and_from_no_other(write: Write) -> None:
     write(
         "pack/__init__.py",
         '"Package."\n__all__ = ["near", "full", "far"]\n'
@@ -110,13 +111,13 @@ def test_a_package_takes_members_from_its_own_modules_and_from_no_other(write):
     assert names(of_source("pack")) == (["full", "near"], [])
 
 
-def test_a_star_brings_what_the_other_module_exports(write):
+def test_a_star_brings_what_the_other_module_exports(write: Write) -> None:
     write("pack/__init__.py", "from .inner import *\n")
     write("pack/inner.py", '__all__ = ["a"]\ndef a():\n    "A."\ndef b():\n    "B."\n')
     assert names(of_source("pack")) == (["a"], [])
 
 
-def test_a_module_of_a_package_may_import_from_its_siblings_and_from_above(write):
+def test_a_module_of_a_package_may_import_from_its_siblings_and_from_above(write: Write) -> None:
     write("pack/__init__.py", "")
     write("pack/first.py", '__all__ = ["a", "b"]\nfrom .second import a\nfrom . import second\n')
     write("pack/second.py", 'def a():\n    "A."\n')
@@ -126,7 +127,7 @@ def test_a_module_of_a_package_may_import_from_its_siblings_and_from_above(write
     assert names(of_source("pack.low.third")) == (["a"], [])
 
 
-def test_modules_that_import_each_other_are_read_all_the_same(write):
+def test_modules_that_import_each_other_are_read_all_the_same(write: Write) -> None:
     write("pack/__init__.py", "")
     write("pack/one.py", 'from .two import *\ndef a():\n    "A."\n')
     write("pack/two.py", 'from .one import *\ndef b():\n    "B."\n')
@@ -134,14 +135,14 @@ def test_modules_that_import_each_other_are_read_all_the_same(write):
 
 
 @pytest.mark.parametrize("text", ["import warnings\nwarnings._deprecated('tool', remove=(4, 0))\n"])
-def test_a_deprecated_module_is_left_out(write, text):
+def test_a_deprecated_module_is_left_out(write: Write, text: str) -> None:
     write("tool.py", text)
     assert read_source("tool") is None
     write("other.py", "def f():\n    warnings._deprecated('f')\n")
     assert read_source("other") is not None
 
 
-def test_a_long_signature_ends_with_a_whole_argument(write):
+def test_a_long_signature_ends_with_a_whole_argument(write: Write) -> None:
     arguments = ", ".join(f"argument_number_{n}" for n in range(20))
     write("tool.py", f'def f({arguments}):\n    "Does."\ndef g({"a" * 157}):\n    "Does."\n')
     long, just = (item.signature for item in of_source("tool").functions)
@@ -152,13 +153,13 @@ def test_a_long_signature_ends_with_a_whole_argument(write):
 
 
 @pytest.mark.parametrize("name", ["missing", "folder", "pack.missing"])
-def test_what_has_no_source_is_nothing(write, name):
+def test_what_has_no_source_is_nothing(write: Write, name: str) -> None:
     write("folder/text.txt", "no module")
     write("pack/__init__.py", "")
     assert read_source(name) is None
 
 
-def test_submodules_are_public_at_any_depth_and_no_tests(write):
+def test_submodules_are_public_at_any_depth_and_no_tests(write: Write) -> None:
     for name in (
         "__init__", "b", "a/__init__", "a/c", "_private", "a/_d", "_hidden/e", "test/f", "tests/g", "a/tests/h",
     ):  # fmt: skip
@@ -185,7 +186,7 @@ def fill(module: ModuleType, program: str) -> ModuleDoc:
     return found
 
 
-def test_functions_and_classes_are_read_under_their_own_name_alone(module):
+def test_functions_and_classes_are_read_under_their_own_name_alone(module: ModuleType) -> None:
     found = fill(
         module,
         'def real(a, /, b=2):\n    "Does."\nalias = real\nLIMIT = 3\ndef silent(): pass\n'
@@ -198,12 +199,12 @@ def test_functions_and_classes_are_read_under_their_own_name_alone(module):
     assert [(item.name, item.signature) for item in found.classes[0].methods] == [("put", "(item)")]
 
 
-def test_all_decides_for_an_imported_module_too(module):
+def test_all_decides_for_an_imported_module_too(module: ModuleType) -> None:
     found = fill(module, '__all__ = ["_a", "gone"]\ndef _a():\n    "A."\ndef b():\n    "B."\n')
     assert names(found) == (["_a"], [])
 
 
-def test_a_default_without_a_constant_form_is_the_same_each_time(module):
+def test_a_default_without_a_constant_form_is_the_same_each_time(module: ModuleType) -> None:
     found = fill(module, 'class _O: pass\ndef f(a=_O()):\n    "Does."\n')
     assert found.functions[0].signature == "(a=...)"
 
@@ -218,31 +219,31 @@ def test_a_default_without_a_constant_form_is_the_same_each_time(module):
         ("builtins", "list.clear", "()"),
     ],
 )
-def test_what_is_written_in_c_is_shown_as_it_is_called(module_name, name, signature):
+def test_what_is_written_in_c_is_shown_as_it_is_called(module_name: str, name: str, signature: str) -> None:
     found = read_imported(module_name)
     assert found is not None
     methods = {f"{item.name}.{each.name}": each for item in found.classes for each in item.methods}
     assert (methods | {item.name: item for item in found.functions})[name].signature == signature
 
 
-def test_an_argument_that_begins_with_self_stays(module):
+def test_an_argument_that_begins_with_self_stays(module: ModuleType) -> None:
     found = fill(module, 'def f(selfish, b):\n    "Does."\n')
     assert found.functions[0].signature == "(selfish, b)"
 
 
 @pytest.mark.parametrize("reader", [read_source, read_imported])
-def test_a_module_that_this_python_lacks_is_no_error(reader):
+def test_a_module_that_this_python_lacks_is_no_error(reader: Callable[..., Any]) -> None:
     assert reader("no_such_module_anywhere") is None
 
 
 @pytest.mark.process
-def test_reading_a_module_does_not_run_it():
+def test_reading_a_module_does_not_run_it() -> None:
     program = "import sys; from articles.importing.pydoc_reader import read_source as read; " \
         "assert read('turtle'); assert 'turtle' not in sys.modules"  # fmt: skip
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_a_package_of_the_real_library_speaks_for_the_modules_it_takes_its_members_from():
+def test_a_package_of_the_real_library_speaks_for_the_modules_it_takes_its_members_from() -> None:
     functions, classes = names(of_source("asyncio"))
     assert {"Queue", "Lock", "TaskGroup"} <= set(classes)
     assert "sleep" in functions

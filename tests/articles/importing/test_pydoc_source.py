@@ -24,12 +24,12 @@ def content(name: str) -> str:
     return str(corpus()[name].fields["content"])
 
 
-def test_it_has_a_few_hundred_articles_that_are_soon_embedded():
+def test_it_has_a_few_hundred_articles_that_are_soon_embedded() -> None:
     assert 300 <= len(corpus()) <= 450
     assert 300_000 < sum(len(content(name)) for name in corpus()) < 900_000
 
 
-def test_every_article_is_within_the_bounds_and_has_its_own_slug():
+def test_every_article_is_within_the_bounds_and_has_its_own_slug() -> None:
     drafts = [draft_from(row) for row in corpus().values()]
     assert all(isinstance(draft, Draft) for draft in drafts)
     assert len({draft.slug for draft in drafts if isinstance(draft, Draft)}) == len(drafts)
@@ -44,18 +44,18 @@ def test_every_article_is_within_the_bounds_and_has_its_own_slug():
      "collections.deque", "subprocess.Popen", "asyncio", "asyncio.Queue", "urllib.request", "os.path", "str", "dict",
      "unittest.mock", "sqlite3", "random", "re", "logging", "tomllib", "xml.etree.ElementTree"],
 )  # fmt: skip
-def test_what_people_look_for_is_there(name):
+def test_what_people_look_for_is_there(name: str) -> None:
     assert name in corpus()
 
 
 @pytest.mark.parametrize(
     "name", ["this", "antigravity", "idlelib", "test", "lib2to3", "_thread", "turtledemo"]
 )
-def test_jokes_tests_and_private_parts_are_left_out(name):
+def test_jokes_tests_and_private_parts_are_left_out(name: str) -> None:
     assert name not in corpus()
 
 
-def test_an_article_says_what_it_is_about_and_what_it_offers():
+def test_an_article_says_what_it_is_about_and_what_it_offers() -> None:
     fields = corpus()["zipfile.ZipFile"].fields
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     assert fields["slug"] == "python-zipfile-zipfile"
@@ -68,18 +68,18 @@ def test_an_article_says_what_it_is_about_and_what_it_offers():
     assert "- `is_zipfile(filename)`: Quickly see if a file is a ZIP file" in content("zipfile")
 
 
-def test_an_article_that_was_cut_says_where_there_is_more():
+def test_an_article_that_was_cut_says_where_there_is_more() -> None:
     assert content("sys").endswith("There is more: type `help('sys')` in Python.")
     assert "There is more" not in content("zipfile")
 
 
-def test_the_corpus_is_the_same_each_time():
+def test_the_corpus_is_the_same_each_time() -> None:
     assert not [name for name in corpus() if re.search(r" at 0x[0-9a-f]{6}", content(name))]
     again = {entry.place: entry for entry in open_pydoc().entries}
     assert again == corpus()
 
 
-def test_names_are_given_in_plain_words_not_in_the_markup_of_a_documentation_tool():
+def test_names_are_given_in_plain_words_not_in_the_markup_of_a_documentation_tool() -> None:
     assert "importlib.resources.abc.Traversable" in str(corpus()["zipfile.Path"].fields["title"])
     marked = [
         name for name, row in corpus().items() if re.search(r":(class|func|meth|mod):`", str(row.fields))

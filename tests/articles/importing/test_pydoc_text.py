@@ -29,12 +29,12 @@ def content(row: Row) -> str:
         ("word " * 60, ("Word " + "word " * 60)[:155].rstrip() + " …"),
     ],
 )
-def test_the_first_sentence_is_found(doc, expected):
+def test_the_first_sentence_is_found(doc: str, expected: str) -> None:
     assert summary(doc)[:150] == expected[:150]
     assert len(summary(doc)) <= 160
 
 
-def test_a_module_lists_its_classes_and_functions():
+def test_a_module_lists_its_classes_and_functions() -> None:
     put = FunctionDoc("put", "(a)", "Put it. Then more.")
     bare = FunctionDoc("bare", "", "")
     row = module_row(
@@ -48,13 +48,13 @@ def test_a_module_lists_its_classes_and_functions():
     )
 
 
-def test_a_module_known_by_heart_begins_with_what_it_is_for():
+def test_a_module_known_by_heart_begins_with_what_it_is_for() -> None:
     row = module_row(ModuleDoc("json", "Long words.", (), ()))
     assert content(row) == f"{IN_SHORT['json']}.\n\nLong words."
     assert row.fields["title"] == f"json: {IN_SHORT['json']}"
 
 
-def test_a_module_without_a_word_is_a_title_alone():
+def test_a_module_without_a_word_is_a_title_alone() -> None:
     row = module_row(ModuleDoc("silent", "", (), ()))
     assert row.fields["title"] == "silent"
     assert content(row) == ""
@@ -64,7 +64,7 @@ def test_a_module_without_a_word_is_a_title_alone():
     ("module", "name", "slug"),
     [("box", "box.Lid", "python-box-lid"), ("builtins", "Lid", "python-lid")],
 )
-def test_a_class_is_named_by_its_module_unless_everybody_has_it(module, name, slug):
+def test_a_class_is_named_by_its_module_unless_everybody_has_it(module: str, name: str, slug: str) -> None:
     row = class_row(module, ClassDoc("Lid", "(x)", "A lid.", (FunctionDoc("shut", "()", "Shut it."),)))
     assert (row.fields["slug"], row.fields["title"]) == (slug, f"{name}: A lid")
     assert content(row) == f"`{name}(x)`\n\nA lid.\n\n## Methods\n\n- `shut()`: Shut it"
@@ -72,7 +72,7 @@ def test_a_class_is_named_by_its_module_unless_everybody_has_it(module, name, sl
     assert (metadata["module"], metadata["kind"]) == (module, "class")
 
 
-def test_names_lose_the_markup_of_a_documentation_tool():
+def test_names_lose_the_markup_of_a_documentation_tool() -> None:
     row = class_row("box", ClassDoc("Lid", "", "Shuts a :class:`~box.Box` or :py:class:`it <box.It>`.", ()))
     assert row.fields["title"] == "box.Lid: Shuts a box.Box or it"
     assert content(row) == "Shuts a `box.Box` or `it`."
@@ -91,7 +91,7 @@ MANY = tuple(FunctionDoc(f"function_{n:04}", "(argument)", "Does something of us
     ],
     ids=["one line", "lines", "paragraphs", "members"],
 )
-def test_what_is_too_long_is_cut_between_lines_and_says_so(module):
+def test_what_is_too_long_is_cut_between_lines_and_says_so(module: ModuleDoc) -> None:
     text = content(module_row(module))
     assert len(text) <= MAX_CONTENT
     assert text.endswith("There is more: type `help('m')` in Python.")
@@ -99,6 +99,6 @@ def test_what_is_too_long_is_cut_between_lines_and_says_so(module):
     assert all(line.endswith(": Does something of use") for line in lines)
 
 
-def test_what_fits_says_nothing_of_more():
+def test_what_fits_says_nothing_of_more() -> None:
     text = content(module_row(ModuleDoc("m", "x" * 3_000, MANY[:20], ())))
     assert "There is more" not in text

@@ -11,11 +11,11 @@ def refusals(number: int) -> tuple[RefusedEntry, ...]:
     return tuple(RefusedEntry(f"line {n}", "x") for n in range(number))
 
 
-def test_an_import_of_nothing_is_all_zeros():
+def test_an_import_of_nothing_is_all_zeros() -> None:
     assert Summary().as_dict() == {"created": 0, "updated": 0, "unchanged": 0, "refused": 0, "refusals": []}
 
 
-def test_batches_add_up():
+def test_batches_add_up() -> None:
     summary = Summary()
     summary.add(BatchResult(created=1_000, updated=2, unchanged=3, refusals=refusals(1)))
     summary.add(BatchResult(created=500, updated=1))
@@ -24,7 +24,7 @@ def test_batches_add_up():
     assert json.loads(json.dumps(summary.as_dict()))["refusals"] == [{"place": "line 0", "reason": "x"}]
 
 
-def test_it_keeps_the_first_thousand_refusals_and_counts_them_all():
+def test_it_keeps_the_first_thousand_refusals_and_counts_them_all() -> None:
     summary = Summary()
     for _ in range(3):
         summary.add(BatchResult(created=1, refusals=refusals(600)))

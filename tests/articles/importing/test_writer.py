@@ -37,7 +37,7 @@ def announcements() -> Iterator[list[tuple[list[int], str]]]:
 
 
 @pytest.mark.django_db
-def test_new_articles_come_with_their_first_version():
+def test_new_articles_come_with_their_first_version() -> None:
     assert write_batch([a_draft("a", lang="en"), a_draft("b", "")], "Ada") == BatchResult(created=2)
     article = Article.objects.get(slug="a")
     assert (article.title, article.content, article.metadata) == ("Title", "Text", {"lang": "en"})
@@ -52,7 +52,7 @@ def test_new_articles_come_with_their_first_version():
 
 
 @pytest.mark.django_db
-def test_the_same_again_changes_nothing():
+def test_the_same_again_changes_nothing() -> None:
     drafts = [a_draft("a", number=1e300, nested={"x": [1.0, None]}), a_draft("b")]
     write_batch(drafts)
     before = list(Article.objects.order_by("id").values())
@@ -63,7 +63,7 @@ def test_the_same_again_changes_nothing():
 
 
 @pytest.mark.django_db
-def test_changed_text_becomes_a_new_version():
+def test_changed_text_becomes_a_new_version() -> None:
     write_batch([a_draft("a"), a_draft("b")])
     assert write_batch([a_draft("a", "New"), a_draft("b")]) == BatchResult(updated=1, unchanged=1)
     article = Article.objects.get(slug="a")
@@ -72,7 +72,7 @@ def test_changed_text_becomes_a_new_version():
 
 
 @pytest.mark.django_db
-def test_changed_metadata_is_an_update_without_a_version():
+def test_changed_metadata_is_an_update_without_a_version() -> None:
     write_batch([a_draft("a", x=1)])
     with announcements() as heard:
         assert write_batch([a_draft("a", x=2)]) == BatchResult(updated=1)
@@ -82,7 +82,7 @@ def test_changed_metadata_is_an_update_without_a_version():
 
 
 @pytest.mark.django_db
-def test_articles_with_new_text_are_announced_in_the_same_transaction():
+def test_articles_with_new_text_are_announced_in_the_same_transaction() -> None:
     write_batch([a_draft("a"), a_draft("b"), a_draft("c", x=1)])
     with announcements() as heard:
         write_batch([a_draft("a", "New"), a_draft("b"), a_draft("c", x=2), a_draft("d")])
@@ -91,13 +91,13 @@ def test_articles_with_new_text_are_announced_in_the_same_transaction():
 
 
 @pytest.mark.django_db
-def test_articles_keep_the_order_of_the_file():
+def test_articles_keep_the_order_of_the_file() -> None:
     write_batch([a_draft(slug) for slug in ["zebra", "apple", "mango"]])
     assert list(Article.objects.order_by("id").values_list("slug", flat=True)) == ["zebra", "apple", "mango"]
 
 
 @pytest.mark.django_db
-def test_a_row_the_database_refuses_does_not_take_the_others_with_it():
+def test_a_row_the_database_refuses_does_not_take_the_others_with_it() -> None:
     drafts = [a_draft(f"a{number}") for number in range(7)]
     drafts[5] = Draft("line 6", "a5", "t" * 400, "", "{}")  # longer than the column
     drafts[2] = Draft("line 3", "a2", "Title", "", "[]")  # no object
@@ -108,7 +108,7 @@ def test_a_row_the_database_refuses_does_not_take_the_others_with_it():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_listener_that_fails_takes_the_batch_with_it():
+def test_a_listener_that_fails_takes_the_batch_with_it() -> None:
     def fail(**_: Any) -> None:
         raise LookupError("no")
 
@@ -122,7 +122,7 @@ def test_a_listener_that_fails_takes_the_batch_with_it():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_many_imports_of_the_same_at_once_write_it_once():
+def test_many_imports_of_the_same_at_once_write_it_once() -> None:
     drafts = [a_draft(f"a{number}") for number in range(50)]
     results = together(4, lambda: write_batch(drafts))
     assert sum(result.created for result in results) == 50
@@ -131,7 +131,7 @@ def test_many_imports_of_the_same_at_once_write_it_once():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_article_saved_in_between_is_updated_not_doubled():
+def test_an_article_saved_in_between_is_updated_not_doubled() -> None:
     done: list[BatchResult] = []
 
     def write() -> None:
@@ -154,7 +154,7 @@ def test_an_article_saved_in_between_is_updated_not_doubled():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_deadlock_with_another_writer_is_tried_again():
+def test_a_deadlock_with_another_writer_is_tried_again() -> None:
     write_batch([a_draft("a"), a_draft("b")])
     done: list[BatchResult] = []
 

@@ -23,7 +23,7 @@ def spoiled(path: Path, kind: str) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["missing", "a link", "a pipe", "a folder", "a device"])
-def test_what_is_no_regular_file_is_refused_at_once(tmp_path, kind):
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
     path = spoiled(tmp_path / "a.dump", kind)
     with pytest.raises(BackupError) as refused:
         files.opened(path)
@@ -31,13 +31,13 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path, kind):
 
 
 @pytest.mark.parametrize("content", [b"", b"abc", b"x" * 1_000_000])
-def test_a_file_is_read_as_it_is(tmp_path, content):
+def test_a_file_is_read_as_it_is(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a").write_bytes(content)
     with files.opened(tmp_path / "a") as file:
         assert file.readall() == content
 
 
-def test_a_new_file_is_private_and_takes_nothings_place(tmp_path):
+def test_a_new_file_is_private_and_takes_nothings_place(tmp_path: Path) -> None:
     with files.created(tmp_path / "a") as file:
         file.write(b"abc")
         file.seek(0)
@@ -50,7 +50,7 @@ def test_a_new_file_is_private_and_takes_nothings_place(tmp_path):
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_a_stamp_tells_a_file_that_was_written_or_exchanged(tmp_path):
+def test_a_stamp_tells_a_file_that_was_written_or_exchanged(tmp_path: Path) -> None:
     def stamp() -> files.Stamp:
         with files.opened(tmp_path / "a") as file:
             return files.stamp(file)
@@ -66,7 +66,7 @@ def test_a_stamp_tells_a_file_that_was_written_or_exchanged(tmp_path):
     assert stamp() != first
 
 
-def test_the_file_that_an_operator_named_may_be_a_link(tmp_path):
+def test_the_file_that_an_operator_named_may_be_a_link(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     (tmp_path / "link").symlink_to("a")
     assert files.resolved(tmp_path / "link") == (tmp_path / "a").resolve()
@@ -85,5 +85,5 @@ def test_the_file_that_an_operator_named_may_be_a_link(tmp_path):
         ("ä" * 1_000, "ä" * 400),
     ],
 )
-def test_a_message_of_a_program_is_one_short_line(said, shown):
+def test_a_message_of_a_program_is_one_short_line(said: str, shown: str) -> None:
     assert printable(said) == shown

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from config.backups import dump, manifest, restore
 from config.backups.errors import BackupError
@@ -59,7 +59,9 @@ def manage(of: Server, data_dir: Path, *words: object) -> subprocess.CompletedPr
     return start(*map(str, words), DATABASE_URL=url, DATA_DIR=str(data_dir))
 
 
-def test_a_command_in_a_manifest_is_refused_by_the_command_line(copy, target, tmp_path):
+def test_a_command_in_a_manifest_is_refused_by_the_command_line(
+    copy: Path, target: Server, tmp_path: Path
+) -> None:
     canary, fields = tmp_path / "canary", described(copy)
     describe(copy, fields | {"rows": {ESCAPE.format(f"touch {canary}"): 1} | fields["rows"]})
     for option in ("--yes", "--dry-run"):
@@ -71,7 +73,9 @@ def test_a_command_in_a_manifest_is_refused_by_the_command_line(copy, target, tm
     assert not state(target)
 
 
-def test_a_restore_says_where_the_backup_is_from_and_whose_rights_it_has(copy, target, tmp_path):
+def test_a_restore_says_where_the_backup_is_from_and_whose_rights_it_has(
+    copy: Path, target: Server, tmp_path: Path
+) -> None:
     fields = described(copy)
     done = manage(target, tmp_path, "restore", copy, "--yes")
     assert done.returncode == 0, done.stderr
@@ -84,7 +88,9 @@ def test_a_restore_says_where_the_backup_is_from_and_whose_rights_it_has(copy, t
     assert "restore only a file that you trust" in done.stdout
 
 
-def test_the_owner_of_a_database_restores_without_being_a_superuser(whole, queue, owner, source):
+def test_the_owner_of_a_database_restores_without_being_a_superuser(
+    whole: Path, queue: Path, owner: Server, source: Server
+) -> None:
     for _ in range(2):  # into the empty database, then over what is there
         planned = restore.plan(owner, whole)
         assert (planned.role, planned.is_superuser) == (owner.parameters["user"], False)
@@ -105,8 +111,8 @@ def test_the_owner_of_a_database_restores_without_being_a_superuser(whole, queue
     ],
 )
 def test_an_archive_that_would_lock_out_its_database_is_refused(
-    statement, elsewhere, whole, target, tmp_path
-):
+    statement: str, elsewhere: Server, whole: Path, target: Server, tmp_path: Path
+) -> None:
     run = statement.format(database=target.database, role=target.parameters["user"])
     execute(
         elsewhere,
@@ -129,8 +135,8 @@ def test_an_archive_that_would_lock_out_its_database_is_refused(
 
 
 def test_a_program_in_a_function_of_an_archive_does_not_run_as_the_owner(
-    elsewhere, whole, superuser, owner, tmp_path
-):
+    elsewhere: Server, whole: Path, superuser: Server, owner: Server, tmp_path: Path
+) -> None:
     canary = Path("/tmp") / f"canary-{os.getpid()}"  # the server's account may write there
     execute(
         elsewhere,
@@ -189,8 +195,8 @@ def spoiled(elsewhere: Server, folder: Path, body: str) -> Path:
     ],
 )
 def test_a_hostile_statement_of_an_archive_is_refused_and_changes_nothing(
-    whole, elsewhere, target, tmp_path, body, sentence
-):
+    whole: Path, elsewhere: Server, target: Server, tmp_path: Path, body: str, sentence: str
+) -> None:
     canary = tmp_path / "canary"
     archive = spoiled(elsewhere, tmp_path, body.format(canary=canary))
     restored(target, whole)
@@ -202,14 +208,16 @@ def test_a_hostile_statement_of_an_archive_is_refused_and_changes_nothing(
     assert state(target) == before
 
 
-def test_the_queue_of_an_archive_comes_without_its_statements(queue_copy, whole, target):
+def test_the_queue_of_an_archive_comes_without_its_statements(
+    queue_copy: Path, whole: Path, target: Server
+) -> None:
     restored(target, whole)
     patch(queue_copy, "CREATE TABLE public.embedding_tasks (", "DROP TABLE public.articles; --")
     restored(target, queue_copy)
     assert counts(target, "articles", "embedding_tasks") == {"articles": 3, "embedding_tasks": 3}
 
 
-def test_copy_blocks_within_a_function_are_text(elsewhere, target, tmp_path):
+def test_copy_blocks_within_a_function_are_text(elsewhere: Server, target: Server, tmp_path: Path) -> None:
     execute(
         elsewhere,
         "CREATE TABLE articles (id bigint, title text)",
@@ -229,7 +237,7 @@ SET transaction_timeout = 0;
     assert counts(target, "articles") == {"articles": 1}
 
 
-def test_an_archive_may_not_unpack_to_more_rows_than_it_says(whole, copy, target):
+def test_an_archive_may_not_unpack_to_more_rows_than_it_says(whole: Path, copy: Path, target: Server) -> None:
     restored(target, whole)
     before, fields = state(target), described(copy)
     describe(copy, fields | {"rows": fields["rows"] | {"articles": 2}})
@@ -246,7 +254,9 @@ def test_an_archive_may_not_unpack_to_more_rows_than_it_says(whole, copy, target
     assert state(target) == before
 
 
-def test_a_message_of_an_archive_does_not_reach_the_terminal_as_it_is(elsewhere, target, tmp_path):
+def test_a_message_of_an_archive_does_not_reach_the_terminal_as_it_is(
+    elsewhere: Server, target: Server, tmp_path: Path
+) -> None:
     body = "DO 'BEGIN RAISE EXCEPTION E''a\\x1b[2J\\u202eb''; END';"
     archive = spoiled(elsewhere, tmp_path, body)
     with pytest.raises(BackupError, match=r"^nothing was changed: a ") as refused:
@@ -254,30 +264,34 @@ def test_a_message_of_an_archive_does_not_reach_the_terminal_as_it_is(elsewhere,
     assert str(refused.value).isprintable()
 
 
-def test_a_server_that_is_older_gets_no_setting_that_it_does_not_know(whole, target, monkeypatch):
+def test_a_server_that_is_older_gets_no_setting_that_it_does_not_know(
+    whole: Path, target: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     planned = replace(restore.plan(target, whole), major=16)
     execute(target, f"ALTER DATABASE {target.database} SET transaction_timeout = '1h'")
     restore.restore(target, planned)
     assert counts(target, "articles") == {"articles": 3}
 
 
-def test_names_that_a_backup_cannot_list_are_refused_before_it_is_made(elsewhere, tmp_path):
+def test_names_that_a_backup_cannot_list_are_refused_before_it_is_made(
+    elsewhere: Server, tmp_path: Path
+) -> None:
     execute(elsewhere, 'CREATE TABLE "a""; DROP TABLE b; --" (id int)')
     with pytest.raises(BackupError, match="cannot be backed up: expected a name of A-Z, a-z, 0-9 and _ only"):
         dump.make(elsewhere, tmp_path)
     assert not [*tmp_path.iterdir()]
 
 
-def test_large_objects_are_refused_when_the_backup_is_made(elsewhere, tmp_path):
+def test_large_objects_are_refused_when_the_backup_is_made(elsewhere: Server, tmp_path: Path) -> None:
     execute(elsewhere, "CREATE TABLE articles (id int)", "SELECT lo_from_bytea(0, 'large')")
     with pytest.raises(BackupError, match=r"the backup cannot be read back: .* and no large objects"):
         dump.make(elsewhere, tmp_path)
     assert not [*tmp_path.iterdir()]
 
 
-def test_the_name_of_a_database_is_not_a_path(target, tmp_path):
+def test_the_name_of_a_database_is_not_a_path(target: Server, tmp_path: Path) -> None:
     odd = f"../-odd\n$(x)_{os.getpid()}"
-    with psycopg.connect(**dict(target.parameters), autocommit=True) as session:
+    with psycopg.connect(make_conninfo(**target.parameters), autocommit=True) as session:
         session.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(odd)))
     try:
         there = Server(dict(target.parameters) | {"dbname": odd})
@@ -293,11 +307,13 @@ def test_the_name_of_a_database_is_not_a_path(target, tmp_path):
         assert described(archive)["database"] == odd.replace("\n", "?")
         restored(target, archive)
     finally:
-        with psycopg.connect(**dict(target.parameters), autocommit=True) as session:
+        with psycopg.connect(make_conninfo(**target.parameters), autocommit=True) as session:
             drop_database(session, odd)
 
 
-def test_a_file_that_is_called_like_an_option_is_a_file(copy, target, monkeypatch):
+def test_a_file_that_is_called_like_an_option_is_a_file(
+    copy: Path, target: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(copy.parent)
     named = Path("--help.dump")
     described_by = described(copy) | {"file": named.name}
@@ -308,7 +324,7 @@ def test_a_file_that_is_called_like_an_option_is_a_file(copy, target, monkeypatc
 
 
 @pytest.mark.parametrize("ending", [".dump.partial", ".dump", ".dump.json", ".dump.json.partial"])
-def test_a_link_in_the_place_of_a_backup_is_not_followed(source, tmp_path, ending):
+def test_a_link_in_the_place_of_a_backup_is_not_followed(source: Server, tmp_path: Path, ending: str) -> None:
     victim, folder, now = tmp_path / "victim", tmp_path / "folder", datetime.now(UTC)
     victim.write_text("untouched")
     folder.mkdir()
@@ -326,7 +342,9 @@ def test_a_link_in_the_place_of_a_backup_is_not_followed(source, tmp_path, endin
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_damaged_archive_that_its_manifest_vouches_for_is_refused_or_restored(whole, copy, target, seed):
+def test_a_damaged_archive_that_its_manifest_vouches_for_is_refused_or_restored(
+    whole: Path, copy: Path, target: Server, seed: int
+) -> None:
     restored(target, whole)
     before, damage = state(target), random.Random(seed)
     content = bytearray(copy.read_bytes())
@@ -343,7 +361,7 @@ def test_a_damaged_archive_that_its_manifest_vouches_for_is_refused_or_restored(
         assert state(target) == before
 
 
-def test_a_folder_that_cannot_be_written_to_is_named(source, tmp_path):
+def test_a_folder_that_cannot_be_written_to_is_named(source: Server, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BackupError, match=r"the backup cannot be written to .*file"):
         dump.make(source, tmp_path / "file")

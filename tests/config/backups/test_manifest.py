@@ -46,7 +46,9 @@ def try_it(of: Server, archive: Path) -> None:
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_a_hostile_value_in_a_field_runs_nothing_and_changes_nothing(copy, target, tmp_path, field):
+def test_a_hostile_value_in_a_field_runs_nothing_and_changes_nothing(
+    copy: Path, target: Server, tmp_path: Path, field: str
+) -> None:
     restored(target, copy)
     canary, before, fields = tmp_path / "canary", state(target), described(copy)
     for value in hostile(f"touch {canary}"):
@@ -62,7 +64,9 @@ def test_a_hostile_value_in_a_field_runs_nothing_and_changes_nothing(copy, targe
 
 
 @pytest.mark.parametrize("field", ["rows", "migrations"])
-def test_a_hostile_entry_runs_nothing_and_changes_nothing(copy, target, tmp_path, field):
+def test_a_hostile_entry_runs_nothing_and_changes_nothing(
+    copy: Path, target: Server, tmp_path: Path, field: str
+) -> None:
     restored(target, copy)
     canary, before, fields = tmp_path / "canary", state(target), described(copy)
     name, good = next(iter(fields[field].items()))
@@ -104,14 +108,16 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("change", "sentence"), REFUSED)
-def test_a_refusal_names_the_field_its_value_and_what_was_expected(copy, change, sentence):
+def test_a_refusal_names_the_field_its_value_and_what_was_expected(
+    copy: Path, change: dict[str, Any], sentence: str
+) -> None:
     describe(copy, described(copy) | change)
     with pytest.raises(BackupError, match=sentence):
         manifest.read(copy)
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_a_missing_field_is_named(copy, field):
+def test_a_missing_field_is_named(copy: Path, field: str) -> None:
     fields = described(copy)
     del fields[field]
     describe(copy, fields)
@@ -131,19 +137,21 @@ def test_a_missing_field_is_named(copy, field):
         (b"null", "expected a JSON object"),
     ],
 )
-def test_a_manifest_that_cannot_be_read_is_refused_in_one_sentence(copy, content, sentence):
+def test_a_manifest_that_cannot_be_read_is_refused_in_one_sentence(
+    copy: Path, content: bytes, sentence: str
+) -> None:
     manifest.beside(copy).write_bytes(content)
     with pytest.raises(BackupError, match=sentence):
         manifest.read(copy)
 
 
-def test_an_unknown_plain_table_of_another_version_is_no_hindrance(copy):
+def test_an_unknown_plain_table_of_another_version_is_no_hindrance(copy: Path) -> None:
     fields = described(copy)
     describe(copy, fields | {"rows": fields["rows"] | {"Later_2": 0}})
     assert manifest.read(copy).rows["Later_2"] == 0
 
 
-def test_files_that_are_not_regular_are_refused_at_once(copy, target, tmp_path):
+def test_files_that_are_not_regular_are_refused_at_once(copy: Path, target: Server, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.dump"
     os.mkfifo(pipe)
     for named in (pipe, tmp_path, Path("/dev/zero")):
@@ -156,7 +164,9 @@ def test_files_that_are_not_regular_are_refused_at_once(copy, target, tmp_path):
         restore.plan(target, copy)
 
 
-def test_a_link_is_followed_only_where_the_operator_named_it(copy, target, tmp_path):
+def test_a_link_is_followed_only_where_the_operator_named_it(
+    copy: Path, target: Server, tmp_path: Path
+) -> None:
     link = tmp_path / "latest.dump"
     link.symlink_to(copy)
     assert restore.plan(target, link).archive == copy.resolve()
@@ -171,7 +181,7 @@ def test_a_link_is_followed_only_where_the_operator_named_it(copy, target, tmp_p
         restore.plan(target, copy)
 
 
-def test_a_file_that_changes_after_it_was_checked_is_refused(copy, target):
+def test_a_file_that_changes_after_it_was_checked_is_refused(copy: Path, target: Server) -> None:
     planned = restore.plan(target, copy)
     other = copy.with_name("other")
     shutil.copy(copy, other)
@@ -180,7 +190,7 @@ def test_a_file_that_changes_after_it_was_checked_is_refused(copy, target):
         restore.restore(target, planned)
 
 
-def test_a_manifest_replaces_a_link_in_its_place_and_does_not_follow_it(copy, tmp_path):
+def test_a_manifest_replaces_a_link_in_its_place_and_does_not_follow_it(copy: Path, tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("untouched")
     described_by = manifest.read(copy)

@@ -40,7 +40,7 @@ def refusal(given: Any) -> str:
         {"database": "日本" * 31},
     ],
 )
-def test_what_a_backup_writes_is_valid(changes):
+def test_what_a_backup_writes_is_valid(changes: dict[str, Any]) -> None:
     if "kind" in changes:
         changes = changes | {"rows": {server.queue_tables()[0]: 2**63 - 1}}
     assert check(fields(**changes), ARCHIVE, PLACE) == fields(**changes)
@@ -80,48 +80,48 @@ REFUSED: dict[str, list[Any]] = {
 @pytest.mark.parametrize(
     ("name", "value"), [(name, value) for name, values in REFUSED.items() for value in values]
 )
-def test_another_value_is_refused_with_its_field(name, value):
+def test_another_value_is_refused_with_its_field(name: str, value: Any) -> None:
     assert name in refusal(fields(**{name: value}))
 
 
 @pytest.mark.parametrize("name", [name for name in fields() if name != "format"])
-def test_a_field_that_is_missing_is_named(name):
+def test_a_field_that_is_missing_is_named(name: str) -> None:
     given = fields()
     del given[name]
     assert name in refusal(given)
 
 
 @pytest.mark.parametrize("value", [0, 2, "1", 1.0, True, None, [1], {}])
-def test_another_format_is_refused(value):
+def test_another_format_is_refused(value: Any) -> None:
     assert "format" in refusal(fields(format=value))
 
 
 @pytest.mark.parametrize("given", [None, [], "text", 1])
-def test_what_is_no_object_is_no_manifest(given):
+def test_what_is_no_object_is_no_manifest(given: str | int | list[Any] | None) -> None:
     assert "object" in refusal(given)
 
 
-def test_an_unknown_field_is_named_and_cannot_act_on_a_terminal():
+def test_an_unknown_field_is_named_and_cannot_act_on_a_terminal() -> None:
     said = refusal(fields(**{"x\x1b[2J" + "y" * 10_000: 1}))
     assert "unknown" in said
     assert "\x1b" not in said
 
 
 @pytest.mark.parametrize("value", ["x" * 10_000, "\x1b[2J\u202e", ["x" * 100] * 100, {"a": {"b": [1] * 100}}])
-def test_a_value_is_quoted_in_short_and_hides_nothing(value):
+def test_a_value_is_quoted_in_short_and_hides_nothing(value: str | list[str] | dict[str, Any]) -> None:
     assert len(shown(value)) < 500
     assert shown(value).isprintable()
 
 
-def test_ten_thousand_tables_are_enough():
+def test_ten_thousand_tables_are_enough() -> None:
     assert check(fields(rows={f"t{n}": 0 for n in range(10_000)}), ARCHIVE, PLACE)
     assert "rows" in refusal(fields(rows={f"t{n}": 0 for n in range(10_001)}))
 
 
-def test_queues_have_tables_of_the_queue_alone():
+def test_queues_have_tables_of_the_queue_alone() -> None:
     assert "articles" in refusal(fields(kind=QUEUE))
 
 
 @pytest.mark.parametrize(("name", "is_one"), [("a", True), ("_A9", True), ("a" * 63, True), ("a-b", False)])
-def test_a_table_s_name_means_the_same_quoted_or_not(name, is_one):
+def test_a_table_s_name_means_the_same_quoted_or_not(name: str, is_one: bool) -> None:
     assert (TABLE.fullmatch(name) is not None) is is_one

@@ -12,7 +12,9 @@ from config.backups.pg_programs import Programs
 pytestmark = pytest.mark.process
 
 
-def test_programs_older_than_the_server_are_refused_with_the_way_out(monkeypatch, tmp_path):
+def test_programs_older_than_the_server_are_refused_with_the_way_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     with pytest.raises(BackupError, match=r"Postgres 99, .* those found are of 1.* POSTGRES_BIN_DIR"):
         pg_programs.for_server(99)
     monkeypatch.setenv("POSTGRES_BIN_DIR", str(tmp_path))
@@ -47,7 +49,9 @@ def programs(tmp_path: Path) -> Programs:
         ("nonsense", None),
     ],
 )
-def test_the_version_is_what_a_program_says(monkeypatch, tmp_path, script, said, major):
+def test_the_version_is_what_a_program_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: Script, said: str, major: int | None
+) -> None:
     script("pg_dump", f"echo '{said}'")
     script("pg_restore", "")
     monkeypatch.setenv("POSTGRES_BIN_DIR", str(tmp_path))
@@ -61,7 +65,9 @@ def test_the_version_is_what_a_program_says(monkeypatch, tmp_path, script, said,
 
 
 @pytest.mark.parametrize("broken", ["pg_dump", "pg_restore"])
-def test_a_folder_that_lacks_a_program_is_passed_over(monkeypatch, tmp_path, script, broken):
+def test_a_folder_that_lacks_a_program_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: Script, broken: str
+) -> None:
     for name in {"pg_dump", "pg_restore"} - {broken}:
         script(name, "echo '(PostgreSQL) 17'")
     monkeypatch.setenv("POSTGRES_BIN_DIR", str(tmp_path))
@@ -69,7 +75,7 @@ def test_a_folder_that_lacks_a_program_is_passed_over(monkeypatch, tmp_path, scr
         pg_programs.for_server(1)
 
 
-def test_a_program_that_cannot_be_run_is_passed_over(monkeypatch, tmp_path):
+def test_a_program_that_cannot_be_run_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("pg_dump", "pg_restore"):
         (tmp_path / name).write_text("no program")
     monkeypatch.setenv("POSTGRES_BIN_DIR", str(tmp_path))
@@ -77,7 +83,9 @@ def test_a_program_that_cannot_be_run_is_passed_over(monkeypatch, tmp_path):
         pg_programs.for_server(1)
 
 
-def test_a_dump_writes_to_the_open_file_and_tells_of_each_table(tmp_path, script, programs):
+def test_a_dump_writes_to_the_open_file_and_tells_of_each_table(
+    tmp_path: Path, script: Script, programs: Programs
+) -> None:
     script(
         "pg_dump",
         'for word; do case $word in --file=*) printf archive > "${word#--file=}";; esac; done\n'
@@ -95,14 +103,18 @@ def test_a_dump_writes_to_the_open_file_and_tells_of_each_table(tmp_path, script
     ("text", "reason"),
     [("echo 'pg_dump: error: no \33[2J room' >&2; exit 1", "no"), ("exit 3", "exited with 3")],
 )
-def test_a_dump_that_fails_says_why_on_one_line(tmp_path, script, programs, text, reason):
+def test_a_dump_that_fails_says_why_on_one_line(
+    tmp_path: Path, script: Script, programs: Programs, text: str, reason: str
+) -> None:
     script("pg_dump", text)
     with files.created(tmp_path / "a") as file, pytest.raises(BackupError, match=reason) as failed:
         programs.dump(file, environment={}, tell=lambda _: None)
     assert str(failed.value).isprintable()
 
 
-def test_a_section_is_read_from_the_beginning_of_the_archive(tmp_path, script, programs):
+def test_a_section_is_read_from_the_beginning_of_the_archive(
+    tmp_path: Path, script: Script, programs: Programs
+) -> None:
     script("pg_restore", 'cat; echo " $*"')
     with files.created(tmp_path / "a") as file:
         file.write(b"archive")
@@ -113,7 +125,9 @@ def test_a_section_is_read_from_the_beginning_of_the_archive(tmp_path, script, p
 
 
 @pytest.mark.parametrize("text", ["echo half; echo 'not an archive' >&2; exit 1", "exit 1"])
-def test_a_section_that_cannot_be_read_to_its_end_is_an_error(tmp_path, script, programs, text):
+def test_a_section_that_cannot_be_read_to_its_end_is_an_error(
+    tmp_path: Path, script: Script, programs: Programs, text: str
+) -> None:
     script("pg_restore", text)
     with (
         files.created(tmp_path / "a") as file,
@@ -123,7 +137,7 @@ def test_a_section_that_cannot_be_read_to_its_end_is_an_error(tmp_path, script, 
         section.read()
 
 
-def test_who_stops_reading_stops_the_program(tmp_path, script, programs):
+def test_who_stops_reading_stops_the_program(tmp_path: Path, script: Script, programs: Programs) -> None:
     script("pg_restore", "exec yes")
     with (
         files.created(tmp_path / "a") as file,

@@ -35,14 +35,16 @@ def rows(of: Target, statement: str) -> list[object]:
     return [value for (value,) in of.session.execute(statement.encode()).fetchall()]
 
 
-def test_no_time_ends_the_transaction(opened):
+def test_no_time_ends_the_transaction(opened: Target) -> None:
     opened.session.execute("SET statement_timeout = '1s'")
     replacing.begin(opened)
     for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
         assert rows(opened, f"SHOW {name}") == ["0"]
 
 
-def test_everything_of_the_schema_goes_and_what_extensions_brought_stays(target, opened):
+def test_everything_of_the_schema_goes_and_what_extensions_brought_stays(
+    target: Server, opened: Target
+) -> None:
     execute(
         target,
         "CREATE EXTENSION IF NOT EXISTS vector",
@@ -64,7 +66,9 @@ def test_everything_of_the_schema_goes_and_what_extensions_brought_stays(target,
     assert server.count(opened.session, ["stays"], "other") == {"stays": 0}
 
 
-def test_what_refers_to_something_that_is_gone_is_left_out_and_the_rules_hold_again(target, opened):
+def test_what_refers_to_something_that_is_gone_is_left_out_and_the_rules_hold_again(
+    target: Server, opened: Target
+) -> None:
     execute(target, *TABLES, "DELETE FROM articles WHERE id = 2")
     with replacing.loosened(opened, ["tasks", 'odd "name']):
         assert server.count(opened.session, ["tasks"]) == {"tasks": 0}
@@ -77,7 +81,9 @@ def test_what_refers_to_something_that_is_gone_is_left_out_and_the_rules_hold_ag
 
 
 @pytest.mark.parametrize(("number", "is_right"), [(2, True), (1, False), (3, False), (0, False)])
-def test_rows_that_did_not_arrive_are_an_error(target, opened, number, is_right):
+def test_rows_that_did_not_arrive_are_an_error(
+    target: Server, opened: Target, number: int, is_right: bool
+) -> None:
     execute(target, *TABLES)
     if is_right:
         replacing.demand_rows(opened, {"articles": number})
@@ -86,7 +92,9 @@ def test_rows_that_did_not_arrive_are_an_error(target, opened, number, is_right)
         replacing.demand_rows(opened, {"articles": number})
 
 
-def test_tables_are_taken_from_everybody_and_the_wait_is_bounded(target, opened, monkeypatch):
+def test_tables_are_taken_from_everybody_and_the_wait_is_bounded(
+    target: Server, opened: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(replacing, "_ATTEMPTS", 2)
     monkeypatch.setattr(replacing, "_SECONDS_BETWEEN", 0.0)
     monkeypatch.setattr(replacing, "_PATIENCE", "SET LOCAL lock_timeout = '20ms'")
@@ -104,7 +112,7 @@ def test_tables_are_taken_from_everybody_and_the_wait_is_bounded(target, opened,
             other.execute("SELECT FROM articles")
 
 
-def test_a_setting_of_the_database_or_its_role_is_noticed(target, opened):
+def test_a_setting_of_the_database_or_its_role_is_noticed(target: Server, opened: Target) -> None:
     before = replacing.database_settings(opened)
     assert replacing.database_settings(opened) == before
     name = target.parameters["dbname"]

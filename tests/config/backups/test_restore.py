@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -14,7 +15,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.process]
 TABLES = ("articles", "embedding_tasks", "embedding_audit_logs")
 
 
-def test_a_whole_backup_makes_an_empty_database_what_the_first_one_was(source, whole, target):
+def test_a_whole_backup_makes_an_empty_database_what_the_first_one_was(
+    source: server.Server, whole: Path, target: server.Server
+) -> None:
     planned = restore.plan(target, whole)
     assert planned.is_empty
     restore.restore(target, planned)
@@ -27,7 +30,9 @@ def test_a_whole_backup_makes_an_empty_database_what_the_first_one_was(source, w
         assert other.execute("SELECT to_regclass('queue_is_installed') IS NOT NULL").fetchone() == (True,)
 
 
-def test_what_is_there_is_replaced_and_what_the_backup_does_not_know_goes(whole, target):
+def test_what_is_there_is_replaced_and_what_the_backup_does_not_know_goes(
+    whole: Path, target: server.Server
+) -> None:
     restored(target, whole)
     execute(
         target,
@@ -47,7 +52,7 @@ def test_what_is_there_is_replaced_and_what_the_backup_does_not_know_goes(whole,
     assert gone == (None, None, None)
 
 
-def test_a_restore_that_cannot_be_finished_changes_nothing(whole, target):
+def test_a_restore_that_cannot_be_finished_changes_nothing(whole: Path, target: server.Server) -> None:
     restored(target, whole)
     execute(target, "UPDATE articles SET title = 'kept'")
     planned = restore.plan(target, whole)
@@ -57,7 +62,7 @@ def test_a_restore_that_cannot_be_finished_changes_nothing(whole, target):
         assert session.execute("SELECT DISTINCT title FROM articles").fetchall() == [("kept",)]
 
 
-def test_a_restore_that_is_cut_off_changes_nothing(whole, target):
+def test_a_restore_that_is_cut_off_changes_nothing(whole: Path, target: server.Server) -> None:
     restored(target, whole)
     execute(target, "UPDATE articles SET title = 'kept'")
 
@@ -71,7 +76,9 @@ def test_a_restore_that_is_cut_off_changes_nothing(whole, target):
         assert session.execute("SELECT DISTINCT title FROM articles").fetchall() == [("kept",)]
 
 
-def test_tables_in_use_are_not_waited_for_without_end(whole, target, monkeypatch):
+def test_tables_in_use_are_not_waited_for_without_end(
+    whole: Path, target: server.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     restored(target, whole)
     monkeypatch.setattr(replacing, "_ATTEMPTS", 1)
     with target.connect() as session:
@@ -82,8 +89,8 @@ def test_tables_in_use_are_not_waited_for_without_end(whole, target, monkeypatch
 
 @pytest.mark.parametrize("only_from_whole", [False, True])
 def test_the_queue_comes_back_alone_without_the_tasks_of_articles_that_are_gone(
-    whole, queue, target, only_from_whole
-):
+    whole: Path, queue: Path, target: server.Server, only_from_whole: bool
+) -> None:
     restored(target, whole)
     execute(
         target,
@@ -109,7 +116,9 @@ def test_the_queue_comes_back_alone_without_the_tasks_of_articles_that_are_gone(
             session.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
-def test_a_queue_is_restored_only_into_tables_of_its_own_migration(whole, queue, target):
+def test_a_queue_is_restored_only_into_tables_of_its_own_migration(
+    whole: Path, queue: Path, target: server.Server
+) -> None:
     with pytest.raises(BackupError, match=r"the queue is not installed: run manage.py migrate"):
         restore.plan(target, queue)
     restored(target, whole)
@@ -118,7 +127,7 @@ def test_a_queue_is_restored_only_into_tables_of_its_own_migration(whole, queue,
         restore.plan(target, queue)
 
 
-def test_a_file_that_was_changed_is_refused(copy, target):
+def test_a_file_that_was_changed_is_refused(copy: Path, target: server.Server) -> None:
     content = bytearray(copy.read_bytes())
     content[len(content) // 2] ^= 1
     copy.write_bytes(content)
@@ -126,7 +135,7 @@ def test_a_file_that_was_changed_is_refused(copy, target):
         restore.plan(target, copy)
 
 
-def test_a_file_that_was_cut_is_refused(copy, target):
+def test_a_file_that_was_cut_is_refused(copy: Path, target: server.Server) -> None:
     copy.write_bytes(copy.read_bytes()[:-100])
     with pytest.raises(BackupError, match="is not as it was written"):
         restore.plan(target, copy)
@@ -141,7 +150,9 @@ def test_a_file_that_was_cut_is_refused(copy, target):
         (json.dumps({"format": 2}), "is of format 2, and this version reads format 1"),
     ],
 )
-def test_a_file_without_a_manifest_of_ours_is_refused(copy, target, text, sentence):
+def test_a_file_without_a_manifest_of_ours_is_refused(
+    copy: Path, target: server.Server, text: str | None, sentence: str
+) -> None:
     manifest.beside(copy).unlink()
     if text is not None:
         manifest.beside(copy).write_text(text)
@@ -149,6 +160,6 @@ def test_a_file_without_a_manifest_of_ours_is_refused(copy, target, text, senten
         restore.plan(target, copy)
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path, target):
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path, target: server.Server) -> None:
     with pytest.raises(BackupError, match="there is no file"):
         restore.plan(target, tmp_path / "none.dump")

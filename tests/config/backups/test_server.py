@@ -10,19 +10,19 @@ from tests.config.backups.archives import execute
 pytestmark = pytest.mark.django_db
 
 
-def test_a_password_goes_through_the_environment():
+def test_a_password_goes_through_the_environment() -> None:
     environment = Server(
         {"dbname": "d", "password": "geheim", "host": "h", "sslmode": "require"}
     ).environment()
     assert environment == {"PGDATABASE": "d", "PGPASSWORD": "geheim", "PGHOST": "h", "PGSSLMODE": "require"}
 
 
-def test_what_libpq_knows_no_variable_for_is_left_out():
+def test_what_libpq_knows_no_variable_for_is_left_out() -> None:
     assert Server({"dbname": "d", "unknown": "x"}).environment() == {"PGDATABASE": "d"}
     assert Server({}).database == ""
 
 
-def test_the_settings_name_a_database_that_can_be_reached():
+def test_the_settings_name_a_database_that_can_be_reached() -> None:
     of = Server.of_settings()
     with of.connect() as session:
         assert session.info.dbname == of.database
@@ -30,21 +30,21 @@ def test_the_settings_name_a_database_that_can_be_reached():
         assert (schema, role) == ("public", session.info.user)
 
 
-def test_the_tables_of_the_queue_are_those_of_its_models():
+def test_the_tables_of_the_queue_are_those_of_its_models() -> None:
     names = server.queue_tables()
     assert {"embedding_tasks", "embedding_audit_logs"} <= set(names)
     assert not {"articles", "embedding_spaces", "auth_user"} & set(names)
     assert names == sorted(names)
 
 
-def test_an_empty_database_has_no_tables_and_no_migrations(target):
+def test_an_empty_database_has_no_tables_and_no_migrations(target: Server) -> None:
     with target.connect() as session:
         assert server.tables(session) == []
         assert server.migrations(session, []) == {}
         assert server.count(session, []) == {}
 
 
-def test_tables_of_the_current_schema_are_counted_by_their_exact_name(target):
+def test_tables_of_the_current_schema_are_counted_by_their_exact_name(target: Server) -> None:
     execute(
         target,
         'CREATE TABLE "a b""; DROP" (n int)',
@@ -63,7 +63,7 @@ def test_tables_of_the_current_schema_are_counted_by_their_exact_name(target):
             server.count(session, ["missing"])
 
 
-def test_the_newest_migration_of_each_app_counts(target):
+def test_the_newest_migration_of_each_app_counts(target: Server) -> None:
     execute(
         target,
         "CREATE TABLE django_migrations (app text, name text)",

@@ -59,12 +59,12 @@ def read(text: bytes) -> list[Any]:
     ]
 
 
-def test_rows_are_told_from_the_script_around_them():
+def test_rows_are_told_from_the_script_around_them() -> None:
     assert sql_script.count(io.BytesIO(ROWS), "public") == {"articles": 2, "Odd": 0, "empty": 2}
     assert not sql_script.count(io.BytesIO(ROWS), "other")
 
 
-def test_tables_and_sequences_are_read_with_their_names():
+def test_tables_and_sequences_are_read_with_their_names() -> None:
     encoding, (articles, rows), (odd, _), (empty, _), sequence = read(ROWS)
     assert encoding == Encoding("UTF8")
     assert articles[:3] == ("public", "articles", ["id", "title", "order", 'a"b'])
@@ -75,13 +75,13 @@ def test_tables_and_sequences_are_read_with_their_names():
     assert sequence == Sequence("public", "articles_id_seq", 3, True)
 
 
-def test_rows_that_were_not_taken_are_passed_over():
+def test_rows_that_were_not_taken_are_passed_over() -> None:
     names = [part.name for part in sql_script.parts(io.BytesIO(ROWS)) if not isinstance(part, Encoding)]
     assert names == ["articles", "Odd", "empty", "articles_id_seq"]
 
 
 @pytest.mark.parametrize("size", [10, sql_script._BLOCK - 2, sql_script._BLOCK, 3 * sql_script._BLOCK + 1])
-def test_a_row_of_any_size_is_one_row_in_bounded_blocks(size):
+def test_a_row_of_any_size_is_one_row_in_bounded_blocks(size: int) -> None:
     text = b"COPY public.t (a) FROM stdin;\n" + b"x" * size + b"\n" + b"y\n\\.\n"
     (_, rows), *none = read(text)
     assert not none
@@ -115,19 +115,19 @@ def test_a_row_of_any_size_is_one_row_in_bounded_blocks(size):
         b'COPY public."\xff" (id) FROM stdin;\n',
     ],
 )
-def test_anything_else_among_the_rows_is_refused(line):
+def test_anything_else_among_the_rows_is_refused(line: bytes) -> None:
     with pytest.raises(BackupError, match=r"^the archive has .*; expected ") as refused:
         read(HEAD + line)
     assert str(refused.value).isprintable()
 
 
 @pytest.mark.parametrize("rest", [b"", b"1\n", b"1", b"\\."])
-def test_an_archive_that_ends_among_rows_is_refused(rest):
+def test_an_archive_that_ends_among_rows_is_refused(rest: bytes) -> None:
     with pytest.raises(BackupError, match="ends in the middle of a table's rows"):
         read(b"COPY public.t (a) FROM stdin;\n" + rest)
 
 
-def test_statements_lose_the_commands_of_psql_and_nothing_else():
+def test_statements_lose_the_commands_of_psql_and_nothing_else() -> None:
     body = b"CREATE FUNCTION f() AS $$\n\\restrict other\n\\unrestrict other\nSET transaction_timeout = 0;\n$$;\n"
     text = HEAD + body + b"\\unrestrict Abc123\n\n"
     clean = HEAD.replace(b"\\restrict Abc123\n", b"") + body + b"\n"
@@ -140,7 +140,7 @@ def test_statements_lose_the_commands_of_psql_and_nothing_else():
     )  # Postgres before 2025-08
 
 
-def test_statements_have_a_bound(monkeypatch):
+def test_statements_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sql_script, "_MAX_STATEMENTS", 10)
     with pytest.raises(BackupError, match="more than 10 bytes of statements"):
         sql_script.statements(io.BytesIO(b"SELECT 1;\n-"), without_17=False)

@@ -2,6 +2,7 @@
 
 import pytest
 from django.conf import settings
+from django.test import Client
 
 from config.http.admin_csp import ADMIN_POLICY
 
@@ -11,16 +12,16 @@ POLICIES = {"pages": settings.SECURE_CSP, "admin": ADMIN_POLICY}
 
 @pytest.mark.parametrize("directive", NOT_COVERED_BY_DEFAULT)
 @pytest.mark.parametrize("name", POLICIES)
-def test_each_policy_names_every_directive_without_a_default(name, directive):
+def test_each_policy_names_every_directive_without_a_default(name: str, directive: str) -> None:
     assert set(POLICIES[name][directive]) <= {"'self'", "'none'"}
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_each_policy_loads_from_here_only_and_no_plugin(name):
+def test_each_policy_loads_from_here_only_and_no_plugin(name: str) -> None:
     assert (POLICIES[name]["default-src"], POLICIES[name]["object-src"]) == (["'self'"], ["'none'"])
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/", "/admin/login/", "/nothing-here"])
-def test_forms_of_every_page_send_to_us_only(client, path):
+def test_forms_of_every_page_send_to_us_only(client: Client, path: str) -> None:
     assert "form-action 'self'" in client.get(path).headers["Content-Security-Policy"]

@@ -1,17 +1,20 @@
 """Replies while a stranger locks a table, the pool is empty, a statement takes too long, or the database refuses."""
 
 import logging
+from collections.abc import Iterator
 
 import psycopg
 import pytest
 from django.db import IntegrityError, InterfaceError, OperationalError, ProgrammingError, connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from psycopg_pool import PoolTimeout
+from pytest_django import Settings
 
 from articles.models import Article, ArticleVersion
 from config.http import database_trouble, unavailable
 from config.http.database_trouble import Noticed
 from config.lock_waits import lock_waits
+from embeddings.models import Space
 from queueops.engine import modes
 from queueops.models import Task
 from tests.access.people import QUICK, SECRET, make_ada
@@ -26,7 +29,7 @@ LOCKED = "the database is locked: another session holds what this request needs;
 
 
 @pytest.fixture(autouse=True)
-def briefly():
+def briefly() -> Iterator[None]:
     """As a web process has it, but shorter."""
     with waiting_at_most(100):
         yield
@@ -34,13 +37,13 @@ def briefly():
 
 
 @pytest.fixture
-def space(clean_cache):
+def space(clean_cache: None) -> Space:
     make_worker()
     return make_space()
 
 
 @pytest.mark.parametrize("table", ["articles", "article_versions", "embedding_tasks", "embedding_spaces"])
-def test_a_save_that_meets_a_lock_is_503_and_leaves_nothing_half_done(space, table):
+def test_a_save_that_meets_a_lock_is_503_and_leaves_nothing_half_done(space: Space, table: str) -> None:
     api = Api()
     with locked(table):
         answer = api.post("/articles", {"title": "Tin", "content": "Tin melts early."})
@@ -51,7 +54,7 @@ def test_a_save_that_meets_a_lock_is_503_and_leaves_nothing_half_done(space, tab
 
 
 @pytest.mark.parametrize("table", ["articles", "article_embeddings", "embedding_tasks"])
-def test_an_edit_that_meets_a_lock_changes_nothing(space, table):
+def test_an_edit_that_meets_a_lock_changes_nothing(space: Space, table: str) -> None:
     article = make_article("Tin", "Tin melts early.")
     with locked(table):
         problem(Api().patch(f"/articles/{article.slug}", {"content": "Changed."}), 503)
@@ -60,7 +63,7 @@ def test_an_edit_that_meets_a_lock_changes_nothing(space, table):
 
 
 @pytest.mark.parametrize("table", ["articles", "embedding_spaces", "api_tokens"])
-def test_a_search_that_meets_a_lock_is_503(space, table):
+def test_a_search_that_meets_a_lock_is_503(space: Space, table: str) -> None:
     with locked(table):
         problem(Api().post("/search", {"query": "tin", "mode": "keyword"}), 503)
 
@@ -68,7 +71,7 @@ def test_a_search_that_meets_a_lock_is_503(space, table):
 @pytest.mark.parametrize(
     "table", ["embedding_tasks", "embedding_audit_logs", "performance_metrics", "queue_state"]
 )
-def test_a_search_goes_on_beside_a_lock_that_it_does_not_need(space, table):
+def test_a_search_goes_on_beside_a_lock_that_it_does_not_need(space: Space, table: str) -> None:
     make_article("Tin", "Tin melts early.")
     question = {"query": "tin", "mode": "keyword"}
     body(Api().post("/search", question))
@@ -76,7 +79,7 @@ def test_a_search_goes_on_beside_a_lock_that_it_does_not_need(space, table):
         assert body(Api().post("/search", question))["results"]
 
 
-def test_the_mode_that_was_read_last_stays_in_force_while_its_row_is_locked(space):
+def test_the_mode_that_was_read_last_stays_in_force_while_its_row_is_locked(space: Space) -> None:
     assert modes.embeds()
     modes._row.keep(0)
     with locked("queue_state"):
@@ -89,7 +92,7 @@ def test_the_mode_that_was_read_last_stays_in_force_while_its_row_is_locked(spac
     [("articles", "/"), ("articles", "/articles/tin"), ("articles", "/search?q=tin&mode=keyword"),
      ("embedding_spaces", "/?q=tin")],
 )  # fmt: skip
-def test_a_page_that_meets_a_lock_is_a_plain_503(space, table, path):
+def test_a_page_that_meets_a_lock_is_a_plain_503(space: Space, table: str, path: str) -> None:
     client = Client(raise_request_exception=False)
     with locked(table):
         answer = client.get(path)
@@ -103,7 +106,7 @@ def test_a_page_that_meets_a_lock_is_a_plain_503(space, table, path):
     [("embedding_tasks", "/admin/"), ("embedding_tasks", "/admin/queueops/task/"),
      ("articles", "/admin/articles/article/"), ("sign_in_sessions", "/admin/"), ("auth_user", "/admin/")],
 )  # fmt: skip
-def test_the_admin_that_meets_a_lock_is_a_plain_503(space, table, path):
+def test_the_admin_that_meets_a_lock_is_a_plain_503(space: Space, table: str, path: str) -> None:
     client = Client(raise_request_exception=False)
     permissions = ("queueops.view_task", "articles.view_article")
     client.force_login(make_person("ada", *permissions))
@@ -113,7 +116,7 @@ def test_the_admin_that_meets_a_lock_is_a_plain_503(space, table, path):
     assert client.get(path).status_code == 200
 
 
-def test_what_middleware_raises_is_answered_in_the_same_way(space, rf):
+def test_what_middleware_raises_is_answered_in_the_same_way(space: Space, rf: RequestFactory) -> None:
     for path, kind in (("/", "text/html"), ("/api/articles", "application/problem+json")):
         try:
             with locked("articles"), connection.cursor() as cursor:
@@ -124,7 +127,7 @@ def test_what_middleware_raises_is_answered_in_the_same_way(space, rf):
         assert answer["Content-Type"].startswith(kind)
 
 
-def test_a_statement_that_takes_too_long_is_503(space):
+def test_a_statement_that_takes_too_long_is_503(space: Space) -> None:
     article = make_article()
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 1")
@@ -159,7 +162,7 @@ def test_a_statement_that_takes_too_long_is_503(space):
         (ZeroDivisionError(), None),
     ],
 )
-def test_what_an_error_means_does_not_depend_on_who_raised_it(error, words):
+def test_what_an_error_means_does_not_depend_on_who_raised_it(error: Exception, words: str | None) -> None:
     def found(raised: BaseException) -> str | None:
         trouble = database_trouble.of(raised)
         return trouble.detail if trouble else None
@@ -172,13 +175,13 @@ def test_what_an_error_means_does_not_depend_on_who_raised_it(error, words):
         assert found(wrapped) == said
 
 
-def test_an_interface_error_is_a_database_that_does_not_answer():
+def test_an_interface_error_is_a_database_that_does_not_answer() -> None:
     trouble = database_trouble.of(InterfaceError("connection already closed"))
     assert trouble
     assert "does not answer" in trouble.detail
 
 
-def test_a_flood_of_refusals_is_a_line_every_ten_seconds(caplog):
+def test_a_flood_of_refusals_is_a_line_every_ten_seconds(caplog: pytest.LogCaptureFixture) -> None:
     trouble = database_trouble.of(psycopg.errors.QueryCanceled())
     assert trouble
     noticed = Noticed()
@@ -188,7 +191,9 @@ def test_a_flood_of_refusals_is_a_line_every_ten_seconds(caplog):
     assert len(caplog.records) == 1
 
 
-def test_a_refused_request_has_no_line_and_no_stack_trace_of_its_own(space, caplog):
+def test_a_refused_request_has_no_line_and_no_stack_trace_of_its_own(
+    space: Space, caplog: pytest.LogCaptureFixture
+) -> None:
     client = Client(raise_request_exception=False)
     with locked("articles"), caplog.at_level(logging.ERROR):
         for path in ("/", "/api/articles", "/articles/tin"):
@@ -208,7 +213,9 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("sqlstate", "words"), REFUSALS)
 @pytest.mark.parametrize("table", ["articles", "article_versions", "embedding_tasks"])
-def test_a_save_that_the_database_refuses_is_503_with_the_reason(space, table, sqlstate, words):
+def test_a_save_that_the_database_refuses_is_503_with_the_reason(
+    space: Space, table: str, sqlstate: str, words: str
+) -> None:
     with refusing(sqlstate, table=table):
         answer = Api().post("/articles", {"title": "Tin", "content": "Tin melts early."})
     assert problem(answer, 503)["detail"] == f"{words}; try again in a moment"
@@ -216,7 +223,7 @@ def test_a_save_that_the_database_refuses_is_503_with_the_reason(space, table, s
     assert (Article.objects.count(), Task.objects.count()) == (0, 0)
 
 
-def test_a_save_into_a_read_only_database_is_503_and_a_read_is_served(space):
+def test_a_save_into_a_read_only_database_is_503_and_a_read_is_served(space: Space) -> None:
     article = make_article("Tin", "Tin melts early.")
     api = Api()
     body(api.get("/articles"))
@@ -232,7 +239,7 @@ def test_a_save_into_a_read_only_database_is_503_and_a_read_is_served(space):
         assert answer["Retry-After"] == "5"
 
 
-def test_a_strangers_constraint_is_a_refusal_and_one_of_ours_is_not(space):
+def test_a_strangers_constraint_is_a_refusal_and_one_of_ours_is_not(space: Space) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE articles ADD CONSTRAINT no_tin CHECK (title <> 'Tin')")
         try:
@@ -245,7 +252,7 @@ def test_a_strangers_constraint_is_a_refusal_and_one_of_ours_is_not(space):
     assert database_trouble.of(ours.value) is None
 
 
-def test_every_check_constraint_of_the_schema_is_known_as_ours():
+def test_every_check_constraint_of_the_schema_is_known_as_ours() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT conname FROM pg_constraint WHERE contype = 'c' AND connamespace = 'public'::regnamespace"
@@ -254,7 +261,9 @@ def test_every_check_constraint_of_the_schema_is_known_as_ours():
 
 
 @pytest.mark.parametrize(("sqlstate", "words"), REFUSALS)
-def test_the_admin_and_its_login_name_the_refusal(space, settings, sqlstate, words):
+def test_the_admin_and_its_login_name_the_refusal(
+    space: Space, settings: Settings, sqlstate: str, words: str
+) -> None:
     settings.PASSWORD_HASHERS = QUICK
     person, client = make_ada(), Client(raise_request_exception=False)
     with refusing(sqlstate, table="sign_in_sessions"):
@@ -268,7 +277,7 @@ def test_the_admin_and_its_login_name_the_refusal(space, settings, sqlstate, wor
         assert words in answer.content.decode()
 
 
-def test_an_admin_of_a_read_only_database_is_a_503_that_says_so(space, settings):
+def test_an_admin_of_a_read_only_database_is_a_503_that_says_so(space: Space, settings: Settings) -> None:
     settings.PASSWORD_HASHERS = QUICK
     make_ada()
     client = Client(raise_request_exception=False)
@@ -278,7 +287,9 @@ def test_an_admin_of_a_read_only_database_is_a_503_that_says_so(space, settings)
     assert "the database is read-only" in answer.content.decode()
 
 
-def test_the_servers_message_is_in_the_log_and_not_in_the_reply(space, caplog, monkeypatch):
+def test_the_servers_message_is_in_the_log_and_not_in_the_reply(
+    space: Space, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(database_trouble, "noticed", Noticed())
     with refusing("XX001", table="articles"), caplog.at_level(logging.ERROR):
         answer = Api().post("/articles", {"title": "Tin", "content": "Tin melts early."})

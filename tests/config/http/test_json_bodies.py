@@ -23,7 +23,7 @@ from config.http.json_bodies import JsonParser, JsonRenderer, dump, parse
         (b'{"a": "1234567890123456789"}', {"a": "1234567890123456789"}),
     ],
 )
-def test_a_value_is_what_was_sent(body, value):
+def test_a_value_is_what_was_sent(body: bytes, value: Any) -> None:
     found = parse(body)
     assert found == value
     assert type(found) is type(value)
@@ -38,7 +38,7 @@ def test_a_value_is_what_was_sent(body, value):
         b"nul", b'{"a": 1} x', b"\x00",
     ],
 )  # fmt: skip
-def test_what_is_no_json_is_a_bad_request_in_a_short_sentence(body):
+def test_what_is_no_json_is_a_bad_request_in_a_short_sentence(body: bytes) -> None:
     with pytest.raises(HttpError) as refused:
         parse(body)
     assert refused.value.status_code == 400
@@ -56,11 +56,11 @@ def test_what_is_no_json_is_a_bad_request_in_a_short_sentence(body):
         ("\ud800", b'"\\ud800"'),
     ],
 )
-def test_whatever_a_client_sent_can_be_answered(value, written):
+def test_whatever_a_client_sent_can_be_answered(value: Any, written: bytes) -> None:
     assert dump(value) == written
 
 
-def test_deep_nesting_is_written():
+def test_deep_nesting_is_written() -> None:
     value: Any = []
     for _ in range(300):
         value = [value]
@@ -74,26 +74,26 @@ def request(content_type: str, body: bytes = b'{"a": 1}') -> Any:
 @pytest.mark.parametrize(
     "content_type", ["application/json", "application/json; charset=utf-8", "Application/JSON"]
 )
-def test_a_body_that_says_it_is_json_is_read(content_type):
+def test_a_body_that_says_it_is_json_is_read(content_type: str) -> None:
     assert JsonParser().parse_body(request(content_type)) == {"a": 1}
 
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/jsonp", "x" * 10_000])
-def test_another_content_type_is_refused_and_named_in_short(content_type):
+def test_another_content_type_is_refused_and_named_in_short(content_type: str) -> None:
     with pytest.raises(HttpError) as refused:
         JsonParser().parse_body(request(content_type))
     assert refused.value.status_code == 415
     assert len(str(refused.value)) < 300
 
 
-def test_the_renderer_writes_json():
+def test_the_renderer_writes_json() -> None:
     renderer = JsonRenderer()
     assert renderer.render(request(""), {"a": None}, response_status=200) == b'{"a":null}'
     assert renderer.media_type == "application/json"
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "identity, gzip", "br", "x" * 10_000])
-def test_a_compressed_body_is_refused_and_its_encoding_named_in_short(encoding):
+def test_a_compressed_body_is_refused_and_its_encoding_named_in_short(encoding: str) -> None:
     sent = RequestFactory().post("/", b"{}", "application/json", headers={"content-encoding": encoding})
     with pytest.raises(HttpError, match="must not be compressed") as refused:
         JsonParser().parse_body(sent)
@@ -102,6 +102,6 @@ def test_a_compressed_body_is_refused_and_its_encoding_named_in_short(encoding):
 
 
 @pytest.mark.parametrize("encoding", ["", "identity", " Identity "])
-def test_a_body_that_says_it_is_not_compressed_is_read(encoding):
+def test_a_body_that_says_it_is_not_compressed_is_read(encoding: str) -> None:
     sent = RequestFactory().post("/", b"{}", "application/json", headers={"content-encoding": encoding})
     assert JsonParser().parse_body(sent) == {}

@@ -11,6 +11,7 @@ from django.test import RequestFactory
 from ninja import NinjaAPI
 from ninja.errors import HttpError, Throttled
 from ninja.errors import ValidationError as NinjaValidationError
+from pytest_django import Settings
 
 from config.http import problems
 from config.http.problems import CONTENT_TYPE, add_handlers, middleware, problem
@@ -41,7 +42,7 @@ def of_state(kind: type[Exception], state: str) -> Exception:
     return error
 
 
-def test_a_problem_has_a_title_and_no_empty_list():
+def test_a_problem_has_a_title_and_no_empty_list() -> None:
     assert document(problem(404, "gone"), 404) == {
         "type": "about:blank", "title": "Not Found", "status": 404, "detail": "gone",
     }  # fmt: skip
@@ -66,19 +67,21 @@ def test_a_problem_has_a_title_and_no_empty_list():
         (RecursionError("secret"), 500),
     ],
 )
-def test_every_exception_is_a_problem_that_tells_nothing_of_our_inside(api, error, status):
+def test_every_exception_is_a_problem_that_tells_nothing_of_our_inside(
+    api: NinjaAPI, error: Exception, status: int
+) -> None:
     found = document(api.on_exception(post(), error), status)
     assert "secret" not in found["detail"]
     assert found["detail"]
 
 
-def test_a_caller_over_its_limit_is_told_when_to_come_back(api):
+def test_a_caller_over_its_limit_is_told_when_to_come_back(api: NinjaAPI) -> None:
     response = api.on_exception(post(), Throttled(wait=7))
     assert "7" in document(response, 429)["detail"]
     assert response["Retry-After"] == "7"
 
 
-def test_a_challenge_goes_into_its_header(api):
+def test_a_challenge_goes_into_its_header(api: NinjaAPI) -> None:
     error = HttpError(401, "who are you")
     error.challenge = 'Bearer realm="x"'  # type: ignore[attr-defined]
     response = api.on_exception(post(), error)
@@ -86,14 +89,14 @@ def test_a_challenge_goes_into_its_header(api):
     assert response["WWW-Authenticate"] == 'Bearer realm="x"'
 
 
-def test_what_the_reader_of_bodies_says_counts_and_not_what_ninja_makes_of_it(api):
+def test_what_the_reader_of_bodies_says_counts_and_not_what_ninja_makes_of_it(api: NinjaAPI) -> None:
     error = HttpError(400, "Cannot parse request body")
     error.__cause__ = HttpError(415, "no JSON")
     assert document(api.on_exception(post(), error), 415)["detail"] == "no JSON"
 
 
 @pytest.mark.parametrize(("number", "tail"), [(1, ""), (3, "(and 2 more)")])
-def test_wrong_fields_are_counted(api, number, tail):
+def test_wrong_fields_are_counted(api: NinjaAPI, number: int, tail: str) -> None:
     errors = [{"type": "missing", "loc": ("query", f"f{n}"), "msg": "x"} for n in range(number)]
     found = document(api.on_exception(post(), NinjaValidationError(errors)), 422)
     assert len(found["errors"]) == number
@@ -103,7 +106,7 @@ def test_wrong_fields_are_counted(api, number, tail):
 @pytest.mark.parametrize(
     ("path", "hint"), [("/api/x", False), ("/api/x/", True), ("/api/" + "y" * 5_000, False)]
 )
-def test_an_unknown_address_is_named_in_short(path, hint):
+def test_an_unknown_address_is_named_in_short(path: str, hint: bool) -> None:
     detail = document(problems.not_found(post(path)), 404)["detail"]
     assert len(detail) < 400
     assert ("slash" in detail) is hint
@@ -119,25 +122,25 @@ def through(response: HttpResponse, request: HttpRequest) -> Any:
 @pytest.mark.parametrize(
     ("status", "path"), [(200, "/api/x"), (302, "/api/x"), (404, "/elsewhere"), (500, "/apix")]
 )
-def test_good_answers_and_other_pages_pass(status, path):
+def test_good_answers_and_other_pages_pass(status: int, path: str) -> None:
     response = HttpResponse(b"as it was", status=status)
     assert through(response, post(path)) is response
 
 
-def test_a_problem_passes_as_it_is():
+def test_a_problem_passes_as_it_is() -> None:
     response = problem(409, "taken")
     assert through(response, post()) is response
 
 
 @pytest.mark.parametrize("status", [400, 404, 405, 500, 502])
-def test_what_else_goes_wrong_below_the_api_is_a_problem(status):
+def test_what_else_goes_wrong_below_the_api_is_a_problem(status: int) -> None:
     response = HttpResponse(b"<h1>secret</h1>", status=status, headers={"Retry-After": "3", "X-Own": "y"})
     found = through(response, post())
     assert "secret" not in document(found, status)["detail"]
     assert "X-Own" not in found
 
 
-def test_a_method_that_is_not_possible_is_told_what_is():
+def test_a_method_that_is_not_possible_is_told_what_is() -> None:
     found = through(HttpResponseNotAllowed(["GET", "HEAD"]), post())
     assert found["Allow"] == "GET, HEAD"
     detail = document(found, 405)["detail"]
@@ -147,7 +150,9 @@ def test_a_method_that_is_not_possible_is_told_what_is():
 
 @pytest.mark.parametrize("length", ["11", "-1", "1.0", "x", "9" * 5_000])
 @pytest.mark.parametrize("path", ["/api/x", "/admin/"])
-def test_a_body_that_announces_too_much_or_nonsense_is_not_read(settings, length, path):
+def test_a_body_that_announces_too_much_or_nonsense_is_not_read(
+    settings: Settings, length: str, path: str
+) -> None:
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
     request = post(path, CONTENT_LENGTH=length)
 
@@ -160,7 +165,7 @@ def test_a_body_that_announces_too_much_or_nonsense_is_not_read(settings, length
 
 
 @pytest.mark.parametrize("length", ["10", "0", ""])
-def test_a_body_within_the_bound_is_read(settings, length):
+def test_a_body_within_the_bound_is_read(settings: Settings, length: str) -> None:
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
     response = HttpResponse()
     assert through(response, post(CONTENT_LENGTH=length)) is response

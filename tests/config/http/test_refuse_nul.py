@@ -2,6 +2,8 @@
 
 import pytest
 from django.contrib.auth.models import User
+from django.db.models import Model
+from django.test import Client
 
 from tests.admin_rows import MODELS, list_url, make_everything
 
@@ -22,12 +24,12 @@ PARAMETERS = [
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
-def test_a_nul_in_a_list_s_address_is_refused(client, model):
+def test_a_nul_in_a_list_s_address_is_refused(client: Client, model: type[Model]) -> None:
     make_everything()
     client.force_login(User.objects.create(username="root", is_staff=True, is_superuser=True))
     for parameter in PARAMETERS:
         assert client.get(f"{list_url(model)}?{parameter}=%00").status_code == 400
 
 
-def test_other_pages_answer_for_themselves(client):
+def test_other_pages_answer_for_themselves(client: Client) -> None:
     assert client.get("/?q=%00").status_code < 500

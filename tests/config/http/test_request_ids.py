@@ -1,17 +1,17 @@
 """Log lines of one request can be told from those of another."""
 
 import structlog
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from structlog.contextvars import get_contextvars
 
 from config.http.request_ids import middleware
 
 
-def test_each_request_has_an_id_of_its_own_while_it_is_answered():
+def test_each_request_has_an_id_of_its_own_while_it_is_answered() -> None:
     seen = []
 
-    def view(request):
+    def view(request: HttpRequest) -> HttpResponse:
         seen.append(get_contextvars()["request_id"])
         return HttpResponse()
 
@@ -23,8 +23,8 @@ def test_each_request_has_an_id_of_its_own_while_it_is_answered():
     assert "request_id" not in get_contextvars()
 
 
-def test_the_id_ends_with_a_request_that_fails():
-    def view(request):
+def test_the_id_ends_with_a_request_that_fails() -> None:
+    def view(request: HttpRequest) -> HttpResponse:
         raise ValueError
 
     try:

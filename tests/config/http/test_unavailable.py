@@ -19,7 +19,7 @@ def locked() -> OperationalError:
 
 @pytest.mark.parametrize("error", [locked(), OperationalError("secret words")])
 @pytest.mark.parametrize("path", ["/", "/admin/", "/api/articles"])
-def test_a_view_that_meets_trouble_is_answered_503(error, path):
+def test_a_view_that_meets_trouble_is_answered_503(error: OperationalError, path: str) -> None:
     middleware = UnavailableMiddleware(lambda _: HttpResponse())
     response: Any = middleware.process_exception(RequestFactory().get(path), error)
     assert (response.status_code, response["Cache-Control"]) == (503, "no-store")
@@ -29,18 +29,20 @@ def test_a_view_that_meets_trouble_is_answered_503(error, path):
 
 
 @pytest.mark.parametrize("error", [LookupError(), IntegrityError("duplicate"), ValueError()])
-def test_another_error_is_left_to_django(error):
+def test_another_error_is_left_to_django(error: LookupError | IntegrityError | ValueError) -> None:
     middleware = UnavailableMiddleware(lambda _: HttpResponse())
     assert middleware.process_exception(RequestFactory().get("/"), error) is None
 
 
-def test_what_passes_is_not_touched():
+def test_what_passes_is_not_touched() -> None:
     response = HttpResponse(b"as it was")
     assert UnavailableMiddleware(lambda _: response)(RequestFactory().get("/")) is response
 
 
 @pytest.mark.parametrize(("error", "status"), [(locked(), 503), (LookupError(), 500)])
-def test_what_middleware_raises_comes_to_the_site_s_own_handler(error, status):
+def test_what_middleware_raises_comes_to_the_site_s_own_handler(
+    error: OperationalError | LookupError, status: int
+) -> None:
     try:
         raise error
     except Exception:

@@ -25,18 +25,18 @@ def error(kind: str, *location: str | int, **context: Any) -> dict[str, Any]:
         (("query", "x" * 1_000), "x" * 100),
     ],
 )
-def test_a_field_is_named_as_its_sender_knows_it(location, field):
+def test_a_field_is_named_as_its_sender_knows_it(location: tuple[str | int, ...], field: str) -> None:
     (found,) = errors_in_words([error("missing", *location)])
     assert found["field"] == field
     assert found["message"].startswith(field)
 
 
-def test_a_check_of_ours_is_a_whole_sentence_already():
+def test_a_check_of_ours_is_a_whole_sentence_already() -> None:
     (found,) = errors_in_words([error("value_error", "body", "p", "slug", error=ValueError("slug is odd"))])
     assert found == {"field": "slug", "message": "slug is odd"}
 
 
-def test_numbers_are_written_for_people():
+def test_numbers_are_written_for_people() -> None:
     low, high = errors_in_words(
         [
             error("greater_than_equal", "query", "a", ge=1_000),
@@ -47,13 +47,13 @@ def test_numbers_are_written_for_people():
     assert "2,000,000" in high["message"]
 
 
-def test_what_has_no_words_of_ours_has_pydantics():
+def test_what_has_no_words_of_ours_has_pydantics() -> None:
     (found,) = errors_in_words([{"type": "new_in_pydantic_9", "loc": ("query", "a"), "msg": "Is odd"}])
     assert "Is odd" in found["message"]
 
 
 @pytest.mark.parametrize(("number", "told"), [(0, 0), (1, 1), (MAX_ERRORS, MAX_ERRORS), (10_000, MAX_ERRORS)])
-def test_the_first_of_very_many_are_told(number, told):
+def test_the_first_of_very_many_are_told(number: int, told: int) -> None:
     assert len(errors_in_words([error("missing", "query", n) for n in range(number)])) == told
 
 
@@ -73,7 +73,7 @@ class _Asked(BaseModel):
         {"table": []}, {"mode": "c"}, {"other": 1}, [],
     ],
 )  # fmt: skip
-def test_each_error_that_a_request_can_have_has_words_of_ours(given):
+def test_each_error_that_a_request_can_have_has_words_of_ours(given: dict[str, Any] | list[Any]) -> None:
     with pytest.raises(ValidationError) as refused:
         _Asked.model_validate(given)
     errors = [{**each, "loc": ("body", "payload", *each["loc"])} for each in refused.value.errors()]

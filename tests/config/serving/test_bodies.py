@@ -59,12 +59,14 @@ def read_all(messages: Iterable[dict[str, Any]], length: int | None, limits: Lim
         ([(b"content-length", b"17"), (b"transfer-encoding", b"chunked")], None),
     ],
 )
-def test_the_length_is_as_announced_and_chunks_come_first(headers, length):
+def test_the_length_is_as_announced_and_chunks_come_first(
+    headers: list[tuple[bytes, bytes]], length: int | None
+) -> None:
     assert announced({"headers": headers}) == length
 
 
 @pytest.mark.parametrize("value", [b"", b"-1", b"+1", b" 1", b"1.0", b"0x1", b"one", b"9" * 19, "٣".encode()])
-def test_a_length_that_is_none_is_refused(value):
+def test_a_length_that_is_none_is_refused(value: bytes) -> None:
     with pytest.raises(RefusedError) as refused:
         announced({"headers": [(b"content-length", value)]})
     assert refused.value.status == HTTPStatus.BAD_REQUEST
@@ -74,7 +76,7 @@ def test_a_length_that_is_none_is_refused(value):
     ("method", "path", "length"),
     [("GET", "/anything", 0), ("POST", "/api/x", 300_000), ("PUT", "/admin/", None), ("DELETE", "/api/", 1)],
 )
-def test_a_body_is_accepted_where_it_is_read(method, path, length):
+def test_a_body_is_accepted_where_it_is_read(method: str, path: str, length: int | None) -> None:
     check({"method": method}, path, length, LIMITS, TAKING)
 
 
@@ -90,7 +92,9 @@ def test_a_body_is_accepted_where_it_is_read(method, path, length):
         ("TRACE", "/api/x", 1),
     ],
 )
-def test_a_body_that_nobody_reads_or_that_is_too_large_is_refused(method, path, length):
+def test_a_body_that_nobody_reads_or_that_is_too_large_is_refused(
+    method: str, path: str, length: int | None
+) -> None:
     with pytest.raises(RefusedError) as refused:
         check({"method": method}, path, length, LIMITS, TAKING)
     assert refused.value.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
@@ -107,7 +111,9 @@ def test_a_body_that_nobody_reads_or_that_is_too_large_is_refused(method, path, 
         ([part(b"x" * 299_999, more=True), part(b"y")], 300_000, b"x" * 299_999 + b"y"),
     ],
 )
-def test_a_body_is_read_to_its_length_or_its_end(messages, length, body):
+def test_a_body_is_read_to_its_length_or_its_end(
+    messages: list[dict[str, Any]], length: int | None, body: bytes
+) -> None:
     assert read_all(messages, length) == body
 
 
@@ -120,19 +126,21 @@ def test_a_body_is_read_to_its_length_or_its_end(messages, length, body):
         ([part(b"x" * 200_000, more=True)] * 2, None, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     ],
 )
-def test_a_body_that_breaks_off_or_grows_too_large_is_refused(messages, length, status):
+def test_a_body_that_breaks_off_or_grows_too_large_is_refused(
+    messages: list[dict[str, Any]], length: int | None, status: HTTPStatus
+) -> None:
     with pytest.raises(RefusedError) as refused:
         read_all(messages, length)
     assert refused.value.status == status
 
 
-def test_a_pause_that_is_too_long_is_a_request_that_timed_out():
+def test_a_pause_that_is_too_long_is_a_request_that_timed_out() -> None:
     with pytest.raises(RefusedError) as refused:
         read_all([part(b"a", more=True)], 5, Limits(threads=1, body_bytes=10, body_seconds=0.02))
     assert refused.value.status == HTTPStatus.REQUEST_TIMEOUT
 
 
-def test_only_what_is_not_small_counts_as_held():
+def test_only_what_is_not_small_counts_as_held() -> None:
     async def work(size: int) -> int:
         transfer = Transfers(LIMITS.held_bytes).begin(LIMITS.body_seconds)
         await read(saying([part(b"x" * size)]), size, transfer, LIMITS)
@@ -142,7 +150,7 @@ def test_only_what_is_not_small_counts_as_held():
     assert asyncio.run(work(UNCOUNTED_BYTES + 1)) == UNCOUNTED_BYTES + 1
 
 
-def test_after_a_refusal_it_is_read_on_to_the_end_or_for_a_moment(monkeypatch):
+def test_after_a_refusal_it_is_read_on_to_the_end_or_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "_LINGER_SECONDS", 0.02)
     monkeypatch.setattr(bodies, "_LINGER_BYTES", 10)
     asyncio.run(discard(saying([part(b"abc", more=True), part(b"")])))
@@ -151,5 +159,5 @@ def test_after_a_refusal_it_is_read_on_to_the_end_or_for_a_moment(monkeypatch):
     asyncio.run(discard(saying([part(b"x" * 5, more=True)] * 2)))  # as much as is taken
 
 
-def test_a_client_has_left_when_no_message_is_of_its_request():
+def test_a_client_has_left_when_no_message_is_of_its_request() -> None:
     asyncio.run(left(saying([part(b"a", more=True), part(b""), LEFT])))

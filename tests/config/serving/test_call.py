@@ -62,13 +62,13 @@ def called(
 
 
 @pytest.mark.parametrize("pieces", [[], [b""], [b"abc"], [b"ab", b"", b"c"], [b"x" * 10], [b"x" * 50]])
-def test_a_short_answer_or_one_of_a_single_piece_is_whole(pieces):
+def test_a_short_answer_or_one_of_a_single_piece_is_whole(pieces: list[bytes]) -> None:
     answer, sent, body = called(pieces)
     assert answer == Answer(200, [(b"x-kind", b"\xc4")], b"".join(pieces))
     assert (sent.pieces, body.closed) == ([], 1)
 
 
-def test_more_than_is_read_ahead_is_a_stream_in_pieces_of_one_size():
+def test_more_than_is_read_ahead_is_a_stream_in_pieces_of_one_size() -> None:
     data = [b"a" * 11, b"b" * PIECE, b"", b"c" * (2 * PIECE), b"d"]
     answer, sent, body = called(data)
     assert answer is None
@@ -80,7 +80,7 @@ def test_more_than_is_read_ahead_is_a_stream_in_pieces_of_one_size():
 @pytest.mark.parametrize(
     ("status", "method"), [("204 No Content", "GET"), ("304 Not", "GET"), ("200 OK", "HEAD")]
 )
-def test_what_has_no_body_gets_none(status, method):
+def test_what_has_no_body_gets_none(status: str, method: str) -> None:
     answer, sent, body = called([b"x" * 100] * 100, status=status, method=method)
     assert answer is not None
     assert (answer.status, answer.body, sent.pieces, body.closed) == (int(status[:3]), b"", [], 1)
@@ -92,7 +92,7 @@ def failing(*pieces: bytes) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("pieces", [[], [b"a"], [b"x" * 20, b"y"]])
-def test_a_body_that_fails_is_closed_and_never_ended(pieces):
+def test_a_body_that_fails_is_closed_and_never_ended(pieces: list[bytes]) -> None:
     body, sent = Body(failing(*pieces)), Sent()
 
     def application(_: dict[str, Any], start_response: Any) -> Body:
@@ -110,12 +110,12 @@ def run(application: Any) -> Answer | None:
     return Call(application, {"REQUEST_METHOD": "GET"}, 10, Sent).run()  # type: ignore[arg-type]
 
 
-def test_an_application_that_never_starts_its_answer_is_an_error():
+def test_an_application_that_never_starts_its_answer_is_an_error() -> None:
     with pytest.raises(RuntimeError):
         run(lambda environ, start_response: [b"a"])
 
 
-def test_a_second_start_needs_an_error_and_then_counts():
+def test_a_second_start_needs_an_error_and_then_counts() -> None:
     def twice(environ: Any, start_response: Any) -> list[bytes]:
         start_response("200 OK", [])
         start_response("200 OK", [])
@@ -131,7 +131,7 @@ def test_a_second_start_needs_an_error_and_then_counts():
     assert run(corrected) == Answer(500, [(b"y", b"b")], b"sorry")
 
 
-def test_what_is_written_the_old_way_comes_first():
+def test_what_is_written_the_old_way_comes_first() -> None:
     def application(environ: Any, start_response: Any) -> list[bytes]:
         start_response("200 OK", [])(b"old ")
         return [b"new"]

@@ -4,6 +4,7 @@ import asyncio
 import resource
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -25,12 +26,14 @@ UNLIMITED = resource.RLIM_INFINITY
         (256 + 4_095, 256 + 4_095, 4_095),
     ],
 )
-def test_connections_are_as_many_as_files_may_be_open(monkeypatch, soft, hard, found):
+def test_connections_are_as_many_as_files_may_be_open(
+    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, found: int
+) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
     assert allowed() == found
 
 
-def test_a_process_that_may_not_raise_its_limit_goes_on(monkeypatch):
+def test_a_process_that_may_not_raise_its_limit_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise ValueError
 
@@ -48,7 +51,9 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
             yield served, client
 
 
-def test_a_connection_is_ended_by_the_names_of_its_ends(monkeypatch, pair):
+def test_a_connection_is_ended_by_the_names_of_its_ends(
+    monkeypatch: pytest.MonkeyPatch, pair: tuple[socket.socket, socket.socket]
+) -> None:
     monkeypatch.setattr(connections, "_GATHERING_SECONDS", 0.0)
     served, client = pair
 
@@ -68,7 +73,7 @@ def test_a_connection_is_ended_by_the_names_of_its_ends(monkeypatch, pair):
 @pytest.mark.parametrize(
     "scope", [{}, {"client": None, "server": ("h", 1)}, {"client": ("h", 1), "server": None}]
 )
-def test_a_connection_without_names_is_left_to_itself(scope):
+def test_a_connection_without_names_is_left_to_itself(scope: dict[str, Any]) -> None:
     endings = Endings()
     endings.end(scope)  # outside an event loop anything else would raise
     assert not endings._wanted

@@ -24,7 +24,7 @@ def scope(*headers: tuple[bytes, bytes], **fields: Any) -> Mapping[str, Any]:
     } | fields
 
 
-def test_who_asks_what_of_whom():
+def test_who_asks_what_of_whom() -> None:
     found = environ_of(scope(method="POST", query_string=b"a=\xff&b=%20"), b"body")
     assert {name: found[name] for name in ("REQUEST_METHOD", "QUERY_STRING", "SERVER_NAME", "SERVER_PORT")} == {
         "REQUEST_METHOD": "POST", "QUERY_STRING": "a=\xff&b=%20", "SERVER_NAME": "h", "SERVER_PORT": "5000",
@@ -35,7 +35,7 @@ def test_who_asks_what_of_whom():
 
 
 @pytest.mark.parametrize("fields", [{"server": None, "client": None}, {"server": (), "client": ()}])
-def test_a_connection_without_addresses_has_empty_ones(fields):
+def test_a_connection_without_addresses_has_empty_ones(fields: dict[str, Any]) -> None:
     found = environ_of(scope(**fields), b"")
     assert (found["SERVER_NAME"], found["REMOTE_ADDR"]) == ("", "")
 
@@ -43,7 +43,7 @@ def test_a_connection_without_addresses_has_empty_ones(fields):
 @pytest.mark.parametrize(
     ("version", "protocol"), [("1.0", "HTTP/1.0"), ("1.1", "HTTP/1.1"), ("2", "HTTP/2.0")]
 )
-def test_the_protocol_has_two_numbers(version, protocol):
+def test_the_protocol_has_two_numbers(version: str, protocol: str) -> None:
     assert environ_of(scope(http_version=version), b"")["SERVER_PROTOCOL"] == protocol
 
 
@@ -60,7 +60,7 @@ def test_the_protocol_has_two_numbers(version, protocol):
         (None, "/ä", "/\xc3\xa4"),
     ],
 )
-def test_a_path_is_bytes_as_characters(raw, path, found):
+def test_a_path_is_bytes_as_characters(raw: bytes | None, path: str, found: str) -> None:
     assert path_of(scope(raw_path=raw, path=path)) == found
 
 
@@ -74,26 +74,28 @@ def test_a_path_is_bytes_as_characters(raw, path, found):
         ([(b"host", b"h:1")], "HTTP_HOST", "h:1"),
     ],
 )
-def test_headers_become_keys_and_equal_ones_are_joined(headers, key, value):
+def test_headers_become_keys_and_equal_ones_are_joined(
+    headers: list[tuple[bytes, bytes]], key: str, value: str
+) -> None:
     assert environ_of(scope(*headers), b"")[key] == value
 
 
 @pytest.mark.parametrize("name", [b"x_own", b"proxy", b"transfer-encoding", b"expect", b"content_length"])
-def test_headers_that_could_pass_for_others_are_dropped(name):
+def test_headers_that_could_pass_for_others_are_dropped(name: bytes) -> None:
     assert environ_of(scope((name, b"evil")), b"").keys() == environ_of(scope(), b"").keys()
     assert "evil" not in environ_of(scope((name, b"evil")), b"").values()
 
 
-def test_the_length_is_that_of_the_body_whatever_was_announced():
+def test_the_length_is_that_of_the_body_whatever_was_announced() -> None:
     assert environ_of(scope((b"content-length", b"999")), b"ab")["CONTENT_LENGTH"] == "2"
 
 
-def test_two_hosts_are_refused():
+def test_two_hosts_are_refused() -> None:
     with pytest.raises(RefusedError):
         environ_of(scope((b"host", b"a"), (b"host", b"a")), b"")
 
 
-def test_names_that_strangers_make_up_are_not_remembered_without_end(monkeypatch):
+def test_names_that_strangers_make_up_are_not_remembered_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     keys = dict(module._KEYS)
     monkeypatch.setattr(module, "_KEYS", keys)
     for n in range(600):
@@ -101,6 +103,6 @@ def test_names_that_strangers_make_up_are_not_remembered_without_end(monkeypatch
     assert len(keys) == 500
 
 
-def test_one_request_knows_nothing_of_another():
+def test_one_request_knows_nothing_of_another() -> None:
     environ_of(scope((b"x-own", b"secret")), b"secret")
     assert "secret" not in str(environ_of(scope(), b""))

@@ -13,7 +13,7 @@ async def _never() -> None:
 
 
 @pytest.mark.parametrize("error", [SystemExit(1), StopIteration(), KeyboardInterrupt(), ValueError("bad")])
-def test_what_a_request_raises_takes_no_thread_away(error):
+def test_what_a_request_raises_takes_no_thread_away(error: BaseException) -> None:
     def fail() -> None:
         raise error
 
@@ -28,7 +28,7 @@ def test_what_a_request_raises_takes_no_thread_away(error):
     assert asyncio.run(run()) == 0
 
 
-def test_work_without_a_result_ends_its_coroutine_soon():
+def test_work_without_a_result_ends_its_coroutine_soon() -> None:
     async def run() -> None:
         pool = Pool("test", threads=2, waiting=0)
         async with asyncio.timeout(5):
@@ -37,7 +37,7 @@ def test_work_without_a_result_ends_its_coroutine_soon():
     asyncio.run(run())
 
 
-def test_a_coroutine_that_is_given_up_leaves_the_queue():
+def test_a_coroutine_that_is_given_up_leaves_the_queue() -> None:
     may_end = threading.Event()
     ran: list[int] = []
 

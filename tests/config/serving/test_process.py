@@ -30,7 +30,7 @@ def port_of(service: Service) -> int:
     return service.address[1]
 
 
-def test_a_request_under_way_is_answered_before_the_end(service):
+def test_a_request_under_way_is_answered_before_the_end(service: Service) -> None:
     port = port_of(service)
     with Talk(port, request("/brief")) as talk:
         wait_until(lambda: ask_json(port, "/counted").get("/brief"))
@@ -39,7 +39,7 @@ def test_a_request_under_way_is_answered_before_the_end(service):
     assert service.process.exited.wait(service.grace)
 
 
-def test_a_process_that_is_killed_comes_back(service):
+def test_a_process_that_is_killed_comes_back(service: Service) -> None:
     port = port_of(service)
     worker = next(pid for pid in processes_naming(f"--port={port}") if pid != service.process.pid)
     os.kill(worker, signal.SIGKILL)

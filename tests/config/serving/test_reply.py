@@ -31,7 +31,7 @@ class _Done:
         return iter(())
 
 
-def test_only_one_of_many_threads_may_answer():
+def test_only_one_of_many_threads_may_answer() -> None:
     reply = Reply({}, Client().send)
     taken: list[bool] = []
     threads = [threading.Thread(target=lambda: taken.append(reply.take())) for _ in range(8)]
@@ -43,7 +43,7 @@ def test_only_one_of_many_threads_may_answer():
     assert not reply.take()
 
 
-def test_a_short_answer_needs_no_event_loop():
+def test_a_short_answer_needs_no_event_loop() -> None:
     client = Client()
     Reply({}, client.send).send_short(Answer(404, [(b"a", b"b")], b"gone"))
     start, body = client.messages
@@ -53,7 +53,7 @@ def test_a_short_answer_needs_no_event_loop():
 
 
 @pytest.mark.parametrize("size", [0, 1, PIECE, PIECE + 1, 2 * PIECE, 3 * PIECE - 1])
-def test_an_answer_of_any_size_arrives_whole_in_pieces_and_nothing_stays_held(size):
+def test_an_answer_of_any_size_arrives_whole_in_pieces_and_nothing_stays_held(size: int) -> None:
     client, transfers = Client(), Transfers(10 * PIECE)
     data = bytes(range(256)) * (size // 256 + 1)
 
@@ -69,7 +69,7 @@ def test_an_answer_of_any_size_arrives_whole_in_pieces_and_nothing_stays_held(si
     ) + [False]
 
 
-def test_a_client_that_takes_nothing_is_ended():
+def test_a_client_that_takes_nothing_is_ended() -> None:
     class Noted(Endings):
         ended: list[object] = []
 

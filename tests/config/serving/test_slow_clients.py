@@ -34,7 +34,7 @@ def busy(port: int) -> int:
     return int(ask_json(port, "/counted")["busy"])
 
 
-def test_hundreds_of_slow_clients_leave_the_rest_alone(port):
+def test_hundreds_of_slow_clients_leave_the_rest_alone(port: int) -> None:
     with (
         many(200, port, request("/takes/", "POST", length=1000, body=b"x")) as bodies,
         many(100, port, b"GET / HTTP/1.1\r\nHost: x\r\n") as headers,
@@ -52,7 +52,7 @@ def test_hundreds_of_slow_clients_leave_the_rest_alone(port):
 
 
 @pytest.mark.parametrize("head", [b"", NO_LENGTH])
-def test_a_body_that_pauses_ends_with_408(port, head):
+def test_a_body_that_pauses_ends_with_408(port: int, head: bytes) -> None:
     part = b"1\r\nx\r\n" if head else b"x"
     with Talk(port, request("/takes/", "POST", head, part, 0 if head else 1000)) as talk:
         status, headers, body = talk.answer()
@@ -61,7 +61,7 @@ def test_a_body_that_pauses_ends_with_408(port, head):
         assert talk.rest() == b""
 
 
-def test_a_body_that_dribbles_ends_too(port):
+def test_a_body_that_dribbles_ends_too(port: int) -> None:
     """Each byte comes in time, the whole does not."""
     with Talk(port, request("/takes/", "POST", body=b"x", length=1000)) as talk:
         talk.socket.setblocking(False)
@@ -82,29 +82,29 @@ def test_a_body_that_dribbles_ends_too(port):
     ("path", "method"), [("/", "POST"), ("/takes/", "GET"), ("/takes/", "HEAD"), ("/takes/", "PROPFIND")]
 )
 @pytest.mark.parametrize("head", [b"", NO_LENGTH])
-def test_a_body_that_nobody_reads_is_refused_at_once(port, path, method, head):
+def test_a_body_that_nobody_reads_is_refused_at_once(port: int, path: str, method: str, head: bytes) -> None:
     with Talk(port, request(path, method, head, length=0 if head else 1000)) as talk:
         assert talk.socket.recv(12) == b"HTTP/1.1 413"
         talk.rest()
 
 
-def test_a_body_over_the_bound_is_refused_before_it_is_sent(port):
+def test_a_body_over_the_bound_is_refused_before_it_is_sent(port: int) -> None:
     with Talk(port, request("/takes/", "POST", length=120 * MIB)) as talk:
         assert talk.status() == 413
 
 
-def test_a_client_that_sends_too_much_reads_why(port):
+def test_a_client_that_sends_too_much_reads_why(port: int) -> None:
     with Talk(port, request("/takes/", "POST", length=8 * MIB, body=b"x" * 8 * MIB)) as talk:
         assert talk.status() == 413
 
 
-def test_chunks_over_the_bound_are_refused(port):
+def test_chunks_over_the_bound_are_refused(port: int) -> None:
     chunk = b"%x\r\n%s\r\n" % (MIB, b"x" * MIB)
     with Talk(port, request("/takes/", "POST", NO_LENGTH, chunk * 3, 0)) as talk:
         assert talk.status() == 413
 
 
-def test_urgent_paths_answer_while_every_thread_is_busy(port):
+def test_urgent_paths_answer_while_every_thread_is_busy(port: int) -> None:
     before = waits(port)
     with many(4, port, request("/wait")):
         wait_until(lambda: waits(port) == before + 4)
@@ -114,7 +114,7 @@ def test_urgent_paths_answer_while_every_thread_is_busy(port):
         ask_json(port, "/release")
 
 
-def test_an_urgent_path_that_hangs_gets_its_fallback(port):
+def test_an_urgent_path_that_hangs_gets_its_fallback(port: int) -> None:
     for _ in range(2):  # the second finds the thread taken
         started = time.monotonic()
         assert ask(port, "/stuck")[::2] == (503, b"late")
@@ -124,7 +124,7 @@ def test_an_urgent_path_that_hangs_gets_its_fallback(port):
     wait_until(lambda: ask(port, "/free")[0] == 200 and ask(port, "/counted")[0] == 200)
 
 
-def test_requests_wait_in_a_bounded_queue_and_leave_it_with_their_client(port):
+def test_requests_wait_in_a_bounded_queue_and_leave_it_with_their_client(port: int) -> None:
     before = waits(port)
     with many(4, port, request("/wait")) as running:
         wait_until(lambda: waits(port) == before + 4)
@@ -140,7 +140,7 @@ def test_requests_wait_in_a_bounded_queue_and_leave_it_with_their_client(port):
     assert waits(port) == before + 4
 
 
-def test_streams_that_nobody_reads_are_few_and_end(port):
+def test_streams_that_nobody_reads_are_few_and_end(port: int) -> None:
     with many(2, port, request("/stream?size=102400000"), SMALL_BUFFER) as unread:
         assert [talk.socket.recv(12) for talk in unread] == [b"HTTP/1.1 200"] * 2
         assert ask(port, "/stream?size=102400000")[0] == 503
@@ -153,13 +153,13 @@ def test_streams_that_nobody_reads_are_few_and_end(port):
         assert talk.socket.recv(12) == b"HTTP/1.1 200"
 
 
-def test_a_large_answer_that_nobody_reads_ends(port):
+def test_a_large_answer_that_nobody_reads_ends(port: int) -> None:
     with Talk(port, request("/large?size=6000000"), buffer=SMALL_BUFFER) as talk:
         assert talk.socket.recv(12) == b"HTTP/1.1 200"
         wait_until(lambda: not _is_connected(talk.socket), 5)
 
 
-def test_an_answer_larger_than_the_memory_for_all_is_not_sent(port):
+def test_an_answer_larger_than_the_memory_for_all_is_not_sent(port: int) -> None:
     assert ask(port, "/large?size=7000000")[0] == 503
 
 
@@ -168,7 +168,7 @@ def _is_connected(client: socket.socket) -> bool:
     return client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == b"\x01"
 
 
-def test_what_a_listening_socket_accepts_is_ended_by_the_kernel_too():
+def test_what_a_listening_socket_accepts_is_ended_by_the_kernel_too() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         connections.end_unread(7)
         with socket.create_connection(listening.getsockname()):

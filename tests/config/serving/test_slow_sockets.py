@@ -19,13 +19,13 @@ JSON = b"Content-Type: application/json\r\n"
 
 
 @pytest.fixture(scope="module")
-def spool(tmp_path_factory) -> Path:
+def spool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the stack would keep files that are sent to it."""
     return Path(tmp_path_factory.mktemp("spool"))
 
 
 @pytest.fixture(scope="module")
-def port(tmp_path_factory, spool) -> Iterator[int]:
+def port(tmp_path_factory: pytest.TempPathFactory, spool: Path) -> Iterator[int]:
     data_dir = tmp_path_factory.mktemp("slow-sockets")
     data_dir.chmod(0o711)
     token = TOKEN.split()[2].decode()
@@ -45,7 +45,7 @@ def held(count: int, port: int, sent: bytes, buffer: int | None = None) -> conte
     return closing
 
 
-def test_hundreds_of_slow_sockets_leave_health_and_pages_alone(port):
+def test_hundreds_of_slow_sockets_leave_health_and_pages_alone(port: int) -> None:
     for number in range(7):
         article = json.dumps({"title": f"Long {number}", "content": "word " * 190_000}).encode()
         assert ask(port, "/api/articles", "POST", TOKEN + JSON, article)[0] == 201
@@ -65,7 +65,7 @@ def test_hundreds_of_slow_sockets_leave_health_and_pages_alone(port):
     assert ask(port, "/health")[0] == 200
 
 
-def test_an_upload_is_refused_before_it_is_read_and_leaves_no_file(port, spool):
+def test_an_upload_is_refused_before_it_is_read_and_leaves_no_file(port: int, spool: Path) -> None:
     head = b"Content-Type: multipart/form-data; boundary=b\r\n"
     part = b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n' + b"x" * 1_000_000
     with Talk(port, request("/admin/login/", "POST", head, part, 120 * 1024**2)) as talk:
@@ -74,7 +74,7 @@ def test_an_upload_is_refused_before_it_is_read_and_leaves_no_file(port, spool):
 
 
 @pytest.mark.parametrize("path", ["/api/articles", "/search"])
-def test_refusals_are_worded_for_who_asked(port, path):
+def test_refusals_are_worded_for_who_asked(port: int, path: str) -> None:
     with Talk(port, request(path, "POST", TOKEN, length=LIMITS.body_bytes + 1)) as talk:
         status, headers, body = talk.answer()
     assert status == 413

@@ -51,7 +51,7 @@ def in_a_thread(
     asyncio.run(serve())
 
 
-def test_what_is_written_arrives_in_order_and_is_ended_once():
+def test_what_is_written_arrives_in_order_and_is_ended_once() -> None:
     client = Client()
 
     def work(stream: Stream, _: Reply) -> None:
@@ -65,7 +65,7 @@ def test_what_is_written_arrives_in_order_and_is_ended_once():
     assert [(piece["body"], piece["more_body"]) for piece in pieces] == [(b"one ", True), (b"two", False)]
 
 
-def test_where_another_has_answered_nothing_is_sent():
+def test_where_another_has_answered_nothing_is_sent() -> None:
     client = Client()
 
     def work(stream: Stream, reply: Reply) -> None:
@@ -77,12 +77,12 @@ def test_where_another_has_answered_nothing_is_sent():
     assert client.messages == []
 
 
-def test_a_client_that_takes_nothing_for_too_long_is_broken_off():
+def test_a_client_that_takes_nothing_for_too_long_is_broken_off() -> None:
     with pytest.raises(BrokenOffError):
         in_a_thread(Client(takes=False), lambda stream, _: stream.start(200, []), Streams(1), seconds=0.02)
 
 
-def test_a_client_that_left_ends_the_writing():
+def test_a_client_that_left_ends_the_writing() -> None:
     client = Client()
 
     def work(stream: Stream, _: Reply) -> None:
@@ -95,7 +95,7 @@ def test_a_client_that_left_ends_the_writing():
         in_a_thread(client, work, Streams(1))
 
 
-def test_there_are_only_so_many_and_each_makes_room_at_its_end():
+def test_there_are_only_so_many_and_each_makes_room_at_its_end() -> None:
     streams = Streams(1)
 
     def fails(stream: Stream, _: Reply) -> None:

@@ -18,7 +18,7 @@ async def pausing(transfer: Transfer, size: int) -> None:
         transfer.release()
 
 
-def test_a_transfer_that_pauses_too_long_is_ended():
+def test_a_transfer_that_pauses_too_long_is_ended() -> None:
     async def run() -> int:
         transfers = Transfers(100)
         with pytest.raises(TimeoutError):
@@ -28,7 +28,7 @@ def test_a_transfer_that_pauses_too_long_is_ended():
     assert asyncio.run(run()) == 0
 
 
-def test_a_transfer_that_moves_is_not():
+def test_a_transfer_that_moves_is_not() -> None:
     async def run() -> None:
         with Transfers(100).begin(0.3) as transfer:
             ends = transfer.loop.time() + 0.6
@@ -39,7 +39,7 @@ def test_a_transfer_that_moves_is_not():
     asyncio.run(run())
 
 
-def test_the_one_that_has_paused_longest_makes_room():
+def test_the_one_that_has_paused_longest_makes_room() -> None:
     async def run() -> None:
         transfers = Transfers(100)
         first = asyncio.create_task(_begin(transfers, 60, 50))
@@ -58,7 +58,7 @@ def test_the_one_that_has_paused_longest_makes_room():
     asyncio.run(run())
 
 
-def test_what_does_not_fit_by_itself_is_refused():
+def test_what_does_not_fit_by_itself_is_refused() -> None:
     async def run() -> int:
         transfers = Transfers(100)
         with pytest.raises(RefusedError):

@@ -2,7 +2,9 @@
 
 import importlib.util
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,13 +39,15 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     ],
 )
 @pytest.mark.usefixtures("bare")
-def test_where_nothing_is_found_both_ways_out_are_named(find, settings):
+def test_where_nothing_is_found_both_ways_out_are_named(
+    find: Callable[..., Any], settings: tuple[str, str]
+) -> None:
     with pytest.raises(StackError) as missing:
         find()
     assert all(name in str(missing.value) for name in settings)
 
 
-def test_a_setting_comes_first(bare, tmp_path):
+def test_a_setting_comes_first(bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
     program(tmp_path / "postgres")
     program(tmp_path / "own-valkey")
     bare.setenv("POSTGRES_BIN_DIR", str(tmp_path))
@@ -52,7 +56,9 @@ def test_a_setting_comes_first(bare, tmp_path):
     assert valkey_server() == tmp_path / "own-valkey"
 
 
-def test_a_setting_that_leads_nowhere_is_an_error_and_no_other_is_taken(bare, tmp_path):
+def test_a_setting_that_leads_nowhere_is_an_error_and_no_other_is_taken(
+    bare: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     bare.undo()  # what this machine has
     bare.setenv("POSTGRES_BIN_DIR", str(tmp_path))
     bare.setenv("VALKEY_SERVER", str(tmp_path / "valkey"))
@@ -62,14 +68,14 @@ def test_a_setting_that_leads_nowhere_is_an_error_and_no_other_is_taken(bare, tm
         valkey_server()
 
 
-def test_pg_config_says_where_postgres_is(bare, tmp_path):
+def test_pg_config_says_where_postgres_is(bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
     program(tmp_path / "bin" / "postgres")
     pg_config = program(tmp_path / "pg_config", f"#!/bin/sh\necho {tmp_path}/bin\n")
     bare.setattr(shutil, "which", lambda name: str(pg_config) if name == "pg_config" else None)
     assert postgres_bin_dir() == tmp_path / "bin"
 
 
-def test_a_pg_config_without_a_server_is_passed_over(bare, tmp_path):
+def test_a_pg_config_without_a_server_is_passed_over(bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pg_config = program(tmp_path / "pg_config", f"#!/bin/sh\necho {tmp_path}/bin\n")
     bare.setattr(shutil, "which", lambda name: str(pg_config))
     with pytest.raises(StackError):
@@ -77,6 +83,6 @@ def test_a_pg_config_without_a_server_is_passed_over(bare, tmp_path):
 
 
 @pytest.mark.parametrize("installed", ["valkey-server", "redis-server"])
-def test_an_installed_server_is_taken_last(bare, installed):
+def test_an_installed_server_is_taken_last(bare: pytest.MonkeyPatch, installed: str) -> None:
     bare.setattr(shutil, "which", lambda name: f"/usr/bin/{name}" if name == installed else None)
     assert valkey_server() == Path("/usr/bin", installed)

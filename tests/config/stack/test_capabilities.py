@@ -12,7 +12,7 @@ from config.stack.processes import Account
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="of Linux")
 
 
-def test_what_we_hold_is_what_the_kernel_says():
+def test_what_we_hold_is_what_the_kernel_says() -> None:
     line = next(
         line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("CapPrm")
     )
@@ -22,16 +22,16 @@ def test_what_we_hold_is_what_the_kernel_says():
 @pytest.mark.parametrize(
     ("port", "is_low"), [(1, True), (80, True), (1_023, True), (1_024, False), (5_000, False)]
 )
-def test_only_a_low_port_needs_a_right(port, is_low):
+def test_only_a_low_port_needs_a_right(port: int, is_low: bool) -> None:
     assert to_listen(port) == (held() & NET_BIND_SERVICE if is_low else 0)
 
 
-def test_who_stays_who_they_are_needs_no_right(tmp_path):
+def test_who_stays_who_they_are_needs_no_right(tmp_path: Path) -> None:
     assert to_reach(None, tmp_path) == 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root acts as another")
-def test_the_first_closed_folder_on_the_way_is_found(tmp_path):
+def test_the_first_closed_folder_on_the_way_is_found(tmp_path: Path) -> None:
     account = Account(4_711, 4_711)
     assert capabilities.closed_folder(account, Path("/")) is None
     closed = tmp_path / "closed"

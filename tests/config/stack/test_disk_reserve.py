@@ -15,7 +15,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_it_holds_its_room_for_its_owner_alone(tmp_path):
+def test_it_holds_its_room_for_its_owner_alone(tmp_path: Path) -> None:
     keep(tmp_path)
     found = (tmp_path / NAME).stat()
     assert (found.st_size, found.st_mode & 0o777) == (4_096, 0o600)
@@ -24,7 +24,7 @@ def test_it_holds_its_room_for_its_owner_alone(tmp_path):
 
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("kind", ["file", "link", "folder"])
-def test_whatever_has_its_name_stays(tmp_path: Path, kind: str):
+def test_whatever_has_its_name_stays(tmp_path: Path, kind: str) -> None:
     path = tmp_path / NAME
     if kind == "file":
         path.write_text("mine")
@@ -37,14 +37,16 @@ def test_whatever_has_its_name_stays(tmp_path: Path, kind: str):
     assert path.is_dir() or path.is_symlink() or path.read_text() == "mine"
 
 
-def test_where_there_is_no_room_to_spare_none_is_made(tmp_path, monkeypatch):
+def test_where_there_is_no_room_to_spare_none_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(disk_reserve, "_KEPT_FROM", (disk_space.free(tmp_path) or 0) * 2)
     keep(tmp_path)
     assert not (tmp_path / NAME).exists()
 
 
 @pytest.mark.usefixtures("small")
-def test_it_is_not_given_up_while_there_is_room(tmp_path):
+def test_it_is_not_given_up_while_there_is_room(tmp_path: Path) -> None:
     keep(tmp_path)
     if disk_space.is_short(tmp_path):
         pytest.skip("this disk is full")

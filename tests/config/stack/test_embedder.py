@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pytest_django import Settings
 
 from config.stack import paths, services
 from config.stack.embedder import EmbedderService
@@ -26,7 +27,7 @@ def service(tmp_path: Path) -> Iterator[EmbedderService]:
     shutil.rmtree(sockets, ignore_errors=True)
 
 
-def test_it_is_ready_once_it_answers_on_its_socket_in_a_private_folder(service: EmbedderService):
+def test_it_is_ready_once_it_answers_on_its_socket_in_a_private_folder(service: EmbedderService) -> None:
     service.prepare()
     assert not service.ready()
     service.start(60)
@@ -34,7 +35,7 @@ def test_it_is_ready_once_it_answers_on_its_socket_in_a_private_folder(service: 
     assert stat.S_IMODE(service.socket.parent.stat().st_mode) == 0o700
 
 
-def test_the_stack_opens_a_port_for_it_only_where_one_is_set(settings):
+def test_the_stack_opens_a_port_for_it_only_where_one_is_set(settings: Settings) -> None:
     settings.EMBEDDING_PROVIDER = "local"
     assert [type(service) for service in services.embedder()] == [EmbedderService]
     settings.LOCAL_EMBEDDER_PORT = 18_000

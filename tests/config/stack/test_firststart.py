@@ -1,10 +1,12 @@
 """What happens once in the life of an installation."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.contrib.auth import authenticate, get_user_model
 from django.test import override_settings
+from pytest_django import Settings
 
 from access import lifecycle, token_text
 from access.bootstrap import row
@@ -13,7 +15,7 @@ from config.stack.up import token_in_words, welcome
 
 
 @pytest.fixture(autouse=True)
-def own_data_dir(tmp_path: Path):
+def own_data_dir(tmp_path: Path) -> Iterator[None]:
     with override_settings(DATA_DIR=tmp_path):
         yield
 
@@ -44,7 +46,9 @@ def test_a_database_with_an_admin_of_its_own_is_left_alone() -> None:
     ("public", "named"),
     [("", "http://127.0.0.1:8000"), ("https://articles.example.org", "https://articles.example.org")],
 )
-def test_the_welcome_names_addresses_that_people_can_open(settings, public, named) -> None:
+def test_the_welcome_names_addresses_that_people_can_open(
+    settings: Settings, public: str, named: str
+) -> None:
     settings.PUBLIC_URL, settings.HOST, settings.PORT = public, "127.0.0.1", 8000
     shown = welcome(None, Token(is_new=False, has_ended=False))
     assert f"up at {named}" in shown
@@ -54,13 +58,15 @@ def test_the_welcome_names_addresses_that_people_can_open(settings, public, name
 
 
 @pytest.fixture
-def kept(settings, tmp_path: Path) -> Path:
+def kept(settings: Settings, tmp_path: Path) -> Path:
     settings.AUTH_TOKEN, settings.AUTH_TOKEN_FILE = token_text.make(), tmp_path / "auth_token"
     return tmp_path / "auth_token"
 
 
 @pytest.mark.django_db
-def test_the_token_is_shown_in_the_run_that_made_its_row_and_afterwards_where_it_is(kept, settings) -> None:
+def test_the_token_is_shown_in_the_run_that_made_its_row_and_afterwards_where_it_is(
+    kept: Path, settings: Settings
+) -> None:
     first, later = ensure_token(), ensure_token()
     assert (first, later) == (Token(True, False), Token(False, False))
     assert token_in_words(first) == f"{settings.AUTH_TOKEN} (shown this once, kept in {kept})"
@@ -68,14 +74,14 @@ def test_the_token_is_shown_in_the_run_that_made_its_row_and_afterwards_where_it
 
 
 @pytest.mark.django_db
-def test_a_token_from_the_environment_is_never_shown(settings) -> None:
+def test_a_token_from_the_environment_is_never_shown(settings: Settings) -> None:
     settings.AUTH_TOKEN_FILE = None
     for _ in range(2):
         assert token_in_words(ensure_token()) == "in the environment (AUTH_TOKEN)"
 
 
 @pytest.mark.django_db
-def test_a_start_says_that_the_token_was_revoked_and_makes_no_other(kept) -> None:
+def test_a_start_says_that_the_token_was_revoked_and_makes_no_other(kept: Path) -> None:
     ensure_token()
     bootstrap_row = row()
     assert bootstrap_row

@@ -41,7 +41,7 @@ def other_end(*, keep: int, line: bytes) -> subprocess.Popen[bytes]:
     return started
 
 
-def test_a_supervisor_that_says_goodbye_ends_nobody(member):
+def test_a_supervisor_that_says_goodbye_ends_nobody(member: subprocess.Popen[bytes]) -> None:
     with tempfile.TemporaryFile() as lock:
         switch = KillSwitch(lock.fileno())
         switch.hold([(member.pid, signal.SIGTERM)])
@@ -49,7 +49,7 @@ def test_a_supervisor_that_says_goodbye_ends_nobody(member):
     assert member.poll() is None
 
 
-def test_a_pipe_that_closes_without_goodbye_ends_what_was_said_last(member):
+def test_a_pipe_that_closes_without_goodbye_ends_what_was_said_last(member: subprocess.Popen[bytes]) -> None:
     with tempfile.TemporaryFile() as lock:
         end = other_end(keep=lock.fileno(), line=b"999999999:15\n%d:2\n" % member.pid)
         assert end.stdin
@@ -58,13 +58,15 @@ def test_a_pipe_that_closes_without_goodbye_ends_what_was_said_last(member):
         assert end.wait(10) == 0
 
 
-def test_a_member_that_was_let_go_is_not_ended(member):
+def test_a_member_that_was_let_go_is_not_ended(member: subprocess.Popen[bytes]) -> None:
     with tempfile.TemporaryFile() as lock, other_end(keep=lock.fileno(), line=b"%d:15\n\n" % member.pid):
         pass
     assert member.poll() is None
 
 
-def test_the_other_end_is_started_again_where_somebody_killed_it(switch, member):
+def test_the_other_end_is_started_again_where_somebody_killed_it(
+    switch: KillSwitch, member: subprocess.Popen[bytes]
+) -> None:
     first = switch._process
     first.kill()
     first.wait()
@@ -73,7 +75,7 @@ def test_the_other_end_is_started_again_where_somebody_killed_it(switch, member)
     assert switch._process.poll() is None
 
 
-def test_the_lock_is_kept_until_the_other_end_is_gone(tmp_path):
+def test_the_lock_is_kept_until_the_other_end_is_gone(tmp_path: Path) -> None:
     descriptor = os.open(tmp_path / "lock", os.O_CREAT | os.O_RDWR)
     made = KillSwitch(descriptor)
     os.close(descriptor)
@@ -85,7 +87,7 @@ def test_the_lock_is_kept_until_the_other_end_is_gone(tmp_path):
     assert made._process.poll() == 0
 
 
-def test_a_process_lives_until_it_is_gone(member):
+def test_a_process_lives_until_it_is_gone(member: subprocess.Popen[bytes]) -> None:
     assert kill_switch.lives(member.pid)
     member.kill()
     member.wait()

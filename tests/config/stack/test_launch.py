@@ -27,35 +27,35 @@ def launched(
     )
 
 
-def test_the_program_gets_its_words_and_its_end_is_ours():
+def test_the_program_gets_its_words_and_its_end_is_ours() -> None:
     done = launched("/bin/sh", "-c", 'echo "$1"; exit 7', "sh", "a 'word'")
     assert (done.stdout, done.returncode) == ("a 'word'\n", 7)
 
 
-def test_what_it_makes_is_private():
+def test_what_it_makes_is_private() -> None:
     assert launched("/bin/sh", "-c", "umask").stdout.strip().lstrip("0") == "77"
 
 
 @LINUX
-def test_it_can_gain_no_rights():
+def test_it_can_gain_no_rights() -> None:
     status = launched("/bin/cat", "/proc/self/status").stdout
     assert "NoNewPrivs:\t1" in status
 
 
 @LINUX
 @pytest.mark.parametrize(("death_signal", "wanted"), [(0, 0), (signal.SIGTERM, signal.SIGTERM)])
-def test_it_is_asked_to_die_with_its_parent_where_that_is_wanted(death_signal, wanted):
+def test_it_is_asked_to_die_with_its_parent_where_that_is_wanted(death_signal: int, wanted: int) -> None:
     ask = "import ctypes; n = ctypes.c_int(); ctypes.CDLL(None).prctl(2, ctypes.byref(n), 0, 0, 0); print(n.value)"
     assert launched(sys.executable, "-c", ask, death_signal=death_signal).stdout == f"{int(wanted)}\n"
 
 
 @LINUX
-def test_it_does_not_outlive_a_parent_that_died_before_it_began():
+def test_it_does_not_outlive_a_parent_that_died_before_it_began() -> None:
     done = launched("/bin/echo", "alive", parent=NOBODY, death_signal=signal.SIGKILL)
     assert (done.returncode, done.stdout) == (-signal.SIGKILL, "")
 
 
-def test_an_account_is_only_root_s_to_give(monkeypatch):
+def test_an_account_is_only_root_s_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1_000)
     account = type("A", (), {"uid": 4_711, "gid": 4_711})()
     words = launcher(signal.SIGTERM, account, 4)
@@ -65,7 +65,7 @@ def test_an_account_is_only_root_s_to_give(monkeypatch):
     assert Path(words[-5]) == LAUNCHER
 
 
-def test_a_refusal_of_the_kernel_is_an_error_of_the_system():
+def test_a_refusal_of_the_kernel_is_an_error_of_the_system() -> None:
     demand(0)
     with pytest.raises(OSError):
         demand(-1)

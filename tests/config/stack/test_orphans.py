@@ -5,6 +5,7 @@ import pwd
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def put(path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_not_a_small_file_stops_the_start_with_a_sentence(tmp_path: Path, kind: str) -> None:
-    readers = {
+    readers: dict[str, Callable[[], object]] = {
         "pg_hba.conf": lambda: roles.write_access(tmp_path, None, os.geteuid()),
         "postmaster.pid": lambda: end_leftover(tmp_path / "postmaster.pid", "x", "x", signal.SIGTERM),
         "first_import": lambda: FirstImport(tmp_path).wanted(0),

@@ -3,7 +3,9 @@
 import os
 import re
 import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -163,7 +165,9 @@ def test_a_secret_that_root_makes_for_anothers_stack_is_that_owners(tmp_path: Pa
 
 @as_root
 @pytest.mark.parametrize("make", [os.symlink, os.link])
-def test_the_lock_is_never_written_through_a_link_that_the_folders_owner_left(tmp_path: Path, make) -> None:
+def test_the_lock_is_never_written_through_a_link_that_the_folders_owner_left(
+    tmp_path: Path, make: Callable[..., Any]
+) -> None:
     (tmp_path / "passwd").write_text("root")
     make(tmp_path / "passwd", tmp_path / "stack.lock")
     with pytest.raises(StackError, match=r"stack\.lock"):

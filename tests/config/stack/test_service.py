@@ -35,7 +35,7 @@ class Scripted(Service):
         return bool(self.process.last_lines)
 
 
-def test_it_is_prepared_started_and_awaited():
+def test_it_is_prepared_started_and_awaited() -> None:
     service = Scripted("echo up; exec sleep 600")
     service.start(10)
     assert (service.name, service.prepared, service.process.running) == ("member", 1, True)
@@ -43,7 +43,7 @@ def test_it_is_prepared_started_and_awaited():
     assert not service.process.running
 
 
-def test_one_that_ends_while_it_starts_says_why_with_advice():
+def test_one_that_ends_while_it_starts_says_why_with_advice() -> None:
     service = Scripted("exit 7")
     with pytest.raises(StackError) as failed:
         service.start(10)
@@ -52,14 +52,14 @@ def test_one_that_ends_while_it_starts_says_why_with_advice():
     assert (service.mended, service.prepared) == (1, 1)
 
 
-def test_one_that_never_answers_is_given_up_and_stopped():
+def test_one_that_never_answers_is_given_up_and_stopped() -> None:
     service = Scripted("exec sleep 600")
     with pytest.raises(StackError, match="was not ready"):
         service.start(0.05)
     assert not service.process.running
 
 
-def test_one_that_can_be_mended_is_started_again():
+def test_one_that_can_be_mended_is_started_again() -> None:
     service = Scripted("exit 7", mends=True)
     service.start(10)
     assert (service.prepared, service.mended) == (2, 1)
@@ -67,7 +67,7 @@ def test_one_that_can_be_mended_is_started_again():
     service.stop()
 
 
-def test_between_two_looks_the_caller_may_end_the_waiting():
+def test_between_two_looks_the_caller_may_end_the_waiting() -> None:
     service = Scripted("exec sleep 600")
     service.process.start()
 
@@ -79,7 +79,7 @@ def test_between_two_looks_the_caller_may_end_the_waiting():
     service.stop()
 
 
-def test_a_plain_member_is_ready_while_it_runs():
+def test_a_plain_member_is_ready_while_it_runs() -> None:
     service = Service(Process("member", [SHELL, "-c", "exec sleep 600"]))
     assert not service.ready()
     service.start(10)

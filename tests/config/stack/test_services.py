@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pytest_django import Settings
 
 from config.stack import services
 from config.stack.embedder import EmbedderService
@@ -15,7 +16,7 @@ from config.stack.valkey import ValkeyServer
 
 
 @pytest.fixture(autouse=True)
-def data_dir(settings, tmp_path: Path) -> Path:
+def data_dir(settings: Settings, tmp_path: Path) -> Path:
     settings.DATA_DIR = tmp_path
     return tmp_path
 
@@ -29,7 +30,9 @@ def data_dir(settings, tmp_path: Path) -> Path:
         (False, False, []),
     ],
 )
-def test_a_server_of_ones_own_takes_the_place_of_an_embedded_one(settings, database, redis, kinds):
+def test_a_server_of_ones_own_takes_the_place_of_an_embedded_one(
+    settings: Settings, database: bool, redis: bool, kinds: list[type[PostgresServer | ValkeyServer]]
+) -> None:
     settings.DATABASE_EMBEDDED, settings.REDIS_EMBEDDED = database, redis
     assert [type(service) for service in services.servers()] == kinds
 
@@ -38,12 +41,14 @@ def test_a_server_of_ones_own_takes_the_place_of_an_embedded_one(settings, datab
     ("provider", "port", "kinds"),
     [("openai", 0, []), ("ollama", 1, []), ("local", 0, [EmbedderService]), ("local", 18_000, [HttpService])],
 )
-def test_an_embedder_runs_where_it_is_the_provider(settings, provider, port, kinds):
+def test_an_embedder_runs_where_it_is_the_provider(
+    settings: Settings, provider: str, port: int, kinds: list[type[EmbedderService | HttpService]]
+) -> None:
     settings.EMBEDDING_PROVIDER, settings.LOCAL_EMBEDDER_PORT = provider, port
     assert [type(service) for service in services.embedder()] == kinds
 
 
-def test_workers_hold_no_more_messages_than_they_have_threads(settings):
+def test_workers_hold_no_more_messages_than_they_have_threads(settings: Settings) -> None:
     settings.EMBEDDING_WORKER_THREADS, settings.EMBEDDING_CONCURRENT_WORKERS = 3, 2
     service = services.workers()
     assert {"--processes=2", "--threads=3"} <= set(service.process.command)
@@ -52,7 +57,7 @@ def test_workers_hold_no_more_messages_than_they_have_threads(settings):
     assert not service.serves_others
 
 
-def test_the_web_listens_where_the_settings_say_unless_told_otherwise(settings):
+def test_the_web_listens_where_the_settings_say_unless_told_otherwise(settings: Settings) -> None:
     settings.HOST, settings.PORT, settings.WEB_PROCESSES = "0.0.0.0", 5_123, 2
     service = services.web()
     assert {"--host=0.0.0.0", "--port=5123", "--workers=2"} <= set(service.process.command)
@@ -61,7 +66,7 @@ def test_the_web_listens_where_the_settings_say_unless_told_otherwise(settings):
     assert "--port=7" in services.web(port=7).process.command
 
 
-def test_a_command_is_run_by_our_python_on_our_data(settings, data_dir):
+def test_a_command_is_run_by_our_python_on_our_data(settings: Settings, data_dir: Path) -> None:
     process = services.manage("name", "a_command", "--word", env={"EXTRA": "1"})
     assert process.command[0] == sys.executable
     assert process.command[2:] == ["a_command", "--word"]
@@ -74,12 +79,12 @@ def test_a_command_is_run_by_our_python_on_our_data(settings, data_dir):
     ("host", "reached"),
     [("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("127.0.0.1", "127.0.0.1"), ("example.org", "example.org")],
 )
-def test_a_server_that_listens_everywhere_is_reached_on_loopback(host, reached):
+def test_a_server_that_listens_everywhere_is_reached_on_loopback(host: str, reached: str) -> None:
     assert services.reachable(host) == reached
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_a_port_that_is_taken_is_named_with_its_setting(host):
+def test_a_port_that_is_taken_is_named_with_its_setting(host: str) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as taken:
         try:
@@ -93,13 +98,13 @@ def test_a_port_that_is_taken_is_named_with_its_setting(host):
     services.demand_free(host, port, "A_SETTING")
 
 
-def test_nobody_who_answers_is_not_ready():
+def test_nobody_who_answers_is_not_ready() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     assert not HttpService(services.manage("a", "b"), "127.0.0.1", port).ready()
 
 
-def test_a_broker_that_leads_nowhere_is_named_by_its_setting(settings, tmp_path):
+def test_a_broker_that_leads_nowhere_is_named_by_its_setting(settings: Settings, tmp_path: Path) -> None:
     services.demand_broker()
     settings.REDIS_URL = f"unix://{tmp_path}/nobody"
     with pytest.raises(StackError, match="REDIS_URL"):

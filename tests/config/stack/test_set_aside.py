@@ -20,7 +20,7 @@ def home(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_folder_is_renamed_with_all_it_holds(home):
+def test_a_folder_is_renamed_with_all_it_holds(home: Path) -> None:
     (home / "valkey").mkdir(mode=0o755)
     (home / "valkey" / "file").write_text("kept")
     kept = set_aside(home / "valkey", None)
@@ -30,13 +30,13 @@ def test_a_folder_is_renamed_with_all_it_holds(home):
     assert kept.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_file_becomes_private_too(home):
+def test_a_file_becomes_private_too(home: Path) -> None:
     (home / "valkey").write_text("x")
     kept = set_aside(home / "valkey", None)
     assert kept.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_link_is_set_aside_itself(home, tmp_path):
+def test_a_link_is_set_aside_itself(home: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir(mode=0o755)
     (home / "valkey").symlink_to(elsewhere)
@@ -45,7 +45,7 @@ def test_a_link_is_set_aside_itself(home, tmp_path):
     assert elsewhere.stat().st_mode & 0o777 == 0o755
 
 
-def test_several_of_one_second_have_names_of_their_own_and_the_newest_are_kept(home):
+def test_several_of_one_second_have_names_of_their_own_and_the_newest_are_kept(home: Path) -> None:
     kept = []
     for n in range(KEPT + 2):
         (home / "valkey").mkdir()
@@ -56,7 +56,7 @@ def test_several_of_one_second_have_names_of_their_own_and_the_newest_are_kept(h
     assert kept[-1].exists()
 
 
-def test_what_begins_otherwise_is_left_alone(home):
+def test_what_begins_otherwise_is_left_alone(home: Path) -> None:
     for name in ("valkey.new", "postgres.damaged-1", "valkey-other"):
         (home / name).mkdir()
     for _ in range(KEPT + 1):
@@ -65,12 +65,12 @@ def test_what_begins_otherwise_is_left_alone(home):
     assert {"valkey.new", "postgres.damaged-1", "valkey-other"} <= set(names(home))
 
 
-def test_what_is_missing_cannot_be_set_aside(home):
+def test_what_is_missing_cannot_be_set_aside(home: Path) -> None:
     with pytest.raises(OSError):
         set_aside(home / "missing", None)
 
 
-def test_removing_takes_a_folder_with_all_it_holds_even_where_it_is_closed(home):
+def test_removing_takes_a_folder_with_all_it_holds_even_where_it_is_closed(home: Path) -> None:
     deep = home / "gone" / "a" / "b"
     deep.mkdir(parents=True)
     (deep / "file").touch()
@@ -80,7 +80,7 @@ def test_removing_takes_a_folder_with_all_it_holds_even_where_it_is_closed(home)
     assert names(home) == []
 
 
-def test_removing_a_link_takes_nothing_that_it_leads_to(home, tmp_path):
+def test_removing_a_link_takes_nothing_that_it_leads_to(home: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "file").write_text("kept")
@@ -94,7 +94,7 @@ def test_removing_a_link_takes_nothing_that_it_leads_to(home, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["file", "pipe", "missing"])
-def test_removing_takes_whatever_has_the_name(home, kind):
+def test_removing_takes_whatever_has_the_name(home: Path, kind: str) -> None:
     if kind == "file":
         (home / "gone").touch()
     if kind == "pipe":
@@ -103,7 +103,7 @@ def test_removing_takes_whatever_has_the_name(home, kind):
     assert names(home) == []
 
 
-def test_a_free_name_is_numbered_from_two(home, monkeypatch):
+def test_a_free_name_is_numbered_from_two(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = {"v.damaged-x"}
 
     class Clock:

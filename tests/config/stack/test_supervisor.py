@@ -4,6 +4,7 @@ import io
 import os
 import signal
 import tempfile
+from _io import StringIO
 from collections.abc import Iterator
 
 import pytest
@@ -49,7 +50,7 @@ def pause_until(supervisor: Supervisor, is_so: object, what: str) -> None:
     wait_until(look, what=what)
 
 
-def test_a_wish_to_stop_ends_everything_in_good_order(supervisor):
+def test_a_wish_to_stop_ends_everything_in_good_order(supervisor: Supervisor) -> None:
     service, helper = member(FOR_EVER), Process("helper", [SHELL, "-c", FOR_EVER])
     with supervisor:
         supervisor.launch(service)
@@ -62,7 +63,7 @@ def test_a_wish_to_stop_ends_everything_in_good_order(supervisor):
     assert service.process.describe_end() == "was ended by SIGTERM"
 
 
-def test_another_error_leaves_nothing_running_either(supervisor):
+def test_another_error_leaves_nothing_running_either(supervisor: Supervisor) -> None:
     service = member(FOR_EVER)
     with pytest.raises(LookupError), supervisor:
         supervisor.launch(service)
@@ -70,7 +71,9 @@ def test_another_error_leaves_nothing_running_either(supervisor):
     assert not service.process.running
 
 
-def test_a_member_that_dies_is_started_again_and_it_is_said(supervisor, said, monkeypatch):
+def test_a_member_that_dies_is_started_again_and_it_is_said(
+    supervisor: Supervisor, said: StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "SHORTEST_BACKOFF", 0.01)
     service = member(FOR_EVER)
     with supervisor:
@@ -84,7 +87,9 @@ def test_a_member_that_dies_is_started_again_and_it_is_said(supervisor, said, mo
     assert "member was ended by SIGKILL" in said.getvalue()
 
 
-def test_one_that_keeps_dying_is_started_ever_later_and_mended(supervisor, said, monkeypatch):
+def test_one_that_keeps_dying_is_started_ever_later_and_mended(
+    supervisor: Supervisor, said: StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "SHORTEST_BACKOFF", 0.01)
     monkeypatch.setattr(module, "LONGEST_BACKOFF", 0.03)
     mended = []
@@ -105,7 +110,7 @@ def test_one_that_keeps_dying_is_started_ever_later_and_mended(supervisor, said,
     assert mended
 
 
-def test_a_helper_that_ends_is_not_started_again(supervisor):
+def test_a_helper_that_ends_is_not_started_again(supervisor: Supervisor) -> None:
     with supervisor:
         helper = Process("helper", [SHELL, "-c", "exit 0"])
         supervisor.run(helper)
@@ -114,12 +119,12 @@ def test_a_helper_that_ends_is_not_started_again(supervisor):
         assert (helper.pid, helper.running) == (pid, False)
 
 
-def test_a_helper_that_fails_says_why_in_its_own_words(supervisor):
+def test_a_helper_that_fails_says_why_in_its_own_words(supervisor: Supervisor) -> None:
     with pytest.raises(StackError, match=r"helper exited with 3.*\n.*no such table"), supervisor:
         supervisor.run(Process("helper", [SHELL, "-c", "echo no such table; exit 3"]))
 
 
-def test_a_member_that_cannot_start_is_an_error_unless_it_can_be_mended(supervisor):
+def test_a_member_that_cannot_start_is_an_error_unless_it_can_be_mended(supervisor: Supervisor) -> None:
     class Mending(Service):
         def mend(self) -> bool:
             self.process.command = [SHELL, "-c", FOR_EVER]
@@ -138,7 +143,7 @@ def test_a_member_that_cannot_start_is_an_error_unless_it_can_be_mended(supervis
         supervisor.await_ready([broken], 10)
 
 
-def test_lines_that_tell_nobody_anything_are_not_shown(supervisor, said):
+def test_lines_that_tell_nobody_anything_are_not_shown(supervisor: Supervisor, said: StringIO) -> None:
     service = member("echo noise of it; echo; echo news; " + FOR_EVER)
     service.noise = ["noise"]
     with supervisor:
@@ -149,7 +154,9 @@ def test_lines_that_tell_nobody_anything_are_not_shown(supervisor, said):
     assert "noise" not in said.getvalue()
 
 
-def test_one_that_does_not_stop_is_ended_and_named(supervisor, said, monkeypatch):
+def test_one_that_does_not_stop_is_ended_and_named(
+    supervisor: Supervisor, said: StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "SHORTEST_GRACE", 0.05)
     monkeypatch.setattr(module, "SECONDS_TO_STOP", 0.0)
     service = member("trap '' TERM; echo deaf; while :; do sleep 1; done")
@@ -162,7 +169,7 @@ def test_one_that_does_not_stop_is_ended_and_named(supervisor, said, monkeypatch
     assert "member was killed: it did not stop within" in said.getvalue()
 
 
-def test_those_whom_others_need_stop_last(supervisor, said):
+def test_those_whom_others_need_stop_last(supervisor: Supervisor, said: StringIO) -> None:
     order = "trap 'echo {0} stops; exit 0' TERM; echo {0} is up; while :; do sleep 0.01; done"
     base, user = member(order.format("base"), "base"), member(order.format("user"), "user")
     user.serves_others = False
@@ -175,7 +182,7 @@ def test_those_whom_others_need_stop_last(supervisor, said):
     assert said.getvalue().index("user stops") < said.getvalue().index("base stops")
 
 
-def test_a_signal_that_is_ignored_stays_so(supervisor):
+def test_a_signal_that_is_ignored_stays_so(supervisor: Supervisor) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
     with supervisor:
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN

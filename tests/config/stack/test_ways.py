@@ -18,14 +18,16 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def test_the_folder_that_was_opened_is_the_one_that_was_named(folder):
+def test_the_folder_that_was_opened_is_the_one_that_was_named(folder: Path) -> None:
     with ways.opened(folder) as way:
         assert os.path.samestat(os.fstat(way.folder), folder.stat())
     with pytest.raises(OSError):
         os.fstat(way.folder)  # it is closed
 
 
-def test_links_dots_and_relative_names_lead_to_the_same(folder, monkeypatch):
+def test_links_dots_and_relative_names_lead_to_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (folder / "a").mkdir()
     (folder / "absolute").symlink_to(folder / "a")
     (folder / "relative").symlink_to("./a/../a")
@@ -36,7 +38,7 @@ def test_links_dots_and_relative_names_lead_to_the_same(folder, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["missing", "file", "circle", "broken"])
-def test_what_is_no_folder_is_an_error_and_leaves_nothing_open(folder, kind):
+def test_what_is_no_folder_is_an_error_and_leaves_nothing_open(folder: Path, kind: str) -> None:
     target = folder / "x"
     if kind == "file":
         target.touch()
@@ -51,7 +53,7 @@ def test_what_is_no_folder_is_an_error_and_leaves_nothing_open(folder, kind):
 
 
 @NOT_ROOT
-def test_what_only_root_can_exchange_is_roots_whoever_owns_it(folder):
+def test_what_only_root_can_exchange_is_roots_whoever_owns_it(folder: Path) -> None:
     os.chown(folder, STRANGER, STRANGER)
     with ways.opened(folder) as way:
         assert (way.is_roots, way.stranger, way.has_strangers_link) == (True, None, False)
@@ -65,7 +67,9 @@ def test_what_only_root_can_exchange_is_roots_whoever_owns_it(folder):
     ("mode", "group", "is_roots"),
     [(0o755, 0, True), (0o775, 0, True), (0o775, STRANGER, False), (0o777, 0, False), (0o1777, 0, True)],
 )
-def test_a_folder_that_others_may_write_in_lets_them_exchange_what_is_in_it(folder, mode, group, is_roots):
+def test_a_folder_that_others_may_write_in_lets_them_exchange_what_is_in_it(
+    folder: Path, mode: int, group: int, is_roots: bool
+) -> None:
     (folder / "below").mkdir()
     os.chown(folder, 0, group)
     folder.chmod(mode)
@@ -75,7 +79,7 @@ def test_a_folder_that_others_may_write_in_lets_them_exchange_what_is_in_it(fold
 
 
 @NOT_ROOT
-def test_in_a_sticky_folder_only_roots_own_are_safe(folder):
+def test_in_a_sticky_folder_only_roots_own_are_safe(folder: Path) -> None:
     (folder / "below").mkdir()
     os.chown(folder / "below", STRANGER, STRANGER)
     folder.chmod(0o1777)
@@ -84,7 +88,7 @@ def test_in_a_sticky_folder_only_roots_own_are_safe(folder):
 
 
 @NOT_ROOT
-def test_a_link_of_somebody_else_is_noticed(folder, tmp_path):
+def test_a_link_of_somebody_else_is_noticed(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "target").mkdir()
     os.chown(folder, STRANGER, STRANGER)
     (folder / "link").symlink_to(tmp_path / "target")
@@ -95,7 +99,7 @@ def test_a_link_of_somebody_else_is_noticed(folder, tmp_path):
         assert not way.has_strangers_link
 
 
-def test_the_nearest_folder_above_is_there(folder):
+def test_the_nearest_folder_above_is_there(folder: Path) -> None:
     assert ways.existing(folder) == folder
     assert ways.existing(folder / "a" / "b") == folder
     (folder / "broken").symlink_to(folder / "missing")

@@ -3,7 +3,7 @@
 import os
 import pwd
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -80,7 +80,7 @@ def test_every_step_of_a_start_leaves_roots_folder_alone(home: Path, of_root: Pa
         with acting(account, data / "postgres"):
             roles.write_access(data / "postgres", account, 0)
 
-    steps = {
+    steps: dict[str, Callable[[], object]] = {
         "claim": lambda: claim_folder(data / "run", account),
         "claim new": lambda: claim_folder(data / "postgres.new", account),
         "hand over": lambda: hand_over(data, account, ()),

@@ -10,13 +10,14 @@ from embeddings.indexing.render import Rendered, Source, render, text_hash
 from embeddings.models import Space
 from embeddings.providers.errors import ErrorClass, ProviderError
 from embeddings.storage.vectors import from_wire
+from tests.providers import FakeProvider
 from tests.queueops.factories import make_space
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def space(provider) -> Space:
+def space(provider: FakeProvider) -> Space:
     return make_space(dimensions=64, chunk_tokens=40)
 
 
@@ -35,14 +36,16 @@ def hashes(articles: list[Rendered]) -> set[bytes]:
 LONG = " ".join(f"Sentence number {n} of a text." for n in range(60))
 
 
-def test_nothing_is_asked_for_where_there_is_nothing(space, provider):
+def test_nothing_is_asked_for_where_there_is_nothing(space: Space, provider: FakeProvider) -> None:
     for articles in ([], rendered(space, ""), rendered(space, " \n ")):
         made = embed(space, articles, {}, 5)
         assert (made.by_hash, made.errors, made.failure, made.requests) == ({}, {}, None, 0)
     assert provider.stats()["requests"] == 0
 
 
-def test_every_chunk_gets_a_vector_and_the_same_text_is_asked_once(space, provider):
+def test_every_chunk_gets_a_vector_and_the_same_text_is_asked_once(
+    space: Space, provider: FakeProvider
+) -> None:
     articles = rendered(space, LONG, LONG, "Another text.")
     made = embed(space, articles, {}, 5)
     assert made.by_hash.keys() == hashes(articles)
@@ -50,7 +53,7 @@ def test_every_chunk_gets_a_vector_and_the_same_text_is_asked_once(space, provid
     assert np.linalg.norm(from_wire(made.by_hash[articles[2].hashes[0]])) == pytest.approx(1, abs=1e-5)
 
 
-def test_what_has_a_vector_is_not_paid_for_again(space, provider):
+def test_what_has_a_vector_is_not_paid_for_again(space: Space, provider: FakeProvider) -> None:
     articles = rendered(space, "One text.", "Another text.")
     known = {articles[0].hashes[0]: b"as it was"}
     made = embed(space, articles, known, 5)
@@ -60,7 +63,7 @@ def test_what_has_a_vector_is_not_paid_for_again(space, provider):
 
 
 @pytest.mark.parametrize("place", [0, 1, 6])
-def test_a_text_that_is_refused_spoils_no_other(space, provider, place):
+def test_a_text_that_is_refused_spoils_no_other(space: Space, provider: FakeProvider, place: int) -> None:
     provider.config(poison="POISON")
     contents = [f"Text number {n}." for n in range(7)]
     contents[place] += " POISON"
@@ -76,7 +79,9 @@ def test_a_text_that_is_refused_spoils_no_other(space, provider, place):
     assert made.failure is None
 
 
-def test_no_text_is_at_fault_where_even_a_harmless_one_is_refused(space, provider):
+def test_no_text_is_at_fault_where_even_a_harmless_one_is_refused(
+    space: Space, provider: FakeProvider
+) -> None:
     provider.config(poison=" ")
     made = embed(space, rendered(space, "A text."), {}, 5)
     assert made.failure
@@ -84,7 +89,7 @@ def test_no_text_is_at_fault_where_even_a_harmless_one_is_refused(space, provide
     assert made.errors == {}
 
 
-def test_a_text_that_is_too_long_is_asked_for_in_smaller_chunks(provider):
+def test_a_text_that_is_too_long_is_asked_for_in_smaller_chunks(provider: FakeProvider) -> None:
     space = make_space(dimensions=64, chunk_tokens=200)
     provider.config(max_tokens_per_text=60)
     articles = rendered(space, LONG, "Short one.")
@@ -110,7 +115,9 @@ def test_a_text_that_is_too_long_is_asked_for_in_smaller_chunks(provider):
         ("nan", ErrorClass.TRANSIENT),
     ],
 )
-def test_any_other_error_ends_the_asking_and_keeps_what_was_paid_for(space, provider, fault, kind):
+def test_any_other_error_ends_the_asking_and_keeps_what_was_paid_for(
+    space: Space, provider: FakeProvider, fault: str, kind: ErrorClass
+) -> None:
     provider.config(fail_next=[fault])
     paid = {text_hash("paid"): b"paid"}
     made = embed(space, rendered(space, "A text."), paid, 5)
@@ -120,13 +127,13 @@ def test_any_other_error_ends_the_asking_and_keeps_what_was_paid_for(space, prov
     assert made.errors == {}
 
 
-def test_a_deadline_that_is_over_asks_nobody(space, provider):
+def test_a_deadline_that_is_over_asks_nobody(space: Space, provider: FakeProvider) -> None:
     made = embed(space, rendered(space, "A text."), {}, 0)
     assert made.failure
     assert provider.stats()["requests"] == 0
 
 
-def test_one_chunk_that_failed_fails_its_article():
+def test_one_chunk_that_failed_fails_its_article() -> None:
     error = ProviderError(ErrorClass.INVALID_INPUT, "refused")
     article = Rendered(Source(1, 1, UUID(int=1), "", ""), [], [b"a", b"b"])
     assert Vectors({b"a": b"v"}, {b"b": error}).error_of(article) is error

@@ -12,20 +12,20 @@ from embeddings.indexing.provider_pace import AIM_SECONDS, FIRST_TOKENS, Pace, S
 from tests.waiting import wait_until
 
 
-def test_a_quick_provider_is_soon_asked_for_as_much_as_it_takes():
+def test_a_quick_provider_is_soon_asked_for_as_much_as_it_takes() -> None:
     speed = Speed()
     speed.answered(FIRST_TOKENS, 0.05, 1)
     assert speed.room > 300_000
     assert speed.long_bytes is None
 
 
-def test_a_request_that_took_too_long_makes_the_next_as_large_as_fits():
+def test_a_request_that_took_too_long_makes_the_next_as_large_as_fits() -> None:
     speed = Speed()
     speed.answered(2_000, 40.0, 1)
     assert speed.room == 500
 
 
-def test_a_request_that_was_not_answered_makes_the_next_a_quarter_of_its_size():
+def test_a_request_that_was_not_answered_makes_the_next_a_quarter_of_its_size() -> None:
     speed = Speed()
     speed.unanswered(2_000, 120.0)
     assert speed.room == 500
@@ -34,20 +34,20 @@ def test_a_request_that_was_not_answered_makes_the_next_a_quarter_of_its_size():
     assert speed.room == 1
 
 
-def test_a_refusal_at_once_says_nothing():
+def test_a_refusal_at_once_says_nothing() -> None:
     speed = Speed()
     speed.unanswered(2_000, 0.1)
     assert speed.room == FIRST_TOKENS
 
 
-def test_what_is_long_follows_from_the_speed_of_all_requests_together():
+def test_what_is_long_follows_from_the_speed_of_all_requests_together() -> None:
     speed = Speed()
     speed.answered(2_000, 2.0, at_once=4)
     assert speed.tokens_per_second == 4_000
     assert speed.long_bytes == 4_000 * provider_pace.LONG_SECONDS * 3
 
 
-def test_a_single_slow_answer_makes_nobody_slow_for_long():
+def test_a_single_slow_answer_makes_nobody_slow_for_long() -> None:
     speed = Speed()
     speed.answered(30, 1.5, 1)
     assert speed.long_bytes == provider_pace.LEAST_LONG_BYTES
@@ -55,7 +55,7 @@ def test_a_single_slow_answer_makes_nobody_slow_for_long():
     assert speed.long_bytes is None
 
 
-def test_small_quick_requests_do_not_make_a_provider_look_slower_than_it_is():
+def test_small_quick_requests_do_not_make_a_provider_look_slower_than_it_is() -> None:
     speed = Speed()
     speed.answered(20_000, 2.0, 1)
     for _ in range(20):
@@ -73,15 +73,15 @@ def simulated(rate_of: Callable[[int], float], rounds: int = 200) -> int | None:
     return width.limit
 
 
-def test_a_provider_that_computes_one_after_another_gets_as_few_at_once_as_keep_it_busy():
+def test_a_provider_that_computes_one_after_another_gets_as_few_at_once_as_keep_it_busy() -> None:
     assert simulated(lambda at_once: 1_000.0) == provider_pace.LEAST_AT_ONCE
 
 
-def test_a_provider_that_computes_all_side_by_side_keeps_them():
+def test_a_provider_that_computes_all_side_by_side_keeps_them() -> None:
     assert simulated(lambda at_once: 1_000.0 * at_once) == 8
 
 
-def test_one_that_computes_four_side_by_side_gets_about_four():
+def test_one_that_computes_four_side_by_side_gets_about_four() -> None:
     limit = simulated(lambda at_once: 1_000.0 * min(at_once, 4))
     assert limit is not None
     assert 4 <= limit <= 5
@@ -102,7 +102,7 @@ def has_waiting(line: Pace, count: int) -> bool:
     return len(line._waiting) == count
 
 
-def test_of_those_that_wait_for_a_slow_provider_whoever_needs_least_goes_first():
+def test_of_those_that_wait_for_a_slow_provider_whoever_needs_least_goes_first() -> None:
     line, done = Pace(), list[int]()
     line.speed.tokens_per_second = 1_000.0
     line._width.limit = 1
@@ -119,7 +119,7 @@ def test_of_those_that_wait_for_a_slow_provider_whoever_needs_least_goes_first()
     assert done == [1, 100, 5_000, 9_000]
 
 
-def test_who_waits_too_long_for_its_turn_is_told_so():
+def test_who_waits_too_long_for_its_turn_is_told_so() -> None:
     line = Pace()
     line._width.limit = 1
     ends = time.monotonic() + 0.2
@@ -131,7 +131,7 @@ def test_who_waits_too_long_for_its_turn_is_told_so():
 
 
 @pytest.mark.parametrize("seconds", [AIM_SECONDS / 2, AIM_SECONDS])
-def test_a_request_within_its_time_does_not_make_the_next_smaller(seconds):
+def test_a_request_within_its_time_does_not_make_the_next_smaller(seconds: float) -> None:
     speed = Speed()
     speed.answered(FIRST_TOKENS // 8, seconds, 1)
     assert speed.room == FIRST_TOKENS

@@ -10,6 +10,7 @@ from embeddings.indexing.metering import Meter
 from embeddings.indexing.provider_session import ProviderSession
 from embeddings.models import Space
 from embeddings.providers.errors import ErrorClass, NotAskedError, PostponedError, ProviderError
+from tests.providers import FakeProvider
 
 
 class Counted:
@@ -42,7 +43,7 @@ class Rests:
 
 
 @pytest.fixture
-def space(provider) -> Space:
+def space(provider: FakeProvider) -> Space:
     return Space(pk=1, provider="openai", model="fake-embed", dimensions=64, chunk_tokens=40)
 
 
@@ -52,7 +53,7 @@ def session(
     return ProviderSession(space, seconds, meter or Counted(), **options)
 
 
-def test_requests_and_texts_that_got_vectors_are_counted(space, provider):
+def test_requests_and_texts_that_got_vectors_are_counted(space: Space, provider: FakeProvider) -> None:
     meter = Counted()
     asking = session(space, meter=meter)
     assert len(asking.embed(["abc", "abcd"])) == 2
@@ -63,7 +64,9 @@ def test_requests_and_texts_that_got_vectors_are_counted(space, provider):
 
 
 @pytest.mark.parametrize("is_patient", [True, False])
-def test_a_429_is_waited_for_only_by_who_is_patient(space, provider, is_patient):
+def test_a_429_is_waited_for_only_by_who_is_patient(
+    space: Space, provider: FakeProvider, is_patient: bool
+) -> None:
     provider.config(fail_next=["429", "429"], retry_after=0)
     rests = Rests()
     asking = session(space, seconds=60, rest=rests)
@@ -78,7 +81,9 @@ def test_a_429_is_waited_for_only_by_who_is_patient(space, provider, is_patient)
         assert rests.seconds == []
 
 
-def test_it_is_waited_as_long_as_the_provider_says_within_the_deadline(space, provider):
+def test_it_is_waited_as_long_as_the_provider_says_within_the_deadline(
+    space: Space, provider: FakeProvider
+) -> None:
     rests = Rests()
     provider.config(fail_next=["429"], retry_after=7)
     asking = session(space, seconds=60, rest=rests)
@@ -91,7 +96,7 @@ def test_it_is_waited_as_long_as_the_provider_says_within_the_deadline(space, pr
     assert rests.seconds == [7.0]
 
 
-def test_who_must_not_wait_gives_up(space, provider):
+def test_who_must_not_wait_gives_up(space: Space, provider: FakeProvider) -> None:
     provider.config(fail_next=["429"], retry_after=0)
     asking = session(space, seconds=60, rest=Rests(allowed=False))
     asking.is_patient = True
@@ -99,7 +104,7 @@ def test_who_must_not_wait_gives_up(space, provider):
         asking.embed(["a"])
 
 
-def test_our_own_budget_is_looked_at_again_soon(space, provider):
+def test_our_own_budget_is_looked_at_again_soon(space: Space, provider: FakeProvider) -> None:
     rests = Rests()
     asking = session(space, seconds=60, meter=Counted(refusals=3), rest=rests)
     asking.is_patient = True
@@ -109,7 +114,7 @@ def test_our_own_budget_is_looked_at_again_soon(space, provider):
 
 
 @pytest.mark.parametrize("kind", ["500", "503", "401", "402"])
-def test_other_errors_are_not_waited_for(space, provider, kind):
+def test_other_errors_are_not_waited_for(space: Space, provider: FakeProvider, kind: str) -> None:
     rests = Rests()
     provider.config(fail_next=[kind, kind])
     asking = session(space, rest=rests)
@@ -119,14 +124,14 @@ def test_other_errors_are_not_waited_for(space, provider, kind):
     assert rests.seconds == []
 
 
-def test_a_text_that_is_late_is_at_fault_for_nothing_where_others_got_theirs(space):
+def test_a_text_that_is_late_is_at_fault_for_nothing_where_others_got_theirs(space: Space) -> None:
     asking = session(space)
     assert asking.late().kind is ErrorClass.TRANSIENT
     asking.embed(["a"])
     assert isinstance(asking.late(), PostponedError)
 
 
-def test_each_turn_has_one_request_at_least_and_a_search_is_not_ended(space):
+def test_each_turn_has_one_request_at_least_and_a_search_is_not_ended(space: Space) -> None:
     told: list[object] = []
 
     def between(made: object) -> bool:
@@ -146,18 +151,18 @@ def test_each_turn_has_one_request_at_least_and_a_search_is_not_ended(space):
 
 
 @pytest.mark.parametrize(("began", "greedy"), [(10.0, True), (5.0, True), (4.99, False), (0.0, False)])
-def test_a_request_is_greedy_that_had_half_of_the_time(space, began, greedy):
+def test_a_request_is_greedy_that_had_half_of_the_time(space: Space, began: float, greedy: bool) -> None:
     assert session(space, seconds=10.0).is_greedy(began) is greedy
 
 
-def test_a_request_carries_what_the_meter_and_its_share_allow(space):
+def test_a_request_carries_what_the_meter_and_its_share_allow(space: Space) -> None:
     whole = session(space).most_tokens
     assert session(space, meter=Counted(most_tokens=10)).most_tokens == 10
     assert session(space, share=0.5).most_tokens == whole // 2
     assert session(space, share=1e-9).most_tokens == 256  # about one passage
 
 
-def test_a_provider_that_refuses_a_harmless_text_is_down(space, provider):
+def test_a_provider_that_refuses_a_harmless_text_is_down(space: Space, provider: FakeProvider) -> None:
     provider.config(poison="fox")
     with pytest.raises(ProviderError) as refused:
         session(space).probe()
@@ -165,7 +170,7 @@ def test_a_provider_that_refuses_a_harmless_text_is_down(space, provider):
     assert "harmless" in str(refused.value)
 
 
-def test_a_provider_is_proven_once_and_by_any_vector(space, provider):
+def test_a_provider_is_proven_once_and_by_any_vector(space: Space, provider: FakeProvider) -> None:
     asking = session(space)
     asking.prove()
     asking.prove()
@@ -176,7 +181,9 @@ def test_a_provider_is_proven_once_and_by_any_vector(space, provider):
     assert other.requests == 1
 
 
-def test_an_error_of_the_provider_says_nothing_of_the_harmless_text(space, provider):
+def test_an_error_of_the_provider_says_nothing_of_the_harmless_text(
+    space: Space, provider: FakeProvider
+) -> None:
     provider.config(fail_next=["503"])
     with pytest.raises(ProviderError) as refused:
         session(space).probe()

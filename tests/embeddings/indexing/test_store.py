@@ -4,6 +4,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from articles.models import Article
 from embeddings.indexing.render import Rendered, Source, hash_of
@@ -33,7 +34,7 @@ def stored(article: Article) -> list[tuple[int, int, int | None, bytes]]:
     return [(row.chunk_index, row.chunk_count, row.span.lower, bytes(row.text_hash)) for row in rows]
 
 
-def test_chunks_are_stored_in_their_order_and_found_by_their_text(space):
+def test_chunks_are_stored_in_their_order_and_found_by_their_text(space: Space) -> None:
     article = make_article()
     one = rendered(article, "first", "second", "first")
     store(space, [one], dict.fromkeys(one.hashes, VECTOR))
@@ -42,7 +43,7 @@ def test_chunks_are_stored_in_their_order_and_found_by_their_text(space):
     assert (found.stored, found.kept) == (dict.fromkeys(one.hashes, VECTOR), {})
 
 
-def test_they_take_the_place_of_what_was_there_before(space):
+def test_they_take_the_place_of_what_was_there_before(space: Space) -> None:
     article, other = make_article(), make_article("Other")
     for texts in (["a", "b"], ["c"], []):
         each = [rendered(article, *texts), rendered(other, "kept")]
@@ -52,20 +53,22 @@ def test_they_take_the_place_of_what_was_there_before(space):
     assert len(stored(other)) == 1
 
 
-def test_a_chunk_without_a_vector_is_never_stored(space):
+def test_a_chunk_without_a_vector_is_never_stored(space: Space) -> None:
     article = make_article()
     with pytest.raises(KeyError):
         store(space, [rendered(article, "a")], {})
     assert stored(article) == []
 
 
-def test_nothing_is_stored_and_nothing_known_of_nothing(space, django_assert_num_queries):
+def test_nothing_is_stored_and_nothing_known_of_nothing(
+    space: Space, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     with django_assert_num_queries(0):
         store(space, [], {})
         assert reusable(space, [rendered(Article(pk=1, content_hash=UUID(int=1)))]) == ({}, {})
 
 
-def test_vectors_of_another_space_are_not_reused(space):
+def test_vectors_of_another_space_are_not_reused(space: Space) -> None:
     article = make_article()
     one = rendered(article, "a")
     store(space, [one], dict.fromkeys(one.hashes, VECTOR))
@@ -75,7 +78,7 @@ def test_vectors_of_another_space_are_not_reused(space):
     assert reusable(other, [one]).stored == {}
 
 
-def test_what_is_kept_and_what_is_stored_turns_up_in_the_midst(space):
+def test_what_is_kept_and_what_is_stored_turns_up_in_the_midst(space: Space) -> None:
     article = make_article()
     one, two = rendered(article, "stored"), rendered(article, "kept")
     store(space, [one], dict.fromkeys(one.hashes, VECTOR))

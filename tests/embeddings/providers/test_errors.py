@@ -61,13 +61,13 @@ from embeddings.providers.transport import error_of, seconds_of
         (302, b"", ErrorClass.TRANSIENT),
     ],
 )
-def test_status_and_body_give_the_class(status, body, kind):
+def test_status_and_body_give_the_class(status: int, body: bytes, kind: ErrorClass) -> None:
     error = error_of(status, None, body, "api.example")
     assert error.kind is kind
     assert str(error).startswith(f"api.example returned {status}")
 
 
-def test_what_the_server_quotes_is_not_repeated():
+def test_what_the_server_quotes_is_not_repeated() -> None:
     assert "secret text" not in str(error_of(400, None, b"cannot embed: secret text", "api.example"))
 
 
@@ -86,7 +86,7 @@ def test_what_the_server_quotes_is_not_repeated():
         ("Wed, 99", None),
     ],
 )
-def test_retry_after_is_read_as_seconds(header, seconds):
+def test_retry_after_is_read_as_seconds(header: str | None, seconds: float | None) -> None:
     assert seconds_of(header) == seconds
 
 
@@ -110,11 +110,13 @@ AT = "Wed, 21 Oct 2015 07:28:00 GMT"
         (AT, f"{AT}, {AT}", 0.0),
     ],
 )
-def test_retry_after_as_a_date_is_measured_from_the_replys_own(header, date, seconds):
+def test_retry_after_as_a_date_is_measured_from_the_replys_own(
+    header: str, date: str, seconds: float | None
+) -> None:
     assert seconds_of(header, date) == seconds
 
 
-def test_without_a_date_of_its_own_it_is_measured_from_our_clock():
+def test_without_a_date_of_its_own_it_is_measured_from_our_clock() -> None:
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
     assert seconds_of(soon) == pytest.approx(30, abs=2)
     assert seconds_of(format_datetime(datetime(2000, 1, 1, tzinfo=UTC), usegmt=True)) == 0

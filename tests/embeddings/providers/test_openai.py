@@ -16,11 +16,11 @@ TEXTS = ["read a zip file", "parse command line options", "run code in another t
 
 
 @pytest.fixture
-def openai(provider):
+def openai(provider: FakeProvider) -> OpenAIProvider:
     return OpenAIProvider(Endpoint(provider.url + "/v1"), "fake-embed", 64)
 
 
-def test_vectors_come_back_in_the_order_of_the_texts(openai):
+def test_vectors_come_back_in_the_order_of_the_texts(openai: OpenAIProvider) -> None:
     together = openai.embed(TEXTS, 5)
     alone = np.vstack([openai.embed([text], 5) for text in TEXTS])
     assert together.shape == (3, 64)
@@ -29,7 +29,7 @@ def test_vectors_come_back_in_the_order_of_the_texts(openai):
 
 
 @pytest.mark.parametrize("options", [{"no_base64": True}, {"no_usage": True}])
-def test_lesser_servers_are_understood(openai, options):
+def test_lesser_servers_are_understood(openai: OpenAIProvider, options: dict[str, bool]) -> None:
     with FakeProvider(dimensions=64, **options) as lesser:
         found = OpenAIProvider(Endpoint(lesser.url + "/v1"), "fake-embed", 64).embed(TEXTS, 5)
     np.testing.assert_allclose(found, openai.embed(TEXTS, 5), atol=1e-6)
@@ -59,7 +59,9 @@ def test_lesser_servers_are_understood(openai, options):
         ("413", ErrorClass.TOO_LONG),
     ],
 )
-def test_a_faulty_answer_is_refused_and_classed(openai, provider, fault, kind):
+def test_a_faulty_answer_is_refused_and_classed(
+    openai: OpenAIProvider, provider: FakeProvider, fault: str, kind: ErrorClass
+) -> None:
     provider.config(fail_next=[fault])
     with pytest.raises(ProviderError) as caught:
         openai.embed(TEXTS, 5)
@@ -68,7 +70,9 @@ def test_a_faulty_answer_is_refused_and_classed(openai, provider, fault, kind):
 
 
 @pytest.mark.parametrize("fault", ["hang", "drip"])
-def test_a_server_that_hangs_or_drips_is_left_at_the_deadline(openai, provider, fault):
+def test_a_server_that_hangs_or_drips_is_left_at_the_deadline(
+    openai: OpenAIProvider, provider: FakeProvider, fault: str
+) -> None:
     provider.config(fail_next=[fault], hang_s=5)
     started = time.monotonic()
     with pytest.raises(ProviderError) as caught:
@@ -77,7 +81,9 @@ def test_a_server_that_hangs_or_drips_is_left_at_the_deadline(openai, provider, 
     assert time.monotonic() - started < 2
 
 
-def test_a_refusal_of_base64_is_told_from_a_refusal_of_the_text(openai, provider):
+def test_a_refusal_of_base64_is_told_from_a_refusal_of_the_text(
+    openai: OpenAIProvider, provider: FakeProvider
+) -> None:
     provider.config(poison="POISON")
     for asked in ("first", "later"):
         with pytest.raises(ProviderError) as caught:
@@ -88,28 +94,30 @@ def test_a_refusal_of_base64_is_told_from_a_refusal_of_the_text(openai, provider
     assert openai._request["encoding_format"] == "base64"
 
 
-def test_a_server_that_refuses_base64_is_asked_for_numbers_from_then_on(provider):
+def test_a_server_that_refuses_base64_is_asked_for_numbers_from_then_on(provider: FakeProvider) -> None:
     with FakeProvider(dimensions=64, refuse_base64=True) as lesser:
         asking = OpenAIProvider(Endpoint(lesser.url + "/v1"), "fake-embed", 64)
         assert [asking.embed(TEXTS, 5).shape for _ in range(2)] == [(3, 64), (3, 64)]
         assert lesser.stats()["status"] == {"200": 3, "400": 2}
 
 
-def test_a_server_that_refuses_even_a_harmless_text_is_not_set_up_and_no_text_is_to_blame(openai, provider):
+def test_a_server_that_refuses_even_a_harmless_text_is_not_set_up_and_no_text_is_to_blame(
+    openai: OpenAIProvider, provider: FakeProvider
+) -> None:
     provider.config(poison="e")
     with pytest.raises(ProviderError, match="even a harmless one: check the model's name") as caught:
         openai.embed(TEXTS, 5)
     assert caught.value.kind is ErrorClass.PROVIDER_DOWN
 
 
-def test_retry_after_travels_with_the_error(openai, provider):
+def test_retry_after_travels_with_the_error(openai: OpenAIProvider, provider: FakeProvider) -> None:
     provider.config(rate_429=1, retry_after=7)
     with pytest.raises(ProviderError) as caught:
         openai.embed(TEXTS, 5)
     assert caught.value.retry_after == 7
 
 
-def test_the_key_goes_to_the_server_and_into_no_error(provider):
+def test_the_key_goes_to_the_server_and_into_no_error(provider: FakeProvider) -> None:
     keyed = OpenAIProvider(Endpoint(provider.url + "/v1"), "fake-embed", 64, api_key="sk-very-secret")
     provider.config(fail_next=["401"])
     with pytest.raises(ProviderError) as caught:
@@ -117,13 +125,13 @@ def test_the_key_goes_to_the_server_and_into_no_error(provider):
     assert "sk-very-secret" not in f"{caught.value!r} {caught.value.__cause__!r}"
 
 
-def test_a_server_that_nobody_runs_is_down():
+def test_a_server_that_nobody_runs_is_down() -> None:
     with pytest.raises(ProviderError) as caught:
         OpenAIProvider(Endpoint("http://127.0.0.1:9/v1"), "m", 64).embed(TEXTS, 5)
     assert caught.value.kind is ErrorClass.PROVIDER_DOWN
 
 
-def test_connections_are_reused(openai, provider):
+def test_connections_are_reused(openai: OpenAIProvider, provider: FakeProvider) -> None:
     for _ in range(5):
         openai.embed(TEXTS, 5)
     assert provider.stats()["requests"] == 5

@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -46,7 +47,7 @@ def refused(endpoint: Endpoint, deadline: float = 5.0) -> str:
     return str(caught.value)
 
 
-def test_socket_and_port_give_the_same_vectors(on_socket: ProviderProcess, on_port: ProviderProcess):
+def test_socket_and_port_give_the_same_vectors(on_socket: ProviderProcess, on_port: ProviderProcess) -> None:
     texts = [TEXT, "another text"]
     found = [local(running.endpoint).embed(texts, 30) for running in (on_socket, on_port)]
     assert np.array_equal(found[0], found[1])
@@ -55,14 +56,14 @@ def test_socket_and_port_give_the_same_vectors(on_socket: ProviderProcess, on_po
     assert found[0] == pytest.approx(np.array([row["embedding"] for row in rows], np.float32), abs=1e-7)
 
 
-def test_a_missing_socket_is_named_with_the_reason(tmp_path: Path):
+def test_a_missing_socket_is_named_with_the_reason(tmp_path: Path) -> None:
     said = refused(Endpoint("http://localhost/v1", socket=str(tmp_path / "none.sock")))
     assert (
         said == f"the local embedder at {tmp_path}/none.sock refuses connections (No such file or directory)"
     )
 
 
-def test_a_socket_that_nobody_listens_on_is_named(folder: Path):
+def test_a_socket_that_nobody_listens_on_is_named(folder: Path) -> None:
     left = folder / "left.sock"
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(left))
@@ -70,7 +71,7 @@ def test_a_socket_that_nobody_listens_on_is_named(folder: Path):
     assert said == f"the local embedder at {left} refuses connections"
 
 
-def test_a_socket_whose_queue_is_full_is_left_at_the_deadline(folder: Path):
+def test_a_socket_whose_queue_is_full_is_left_at_the_deadline(folder: Path) -> None:
     path = str(folder / "full.sock")
     with socket.socket(socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as first:
         listening.bind(path)
@@ -103,7 +104,7 @@ def squatted(folder: Path) -> Iterator[tuple[Endpoint, Callable[[], str]]]:
 
 
 @other_account.only_root
-def test_a_socket_of_another_account_is_sent_nothing(squatted):
+def test_a_socket_of_another_account_is_sent_nothing(squatted: tuple[Endpoint, Callable[[], str]]) -> None:
     endpoint, heard = squatted
     said = refused(endpoint)
     assert said.startswith(
@@ -113,7 +114,9 @@ def test_a_socket_of_another_account_is_sent_nothing(squatted):
 
 
 @other_account.only_root
-def test_a_folder_of_another_account_where_everybody_can_make_one_is_not_trusted(squatted):
+def test_a_folder_of_another_account_where_everybody_can_make_one_is_not_trusted(
+    squatted: tuple[Endpoint, Callable[[], str]],
+) -> None:
     endpoint, heard = squatted
     folder = Path(endpoint.socket).parent
     os.chown(folder, other_account.UID, other_account.UID)
@@ -123,7 +126,9 @@ def test_a_folder_of_another_account_where_everybody_can_make_one_is_not_trusted
 
 
 @other_account.only_root
-def test_root_trusts_the_owner_of_a_folder_that_only_root_could_have_made(squatted):
+def test_root_trusts_the_owner_of_a_folder_that_only_root_could_have_made(
+    squatted: tuple[Endpoint, Callable[[], str]],
+) -> None:
     endpoint, heard = squatted
     os.chown(Path(endpoint.socket).parent, other_account.UID, other_account.UID)
     with pytest.raises(ProviderError):
@@ -195,7 +200,9 @@ def nonce_in(asked: bytes) -> str:
     ],
     ids=["zeros", "echo", "other secret", "json", "404", "ssh", "much", "nothing"],
 )
-def test_a_program_on_the_port_that_does_not_prove_the_secret_gets_neither_text_nor_secret(answer):
+def test_a_program_on_the_port_that_does_not_prove_the_secret_gets_neither_text_nor_secret(
+    answer: Callable[..., Any],
+) -> None:
     squatter = Squatter(answer)
     endpoint = Endpoint(f"http://{squatter.address}/v1", secret=SECRET_OF_OURS)
     refused(endpoint, deadline=1.0)
@@ -207,7 +214,9 @@ def test_a_program_on_the_port_that_does_not_prove_the_secret_gets_neither_text_
         assert secret.encode() not in squatter.heard
 
 
-def test_a_program_that_passes_the_question_on_to_the_real_embedder_gets_nothing(on_port: ProviderProcess):
+def test_a_program_that_passes_the_question_on_to_the_real_embedder_gets_nothing(
+    on_port: ProviderProcess,
+) -> None:
     """The proof names the address that the real one listens on."""
 
     def relay(asked: bytes) -> bytes:
@@ -221,7 +230,7 @@ def test_a_program_that_passes_the_question_on_to_the_real_embedder_gets_nothing
     assert proof.token(on_port.endpoint.secret).encode() not in squatter.heard
 
 
-def test_each_new_connection_is_proven_again():
+def test_each_new_connection_is_proven_again() -> None:
     """A squatter that comes after a crash meets clients that have talked to the real one before."""
     with local_embedder(secret=SECRET_OF_OURS) as crashed:
         local(crashed.endpoint).embed([TEXT], 30)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pytest_django import Settings
 
 from config.stack import paths
 from embeddings.models import Space
@@ -17,15 +18,17 @@ pytestmark = pytest.mark.process
 LOCAL = Space(provider="local", model="all-MiniLM-L6-v2", dimensions=384)
 
 
-def test_without_a_port_the_socket_in_the_private_folder_is_asked(settings, on_socket: ProviderProcess):
+def test_without_a_port_the_socket_in_the_private_folder_is_asked(
+    settings: Settings, on_socket: ProviderProcess
+) -> None:
     assert paths.embedder_socket(paths.socket_dir(settings.DATA_DIR)) == settings.LOCAL_EMBEDDER_SOCKET
     settings.LOCAL_EMBEDDER_SOCKET = Path(on_socket.endpoint.socket)
     assert provider_of(LOCAL).embed(["a search"], 30).shape == (1, 384)
 
 
 def test_with_a_port_it_is_asked_there_and_gives_the_same(
-    settings, on_socket: ProviderProcess, on_port: ProviderProcess
-):
+    settings: Settings, on_socket: ProviderProcess, on_port: ProviderProcess
+) -> None:
     settings.LOCAL_EMBEDDER_PORT = int(on_port.url.rpartition(":")[2])
     settings.LOCAL_EMBEDDER_SECRET = EMBEDDER_SECRET
     asked = {"model": LOCAL.model, "input": ["a search"]}
@@ -34,7 +37,7 @@ def test_with_a_port_it_is_asked_there_and_gives_the_same(
     assert found[0] == pytest.approx(np.array(expected, np.float32), abs=1e-7)
 
 
-def test_an_endpoint_shows_its_secret_nowhere():
+def test_an_endpoint_shows_its_secret_nowhere() -> None:
     endpoint = Endpoint("http://127.0.0.1:1/v1", secret=EMBEDDER_SECRET)
     shown = f"{endpoint!r} {endpoint} {endpoint.where} {endpoint.headers}"
     assert EMBEDDER_SECRET not in shown

@@ -140,7 +140,9 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
     ],
     ids=["hints", "nothing", "header", "body", "chunks", "chunk extension", "trailer", "error body"],
 )
-def test_an_answer_that_lasts_too_long_is_left_at_the_deadline(serve, begin, piece):
+def test_an_answer_that_lasts_too_long_is_left_at_the_deadline(
+    serve: Serve, begin: bytes, piece: bytes
+) -> None:
     def answer(server: Server, connection: socket.socket) -> None:
         server.hear(connection)
         connection.sendall(begin)
@@ -154,7 +156,7 @@ def test_an_answer_that_lasts_too_long_is_left_at_the_deadline(serve, begin, pie
     assert str(error) == "127.0.0.1 did not finish its reply within 0.5 s"
 
 
-def test_a_server_that_takes_the_request_in_sips_is_left_at_the_deadline(serve):
+def test_a_server_that_takes_the_request_in_sips_is_left_at_the_deadline(serve: Serve) -> None:
     url = serve(Server.sip).url
     started = time.monotonic()
     error = refused(url, 0.5, "x" * 16_000_000)
@@ -162,7 +164,7 @@ def test_a_server_that_takes_the_request_in_sips_is_left_at_the_deadline(serve):
     assert error.kind is ErrorClass.TRANSIENT
 
 
-def test_a_tls_handshake_that_lasts_too_long_is_left_at_the_deadline(serve):
+def test_a_tls_handshake_that_lasts_too_long_is_left_at_the_deadline(serve: Serve) -> None:
     def answer(server: Server, connection: socket.socket) -> None:
         connection.sendall(
             b"\x16\x03\x03\x40\x00\x02\x00\x3f\x00"
@@ -176,7 +178,7 @@ def test_a_tls_handshake_that_lasts_too_long_is_left_at_the_deadline(serve):
     assert error.kind is ErrorClass.PROVIDER_DOWN
 
 
-def test_a_name_with_many_addresses_is_given_up_at_the_deadline(monkeypatch):
+def test_a_name_with_many_addresses_is_given_up_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     """None of them takes a connection, nor refuses it."""
     look_up = socket.getaddrinfo
     with socket.socket() as full, socket.socket() as first, socket.socket() as second:
@@ -199,7 +201,9 @@ def test_a_name_with_many_addresses_is_given_up_at_the_deadline(monkeypatch):
     assert str(error) == "many.test did not accept a connection in time"
 
 
-def test_of_several_addresses_the_one_that_answers_is_taken(says, monkeypatch):
+def test_of_several_addresses_the_one_that_answers_is_taken(
+    says: Callable[[bytes], Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
     server = says(GOOD)
     look_up = socket.getaddrinfo
 
@@ -212,7 +216,7 @@ def test_of_several_addresses_the_one_that_answers_is_taken(says, monkeypatch):
     assert post(Endpoint(server.url.replace("127.0.0.1", "two.test")), {}, deadline=5) == {}
 
 
-def test_a_kept_connection_knows_nothing_of_the_request_before(says):
+def test_a_kept_connection_knows_nothing_of_the_request_before(says: Callable[[bytes], Server]) -> None:
     server = says(GOOD)
     ended = time.monotonic() + 1
     assert post(Endpoint(server.url), {}, deadline=1) == {}
@@ -221,7 +225,7 @@ def test_a_kept_connection_knows_nothing_of_the_request_before(says):
     assert server.connections == 1
 
 
-def test_requests_at_the_same_time_have_each_their_own_deadline(serve):
+def test_requests_at_the_same_time_have_each_their_own_deadline(serve: Serve) -> None:
     may_answer = threading.Event()
 
     def answer(server: Server, connection: socket.socket) -> None:
@@ -242,14 +246,16 @@ def encoded(status: str, encoding: str, body: bytes, *more: str) -> bytes:
     return "\r\n".join([*lines, "\r\n"]).encode() + body
 
 
-def test_it_is_asked_for_plain_bytes(says):
+def test_it_is_asked_for_plain_bytes(says: Callable[[bytes], Server]) -> None:
     server = says(GOOD)
     post(Endpoint(server.url), {}, deadline=5)
     assert b"accept-encoding: identity" in server.heard[0].lower().splitlines()
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "gzip, gzip", "br", "unheard-of"])
-def test_an_answer_that_would_have_to_be_unpacked_is_refused(says, encoding):
+def test_an_answer_that_would_have_to_be_unpacked_is_refused(
+    says: Callable[[bytes], Server], encoding: str
+) -> None:
     packed = gzip.compress(gzip.compress(json.dumps({"data": " " * 1_000_000}).encode()))
     error = refused(says(encoded("200 OK", encoding, packed)).url)
     assert error.kind is ErrorClass.TRANSIENT
@@ -257,7 +263,9 @@ def test_an_answer_that_would_have_to_be_unpacked_is_refused(says, encoding):
 
 
 @pytest.mark.parametrize("encoding", ["identity", "Identity", ""])
-def test_an_answer_that_says_it_is_not_encoded_is_read(says, encoding):
+def test_an_answer_that_says_it_is_not_encoded_is_read(
+    says: Callable[[bytes], Server], encoding: str
+) -> None:
     assert post(Endpoint(says(encoded("200 OK", encoding, b"[1]")).url), {}, deadline=5) == [1]
 
 
@@ -271,12 +279,16 @@ def test_an_answer_that_says_it_is_not_encoded_is_read(says, encoding):
         ("400 Bad Request", ErrorClass.TRANSIENT),  # what it refuses is in the body
     ],
 )
-def test_of_an_encoded_error_the_status_counts_and_no_text_is_blamed(says, status, kind):
+def test_of_an_encoded_error_the_status_counts_and_no_text_is_blamed(
+    says: Callable[[bytes], Server], status: str, kind: ErrorClass
+) -> None:
     assert refused(says(encoded(status, "gzip", gzip.compress(b"no"))).url).kind is kind
 
 
 @pytest.mark.parametrize("clock", ["07:23:00", "07:28:00", "07:33:00"])
-def test_a_date_to_come_back_at_is_told_by_the_servers_own_clock(says, clock):
+def test_a_date_to_come_back_at_is_told_by_the_servers_own_clock(
+    says: Callable[[bytes], Server], clock: str
+) -> None:
     later = f"{clock[:-2]}30"
     server = says(
         b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n"

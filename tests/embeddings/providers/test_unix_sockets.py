@@ -36,7 +36,7 @@ def times(number: int) -> Callable[[], float]:
     return left
 
 
-def test_what_is_sent_is_read_and_the_end_is_seen(listening):
+def test_what_is_sent_is_read_and_the_end_is_seen(listening: socket.socket) -> None:
     stream = connect(listening.getsockname(), for_ever)
     served, _ = listening.accept()
     assert not stream.get_extra_info("is_readable")
@@ -51,7 +51,7 @@ def test_what_is_sent_is_read_and_the_end_is_seen(listening):
     assert stream.get_extra_info("is_readable")
 
 
-def test_a_server_whose_queue_is_full_is_tried_until_the_time_is_over(listening):
+def test_a_server_whose_queue_is_full_is_tried_until_the_time_is_over(listening: socket.socket) -> None:
     kept = [connect(listening.getsockname(), for_ever)]
     with pytest.raises(httpcore.ConnectTimeout):
         for _ in range(10):
@@ -60,7 +60,7 @@ def test_a_server_whose_queue_is_full_is_tried_until_the_time_is_over(listening)
         each.close()
 
 
-def test_nobody_behind_a_socket_is_an_error_of_connecting(listening):
+def test_nobody_behind_a_socket_is_an_error_of_connecting(listening: socket.socket) -> None:
     path = listening.getsockname()
     listening.close()
     with pytest.raises(httpcore.ConnectError):
@@ -68,12 +68,12 @@ def test_nobody_behind_a_socket_is_an_error_of_connecting(listening):
 
 
 @pytest.mark.parametrize("name", ["missing", "x" * 200])
-def test_a_socket_that_cannot_be_is_unreachable(tmp_path, name):
+def test_a_socket_that_cannot_be_is_unreachable(tmp_path: Path, name: str) -> None:
     with pytest.raises(Unreachable):
         connect(str(tmp_path / name), for_ever)
 
 
-def test_a_read_that_lasts_too_long_or_breaks_is_an_error_of_reading():
+def test_a_read_that_lasts_too_long_or_breaks_is_an_error_of_reading() -> None:
     ours, theirs = socket.socketpair()
     stream = UnixStream(ours)
     with pytest.raises(httpcore.ReadTimeout):

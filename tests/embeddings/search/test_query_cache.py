@@ -1,17 +1,22 @@
 """The query cache holds bytes that anybody with Redis may have forged: whatever they are, a search is answered."""
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from django.conf import settings
+from django.test import Client
+from redis import Redis
 
+from embeddings.models import Space
 from embeddings.search import SearchMode, search
 from embeddings.search.query_vector import cache_key, query_vector
 from embeddings.storage.vectors import wire_length
 from lib.redis_client import fast_client
 from tests.embeddings.search.making import make_corpus
+from tests.providers import FakeProvider
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider", "clean_cache")]
 
@@ -45,16 +50,16 @@ FORGED = {
 
 
 @pytest.fixture
-def redis():
+def redis() -> Redis:
     return fast_client(settings.REDIS_URL)
 
 
 @pytest.fixture
-def space():
+def space() -> Space:
     return make_corpus()
 
 
-def is_answered_by_meaning(client) -> bool:
+def is_answered_by_meaning(client: Client) -> bool:
     reply = search(QUERY)
     page = client.get("/search", {"q": QUERY})
     return (
@@ -65,7 +70,9 @@ def is_answered_by_meaning(client) -> bool:
 
 
 @pytest.mark.parametrize("name", FORGED)
-def test_a_forged_entry_is_a_miss_that_is_overwritten(name, space, redis, client):
+def test_a_forged_entry_is_a_miss_that_is_overwritten(
+    name: str, space: Space, redis: Redis, client: Client
+) -> None:
     key = cache_key(space, QUERY)
     redis.set(key, FORGED[name])
     assert is_answered_by_meaning(client)
@@ -73,19 +80,24 @@ def test_a_forged_entry_is_a_miss_that_is_overwritten(name, space, redis, client
 
 
 @pytest.mark.parametrize("kind", ["list", "set", "hash", "stream"])
-def test_an_entry_of_another_type_is_a_miss_that_is_overwritten(kind, space, redis, client):
+def test_an_entry_of_another_type_is_a_miss_that_is_overwritten(
+    kind: str, space: Space, redis: Redis, client: Client
+) -> None:
     key = cache_key(space, QUERY)
-    {
+    make: dict[str, Callable[[], object]] = {
         "list": lambda: redis.rpush(key, "x"),
         "set": lambda: redis.sadd(key, "x"),
         "hash": lambda: redis.hset(key, "x", "y"),
         "stream": lambda: redis.xadd(key, {"x": "y"}),
-    }[kind]()
+    }
+    make[kind]()
     assert is_answered_by_meaning(client)
-    assert len(redis.get(key)) == wire_length(space.dimensions)
+    assert redis.strlen(key) == wire_length(space.dimensions)
 
 
-def test_a_pickle_under_any_key_of_the_cache_runs_nothing(tmp_path, space, redis, client):
+def test_a_pickle_under_any_key_of_the_cache_runs_nothing(
+    tmp_path: Path, space: Space, redis: Redis, client: Client
+) -> None:
     canary = tmp_path / "canary"
     for key in (cache_key(space, QUERY), f"vectorpress:1:{cache_key(space, QUERY)}"):
         redis.set(key, pickled(canary))
@@ -93,7 +105,7 @@ def test_a_pickle_under_any_key_of_the_cache_runs_nothing(tmp_path, space, redis
     assert not canary.exists()
 
 
-def test_a_huge_entry_is_not_loaded(space, redis, client):
+def test_a_huge_entry_is_not_loaded(space: Space, redis: Redis, client: Client) -> None:
     key = cache_key(space, QUERY)
     redis.setrange(key, 100_000_000, b"x")
     before = redis.info("stats")["total_net_output_bytes"]
@@ -101,7 +113,7 @@ def test_a_huge_entry_is_not_loaded(space, redis, client):
     assert redis.info("stats")["total_net_output_bytes"] - before < 1_000_000
 
 
-def test_the_second_time_the_provider_is_not_asked(space, provider):
+def test_the_second_time_the_provider_is_not_asked(space: Space, provider: FakeProvider) -> None:
     first = query_vector(space, QUERY)
     asked = provider.stats()["requests"]
     assert query_vector(space, QUERY) == first
@@ -112,7 +124,7 @@ def test_the_second_time_the_provider_is_not_asked(space, provider):
     ("field", "value"),
     [("dimensions", 768), ("chunk_tokens", 100), ("model", "other"), ("provider", "ollama")],
 )
-def test_the_key_covers_the_recipe_of_the_space(field, value, space):
+def test_the_key_covers_the_recipe_of_the_space(field: str, value: int | str, space: Space) -> None:
     before = cache_key(space, QUERY)
     setattr(space, field, value)
     assert cache_key(space, QUERY) != before

@@ -47,11 +47,11 @@ def titles(found: Found) -> list[str]:
     return [hit.title for hit in found.hits]
 
 
-def test_nothing_is_near_in_an_empty_space(space):
+def test_nothing_is_near_in_an_empty_space(space: Space) -> None:
     assert nearest(space, towards(1), 5, None) == Found([], "exact")
 
 
-def test_the_nearest_come_first_with_their_cosine(space):
+def test_the_nearest_come_first_with_their_cosine(space: Space) -> None:
     stored(space, "across", towards(0, 1))
     stored(space, "same", towards(2))
     stored(space, "half", towards(1, 1))
@@ -61,20 +61,20 @@ def test_the_nearest_come_first_with_their_cosine(space):
     assert titles(nearest(space, towards(1), 2, None)) == ["same", "half"]
 
 
-def test_an_article_comes_once_with_its_best_passage(space):
+def test_an_article_comes_once_with_its_best_passage(space: Space) -> None:
     stored(space, "one", towards(0, 1), towards(1), towards(1, 1))
     (hit,) = nearest(space, towards(1), 5, None).hits
     assert (hit.start, hit.end, hit.snippet) == (2, 4, "23")
 
 
-def test_few_articles_with_many_near_chunks_hide_no_other(space):
+def test_few_articles_with_many_near_chunks_hide_no_other(space: Space) -> None:
     for n in range(3):
         stored(space, f"crowd {n}", *[towards(1)] * 40)
     stored(space, "far", towards(-1))
     assert titles(nearest(space, towards(1), 4, None))[-1] == "far"
 
 
-def test_a_text_without_a_vector_is_found_by_nobody(space):
+def test_a_text_without_a_vector_is_found_by_nobody(space: Space) -> None:
     article = make_article("empty", "")
     empty = StoredChunk(article.pk, 0, 0, 0, 0, bytes(16), 1, article.content_hash, None)
     vectors.replace(space.pk, [article.pk], [empty])
@@ -82,7 +82,7 @@ def test_a_text_without_a_vector_is_found_by_nobody(space):
     assert nearest(space, towards(1), 5, {"none": 1}).hits == []
 
 
-def test_between_an_edit_and_its_vectors_the_passage_is_of_the_text_that_was_found(space):
+def test_between_an_edit_and_its_vectors_the_passage_is_of_the_text_that_was_found(space: Space) -> None:
     article = stored(space, "one", towards(1), content="old words")
     article.content = "new"
     article.save()
@@ -90,7 +90,7 @@ def test_between_an_edit_and_its_vectors_the_passage_is_of_the_text_that_was_fou
     assert (hit.snippet, hit.version_number) == ("ol", 1)
 
 
-def test_another_space_is_not_looked_into(space):
+def test_another_space_is_not_looked_into(space: Space) -> None:
     other = Space.objects.create(
         version=200, provider="openai", model="m", dimensions=8, chunk_tokens=200, state="building"
     )
@@ -111,21 +111,23 @@ def test_another_space_is_not_looked_into(space):
 )
 @pytest.mark.parametrize("most", [0, 5_000])
 def test_a_filter_keeps_what_metadata_contains_whichever_way_is_taken(
-    space, monkeypatch, metadata, found, most
-):
+    space: Space, monkeypatch: pytest.MonkeyPatch, metadata: dict[str, Any], found: list[str], most: int
+) -> None:
     monkeypatch.setattr(semantic, "EXACT_FILTER_MOST", most)
     stored(space, "one", towards(1), metadata={"team": "a", "tags": ["x", "y"]})
     stored(space, "two", towards(1, 1), metadata={"team": "b", "tags": ["x"]})
     assert titles(nearest(space, towards(1), 5, metadata)) == found
 
 
-def test_without_an_index_every_plan_is_exact(space):
+def test_without_an_index_every_plan_is_exact(space: Space) -> None:
     assert plan_for(space, None) == Plan.EVERY_VECTOR
     assert plan_for(space, [1, 2]) == Plan.OF_ARTICLES
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_filter_that_keeps_many_articles_is_not_searched_exactly_by_them(space, monkeypatch):
+def test_a_filter_that_keeps_many_articles_is_not_searched_exactly_by_them(
+    space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(semantic, "EXACT_FILTER_MOST", 1)
     monkeypatch.setattr(ann_index, "_REMEMBER_SECONDS", 0)
     assert plan_for(space, [1]) == Plan.OF_ARTICLES

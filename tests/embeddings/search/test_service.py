@@ -1,15 +1,18 @@
 """A question gets an answer: by meaning, by words, by both, and by words when the provider is gone."""
 
 import pytest
+from pytest_django import Settings
 
 from articles.models import Article
 from embeddings.search import SearchMode, search
+from embeddings.search.reply import Reply
 from tests.embeddings.search.making import embed_all, make_corpus
+from tests.providers import FakeProvider
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider", "clean_cache")]
 
 
-def slugs(reply) -> list[str]:
+def slugs(reply: Reply) -> list[str]:
     return [hit.slug for hit in reply.hits]
 
 
@@ -22,14 +25,14 @@ def slugs(reply) -> list[str]:
     ],
 )
 @pytest.mark.parametrize("mode", SearchMode)
-def test_the_fitting_article_comes_first_in_every_mode(query, best, mode):
+def test_the_fitting_article_comes_first_in_every_mode(query: str, best: str, mode: SearchMode) -> None:
     make_corpus()
     reply = search(query, mode=mode)
     assert slugs(reply)[0] == best
     assert (reply.mode, reply.answered_by, reply.degraded, reply.reason) == (mode, mode, False, "")
 
 
-def test_the_reply_names_space_path_and_timing():
+def test_the_reply_names_space_path_and_timing() -> None:
     space = make_corpus()
     reply = search("zip")
     assert (reply.space, reply.path) == (str(space), "exact")
@@ -37,14 +40,14 @@ def test_the_reply_names_space_path_and_timing():
     assert search("zip", mode=SearchMode.KEYWORD).space is None
 
 
-def test_no_more_than_k_articles_come_back_best_first():
+def test_no_more_than_k_articles_come_back_best_first() -> None:
     make_corpus()
     scores = [hit.score for hit in search("zip file", k=3).hits]
     assert len(scores) == 3
     assert scores == sorted(scores, reverse=True)
 
 
-def test_a_hit_shows_its_best_chunk_with_offsets_into_the_content():
+def test_a_hit_shows_its_best_chunk_with_offsets_into_the_content() -> None:
     space = make_corpus()
     filler = "Nothing of interest is said in this sentence. " * 30
     content = f"{filler}\n\nThe aardvark eats ants at night.\n\n{filler}"
@@ -57,7 +60,7 @@ def test_a_hit_shows_its_best_chunk_with_offsets_into_the_content():
     assert hit.end - hit.start < len(content)
 
 
-def test_an_article_comes_once_however_many_of_its_chunks_are_near():
+def test_an_article_comes_once_however_many_of_its_chunks_are_near() -> None:
     space = make_corpus()
     Article(title="Zips", content="\n\n".join(f"Read zip file number {n}. " * 20 for n in range(40))).save()
     embed_all(space)
@@ -66,7 +69,7 @@ def test_an_article_comes_once_however_many_of_its_chunks_are_near():
     assert len(found) == len(set(found)) == 5
 
 
-def test_between_an_edit_and_its_vectors_the_hit_shows_the_text_that_was_found():
+def test_between_an_edit_and_its_vectors_the_hit_shows_the_text_that_was_found() -> None:
     make_corpus()
     article = Article.objects.get(slug="zipfile")
     article.content = "Something else entirely."
@@ -77,7 +80,7 @@ def test_between_an_edit_and_its_vectors_the_hit_shows_the_text_that_was_found()
 
 
 @pytest.mark.parametrize("mode", SearchMode)
-def test_a_filter_that_keeps_few_articles_still_returns_k_of_them(mode):
+def test_a_filter_that_keeps_few_articles_still_returns_k_of_them(mode: SearchMode) -> None:
     space = make_corpus()
     Article.objects.bulk_create(
         Article(slug=f"n{n}", title=f"Zip {n}", content=f"zip file {n}", metadata={"rare": n % 50 == 0})
@@ -90,14 +93,16 @@ def test_a_filter_that_keeps_few_articles_still_returns_k_of_them(mode):
     assert "filtered" in reply.path
 
 
-def test_a_filter_that_keeps_nothing_returns_nothing():
+def test_a_filter_that_keeps_nothing_returns_nothing() -> None:
     make_corpus()
     assert search("zip", filter={"name": "nobody"}).hits == []
 
 
 @pytest.mark.parametrize("mode", [SearchMode.SEMANTIC, SearchMode.HYBRID])
 @pytest.mark.parametrize("fault", ["500", "429", "401", "nan", "cut"])
-def test_when_the_provider_fails_keywords_answer_and_the_reply_says_so(provider, mode, fault):
+def test_when_the_provider_fails_keywords_answer_and_the_reply_says_so(
+    provider: FakeProvider, mode: SearchMode, fault: str
+) -> None:
     make_corpus()
     provider.config(fail_next=[fault])
     reply = search("zip file", mode=mode)
@@ -106,13 +111,15 @@ def test_when_the_provider_fails_keywords_answer_and_the_reply_says_so(provider,
     assert reply.reason.startswith("the embedding provider gave no answer")
 
 
-def test_without_a_serving_space_keywords_answer():
+def test_without_a_serving_space_keywords_answer() -> None:
     make_corpus().delete()
     reply = search("zip file")
     assert (slugs(reply)[0], reply.degraded) == ("zipfile", True)
 
 
-def test_with_semantic_search_switched_off_keywords_answer(settings, provider):
+def test_with_semantic_search_switched_off_keywords_answer(
+    settings: Settings, provider: FakeProvider
+) -> None:
     make_corpus()
     provider.config(reset=True)
     settings.SEMANTIC_SEARCH_ENABLED = False
@@ -120,14 +127,14 @@ def test_with_semantic_search_switched_off_keywords_answer(settings, provider):
     assert provider.stats()["requests"] == 0
 
 
-def test_the_same_query_is_embedded_once(provider):
+def test_the_same_query_is_embedded_once(provider: FakeProvider) -> None:
     make_corpus()
     provider.config(reset=True)
     assert all(slugs(search("zip file"))[0] == "zipfile" for _ in range(3))
     assert provider.stats()["requests"] == 1
 
 
-def test_a_query_longer_than_the_model_reads_is_embedded_in_pieces(provider):
+def test_a_query_longer_than_the_model_reads_is_embedded_in_pieces(provider: FakeProvider) -> None:
     make_corpus()
     provider.config(reset=True)
     assert search("zip file archive members " * 40).hits[0].slug == "zipfile"
@@ -138,22 +145,22 @@ def test_a_query_longer_than_the_model_reads_is_embedded_in_pieces(provider):
     "query", ["the", "!!!", "-zip", '"', "a & b | !c", "\\", "'", "zip:*", "é" * 1000, "%s"]
 )
 @pytest.mark.parametrize("mode", SearchMode)
-def test_odd_queries_are_answered(query, mode):
+def test_odd_queries_are_answered(query: str, mode: SearchMode) -> None:
     make_corpus()
     assert len(search(query, mode=mode).hits) <= 10
 
 
-def test_keyword_search_finds_articles_that_hold_some_of_the_words_after_those_with_all():
+def test_keyword_search_finds_articles_that_hold_some_of_the_words_after_those_with_all() -> None:
     make_corpus()
     assert slugs(search("decode zip archives compressed", mode=SearchMode.KEYWORD))[0] == "zipfile"
 
 
-def test_a_query_that_excludes_a_word_excludes_it():
+def test_a_query_that_excludes_a_word_excludes_it() -> None:
     make_corpus()
     assert slugs(search("zip -compressed", mode=SearchMode.KEYWORD)) == []
 
 
-def test_a_hostile_question_is_answered_in_every_mode():
+def test_a_hostile_question_is_answered_in_every_mode() -> None:
     make_corpus()
     for character in "-|&!:*()'\"\\<>a\u0301\u200b\u202e日":
         for query in (f"x{character * 999}", f"{character} " * 500, f"a{character}" * 500):

@@ -54,7 +54,7 @@ def vector(written: Any) -> Any:
 # --- what it answers when all is well
 
 
-def test_every_text_gets_a_unit_vector_of_the_asked_width(fake: FakeProvider):
+def test_every_text_gets_a_unit_vector_of_the_asked_width(fake: FakeProvider) -> None:
     for width in (WIDTH, 1, 384):
         found = rows(ask(fake, ["one text", "another", "…"], dimensions=width))
         assert found.shape == (3, width)
@@ -62,7 +62,9 @@ def test_every_text_gets_a_unit_vector_of_the_asked_width(fake: FakeProvider):
 
 
 @pytest.mark.parametrize("kind", ["words", "pool"])
-def test_base64_and_floats_and_both_protocols_bring_the_same_vector_every_time(fake: FakeProvider, kind: str):
+def test_base64_and_floats_and_both_protocols_bring_the_same_vector_every_time(
+    fake: FakeProvider, kind: str
+) -> None:
     fake.config(vectors=kind)
     texts = ["first text", "zwölf Boxkämpfer", "日本語"]
     floats = rows(ask(fake, texts))
@@ -71,25 +73,25 @@ def test_base64_and_floats_and_both_protocols_bring_the_same_vector_every_time(f
     assert np.array_equal(rows(ask(fake, texts[::-1]))[::-1], floats)
 
 
-def test_texts_that_share_words_are_nearer_than_texts_that_do_not(fake: FakeProvider):
+def test_texts_that_share_words_are_nearer_than_texts_that_do_not(fake: FakeProvider) -> None:
     query, near, far = rows(
         ask(fake, ["read a zip file", "how to read a zip", "bake bread slowly"], dimensions=384)
     )
     assert query @ near > 0.5 > abs(query @ far)
 
 
-def test_a_single_text_may_stand_without_a_list(fake: FakeProvider):
+def test_a_single_text_may_stand_without_a_list(fake: FakeProvider) -> None:
     assert rows(ask(fake, "alone")).shape == (1, WIDTH)
     assert len(ask_ollama(fake, "alone").json()["embeddings"]) == 1
 
 
-def test_usage_is_counted_and_can_be_left_out(fake: FakeProvider):
+def test_usage_is_counted_and_can_be_left_out(fake: FakeProvider) -> None:
     assert ask(fake, ["12345678"]).json()["usage"] == {"prompt_tokens": 2, "total_tokens": 2}
     fake.config(no_usage=True)
     assert "usage" not in ask(fake, ["12345678"]).json()
 
 
-def test_a_lesser_server_answers_floats_or_refuses_base64(fake: FakeProvider):
+def test_a_lesser_server_answers_floats_or_refuses_base64(fake: FakeProvider) -> None:
     fake.config(no_base64=True)
     answer = ask(fake, ["text"], encoding_format="base64")
     assert isinstance(answer.json()["data"][0]["embedding"], list)
@@ -98,7 +100,7 @@ def test_a_lesser_server_answers_floats_or_refuses_base64(fake: FakeProvider):
     assert ask(fake, ["text"]).status_code == 200
 
 
-def test_models_are_listed_and_unknown_paths_are_not_found(fake: FakeProvider):
+def test_models_are_listed_and_unknown_paths_are_not_found(fake: FakeProvider) -> None:
     assert fake.http.get("/v1/models").json()["data"][0]["id"] == "fake"
     assert fake.http.get("/v1/nothing").status_code == 404
     assert fake.http.get("/v1/embeddings").status_code == 404
@@ -107,7 +109,7 @@ def test_models_are_listed_and_unknown_paths_are_not_found(fake: FakeProvider):
 # --- its counters and settings
 
 
-def test_the_counters_tell_requests_texts_and_statuses(fake: FakeProvider):
+def test_the_counters_tell_requests_texts_and_statuses(fake: FakeProvider) -> None:
     fake.config(fail_next=["500"])
     for texts in (["a", "b"], ["b", "c", "d"], ["d"]):
         ask(fake, texts)
@@ -135,7 +137,7 @@ def test_the_counters_tell_requests_texts_and_statuses(fake: FakeProvider):
 )
 def test_input_past_a_limit_is_refused_in_both_protocols(
     fake: FakeProvider, limits: dict[str, Any], texts: list[Any], sign: str
-):
+) -> None:
     fake.config(**limits)
     answer, ollama = ask(fake, texts), ask_ollama(fake, texts)
     assert (answer.status_code, ollama.status_code) == (400, 400)
@@ -150,7 +152,7 @@ def test_input_past_a_limit_is_refused_in_both_protocols(
 @pytest.mark.parametrize(
     "status", ["400", "401", "402", "403", "404", "413", "429", "500", "502", "503", "504"]
 )
-def test_a_planned_status_is_answered_once(fake: FakeProvider, status: str):
+def test_a_planned_status_is_answered_once(fake: FakeProvider, status: str) -> None:
     fake.config(fail_next=[status])
     assert [ask(fake, ["text"]).status_code for _ in range(2)] == [int(status), 200]
 
@@ -160,12 +162,12 @@ def test_a_planned_status_is_answered_once(fake: FakeProvider, status: str):
 )
 def test_a_429_says_when_to_come_back_in_the_words_it_was_told(
     fake: FakeProvider, told: Any, heard: str | None
-):
+) -> None:
     fake.config(fail_next=["429"], retry_after=told)
     assert ask(fake, ["text"]).headers.get("retry-after") == heard
 
 
-def test_a_hang_ends_in_504_and_leaves_the_flight_when_the_client_gives_up(fake: FakeProvider):
+def test_a_hang_ends_in_504_and_leaves_the_flight_when_the_client_gives_up(fake: FakeProvider) -> None:
     fake.config(fail_next=["hang", "hang"], hang_s=0.05)
     assert ask(fake, ["text"]).status_code == 504
     fake.config(hang_s=60)
@@ -174,7 +176,7 @@ def test_a_hang_ends_in_504_and_leaves_the_flight_when_the_client_gives_up(fake:
     wait_until(lambda: fake.stats()["in_flight"] == 0, what="the hanging request to be given up")
 
 
-def test_latency_delays_answers_side_by_side(fake: FakeProvider):
+def test_latency_delays_answers_side_by_side(fake: FakeProvider) -> None:
     fake.config(latency_ms=150, per_text_ms=10)
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: ask(fake, ["a", "b"]), range(4)))
@@ -187,13 +189,13 @@ def items(answer: httpx.Response) -> list[Any]:
     return found
 
 
-def test_a_short_answer_lacks_one_vector(fake: FakeProvider):
+def test_a_short_answer_lacks_one_vector(fake: FakeProvider) -> None:
     fake.config(fail_next=["short", "short"])
     assert len(items(ask(fake, ["a", "b", "c"]))) == 2
     assert len(ask_ollama(fake, ["a", "b", "c"]).json()["embeddings"]) == 2
 
 
-def test_a_reordered_answer_has_another_order_and_right_indexes(fake: FakeProvider):
+def test_a_reordered_answer_has_another_order_and_right_indexes(fake: FakeProvider) -> None:
     texts = ["one", "two", "three"]
     right = rows(ask(fake, texts))
     fake.config(fail_next=["reordered"])
@@ -202,20 +204,20 @@ def test_a_reordered_answer_has_another_order_and_right_indexes(fake: FakeProvid
     assert np.array_equal(rows(answer), right)
 
 
-def test_scrambled_indexes_repeat_one_and_lack_another(fake: FakeProvider):
+def test_scrambled_indexes_repeat_one_and_lack_another(fake: FakeProvider) -> None:
     fake.config(fail_next=["scrambled_index", "scrambled_index"])
     assert [item["index"] for item in items(ask(fake, ["a", "b", "c"]))] == [0, 1, 0]
     assert [item["index"] for item in items(ask(fake, ["a"]))] == [1]
 
 
-def test_a_duplicated_answer_has_one_vector_too_many(fake: FakeProvider):
+def test_a_duplicated_answer_has_one_vector_too_many(fake: FakeProvider) -> None:
     fake.config(fail_next=["duplicated"])
     assert [item["index"] for item in items(ask(fake, ["a", "b"]))] == [0, 1, 0]
 
 
 @pytest.mark.parametrize("encoding", ["float", "base64"])
 @pytest.mark.parametrize("fault", ["wrong_width", "nan", "zero"])
-def test_a_spoilt_vector_is_the_first_one(fake: FakeProvider, fault: str, encoding: str):
+def test_a_spoilt_vector_is_the_first_one(fake: FakeProvider, fault: str, encoding: str) -> None:
     fake.config(fail_next=[fault])
     first, second = (
         vector(item["embedding"]) for item in items(ask(fake, ["a", "b"], encoding_format=encoding))
@@ -228,14 +230,14 @@ def test_a_spoilt_vector_is_the_first_one(fake: FakeProvider, fault: str, encodi
     }[fault]
 
 
-def test_a_page_instead_of_json_comes_with_200(fake: FakeProvider):
+def test_a_page_instead_of_json_comes_with_200(fake: FakeProvider) -> None:
     fake.config(fail_next=["html"])
     answer = ask(fake, ["text"])
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html")
     assert answer.text.startswith("<!doctype html>")
 
 
-def test_a_dripping_answer_arrives_whole_but_piece_by_piece(fake: FakeProvider):
+def test_a_dripping_answer_arrives_whole_but_piece_by_piece(fake: FakeProvider) -> None:
     fake.config(fail_next=["drip"], hang_s=0.5)
     with fake.http.stream("POST", "/v1/embeddings", json={"input": ["text"]}) as answer:
         pieces = list(answer.iter_raw())
@@ -244,14 +246,14 @@ def test_a_dripping_answer_arrives_whole_but_piece_by_piece(fake: FakeProvider):
     assert fake.stats()["in_flight"] == 0
 
 
-def test_a_huge_answer_is_as_large_as_it_was_told_and_still_json(fake: FakeProvider):
+def test_a_huge_answer_is_as_large_as_it_was_told_and_still_json(fake: FakeProvider) -> None:
     fake.config(fail_next=["huge"], huge_mb=8)
     answer = ask(fake, ["text"])
     assert len(answer.content) == 8 * 1024 * 1024
     assert rows(answer).shape == (1, WIDTH)
 
 
-def test_a_cut_answer_breaks_off_in_the_middle_of_its_body(fake: FakeProvider):
+def test_a_cut_answer_breaks_off_in_the_middle_of_its_body(fake: FakeProvider) -> None:
     fake.config(fail_next=["cut"])
     with pytest.raises(httpx.RemoteProtocolError, match="without sending complete message body"):
         ask(fake, ["text"])
@@ -261,7 +263,7 @@ def test_a_cut_answer_breaks_off_in_the_middle_of_its_body(fake: FakeProvider):
 # --- its network
 
 
-def test_one_connection_serves_many_requests_even_sent_at_once(fake: FakeProvider):
+def test_one_connection_serves_many_requests_even_sent_at_once(fake: FakeProvider) -> None:
     request = b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with _connection(fake) as client:
         client.sendall(request * 3)
@@ -284,7 +286,7 @@ def test_one_connection_serves_many_requests_even_sent_at_once(fake: FakeProvide
 )
 def test_what_is_no_request_is_answered_and_the_connection_closed(
     fake: FakeProvider, head: bytes, status: bytes
-):
+) -> None:
     with _connection(fake) as client:
         client.sendall(head)
         heard = b""
@@ -293,14 +295,14 @@ def test_what_is_no_request_is_answered_and_the_connection_closed(
     assert heard.startswith(b"HTTP/1.1 " + status)
 
 
-def test_it_listens_on_loopback_only_and_stops_at_once_when_told():
+def test_it_listens_on_loopback_only_and_stops_at_once_when_told() -> None:
     with FakeProvider(fail_next=["429", "500"], retry_after=7, no_usage=True) as running:
         assert running.url.startswith("http://127.0.0.1:")
         assert [ask(running, ["text"]).status_code for _ in range(3)] == [429, 500, 200]
         assert running.stop() == 0
 
 
-def test_a_taken_port_or_an_unusable_setting_stops_the_start_with_one_sentence(fake: FakeProvider):
+def test_a_taken_port_or_an_unusable_setting_stops_the_start_with_one_sentence(fake: FakeProvider) -> None:
     port = str(httpx.URL(fake.url).port)
     for options, sentence in (
         (["--port", port], f"The fake provider cannot listen on 127.0.0.1:{port}: Address already in use."),

@@ -1,5 +1,6 @@
 """The approximate index: built when it pays, used when it stands, replaced when it is broken."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ WIDTH = 16
 
 
 @pytest.fixture
-def space(monkeypatch):
+def space(monkeypatch: pytest.MonkeyPatch) -> Iterator[Space]:
     monkeypatch.setattr(ann_index, "WANTED_FROM_ROWS", 2000)
     monkeypatch.setattr(ann_index, "_REMEMBER_SECONDS", 0)
     space = make_space(dimensions=WIDTH)
@@ -50,7 +51,7 @@ def query_of(row: np.ndarray) -> bytes:
     return vectors.to_wire(row[None])[0]
 
 
-def test_a_small_space_wants_no_index_and_a_large_one_does(space):
+def test_a_small_space_wants_no_index_and_a_large_one_does(space: Space) -> None:
     assert not ann_index.is_wanted(space)
     fill(space, 2000)
     assert ann_index.is_wanted(space)
@@ -58,7 +59,7 @@ def test_a_small_space_wants_no_index_and_a_large_one_does(space):
     assert not ann_index.is_wanted(space)
 
 
-def test_searches_use_the_index_and_find_what_an_exact_scan_finds(space):
+def test_searches_use_the_index_and_find_what_an_exact_scan_finds(space: Space) -> None:
     matrix = fill(space, 3000)
     exact = [semantic.nearest(space, query_of(row), 10, None) for row in matrix[:20]]
     ann_index.build(space)
@@ -71,7 +72,7 @@ def test_searches_use_the_index_and_find_what_an_exact_scan_finds(space):
     assert sum(same) >= 0.99 * 200
 
 
-def test_the_statement_of_the_approximate_path_reads_the_spaces_own_index(space):
+def test_the_statement_of_the_approximate_path_reads_the_spaces_own_index(space: Space) -> None:
     matrix = fill(space, 3000)
     ann_index.build(space)
     arguments = {"vector": VectorParameter(query_of(matrix[0])), "filter": "{}", "articles": "{}"}
@@ -87,7 +88,9 @@ def explained(statement: str, arguments: dict[str, Any]) -> str:
         return "\n".join(row[0] for row in cursor.fetchall())
 
 
-def test_a_wide_filter_goes_through_the_index_and_still_fills_k(space, monkeypatch):
+def test_a_wide_filter_goes_through_the_index_and_still_fills_k(
+    space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(semantic, "EXACT_FILTER_MOST", 100)
     matrix = fill(space, 3000)
     ann_index.build(space)
@@ -97,7 +100,7 @@ def test_a_wide_filter_goes_through_the_index_and_still_fills_k(space, monkeypat
     assert all(hit.metadata == {"even": True} for hit in found.hits)
 
 
-def test_an_index_that_was_left_half_built_is_replaced(space):
+def test_an_index_that_was_left_half_built_is_replaced(space: Space) -> None:
     fill(space, 2000)
     ann_index.build(space)
     spoil_index(ann_index.name_of(space))
@@ -110,11 +113,11 @@ def test_an_index_that_was_left_half_built_is_replaced(space):
 @pytest.mark.parametrize(
     ("dimensions", "column_type"), [(384, "vector(384)"), (2000, "vector(2000)"), (3072, "halfvec(3072)")]
 )
-def test_wide_vectors_are_indexed_in_half_precision(dimensions, column_type):
+def test_wide_vectors_are_indexed_in_half_precision(dimensions: int, column_type: str) -> None:
     assert ann_index.column_type(Space(dimensions=dimensions)) == column_type
 
 
-def test_what_cannot_be_indexed_is_not_wanted(space):
+def test_what_cannot_be_indexed_is_not_wanted(space: Space) -> None:
     fill(space, 2000)
     space.dimensions = 5000
     assert not ann_index.is_wanted(space)

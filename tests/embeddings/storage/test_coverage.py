@@ -14,7 +14,7 @@ from tests.queueops.factories import make_article, make_space
 @pytest.mark.parametrize(
     ("articles", "current", "share"), [(0, 0, 1.0), (1, 0, 0.0), (4, 1, 0.25), (3, 3, 1.0)]
 )
-def test_an_empty_corpus_is_covered(articles, current, share):
+def test_an_empty_corpus_is_covered(articles: int, current: int, share: float) -> None:
     assert Coverage(articles, current).share == share
 
 
@@ -31,7 +31,7 @@ def space() -> Space:
 
 
 @pytest.mark.django_db
-def test_an_article_is_behind_until_its_first_chunk_is_of_its_current_text(space):
+def test_an_article_is_behind_until_its_first_chunk_is_of_its_current_text(space: Space) -> None:
     article = make_article()
     assert list(coverage.behind(space)) == [article]
     chunk(article, space, index=1)
@@ -45,7 +45,7 @@ def test_an_article_is_behind_until_its_first_chunk_is_of_its_current_text(space
 
 
 @pytest.mark.django_db
-def test_each_space_is_behind_by_itself(space):
+def test_each_space_is_behind_by_itself(space: Space) -> None:
     other = Space.objects.create(
         version=200, provider="openai", model="m", dimensions=8, chunk_tokens=200, state="building"
     )
@@ -56,7 +56,7 @@ def test_each_space_is_behind_by_itself(space):
 
 
 @pytest.mark.django_db
-def test_the_statement_in_sql_says_the_same(space):
+def test_the_statement_in_sql_says_the_same(space: Space) -> None:
     current, stale, missing = make_article("a"), make_article("b"), make_article("c")
     for article in (current, stale):
         chunk(article, space)

@@ -3,6 +3,7 @@
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoAssertNumQueries
 
 from embeddings.models import Space
 from embeddings.storage import coverage_cache
@@ -19,19 +20,21 @@ def space(monkeypatch: pytest.MonkeyPatch) -> Space:
     return make_space()
 
 
-def test_without_a_space_nothing_is_found_or_asked(django_assert_num_queries):
+def test_without_a_space_nothing_is_found_or_asked(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     with django_assert_num_queries(0):
         assert coverage_cache.coverage(None) == Coverage(0, 0)
 
 
-def test_a_cheap_count_is_always_new(space, monkeypatch):
+def test_a_cheap_count_is_always_new(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(coverage_cache, "_CHEAP_SECONDS", 60.0)
     for number in range(3):
         assert coverage_cache.coverage(space).articles == number
         make_article(f"Title {number}")
 
 
-def test_a_dear_count_is_held_for_a_while_and_then_made_anew(space, monkeypatch):
+def test_a_dear_count_is_held_for_a_while_and_then_made_anew(
+    space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(coverage_cache, "_CHEAP_SECONDS", 0.0)
     monkeypatch.setattr(coverage_cache, "_HELD_FOR", 1e6)
     assert coverage_cache.coverage(space).articles == 0
@@ -43,18 +46,22 @@ def test_a_dear_count_is_held_for_a_while_and_then_made_anew(space, monkeypatch)
     assert coverage_cache.coverage(space).articles == 1
 
 
-def test_what_is_held_of_one_space_is_no_answer_for_another(space, monkeypatch):
+def test_what_is_held_of_one_space_is_no_answer_for_another(
+    space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(coverage_cache, "_held", {space.pk + 1: (float("inf"), Coverage(9, 9))})
     assert coverage_cache.coverage(space) == Coverage(0, 0)
 
 
-def test_a_count_that_is_kept_waiting_keeps_nobody_else_waiting_for_long(space, monkeypatch):
+def test_a_count_that_is_kept_waiting_keeps_nobody_else_waiting_for_long(
+    space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(coverage_cache, "_WAIT_SECONDS", 0.01)
     with coverage_cache._counting:
         assert coverage_cache.coverage(space) == Coverage(0, 0)
         assert coverage_cache._counting.locked()  # still that of the other
 
 
-def test_many_who_ask_at_once_get_the_held_answer(space, monkeypatch):
+def test_many_who_ask_at_once_get_the_held_answer(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(coverage_cache, "_held", {space.pk: (float("inf"), Coverage(7, 3))})
     assert together(8, lambda: coverage_cache.coverage(space)) == [Coverage(7, 3)] * 8

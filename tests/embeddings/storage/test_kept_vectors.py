@@ -1,6 +1,7 @@
 """Vectors of articles that are not complete yet."""
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from articles.models import Article
 from embeddings.models import KeptVector, Space
@@ -20,7 +21,7 @@ def keep(article: Article, space: Space, text_hash: bytes, vector: bytes = b"\x0
     KeptVector.objects.create(article=article, space=space, text_hash=text_hash, embedding=vector, passages=2)
 
 
-def test_each_article_has_kept_its_own(space):
+def test_each_article_has_kept_its_own(space: Space) -> None:
     one, two = make_article("one"), make_article("two")
     keep(one, space, A)
     keep(two, space, B)
@@ -29,14 +30,16 @@ def test_each_article_has_kept_its_own(space):
     assert kept_vectors.of_articles(space.pk + 1, [one.pk]) == {}
 
 
-def test_nothing_is_asked_about_no_article(space, django_assert_num_queries):
+def test_nothing_is_asked_about_no_article(
+    space: Space, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     with django_assert_num_queries(0):
         assert kept_vectors.of_articles(space.pk, []) == {}
         kept_vectors.remove(space.pk, [])
         kept_vectors.forget([])
 
 
-def test_removing_is_for_one_space_and_forgetting_for_all(space):
+def test_removing_is_for_one_space_and_forgetting_for_all(space: Space) -> None:
     other = Space.objects.create(
         version=200, provider="openai", model="m", dimensions=8, chunk_tokens=200, state="building"
     )

@@ -4,8 +4,10 @@ import re
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 from django.urls import reverse
 
+from embeddings.models import Space
 from queueops.models import Status
 from tests.queueops.factories import make_space, make_tasks
 
@@ -13,11 +15,11 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def space():
+def space() -> Space:
     return make_space()
 
 
-def test_the_list_of_articles_says_how_each_is_found(client, space):
+def test_the_list_of_articles_says_how_each_is_found(client: Client, space: Space) -> None:
     client.force_login(User.objects.create(username="root", is_staff=True, is_superuser=True))
     make_tasks(1, space, Status.FAILED)
     make_tasks(1, space, Status.PENDING)

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.admin import site
 from django.db import connection
 from django.http import HttpRequest
+from django.test import Client
 from django.urls import reverse
 
 from queueops.models import AuditLog, Metric
@@ -17,7 +18,7 @@ AUDIT = reverse("admin:queueops_auditlog_changelist")
 
 
 @pytest.fixture
-def viewer(client):
+def viewer(client: Client) -> Client:
     client.force_login(make_person("ada", "queueops.view_auditlog"))
     return client
 
@@ -28,7 +29,7 @@ def found(model: type[AuditLog | Metric], term: str) -> list[int]:
     return list(rows.order_by("pk").values_list("pk", flat=True))
 
 
-def test_an_entry_is_found_by_its_task_or_its_operation():
+def test_an_entry_is_found_by_its_task_or_its_operation() -> None:
     operation = AuditLog.write_operation("x", actor="a", reason="r", scope={}, task_ids=[7])
     AuditLog.write_operation("y", actor="a", reason="r", scope={}, task_ids=[70])
     of_task, all_of_it = AuditLog.objects.get(task_id=7), AuditLog.objects.filter(operation_id=operation)
@@ -41,12 +42,12 @@ def test_an_entry_is_found_by_its_task_or_its_operation():
     "term",
     ["8", "x", "-7", "7.0", "٧", "9" * 30, str(uuid.UUID(int=1)), "' OR 1=1 --", "\x00", "%", "x" * 5_000],
 )
-def test_what_is_no_id_of_an_entry_finds_nothing(term):
+def test_what_is_no_id_of_an_entry_finds_nothing(term: str) -> None:
     AuditLog.write_operation("x", actor="a", reason="r", scope={}, task_ids=[7])
     assert found(AuditLog, term) == []
 
 
-def test_without_a_term_all_are_listed_the_newest_first(viewer):
+def test_without_a_term_all_are_listed_the_newest_first(viewer: Client) -> None:
     for n in range(3):
         AuditLog.write_operation(str(n), actor="a", reason="r", scope={})
     rows = [row.pk for row in viewer.get(AUDIT).context["cl"].result_list]
@@ -57,7 +58,7 @@ def test_without_a_term_all_are_listed_the_newest_first(viewer):
 @pytest.mark.parametrize(
     "metadata", ["{}", "[]", "null", "5", '"x"', '{"reason": null}', '{"reason": {"a": 1}}']
 )
-def test_whatever_plain_sql_wrote_the_list_and_the_entry_open(viewer, metadata):
+def test_whatever_plain_sql_wrote_the_list_and_the_entry_open(viewer: Client, metadata: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO embedding_audit_logs (category, message, metadata) VALUES ('by hand', 'x', %s::jsonb)",
@@ -69,7 +70,7 @@ def test_whatever_plain_sql_wrote_the_list_and_the_entry_open(viewer, metadata):
     assert viewer.get(entry).status_code == 200
 
 
-def test_a_reason_and_the_beginning_of_an_operation_are_shown(viewer):
+def test_a_reason_and_the_beginning_of_an_operation_are_shown(viewer: Client) -> None:
     operation = AuditLog.write_operation("done", actor="ada", reason="the key was\u202erenewed", scope={})
     page = viewer.get(AUDIT).content.decode()
     assert str(operation)[:8] in page
@@ -77,7 +78,7 @@ def test_a_reason_and_the_beginning_of_an_operation_are_shown(viewer):
     assert "the key was\\u202erenewed" in page
 
 
-def test_a_number_is_found_by_its_exact_name():
+def test_a_number_is_found_by_its_exact_name() -> None:
     metric = Metric.objects.create(name="batch_seconds", value=1.5)
     Metric.objects.create(name="batch", value=1.5)
     assert found(Metric, "batch_seconds") == found(Metric, "batch_seconds\x00") == [metric.pk]

@@ -28,7 +28,9 @@ class Page(InstalledOnly, Permissions):
 @pytest.mark.django_db
 @pytest.mark.parametrize("is_there", [True, False])
 @pytest.mark.parametrize("may", [True, False])
-def test_a_page_wants_both_the_permission_and_the_tables(monkeypatch, is_there, may):
+def test_a_page_wants_both_the_permission_and_the_tables(
+    monkeypatch: pytest.MonkeyPatch, is_there: bool, may: bool
+) -> None:
     monkeypatch.setattr(installed, "_IS_UP", f"SELECT {is_there}")
     installed.forget()
     page, request = Page(), SimpleNamespace()

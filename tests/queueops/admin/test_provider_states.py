@@ -1,11 +1,12 @@
 """The state of each provider, in the admin's words."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.admin import site
 from django.db.models.functions import Now
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from queueops.admin.provider_states import ProviderStateAdmin
@@ -28,7 +29,7 @@ SOON, PAST = Now() + timedelta(minutes=1), Now() - timedelta(minutes=1)
         ({"breaker": "half_open"}, "half open"),
     ],
 )
-def test_a_provider_is_closed_limited_or_open(client, fields, word):
+def test_a_provider_is_closed_limited_or_open(client: Client, fields: dict[str, Any], word: str) -> None:
     ProviderState.objects.create(name="openai", **fields)
     admin = ProviderStateAdmin(ProviderState, site)
     row = admin.get_queryset(RequestFactory().get("/")).get()

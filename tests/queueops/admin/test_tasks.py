@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.admin import site
@@ -9,8 +10,10 @@ from django.contrib.auth.models import User
 from django.db.models import JSONField, Value
 from django.db.models.functions import Now
 from django.http import HttpRequest
+from django.test import Client
 from django.urls import reverse
 
+from embeddings.models import Space
 from queueops.models import Status, Task
 from tests.admin_rows import NASTY, make_person
 from tests.queueops.factories import make_space, make_tasks
@@ -20,19 +23,19 @@ URL = reverse("admin:queueops_task_changelist")
 
 
 @pytest.fixture
-def space():
+def space() -> Space:
     return make_space()
 
 
 @pytest.fixture
-def operator(client):
+def operator(client: Client) -> Client:
     client.force_login(
         make_person("ada", "queueops.view_task", "queueops.requeue_task", "queueops.cancel_task")
     )
     return client
 
 
-def test_tasks_and_records_cannot_be_written_in_the_admin(client, space):
+def test_tasks_and_records_cannot_be_written_in_the_admin(client: Client, space: Space) -> None:
     client.force_login(User.objects.create(username="root", is_staff=True, is_superuser=True))
     [task] = make_tasks(1, space, Status.FAILED)
     for model in ("task", "worker", "queuestate", "auditlog", "metric"):
@@ -46,7 +49,7 @@ def test_tasks_and_records_cannot_be_written_in_the_admin(client, space):
     )
 
 
-def test_the_errors_of_the_newest_failures_can_be_chosen(operator, space):
+def test_the_errors_of_the_newest_failures_can_be_chosen(operator: Client, space: Space) -> None:
     make_tasks(1, space, Status.FAILED, error_class="auth")
     make_tasks(1, space, Status.FAILED, error_class="too_long", priority="high")
     page = operator.get(f"{URL}?error=auth").content.decode()
@@ -59,7 +62,7 @@ def found(term: str) -> set[int]:
     return set(rows.values_list("pk", flat=True))
 
 
-def test_a_task_is_found_by_its_id_its_articles_id_or_the_beginning_of_the_slug(space):
+def test_a_task_is_found_by_its_id_its_articles_id_or_the_beginning_of_the_slug(space: Space) -> None:
     first, other = make_tasks(2, space)
     Task.objects.filter(pk=first.pk).update(id=10**6)
     assert found(str(10**6)) == {10**6}
@@ -70,7 +73,7 @@ def test_a_task_is_found_by_its_id_its_articles_id_or_the_beginning_of_the_slug(
 
 
 @pytest.mark.parametrize("term", ["nothing", "-1", "9" * 40, "%", "_", "' OR 1=1 --", "x" * 5_000])
-def test_what_names_no_task_finds_none(space, term):
+def test_what_names_no_task_finds_none(space: Space, term: str) -> None:
     make_tasks(1, space)
     assert found(term) == set()
 
@@ -83,20 +86,24 @@ def test_what_names_no_task_finds_none(space, term):
         ({"status": "failed"}, "-"),
     ],
 )
-def test_the_next_run_is_told_of_what_waits(operator, space, fields, cell):
+def test_the_next_run_is_told_of_what_waits(
+    operator: Client, space: Space, fields: dict[str, Any], cell: str
+) -> None:
     make_tasks(1, space, **fields)
     page = operator.get(URL).content.decode()
     assert re.search(rf"field-next_run[^>]*>\s*(<[^>]*>\s*)*{cell}\b|field-next_run[^>]*>\s*{cell}", page)
 
 
 @pytest.mark.parametrize("error", ["unknown", "' OR 1=1", ""])
-def test_an_error_that_none_of_the_newest_has_filters_nothing(operator, space, error):
+def test_an_error_that_none_of_the_newest_has_filters_nothing(
+    operator: Client, space: Space, error: str
+) -> None:
     make_tasks(1, space, Status.FAILED, error_class="auth")
     assert len(operator.get(URL, {"error": error}).context["cl"].result_list) == 1
 
 
 @pytest.mark.parametrize("metadata", [[], None, "edit", 5, {"reason": NASTY}])
-def test_whatever_plain_sql_wrote_a_tasks_page_opens(operator, space, metadata):
+def test_whatever_plain_sql_wrote_a_tasks_page_opens(operator: Client, space: Space, metadata: Any) -> None:
     [task] = make_tasks(1, space)
     Task.objects.update(metadata=Value(metadata, JSONField()))
     page = operator.get(reverse("admin:queueops_task_change", args=[task.pk]))

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.db.models.functions import Now
+from django.test import Client
 from django.urls import reverse
 
 from queueops.models import QueueState
@@ -17,12 +18,12 @@ WORKERS, STATE = (reverse(f"admin:queueops_{name}_changelist") for name in ("wor
 
 
 @pytest.fixture
-def viewer(client):
+def viewer(client: Client) -> Client:
     client.force_login(make_person("ada", "queueops.view_worker", "queueops.view_queuestate"))
     return client
 
 
-def words(client, url: str, column: str) -> list[str]:
+def words(client: Client, url: str, column: str) -> list[str]:
     """What stands in a column, row by row."""
     page = client.get(url).content.decode()
     cells = re.findall(rf'<t[dh][^>]*class="[^"]*field-{column}\b[^"]*"[^>]*>(.*?)</t[dh]>', page, re.DOTALL)
@@ -38,12 +39,14 @@ def words(client, url: str, column: str) -> list[str]:
         (False, ALIVE_WITHIN_SECONDS + 60, "silent"),
     ],
 )
-def test_a_worker_runs_was_stopped_or_is_silent(viewer, is_running, silent, word):
+def test_a_worker_runs_was_stopped_or_is_silent(
+    viewer: Client, is_running: bool, silent: int, word: str
+) -> None:
     make_worker(is_running=is_running, last_seen_at=Now() - timedelta(seconds=silent))
     assert words(viewer, WORKERS, "state") == [word]
 
 
-def test_when_it_was_last_seen_is_told_as_an_age_and_those_seen_last_come_first(viewer):
+def test_when_it_was_last_seen_is_told_as_an_age_and_those_seen_last_come_first(viewer: Client) -> None:
     make_worker(name="older", last_seen_at=Now() - timedelta(hours=3))
     make_worker(name="", last_seen_at=Now())
     first, second = words(viewer, WORKERS, "shown_name")
@@ -53,7 +56,7 @@ def test_when_it_was_last_seen_is_told_as_an_age_and_those_seen_last_come_first(
 
 
 @pytest.mark.parametrize(("mode", "told"), [("", "mode of the settings"), ("disabled", "disabled")])
-def test_the_state_names_its_mode(viewer, mode, told):
+def test_the_state_names_its_mode(viewer: Client, mode: str, told: str) -> None:
     QueueState.objects.update(mode=mode, is_paused=True, reason="an upgrade", changed_by="ada")
     assert words(viewer, STATE, "shown_mode") == [told]
     assert (

@@ -1,13 +1,18 @@
 """After an outage work resumes by itself: real worker threads on the real broker, without a sweep."""
 
+from collections.abc import Iterator
+
 import dramatiq
 import pytest
 from dramatiq.brokers.redis import RedisBroker
+from pytest_django import Settings
 
+from embeddings.models import Space
 from queueops import actors
 from queueops.admission import circuit_breaker
 from queueops.models import Metric, ProviderState, Task
 from queueops.wakeups import doorbell
+from tests.providers import FakeProvider
 from tests.queueops.connection_cutter import cut_off
 from tests.queueops.factories import make_tasks
 from tests.waiting import wait_until
@@ -16,7 +21,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture
-def workers(space, settings):
+def workers(space: Space, settings: Settings) -> Iterator[dramatiq.Worker]:
     """Dramatiq's own worker threads; only a wake-up makes them look."""
     settings.EMBEDDING_WORKER_INTERVAL = 3_600_000
     settings.EMBEDDING_BATCH_SIZE = 10
@@ -31,7 +36,9 @@ def workers(space, settings):
     broker.client.flushdb()
 
 
-def test_within_one_interval_of_the_providers_return_its_backlog_flows(workers, space, provider):
+def test_within_one_interval_of_the_providers_return_its_backlog_flows(
+    workers: dramatiq.Worker, space: Space, provider: FakeProvider
+) -> None:
     make_tasks(200, space)
     provider.config(fail_next=["503"] * 500, retry_after="")
     doorbell.ring()
@@ -47,13 +54,17 @@ def test_within_one_interval_of_the_providers_return_its_backlog_flows(workers, 
     assert not Task.objects.filter(status="failed").exists()
 
 
-def test_a_worker_that_finds_no_database_looks_again_by_itself(workers, space):
+def test_a_worker_that_finds_no_database_looks_again_by_itself(
+    workers: dramatiq.Worker, space: Space
+) -> None:
     make_tasks(20, space)
     cut_off(doorbell.ring, "LOCK TABLE embedding_spaces")
     wait_until(lambda: Task.objects.filter(status="completed").count() == 20, what="the tasks")
 
 
-def test_what_is_to_be_tried_again_is_tried_at_its_time(workers, space, provider, settings):
+def test_what_is_to_be_tried_again_is_tried_at_its_time(
+    workers: dramatiq.Worker, space: Space, provider: FakeProvider, settings: Settings
+) -> None:
     settings.EMBEDDING_RETRY_BACKOFF_BASE = 200
     make_tasks(5, space)
     provider.config(fail_next=["500"] * 4)  # two batches, and a harmless text after each

@@ -1,5 +1,7 @@
 """The breaker's decisions; tables of cases."""
 
+from typing import Any
+
 import pytest
 
 from embeddings.providers.errors import ErrorClass
@@ -34,12 +36,14 @@ CLOSED, OPEN, HALF_OPEN = Breaker.CLOSED, Breaker.OPEN, Breaker.HALF_OPEN
         (ErrorClass.INVALID_INPUT, 1, 0, BatchVerdict.ANSWERED),
     ],
 )
-def test_a_batch_says_whether_its_provider_answers(error, requests, texts, news):
+def test_a_batch_says_whether_its_provider_answers(
+    error: ErrorClass | None, requests: int, texts: int, news: BatchVerdict
+) -> None:
     assert verdict_of(error, requests=requests, texts=texts) is news
 
 
 @pytest.mark.parametrize("kind", ErrorClass)
-def test_every_class_of_error_is_news(kind):
+def test_every_class_of_error_is_news(kind: ErrorClass) -> None:
     assert verdict_of(kind, requests=1, texts=0) is not BatchVerdict.NONE
 
 
@@ -74,7 +78,9 @@ CASES = [
 
 
 @pytest.mark.parametrize(("before", "news", "who", "then"), CASES)
-def test_the_breaker_after_a_batch(before, news, who, then):
+def test_the_breaker_after_a_batch(
+    before: BreakerState, news: BatchVerdict, who: dict[str, Any], then: BreakerState
+) -> None:
     assert after(before, news, **who) == then
 
 
@@ -92,7 +98,7 @@ def test_the_breaker_after_a_batch(before, news, who, then):
         (1, float("inf"), 60.0),
     ],
 )
-def test_the_interval_doubles_within_bounds(openings, retry_after, seconds):
+def test_the_interval_doubles_within_bounds(openings: int, retry_after: float | None, seconds: float) -> None:
     assert interval(openings, retry_after) == seconds
 
 
@@ -110,11 +116,19 @@ def test_the_interval_doubles_within_bounds(openings, retry_after, seconds):
         (None, 10_000, 60.0),
     ],
 )
-def test_a_refusal_blocks_as_asked_within_bounds(retry_after, refusals, seconds):
+def test_a_refusal_blocks_as_asked_within_bounds(
+    retry_after: float | None, refusals: int, seconds: float
+) -> None:
     assert block_seconds(retry_after, refusals) == seconds
 
 
-def reading(breaker=CLOSED, retry_in=0.0, canary_for=0.0, blocked_for=0.0, calls=0):
+def reading(
+    breaker: Breaker = CLOSED,
+    retry_in: float = 0.0,
+    canary_for: float = 0.0,
+    blocked_for: float = 0.0,
+    calls: int = 0,
+) -> ProviderReading:
     return ProviderReading(breaker, retry_in, canary_for, blocked_for, calls)
 
 
@@ -135,5 +149,5 @@ def reading(breaker=CLOSED, retry_in=0.0, canary_for=0.0, blocked_for=0.0, calls
         (reading(calls=3), 0, 0.0),
     ],
 )
-def test_when_a_worker_may_claim(row, limit, seconds):
+def test_when_a_worker_may_claim(row: ProviderReading, limit: int, seconds: float) -> None:
     assert wait(row, limit) == seconds

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.models.functions import Now
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from embeddings.providers.errors import ErrorClass, ProviderError
 from queueops.admission import circuit_breaker, gate
@@ -33,7 +34,7 @@ def row() -> ProviderState:
     return ProviderState.objects.get(name="openai")
 
 
-def test_a_provider_that_nothing_is_known_of_may_be_asked_and_no_row_is_written():
+def test_a_provider_that_nothing_is_known_of_may_be_asked_and_no_row_is_written() -> None:
     assert gate.admit("openai") == Permit("openai")
     assert not ProviderState.objects.exists()
 
@@ -51,13 +52,13 @@ def test_a_provider_that_nothing_is_known_of_may_be_asked_and_no_row_is_written(
         ({"breaker": "half_open", "retry_at": PAST, "canary_until": SOON}, 50),
     ],
 )
-def test_it_waits_as_long_as_the_row_says(fields, wait):
+def test_it_waits_as_long_as_the_row_says(fields: dict[str, Any], wait: int) -> None:
     remember(**fields)
     assert gate.admit("openai").wait == pytest.approx(wait, abs=2)
 
 
 @pytest.mark.parametrize("fields", [{"failures": 1}, {"refusals": 1}])
-def test_a_row_that_counts_something_is_to_be_reset_by_a_success(fields):
+def test_a_row_that_counts_something_is_to_be_reset_by_a_success(fields: dict[str, int]) -> None:
     remember(**fields)
     permit = gate.admit("openai")
     assert permit.is_marked
@@ -67,7 +68,7 @@ def test_a_row_that_counts_something_is_to_be_reset_by_a_success(fields):
 
 
 @pytest.mark.parametrize("breaker", ["open", "half_open"])
-def test_the_first_to_ask_after_the_interval_is_the_canary(breaker):
+def test_the_first_to_ask_after_the_interval_is_the_canary(breaker: str) -> None:
     remember(breaker=breaker, retry_at=PAST, canary_until=PAST, canary=uuid.uuid4())
     permit = gate.admit("openai")
     assert (permit.canary, permit.wait, permit.is_marked) == (row().canary, 0, True)
@@ -75,12 +76,12 @@ def test_the_first_to_ask_after_the_interval_is_the_canary(breaker):
     assert row().breaker == "half_open"
 
 
-def test_an_open_breaker_without_a_time_lets_nobody_ask():
+def test_an_open_breaker_without_a_time_lets_nobody_ask() -> None:
     remember(breaker="open")
     assert gate.admit("openai") == Permit("openai", circuit_breaker.CANARY_LEASE_SECONDS)
 
 
-def test_calls_in_flight_hold_others_back_under_a_limit_only(settings):
+def test_calls_in_flight_hold_others_back_under_a_limit_only(settings: Settings) -> None:
     ends = now().timestamp()
     remember(calls={"a": ends + 60, "b": ends + 60, "dead": ends - 60})
     for limit, may in ((0, True), (1, False), (2, False), (3, True)):
@@ -99,7 +100,9 @@ def test_calls_in_flight_hold_others_back_under_a_limit_only(settings):
         (100, 10**9, -1, False),  # counted by a clock that was ahead
     ],
 )
-def test_a_spent_day_holds_the_lowest_rank_back(settings, budget, tokens, days_ago, with_low):
+def test_a_spent_day_holds_the_lowest_rank_back(
+    settings: Settings, budget: int, tokens: int, days_ago: int, with_low: bool
+) -> None:
     settings.EMBEDDING_DAILY_TOKEN_BUDGET = budget
     with connection.cursor() as cursor:
         cursor.execute("SELECT (statement_timestamp() AT TIME ZONE 'UTC')::date - %s", [days_ago])
@@ -110,12 +113,14 @@ def test_a_spent_day_holds_the_lowest_rank_back(settings, budget, tokens, days_a
 
 
 @pytest.mark.parametrize("verdict", [ANSWERED, NONE])
-def test_news_that_change_nothing_are_not_written(verdict, django_assert_num_queries):
+def test_news_that_change_nothing_are_not_written(
+    verdict: BatchVerdict, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     with django_assert_num_queries(0):
         assert not gate.report(Permit("openai"), verdict)
 
 
-def test_failures_in_a_row_open_the_breaker_which_is_told_once():
+def test_failures_in_a_row_open_the_breaker_which_is_told_once() -> None:
     opened = [gate.report(Permit("openai"), FAILED, DOWN) for _ in range(circuit_breaker.FAILURES_TO_OPEN)]
     assert opened == [False] * (circuit_breaker.FAILURES_TO_OPEN - 1) + [True]
     assert (row().breaker, row().openings, row().last_error) == ("open", 1, str(DOWN))
@@ -124,7 +129,7 @@ def test_failures_in_a_row_open_the_breaker_which_is_told_once():
     assert (entry.level, entry.metadata) == ("error", {"provider": "openai", "failures": 3})
 
 
-def test_what_was_sent_before_the_breaker_opened_changes_it_no_more():
+def test_what_was_sent_before_the_breaker_opened_changes_it_no_more() -> None:
     remember(breaker="open", failures=3, openings=1, retry_at=SOON, opened_at=PAST)
     before = row().retry_at
     for verdict in (ANSWERED, FAILED):
@@ -138,7 +143,7 @@ def canary() -> Permit:
     return gate.admit("openai")
 
 
-def test_a_canary_that_is_answered_ends_the_outage():
+def test_a_canary_that_is_answered_ends_the_outage() -> None:
     assert not gate.report(canary(), ANSWERED)
     state = row()
     assert (state.breaker, state.failures, state.openings) == ("closed", 0, 0)
@@ -146,7 +151,7 @@ def test_a_canary_that_is_answered_ends_the_outage():
     assert AuditLog.objects.get().level == "info"
 
 
-def test_a_canary_that_fails_makes_the_next_one_wait_longer_and_is_not_told():
+def test_a_canary_that_fails_makes_the_next_one_wait_longer_and_is_not_told() -> None:
     assert gate.report(canary(), FAILED, DOWN)
     state = row()
     assert (state.breaker, state.failures, state.openings, state.canary) == ("open", 4, 2, None)
@@ -155,7 +160,9 @@ def test_a_canary_that_fails_makes_the_next_one_wait_longer_and_is_not_told():
     assert not AuditLog.objects.exists()
 
 
-def test_a_permit_that_was_not_used_is_given_back_by_a_canary_alone(django_assert_num_queries):
+def test_a_permit_that_was_not_used_is_given_back_by_a_canary_alone(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
     with django_assert_num_queries(0):
         gate.release(Permit("openai", is_marked=True))
     first = canary()
@@ -164,20 +171,20 @@ def test_a_permit_that_was_not_used_is_given_back_by_a_canary_alone(django_asser
     assert gate.admit("openai").canary not in (None, first.canary)
 
 
-def test_a_429_blocks_everybody_as_long_as_it_says_and_opens_no_breaker():
+def test_a_429_blocks_everybody_as_long_as_it_says_and_opens_no_breaker() -> None:
     assert not gate.report(Permit("openai"), ANSWERED, BUSY)
     assert (row().breaker, row().refusals, row().failures) == ("closed", 1, 0)
     assert gate.admit("openai").wait == pytest.approx(30, abs=2)
 
 
-def test_several_that_are_refused_at_once_count_as_one_and_the_longest_block_holds():
+def test_several_that_are_refused_at_once_count_as_one_and_the_longest_block_holds() -> None:
     for seconds in (30, 1, 60, 5):
         gate.report(Permit("openai"), ANSWERED, ProviderError(ErrorClass.RATE_LIMITED, "x", seconds))
     assert row().refusals == 1
     assert gate.admit("openai").wait == pytest.approx(60, abs=2)
 
 
-def test_a_success_of_before_a_block_does_not_reset_the_count_while_it_lasts():
+def test_a_success_of_before_a_block_does_not_reset_the_count_while_it_lasts() -> None:
     gate.report(Permit("openai"), ANSWERED, BUSY)
     gate.report(Permit("openai", is_marked=True), ANSWERED)
     assert row().refusals == 1
@@ -187,12 +194,12 @@ def test_a_success_of_before_a_block_does_not_reset_the_count_while_it_lasts():
 
 
 @pytest.mark.parametrize("message", ["", "x" * 5_000, "é\u2028%s{}'"])
-def test_the_last_error_is_kept_within_bounds(message):
+def test_the_last_error_is_kept_within_bounds(message: str) -> None:
     gate.report(Permit("openai"), FAILED, ProviderError(ErrorClass.TRANSIENT, message))
     assert row().last_error == message[:500]
 
 
-def test_another_providers_row_is_left_alone():
+def test_another_providers_row_is_left_alone() -> None:
     remember(failures=2)
     gate.report(Permit("ollama"), FAILED, DOWN)
     assert dict(ProviderState.objects.values_list("name", "failures")) == {"openai": 2, "ollama": 1}

@@ -1,21 +1,24 @@
 """A provider that is down, busy, or refuses requests: what all workers do, over real HTTP."""
 
 import math
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
 from django.db.models import F
 from django.db.models.functions import Now
+from pytest_django import Settings
 
 from articles.models import Article
-from embeddings.models import ArticleEmbedding
+from embeddings.models import ArticleEmbedding, Space
 from queueops.admission import circuit_breaker, gate, rate_limiter
 from queueops.base import shutdown
 from queueops.engine import bisection
-from queueops.models import AuditLog, Metric, ProviderState, QueueState, Task
+from queueops.models import AuditLog, Metric, ProviderState, QueueState, Task, Worker
 from queueops.operate import controls
 from queueops.worker.drain import Drained, drain
 from tests.concurrently import together
+from tests.providers import FakeProvider
 from tests.queueops.conftest import NO_FAULTS
 from tests.queueops.factories import make_article, make_space, make_tasks
 
@@ -25,7 +28,7 @@ SOME_ROOM = timedelta(seconds=0.2)
 
 
 @pytest.fixture(autouse=True)
-def small_batches(settings, provider):
+def small_batches(settings: Settings, provider: FakeProvider) -> Iterator[None]:
     settings.EMBEDDING_BATCH_SIZE = 50
     provider.config(retry_after="1")
     yield
@@ -33,13 +36,13 @@ def small_batches(settings, provider):
 
 
 @pytest.fixture
-def work(space, worker):
+def work(space: Space, worker: Worker) -> Callable[..., Drained]:
     """Works off all claimable tasks."""
     return lambda: drain(worker.pk, seconds=20)
 
 
 @pytest.fixture
-def fail(provider):
+def fail(provider: FakeProvider) -> Callable[[str], object]:
     """Sets how every request ends from now on; resets the counters."""
     return lambda fault: provider.config(fail_next=[fault] * 500)
 
@@ -65,7 +68,13 @@ def batches() -> list[float]:
 
 
 @pytest.mark.parametrize("fault", ["502", "503", "404"])
-def test_an_outage_costs_three_requests_and_no_task_an_attempt(work, space, provider, fail, fault):
+def test_an_outage_costs_three_requests_and_no_task_an_attempt(
+    work: Callable[..., Drained],
+    space: Space,
+    provider: FakeProvider,
+    fail: Callable[[str], object],
+    fault: str,
+) -> None:
     before = {task.pk: task.scheduled_at for task in make_tasks(300, space)}
     fail(fault)
     drained = work()
@@ -79,7 +88,9 @@ def test_an_outage_costs_three_requests_and_no_task_an_attempt(work, space, prov
     assert len(moved) == 100  # those of the two batches before it was known
 
 
-def test_a_provider_with_errors_of_its_own_is_left_alone_too_and_parks_nothing(work, space, provider, fail):
+def test_a_provider_with_errors_of_its_own_is_left_alone_too_and_parks_nothing(
+    work: Callable[..., Drained], space: Space, provider: FakeProvider, fail: Callable[[str], object]
+) -> None:
     make_tasks(30, space)
     fail("500")
     for _ in range(10):
@@ -93,21 +104,25 @@ def test_a_provider_with_errors_of_its_own_is_left_alone_too_and_parks_nothing(w
     )  # three batches, then canaries, and a harmless one each time
 
 
-def test_while_it_is_out_one_canary_an_interval_asks_and_the_interval_grows(work, space, provider, fail):
+def test_while_it_is_out_one_canary_an_interval_asks_and_the_interval_grows(
+    work: Callable[..., Drained], space: Space, provider: FakeProvider, fail: Callable[[str], object]
+) -> None:
     make_tasks(300, space)
     fail("503")
     work()
-    waits = []
+    waits: list[float | None] = []
     for _ in range(4):
         let_the_interval_pass()
         provider.config()
         waits.append(work().wait)
         assert (provider.stats()["requests"], provider.stats()["texts"]) == (1, 1)
-    assert [round(wait) for wait in waits] == [4, 8, 16, 32]
+    assert [round(wait or 0) for wait in waits] == [4, 8, 16, 32]
     assert untouched()
 
 
-def test_a_canary_that_failed_goes_behind_the_others_of_its_rank(work, space, fail):
+def test_a_canary_that_failed_goes_behind_the_others_of_its_rank(
+    work: Callable[..., Drained], space: Space, fail: Callable[[str], object]
+) -> None:
     make_tasks(10, space)
     fail("503")
     sent = []
@@ -119,7 +134,9 @@ def test_a_canary_that_failed_goes_behind_the_others_of_its_rank(work, space, fa
     assert len(set(sent)) == 3
 
 
-def test_once_it_answers_one_text_goes_first_and_then_the_backlog(work, space, provider, fail):
+def test_once_it_answers_one_text_goes_first_and_then_the_backlog(
+    work: Callable[..., Drained], space: Space, provider: FakeProvider, fail: Callable[[str], object]
+) -> None:
     make_tasks(300, space)
     fail("503")
     work()
@@ -135,7 +152,9 @@ def test_once_it_answers_one_text_goes_first_and_then_the_backlog(work, space, p
     assert (row.breaker, row.failures, row.openings, row.canary, row.retry_at) == ("closed", 0, 0, None, None)
 
 
-def test_an_outage_is_written_down_once_at_its_beginning_and_once_at_its_end(work, space, provider, fail):
+def test_an_outage_is_written_down_once_at_its_beginning_and_once_at_its_end(
+    work: Callable[..., Drained], space: Space, provider: FakeProvider, fail: Callable[[str], object]
+) -> None:
     make_tasks(10, space)
     fail("503")
     for _ in range(4):
@@ -150,7 +169,9 @@ def test_an_outage_is_written_down_once_at_its_beginning_and_once_at_its_end(wor
     assert ended == ("info", "provider openai is back: its tasks run again")
 
 
-def test_one_success_between_failures_keeps_the_breaker_closed(work, provider, settings):
+def test_one_success_between_failures_keeps_the_breaker_closed(
+    work: Callable[..., Drained], provider: FakeProvider, settings: Settings
+) -> None:
     settings.EMBEDDING_BATCH_SIZE = 1
     for n in range(6):
         make_article(f"Title {n}", f"Text {n}.")
@@ -162,7 +183,13 @@ def test_one_success_between_failures_keeps_the_breaker_closed(work, provider, s
     assert state().breaker == "closed"
 
 
-def test_another_providers_tasks_go_on(work, space, provider, settings, fail):
+def test_another_providers_tasks_go_on(
+    work: Callable[..., Drained],
+    space: Space,
+    provider: FakeProvider,
+    settings: Settings,
+    fail: Callable[[str], object],
+) -> None:
     settings.OLLAMA_BASE_URL = "http://127.0.0.1:9"
     make_tasks(20, space)
     other = type(space).objects.create(
@@ -178,13 +205,17 @@ def test_another_providers_tasks_go_on(work, space, provider, settings, fail):
     assert list(ProviderState.objects.values_list("name", flat=True)) == ["ollama"]
 
 
-def test_a_canary_with_nothing_to_send_gives_its_turn_back(work, space):
+def test_a_canary_with_nothing_to_send_gives_its_turn_back(
+    work: Callable[..., Drained], space: Space
+) -> None:
     ProviderState.objects.create(name="openai", breaker="open", retry_at=PAST, failures=3, openings=1)
     assert work() == Drained(0, False, None)
     assert gate.admit("openai").canary is not None
 
 
-def test_a_canary_whose_text_is_known_already_says_nothing_and_the_next_one_asks(work, space, provider):
+def test_a_canary_whose_text_is_known_already_says_nothing_and_the_next_one_asks(
+    work: Callable[..., Drained], space: Space, provider: FakeProvider
+) -> None:
     article = make_article("Same", "The same text.")
     work()
     make_article("Same", "The same text.")
@@ -198,14 +229,14 @@ def test_a_canary_whose_text_is_known_already_says_nothing_and_the_next_one_asks
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_workers_one_is_the_canary(space):
+def test_of_many_workers_one_is_the_canary(space: Space) -> None:
     ProviderState.objects.create(name="openai", breaker="open", retry_at=PAST, failures=3, openings=1)
     permits = together(8, lambda: gate.admit("openai"))
     assert sorted(permit.canary is None for permit in permits) == [False] + 7 * [True]
     assert all(permit.wait > 0 for permit in permits if permit.canary is None)
 
 
-def test_a_canary_that_died_holds_nobody_up_beyond_its_lease_and_is_not_heard_afterwards():
+def test_a_canary_that_died_holds_nobody_up_beyond_its_lease_and_is_not_heard_afterwards() -> None:
     ProviderState.objects.create(name="openai", breaker="open", retry_at=PAST, failures=3, openings=1)
     dead = gate.admit("openai")
     assert 0 < gate.admit("openai").wait <= circuit_breaker.CANARY_LEASE_SECONDS
@@ -217,7 +248,9 @@ def test_a_canary_that_died_holds_nobody_up_beyond_its_lease_and_is_not_heard_af
     assert not gate.report(successor, circuit_breaker.BatchVerdict.ANSWERED)
 
 
-def test_a_storm_of_429_charges_no_attempt_and_asks_once_a_block(work, space, provider):
+def test_a_storm_of_429_charges_no_attempt_and_asks_once_a_block(
+    work: Callable[..., Drained], space: Space, provider: FakeProvider
+) -> None:
     make_tasks(300, space)
     scheduled = set(Task.objects.values_list("pk", "scheduled_at"))
     provider.config(rate_429=1, retry_after=7)
@@ -231,7 +264,9 @@ def test_a_storm_of_429_charges_no_attempt_and_asks_once_a_block(work, space, pr
     assert set(Task.objects.exclude(error_class="").values_list("error_class", flat=True)) == {"rate_limited"}
 
 
-def test_in_a_storm_that_lets_half_through_everything_gets_through_in_whole_batches(work, space, provider):
+def test_in_a_storm_that_lets_half_through_everything_gets_through_in_whole_batches(
+    work: Callable[..., Drained], space: Space, provider: FakeProvider
+) -> None:
     make_tasks(300, space)
     provider.config(rate_429=0.5)
     for _ in range(60):
@@ -261,7 +296,9 @@ FAR = "Fri, 31 Dec 2999 23:59:59 GMT"
         ("", 0, 1),
     ],
 )
-def test_whatever_retry_after_says_is_survived(work, provider, header, low, high):
+def test_whatever_retry_after_says_is_survived(
+    work: Callable[..., Drained], provider: FakeProvider, header: str, low: int, high: int
+) -> None:
     make_article()
     provider.config(fail_next=["429"], retry_after=header)
     wait = work().wait
@@ -270,20 +307,24 @@ def test_whatever_retry_after_says_is_survived(work, provider, header, low, high
     assert untouched()
 
 
-def test_without_retry_after_the_wait_doubles(work, provider):
+def test_without_retry_after_the_wait_doubles(work: Callable[..., Drained], provider: FakeProvider) -> None:
     make_article()
     provider.config(rate_429=1, retry_after="")
-    waits = []
+    waits: list[float | None] = []
     for _ in range(4):
         ProviderState.objects.update(blocked_until=PAST)
         waits.append(work().wait)
-    assert [math.ceil(wait) for wait in waits] == [1, 2, 4, 8]
+    assert [math.ceil(wait or 0) for wait in waits] == [1, 2, 4, 8]
 
 
 @pytest.mark.parametrize("fault", ["401", "402", "403", "quota"])
 def test_a_refused_key_pauses_the_queue_with_a_reason_and_its_tasks_wait_at_no_cost(
-    work, space, provider, fail, fault
-):
+    work: Callable[..., Drained],
+    space: Space,
+    provider: FakeProvider,
+    fail: Callable[[str], object],
+    fault: str,
+) -> None:
     make_tasks(120, space)
     scheduled = set(Task.objects.values_list("pk", "scheduled_at"))
     fail(fault)
@@ -301,7 +342,9 @@ def test_a_refused_key_pauses_the_queue_with_a_reason_and_its_tasks_wait_at_no_c
     assert (entry.actor, entry.message) == ("vectorpress", f"queue paused: {queue.reason}")
 
 
-def test_after_resuming_what_was_given_back_is_due_at_once(work, space, provider):
+def test_after_resuming_what_was_given_back_is_due_at_once(
+    work: Callable[..., Drained], space: Space, provider: FakeProvider
+) -> None:
     make_tasks(60, space)
     provider.config(fail_next=["401"])
     work()
@@ -310,7 +353,9 @@ def test_after_resuming_what_was_given_back_is_due_at_once(work, space, provider
     assert set(Task.objects.values_list("status", "attempts")) == {("completed", 1)}
 
 
-def test_a_text_refused_among_a_hundred_leaves_the_others_their_vectors(work, space, provider, settings):
+def test_a_text_refused_among_a_hundred_leaves_the_others_their_vectors(
+    work: Callable[..., Drained], space: Space, provider: FakeProvider, settings: Settings
+) -> None:
     settings.EMBEDDING_BATCH_SIZE = 100
     for place in (0, 37, 99):
         Article.objects.all().delete()
@@ -323,14 +368,18 @@ def test_a_text_refused_among_a_hundred_leaves_the_others_their_vectors(work, sp
 
 
 @pytest.fixture
-def fail_over(provider):
+def fail_over(provider: FakeProvider) -> Callable[[str], object]:
     """From now on every request that has a text with this in it gets a 500."""
     return lambda text: provider.config(poison=text, poison_status=500)
 
 
 def test_a_text_its_provider_fails_over_is_parked_and_costs_no_other_text_a_thing(
-    work, space, provider, settings, fail_over
-):
+    work: Callable[..., Drained],
+    space: Space,
+    provider: FakeProvider,
+    settings: Settings,
+    fail_over: Callable[[str], object],
+) -> None:
     settings.EMBEDDING_BATCH_SIZE = 100
     poisoned = make_tasks(100, space)[61]
     Article.objects.filter(pk=poisoned.article_id).update(content="POISON")
@@ -349,7 +398,9 @@ def test_a_text_its_provider_fails_over_is_parked_and_costs_no_other_text_a_thin
     assert gate.admit("openai").wait == 0
 
 
-def test_a_canary_that_its_provider_fails_over_does_not_keep_it_out(work, space, provider, fail_over):
+def test_a_canary_that_its_provider_fails_over_does_not_keep_it_out(
+    work: Callable[..., Drained], space: Space, provider: FakeProvider, fail_over: Callable[[str], object]
+) -> None:
     make_article("Poisoned", "POISON")
     fail_over("POISON")
     ProviderState.objects.create(name="openai", breaker="open", retry_at=PAST, failures=3, openings=1)
@@ -359,7 +410,9 @@ def test_a_canary_that_its_provider_fails_over_does_not_keep_it_out(work, space,
     assert state().breaker == "closed"
 
 
-def test_two_texts_its_provider_fails_over_are_both_found(work, space, provider, fail_over):
+def test_two_texts_its_provider_fails_over_are_both_found(
+    work: Callable[..., Drained], space: Space, provider: FakeProvider, fail_over: Callable[[str], object]
+) -> None:
     tasks = make_tasks(40, space)
     Article.objects.filter(pk__in=[tasks[3].article_id, tasks[30].article_id]).update(content="POISON")
     fail_over("POISON")
@@ -368,7 +421,9 @@ def test_two_texts_its_provider_fails_over_are_both_found(work, space, provider,
     assert set(Task.objects.pending().values_list("pk", flat=True)) == {tasks[3].pk, tasks[30].pk}
 
 
-def test_a_provider_that_fails_over_every_text_but_a_harmless_one_is_out(work, space, provider, fail_over):
+def test_a_provider_that_fails_over_every_text_but_a_harmless_one_is_out(
+    work: Callable[..., Drained], space: Space, provider: FakeProvider, fail_over: Callable[[str], object]
+) -> None:
     make_tasks(30, space)
     fail_over("Text")
     for _ in range(3):
@@ -379,7 +434,9 @@ def test_a_provider_that_fails_over_every_text_but_a_harmless_one_is_out(work, s
     assert not Task.objects.exclude(status="pending").exists()
 
 
-def test_a_search_for_the_text_at_fault_ends_when_the_provider_wants_a_pause(work, space, provider):
+def test_a_search_for_the_text_at_fault_ends_when_the_provider_wants_a_pause(
+    work: Callable[..., Drained], space: Space, provider: FakeProvider
+) -> None:
     make_tasks(8, space)
     provider.config(fail_next=["500", "reordered", "429"], retry_after=1000)
     assert work().wait == pytest.approx(1000, abs=10)
@@ -387,7 +444,9 @@ def test_a_search_for_the_text_at_fault_ends_when_the_provider_wants_a_pause(wor
     assert untouched()
 
 
-def test_a_pause_shorter_than_the_deadline_is_waited_out_in_the_midst_of_a_search(work, space, provider):
+def test_a_pause_shorter_than_the_deadline_is_waited_out_in_the_midst_of_a_search(
+    work: Callable[..., Drained], space: Space, provider: FakeProvider
+) -> None:
     make_tasks(8, space)
     provider.config(fail_next=["500", "429", "reordered", "429"], retry_after=1)
     work()
@@ -399,8 +458,8 @@ def test_a_pause_shorter_than_the_deadline_is_waited_out_in_the_midst_of_a_searc
 
 @pytest.mark.parametrize(("fault", "error_class"), [("429", "rate_limited"), ("401", "auth")])
 def test_what_keeps_a_harmless_text_from_being_asked_for_holds_the_batch_up_at_no_cost(
-    work, space, provider, fault, error_class
-):
+    work: Callable[..., Drained], space: Space, provider: FakeProvider, fault: str, error_class: str
+) -> None:
     make_tasks(20, space)
     provider.config(fail_next=["500", fault], retry_after=1000)
     drained = work()
@@ -423,8 +482,8 @@ def spend_the_budget() -> None:
 
 @pytest.mark.parametrize("status", [400, 500])
 def test_under_a_spent_budget_a_text_at_fault_is_found_and_no_other_loses_a_thing(
-    work, space, provider, settings, status
-):
+    work: Callable[..., Drained], space: Space, provider: FakeProvider, settings: Settings, status: int
+) -> None:
     settings.EMBEDDING_REQUESTS_PER_MINUTE = 600
     poisoned = make_tasks(50, space)[5]
     Article.objects.filter(pk=poisoned.article_id).update(content="POISON")
@@ -438,7 +497,9 @@ def test_under_a_spent_budget_a_text_at_fault_is_found_and_no_other_loses_a_thin
     assert provider.stats()["requests"] <= 2 * math.log2(50) + 4
 
 
-def test_a_stopping_process_does_not_wait_during_a_search(work, space, provider, settings):
+def test_a_stopping_process_does_not_wait_during_a_search(
+    work: Callable[..., Drained], space: Space, provider: FakeProvider, settings: Settings
+) -> None:
     settings.EMBEDDING_REQUESTS_PER_MINUTE = 10  # 7 s a request
     make_tasks(8, space)
     provider.config(fail_next=["500"] * 3)
@@ -453,8 +514,13 @@ def test_a_stopping_process_does_not_wait_during_a_search(work, space, provider,
 
 @pytest.mark.parametrize("count", [100, 8, 3])
 def test_two_texts_its_provider_fails_over_in_front_of_all_others_cost_these_nothing(
-    work, space, provider, settings, fail_over, count
-):
+    work: Callable[..., Drained],
+    space: Space,
+    provider: FakeProvider,
+    settings: Settings,
+    fail_over: Callable[[str], object],
+    count: int,
+) -> None:
     settings.EMBEDDING_BATCH_SIZE = count
     tasks = make_tasks(count, space)
     for n, task in enumerate(tasks[:2]):
@@ -467,7 +533,13 @@ def test_two_texts_its_provider_fails_over_in_front_of_all_others_cost_these_not
 
 
 @pytest.mark.parametrize("kind", ["openai", "ollama"])
-def test_a_server_that_refuses_every_text_is_out_and_parks_nothing(work, provider, settings, fail, kind):
+def test_a_server_that_refuses_every_text_is_out_and_parks_nothing(
+    work: Callable[..., Drained],
+    provider: FakeProvider,
+    settings: Settings,
+    fail: Callable[[str], object],
+    kind: str,
+) -> None:
     if kind == "ollama":
         settings.OLLAMA_BASE_URL = provider.url
         space = make_space(provider="ollama")

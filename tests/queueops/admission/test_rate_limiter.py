@@ -8,17 +8,20 @@ from datetime import timedelta
 import pytest
 from django.db.models import F
 from django.db.models.functions import Now
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from articles.models import Article
 from embeddings.indexing.embed import embed
 from embeddings.indexing.metering import FREE
 from embeddings.indexing.render import Source, render
+from embeddings.models import Space
 from embeddings.providers.registry import provider_of
 from queueops.admission import gate, rate_limiter
 from queueops.admission.rate_limiter import Bucket, OverBudgetError
-from queueops.models import ProviderState, Task
+from queueops.models import ProviderState, Task, Worker
 from queueops.worker.drain import drain
 from tests.concurrently import together
+from tests.providers import FakeProvider
 from tests.queueops.factories import make_article, make_tasks
 
 pytestmark = pytest.mark.django_db
@@ -56,26 +59,28 @@ def refusal(tokens: int = 1) -> float:
 
 
 @pytest.mark.parametrize("per_minute", [1, 2, 5, 9, 10, 60, 3000, 1_000_000])
-def test_no_minute_sees_more_than_its_budget(per_minute):
+def test_no_minute_sees_more_than_its_budget(per_minute: int) -> None:
     bucket = Bucket.of(per_minute)
     at_once = bucket.depth / bucket.unit
     refilled_in_a_minute = rate_limiter.MINUTE / bucket.unit
     assert int(at_once + refilled_in_a_minute + 1e-6) <= per_minute
 
 
-def test_what_is_larger_than_the_bucket_needs_all_of_it():
+def test_what_is_larger_than_the_bucket_needs_all_of_it() -> None:
     bucket = Bucket.of(100)
     assert bucket.needs(1) == bucket.cost(1)
     assert bucket.needs(1000) == bucket.depth
 
 
-def test_without_a_limit_nothing_is_asked_and_nothing_written(django_assert_num_queries):
+def test_without_a_limit_nothing_is_asked_and_nothing_written(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
     assert rate_limiter.meter("openai") is FREE
     with django_assert_num_queries(0), rate_limiter.meter("openai").call(5):
         pass
 
 
-def test_requests_beyond_the_budget_are_refused_until_the_reported_time(settings):
+def test_requests_beyond_the_budget_are_refused_until_the_reported_time(settings: Settings) -> None:
     settings.EMBEDDING_REQUESTS_PER_MINUTE = 60
     assert calls_until_refused() == 6
     wait = refusal()
@@ -84,7 +89,7 @@ def test_requests_beyond_the_budget_are_refused_until_the_reported_time(settings
     assert calls_until_refused() == 1
 
 
-def test_a_refusal_holds_every_worker_back_until_then(settings):
+def test_a_refusal_holds_every_worker_back_until_then(settings: Settings) -> None:
     settings.EMBEDDING_REQUESTS_PER_MINUTE = 60
     calls_until_refused()
     assert gate.admit("openai").wait == pytest.approx(60 / 54, abs=0.2)
@@ -92,26 +97,28 @@ def test_a_refusal_holds_every_worker_back_until_then(settings):
     assert gate.admit("openai").wait == 0
 
 
-def test_tokens_beyond_the_budget_are_refused(settings):
+def test_tokens_beyond_the_budget_are_refused(settings: Settings) -> None:
     settings.EMBEDDING_TOKENS_PER_MINUTE = 1_000
     assert calls_until_refused(tokens=30) == 3
     assert refusal(tokens=30) == pytest.approx(20 * 60 / 900, abs=0.3)
 
 
-def test_one_call_larger_than_the_bucket_goes_when_it_is_full_and_is_paid_for_afterwards(settings):
+def test_one_call_larger_than_the_bucket_goes_when_it_is_full_and_is_paid_for_afterwards(
+    settings: Settings,
+) -> None:
     settings.EMBEDDING_TOKENS_PER_MINUTE = 1_000
     assert calls_until_refused(tokens=500) == 1
     assert refusal(tokens=1) > 25
 
 
-def test_providers_have_budgets_of_their_own(settings):
+def test_providers_have_budgets_of_their_own(settings: Settings) -> None:
     settings.EMBEDDING_REQUESTS_PER_MINUTE = 10
     assert calls_until_refused() == 1
     with rate_limiter.meter("ollama").call(1):
         pass
 
 
-def test_calls_in_flight_are_counted_and_given_back(settings):
+def test_calls_in_flight_are_counted_and_given_back(settings: Settings) -> None:
     settings.EMBEDDING_CALLS_IN_FLIGHT = 2
     meter = rate_limiter.meter("openai")
     with meter.call(1), meter.call(1):
@@ -122,14 +129,14 @@ def test_calls_in_flight_are_counted_and_given_back(settings):
         pass
 
 
-def test_a_call_that_raises_gives_its_slot_back(settings):
+def test_a_call_that_raises_gives_its_slot_back(settings: Settings) -> None:
     settings.EMBEDDING_CALLS_IN_FLIGHT = 1
     with pytest.raises(ZeroDivisionError), rate_limiter.meter("openai").call(1):
         raise ZeroDivisionError
     assert state().calls == {}
 
 
-def test_the_slot_of_a_killed_worker_ends_with_its_lease(settings):
+def test_the_slot_of_a_killed_worker_ends_with_its_lease(settings: Settings) -> None:
     settings.EMBEDDING_CALLS_IN_FLIGHT = 1
     ProviderState.objects.create(name="openai", calls={"dead": 1.0})
     assert gate.admit("openai").wait == 0
@@ -139,7 +146,7 @@ def test_the_slot_of_a_killed_worker_ends_with_its_lease(settings):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_workers_at_once_share_one_budget(settings, space):
+def test_workers_at_once_share_one_budget(settings: Settings, space: Space) -> None:
     settings.EMBEDDING_REQUESTS_PER_MINUTE = 100
     settings.EMBEDDING_CALLS_IN_FLIGHT = 50
     began = time.monotonic()
@@ -150,8 +157,8 @@ def test_workers_at_once_share_one_budget(settings, space):
 
 
 def test_what_is_beyond_the_budget_goes_back_uncharged_and_what_was_sent_is_kept(
-    space, worker, provider, settings
-):
+    space: Space, worker: Worker, provider: FakeProvider, settings: Settings
+) -> None:
     settings.EMBEDDING_TOKENS_PER_MINUTE = 1_000  # a hundred at once
     for n in range(3):
         make_article(f"Title {n}", f"{n} " * 120)
@@ -171,8 +178,8 @@ def test_what_is_beyond_the_budget_goes_back_uncharged_and_what_was_sent_is_kept
 
 
 def test_an_article_larger_than_the_bucket_waits_for_more_instead_of_starting_over(
-    space, worker, provider, settings, monkeypatch
-):
+    space: Space, worker: Worker, provider: FakeProvider, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.EMBEDDING_REQUESTS_PER_MINUTE = 60  # six at once
     one_text = replace(provider_of(space).limits, max_inputs=1)
     monkeypatch.setattr(provider_of(space), "limits", one_text)
@@ -187,7 +194,9 @@ def test_an_article_larger_than_the_bucket_waits_for_more_instead_of_starting_ov
     assert article.embeddings.count() == stats["requests"] == stats["distinct_texts"] > 1
 
 
-def test_an_error_keeps_the_vectors_that_were_paid_for_before_it(space, provider):
+def test_an_error_keeps_the_vectors_that_were_paid_for_before_it(
+    space: Space, provider: FakeProvider
+) -> None:
     class InSmallRequests:
         most_tokens = 10
 
@@ -196,8 +205,7 @@ def test_an_error_keeps_the_vectors_that_were_paid_for_before_it(space, provider
 
     articles = [make_article(f"Title {n}", f"Some text {n}.") for n in range(3)]
     rendered = [
-        render(space, Source(a.pk, a.version_number, a.content_hash or space, a.title, a.content))
-        for a in articles
+        render(space, Source(a.pk, a.version_number, a.content_hash, a.title, a.content)) for a in articles
     ]
     provider.config(fail_next=["reordered", "500"])
     made = embed(space, rendered, {}, 5, InSmallRequests())
@@ -205,7 +213,9 @@ def test_an_error_keeps_the_vectors_that_were_paid_for_before_it(space, provider
     assert made.failure is not None
 
 
-def test_a_spent_day_holds_the_lowest_rank_back_while_edits_flow(space, worker, settings):
+def test_a_spent_day_holds_the_lowest_rank_back_while_edits_flow(
+    space: Space, worker: Worker, settings: Settings
+) -> None:
     settings.EMBEDDING_DAILY_TOKEN_BUDGET = 50
     make_tasks(20, space, priority="low", scheduled_at=Now() - timedelta(minutes=10))
     drain(worker.pk, seconds=5)

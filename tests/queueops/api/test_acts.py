@@ -1,8 +1,11 @@
 """What operators do to the queue over HTTP, and what is refused."""
 
+from typing import Any
+
 import pytest
 
 from access.models import Scope
+from embeddings.models import Space
 from queueops.api import acts
 from queueops.models import AuditLog, Operation, Status, Task, Verb
 from queueops.monitoring.task_filter import TaskFilter
@@ -17,12 +20,12 @@ ALL = {"filter": {"all": True}, **WHY}
 
 
 @pytest.fixture
-def space():
+def space() -> Space:
     return make_space()
 
 
 @pytest.fixture
-def api():
+def api() -> Api:
     _, token = make_token(Scope.OPS, name="night shift")
     return Api(token)
 
@@ -40,7 +43,9 @@ def statuses() -> list[str]:
         ("clear", Status.COMPLETED, []),
     ],
 )
-def test_an_act_is_an_operation_in_the_tokens_name(api, space, verb, before, after):
+def test_an_act_is_an_operation_in_the_tokens_name(
+    api: Api, space: Space, verb: str, before: Status, after: list[str]
+) -> None:
     make_tasks(2, space, before)
     reply = body(api.post(f"/queue/{verb}", ALL))
     assert (reply["total"], reply["operation"]["changed"], reply["operation"]["state"]) == (2, 2, "done")
@@ -49,13 +54,13 @@ def test_an_act_is_an_operation_in_the_tokens_name(api, space, verb, before, aft
     assert (row.actor, row.metadata["reason"]) == ("night shift", WHY["reason"])
 
 
-def test_tasks_are_put_into_a_lane(api, space):
+def test_tasks_are_put_into_a_lane(api: Api, space: Space) -> None:
     make_tasks(1, space)
     body(api.post("/queue/prioritize", ALL | {"priority": "high"}))
     assert Task.objects.get().priority == "high"
 
 
-def test_a_filter_takes_only_what_fits_all_of_it(api, space):
+def test_a_filter_takes_only_what_fits_all_of_it(api: Api, space: Space) -> None:
     make_tasks(1, space, Status.FAILED, error_class="auth", priority="low")
     [other] = make_tasks(1, space, Status.FAILED, error_class="auth")
     chosen = {"status": ["failed"], "error_class": "auth", "priority": "normal"}
@@ -64,7 +69,7 @@ def test_a_filter_takes_only_what_fits_all_of_it(api, space):
     assert other.status == "pending"
 
 
-def test_a_retry_takes_what_was_cancelled_only_when_that_is_named(api, space):
+def test_a_retry_takes_what_was_cancelled_only_when_that_is_named(api: Api, space: Space) -> None:
     make_tasks(1, space, Status.CANCELLED)
     nothing = body(api.post("/queue/retry", ALL))
     assert (nothing["total"], nothing["operation"]) == (0, None)
@@ -72,7 +77,7 @@ def test_a_retry_takes_what_was_cancelled_only_when_that_is_named(api, space):
     assert statuses() == ["pending"]
 
 
-def test_tasks_named_by_ids_that_it_cannot_be_done_to_are_told(api, space):
+def test_tasks_named_by_ids_that_it_cannot_be_done_to_are_told(api: Api, space: Space) -> None:
     [done] = make_tasks(1, space, Status.COMPLETED)
     [waiting] = make_tasks(1, space)
     not_live = "completed: only what is pending or processing can be cancelled"
@@ -82,7 +87,7 @@ def test_tasks_named_by_ids_that_it_cannot_be_done_to_are_told(api, space):
     assert (partly["total"], partly["operation"]["changed"], partly["skips"]) == (2, 1, {not_live: 1})
 
 
-def test_a_look_tells_what_would_be_skipped(api, space):
+def test_a_look_tells_what_would_be_skipped(api: Api, space: Space) -> None:
     make_tasks(1, space, Status.FAILED)
     look = body(api.post("/queue/clear", ALL | {"dry_run": True}))
     assert (look["total"], sum(look["skips"].values())) == (1, 1)
@@ -91,11 +96,13 @@ def test_a_look_tells_what_would_be_skipped(api, space):
 @pytest.mark.parametrize(
     ("verb", "chosen"), [("cancel", {"status": ["failed"]}), ("retry", {"space": 10**9})]
 )
-def test_a_filter_that_no_task_can_fit_is_refused(api, space, verb, chosen):
+def test_a_filter_that_no_task_can_fit_is_refused(
+    api: Api, space: Space, verb: str, chosen: dict[str, Any]
+) -> None:
     problem(api.post(f"/queue/{verb}", WHY | {"filter": chosen}), 409)
 
 
-def test_clearing_by_reason_leaves_what_has_ended(api, space):
+def test_clearing_by_reason_leaves_what_has_ended(api: Api, space: Space) -> None:
     make_tasks(1, space, metadata={"reason": "migration"})
     make_tasks(1, space, Status.COMPLETED, metadata={"reason": "migration"})
     body(api.post("/queue/clear", WHY | {"filter": {"reason": "migration"}}))
@@ -103,7 +110,7 @@ def test_clearing_by_reason_leaves_what_has_ended(api, space):
 
 
 @pytest.mark.parametrize("verb", ["retry", "cancel", "prioritize", "clear"])
-def test_a_dry_run_counts_shows_and_changes_nothing(api, space, verb):
+def test_a_dry_run_counts_shows_and_changes_nothing(api: Api, space: Space, verb: str) -> None:
     make_tasks(1, space, Status.FAILED)
     make_tasks(1, space)
     reply = body(
@@ -134,11 +141,11 @@ def test_a_dry_run_counts_shows_and_changes_nothing(api, space, verb):
         ({"everything": True}, "is not a field"),
     ],
 )
-def test_what_is_out_of_bounds_is_refused_in_a_sentence(api, bad, words):
+def test_what_is_out_of_bounds_is_refused_in_a_sentence(api: Api, bad: dict[str, Any], words: str) -> None:
     assert words in problem(api.post("/queue/cancel", ALL | bad), 422)["detail"]
 
 
-def test_one_task_is_retried_and_cancelled_by_its_id(api, space):
+def test_one_task_is_retried_and_cancelled_by_its_id(api: Api, space: Space) -> None:
     [task] = make_tasks(1, space, Status.FAILED)
     assert body(api.post(f"/queue/tasks/{task.pk}/retry", WHY))["operation"]["changed"] == 1
     assert statuses() == ["pending"]
@@ -146,13 +153,13 @@ def test_one_task_is_retried_and_cancelled_by_its_id(api, space):
     assert statuses() == ["cancelled"]
 
 
-def test_what_cannot_be_done_to_a_task_is_a_conflict(api, space):
+def test_what_cannot_be_done_to_a_task_is_a_conflict(api: Api, space: Space) -> None:
     [task] = make_tasks(1, space, Status.COMPLETED)
     detail = problem(api.post(f"/queue/tasks/{task.pk}/retry", WHY), 409)["detail"]
     assert detail == f"task {task.pk} is completed; it must be failed or cancelled to be requeued"
 
 
-def test_a_task_whose_article_waits_already_says_so(api, space):
+def test_a_task_whose_article_waits_already_says_so(api: Api, space: Space) -> None:
     [waiting] = make_tasks(1, space)
     failed = Task.objects.create(
         article=waiting.article,
@@ -165,11 +172,11 @@ def test_a_task_whose_article_waits_already_says_so(api, space):
     assert detail.endswith("was not requeued: the article already has a task that waits")
 
 
-def test_an_act_on_a_task_that_is_not_there_is_not_found(api):
+def test_an_act_on_a_task_that_is_not_there_is_not_found(api: Api) -> None:
     problem(api.post("/queue/tasks/7/cancel", WHY), 404)
 
 
-def test_an_act_is_taken_back_and_the_taking_back_too(api, space):
+def test_an_act_is_taken_back_and_the_taking_back_too(api: Api, space: Space) -> None:
     make_tasks(2, space)
     cancelled = body(api.post("/queue/cancel", ALL))["operation"]["id"]
     dry = body(api.post(f"/queue/operations/{cancelled}/undo", WHY | {"dry_run": True}))
@@ -180,7 +187,9 @@ def test_an_act_is_taken_back_and_the_taking_back_too(api, space):
     assert statuses() == ["cancelled", "cancelled"]
 
 
-def test_what_takes_longer_than_a_request_may_says_how_to_go_on(api, space, monkeypatch):
+def test_what_takes_longer_than_a_request_may_says_how_to_go_on(
+    api: Api, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(acts, "SECONDS", 0.0)
     monkeypatch.setattr(operations.pacing, "FIRST", 2)
     monkeypatch.setattr(operations.pacing, "next_size", lambda size, *_: size)
@@ -194,7 +203,7 @@ def test_what_takes_longer_than_a_request_may_says_how_to_go_on(api, space, monk
     assert "nothing is left to resume" in problem(api.post(resume_url), 409)["detail"]
 
 
-def test_an_operation_that_was_interrupted_is_stopped(api, space):
+def test_an_operation_that_was_interrupted_is_stopped(api: Api, space: Space) -> None:
     make_tasks(1, space)
     begun = operations.begin(Verb.CANCEL, TaskFilter(), actor="ada", reason="a test")
     assert body(api.post(f"/queue/operations/{begun.pk}/stop"))["state"] == "cancelled"
@@ -202,7 +211,7 @@ def test_an_operation_that_was_interrupted_is_stopped(api, space):
     problem(api.post(f"/queue/operations/{begun.pk}/stop"), 409)
 
 
-def test_an_operation_that_another_process_carries_out_is_a_conflict(api, space):
+def test_an_operation_that_another_process_carries_out_is_a_conflict(api: Api, space: Space) -> None:
     make_tasks(1, space)
     begun = operations.begin(Verb.CANCEL, TaskFilter(), actor="ada", reason="a test")
     with another_session() as other:
@@ -214,7 +223,7 @@ def test_an_operation_that_another_process_carries_out_is_a_conflict(api, space)
     assert statuses() == ["pending"]
 
 
-def test_what_was_no_act_on_tasks_cannot_be_undone(api):
+def test_what_was_no_act_on_tasks_cannot_be_undone(api: Api) -> None:
     paused = body(api.post("/queue/pause", WHY))["operation"]
     assert (
         "not an operation on many tasks"

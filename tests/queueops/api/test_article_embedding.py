@@ -12,11 +12,11 @@ from tests.queueops.monitoring.test_article_status import embed
 
 
 @pytest.fixture
-def space(db) -> Space:
+def space(db: None) -> Space:
     return make_space()
 
 
-def test_the_api_explains_every_space(space):
+def test_the_api_explains_every_space(space: Space) -> None:
     building = Space.objects.create(
         version=101, provider="openai", model="next", dimensions=8, chunk_tokens=200, state="building"
     )
@@ -38,7 +38,7 @@ def test_the_api_explains_every_space(space):
     assert next_one["task"]["next_attempt_at"] is None
 
 
-def test_a_pause_and_the_mode_are_told(space):
+def test_a_pause_and_the_mode_are_told(space: Space) -> None:
     QueueState.objects.update(is_paused=True, reason="maintenance", mode=Mode.DISABLED)
     modes.forget()
     article = make_article()

@@ -16,7 +16,7 @@ from queueops.monitoring.task_filter import TaskFilter
 
 
 @pytest.mark.parametrize("reason", ["x", "  x  ", "é" * MAX_REASON, "two\nlines"])
-def test_a_reason_that_says_something_is_taken(reason):
+def test_a_reason_that_says_something_is_taken(reason: str) -> None:
     fields.check_reason(reason)
 
 
@@ -30,7 +30,7 @@ def test_a_reason_that_says_something_is_taken(reason):
         ("a\x00", "x00"),
     ],
 )
-def test_a_reason_that_says_nothing_or_too_much_is_refused(reason, says):
+def test_a_reason_that_says_nothing_or_too_much_is_refused(reason: str, says: str) -> None:
     with pytest.raises(DjangoValidationError, match=says):
         fields.check_reason(reason)
 
@@ -51,7 +51,7 @@ def test_a_reason_that_says_nothing_or_too_much_is_refused(reason, says):
         ({"older_than_seconds": fields.MAX_AGE_SECONDS}, TaskFilter(older_than=timedelta(days=36_500))),
     ],
 )
-def test_a_filter_means_what_the_shells_would(given, selection):
+def test_a_filter_means_what_the_shells_would(given: dict[str, Any], selection: TaskFilter) -> None:
     asked = fields.Filter.model_validate(given)
     assert asked.selection(tuple(asked.ids) or None) == selection
 
@@ -91,18 +91,18 @@ BAD: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("given", BAD, ids=lambda given: str(given)[:40])
-def test_a_filter_that_means_nothing_is_refused(given):
+def test_a_filter_that_means_nothing_is_refused(given: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         fields.Filter.model_validate(given)
 
 
-def test_as_many_ids_as_are_taken_are_taken():
+def test_as_many_ids_as_are_taken_are_taken() -> None:
     assert (
         len(fields.Filter.model_validate({"ids": list(range(1, fields.MAX_IDS + 1))}).ids) == fields.MAX_IDS
     )
 
 
-def test_a_list_without_words_is_the_first_page_of_all():
+def test_a_list_without_words_is_the_first_page_of_all() -> None:
     asked = fields.TasksAsked.model_validate({})
     assert (asked.selection(), asked.after, asked.limit) == (TaskFilter(), 0, 50)
 
@@ -121,30 +121,30 @@ def test_a_list_without_words_is_the_first_page_of_all():
         (fields.OperationsAsked, {"status": "running"}),
     ],
 )
-def test_a_page_that_there_cannot_be_is_refused(asked: type[BaseModel], given):
+def test_a_page_that_there_cannot_be_is_refused(asked: type[BaseModel], given: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         asked.model_validate(given)
 
 
-def test_operations_go_on_from_an_id():
+def test_operations_go_on_from_an_id() -> None:
     after = uuid.uuid4()
     assert fields.OperationsAsked.model_validate({"after": str(after)}).after == after
 
 
 @pytest.mark.parametrize("mode", ["queued", "synchronous", "disabled", "environment"])
-def test_a_mode_needs_a_reason(mode):
+def test_a_mode_needs_a_reason(mode: str) -> None:
     assert fields.NewMode.model_validate({"mode": mode, "reason": "a drill"}).mode == mode
     with pytest.raises(ValidationError):
         fields.NewMode.model_validate({"mode": mode})
 
 
 @pytest.mark.parametrize("mode", ["", "QUEUED", "off", None])
-def test_a_mode_that_there_is_not_is_refused(mode):
+def test_a_mode_that_there_is_not_is_refused(mode: str | None) -> None:
     with pytest.raises(ValidationError):
         fields.NewMode.model_validate({"mode": mode, "reason": "a drill"})
 
 
-def test_an_act_changes_something_unless_it_says_otherwise():
+def test_an_act_changes_something_unless_it_says_otherwise() -> None:
     given = {"filter": {"all": True}, "reason": "a drill"}
     assert fields.BulkRequest.model_validate(given).dry_run is False
     with pytest.raises(ValidationError):
@@ -154,6 +154,6 @@ def test_an_act_changes_something_unless_it_says_otherwise():
 
 
 @pytest.mark.parametrize("name", ["a token", "", "n" * 150, "n" * 151])
-def test_the_actor_is_the_tokens_name_as_far_as_the_audit_log_has_room(name):
+def test_the_actor_is_the_tokens_name_as_far_as_the_audit_log_has_room(name: str) -> None:
     request: Any = SimpleNamespace(auth=SimpleNamespace(name=name))
     assert fields.actor(request) == name[:150]

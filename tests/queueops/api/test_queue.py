@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize(
     "verb", ["retry", "cancel", "clear", "pause", "resume", "stop", "start", "emergency-stop", "mode"]
 )
-def test_nothing_is_changed_for_a_token_without_the_scope(verb):
+def test_nothing_is_changed_for_a_token_without_the_scope(verb: str) -> None:
     _, token = make_token(Scope.READ, Scope.WRITE)
     problem(Api(token).post(f"/queue/{verb}", ALL), 403)
     assert not AuditLog.objects.exists()

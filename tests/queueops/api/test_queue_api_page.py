@@ -11,7 +11,7 @@ from tests.paths import ROOT
 PAGE = (ROOT / "docs/queue-api.md").read_text()
 
 
-def test_the_page_has_every_route_and_no_other():
+def test_the_page_has_every_route_and_no_other() -> None:
     described = {
         f"{method.upper()} {path}"
         for path, operations in api.get_openapi_schema()["paths"].items()
@@ -21,7 +21,7 @@ def test_the_page_has_every_route_and_no_other():
     assert set(re.findall(r"^\| `([A-Z]+ /[^`]+)` \|", PAGE, re.MULTILINE)) == described
 
 
-def test_each_route_names_verbs_that_there_are():
+def test_each_route_names_verbs_that_there_are() -> None:
     verbs = {verb.name for family in FAMILIES for verb in family}
     cells = re.findall(r"^\| `[A-Z]+ /.* \| ([^|]+) \|$", PAGE, re.MULTILINE)
     named = {verb for cell in cells for verb in re.findall(r"`([^`]+)`", cell)}
@@ -29,7 +29,7 @@ def test_each_route_names_verbs_that_there_are():
     assert named <= verbs
 
 
-def test_the_page_tells_the_filter_and_its_bounds():
+def test_the_page_tells_the_filter_and_its_bounds() -> None:
     text = PAGE[PAGE.index("## Operations") :]
     assert [name for name in Filter.model_fields if f"`{name}`" not in text and f'"{name}"' not in text] == []
     assert f"up to {MAX_IDS:,}" in text

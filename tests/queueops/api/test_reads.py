@@ -1,12 +1,15 @@
 """What operators read of the queue over HTTP."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
 from django.db.models.functions import Now
+from django.test import Client
 
 from access.models import Scope
+from embeddings.models import Space
 from queueops.models import Status, Task
 from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate import operations
@@ -17,20 +20,20 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def space():
+def space() -> Space:
     return make_space()
 
 
 @pytest.fixture
-def api():
+def api() -> Api:
     return Api()
 
 
-def ids(reply) -> list[int]:
+def ids(reply: Any) -> list[int]:
     return [task["id"] for task in reply["tasks"]]
 
 
-def test_the_queue_reads_as_stats_tells_it(api, client, space):
+def test_the_queue_reads_as_stats_tells_it(api: Api, client: Client, space: Space) -> None:
     make_tasks(3, space)
     stats = client.get("/stats", headers={"authorization": f"Bearer {api.token}"}).json()
     found = body(api.get("/queue"))
@@ -39,12 +42,12 @@ def test_the_queue_reads_as_stats_tells_it(api, client, space):
 
 
 @pytest.mark.parametrize("path", ["/queue", "/queue/tasks", "/queue/tasks/1", "/queue/operations"])
-def test_a_token_without_the_scope_is_refused(path):
+def test_a_token_without_the_scope_is_refused(path: str) -> None:
     _, token = make_token(Scope.READ, Scope.WRITE)
     assert "lacks the scope 'ops'" in problem(Api(token).get(path), 403)["detail"]
 
 
-def test_pages_of_tasks_follow_one_another_to_the_last(api, space):
+def test_pages_of_tasks_follow_one_another_to_the_last(api: Api, space: Space) -> None:
     made = [task.pk for task in make_tasks(5, space)]
     seen: list[int] = []
     page = body(api.get("/queue/tasks?limit=2"))
@@ -55,7 +58,7 @@ def test_pages_of_tasks_follow_one_another_to_the_last(api, space):
     assert seen == sorted(made, reverse=True)
 
 
-def test_each_filter_narrows(api, space):
+def test_each_filter_narrows(api: Api, space: Space) -> None:
     [failed] = make_tasks(1, space, Status.FAILED, error_class="auth", metadata={"reason": "migration"})
     [old] = make_tasks(1, space, Status.CANCELLED, priority="low")
     Task.objects.filter(pk=old.pk).update(created_at=Now() - timedelta(hours=2))
@@ -78,12 +81,12 @@ def test_each_filter_narrows(api, space):
 @pytest.mark.parametrize(
     "query", ["status=lost", "limit=0", "limit=201", "after=0", "slug=%00", "older_than_seconds=x"]
 )
-def test_what_is_no_filter_is_refused_in_a_sentence(api, query):
+def test_what_is_no_filter_is_refused_in_a_sentence(api: Api, query: str) -> None:
     document = problem(api.get(f"/queue/tasks?{query}"), 422)
     assert query.partition("=")[0] in document["errors"][0]["field"]
 
 
-def test_a_tasks_story_says_why_it_does_not_run(api, space):
+def test_a_tasks_story_says_why_it_does_not_run(api: Api, space: Space) -> None:
     article = make_article()
     task = Task.objects.get()
     told = body(api.get(f"/queue/tasks/{task.pk}"))
@@ -91,11 +94,11 @@ def test_a_tasks_story_says_why_it_does_not_run(api, space):
     assert told["why"].startswith(f"Task {task.pk} waits for a worker")
 
 
-def test_a_task_that_is_not_there_is_not_found(api):
+def test_a_task_that_is_not_there_is_not_found(api: Api) -> None:
     assert problem(api.get("/queue/tasks/7"), 404)["detail"].startswith("task 7 not found")
 
 
-def test_operations_are_read_in_pages_and_one_by_one(api, space):
+def test_operations_are_read_in_pages_and_one_by_one(api: Api, space: Space) -> None:
     make_tasks(2, space)
     first = operations.cancel(TaskFilter(), actor="ada", reason="one")
     second = operations.requeue(TaskFilter(), actor="ada", reason="two")
@@ -106,13 +109,13 @@ def test_operations_are_read_in_pages_and_one_by_one(api, space):
     assert body(api.get(f"/queue/operations/{first.pk}"))["changed"] == 2
 
 
-def test_an_operation_that_is_not_there_is_not_found_and_nothing_follows_it(api):
+def test_an_operation_that_is_not_there_is_not_found_and_nothing_follows_it(api: Api) -> None:
     unknown = "00000000-0000-4000-8000-000000000000"
     problem(api.get(f"/queue/operations/{unknown}"), 404)
     assert body(api.get(f"/queue/operations?after={unknown}")) == {"operations": [], "next": None}
 
 
-def test_without_the_queues_tables_the_answer_says_what_to_do(api, space):
+def test_without_the_queues_tables_the_answer_says_what_to_do(api: Api, space: Space) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE embedding_tasks RENAME TO somewhere_else")
         reply = api.get("/queue/tasks")

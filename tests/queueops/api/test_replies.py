@@ -12,19 +12,19 @@ from tests.queueops.factories import make_space, make_tasks
 
 
 @pytest.mark.django_db
-def test_the_queues_answer_has_every_figure_and_no_other():
+def test_the_queues_answer_has_every_figure_and_no_other() -> None:
     make_tasks(1, make_space())
     told = replies.queue_now()
     assert set(told) == set(QueueSnapshot.model_fields)
     assert QueueSnapshot.model_validate(told).model_dump()["tasks"] == told["tasks"]
 
 
-def test_no_figure_may_be_left_out():
+def test_no_figure_may_be_left_out() -> None:
     assert all(field.is_required() for field in QueueSnapshot.model_fields.values())
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
-def test_an_act_that_was_not_begun_has_a_sample_and_nothing_to_go_on_with(dry_run):
+def test_an_act_that_was_not_begun_has_a_sample_and_nothing_to_go_on_with(dry_run: bool) -> None:
     found = Preview(Verb.CANCEL, 7, [Task(pk=3, slug="a", status="pending")], {"gone": 2})
     assert replies.previewed(found, dry_run=dry_run) == {
         "dry_run": dry_run,
@@ -42,7 +42,7 @@ def an_operation(**fields: Any) -> Operation:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("status", "goes_on"), [("running", True), ("done", False), ("cancelled", False)])
-def test_an_act_that_has_not_ended_says_where_to_go_on(status, goes_on):
+def test_an_act_that_has_not_ended_says_where_to_go_on(status: str, goes_on: bool) -> None:
     operation = an_operation(status=status, skips={"gone": 1})
     told = replies.completed(operation)
     assert (told["dry_run"], told["total"], told["skips"], told["sample"]) == (False, 5, {"gone": 1}, [])
@@ -52,5 +52,5 @@ def test_an_act_that_has_not_ended_says_where_to_go_on(status, goes_on):
 
 
 @pytest.mark.django_db
-def test_an_operation_is_told_with_every_field_that_is_promised():
+def test_an_operation_is_told_with_every_field_that_is_promised() -> None:
     assert set(replies.view(an_operation())) == set(OperationView.__annotations__)

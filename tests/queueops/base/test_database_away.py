@@ -28,7 +28,9 @@ def pool_timeout() -> OperationalError:
         ("HOST", "/nowhere", "No such file or directory"),
     ],
 )
-def test_a_pool_timeout_is_reported_with_the_servers_message(monkeypatch, setting, value, says):
+def test_a_pool_timeout_is_reported_with_the_servers_message(
+    monkeypatch: pytest.MonkeyPatch, setting: str, value: str, says: str
+) -> None:
     monkeypatch.setitem(connection.settings_dict, setting, value)
     monkeypatch.setitem(connection.settings_dict, "PASSWORD", "s3cret")
     said = database_away.sentence(pool_timeout())
@@ -39,15 +41,15 @@ def test_a_pool_timeout_is_reported_with_the_servers_message(monkeypatch, settin
     assert "\n" not in said
 
 
-def test_a_pool_that_is_only_busy_says_so_itself():
+def test_a_pool_that_is_only_busy_says_so_itself() -> None:
     assert database_away.reason(pool_timeout()) == POOL_SAYS
 
 
-def test_any_other_error_is_reported_by_its_first_line():
+def test_any_other_error_is_reported_by_its_first_line() -> None:
     assert database_away.sentence(OperationalError("gone\nfor good")) == "the database does not answer: gone"
 
 
-def test_a_full_disk_has_its_own_sentence():
+def test_a_full_disk_has_its_own_sentence() -> None:
     error = OperationalError("could not extend file: gone")
     error.__cause__ = DiskFull()
     assert database_away.sentence(error) == (
@@ -56,7 +58,7 @@ def test_a_full_disk_has_its_own_sentence():
 
 
 @pytest.fixture
-def away(monkeypatch) -> Iterator[None]:
+def away(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The database cannot be reached any more."""
     with monkeypatch.context() as elsewhere:
         elsewhere.setitem(connection.settings_dict, "HOST", "/nowhere")
@@ -68,7 +70,7 @@ def away(monkeypatch) -> Iterator[None]:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("away")
 @pytest.mark.parametrize("options", [["--dry-run"], ["--yes"]])
-def test_a_removal_that_cannot_begin_says_that_nothing_was_changed(options):
+def test_a_removal_that_cannot_begin_says_that_nothing_was_changed(options: list[str]) -> None:
     refused = called("remove_queue", *options)
     assert refused.code == 2
     assert refused.sentence.startswith("nothing was changed: the database does not answer: ")

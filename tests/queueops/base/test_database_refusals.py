@@ -70,12 +70,12 @@ WORDS = {
 
 
 @pytest.mark.parametrize(("sqlstate", "blame"), CASES.items())
-def test_whose_fault_it_may_be(sqlstate, blame):
+def test_whose_fault_it_may_be(sqlstate: str, blame: Blame) -> None:
     assert database_refusals.blame_of(sqlstate) is blame
 
 
 @pytest.mark.parametrize(("sqlstate", "words"), WORDS.items())
-def test_it_is_named_in_words(sqlstate, words):
+def test_it_is_named_in_words(sqlstate: str, words: str) -> None:
     assert database_refusals.Refusal(sqlstate, Blame.ROWS, "").reason == words
 
 
@@ -89,13 +89,13 @@ def test_it_is_named_in_words(sqlstate, words):
         (ProgrammingError("the query has 0 placeholders"), Blame.DATABASE),
     ],
 )
-def test_without_a_code_the_class_counts(error, blame):
+def test_without_a_code_the_class_counts(error: Exception, blame: Blame) -> None:
     refusal = database_refusals.of(error)
     assert (refusal.sqlstate, refusal.blame, refusal.message) == ("", blame, str(error))
 
 
 @pytest.mark.django_db
-def test_of_what_the_server_says_the_first_line_is_kept_and_no_row():
+def test_of_what_the_server_says_the_first_line_is_kept_and_no_row() -> None:
     with pytest.raises(OperationalError) as raised, transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "DO $$ BEGIN RAISE 'No space left' USING ERRCODE = '53100', DETAIL = 'Failing row contains a text'; END $$"

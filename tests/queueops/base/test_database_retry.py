@@ -1,12 +1,18 @@
 """A database that goes away for a moment costs no batch its lease, and nothing that was paid for."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from django.db import OperationalError, connection, transaction
+from pytest_django import Settings
 
+from embeddings.models import Space
 from queueops.base.database_retry import with_database_retry
 from queueops.engine import claim_statements, claims, execution
-from queueops.models import ProviderState, Task
+from queueops.models import ProviderState, Task, Worker
 from queueops.worker import drain
+from tests.providers import FakeProvider
 from tests.queueops.connection_cutter import cut_off
 from tests.queueops.factories import make_article, make_tasks
 
@@ -18,7 +24,7 @@ WORKERS = "LOCK TABLE embedding_worker_status"
 
 
 @pytest.fixture
-def work(space, worker):
+def work(space: Space, worker: Worker) -> Callable[..., drain.Drained]:
     return lambda: drain.drain(worker.pk, seconds=5)
 
 
@@ -29,18 +35,20 @@ def embedded() -> int:
 
 @pytest.mark.parametrize("lock", [WORKERS, VECTORS, ARTICLES])
 def test_a_batch_whose_session_ends_at_the_claim_before_or_after_the_provider_goes_on(
-    work, space, provider, lock
-):
+    work: Callable[..., drain.Drained], space: Space, provider: FakeProvider, lock: str
+) -> None:
     make_tasks(3, space)
     assert cut_off(work, lock).tasks == 3
     assert embedded() == 3
     assert provider.stats()["requests"] == 1
 
 
-def test_a_claim_whose_answer_was_lost_is_not_lost(space, worker):
+def test_a_claim_whose_answer_was_lost_is_not_lost(space: Space, worker: Worker) -> None:
     tasks = make_tasks(3, space)
 
-    def lose_the_answer(execute, sql, params, many, context):
+    def lose_the_answer(
+        execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]
+    ) -> Any:
         answer = execute(sql, params, many, context)
         if sql == claim_statements.CLAIM_DUE and not lost:
             lost.append(sql)
@@ -57,8 +65,8 @@ def test_a_claim_whose_answer_was_lost_is_not_lost(space, worker):
 
 
 def test_a_verdict_that_could_not_be_reported_is_reported_after_the_vectors_are_written(
-    space, worker, provider, settings
-):
+    space: Space, worker: Worker, provider: FakeProvider, settings: Settings
+) -> None:
     settings.OPENAI_BASE_URL = "http://127.0.0.1:9"
     ProviderState.objects.create(name="openai")
     make_tasks(1, space)
@@ -68,7 +76,9 @@ def test_a_verdict_that_could_not_be_reported_is_reported_after_the_vectors_are_
     assert ProviderState.objects.get().failures == 1
 
 
-def test_what_was_paid_for_before_the_budget_could_not_be_asked_is_kept(space, worker, provider, settings):
+def test_what_was_paid_for_before_the_budget_could_not_be_asked_is_kept(
+    space: Space, worker: Worker, provider: FakeProvider, settings: Settings
+) -> None:
     settings.EMBEDDING_TOKENS_PER_MINUTE = 1_000  # a hundred a request
     for n in range(2):
         make_article(f"Title {n}", f"{n} " * 120)
@@ -80,7 +90,7 @@ def test_what_was_paid_for_before_the_budget_could_not_be_asked_is_kept(space, w
     assert (waiting.attempts, "database is away" in waiting.error_message) == (0, True)
 
 
-def test_inside_a_transaction_nothing_is_tried_again():
+def test_inside_a_transaction_nothing_is_tried_again() -> None:
     tries = []
 
     def fail() -> None:

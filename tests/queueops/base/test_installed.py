@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from django.db import connection
+from pytest_django import DjangoAssertNumQueries
 
 from queueops.base import installed
 
@@ -24,7 +25,7 @@ FIRST = Step("queueops", "0001_initial")
 
 
 @pytest.fixture(autouse=True)
-def at_once(monkeypatch):
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody else is here who must see it first."""
     monkeypatch.setattr(installed, "_UNTIL_ALL_HAVE_SEEN", 0)
 
@@ -34,12 +35,14 @@ def take_down() -> None:
         cursor.execute("DROP VIEW queue_is_installed")
 
 
-def test_it_is_asked_once_however_often_somebody_wants_to_know(django_assert_num_queries):
+def test_it_is_asked_once_however_often_somebody_wants_to_know(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
     with django_assert_num_queries(1):
         assert all(installed.is_there() for _ in range(100))
 
 
-def test_a_change_by_this_process_is_seen_once_it_is_forgotten():
+def test_a_change_by_this_process_is_seen_once_it_is_forgotten() -> None:
     assert installed.is_there()
     take_down()
     assert installed.is_there()
@@ -59,19 +62,21 @@ def test_a_change_by_this_process_is_seen_once_it_is_forgotten():
         ([], True),
     ],
 )
-def test_it_is_taken_down_before_the_first_migration_is_taken_back_and_only_then(plan: Any, is_up):
+def test_it_is_taken_down_before_the_first_migration_is_taken_back_and_only_then(
+    plan: Any, is_up: bool
+) -> None:
     installed.before_migrate(plan=plan)
     assert installed.look() is is_up
     assert installed.is_there() is is_up
 
 
-def test_taking_down_what_is_down_is_no_error():
+def test_taking_down_what_is_down_is_no_error() -> None:
     take_down()
     installed.before_migrate(plan=[(FIRST, True)])
     assert not installed.look()
 
 
-def test_where_the_tables_are_still_there_it_is_put_up_again():
+def test_where_the_tables_are_still_there_it_is_put_up_again() -> None:
     take_down()
     installed.forget()
     assert not installed.is_there()

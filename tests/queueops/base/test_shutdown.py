@@ -6,13 +6,13 @@ import time
 from queueops.base import shutdown
 
 
-def test_a_wait_ends_with_its_time():
+def test_a_wait_ends_with_its_time() -> None:
     assert shutdown.sleep(0)
     assert shutdown.sleep(0.01)
     assert not shutdown.is_requested()
 
 
-def test_in_a_process_that_stops_nobody_waits():
+def test_in_a_process_that_stops_nobody_waits() -> None:
     shutdown.request()
     began = time.monotonic()
     assert not shutdown.sleep(60)
@@ -21,7 +21,7 @@ def test_in_a_process_that_stops_nobody_waits():
     assert shutdown.is_requested()
 
 
-def test_who_waits_already_goes_on_at_once():
+def test_who_waits_already_goes_on_at_once() -> None:
     answers: list[bool] = []
     waiting = threading.Thread(target=lambda: answers.append(shutdown.sleep(60)))
     waiting.start()
@@ -30,7 +30,7 @@ def test_who_waits_already_goes_on_at_once():
     assert answers == [False]
 
 
-def test_a_process_that_begins_again_waits_again():
+def test_a_process_that_begins_again_waits_again() -> None:
     shutdown.request()
     shutdown.clear(sender=None)
     assert not shutdown.is_requested()

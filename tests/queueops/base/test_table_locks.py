@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from pytest_django import Settings
 
+from embeddings.models import Space
 from queueops.base import table_locks
 from queueops.base.table_locks import TableLock
 from queueops.monitoring import health, health_sentences, snapshot
@@ -20,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def space():
+def space() -> Space:
     make_worker()
     return make_space()
 
@@ -33,7 +35,7 @@ def lock(**fields: Any) -> TableLock:
     return TableLock(**usual | fields)
 
 
-def test_a_lock_is_found_with_its_holder_once_it_has_been_held_for_a_second(space):
+def test_a_lock_is_found_with_its_holder_once_it_has_been_held_for_a_second(space: Space) -> None:
     with locked("embedding_audit_logs") as pid:
         (at_once,) = table_locks.held(at_once=True)
         (found,) = wait_until(table_locks.held)
@@ -44,12 +46,12 @@ def test_a_lock_is_found_with_its_holder_once_it_has_been_held_for_a_second(spac
 
 
 @pytest.mark.parametrize("mode", ["SHARE UPDATE EXCLUSIVE", "ROW EXCLUSIVE"])
-def test_locks_that_block_nothing_are_not_reported(space, mode):
+def test_locks_that_block_nothing_are_not_reported(space: Space, mode: str) -> None:
     with locked("articles", mode):
         assert table_locks.held(at_once=True) == ()
 
 
-def test_a_waiting_lock_is_reported_with_its_blocker(space):
+def test_a_waiting_lock_is_reported_with_its_blocker(space: Space) -> None:
     with locked("articles", "ROW EXCLUSIVE") as first:
         waiting = threading.Thread(target=_lock_articles)
         waiting.start()
@@ -63,7 +65,7 @@ def _lock_articles() -> None:
         pass
 
 
-def test_rows_that_a_save_waits_for_are_reported(space):
+def test_rows_that_a_save_waits_for_are_reported(space: Space) -> None:
     article = make_article()
     with rows_locked("articles") as pid:
         waiting = threading.Thread(target=_touch, args=[article.pk])
@@ -73,7 +75,7 @@ def test_rows_that_a_save_waits_for_are_reported(space):
     assert (found.table, found.pid, found.is_of_rows) == ("articles", pid, True)
 
 
-def test_of_sessions_that_wait_for_the_same_row_only_the_one_that_holds_it_is_reported(space):
+def test_of_sessions_that_wait_for_the_same_row_only_the_one_that_holds_it_is_reported(space: Space) -> None:
     article = make_article()
     with rows_locked("articles") as pid:
         waiting = [threading.Thread(target=_touch, args=[article.pk]) for _ in range(3)]
@@ -95,7 +97,7 @@ def _row_waits() -> int:
         return int(cursor.fetchone()[0])
 
 
-def test_a_session_that_holds_a_table_and_waits_is_not_the_one_to_end(space):
+def test_a_session_that_holds_a_table_and_waits_is_not_the_one_to_end(space: Space) -> None:
     """As one of ours does that waits for rows of a stranger."""
     article = make_article()
     with rows_locked("articles") as first:
@@ -126,7 +128,7 @@ def _touch(article_id: int) -> None:
         connection.close()
 
 
-def test_health_is_degraded_and_the_sentence_says_how_to_end_it(space):
+def test_health_is_degraded_and_the_sentence_says_how_to_end_it(space: Space) -> None:
     with locked("auth_user") as pid:
         wait_until(table_locks.held)
         judged = health.judge(snapshot.take())
@@ -150,11 +152,11 @@ def test_health_is_degraded_and_the_sentence_says_how_to_end_it(space):
         (lock(application=""), "by a session (pid 12)"),
     ],
 )  # fmt: skip
-def test_what_is_said_of_a_lock(held, words):
+def test_what_is_said_of_a_lock(held: TableLock, words: str) -> None:
     assert words in health_sentences.of_lock(held)
 
 
-def test_a_lock_of_a_quarter_of_an_hour_is_down():
+def test_a_lock_of_a_quarter_of_an_hour_is_down() -> None:
     settled = snapshot.Snapshot(
         **vars(snapshot._empty()) | {"installed": True, "space": "one", "workers_alive": 1}
     )
@@ -166,7 +168,7 @@ def test_a_lock_of_a_quarter_of_an_hour_is_down():
 @pytest.mark.parametrize(
     "table", ["embedding_tasks", "embedding_spaces", "queue_state", "embedding_worker_status"]
 )
-def test_what_a_lock_does_not_touch_is_judged_as_ever(space, table, settings):
+def test_what_a_lock_does_not_touch_is_judged_as_ever(space: Space, table: str, settings: Settings) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     with waiting_at_most(50), locked(table) as pid:
         judged = health.judge(snapshot.take_despite_locks())
@@ -176,7 +178,7 @@ def test_what_a_lock_does_not_touch_is_judged_as_ever(space, table, settings):
     assert not [words for words in judged.reasons if words.startswith("No embedding space")]
 
 
-def test_the_operators_commands_name_the_lock_and_do_not_hang(space):
+def test_the_operators_commands_name_the_lock_and_do_not_hang(space: Space) -> None:
     with locked("embedding_tasks") as pid:
         judged, status = queue_admin("health"), queue_admin("status", "--json")
         failed = queue_admin("failed")

@@ -2,21 +2,23 @@
 while a worker is at work: operators' SQL is a legitimate act."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.db.models.functions import Now
+from pytest_django import Settings
 
 from articles.models import Article
-from embeddings.models import ArticleEmbedding
+from embeddings.models import ArticleEmbedding, Space
 from queueops.engine import claims, execution
 from queueops.maintenance import drift
 from queueops.models import AuditLog, Metric, Status, Task, Worker, worker_registry
 from queueops.worker.drain import Drained, drain
 from tests import reference
+from tests.providers import FakeProvider
 from tests.queueops.factories import make_article, make_tasks
 from tests.waiting import wait_until
 
@@ -25,7 +27,7 @@ beside_a_worker = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def claim(space, worker):
+def claim(space: Space, worker: Worker) -> Callable[..., claims.Claim]:
     return lambda size=10: claims.claim_due(space, size, worker.pk, worker.name)
 
 
@@ -60,7 +62,7 @@ def wait_for_work() -> None:
 # --- stuck tasks
 
 
-def test_stuck_tasks_wait_again_and_are_embedded(space, worker):
+def test_stuck_tasks_wait_again_and_are_embedded(space: Space, worker: Worker) -> None:
     [stuck] = make_tasks(1, space, Status.PROCESSING, processed_at=Now() - timedelta(minutes=31))
     [fresh] = make_tasks(1, space, Status.PROCESSING, processed_at=Now(), priority="low")
     reference.run("deployment/reset_stuck_tasks")
@@ -71,14 +73,14 @@ def test_stuck_tasks_wait_again_and_are_embedded(space, worker):
     assert statuses()[stuck.slug] == "completed"
 
 
-def test_a_stuck_task_whose_attempts_are_spent_gets_them_back(space):
+def test_a_stuck_task_whose_attempts_are_spent_gets_them_back(space: Space) -> None:
     make_tasks(1, space, Status.PROCESSING, processed_at=Now() - timedelta(hours=1), attempts=3)
     Task.objects.update(attempts=3)
     reference.run("deployment/reset_stuck_tasks")
     assert Task.objects.get().attempts == 0
 
 
-def test_a_stuck_task_whose_article_has_a_newer_one_that_waits_gives_way_to_it(space):
+def test_a_stuck_task_whose_article_has_a_newer_one_that_waits_gives_way_to_it(space: Space) -> None:
     article = make_article()
     claimed = Task.objects.get()
     Task.objects.update(
@@ -95,7 +97,7 @@ def test_a_stuck_task_whose_article_has_a_newer_one_that_waits_gives_way_to_it(s
     assert Task.objects.pending().count() == 1
 
 
-def test_of_two_stuck_tasks_of_an_article_one_waits_again(space):
+def test_of_two_stuck_tasks_of_an_article_one_waits_again(space: Space) -> None:
     make_tasks(1, space, Status.PROCESSING, processed_at=Now() - timedelta(hours=1))
     twin = Task.objects.get()
     twin.pk = None
@@ -115,7 +117,7 @@ def test_of_two_stuck_tasks_of_an_article_one_waits_again(space):
         ("rollback/cancel_low_priority", "Resource conservation - low priority task cancelled"),
     ],
 )
-def test_what_waits_is_cancelled_and_stays_so(space, worker, name, message):
+def test_what_waits_is_cancelled_and_stays_so(space: Space, worker: Worker, name: str, message: str) -> None:
     make_tasks(3, space, priority="low")
     make_tasks(1, space, Status.COMPLETED)
     reference.run(name)
@@ -127,7 +129,7 @@ def test_what_waits_is_cancelled_and_stays_so(space, worker, name, message):
     assert not failed.filter(completed_at=None).exists()
 
 
-def test_only_what_is_of_the_last_hour_is_cancelled_after_a_change_of_provider(space):
+def test_only_what_is_of_the_last_hour_is_cancelled_after_a_change_of_provider(space: Space) -> None:
     [old] = make_tasks(1, space)
     Task.objects.update(created_at=Now() - timedelta(hours=2))
     make_tasks(1, space, priority="high")
@@ -136,7 +138,7 @@ def test_only_what_is_of_the_last_hour_is_cancelled_after_a_change_of_provider(s
     assert Task.objects.failed().count() == 1
 
 
-def test_only_the_low_lane_is_cancelled_to_save_resources(space):
+def test_only_the_low_lane_is_cancelled_to_save_resources(space: Space) -> None:
     make_tasks(1, space, priority="low")
     [fresh] = make_tasks(1, space, priority="high")
     reference.run("rollback/cancel_low_priority")
@@ -147,7 +149,9 @@ def test_only_the_low_lane_is_cancelled_to_save_resources(space):
 # --- the brakes
 
 
-def test_what_a_worker_holds_is_failed_for_good_in_an_emergency(claim, space):
+def test_what_a_worker_holds_is_failed_for_good_in_an_emergency(
+    claim: Callable[..., claims.Claim], space: Space
+) -> None:
     make_tasks(2, space)
     held = claim()
     reference.run("rollback/fail_what_is_in_work")
@@ -159,7 +163,9 @@ def test_what_a_worker_holds_is_failed_for_good_in_an_emergency(claim, space):
 
 
 @beside_a_worker
-def test_a_worker_at_work_does_not_overwrite_an_emergency(space, worker, provider):
+def test_a_worker_at_work_does_not_overwrite_an_emergency(
+    space: Space, worker: Worker, provider: FakeProvider
+) -> None:
     make_tasks(3, space)
     provider.config(latency_ms=500)
     with at_work(worker):
@@ -173,7 +179,9 @@ def test_a_worker_at_work_does_not_overwrite_an_emergency(space, worker, provide
 
 @beside_a_worker
 @pytest.mark.parametrize("name", ["deployment/stop_workers", "rollback/stop_workers"])
-def test_a_worker_at_work_ends_what_it_holds_and_claims_nothing_more(space, worker, provider, settings, name):
+def test_a_worker_at_work_ends_what_it_holds_and_claims_nothing_more(
+    space: Space, worker: Worker, provider: FakeProvider, settings: Settings, name: str
+) -> None:
     settings.EMBEDDING_BATCH_SIZE = 2
     make_tasks(6, space)
     provider.config(latency_ms=300)
@@ -187,7 +195,7 @@ def test_a_worker_at_work_ends_what_it_holds_and_claims_nothing_more(space, work
     assert not worker_registry.register().is_running  # a restart does not let go of the brake
 
 
-def test_a_restored_worker_row_holds_the_brake(space):
+def test_a_restored_worker_row_holds_the_brake(space: Space) -> None:
     reference.run("rollback/restore_worker_status")
     reference.run("rollback/restore_worker_status")
     assert list(Worker.objects.values_list("id", "is_running")) == [(1, False)]
@@ -198,7 +206,9 @@ def test_a_restored_worker_row_holds_the_brake(space):
 
 
 @beside_a_worker
-def test_tasks_deleted_under_a_worker_leave_no_vectors_behind(space, worker, provider):
+def test_tasks_deleted_under_a_worker_leave_no_vectors_behind(
+    space: Space, worker: Worker, provider: FakeProvider
+) -> None:
     make_tasks(2, space)
     provider.config(latency_ms=500)
     with at_work(worker):
@@ -208,14 +218,14 @@ def test_tasks_deleted_under_a_worker_leave_no_vectors_behind(space, worker, pro
     assert not ArticleEmbedding.objects.exists()
 
 
-def test_articles_whose_tasks_were_deleted_are_queued_again_by_the_sweep(space):
+def test_articles_whose_tasks_were_deleted_are_queued_again_by_the_sweep(space: Space) -> None:
     """Whoever wants them to stay away stops the queue first, as the document says."""
     make_tasks(2, space)
     reference.run("deployment/delete_tasks")
     assert drift.enqueue_drift() == 2
 
 
-def test_the_audit_log_and_the_metrics_can_be_deleted(space):
+def test_the_audit_log_and_the_metrics_can_be_deleted(space: Space) -> None:
     AuditLog.objects.create(category="engine", message="something")
     Metric.objects.create(name="depth", value=1)
     reference.run("deployment/delete_audit")
@@ -227,7 +237,9 @@ def test_the_audit_log_and_the_metrics_can_be_deleted(space):
 # --- articles
 
 
-def test_articles_in_work_are_marked_for_review_and_keep_their_metadata(claim, space):
+def test_articles_in_work_are_marked_for_review_and_keep_their_metadata(
+    claim: Callable[..., claims.Claim], space: Space
+) -> None:
     make_tasks(1, space)
     [other] = make_tasks(1, space, Status.COMPLETED)
     Article.objects.update(metadata={"topic": "ants"})
@@ -242,7 +254,7 @@ def test_articles_in_work_are_marked_for_review_and_keep_their_metadata(claim, s
 # --- tuning
 
 
-def test_statistics_are_renewed_and_an_index_is_added_once(space):
+def test_statistics_are_renewed_and_an_index_is_added_once(space: Space) -> None:
     reference.run("deployment/analyze")
     reference.run("deployment/add_an_index")
     reference.run("deployment/add_an_index")

@@ -7,6 +7,7 @@ from django.apps import apps
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
+from embeddings.models import Space
 from queueops.models import AuditLog, Level, Status, Task
 from tests import reference
 from tests.queueops.factories import make_article, make_space, make_tasks, make_worker
@@ -15,24 +16,24 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def space():
+def space() -> Space:
     return make_space()
 
 
-def test_every_statement_is_run_by_some_test():
+def test_every_statement_is_run_by_some_test() -> None:
     here = reference.HERE.parent / "queueops"
     tests = "".join(path.read_text() for path in here.rglob("test_reference_*.py"))
     assert [name for name in reference.NAMES if f'"{name}"' not in tests] == []
     assert len(reference.NAMES) == 27
 
 
-def test_tasks_are_counted_by_status(space):
+def test_tasks_are_counted_by_status(space: Space) -> None:
     make_tasks(2, space)
     make_tasks(1, space, Status.FAILED)
     assert sorted(reference.run("deployment/tasks_by_status")) == [("failed", 1), ("pending", 2)]
 
 
-def test_activity_is_told_hour_by_hour(space):
+def test_activity_is_told_hour_by_hour(space: Space) -> None:
     make_tasks(1, space)
     make_tasks(2, space, Status.COMPLETED)
     [old] = make_tasks(1, space, Status.FAILED)
@@ -42,14 +43,14 @@ def test_activity_is_told_hour_by_hour(space):
     assert rows[0][0] < rows[1][0]
 
 
-def test_the_average_time_of_a_task_is_in_seconds(space):
+def test_the_average_time_of_a_task_is_in_seconds(space: Space) -> None:
     make_tasks(1, space, Status.COMPLETED, processed_at=Now() - timedelta(seconds=2))
     make_tasks(1, space, Status.COMPLETED, processed_at=Now() - timedelta(seconds=4), priority="low")
     [(average,)] = reference.run("deployment/average_seconds")
     assert float(average) == pytest.approx(3.0, abs=0.5)
 
 
-def test_the_audit_of_the_last_hour_is_told_newest_first():
+def test_the_audit_of_the_last_hour_is_told_newest_first() -> None:
     for message in ("first", "second"):
         AuditLog.objects.create(category="engine", message=message, metadata={"n": 1})
     AuditLog.objects.create(category="engine", message="old", timestamp=Now() - timedelta(hours=2))
@@ -58,7 +59,7 @@ def test_the_audit_of_the_last_hour_is_told_newest_first():
     assert rows[0][0] >= rows[1][0]
 
 
-def test_errors_are_told_hour_by_hour_with_their_kinds():
+def test_errors_are_told_hour_by_hour_with_their_kinds() -> None:
     for message in ("refused", "refused", "too long"):
         AuditLog.objects.create(category="engine", level=Level.ERROR, message=message)
     AuditLog.objects.create(category="engine", message="no error")
@@ -66,7 +67,7 @@ def test_errors_are_told_hour_by_hour_with_their_kinds():
     assert (count, kinds) == (3, ["refused", "too long"])
 
 
-def test_tasks_in_work_are_told_with_how_long_the_longest_first(space):
+def test_tasks_in_work_are_told_with_how_long_the_longest_first(space: Space) -> None:
     make_tasks(1, space, Status.PROCESSING, processed_at=Now() - timedelta(seconds=5))
     [longer] = make_tasks(
         1, space, Status.PROCESSING, processed_at=Now() - timedelta(minutes=9), priority="low"
@@ -77,32 +78,32 @@ def test_tasks_in_work_are_told_with_how_long_the_longest_first(space):
     assert rows[0][3] > timedelta(minutes=8)  # since the transaction began
 
 
-def test_failures_are_counted_by_message_the_most_frequent_first(space):
+def test_failures_are_counted_by_message_the_most_frequent_first(space: Space) -> None:
     make_tasks(2, space, Status.FAILED, error_message="no key")
     make_tasks(1, space, Status.FAILED, error_message="too long", priority="low")
     assert reference.run("deployment/errors_by_message") == [("no key", 2), ("too long", 1)]
 
 
-def test_what_is_left_of_a_migration_is_counted(space):
+def test_what_is_left_of_a_migration_is_counted(space: Space) -> None:
     make_tasks(2, space, metadata={"reason": "migration"})
     make_tasks(1, space, Status.CANCELLED, metadata={"reason": "migration"})
     make_tasks(1, space, metadata={"reason": "edit"}, priority="high")
     assert reference.run("rollback/count_migration_tasks") == [(2,)]
 
 
-def test_what_is_in_work_is_counted(space):
+def test_what_is_in_work_is_counted(space: Space) -> None:
     make_tasks(2, space, Status.PROCESSING)
     make_tasks(1, space)
     assert reference.run("rollback/count_tasks_in_work") == [(2,)]
 
 
-def test_articles_in_work_are_told_by_id_and_slug(space):
+def test_articles_in_work_are_told_by_id_and_slug(space: Space) -> None:
     [task] = make_tasks(1, space, Status.PROCESSING, processed_at=Now())
     make_tasks(1, space)
     assert reference.run("rollback/articles_in_work") == [(task.article_id, task.slug)]
 
 
-def test_an_articles_newest_text_is_in_its_versions(space):
+def test_an_articles_newest_text_is_in_its_versions(space: Space) -> None:
     article = make_article("A title", "Old.")
     make_article("Another", "Text.")
     article.content = "New."
@@ -113,7 +114,7 @@ def test_an_articles_newest_text_is_in_its_versions(space):
     assert len(rows) == 2
 
 
-def test_once_the_queue_is_removed_only_the_list_of_spaces_has_such_a_name(space):
+def test_once_the_queue_is_removed_only_the_list_of_spaces_has_such_a_name(space: Space) -> None:
     """The spaces belong to the search, which goes on."""
     make_worker()
     assert {"embedding_tasks", "embedding_audit_logs"} < {

@@ -44,7 +44,7 @@ class Scripted:
 
 
 @pytest.fixture
-def provide(monkeypatch):
+def provide(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Scripted]:
     """From now on the space has this provider."""
 
     def provide(fault: Callable[[list[str]], ErrorClass | None]) -> Scripted:
@@ -76,7 +76,7 @@ def fails_over(
     return lambda texts: kind if {f"text {n}" for n in bad} & set(texts) else None
 
 
-def test_without_a_failure_nothing_is_searched(provide):
+def test_without_a_failure_nothing_is_searched(provide: Callable[..., Scripted]) -> None:
     provider = provide(lambda texts: None)
     made = embed(articles(10))
     assert (len(made.by_hash), made.errors, made.failure) == (10, {}, None)
@@ -98,7 +98,9 @@ def test_without_a_failure_nothing_is_searched(provide):
         (5, (0, 2, 4)),
     ],
 )
-def test_each_article_at_fault_has_the_error_and_all_others_their_vectors(provide, kind, count, bad):
+def test_each_article_at_fault_has_the_error_and_all_others_their_vectors(
+    provide: Callable[..., Scripted], kind: ErrorClass, count: int, bad: tuple[int, ...]
+) -> None:
     provider = provide(fails_over(*bad, kind=kind))
     wanted = articles(count)
     made = embed(wanted)
@@ -110,7 +112,7 @@ def test_each_article_at_fault_has_the_error_and_all_others_their_vectors(provid
     assert (made.requests, made.texts) == (len(provider.sent), count - len(bad))
 
 
-def test_no_text_that_was_embedded_is_sent_again(provide):
+def test_no_text_that_was_embedded_is_sent_again(provide: Callable[..., Scripted]) -> None:
     provider = provide(fails_over(3, 12))
     embed(articles(16))
     gone_through = [text for texts in provider.sent if not provider.fault(texts) for text in texts]
@@ -118,7 +120,7 @@ def test_no_text_that_was_embedded_is_sent_again(provide):
     assert len(of_ours) == len(set(of_ours)) == 14
 
 
-def test_one_passage_at_fault_fails_its_article_alone(provide):
+def test_one_passage_at_fault_fails_its_article_alone(provide: Callable[..., Scripted]) -> None:
     provide(lambda texts: ErrorClass.TRANSIENT if "text bad" in texts else None)
     long = article(1, "text a", "text bad", "text c")
     made = embed([article(2, "text d"), long, article(3, "text e")])
@@ -128,7 +130,9 @@ def test_one_passage_at_fault_fails_its_article_alone(provide):
 
 
 @pytest.mark.parametrize("kind", [ErrorClass.PROVIDER_DOWN, ErrorClass.TRANSIENT, ErrorClass.PROVIDER_LOST])
-def test_a_provider_that_fails_every_text_costs_one_more_request(provide, kind):
+def test_a_provider_that_fails_every_text_costs_one_more_request(
+    provide: Callable[..., Scripted], kind: ErrorClass
+) -> None:
     provider = provide(lambda texts: kind)
     made = embed(articles(100))
     assert made.failure is not None
@@ -137,7 +141,9 @@ def test_a_provider_that_fails_every_text_costs_one_more_request(provide, kind):
 
 
 @pytest.mark.parametrize("count", [15, 100, 1_000])
-def test_one_that_embeds_a_harmless_text_alone_is_at_fault_itself(provide, count):
+def test_one_that_embeds_a_harmless_text_alone_is_at_fault_itself(
+    provide: Callable[..., Scripted], count: int
+) -> None:
     provider = provide(lambda texts: ErrorClass.TRANSIENT if texts[0].startswith("text") else None)
     made = embed(articles(count))
     assert made.failure is not None
@@ -146,7 +152,9 @@ def test_one_that_embeds_a_harmless_text_alone_is_at_fault_itself(provide, count
 
 
 @pytest.mark.parametrize("kind", [ErrorClass.RATE_LIMITED, ErrorClass.AUTH, ErrorClass.PROVIDER_DOWN])
-def test_an_error_that_no_text_can_cause_is_not_searched_for(provide, kind):
+def test_an_error_that_no_text_can_cause_is_not_searched_for(
+    provide: Callable[..., Scripted], kind: ErrorClass
+) -> None:
     provider = provide(lambda texts: kind)
     made = embed(articles(10))
     assert made.failure is not None
@@ -155,14 +163,16 @@ def test_an_error_that_no_text_can_cause_is_not_searched_for(provide, kind):
 
 
 @pytest.mark.parametrize("kind", [ErrorClass.AUTH, ErrorClass.RATE_LIMITED])
-def test_what_keeps_the_harmless_text_from_being_asked_for_holds_the_batch_up(provide, kind):
+def test_what_keeps_the_harmless_text_from_being_asked_for_holds_the_batch_up(
+    provide: Callable[..., Scripted], kind: ErrorClass
+) -> None:
     provide(lambda texts: ErrorClass.TRANSIENT if texts[0].startswith("text") else kind)
     made = embed(articles(10))
     assert made.failure is not None
     assert (made.failure.kind, made.errors) == (kind, {})
 
 
-def test_what_ends_the_search_leaves_the_vectors_that_were_paid_for(provide):
+def test_what_ends_the_search_leaves_the_vectors_that_were_paid_for(provide: Callable[..., Scripted]) -> None:
     def fault(texts: list[str]) -> ErrorClass | None:
         if len(provider.sent) > 3:
             return ErrorClass.AUTH
@@ -176,7 +186,9 @@ def test_what_ends_the_search_leaves_the_vectors_that_were_paid_for(provide):
     assert made.errors == {}
 
 
-def test_a_provider_that_does_not_come_back_was_taken_along_by_a_text(provide):
+def test_a_provider_that_does_not_come_back_was_taken_along_by_a_text(
+    provide: Callable[..., Scripted],
+) -> None:
     def fault(texts: list[str]) -> ErrorClass | None:
         if len(provider.sent) > 2:
             return ErrorClass.PROVIDER_DOWN

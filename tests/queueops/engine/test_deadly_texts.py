@@ -1,14 +1,18 @@
 """A text that crashes its provider, over real HTTP: it is found and parked, and texts sent with it are not."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from django.db.models import F
 from django.db.models.functions import Now
+from pytest_django import Settings
 
+from embeddings.models import Space
 from queueops.engine import claims, execution
-from queueops.models import ProviderState, Task
+from queueops.models import ProviderState, Task, Worker
 from queueops.worker.drain import drain
+from tests.providers import FakeProvider
 from tests.queueops.factories import make_article, make_tasks, make_worker
 
 pytestmark = pytest.mark.django_db
@@ -16,14 +20,14 @@ MOST_ROUNDS = 60
 
 
 @pytest.fixture(autouse=True)
-def server(provider, settings):
+def server(provider: FakeProvider, settings: Settings) -> Iterator[FakeProvider]:
     settings.EMBEDDING_BATCH_SIZE = 100
     provider.config(deadly="nitroglycerine", down_requests=2, retry_after="")
     yield provider
     provider.config(retry_after="1")
 
 
-def work_off(worker) -> None:
+def work_off(worker: Worker) -> None:
     """Round after round, each after every wait has passed."""
     for _ in range(MOST_ROUNDS):
         past = Now() - timedelta(seconds=1)
@@ -34,7 +38,7 @@ def work_off(worker) -> None:
             return
 
 
-def test_it_is_parked_and_all_that_were_sent_with_it_are_embedded(space, worker):
+def test_it_is_parked_and_all_that_were_sent_with_it_are_embedded(space: Space, worker: Worker) -> None:
     make_tasks(99, space)
     deadly = make_article("Do not shake", "nitroglycerine")
     work_off(worker)
@@ -44,7 +48,7 @@ def test_it_is_parked_and_all_that_were_sent_with_it_are_embedded(space, worker)
     assert Task.objects.filter(outcome="embedded").count() == 99
 
 
-def test_several_in_one_batch_are_each_found(space, worker):
+def test_several_in_one_batch_are_each_found(space: Space, worker: Worker) -> None:
     make_tasks(60, space)
     for number in range(3):
         make_article(f"Do not shake {number}", f"nitroglycerine {number}")
@@ -53,7 +57,7 @@ def test_several_in_one_batch_are_each_found(space, worker):
     assert Task.objects.filter(outcome="embedded").count() == 60
 
 
-def test_at_its_last_attempt_one_such_task_is_tried_at_a_time_by_all_workers(space):
+def test_at_its_last_attempt_one_such_task_is_tried_at_a_time_by_all_workers(space: Space) -> None:
     make_tasks(3, space)
     Task.objects.update(error_class="provider_lost", attempts=F("max_attempts") - 1)
     sizes = []
@@ -64,8 +68,8 @@ def test_at_its_last_attempt_one_such_task_is_tried_at_a_time_by_all_workers(spa
 
 
 def test_a_text_that_was_never_alone_is_not_parked_whatever_its_other_attempts_went_to(
-    space, worker, provider
-):
+    space: Space, worker: Worker, provider: FakeProvider
+) -> None:
     make_tasks(40, space)
     Task.objects.update(error_class="transient", attempts=F("max_attempts") - 1)
     provider.config(deadly="", fail_next=["cut"] * 3)
@@ -77,7 +81,9 @@ def test_a_text_that_was_never_alone_is_not_parked_whatever_its_other_attempts_w
 
 
 @pytest.mark.parametrize("kind", ["provider_lost", "worker_lost"])
-def test_lost_tasks_stay_in_small_batches_after_being_deferred(space, worker, provider, kind):
+def test_lost_tasks_stay_in_small_batches_after_being_deferred(
+    space: Space, worker: Worker, provider: FakeProvider, kind: str
+) -> None:
     make_tasks(40, space)
     Task.objects.update(error_class=kind, error_message="as it was", attempts=1)
     provider.config(deadly="", fail_next=["429"])
@@ -86,7 +92,9 @@ def test_lost_tasks_stay_in_small_batches_after_being_deferred(space, worker, pr
     assert found == {(kind, "as it was")}
 
 
-def test_an_outage_that_looks_like_one_parks_two_tasks_at_most_each_time_it_comes(space, worker, provider):
+def test_an_outage_that_looks_like_one_parks_two_tasks_at_most_each_time_it_comes(
+    space: Space, worker: Worker, provider: FakeProvider
+) -> None:
     make_tasks(200, space)
     outages = 8
     for _ in range(outages):

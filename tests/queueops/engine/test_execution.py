@@ -1,35 +1,41 @@
 """From a claim to vectors, and claims during which something changes or fails."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from django.db import connection
+from pytest_django import Settings
 
-from embeddings.models import ArticleEmbedding
+from embeddings.models import ArticleEmbedding, Space
 from embeddings.providers.registry import provider_of
 from queueops.engine import claims, execution
-from queueops.models import AuditLog, Metric, ProviderState, Status, Task
+from queueops.engine.results import Settled
+from queueops.models import AuditLog, Metric, ProviderState, Status, Task, Worker
+from tests.providers import FakeProvider
 from tests.queueops.factories import make_article, make_tasks
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def run(space, worker):
+def run(space: Space, worker: Worker) -> Callable[..., Settled]:
     """Claims due tasks and executes them."""
 
-    def claim_and_execute(size: int = 100):
+    def claim_and_execute(size: int = 100) -> Settled:
         return execution.execute(claims.claim_due(space, size, worker.pk, worker.name))
 
     return claim_and_execute
 
 
 @pytest.fixture
-def claim(space, worker):
+def claim(space: Space, worker: Worker) -> Callable[..., claims.Claim]:
     return lambda size=100: claims.claim_due(space, size, worker.pk, worker.name)
 
 
-def test_a_claimed_article_gets_the_vectors_of_its_text(run, space, provider):
+def test_a_claimed_article_gets_the_vectors_of_its_text(
+    run: Callable[..., Settled], space: Space, provider: FakeProvider
+) -> None:
     article = make_article("Zip files", "How to read a zip file.")
     settled = run()
     (row,) = ArticleEmbedding.objects.all()
@@ -49,7 +55,7 @@ def test_a_claimed_article_gets_the_vectors_of_its_text(run, space, provider):
     assert provider.stats()["requests"] == 1
 
 
-def test_a_batch_is_one_request(run, space, provider):
+def test_a_batch_is_one_request(run: Callable[..., Settled], space: Space, provider: FakeProvider) -> None:
     make_tasks(60, space)
     assert run().outcomes == {"embedded": 60}
     stats = provider.stats()
@@ -57,7 +63,9 @@ def test_a_batch_is_one_request(run, space, provider):
     assert ArticleEmbedding.objects.count() == 60
 
 
-def test_text_that_has_a_vector_is_not_paid_for_again(run, provider):
+def test_text_that_has_a_vector_is_not_paid_for_again(
+    run: Callable[..., Settled], provider: FakeProvider
+) -> None:
     article = make_article("A title", "First text.")
     run()
     other = make_article("A title", "First text.")
@@ -67,7 +75,9 @@ def test_text_that_has_a_vector_is_not_paid_for_again(run, provider):
     assert list(other.embeddings.get().embedding) == list(article.embeddings.get().embedding)
 
 
-def test_the_same_text_twice_in_a_batch_is_sent_once(run, provider):
+def test_the_same_text_twice_in_a_batch_is_sent_once(
+    run: Callable[..., Settled], provider: FakeProvider
+) -> None:
     make_article("Same", "The same text.")
     make_article("Same", "The same text.")
     run()
@@ -75,7 +85,9 @@ def test_the_same_text_twice_in_a_batch_is_sent_once(run, provider):
     assert ArticleEmbedding.objects.count() == 2
 
 
-def test_after_an_edit_of_a_long_article_only_the_changed_chunks_are_sent(run, provider):
+def test_after_an_edit_of_a_long_article_only_the_changed_chunks_are_sent(
+    run: Callable[..., Settled], provider: FakeProvider
+) -> None:
     paragraphs = [f"Paragraph {n} says something of its own. " * 12 for n in range(8)]
     article = make_article("Long", "\n\n".join(paragraphs))
     run()
@@ -92,7 +104,9 @@ def test_after_an_edit_of_a_long_article_only_the_changed_chunks_are_sent(run, p
 
 
 @pytest.mark.parametrize("content", ["", "   \n\t "])
-def test_an_article_without_text_ends_as_empty_at_no_cost(run, provider, content):
+def test_an_article_without_text_ends_as_empty_at_no_cost(
+    run: Callable[..., Settled], provider: FakeProvider, content: str
+) -> None:
     article = make_article("Only a title", content)
     assert run().outcomes == {"empty": 1}
     row = article.embeddings.get()
@@ -100,7 +114,7 @@ def test_an_article_without_text_ends_as_empty_at_no_cost(run, provider, content
     assert provider.stats()["requests"] == 0
 
 
-def test_emptying_an_article_removes_its_vectors(run):
+def test_emptying_an_article_removes_its_vectors(run: Callable[..., Settled]) -> None:
     article = make_article()
     run()
     article.content = " "
@@ -109,7 +123,7 @@ def test_emptying_an_article_removes_its_vectors(run):
     assert [row.embedding for row in article.embeddings.all()] == [None]
 
 
-def test_an_edit_in_flight_makes_the_older_result_superseded(claim):
+def test_an_edit_in_flight_makes_the_older_result_superseded(claim: Callable[..., claims.Claim]) -> None:
     article = make_article()
     held = claim()
     article.content = "Newer text."
@@ -120,7 +134,7 @@ def test_an_edit_in_flight_makes_the_older_result_superseded(claim):
     assert article.embeddings.get().source_version == 2
 
 
-def test_a_delete_in_flight_leaves_nothing_behind(claim):
+def test_a_delete_in_flight_leaves_nothing_behind(claim: Callable[..., claims.Claim]) -> None:
     article, other = make_article(), make_article()
     held = claim()
     article.delete()
@@ -130,7 +144,9 @@ def test_a_delete_in_flight_leaves_nothing_behind(claim):
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled", "pending"])
-def test_a_status_set_by_plain_sql_in_flight_is_not_overwritten(claim, status):
+def test_a_status_set_by_plain_sql_in_flight_is_not_overwritten(
+    claim: Callable[..., claims.Claim], status: str
+) -> None:
     article = make_article()
     held = claim()
     with connection.cursor() as cursor:
@@ -141,7 +157,9 @@ def test_a_status_set_by_plain_sql_in_flight_is_not_overwritten(claim, status):
     assert not article.embeddings.exists()
 
 
-def test_a_worker_that_lost_its_lease_changes_nothing(claim, space, worker):
+def test_a_worker_that_lost_its_lease_changes_nothing(
+    claim: Callable[..., claims.Claim], space: Space, worker: Worker
+) -> None:
     article = make_article()
     zombie = claim()
     Task.objects.update(status=Status.PENDING)  # the lease ended and the task went back
@@ -152,7 +170,9 @@ def test_a_worker_that_lost_its_lease_changes_nothing(claim, space, worker):
     assert article.embeddings.count() == 1
 
 
-def test_one_bad_text_fails_alone_and_the_others_keep_their_vectors(run, provider):
+def test_one_bad_text_fails_alone_and_the_others_keep_their_vectors(
+    run: Callable[..., Settled], provider: FakeProvider
+) -> None:
     for n in range(20):
         make_article(f"Title {n}", f"Text {n}.")
     bad = make_article("Bad", "This one holds POISON inside.")
@@ -182,7 +202,14 @@ def test_one_bad_text_fails_alone_and_the_others_keep_their_vectors(run, provide
         ("402", "pending", "auth", 0),
     ],
 )
-def test_each_fault_leads_where_its_class_says(run, provider, fault, status, error_class, attempts):
+def test_each_fault_leads_where_its_class_says(
+    run: Callable[..., Settled],
+    provider: FakeProvider,
+    fault: str,
+    status: str,
+    error_class: str,
+    attempts: int,
+) -> None:
     article = make_article()
     provider.config(fail_next=[fault])
     assert run().retried == 1
@@ -195,7 +222,7 @@ def test_each_fault_leads_where_its_class_says(run, provider, fault, status, err
     assert not article.embeddings.exists()
 
 
-def test_an_answer_in_another_order_is_put_right(run, provider):
+def test_an_answer_in_another_order_is_put_right(run: Callable[..., Settled], provider: FakeProvider) -> None:
     articles = [make_article(f"Title {n}", f"Entirely different words {n}.") for n in range(5)]
     run()
     straight = {a.pk: list(a.embeddings.get().embedding) for a in articles}
@@ -206,7 +233,9 @@ def test_an_answer_in_another_order_is_put_right(run, provider):
     assert {a.pk: list(a.embeddings.get().embedding) for a in articles} == straight
 
 
-def test_a_task_is_parked_with_its_reason_once_its_attempts_are_spent(run, provider, settings):
+def test_a_task_is_parked_with_its_reason_once_its_attempts_are_spent(
+    run: Callable[..., Settled], provider: FakeProvider, settings: Settings
+) -> None:
     settings.EMBEDDING_MAX_RETRIES = 2
     make_article()
     provider.config(fail_next=["500"] * 4)  # those of the text, and of the probe text
@@ -218,7 +247,9 @@ def test_a_task_is_parked_with_its_reason_once_its_attempts_are_spent(run, provi
     assert "500" in task.error_message
 
 
-def test_a_failure_with_a_newer_task_waiting_ends_as_superseded(claim, provider):
+def test_a_failure_with_a_newer_task_waiting_ends_as_superseded(
+    claim: Callable[..., claims.Claim], provider: FakeProvider
+) -> None:
     article = make_article()
     held = claim()
     article.content = "Newer."
@@ -231,7 +262,9 @@ def test_a_failure_with_a_newer_task_waiting_ends_as_superseded(claim, provider)
     ]
 
 
-def test_a_batch_leaves_one_audit_row_and_a_row_for_each_number(run, space):
+def test_a_batch_leaves_one_audit_row_and_a_row_for_each_number(
+    run: Callable[..., Settled], space: Space
+) -> None:
     make_tasks(5, space)
     run()
     assert AuditLog.objects.get().metadata == {"embedded": 5, "space": space.pk}
@@ -239,7 +272,9 @@ def test_a_batch_leaves_one_audit_row_and_a_row_for_each_number(run, space):
     assert (numbers["batch_tasks"], numbers["provider_requests"], numbers["provider_texts"]) == (5, 1, 5)
 
 
-def test_a_provider_that_nobody_runs_charges_no_attempt(run, settings):
+def test_a_provider_that_nobody_runs_charges_no_attempt(
+    run: Callable[..., Settled], settings: Settings
+) -> None:
     settings.OPENAI_BASE_URL = "http://127.0.0.1:9"
     make_article()
     assert run().retried == 1
@@ -248,7 +283,7 @@ def test_a_provider_that_nobody_runs_charges_no_attempt(run, settings):
 
 
 @pytest.fixture
-def in_packs(space, monkeypatch):
+def in_packs(space: Space, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """From now on a request carries at most so many texts."""
     provider = provider_of(space)
     return lambda size: monkeypatch.setattr(provider, "limits", replace(provider.limits, max_inputs=size))
@@ -259,8 +294,8 @@ def states() -> list[tuple[str, int]]:
 
 
 def test_what_the_deadline_leaves_unasked_waits_uncharged_until_all_is_embedded(
-    claim, space, provider, in_packs
-):
+    claim: Callable[..., claims.Claim], space: Space, provider: FakeProvider, in_packs: Callable[..., None]
+) -> None:
     make_tasks(12, space)
     in_packs(2)
     provider.config(latency_ms=300)
@@ -274,8 +309,8 @@ def test_what_the_deadline_leaves_unasked_waits_uncharged_until_all_is_embedded(
 
 
 def test_a_text_that_its_provider_hangs_over_is_charged_and_what_came_after_it_is_not(
-    claim, space, provider, in_packs
-):
+    claim: Callable[..., claims.Claim], space: Space, provider: FakeProvider, in_packs: Callable[..., None]
+) -> None:
     make_tasks(3, space)
     in_packs(1)
     provider.config(fail_next=["reordered", "hang"])
@@ -285,8 +320,8 @@ def test_a_text_that_its_provider_hangs_over_is_charged_and_what_came_after_it_i
 
 
 def test_an_article_too_long_for_the_deadline_is_not_charged_and_what_is_short_is_complete(
-    claim, space, provider, in_packs
-):
+    claim: Callable[..., claims.Claim], space: Space, provider: FakeProvider, in_packs: Callable[..., None]
+) -> None:
     make_article("Long", "\n\n".join(f"Paragraph {n} says something of its own. " * 15 for n in range(20)))
     make_article("Short", "A short text.")
     in_packs(1)
@@ -295,7 +330,9 @@ def test_an_article_too_long_for_the_deadline_is_not_charged_and_what_is_short_i
     assert states() == [("pending", 0), ("completed", 1)]
 
 
-def test_a_provider_of_which_nothing_came_before_the_deadline_charges_all(claim, space, provider, in_packs):
+def test_a_provider_of_which_nothing_came_before_the_deadline_charges_all(
+    claim: Callable[..., claims.Claim], space: Space, provider: FakeProvider, in_packs: Callable[..., None]
+) -> None:
     make_tasks(3, space)
     in_packs(1)
     provider.config(fail_next=["hang"])
@@ -304,14 +341,18 @@ def test_a_provider_of_which_nothing_came_before_the_deadline_charges_all(claim,
     assert ProviderState.objects.get().failures == 1
 
 
-def test_a_refused_text_that_is_alone_in_its_batch_is_parked(run, provider):
+def test_a_refused_text_that_is_alone_in_its_batch_is_parked(
+    run: Callable[..., Settled], provider: FakeProvider
+) -> None:
     make_article("Bad", "POISON")
     provider.config(poison="POISON")
     assert run().outcomes == {"failed": 1}
     assert Task.objects.get().error_class == "invalid_input"
 
 
-def test_a_harmless_text_that_the_budget_leaves_unasked_charges_nobody(claim, space, provider, settings):
+def test_a_harmless_text_that_the_budget_leaves_unasked_charges_nobody(
+    claim: Callable[..., claims.Claim], space: Space, provider: FakeProvider, settings: Settings
+) -> None:
     settings.EMBEDDING_REQUESTS_PER_MINUTE = 1
     make_tasks(3, space)
     provider.config(fail_next=["500"])

@@ -1,16 +1,20 @@
 """Failed attempts in a task's metadata, and reading them even after plain SQL has changed it."""
 
+from typing import Any
+
 import pytest
 from django.db import connection
 
+from embeddings.models import Space
 from queueops.engine import claims, execution, failed_attempts
-from queueops.models import Task
+from queueops.models import Task, Worker
+from tests.providers import FakeProvider
 from tests.queueops.factories import make_tasks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def try_once(space, worker) -> None:
+def try_once(space: Space, worker: Worker) -> None:
     Task.objects.update(scheduled_at="2020-01-01T00:00Z")
     execution.execute(claims.claim_due(space, 10, worker.pk, worker.name))
 
@@ -22,7 +26,9 @@ def kept() -> list[tuple[int, str]]:
     return [(made.attempt, made.error_class) for made in failed_attempts.of(found)]
 
 
-def test_what_failed_attempts_met_stays_when_a_later_one_succeeds(space, worker, provider):
+def test_what_failed_attempts_met_stays_when_a_later_one_succeeds(
+    space: Space, worker: Worker, provider: FakeProvider
+) -> None:
     provider.config(
         fail_next=["500"] * 4
     )  # two of the text, two of the harmless one that tells whose fault it is
@@ -34,14 +40,16 @@ def test_what_failed_attempts_met_stays_when_a_later_one_succeeds(space, worker,
     assert kept() == [(1, "transient"), (2, "transient")]
 
 
-def test_an_attempt_that_is_not_charged_leaves_nothing(space, worker, provider):
+def test_an_attempt_that_is_not_charged_leaves_nothing(
+    space: Space, worker: Worker, provider: FakeProvider
+) -> None:
     provider.config(fail_next=["429"])
     make_tasks(1, space)
     try_once(space, worker)
     assert kept() == []
 
 
-def test_so_many_are_kept_and_no_more(space, worker, provider):
+def test_so_many_are_kept_and_no_more(space: Space, worker: Worker, provider: FakeProvider) -> None:
     earlier = [
         {"attempt": n, "at": "2026-11-22T18:00:00+00:00", "error_class": "transient", "error_message": "-"}
         for n in range(100, 100 + failed_attempts.MOST_KEPT)
@@ -53,7 +61,9 @@ def test_so_many_are_kept_and_no_more(space, worker, provider):
 
 
 @pytest.mark.parametrize("metadata", [[], "a word", 7, {"tries": "a word"}, {"tries": {"attempt": 1}}])
-def test_what_plain_sql_put_there_keeps_no_batch_from_being_settled(space, worker, provider, metadata):
+def test_what_plain_sql_put_there_keeps_no_batch_from_being_settled(
+    space: Space, worker: Worker, provider: FakeProvider, metadata: Any
+) -> None:
     provider.config(fail_next=["500"] * 2)
     make_tasks(1, space, metadata=metadata)
     try_once(space, worker)
@@ -73,5 +83,5 @@ def test_what_plain_sql_put_there_keeps_no_batch_from_being_settled(space, worke
         '[{"attempt": 1e400, "at": "2026-11-22T18:00:00Z"}]',
     ],
 )
-def test_what_is_no_attempt_is_not_read_as_one(json):
+def test_what_is_no_attempt_is_not_read_as_one(json: str) -> None:
     assert failed_attempts.of(json) == []

@@ -7,12 +7,13 @@ import psycopg
 import pytest
 from django.db import connection
 
-from embeddings.models import ArticleEmbedding
+from embeddings.models import ArticleEmbedding, Space
 from queueops.engine import claims, execution, settling_in_parts
 from queueops.maintenance import reaper
-from queueops.models import Task
+from queueops.models import Task, Worker
 from queueops.monitoring import invariant_check
 from tests.concurrently import another_session, together, waiting_sessions
+from tests.providers import FakeProvider
 from tests.queueops.factories import make_article, make_tasks
 from tests.queueops.maintenance.test_sweep import expire
 from tests.waiting import wait_until
@@ -41,7 +42,9 @@ def kinds() -> list[tuple[str, str]]:
     return list(Task.objects.order_by("id").values_list("status", "outcome"))
 
 
-def test_an_edit_that_joined_a_task_in_the_moment_of_its_claim_is_embedded(space, worker):
+def test_an_edit_that_joined_a_task_in_the_moment_of_its_claim_is_embedded(
+    space: Space, worker: Worker
+) -> None:
     article = make_article("T", "The old text.")
     claim = claims.claim_due(space, 10, worker.pk, worker.name)
     with connection.cursor() as cursor:  # what the claim's snapshot did not see
@@ -57,7 +60,9 @@ def test_an_edit_that_joined_a_task_in_the_moment_of_its_claim_is_embedded(space
     assert not list(invariant_check.broken(at_rest=True))
 
 
-def test_a_text_that_would_be_parked_but_is_no_longer_the_newest_gives_way_to_that(space, worker, provider):
+def test_a_text_that_would_be_parked_but_is_no_longer_the_newest_gives_way_to_that(
+    space: Space, worker: Worker, provider: FakeProvider
+) -> None:
     provider.config(poison="old")
     article = make_article("T", "The old text.")
     claim = claims.claim_due(space, 10, worker.pk, worker.name)
@@ -67,7 +72,9 @@ def test_a_text_that_would_be_parked_but_is_no_longer_the_newest_gives_way_to_th
     assert kinds() == [("pending", "")]
 
 
-def test_a_task_that_gives_way_is_scheduled_for_no_later_try(space, worker, provider):
+def test_a_task_that_gives_way_is_scheduled_for_no_later_try(
+    space: Space, worker: Worker, provider: FakeProvider
+) -> None:
     """Put back to waiting by plain SQL, it is due at once."""
     provider.config(fail_next=["500"] * 10)
     article = make_article("T", "The old text.")
@@ -81,7 +88,7 @@ def test_a_task_that_gives_way_is_scheduled_for_no_later_try(space, worker, prov
     assert claims.claim_due(space, 10, worker.pk, worker.name).tasks
 
 
-def test_what_an_operator_cancelled_meanwhile_is_not_begun_again(space, worker):
+def test_what_an_operator_cancelled_meanwhile_is_not_begun_again(space: Space, worker: Worker) -> None:
     article = make_article("T", "The old text.")
     claim = claims.claim_due(space, 10, worker.pk, worker.name)
     article.content = "The new text."
@@ -91,7 +98,9 @@ def test_what_an_operator_cancelled_meanwhile_is_not_begun_again(space, worker):
     assert kinds() == [("completed", "superseded"), ("cancelled", "")]
 
 
-def test_a_task_that_somebody_is_just_making_costs_no_failed_batch_its_settling(space, worker, provider):
+def test_a_task_that_somebody_is_just_making_costs_no_failed_batch_its_settling(
+    space: Space, worker: Worker, provider: FakeProvider
+) -> None:
     provider.config(fail_next=["500"] * 10)
     article = make_article("T", "A text.")
     make_tasks(5, space)
@@ -103,7 +112,9 @@ def test_a_task_that_somebody_is_just_making_costs_no_failed_batch_its_settling(
     assert not Task.objects.processing().exists()
 
 
-def test_an_edit_that_is_just_being_saved_costs_no_stopping_worker_its_release(space, worker):
+def test_an_edit_that_is_just_being_saved_costs_no_stopping_worker_its_release(
+    space: Space, worker: Worker
+) -> None:
     article = make_article("T", "The old text.")
     make_tasks(5, space)
     claims.claim_due(space, 10, worker.pk, worker.name)
@@ -114,7 +125,7 @@ def test_an_edit_that_is_just_being_saved_costs_no_stopping_worker_its_release(s
     assert sorted(kinds()) == [("completed", "superseded")] + [("pending", "")] * 6
 
 
-def test_nor_the_sweep_what_it_returns(space, worker):
+def test_nor_the_sweep_what_it_returns(space: Space, worker: Worker) -> None:
     article = make_article("T", "The old text.")
     make_tasks(5, space)
     claims.claim_due(space, 10, worker.pk, worker.name)
@@ -126,7 +137,9 @@ def test_nor_the_sweep_what_it_returns(space, worker):
     assert not Task.objects.processing().exists()
 
 
-def test_a_newer_task_of_a_lower_rank_takes_over_the_rank_of_the_one_that_gives_way(space, worker, provider):
+def test_a_newer_task_of_a_lower_rank_takes_over_the_rank_of_the_one_that_gives_way(
+    space: Space, worker: Worker, provider: FakeProvider
+) -> None:
     provider.config(fail_next=["429"])
     article = make_article("T", "A text.")
     claim = claims.claim_due(space, 10, worker.pk, worker.name)
@@ -138,7 +151,9 @@ def test_a_newer_task_of_a_lower_rank_takes_over_the_rank_of_the_one_that_gives_
     assert Task.objects.pending().get().priority == "normal"
 
 
-def test_a_newer_task_of_a_higher_rank_keeps_its_own(space, worker, provider):
+def test_a_newer_task_of_a_higher_rank_keeps_its_own(
+    space: Space, worker: Worker, provider: FakeProvider
+) -> None:
     provider.config(fail_next=["429"])
     article = make_article("T", "A text.")
     claim = claims.claim_due(space, 10, worker.pk, worker.name)
@@ -149,7 +164,9 @@ def test_a_newer_task_of_a_higher_rank_keeps_its_own(space, worker, provider):
     assert Task.objects.pending().get().priority == "high"
 
 
-def test_an_article_that_somebody_keeps_locked_does_not_hold_up_its_batch(space, worker, monkeypatch):
+def test_an_article_that_somebody_keeps_locked_does_not_hold_up_its_batch(
+    space: Space, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, seconds in (("_LOCK_SECONDS", 0.2), ("_BRIEFLY", 0.05), ("_LOCKED_FOR", 0.3)):
         monkeypatch.setattr(settling_in_parts, name, seconds)
     article = make_article("T", "A text.")
@@ -167,7 +184,7 @@ def test_an_article_that_somebody_keeps_locked_does_not_hold_up_its_batch(space,
     assert "kept the article locked" in task.error_message
 
 
-def test_a_task_that_plain_sql_marked_as_in_work_is_given_back(space):
+def test_a_task_that_plain_sql_marked_as_in_work_is_given_back(space: Space) -> None:
     make_tasks(1, space)
     Task.objects.update(status="processing")
     assert reaper.return_expired() == (1, 0)

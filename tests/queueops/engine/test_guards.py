@@ -2,6 +2,7 @@
 away one at a time)."""
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,14 +12,14 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
 from articles.models import Article
-from embeddings.models import ArticleEmbedding
+from embeddings.models import ArticleEmbedding, Space
 from queueops.admission import gate
 from queueops.admission.circuit_breaker import BatchVerdict
 from queueops.admission.gate import Permit
 from queueops.engine import claim_statements, claims, execution
 from queueops.engine.enqueue import Reason, enqueue
 from queueops.maintenance import reaper
-from queueops.models import ProviderState, Status, Task
+from queueops.models import ProviderState, Status, Task, Worker
 from queueops.worker import leases
 from tests.concurrently import another_session, waiting_sessions
 from tests.queueops.factories import make_article, make_tasks
@@ -30,7 +31,7 @@ untidied = pytest.mark.impossible_rows("a status was changed without the trigger
 
 
 @pytest.fixture
-def claim(space, worker):
+def claim(space: Space, worker: Worker) -> Callable[..., claims.Claim]:
     return lambda size=10: claims.claim_due(space, size, worker.pk, worker.name)
 
 
@@ -54,7 +55,9 @@ def set_status_without_the_trigger(status: str) -> None:
 
 
 @untidied
-def test_a_task_that_was_ended_is_not_settled_even_if_its_token_is_still_there(claim, space):
+def test_a_task_that_was_ended_is_not_settled_even_if_its_token_is_still_there(
+    claim: Callable[..., claims.Claim], space: Space
+) -> None:
     make_tasks(1, space)
     held = claim()
     set_status_without_the_trigger("failed")
@@ -63,7 +66,9 @@ def test_a_task_that_was_ended_is_not_settled_even_if_its_token_is_still_there(c
     assert not ArticleEmbedding.objects.exists()
 
 
-def test_a_text_that_plain_sql_changed_in_flight_gets_no_vectors_of_the_old_one(claim):
+def test_a_text_that_plain_sql_changed_in_flight_gets_no_vectors_of_the_old_one(
+    claim: Callable[..., claims.Claim],
+) -> None:
     make_article("A title", "The old text.")
     held = claim()
     sql("UPDATE articles SET content = 'The new text.'")  # its version number stays
@@ -72,7 +77,9 @@ def test_a_text_that_plain_sql_changed_in_flight_gets_no_vectors_of_the_old_one(
     assert not ArticleEmbedding.objects.exists()
 
 
-def test_a_text_that_was_changed_and_changed_back_in_flight_is_embedded_as_its_newest_version(claim):
+def test_a_text_that_was_changed_and_changed_back_in_flight_is_embedded_as_its_newest_version(
+    claim: Callable[..., claims.Claim],
+) -> None:
     article = make_article("A title", "The text.")
     held = claim()
     for content in ("Another text.", "The text."):
@@ -84,7 +91,9 @@ def test_a_text_that_was_changed_and_changed_back_in_flight_is_embedded_as_its_n
 
 
 @beside_others
-def test_an_article_does_not_change_between_the_look_at_it_and_the_commit_of_its_vectors(claim, space):
+def test_an_article_does_not_change_between_the_look_at_it_and_the_commit_of_its_vectors(
+    claim: Callable[..., claims.Claim], space: Space
+) -> None:
     make_tasks(1, space)
     held = claim()
     with transaction.atomic(), another_session() as other:
@@ -95,7 +104,9 @@ def test_an_article_does_not_change_between_the_look_at_it_and_the_commit_of_its
 
 
 @beside_others
-def test_articles_are_locked_in_the_order_of_their_ids_wherever_they_lie(claim, space):
+def test_articles_are_locked_in_the_order_of_their_ids_wherever_they_lie(
+    claim: Callable[..., claims.Claim], space: Space
+) -> None:
     first, second = (task.article_id for task in make_tasks(2, space))
     sql(
         "UPDATE articles SET metadata = '{\"moved\": true}' WHERE id = %s", first
@@ -121,7 +132,9 @@ def test_articles_are_locked_in_the_order_of_their_ids_wherever_they_lie(claim, 
 
 
 @beside_others
-def test_a_task_does_not_change_between_the_look_at_it_and_the_commit_of_its_vectors(claim):
+def test_a_task_does_not_change_between_the_look_at_it_and_the_commit_of_its_vectors(
+    claim: Callable[..., claims.Claim],
+) -> None:
     article = make_article("A title", "The old text.")
     execution.execute(claim())
     article.content = "The new text."
@@ -149,7 +162,9 @@ def test_a_task_does_not_change_between_the_look_at_it_and_the_commit_of_its_vec
 # --- enqueue: a text whose task a worker holds with a valid lease needs no second task
 
 
-def test_a_text_changed_by_plain_sql_during_processing_gets_a_task(claim):
+def test_a_text_changed_by_plain_sql_during_processing_gets_a_task(
+    claim: Callable[..., claims.Claim],
+) -> None:
     article = make_article("A title", "The old text.")
     claim()
     assert enqueue([article.pk], Reason.EDIT) == 0
@@ -157,7 +172,9 @@ def test_a_text_changed_by_plain_sql_during_processing_gets_a_task(claim):
     assert enqueue([article.pk], Reason.EDIT) == 1
 
 
-def test_a_text_that_came_back_during_processing_gets_a_task_for_its_newest_version(claim):
+def test_a_text_that_came_back_during_processing_gets_a_task_for_its_newest_version(
+    claim: Callable[..., claims.Claim],
+) -> None:
     article = make_article("A title", "The text.")
     claim()
     for content in ("Another text.", "The text."):
@@ -167,7 +184,7 @@ def test_a_text_that_came_back_during_processing_gets_a_task_for_its_newest_vers
     assert Task.objects.pending().get().source_version == 3
 
 
-def test_a_text_whose_worker_has_lost_its_lease_gets_a_task(claim):
+def test_a_text_whose_worker_has_lost_its_lease_gets_a_task(claim: Callable[..., claims.Claim]) -> None:
     article = make_article()
     claim()
     Task.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
@@ -180,7 +197,9 @@ def test_a_text_whose_worker_has_lost_its_lease_gets_a_task(claim):
 @pytest.mark.parametrize(
     ("breaker", "seconds", "becomes"), [("open", -1, True), ("open", 60, False), ("closed", -1, False)]
 )
-def test_nobody_is_the_canary_of_a_provider_that_is_not_to_be_tried_any_more(breaker, seconds, becomes):
+def test_nobody_is_the_canary_of_a_provider_that_is_not_to_be_tried_any_more(
+    breaker: str, seconds: int, becomes: bool
+) -> None:
     """Another worker may have been it since, whether the provider answered or not."""
     retry_at = Now() + timedelta(seconds=seconds)
     ProviderState.objects.create(name="openai", breaker=breaker, retry_at=retry_at)
@@ -188,7 +207,7 @@ def test_nobody_is_the_canary_of_a_provider_that_is_not_to_be_tried_any_more(bre
 
 
 @beside_others
-def test_two_batches_that_fail_at_once_count_as_two():
+def test_two_batches_that_fail_at_once_count_as_two() -> None:
     ProviderState.objects.create(name="openai")
 
     def tell() -> None:
@@ -212,14 +231,18 @@ def test_two_batches_that_fail_at_once_count_as_two():
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status != Status.PENDING])
-def test_only_tasks_that_wait_are_claimed(claim, space, status):
+def test_only_tasks_that_wait_are_claimed(
+    claim: Callable[..., claims.Claim], space: Space, status: Status
+) -> None:
     make_tasks(1, space, status)
     assert claim().tasks == []
 
 
 @beside_others
 @pytest.mark.parametrize("age", [0, 10])
-def test_a_claim_passes_over_tasks_that_others_are_taking(claim, space, age):
+def test_a_claim_passes_over_tasks_that_others_are_taking(
+    claim: Callable[..., claims.Claim], space: Space, age: int
+) -> None:
     locked, free = make_tasks(2, space, scheduled_at=Now() - timedelta(minutes=age))
     with another_session() as other, transaction.atomic():
         other.execute("SELECT FROM embedding_tasks WHERE id = %s FOR UPDATE", [locked.pk])
@@ -228,7 +251,7 @@ def test_a_claim_passes_over_tasks_that_others_are_taking(claim, space, age):
 
 
 @beside_others
-def test_a_sweep_passes_over_a_task_that_is_being_settled(space):
+def test_a_sweep_passes_over_a_task_that_is_being_settled(space: Space) -> None:
     locked, free = make_tasks(2, space, Status.PROCESSING, lease_expires_at=Now() - timedelta(seconds=1))
     with another_session() as other, transaction.atomic():
         other.execute("SELECT FROM embedding_tasks WHERE id = %s FOR UPDATE", [locked.pk])
@@ -239,7 +262,7 @@ def test_a_sweep_passes_over_a_task_that_is_being_settled(space):
 
 
 @beside_others
-def test_a_claim_for_articles_passes_over_tasks_that_others_are_taking(space):
+def test_a_claim_for_articles_passes_over_tasks_that_others_are_taking(space: Space) -> None:
     locked, free = make_tasks(2, space)
     articles = [locked.article_id, free.article_id]
     with another_session() as other, transaction.atomic():
@@ -250,7 +273,9 @@ def test_a_claim_for_articles_passes_over_tasks_that_others_are_taking(space):
 
 
 @untidied
-def test_a_claim_whose_answer_was_lost_does_not_bring_back_what_was_ended_meanwhile(claim, space):
+def test_a_claim_whose_answer_was_lost_does_not_bring_back_what_was_ended_meanwhile(
+    claim: Callable[..., claims.Claim], space: Space
+) -> None:
     make_tasks(1, space)
     held = claim()
     assert claims._rows(claim_statements.TAKEN, {"token": held.token})
@@ -259,7 +284,7 @@ def test_a_claim_whose_answer_was_lost_does_not_bring_back_what_was_ended_meanwh
 
 
 @beside_others
-def test_a_stopping_worker_passes_over_a_task_that_is_being_settled(space):
+def test_a_stopping_worker_passes_over_a_task_that_is_being_settled(space: Space) -> None:
     locked, free = make_tasks(2, space, Status.PROCESSING, claimed_by="worker 7")
     with another_session() as other, transaction.atomic():
         other.execute("SELECT FROM embedding_tasks WHERE id = %s FOR UPDATE", [locked.pk])
@@ -270,14 +295,14 @@ def test_a_stopping_worker_passes_over_a_task_that_is_being_settled(space):
 
 
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
-def test_a_stopping_worker_does_not_change_tasks_that_have_ended(space, status):
+def test_a_stopping_worker_does_not_change_tasks_that_have_ended(space: Space, status: Status) -> None:
     make_tasks(1, space, status, claimed_by="worker 7")
     assert reaper.release_held("worker 7") == 0
     assert Task.objects.get().status == status
 
 
 @beside_others
-def test_a_sweep_passes_over_a_task_of_a_retired_space_that_is_being_changed(space):
+def test_a_sweep_passes_over_a_task_of_a_retired_space_that_is_being_changed(space: Space) -> None:
     locked, free = make_tasks(2, space)
     type(space).objects.update(state="retired")
     with another_session() as other, transaction.atomic():
@@ -289,7 +314,9 @@ def test_a_sweep_passes_over_a_task_of_a_retired_space_that_is_being_changed(spa
 
 
 @untidied
-def test_the_lease_of_a_task_that_was_ended_is_not_renewed_even_if_its_token_is_still_there(claim, space):
+def test_the_lease_of_a_task_that_was_ended_is_not_renewed_even_if_its_token_is_still_there(
+    claim: Callable[..., claims.Claim], space: Space
+) -> None:
     make_tasks(1, space)
     held = claim()
     set_status_without_the_trigger("cancelled")
@@ -301,13 +328,13 @@ def test_the_lease_of_a_task_that_was_ended_is_not_renewed_even_if_its_token_is_
 # --- writes refused by the database itself
 
 
-def test_an_article_cannot_wait_twice_in_a_space(space):
+def test_an_article_cannot_wait_twice_in_a_space(space: Space) -> None:
     (task,) = make_tasks(1, space)
     with pytest.raises(IntegrityError, match="embedding_tasks_one_pending"), transaction.atomic():
         Task.objects.create(article_id=task.article_id, space=space)
 
 
-def test_a_chunk_cannot_have_two_vectors_in_a_space(claim, space):
+def test_a_chunk_cannot_have_two_vectors_in_a_space(claim: Callable[..., claims.Claim], space: Space) -> None:
     article = make_article()
     execution.execute(claim())
     row = article.embeddings.get()

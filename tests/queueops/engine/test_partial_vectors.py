@@ -7,23 +7,27 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
 from django.db.models.functions import Now
+from pytest_django import Settings
 
 from articles.models import Article
 from embeddings.indexing import provider_pace
-from embeddings.models import ArticleEmbedding, KeptVector
+from embeddings.models import ArticleEmbedding, KeptVector, Space
 from embeddings.providers.registry import provider_of
 from queueops.base.database_refusals import Blame, Refusal
 from queueops.engine import claims, execution, partial_vectors, storage_breaker, storage_probe
 from queueops.engine.enqueue import enqueue_reembedding
+from queueops.engine.results import Settled
 from queueops.maintenance import reaper, sweep
-from queueops.models import ProviderState, Status, Task
+from queueops.models import ProviderState, Status, Task, Worker
 from queueops.worker import long_articles
 from queueops.worker.drain import drain
 from tests.concurrently import together
+from tests.providers import FakeProvider
 from tests.queueops.factories import make_article, make_tasks
 from tests.queueops.refusing_database import refusing
 from tests.waiting import wait_until
@@ -42,7 +46,7 @@ def long_article(name: str = "Long", chunks: int = CHUNKS) -> Article:
 
 
 @pytest.fixture
-def slow(space, provider, monkeypatch):
+def slow(space: Space, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch) -> FakeProvider:
     """A provider that embeds one text after another, 40 ms each, for batches whose turns are as short."""
     monkeypatch.setattr(partial_vectors, "KEEP_SECONDS", 0.0)
     monkeypatch.setattr(partial_vectors, "TURN_SECONDS", 0.3)
@@ -53,7 +57,7 @@ def slow(space, provider, monkeypatch):
 
 
 @pytest.fixture
-def known_as_slow(slow, space, monkeypatch):
+def known_as_slow(slow: FakeProvider, space: Space, monkeypatch: pytest.MonkeyPatch) -> FakeProvider:
     """From earlier requests: an article of more than a chunk or two is long."""
     monkeypatch.setattr(provider_pace, "LONG_SECONDS", 0.05)
     monkeypatch.setattr(provider_pace, "LEAST_LONG_BYTES", 1_000)
@@ -62,20 +66,20 @@ def known_as_slow(slow, space, monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def process_without_turns():
+def process_without_turns() -> Iterator[None]:
     long_articles.of_this_process.cache_clear()
     yield
     long_articles.of_this_process.cache_clear()
 
 
 @pytest.fixture
-def turn(space, worker):
+def turn(space: Space, worker: Worker) -> Callable[..., Settled]:
     return lambda **options: execution.execute(
         claims.claim_due(space, 100, worker.pk, worker.name), **options
     )
 
 
-def turns_until_all_is_done(turn, **options) -> int:
+def turns_until_all_is_done(turn: Callable[..., Settled], **options: Any) -> int:
     turns = 0
     while Task.objects.live().exists():
         turn(**options)
@@ -90,7 +94,9 @@ def chunk_count() -> int:
 
 
 @alone
-def test_an_article_that_takes_many_turns_ends_and_each_of_its_chunks_is_paid_for_once(turn, slow):
+def test_an_article_that_takes_many_turns_ends_and_each_of_its_chunks_is_paid_for_once(
+    turn: Callable[..., Settled], slow: FakeProvider
+) -> None:
     long_article()
     assert turns_until_all_is_done(turn) > 2
     assert Task.objects.get().outcome == "embedded"
@@ -101,8 +107,8 @@ def test_an_article_that_takes_many_turns_ends_and_each_of_its_chunks_is_paid_fo
 
 @alone
 def test_an_article_that_takes_many_deadlines_ends_and_each_of_its_chunks_is_paid_for_once(
-    turn, slow, monkeypatch
-):
+    turn: Callable[..., Settled], slow: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(partial_vectors, "TURN_SECONDS", 60.0)
     long_article()
     assert turns_until_all_is_done(turn, deadline=0.3) > 2
@@ -112,7 +118,9 @@ def test_an_article_that_takes_many_deadlines_ends_and_each_of_its_chunks_is_pai
 
 
 @alone
-def test_what_waits_for_its_next_turn_says_how_far_it_is(turn, slow):
+def test_what_waits_for_its_next_turn_says_how_far_it_is(
+    turn: Callable[..., Settled], slow: FakeProvider
+) -> None:
     long_article()
     turn()
     task = Task.objects.get()
@@ -124,7 +132,9 @@ def test_what_waits_for_its_next_turn_says_how_far_it_is(turn, slow):
 
 
 @alone
-def test_a_batch_of_short_articles_keeps_nothing(turn, slow, space, monkeypatch):
+def test_a_batch_of_short_articles_keeps_nothing(
+    turn: Callable[..., Settled], slow: FakeProvider, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
     written = []
     monkeypatch.setattr(partial_vectors.PartialVectors, "_write", lambda self, made: written.append(made))
     monkeypatch.setattr(partial_vectors, "KEEP_SECONDS", 60.0)
@@ -135,7 +145,9 @@ def test_a_batch_of_short_articles_keeps_nothing(turn, slow, space, monkeypatch)
 
 
 @alone
-def test_an_error_charges_no_attempt_if_chunks_were_kept(turn, slow):
+def test_an_error_charges_no_attempt_if_chunks_were_kept(
+    turn: Callable[..., Settled], slow: FakeProvider
+) -> None:
     long_article()
     for _ in range(5):
         slow.config(reset=False, fail_next=["reordered", "500", "500"])
@@ -150,7 +162,9 @@ def test_an_error_charges_no_attempt_if_chunks_were_kept(turn, slow):
 
 
 @alone
-def test_a_chunk_that_its_provider_fails_is_charged_and_parked_though_others_were_kept(turn, slow):
+def test_a_chunk_that_its_provider_fails_is_charged_and_parked_though_others_were_kept(
+    turn: Callable[..., Settled], slow: FakeProvider
+) -> None:
     article = long_article(chunks=6)
     Article.objects.filter(pk=article.pk).update(content=article.content + "\n\nPOISON")
     slow.config(poison="POISON", poison_status=500)
@@ -167,7 +181,7 @@ def test_a_chunk_that_its_provider_fails_is_charged_and_parked_though_others_wer
 
 
 @alone
-def test_who_lost_a_task_keeps_nothing_of_it(slow, space, worker):
+def test_who_lost_a_task_keeps_nothing_of_it(slow: FakeProvider, space: Space, worker: Worker) -> None:
     long_article()
     held = claims.claim_due(space, 100, worker.pk, worker.name)
     Task.objects.update(status=Status.PENDING)
@@ -177,7 +191,9 @@ def test_who_lost_a_task_keeps_nothing_of_it(slow, space, worker):
 
 
 @alone
-def test_an_edit_keeps_what_is_still_of_its_text_and_drops_the_rest_at_its_end(turn, slow):
+def test_an_edit_keeps_what_is_still_of_its_text_and_drops_the_rest_at_its_end(
+    turn: Callable[..., Settled], slow: FakeProvider
+) -> None:
     article = long_article()
     turn()
     kept = KeptVector.objects.count()
@@ -191,7 +207,9 @@ def test_an_edit_keeps_what_is_still_of_its_text_and_drops_the_rest_at_its_end(t
 
 
 @alone
-def test_a_re_embedding_starts_without_kept_vectors_and_ends_too(turn, slow):
+def test_a_re_embedding_starts_without_kept_vectors_and_ends_too(
+    turn: Callable[..., Settled], slow: FakeProvider
+) -> None:
     article = long_article()
     turn()
     assert KeptVector.objects.exists()
@@ -205,7 +223,7 @@ def test_a_re_embedding_starts_without_kept_vectors_and_ends_too(turn, slow):
 
 @alone
 @pytest.mark.parametrize("end", ["failed", "cancelled", "deleted"])
-def test_what_no_task_needs_is_swept_up(turn, slow, end):
+def test_what_no_task_needs_is_swept_up(turn: Callable[..., Settled], slow: FakeProvider, end: str) -> None:
     article = long_article()
     turn()
     assert KeptVector.objects.exists()
@@ -218,7 +236,7 @@ def test_what_no_task_needs_is_swept_up(turn, slow, end):
 
 
 @alone
-def test_a_sweep_leaves_alone_what_a_task_needs(turn, slow):
+def test_a_sweep_leaves_alone_what_a_task_needs(turn: Callable[..., Settled], slow: FakeProvider) -> None:
     long_article()
     turn()
     kept = KeptVector.objects.count()
@@ -228,8 +246,8 @@ def test_a_sweep_leaves_alone_what_a_task_needs(turn, slow):
 
 @alone
 def test_while_the_database_keeps_no_vectors_their_provider_is_not_asked_and_each_is_paid_for_once(
-    slow, worker, monkeypatch
-):
+    slow: FakeProvider, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(storage_breaker, "FIRST_WAIT", 0.05)
     long_article()
     with refusing("53100", table="kept_vectors"):
@@ -253,7 +271,9 @@ def test_while_the_database_keeps_no_vectors_their_provider_is_not_asked_and_eac
 
 
 @alone
-def test_a_long_article_ends_its_turn_when_the_database_refuses_the_vectors_of_others(turn, slow):
+def test_a_long_article_ends_its_turn_when_the_database_refuses_the_vectors_of_others(
+    turn: Callable[..., Settled], slow: FakeProvider
+) -> None:
     long_article()
     storage_probe.refused(Refusal("53100", Blame.DATABASE, "could not extend file"))
     turn()
@@ -262,7 +282,9 @@ def test_a_long_article_ends_its_turn_when_the_database_refuses_the_vectors_of_o
 
 
 @alone
-def test_a_text_whose_kept_vectors_alone_are_refused_is_charged_and_the_others_end(turn, slow):
+def test_a_text_whose_kept_vectors_alone_are_refused_is_charged_and_the_others_end(
+    turn: Callable[..., Settled], slow: FakeProvider
+) -> None:
     bad, good = long_article("Bad", 8), long_article("Good", 8)
     with refusing("P0001", f"NEW.article_id = {bad.pk}", "kept_vectors"):
         for _ in range(20):
@@ -276,7 +298,9 @@ def test_a_text_whose_kept_vectors_alone_are_refused_is_charged_and_the_others_e
 
 
 @alone
-def test_vectors_that_the_database_could_not_keep_are_held_in_this_process(turn, slow, monkeypatch):
+def test_vectors_that_the_database_could_not_keep_are_held_in_this_process(
+    turn: Callable[..., Settled], slow: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of a batch that ends while the database is away."""
     monkeypatch.setattr(partial_vectors.PartialVectors, "keep", lambda *_: None)
     long_article()
@@ -288,7 +312,7 @@ def test_vectors_that_the_database_could_not_keep_are_held_in_this_process(turn,
     assert slow.stats()["texts"] == chunk_count()
 
 
-def drained(worker) -> None:
+def drained(worker: Worker) -> None:
     """By one thread, until nothing is due."""
     while drain(worker.pk, seconds=20).is_more:
         pass
@@ -313,7 +337,7 @@ def in_a_thread(work: Callable[[], object]) -> threading.Thread:
 
 
 @contextlib.contextmanager
-def at_work(worker, threads: int) -> Iterator[Callable[[], None]]:
+def at_work(worker: Worker, threads: int) -> Iterator[Callable[[], None]]:
     """Threads that work off due tasks; calling the yielded function wakes one more; all have ended at the end."""
     started: list[threading.Thread] = []
 
@@ -330,7 +354,9 @@ def at_work(worker, threads: int) -> Iterator[Callable[[], None]]:
 
 
 @beside_others
-def test_several_long_articles_at_once_all_end_and_none_is_charged(slow, worker, settings):
+def test_several_long_articles_at_once_all_end_and_none_is_charged(
+    slow: FakeProvider, worker: Worker, settings: Settings
+) -> None:
     for number in range(6):
         long_article(f"Long {number}", 12)
     together(4, lambda: drained(worker))
@@ -340,7 +366,9 @@ def test_several_long_articles_at_once_all_end_and_none_is_charged(slow, worker,
 
 
 @beside_others
-def test_what_is_saved_while_long_ones_are_in_work_does_not_wait_for_them(known_as_slow, worker):
+def test_what_is_saved_while_long_ones_are_in_work_does_not_wait_for_them(
+    known_as_slow: FakeProvider, worker: Worker
+) -> None:
     for number in range(8):
         long_article(f"Long {number}", 12)
     with at_work(worker, 4) as ring:
@@ -354,7 +382,9 @@ def test_what_is_saved_while_long_ones_are_in_work_does_not_wait_for_them(known_
 
 
 @beside_others
-def test_in_a_process_of_one_thread_short_ones_overtake_too(known_as_slow, worker, settings):
+def test_in_a_process_of_one_thread_short_ones_overtake_too(
+    known_as_slow: FakeProvider, worker: Worker, settings: Settings
+) -> None:
     settings.EMBEDDING_WORKER_THREADS = 1
     for number in range(3):
         long_article(f"Long {number}", 12)
@@ -368,8 +398,8 @@ def test_in_a_process_of_one_thread_short_ones_overtake_too(known_as_slow, worke
 
 @beside_others
 def test_a_worker_that_ends_in_the_midst_loses_the_requests_under_way_and_no_attempt(
-    slow, space, worker, monkeypatch
-):
+    slow: FakeProvider, space: Space, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(partial_vectors, "TURN_SECONDS", 60.0)
     long_article()
     frozen = []

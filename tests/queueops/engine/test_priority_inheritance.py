@@ -3,9 +3,12 @@
 How a batch does that is tried in test_giving_way.py.
 """
 
+from typing import Any
+
 import pytest
 from django.db.models import Value
 from django.db.models.functions import Now
+from pytest_django import DjangoAssertNumQueries
 
 from embeddings.models import Space
 from queueops.engine.priority_inheritance import inherit_rank
@@ -16,11 +19,11 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def space():
+def space() -> Space:
     return make_space()
 
 
-def followed(task: Task, priority: str, status: str = "pending", **fields) -> Task:
+def followed(task: Task, priority: str, status: str = "pending", **fields: Any) -> Task:
     """Another task of the same article."""
     given = {"article_id": task.article_id, "space_id": task.space_id} | fields
     return Task.objects.create(**given, slug=task.slug, status=status, priority=priority)
@@ -37,7 +40,7 @@ def followed(task: Task, priority: str, status: str = "pending", **fields) -> Ta
         ("normal", "high", "high"),
     ],
 )
-def test_the_better_rank_of_the_two_is_kept(space, own, successor, then):
+def test_the_better_rank_of_the_two_is_kept(space: Space, own: str, successor: str, then: str) -> None:
     [task] = make_tasks(1, space, Status.COMPLETED, priority=own)
     waits = followed(task, successor)
     inherit_rank([task.pk])
@@ -45,7 +48,7 @@ def test_the_better_rank_of_the_two_is_kept(space, own, successor, then):
     assert waits.priority == then
 
 
-def test_others_keep_their_rank(space):
+def test_others_keep_their_rank(space: Space) -> None:
     other_space = Space.objects.create(
         version=101, provider="ollama", model="m", dimensions=8, chunk_tokens=200
     )
@@ -60,7 +63,9 @@ def test_others_keep_their_rank(space):
     assert {each.priority for each in Task.objects.filter(pk__in=[each.pk for each in kept])} == {"low"}
 
 
-def test_many_are_raised_by_one_statement_and_none_by_none(space, django_assert_num_queries):
+def test_many_are_raised_by_one_statement_and_none_by_none(
+    space: Space, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     tasks = make_tasks(3, space, Status.COMPLETED, priority="high")
     for task in tasks:
         followed(task, "low")

@@ -3,11 +3,14 @@
 import pytest
 from django.core import serializers
 from django.db import transaction
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from articles.models import Article
 from articles.signals import articles_written
+from embeddings.models import Space
 from queueops.engine import modes, receivers
 from queueops.models import Mode, QueueState, Task
+from tests.providers import FakeProvider
 from tests.queueops.factories import make_article, make_space
 from tests.queueops.operate.backfill.test_run import make_corpus
 
@@ -15,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def space(provider):
+def space(provider: FakeProvider) -> Space:
     return make_space()
 
 
@@ -24,7 +27,7 @@ def set_mode(mode: Mode) -> None:
     modes.forget()
 
 
-def test_a_fixture_that_is_loaded_is_left_to_the_sweep(rings):
+def test_a_fixture_that_is_loaded_is_left_to_the_sweep(rings: list[bool]) -> None:
     fixture = serializers.serialize("json", make_corpus(1))
     Article.objects.all().delete()
     for loaded in serializers.deserialize("json", fixture):
@@ -34,7 +37,7 @@ def test_a_fixture_that_is_loaded_is_left_to_the_sweep(rings):
     assert rings == []
 
 
-def test_a_new_article_and_an_edit_are_queued_as_edits_in_the_transaction(rings):
+def test_a_new_article_and_an_edit_are_queued_as_edits_in_the_transaction(rings: list[bool]) -> None:
     with transaction.atomic():
         article = make_article()
         assert Task.objects.get().reason == "edit"
@@ -46,8 +49,8 @@ def test_a_new_article_and_an_edit_are_queued_as_edits_in_the_transaction(rings)
 
 @pytest.mark.parametrize("mode", [Mode.QUEUED, Mode.SYNCHRONOUS])
 def test_what_a_bulk_writer_wrote_is_queued_in_every_mode_that_embeds(
-    mode, rings, django_capture_on_commit_callbacks
-):
+    mode: Mode, rings: list[bool], django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
     set_mode(mode)
     corpus = make_corpus(3)
     with django_capture_on_commit_callbacks(execute=True):
@@ -56,7 +59,9 @@ def test_what_a_bulk_writer_wrote_is_queued_in_every_mode_that_embeds(
     assert len(rings) == 1
 
 
-def test_in_synchronous_mode_an_edit_wakes_nobody(rings, django_capture_on_commit_callbacks):
+def test_in_synchronous_mode_an_edit_wakes_nobody(
+    rings: list[bool], django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
     set_mode(Mode.SYNCHRONOUS)
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
         make_article()
@@ -65,7 +70,9 @@ def test_in_synchronous_mode_an_edit_wakes_nobody(rings, django_capture_on_commi
     assert Task.objects.get().status == "completed"
 
 
-def test_a_save_that_makes_no_task_embeds_nothing_either(provider, django_capture_on_commit_callbacks):
+def test_a_save_that_makes_no_task_embeds_nothing_either(
+    provider: FakeProvider, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
     set_mode(Mode.SYNCHRONOUS)
     with django_capture_on_commit_callbacks(execute=True):
         article = make_article()
@@ -78,12 +85,12 @@ def test_a_save_that_makes_no_task_embeds_nothing_either(provider, django_captur
 
 
 @pytest.mark.parametrize("reason", ["", "because", "IMPORT"])
-def test_a_writer_names_a_reason_that_there_is(reason):
+def test_a_writer_names_a_reason_that_there_is(reason: str) -> None:
     with pytest.raises(ValueError, match="not a valid Reason"):
         receivers.articles_written([1], reason)
 
 
-def test_no_articles_are_no_tasks(rings):
+def test_no_articles_are_no_tasks(rings: list[bool]) -> None:
     articles_written.send(None, article_ids=[], reason="import")
     assert not Task.objects.exists()
     assert rings == []

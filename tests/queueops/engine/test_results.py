@@ -24,7 +24,9 @@ def a_batch(count: int) -> Batch:
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(0, (0, 0)), (1, (0, 1)), (2, (1, 1)), (5, (2, 3))])
-def test_halves_have_all_results_in_their_order_and_the_effort_once(count, sizes):
+def test_halves_have_all_results_in_their_order_and_the_effort_once(
+    count: int, sizes: tuple[int, int]
+) -> None:
     batch = a_batch(count)
     first, second = batch.halves()
     assert (len(first.results), len(second.results)) == sizes
@@ -38,7 +40,7 @@ def settled(**fields: Any) -> Settled:
     return Settled(**nothing | fields)
 
 
-def test_the_sum_of_two_parts_has_both_counts_and_the_effort_of_the_first():
+def test_the_sum_of_two_parts_has_both_counts_and_the_effort_of_the_first() -> None:
     first = settled(outcomes=Counter(embedded=2, failed=1), retried=1, lost=2)
     second = settled(outcomes=Counter(embedded=3), retried=4, effort=Effort())
     both = first + second
@@ -52,7 +54,7 @@ def test_the_sum_of_two_parts_has_both_counts_and_the_effort_of_the_first():
     ("first", "second", "later"),
     [(None, None, None), (2.0, None, 2.0), (None, 2.0, 2.0), (2.0, 5.0, 5.0), (5.0, 2.0, 5.0)],
 )
-def test_all_are_due_when_the_last_is(first, second, later):
+def test_all_are_due_when_the_last_is(first: float | None, second: float | None, later: float | None) -> None:
     assert (settled(retry_in=first) + settled(retry_in=second)).retry_in == later
 
 
@@ -67,5 +69,7 @@ def test_all_are_due_when_the_last_is(first, second, later):
         ({"lost": 4, "effort": Effort()}, {"lost": 4, "requests": 0, "ms": 0}),
     ],
 )
-def test_a_log_line_has_what_happened_and_no_zeros_of_what_did_not(fields, logged):
+def test_a_log_line_has_what_happened_and_no_zeros_of_what_did_not(
+    fields: dict[str, Any], logged: dict[str, int]
+) -> None:
     assert settled(**fields).as_log() == logged

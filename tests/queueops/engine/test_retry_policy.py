@@ -1,5 +1,7 @@
 """The decision for each error class."""
 
+from typing import Any
+
 import pytest
 
 from embeddings.providers.errors import ErrorClass
@@ -8,7 +10,14 @@ from queueops.engine.retry_policy import Decision, Verdict, backoff, decide
 IN_LINE = Decision(Verdict.DEFER, 0.0)
 
 
-def decision(kind, attempts=1, max_attempts=3, retry_after=None, draw=0.0, **provider) -> Decision:
+def decision(
+    kind: ErrorClass,
+    attempts: int = 1,
+    max_attempts: int = 3,
+    retry_after: float | None = None,
+    draw: float = 0.0,
+    **provider: Any,
+) -> Decision:
     return decide(
         kind,
         attempts=attempts,
@@ -55,16 +64,18 @@ def decision(kind, attempts=1, max_attempts=3, retry_after=None, draw=0.0, **pro
         (ErrorClass.INVALID_INPUT, {"has_progressed": True}, Decision(Verdict.PARK)),
     ],
 )
-def test_the_class_of_an_error_decides_what_follows(kind, arguments, expected):
+def test_the_class_of_an_error_decides_what_follows(
+    kind: ErrorClass, arguments: dict[str, Any], expected: Decision
+) -> None:
     assert decision(kind, **arguments) == expected
 
 
 @pytest.mark.parametrize("kind", ErrorClass)
-def test_every_class_has_a_decision(kind):
+def test_every_class_has_a_decision(kind: ErrorClass) -> None:
     assert decision(kind).verdict in Verdict
 
 
 @pytest.mark.parametrize(("attempts", "seconds"), [(1, 1.0), (2, 2.0), (3, 4.0), (12, 2048.0), (99, 3600.0)])
-def test_backoff_doubles_up_to_an_hour(attempts, seconds):
+def test_backoff_doubles_up_to_an_hour(attempts: int, seconds: float) -> None:
     assert backoff(attempts, 1.0, draw=0.0) == seconds / 2
     assert backoff(attempts, 1.0, draw=0.999999) == pytest.approx(seconds, rel=1e-3)

@@ -2,18 +2,23 @@
 
 import threading
 import time
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError, connection
 from django.db.models.functions import Now
+from pytest_django import Settings
 
+from embeddings.models import Space
 from queueops.base import shutdown
 from queueops.engine import claims, execution, settle_retry, storage_breaker, storage_probe, synchronous
 from queueops.engine.enqueue import Reason
+from queueops.engine.results import Settled
 from queueops.maintenance import reaper
-from queueops.models import Task
+from queueops.models import Task, Worker
 from queueops.worker import drain, leases
+from tests.providers import FakeProvider
 from tests.queueops.factories import make_article, make_tasks
 from tests.queueops.refusing_database import refusing, take_again
 from tests.waiting import wait_until
@@ -22,19 +27,19 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def claim(space, worker):
+def claim(space: Space, worker: Worker) -> Callable[..., claims.Claim]:
     return lambda size=100: claims.claim_due(space, size, worker.pk, worker.name)
 
 
 @pytest.fixture
-def held_briefly(monkeypatch):
+def held_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch is given back at once rather than after minutes."""
     monkeypatch.setattr(execution, "_DEADLINE_SECONDS", 0.5)
     monkeypatch.setattr(execution, "_HELD_SECONDS", 0.1)
 
 
 @pytest.fixture
-def read_only():
+def read_only() -> Iterator[Callable[..., None]]:
     """Every new session may only read, until the test switches that off."""
 
     def switch(is_on: bool) -> None:
@@ -54,7 +59,7 @@ def read_only():
         cursor.execute(f'ALTER DATABASE "{cursor.fetchone()[0]}" RESET default_transaction_read_only')
 
 
-def in_a_thread(work) -> threading.Thread:
+def in_a_thread(work: Callable[..., Settled]) -> threading.Thread:
     def run() -> None:
         try:
             work()
@@ -74,7 +79,9 @@ def end_leases() -> None:
     Task.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
 
 
-def test_a_batch_is_held_until_there_is_room_and_no_text_is_paid_for_twice(claim, space, provider):
+def test_a_batch_is_held_until_there_is_room_and_no_text_is_paid_for_twice(
+    claim: Callable[..., claims.Claim], space: Space, provider: FakeProvider
+) -> None:
     make_tasks(5, space)
     held = claim()
     with refusing("53100"):
@@ -88,7 +95,9 @@ def test_a_batch_is_held_until_there_is_room_and_no_text_is_paid_for_twice(claim
 
 
 @pytest.mark.parametrize("sqlstate", ["53100", "25006", "P0001", "42501"])
-def test_what_the_database_refuses_goes_back_uncharged_and_says_why(claim, space, held_briefly, sqlstate):
+def test_what_the_database_refuses_goes_back_uncharged_and_says_why(
+    claim: Callable[..., claims.Claim], space: Space, held_briefly: None, sqlstate: str
+) -> None:
     make_tasks(3, space)
     make_tasks(1, space, "completed")
     with refusing(sqlstate):
@@ -101,8 +110,8 @@ def test_what_the_database_refuses_goes_back_uncharged_and_says_why(claim, space
 
 
 def test_while_it_lasts_nothing_is_claimed_and_no_provider_is_asked(
-    space, worker, provider, held_briefly, monkeypatch
-):
+    space: Space, worker: Worker, provider: FakeProvider, held_briefly: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(storage_breaker, "FIRST_WAIT", 0.05)
     make_tasks(3, space)
     with refusing("53100"):
@@ -120,7 +129,9 @@ def test_while_it_lasts_nothing_is_claimed_and_no_provider_is_asked(
     assert kinds() == {("completed", 1, "")}
 
 
-def test_a_process_that_stops_gives_back_what_it_holds(claim, space):
+def test_a_process_that_stops_gives_back_what_it_holds(
+    claim: Callable[..., claims.Claim], space: Space
+) -> None:
     make_tasks(3, space)
     held = claim()
     shutdown.request()
@@ -132,7 +143,7 @@ def test_a_process_that_stops_gives_back_what_it_holds(claim, space):
     assert kinds() == {("pending", 0, "storage_refused")}
 
 
-def test_a_request_does_not_wait_for_room(claim, space):
+def test_a_request_does_not_wait_for_room(claim: Callable[..., claims.Claim], space: Space) -> None:
     make_tasks(1, space)
     began = time.monotonic()
     with refusing("53100"):
@@ -142,7 +153,7 @@ def test_a_request_does_not_wait_for_room(claim, space):
 
 
 @pytest.mark.parametrize("is_installed", [True, False])
-def test_a_save_that_embeds_in_its_request_succeeds_all_the_same(space, is_installed):
+def test_a_save_that_embeds_in_its_request_succeeds_all_the_same(space: Space, is_installed: bool) -> None:
     article = make_article()
     with refusing("53100"):
         if is_installed:
@@ -152,7 +163,9 @@ def test_a_save_that_embeds_in_its_request_succeeds_all_the_same(space, is_insta
     assert Task.objects.get().status == "pending"
 
 
-def test_a_session_that_ends_in_the_midst_of_copy_costs_nothing(claim, space, provider):
+def test_a_session_that_ends_in_the_midst_of_copy_costs_nothing(
+    claim: Callable[..., claims.Claim], space: Space, provider: FakeProvider
+) -> None:
     make_tasks(3, space)
     held = claim()
     with connection.cursor() as cursor:
@@ -174,8 +187,8 @@ def test_a_session_that_ends_in_the_midst_of_copy_costs_nothing(claim, space, pr
 
 
 def test_what_cannot_even_be_given_back_is_given_back_once_that_is_taken(
-    claim, space, held_briefly, read_only
-):
+    claim: Callable[..., claims.Claim], space: Space, held_briefly: None, read_only: Callable[..., None]
+) -> None:
     make_tasks(3, space)
     held = claim()
     read_only(True)
@@ -191,7 +204,9 @@ def test_what_cannot_even_be_given_back_is_given_back_once_that_is_taken(
     assert "25006 read-only" in Task.objects.all()[0].error_message
 
 
-def test_a_claim_that_others_have_by_now_is_not_given_back(claim, space, held_briefly, read_only):
+def test_a_claim_that_others_have_by_now_is_not_given_back(
+    claim: Callable[..., claims.Claim], space: Space, held_briefly: None, read_only: Callable[..., None]
+) -> None:
     make_tasks(1, space)
     held = claim()
     read_only(True)
@@ -204,7 +219,13 @@ def test_a_claim_that_others_have_by_now_is_not_given_back(claim, space, held_br
     assert Task.objects.get().status == "processing"
 
 
-def test_the_heartbeat_gives_back_what_is_owed(claim, space, held_briefly, read_only, settings):
+def test_the_heartbeat_gives_back_what_is_owed(
+    claim: Callable[..., claims.Claim],
+    space: Space,
+    held_briefly: None,
+    read_only: Callable[..., None],
+    settings: Settings,
+) -> None:
     settings.EMBEDDING_WORKER_TIMEOUT = 60_000
     make_tasks(3, space)
     held = claim()

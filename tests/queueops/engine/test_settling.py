@@ -2,10 +2,13 @@
 
 import pytest
 from django.db import connection, transaction
+from pytest_django import Settings
 
+from embeddings.models import Space
 from queueops.admission import gate
 from queueops.admission.circuit_breaker import BatchVerdict
 from queueops.engine import claims, execution
+from queueops.models import Worker
 from tests.queueops.factories import make_tasks
 
 
@@ -16,7 +19,9 @@ def session_may_idle() -> str:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_that_freezes_while_it_settles_loses_its_locks_with_its_lease(space, worker, settings):
+def test_a_worker_that_freezes_while_it_settles_loses_its_locks_with_its_lease(
+    space: Space, worker: Worker, settings: Settings
+) -> None:
     settings.EMBEDDING_WORKER_TIMEOUT = 60_000
     make_tasks(1, space)
     claim = claims.claim_due(space, 1, worker.pk, worker.name)
@@ -27,7 +32,9 @@ def test_a_worker_that_freezes_while_it_settles_loses_its_locks_with_its_lease(s
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_that_freezes_while_reporting_its_provider_loses_the_row_with_its_lease(settings):
+def test_a_worker_that_freezes_while_reporting_its_provider_loses_the_row_with_its_lease(
+    settings: Settings,
+) -> None:
     settings.EMBEDDING_WORKER_TIMEOUT = 60_000
     with transaction.atomic():
         gate.report(gate.Permit("openai"), BatchVerdict.FAILED)

@@ -1,12 +1,15 @@
 """A row that alone is refused is found, and holds up no other."""
 
+from collections.abc import Callable, Iterator
+
 import pytest
 from django.db import connection
 
-from embeddings.models import ArticleEmbedding
+from embeddings.models import ArticleEmbedding, Space
 from queueops.engine import claims, execution, storage_probe
-from queueops.models import AuditLog, Task
+from queueops.models import AuditLog, Task, Worker
 from queueops.worker import drain
+from tests.providers import FakeProvider
 from tests.queueops.factories import make_article, make_tasks
 from tests.queueops.refusing_database import refusing, take_again
 
@@ -14,12 +17,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def claim(space, worker):
+def claim(space: Space, worker: Worker) -> Callable[..., claims.Claim]:
     return lambda: claims.claim_due(space, 100, worker.pk, worker.name)
 
 
 @pytest.mark.parametrize("sqlstate", ["P0001", "42501", "57014"])
-def test_one_text_whose_rows_are_refused_has_the_error_and_the_others_their_vectors(claim, space, sqlstate):
+def test_one_text_whose_rows_are_refused_has_the_error_and_the_others_their_vectors(
+    claim: Callable[..., claims.Claim], space: Space, sqlstate: str
+) -> None:
     tasks = make_tasks(30, space)
     bad = tasks[17]
     with refusing(sqlstate, f"NEW.article_id = {bad.article_id}"):
@@ -31,7 +36,7 @@ def test_one_text_whose_rows_are_refused_has_the_error_and_the_others_their_vect
     assert not storage_probe.brake.is_on
 
 
-def test_several_are_each_found(claim, space):
+def test_several_are_each_found(claim: Callable[..., claims.Claim], space: Space) -> None:
     tasks = make_tasks(40, space)
     bad = [tasks[n].article_id for n in (0, 1, 13, 25, 26, 39)]
     with refusing("P0001", f"NEW.article_id IN ({', '.join(map(str, bad))})"):
@@ -39,7 +44,9 @@ def test_several_are_each_found(claim, space):
     assert set(Task.objects.pending().values_list("article_id", flat=True)) == set(bad)
 
 
-def test_one_refused_text_is_distinguished_from_a_database_that_refuses_all(claim, space):
+def test_one_refused_text_is_distinguished_from_a_database_that_refuses_all(
+    claim: Callable[..., claims.Claim], space: Space
+) -> None:
     make_tasks(2, space, "completed")
     bad = make_article()
     with refusing("P0001", f"NEW.article_id = {bad.pk}"):
@@ -48,7 +55,9 @@ def test_one_refused_text_is_distinguished_from_a_database_that_refuses_all(clai
     assert not storage_probe.brake.is_on
 
 
-def test_it_is_parked_after_its_last_attempt_and_paid_for_once(space, worker, provider):
+def test_it_is_parked_after_its_last_attempt_and_paid_for_once(
+    space: Space, worker: Worker, provider: FakeProvider
+) -> None:
     bad, good = make_article("Bad"), make_article("Good")
     with refusing("23514", f"NEW.article_id = {bad.pk}"):
         for _ in range(3):
@@ -61,7 +70,9 @@ def test_it_is_parked_after_its_last_attempt_and_paid_for_once(space, worker, pr
     assert provider.stats()["texts"] == 2
 
 
-def test_many_texts_that_are_all_refused_are_not_at_fault(claim, space, monkeypatch):
+def test_many_texts_that_are_all_refused_are_not_at_fault(
+    claim: Callable[..., claims.Claim], space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Though the row that the database was asked with would have been taken."""
     make_tasks(8, space)
     monkeypatch.setattr(execution, "_DEADLINE_SECONDS", 0.1)
@@ -83,7 +94,7 @@ CREATE TRIGGER refuse BEFORE INSERT ON article_embeddings FOR EACH ROW EXECUTE F
 
 
 @pytest.fixture
-def refuse_rows():
+def refuse_rows() -> Iterator[Callable[..., None]]:
     """Refuses which rows, by how many were seen; sequences do not roll back."""
 
     def refuse(which: str) -> None:
@@ -97,8 +108,8 @@ def refuse_rows():
 
 
 def test_what_is_refused_until_the_search_is_half_done_is_no_text_of_the_first_half(
-    claim, space, refuse_rows
-):
+    claim: Callable[..., claims.Claim], space: Space, refuse_rows: Callable[..., None]
+) -> None:
     make_tasks(16, space)
     make_tasks(1, space, "completed")
     refuse_rows("NEW.chunk_index = 0 AND nextval('rows_seen') <= 9")
@@ -107,8 +118,11 @@ def test_what_is_refused_until_the_search_is_half_done_is_no_text_of_the_first_h
 
 
 def test_what_is_refused_from_the_midst_of_the_search_on_is_no_text_of_the_second_half(
-    claim, space, refuse_rows, monkeypatch
-):
+    claim: Callable[..., claims.Claim],
+    space: Space,
+    refuse_rows: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(execution, "_DEADLINE_SECONDS", 0.1)
     monkeypatch.setattr(execution, "_HELD_SECONDS", 0.1)
     tasks = make_tasks(16, space)
@@ -118,7 +132,7 @@ def test_what_is_refused_from_the_midst_of_the_search_on_is_no_text_of_the_secon
     assert set(Task.objects.pending().values_list("attempts", flat=True)) == {0}
 
 
-def test_the_row_that_the_database_is_asked_with_leaves_nothing_behind(space):
+def test_the_row_that_the_database_is_asked_with_leaves_nothing_behind(space: Space) -> None:
     make_tasks(1, space)
     assert storage_probe.refusal_of_a_row(space) is None
     with refusing("53100"):
@@ -128,7 +142,7 @@ def test_the_row_that_the_database_is_asked_with_leaves_nothing_behind(space):
     assert not ArticleEmbedding.objects.exists()
 
 
-def test_without_another_article_there_is_nothing_to_ask_with(space):
+def test_without_another_article_there_is_nothing_to_ask_with(space: Space) -> None:
     (task,) = make_tasks(1, space)
     with refusing("53100"):
         assert storage_probe.refusal_of_a_row(space, [task.article_id]) is None

@@ -22,6 +22,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from pytest_django import Settings
 
 from articles.models import Article
 from embeddings.indexing.render import Rendered, Source, render
@@ -476,14 +477,14 @@ def execute(statement: str, *arguments: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def limits(settings):
+def limits(settings: Settings) -> None:
     settings.EMBEDDING_WORKER_TIMEOUT = LEASE * 1000
     settings.EMBEDDING_MAX_RETRIES = ATTEMPTS
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("end", ENDS)
-def test_a_walk_past_a_zombie(end):
+def test_a_walk_past_a_zombie(end: str) -> None:
     """One that the random walk may miss."""
     queue = Queue()
     queue.write(0, TEXTS[1])
@@ -495,7 +496,7 @@ def test_a_walk_past_a_zombie(end):
 
 
 @pytest.mark.django_db
-def test_a_walk_past_a_task_that_gave_way_and_was_put_back_by_sql():
+def test_a_walk_past_a_task_that_gave_way_and_was_put_back_by_sql() -> None:
     queue = Queue()
     queue.write(0, TEXTS[1])
     queue.claim(0, 4)
@@ -509,7 +510,7 @@ def test_a_walk_past_a_task_that_gave_way_and_was_put_back_by_sql():
 
 
 @pytest.mark.django_db
-def test_whatever_happens_in_whatever_order_no_text_is_lost():
+def test_whatever_happens_in_whatever_order_no_text_is_lost() -> None:
     run_state_machine_as_test(
         Queue,
         settings=hypothesis.settings(

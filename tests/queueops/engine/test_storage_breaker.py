@@ -22,20 +22,20 @@ class Clock:
 
 
 @pytest.fixture
-def clock():
+def clock() -> Clock:
     return Clock()
 
 
 @pytest.fixture
-def brake(clock):
+def brake(clock: Clock) -> StorageBrake:
     return StorageBrake(clock)
 
 
-def test_without_a_refusal_everybody_goes_on(brake):
+def test_without_a_refusal_everybody_goes_on(brake: StorageBrake) -> None:
     assert (brake.ask(), brake.left, brake.is_on, brake.now) == (0.0, 0.0, False, None)
 
 
-def test_one_caller_has_the_turn_and_the_waits_grow(brake, clock):
+def test_one_caller_has_the_turn_and_the_waits_grow(brake: StorageBrake, clock: Clock) -> None:
     brake.refused(FULL)
     waits = []
     for _ in range(10):
@@ -48,13 +48,13 @@ def test_one_caller_has_the_turn_and_the_waits_grow(brake, clock):
     assert waits[-1] == LONGEST_WAIT
 
 
-def test_what_was_under_way_when_it_began_makes_no_wait_longer(brake):
+def test_what_was_under_way_when_it_began_makes_no_wait_longer(brake: StorageBrake) -> None:
     assert brake.refused(FULL)
     assert not any(brake.refused(FULL) for _ in range(8))
     assert brake.left == FIRST_WAIT
 
 
-def test_another_reason_is_news(brake, clock):
+def test_another_reason_is_news(brake: StorageBrake, clock: Clock) -> None:
     brake.refused(FULL)
     clock.now += 7
     assert brake.refused(READ_ONLY)
@@ -62,7 +62,9 @@ def test_another_reason_is_news(brake, clock):
     assert (brake.now.refusal, brake.now.seconds) == (READ_ONLY, 7)
 
 
-def test_once_vectors_are_accepted_all_resume_and_the_next_refusal_starts_over(brake, clock):
+def test_once_vectors_are_accepted_all_resume_and_the_next_refusal_starts_over(
+    brake: StorageBrake, clock: Clock
+) -> None:
     brake.refused(FULL)
     clock.now += 500
     brake.ask()
@@ -73,18 +75,18 @@ def test_once_vectors_are_accepted_all_resume_and_the_next_refusal_starts_over(b
     assert brake.ask() == FIRST_WAIT
 
 
-def test_whoever_waits_gets_a_turn(brake, clock):
+def test_whoever_waits_gets_a_turn(brake: StorageBrake, clock: Clock) -> None:
     brake.refused(FULL)
     assert brake.await_turn(clock.now + 60, clock.rest)
     assert clock.now == 100 + FIRST_WAIT
 
 
-def test_the_wait_ends_with_its_time(brake, clock):
+def test_the_wait_ends_with_its_time(brake: StorageBrake, clock: Clock) -> None:
     brake.refused(FULL)
     assert not brake.await_turn(clock.now + FIRST_WAIT / 2, clock.rest)
     assert clock.now == 100 + FIRST_WAIT / 2
 
 
-def test_a_process_that_stops_does_not_wait(brake, clock):
+def test_a_process_that_stops_does_not_wait(brake: StorageBrake, clock: Clock) -> None:
     brake.refused(FULL)
     assert not brake.await_turn(clock.now + 60, lambda seconds: False)

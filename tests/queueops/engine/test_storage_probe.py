@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 from django.db import OperationalError, connection
-from psycopg import errors
+from psycopg import DatabaseError, errors
+from pytest_django import DjangoAssertNumQueries
 from structlog.testing import capture_logs
 
-from embeddings.models import ArticleEmbedding
+from embeddings.models import ArticleEmbedding, Space
 from queueops.base import shutdown
 from queueops.base.database_refusals import Blame, Refusal
 from queueops.engine import storage_probe
@@ -35,12 +36,14 @@ def database_error(cause: type[Exception]) -> OperationalError:
         (errors.TooManyConnections, Blame.CONNECTION, False),
     ],
 )
-def test_a_write_that_is_refused_stops_claiming_and_a_lost_connection_does_not(cause, blame, is_braked):
+def test_a_write_that_is_refused_stops_claiming_and_a_lost_connection_does_not(
+    cause: type[DatabaseError], blame: Blame, is_braked: bool
+) -> None:
     assert storage_probe.noted(database_error(cause)).blame is blame
     assert storage_probe.brake.is_on is is_braked
 
 
-def test_it_is_logged_when_it_begins_and_ends_and_not_in_between():
+def test_it_is_logged_when_it_begins_and_ends_and_not_in_between() -> None:
     with capture_logs() as logs:
         for _ in range(3):
             storage_probe.refused(FULL)
@@ -51,7 +54,7 @@ def test_it_is_logged_when_it_begins_and_ends_and_not_in_between():
 
 
 @pytest.fixture
-def clock(monkeypatch):
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds by which the brake tells its turns."""
     seconds = [0.0]
     monkeypatch.setattr(storage_probe, "brake", StorageBrake(lambda: seconds[0]))
@@ -59,22 +62,26 @@ def clock(monkeypatch):
 
 
 @pytest.fixture
-def space(db):
+def space(db: None) -> Space:
     return make_space()
 
 
-def test_while_all_is_well_nothing_is_asked(space, django_assert_num_queries):
+def test_while_all_is_well_nothing_is_asked(
+    space: Space, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     with django_assert_num_queries(0):
         assert storage_probe.wait(space) == 0.0
 
 
-def test_between_two_turns_nothing_is_asked(space, clock, django_assert_num_queries):
+def test_between_two_turns_nothing_is_asked(
+    space: Space, clock: list[float], django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     storage_probe.refused(FULL)
     with django_assert_num_queries(0):
         assert storage_probe.wait(space) > 0
 
 
-def test_a_turn_asks_with_a_row_that_leaves_nothing_behind(space, clock):
+def test_a_turn_asks_with_a_row_that_leaves_nothing_behind(space: Space, clock: list[float]) -> None:
     make_article()
     storage_probe.refused(FULL)
     clock[0] = 60.0
@@ -83,7 +90,7 @@ def test_a_turn_asks_with_a_row_that_leaves_nothing_behind(space, clock):
     assert not ArticleEmbedding.objects.exists()
 
 
-def test_a_turn_that_is_refused_waits_for_the_next(space, clock):
+def test_a_turn_that_is_refused_waits_for_the_next(space: Space, clock: list[float]) -> None:
     make_article()
     refuse("53100")
     storage_probe.refused(FULL)
@@ -98,7 +105,7 @@ def test_a_turn_that_is_refused_waits_for_the_next(space, clock):
 
 
 @pytest.mark.parametrize("sqlstate", ["53100", "25006", "42501"])
-def test_a_refused_row_says_why(space, sqlstate):
+def test_a_refused_row_says_why(space: Space, sqlstate: str) -> None:
     make_article()
     assert storage_probe.refusal_of_a_row(space) is None
     refuse(sqlstate)
@@ -109,7 +116,7 @@ def test_a_refused_row_says_why(space, sqlstate):
         cursor.execute("SELECT 1")
 
 
-def test_the_row_is_of_no_article_that_it_is_to_pass_over(space):
+def test_the_row_is_of_no_article_that_it_is_to_pass_over(space: Space) -> None:
     bad = make_article("Bad")
     refuse(condition=f"NEW.article_id = {bad.pk}")
     assert storage_probe.refusal_of_a_row(space) is not None
@@ -121,11 +128,11 @@ def soon() -> float:
     return time.monotonic() + timedelta(minutes=1).total_seconds()
 
 
-def test_whose_turn_it_is_goes_on_at_once():
+def test_whose_turn_it_is_goes_on_at_once() -> None:
     assert storage_probe.await_turn(soon())
 
 
-def test_nobody_waits_past_the_moment_or_in_a_process_that_stops():
+def test_nobody_waits_past_the_moment_or_in_a_process_that_stops() -> None:
     storage_probe.refused(FULL)
     assert not storage_probe.await_turn(time.monotonic() - 1)
     shutdown.request()
@@ -134,7 +141,7 @@ def test_nobody_waits_past_the_moment_or_in_a_process_that_stops():
     assert not storage_probe.await_turn(soon())  # a stop comes first
 
 
-def test_a_turn_that_meets_another_reason_notes_that_one(space, clock):
+def test_a_turn_that_meets_another_reason_notes_that_one(space: Space, clock: list[float]) -> None:
     make_article()
     storage_probe.refused(FULL)
     refuse("25006")

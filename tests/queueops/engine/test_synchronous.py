@@ -4,12 +4,15 @@ import time
 
 import pytest
 from django.db import connection
+from pytest_django import Settings
 
 from articles.models import Article
+from embeddings.models import Space
 from embeddings.providers import registry
 from embeddings.search import search
 from queueops.engine import synchronous
 from queueops.models import Mode, ProviderState, Task
+from tests.providers import FakeProvider
 from tests.queueops.engine.test_modes import set_mode, work_until
 from tests.queueops.factories import make_article, make_worker
 
@@ -22,7 +25,7 @@ CREATE TRIGGER refuse_claims BEFORE UPDATE OF claim_token ON embedding_tasks
 """
 
 
-def test_in_synchronous_mode_a_save_is_found_before_it_answers_and_no_worker_is_needed(space):
+def test_in_synchronous_mode_a_save_is_found_before_it_answers_and_no_worker_is_needed(space: Space) -> None:
     set_mode(Mode.SYNCHRONOUS)
     article = make_article("Aardvarks", "They eat ants at night.")
     task = Task.objects.get()
@@ -34,8 +37,13 @@ def test_in_synchronous_mode_a_save_is_found_before_it_answers_and_no_worker_is_
     ("trouble", "kind"), [("down", "provider_down"), ("slow", "transient"), ("broken", "transient")]
 )
 def test_a_provider_in_trouble_never_fails_a_synchronous_save_and_the_article_is_embedded_later(
-    trouble, kind, space, provider, settings, monkeypatch
-):
+    trouble: str,
+    kind: str,
+    space: Space,
+    provider: FakeProvider,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     settings.EMBEDDING_RETRY_BACKOFF_BASE = 1
     if trouble == "down":
         url, settings.OPENAI_BASE_URL = settings.OPENAI_BASE_URL, "http://127.0.0.1:9/v1"
@@ -59,7 +67,9 @@ def test_a_provider_in_trouble_never_fails_a_synchronous_save_and_the_article_is
     work_until(article.embeddings.exists, make_worker())
 
 
-def test_a_poisoned_text_is_saved_in_synchronous_mode_and_parked_with_its_reason(space, provider):
+def test_a_poisoned_text_is_saved_in_synchronous_mode_and_parked_with_its_reason(
+    space: Space, provider: FakeProvider
+) -> None:
     provider.config(poison="toxic")
     set_mode(Mode.SYNCHRONOUS)
     poisoned = make_article("Bad", "A toxic text.")
@@ -70,7 +80,7 @@ def test_a_poisoned_text_is_saved_in_synchronous_mode_and_parked_with_its_reason
     assert poisoned.embeddings.exists()
 
 
-def test_a_claim_that_the_database_refuses_never_fails_a_synchronous_save(space):
+def test_a_claim_that_the_database_refuses_never_fails_a_synchronous_save(space: Space) -> None:
     set_mode(Mode.SYNCHRONOUS)
     with connection.cursor() as cursor:
         cursor.execute(_REFUSE_CLAIMS)

@@ -9,7 +9,9 @@ from contextlib import AbstractContextManager
 import psycopg
 import pytest
 from django.db import OperationalError, connection, connections
+from pytest_django import Settings
 
+from embeddings.models import Space
 from queueops.admission.gate import Permit
 from queueops.base import shutdown
 from queueops.engine import (
@@ -26,6 +28,7 @@ from queueops.maintenance import reaper
 from queueops.models import Task, Worker
 from queueops.worker import drain, leases
 from queueops.worker.housekeeper import Housekeeper
+from tests.providers import FakeProvider
 from tests.queueops.factories import make_article, make_tasks
 from tests.table_locks import locked, rows_locked, waiting_at_most
 from tests.waiting import wait_until
@@ -41,7 +44,7 @@ _LEASES = (
 
 
 @pytest.fixture(autouse=True)
-def met(monkeypatch) -> LockedOut:
+def met(monkeypatch: pytest.MonkeyPatch) -> LockedOut:
     """The memory of locks, which looks as often as it is asked."""
     monkeypatch.setattr(table_lock_pause, "LOOK_AGAIN_SECONDS", 0.0)
     monkeypatch.setattr(settling_in_parts, "_LOCK_SECONDS", 0.1)
@@ -49,7 +52,7 @@ def met(monkeypatch) -> LockedOut:
 
 
 @pytest.fixture
-def held_briefly(monkeypatch) -> None:
+def held_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch is given back at once rather than after minutes."""
     monkeypatch.setattr(execution, "_DEADLINE_SECONDS", 0.5)
     monkeypatch.setattr(execution, "_HELD_SECONDS", 0.1)
@@ -100,8 +103,8 @@ SETTLED_INTO = ["articles", "embedding_tasks", "embedding_audit_logs", "performa
 
 @pytest.mark.parametrize("table", SETTLED_INTO)
 def test_a_batch_whose_table_is_locked_keeps_its_vectors_until_it_is_free(
-    space, worker, provider, met, table
-):
+    space: Space, worker: Worker, provider: FakeProvider, met: LockedOut, table: str
+) -> None:
     make_tasks(4, space)
     claim = claims.claim_due(space, 4, worker.pk, worker.name)
     run_beside(
@@ -114,7 +117,9 @@ def test_a_batch_whose_table_is_locked_keeps_its_vectors_until_it_is_free(
 
 
 @pytest.mark.parametrize("table", ["article_embeddings", "embedding_audit_logs", "performance_metrics"])
-def test_where_that_lasts_the_tasks_go_back_uncharged(space, worker, held_briefly, table):
+def test_where_that_lasts_the_tasks_go_back_uncharged(
+    space: Space, worker: Worker, held_briefly: None, table: str
+) -> None:
     make_tasks(4, space)
     claim = claims.claim_due(space, 4, worker.pk, worker.name)
     run_beside(
@@ -127,7 +132,9 @@ def test_where_that_lasts_the_tasks_go_back_uncharged(space, worker, held_briefl
     }
 
 
-def test_with_the_table_of_tasks_locked_they_are_owed_until_it_is_free(space, worker, held_briefly):
+def test_with_the_table_of_tasks_locked_they_are_owed_until_it_is_free(
+    space: Space, worker: Worker, held_briefly: None
+) -> None:
     make_tasks(4, space)
     claim = claims.claim_due(space, 4, worker.pk, worker.name)
     run_beside(locked("embedding_tasks"), execute(claim, worker), lambda: settle_retry.owed)
@@ -135,7 +142,9 @@ def test_with_the_table_of_tasks_locked_they_are_owed_until_it_is_free(space, wo
     assert rows() == {("pending", 0, "")}
 
 
-def test_a_batch_that_a_reader_waits_for_gives_its_tasks_back_at_once(space, worker, monkeypatch):
+def test_a_batch_that_a_reader_waits_for_gives_its_tasks_back_at_once(
+    space: Space, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(settling_in_parts, "_LOCKED_FOR", 60.0)
     article = make_article("T", "A text.")
     make_tasks(3, space)
@@ -149,7 +158,7 @@ def test_a_batch_that_a_reader_waits_for_gives_its_tasks_back_at_once(space, wor
     assert Task.objects.get(article=article).error_message == "another session kept a table locked"
 
 
-def test_a_stopping_process_does_not_wait(space, worker):
+def test_a_stopping_process_does_not_wait(space: Space, worker: Worker) -> None:
     make_tasks(4, space)
     claim = claims.claim_due(space, 4, worker.pk, worker.name)
     shutdown.request()
@@ -158,7 +167,7 @@ def test_a_stopping_process_does_not_wait(space, worker):
     assert rows() == {("pending", 0, "")}
 
 
-def test_what_is_locked_is_no_storage_that_refuses(space, worker, held_briefly):
+def test_what_is_locked_is_no_storage_that_refuses(space: Space, worker: Worker, held_briefly: None) -> None:
     make_tasks(4, space)
     claim = claims.claim_due(space, 4, worker.pk, worker.name)
     with locked("article_embeddings"), waiting_at_most(100):
@@ -166,7 +175,9 @@ def test_what_is_locked_is_no_storage_that_refuses(space, worker, held_briefly):
     assert not storage_probe.brake.is_on
 
 
-def test_nothing_is_claimed_while_a_table_is_locked_and_the_log_says_so_once(space, worker, met, caplog):
+def test_nothing_is_claimed_while_a_table_is_locked_and_the_log_says_so_once(
+    space: Space, worker: Worker, met: LockedOut, caplog: pytest.LogCaptureFixture
+) -> None:
     make_tasks(4, space)
     error = _refusal()
     with locked("article_embeddings"), waiting_at_most(200):
@@ -186,14 +197,16 @@ def _refusal() -> Exception:
     return error
 
 
-def test_a_lock_of_rows_alone_or_of_a_table_that_workers_do_not_need_stops_nobody(met):
+def test_a_lock_of_rows_alone_or_of_a_table_that_workers_do_not_need_stops_nobody(met: LockedOut) -> None:
     with locked("auth_user"):
         assert met.note(_refusal())
         assert not met.is_lasting()
     assert not met.note(Exception("another error"))
 
 
-def test_a_lease_begins_when_the_claim_takes_not_when_it_began_to_wait(space, worker, settings):
+def test_a_lease_begins_when_the_claim_takes_not_when_it_began_to_wait(
+    space: Space, worker: Worker, settings: Settings
+) -> None:
     settings.EMBEDDING_WORKER_TIMEOUT = 300
     make_tasks(2, space)
     run_beside(
@@ -204,7 +217,9 @@ def test_a_lease_begins_when_the_claim_takes_not_when_it_began_to_wait(space, wo
     assert one(_LEASES)
 
 
-def test_a_lease_that_is_renewed_behind_a_lock_counts_from_then_on(space, worker, settings):
+def test_a_lease_that_is_renewed_behind_a_lock_counts_from_then_on(
+    space: Space, worker: Worker, settings: Settings
+) -> None:
     settings.EMBEDDING_WORKER_TIMEOUT = 300
     make_tasks(2, space)
     claim = claims.claim_due(space, 2, worker.pk, worker.name)
@@ -212,7 +227,7 @@ def test_a_lease_that_is_renewed_behind_a_lock_counts_from_then_on(space, worker
     assert one(_LEASES)
 
 
-def test_one_sweep_at_a_time_waits_for_the_leases_and_no_other_judges_by_a_later_moment(space):
+def test_one_sweep_at_a_time_waits_for_the_leases_and_no_other_judges_by_a_later_moment(space: Space) -> None:
     make_tasks(1, space, "processing", lease_expires_at=None, claim_token=uuid.uuid4())
     run_beside(
         locked("embedding_tasks"),
@@ -223,7 +238,9 @@ def test_one_sweep_at_a_time_waits_for_the_leases_and_no_other_judges_by_a_later
 
 
 @pytest.mark.parametrize("table", ["provider_states", "embedding_operations"])
-def test_the_sweep_goes_on_beside_a_lock_that_it_does_not_need(space, worker, table):
+def test_the_sweep_goes_on_beside_a_lock_that_it_does_not_need(
+    space: Space, worker: Worker, table: str
+) -> None:
     make_tasks(1, space, "processing", lease_expires_at=None, claim_token=uuid.uuid4())
     with waiting_at_most(100), locked(table):
         Housekeeper()._once(0.0)

@@ -1,11 +1,17 @@
 """Texts too long for a provider are sent in smaller requests or chunks, and never again unchanged."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from articles.models import Article
+from embeddings.models import Space
 from queueops.engine import claims, execution
-from queueops.models import Task
+from queueops.engine.results import Settled
+from queueops.models import Task, Worker
+from tests.providers import FakeProvider
 from tests.queueops.factories import make_article, make_space, make_tasks
 
 pytestmark = pytest.mark.django_db
@@ -14,19 +20,19 @@ SENTENCES = [f"Sentence number {n} says something that no other one says." for n
 
 
 @pytest.fixture
-def space(provider):
+def space(provider: FakeProvider) -> Space:
     return make_space(chunk_tokens=400)
 
 
 @pytest.fixture
-def run(space, worker):
-    def claim_and_execute():
+def run(space: Space, worker: Worker) -> Callable[..., Settled]:
+    def claim_and_execute() -> Settled:
         return execution.execute(claims.claim_due(space, 100, worker.pk, worker.name))
 
     return claim_and_execute
 
 
-def text_of(article) -> str:
+def text_of(article: Article) -> str:
     """The part of the content that its chunks cover, without white space."""
     return "".join(
         "".join(article.content[row.span.lower : row.span.upper].split())
@@ -35,7 +41,7 @@ def text_of(article) -> str:
     )
 
 
-def assert_whole(article) -> None:
+def assert_whole(article: Article) -> None:
     """Its vectors are complete in number and stand for its whole text."""
     rows = list(article.embeddings.order_by("chunk_index"))
     assert [row.chunk_index for row in rows] == list(range(rows[0].chunk_count))
@@ -52,7 +58,9 @@ def assert_whole(article) -> None:
         ({"fail_next": ["413"]}, [64, 32, 32]),
     ],
 )
-def test_a_request_that_is_too_long_is_made_in_halves(run, space, provider, limit, sizes):
+def test_a_request_that_is_too_long_is_made_in_halves(
+    run: Callable[..., Settled], space: Space, provider: FakeProvider, limit: dict[str, Any], sizes: list[int]
+) -> None:
     make_tasks(64, space)
     provider.config(**limit)
     assert run().outcomes == {"embedded": 64}
@@ -61,7 +69,9 @@ def test_a_request_that_is_too_long_is_made_in_halves(run, space, provider, limi
 
 
 @pytest.mark.parametrize("most_tokens", [150, 60, 30])
-def test_a_chunk_that_is_too_long_for_the_model_is_embedded_in_smaller_ones(run, provider, most_tokens):
+def test_a_chunk_that_is_too_long_for_the_model_is_embedded_in_smaller_ones(
+    run: Callable[..., Settled], provider: FakeProvider, most_tokens: int
+) -> None:
     article = make_article("A title", " ".join(SENTENCES[:19]))
     provider.config(max_tokens_per_text=most_tokens)
     assert run().outcomes == {"embedded": 1}
@@ -70,7 +80,9 @@ def test_a_chunk_that_is_too_long_for_the_model_is_embedded_in_smaller_ones(run,
     assert provider.stats()["refused_again"] == 0
 
 
-def test_one_such_text_among_many_leaves_the_others_alone(run, space, provider):
+def test_one_such_text_among_many_leaves_the_others_alone(
+    run: Callable[..., Settled], space: Space, provider: FakeProvider
+) -> None:
     make_tasks(50, space)
     article = make_article("A title", " ".join(SENTENCES[:19]))
     provider.config(max_tokens_per_text=150)
@@ -83,7 +95,9 @@ def test_one_such_text_among_many_leaves_the_others_alone(run, space, provider):
     assert stats["refused_again"] == 0
 
 
-def test_only_the_chunks_that_were_too_long_become_smaller(run, provider):
+def test_only_the_chunks_that_were_too_long_become_smaller(
+    run: Callable[..., Settled], provider: FakeProvider
+) -> None:
     dense = "xxxxxxxx " * 100  # we take it for 300 tokens
     article = make_article(
         "A title", f"{' '.join(SENTENCES[:13])}\n\n{dense}\n\n{' '.join(SENTENCES[13:26])}"
@@ -94,7 +108,9 @@ def test_only_the_chunks_that_were_too_long_become_smaller(run, provider):
     assert article.embeddings.count() == 4
 
 
-def test_after_an_edit_elsewhere_the_smaller_chunks_are_used_again(run, provider):
+def test_after_an_edit_elsewhere_the_smaller_chunks_are_used_again(
+    run: Callable[..., Settled], provider: FakeProvider
+) -> None:
     article = make_article("A title", "\n\n".join(" ".join(SENTENCES[n : n + 19]) for n in (0, 19, 38)))
     provider.config(max_tokens_per_text=200)
     run()
@@ -106,7 +122,9 @@ def test_after_an_edit_elsewhere_the_smaller_chunks_are_used_again(run, provider
     assert provider.stats()["embedded"] <= 2
 
 
-def test_two_articles_with_the_same_text_get_the_same_smaller_chunks(run, provider):
+def test_two_articles_with_the_same_text_get_the_same_smaller_chunks(
+    run: Callable[..., Settled], provider: FakeProvider
+) -> None:
     both = [make_article("A title", " ".join(SENTENCES[:19])) for _ in range(2)]
     provider.config(max_tokens_per_text=150)
     assert run().outcomes == {"embedded": 2}
@@ -115,7 +133,9 @@ def test_two_articles_with_the_same_text_get_the_same_smaller_chunks(run, provid
     assert provider.stats()["embedded"] == both[0].embeddings.count()
 
 
-def test_a_text_that_is_refused_however_small_is_parked_with_a_sentence(run, space, provider):
+def test_a_text_that_is_refused_however_small_is_parked_with_a_sentence(
+    run: Callable[..., Settled], space: Space, provider: FakeProvider
+) -> None:
     make_tasks(10, space)
     article = make_article("A title", " ".join(SENTENCES[:19]))
     provider.config(max_tokens_per_text=10)
@@ -131,21 +151,27 @@ def test_a_text_that_is_refused_however_small_is_parked_with_a_sentence(run, spa
     assert stats["refused_again"] == 0
 
 
-def test_a_poisoned_piece_of_a_text_that_is_too_long_parks_it_as_invalid(run, provider):
+def test_a_poisoned_piece_of_a_text_that_is_too_long_parks_it_as_invalid(
+    run: Callable[..., Settled], provider: FakeProvider
+) -> None:
     article = make_article("A title", " ".join([*SENTENCES[:19], "POISON"]))
     provider.config(max_tokens_per_text=150, poison="POISON")
     assert run().outcomes == {"failed": 1}
     assert Task.objects.get(article=article).error_class == "invalid_input"
 
 
-def test_an_outage_between_the_pieces_brings_the_task_back(run, provider):
+def test_an_outage_between_the_pieces_brings_the_task_back(
+    run: Callable[..., Settled], provider: FakeProvider
+) -> None:
     article = make_article("A title", " ".join(SENTENCES[:19]))
     provider.config(fail_next=["413", "500"])
     assert run().retried == 1
     assert (Task.objects.get().error_class, article.embeddings.exists()) == ("transient", False)
 
 
-def test_pieces_that_are_all_the_same_text_are_sent_once(run, provider):
+def test_pieces_that_are_all_the_same_text_are_sent_once(
+    run: Callable[..., Settled], provider: FakeProvider
+) -> None:
     article = make_article("", "ab " * 256)  # its halves are alike, and so are theirs
     provider.config(max_tokens_per_text=50)
     run()

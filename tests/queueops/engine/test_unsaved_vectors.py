@@ -3,7 +3,7 @@
 from queueops.engine.unsaved_vectors import UnsavedVectors
 
 
-def test_what_is_kept_is_taken_once_and_in_its_space():
+def test_what_is_kept_is_taken_once_and_in_its_space() -> None:
     kept = UnsavedVectors()
     kept.keep(1, {b"a": b"one", b"b": b"two"})
     assert kept.take(2, [b"a"]) == {}
@@ -12,7 +12,7 @@ def test_what_is_kept_is_taken_once_and_in_its_space():
     assert kept.take(1, [b"b"]) == {}
 
 
-def test_beyond_the_bound_the_oldest_go():
+def test_beyond_the_bound_the_oldest_go() -> None:
     kept = UnsavedVectors(most_bytes=10)
     for n in range(5):
         kept.keep(1, {bytes([n]): b"four"})

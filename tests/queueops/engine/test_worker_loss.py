@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 
+from embeddings.models import Space
 from queueops.engine import claims, execution
 from queueops.engine.claims import Claim
 from queueops.engine.results import Settled
@@ -23,7 +24,7 @@ class Deaths:
     """Worker processes, one after the other: each dies when it has a text of `poison` in its hands, with all that it
     holds, and the sweep comes by."""
 
-    def __init__(self, space, poison: set[int], size: int = 100) -> None:
+    def __init__(self, space: Space, poison: set[int], size: int = 100) -> None:
         self.space, self.poison, self.size = space, poison, size
         self.worker = make_worker()
         self.sizes: list[int] = []
@@ -53,7 +54,7 @@ def lose(*dead: Worker) -> None:
     reaper.return_expired()
 
 
-def test_a_text_that_kills_its_worker_is_parked_after_dying_alone_and_none_beside_it(space):
+def test_a_text_that_kills_its_worker_is_parked_after_dying_alone_and_none_beside_it(space: Space) -> None:
     poison = make_tasks(100, space)[37]
     deaths = Deaths(space, {poison.pk})
     deaths.work(20)
@@ -68,7 +69,7 @@ def test_a_text_that_kills_its_worker_is_parked_after_dying_alone_and_none_besid
     assert "held only this task" in poison.error_message
 
 
-def test_several_texts_that_kill_are_each_found(space):
+def test_several_texts_that_kill_are_each_found(space: Space) -> None:
     tasks = make_tasks(60, space)
     poison = {tasks[number].pk for number in (3, 30, 31, 59)}
     Deaths(space, poison, size=20).work(60)
@@ -76,7 +77,7 @@ def test_several_texts_that_kill_are_each_found(space):
     assert Task.objects.filter(outcome="embedded").count() == 56
 
 
-def test_kills_from_outside_end_no_text_that_was_never_alone(space):
+def test_kills_from_outside_end_no_text_that_was_never_alone(space: Space) -> None:
     make_tasks(60, space)
     for _ in range(12):
         worker = make_worker()
@@ -89,7 +90,7 @@ def test_kills_from_outside_end_no_text_that_was_never_alone(space):
     assert Task.objects.filter(outcome="embedded").count() == 60
 
 
-def alone(space) -> Worker:
+def alone(space: Space) -> Worker:
     """A worker that holds a task alone which was lost before."""
     make_tasks(1, space)
     Task.objects.update(error_class="worker_lost", losses=2)
@@ -103,12 +104,12 @@ def attempts() -> int:
     return Task.objects.get(losses=3).attempts
 
 
-def test_a_task_that_was_alone_when_its_worker_died_is_charged(space):
+def test_a_task_that_was_alone_when_its_worker_died_is_charged(space: Space) -> None:
     lose(alone(space))
     assert attempts() == 1
 
 
-def test_where_all_workers_died_at_once_nothing_is_charged(space):
+def test_where_all_workers_died_at_once_nothing_is_charged(space: Space) -> None:
     idle = make_worker()
     holder = alone(space)
     Worker.objects.filter(pk=idle.pk).update(last_seen_at=Now() - timedelta(seconds=20))
@@ -118,13 +119,13 @@ def test_where_all_workers_died_at_once_nothing_is_charged(space):
     assert "together with others" in Task.objects.get().error_message
 
 
-def test_a_worker_that_fell_silent_long_before_says_nothing_of_this_loss(space):
+def test_a_worker_that_fell_silent_long_before_says_nothing_of_this_loss(space: Space) -> None:
     make_worker(last_seen_at=Now() - timedelta(seconds=60))
     lose(alone(space))
     assert attempts() == 1
 
 
-def test_a_task_is_cleared_by_another_workers_death_since_it_was_lost_before(space):
+def test_a_task_is_cleared_by_another_workers_death_since_it_was_lost_before(space: Space) -> None:
     holder = alone(space)
     other = make_worker()
     make_tasks(2, space, priority="high")
@@ -134,14 +135,14 @@ def test_a_task_is_cleared_by_another_workers_death_since_it_was_lost_before(spa
     assert attempts() == 0
 
 
-def test_another_task_that_was_alone_clears_nobody(space):
+def test_another_task_that_was_alone_clears_nobody(space: Space) -> None:
     holder = alone(space)
     Metric.objects.create(name="worker_lost", value=1, labels={"claimed_by": "worker 1", "alone": True})
     lose(holder)
     assert attempts() == 1
 
 
-def test_a_loss_is_written_down_once_for_each_worker(space):
+def test_a_loss_is_written_down_once_for_each_worker(space: Space) -> None:
     make_tasks(5, space)
     first, second = make_worker(), make_worker()
     for worker, size in ((first, 2), (first, 1), (second, 2)):
@@ -155,7 +156,7 @@ def test_a_loss_is_written_down_once_for_each_worker(space):
     assert AuditLog.objects.filter(message__endswith="ended; the task is pending now").count() == 5
 
 
-def test_a_loss_for_another_reason_in_between_starts_over(space):
+def test_a_loss_for_another_reason_in_between_starts_over(space: Space) -> None:
     holder = alone(space)
     Task.objects.update(error_class="transient")
     lose(holder)

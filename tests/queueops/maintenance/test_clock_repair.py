@@ -8,7 +8,9 @@ from django.apps import apps
 from django.db import connection, models
 from django.db.models import F
 from django.db.models.functions import Now
+from pytest_django import Settings
 
+from embeddings.models import Space
 from embeddings.providers.errors import ErrorClass, ProviderError
 from queueops.admission import gate, rate_limiter, self_pause  # fmt: skip
 from queueops.admission.circuit_breaker import BatchVerdict
@@ -59,7 +61,7 @@ def seconds_until(moment: Any) -> float:
 # --- the sweep
 
 
-def test_a_sweep_that_lies_ahead_is_due_and_only_once():
+def test_a_sweep_that_lies_ahead_is_due_and_only_once() -> None:
     QueueState.objects.update(swept_at=Now() + HOUR)
     assert sweep.sweep_if_leader(INTERVAL) is not None
     assert sweep.sweep_if_leader(INTERVAL) is None
@@ -67,14 +69,16 @@ def test_a_sweep_that_lies_ahead_is_due_and_only_once():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_that_find_a_sweep_ahead_one_sweeps():
+def test_of_many_that_find_a_sweep_ahead_one_sweeps() -> None:
     QueueState.ensure_row()
     QueueState.objects.update(swept_at=Now() + HOUR)
     swept = together(4, lambda: sweep.sweep_if_leader(INTERVAL))
     assert len([each for each in swept if each is not None]) == 1
 
 
-def test_all_that_was_written_an_hour_ahead_is_worked_off_and_health_says_so(space, worker):
+def test_all_that_was_written_an_hour_ahead_is_worked_off_and_health_says_so(
+    space: Space, worker: Worker
+) -> None:
     make_tasks(3, space)
     make_tasks(2, space, status="processing", attempts=1)
     ProviderState.objects.create(
@@ -95,7 +99,7 @@ def test_all_that_was_written_an_hour_ahead_is_worked_off_and_health_says_so(spa
     ).exists()
 
 
-def test_nothing_is_put_right_where_nothing_is_ahead(space, worker):
+def test_nothing_is_put_right_where_nothing_is_ahead(space: Space, worker: Worker) -> None:
     make_tasks(1, space)
     make_tasks(1, space, priority="low", scheduled_at=Now() + timedelta(days=1))
     make_tasks(1, space, status="processing", lease_expires_at=Now() + timedelta(seconds=60))
@@ -106,7 +110,7 @@ def test_nothing_is_put_right_where_nothing_is_ahead(space, worker):
     assert not AuditLog.objects.filter(category="sweep").exists()
 
 
-def test_times_ahead_are_found_through_indexes(space):
+def test_times_ahead_are_found_through_indexes(space: Space) -> None:
     make_tasks(2000, space)
     make_tasks(50, space, status="processing")
     sql("ANALYZE embedding_tasks")
@@ -119,14 +123,16 @@ def test_times_ahead_are_found_through_indexes(space):
 # --- leases
 
 
-def test_a_lease_ahead_of_any_that_is_given_is_cut_and_not_ended(space, settings):
+def test_a_lease_ahead_of_any_that_is_given_is_cut_and_not_ended(space: Space, settings: Settings) -> None:
     settings.EMBEDDING_WORKER_TIMEOUT = 60_000
     make_tasks(1, space, status="processing", lease_expires_at=Now() + HOUR)
     assert sweep.sweep().returned == 0
     assert 50 < seconds_until(Task.objects.get().lease_expires_at) <= 60
 
 
-def test_a_worker_that_lives_keeps_what_it_holds_when_the_clock_steps_back(space, worker):
+def test_a_worker_that_lives_keeps_what_it_holds_when_the_clock_steps_back(
+    space: Space, worker: Worker
+) -> None:
     make_tasks(1, space)
     claim = claims.claim_due(space, 1, worker.pk, worker.name)
     set_ahead()
@@ -135,7 +141,7 @@ def test_a_worker_that_lives_keeps_what_it_holds_when_the_clock_steps_back(space
     assert (Task.objects.get().attempts, Task.objects.get().error_class) == (1, "")
 
 
-def test_a_clock_that_goes_ahead_ends_no_lease(space):
+def test_a_clock_that_goes_ahead_ends_no_lease(space: Space) -> None:
     make_tasks(1, space, status="processing", lease_expires_at=Now() - HOUR + timedelta(seconds=40))
     make_tasks(
         1, space, status="processing", priority="high", lease_expires_at=Now() - HOUR - SECOND
@@ -150,7 +156,7 @@ def test_a_clock_that_goes_ahead_ends_no_lease(space):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_process_that_sees_the_clock_go_ahead_ends_no_lease(space):
+def test_a_process_that_sees_the_clock_go_ahead_ends_no_lease(space: Space) -> None:
     make_tasks(1, space, status="processing", lease_expires_at=Now() - HOUR + timedelta(seconds=40))
     process = Housekeeper()
     read = clock_repair.read()
@@ -179,12 +185,12 @@ def test_a_process_that_sees_the_clock_go_ahead_ends_no_lease(space):
         (Reading(-2_595.0, 55.0), 0.0),  # back: the sweep sees that by itself
     ],
 )
-def test_a_step_is_detected_by_a_monotonic_clock(later, ahead):
+def test_a_step_is_detected_by_a_monotonic_clock(later: Reading, ahead: float) -> None:
     assert clock_repair.went_ahead(Reading(1_000.0, 50.0), later) == ahead
     assert clock_repair.went_ahead(None, later) == 0.0
 
 
-def test_both_clocks_are_read():
+def test_both_clocks_are_read() -> None:
     earlier = clock_repair.read()
     assert clock_repair.went_ahead(earlier, clock_repair.read()) == 0.0
 
@@ -192,7 +198,9 @@ def test_both_clocks_are_read():
 # --- schedules
 
 
-def test_what_was_due_by_a_clock_ahead_is_due_and_what_was_to_wait_waits_as_long(space, worker):
+def test_what_was_due_by_a_clock_ahead_is_due_and_what_was_to_wait_waits_as_long(
+    space: Space, worker: Worker
+) -> None:
     make_tasks(1, space)
     make_tasks(1, space, priority="low", scheduled_at=Now() + timedelta(minutes=10))
     set_ahead()
@@ -202,14 +210,14 @@ def test_what_was_due_by_a_clock_ahead_is_due_and_what_was_to_wait_waits_as_long
 
 
 @pytest.mark.parametrize("wait", [timedelta(seconds=30), HOUR, timedelta(days=30)])
-def test_a_wait_that_a_retry_or_somebody_has_set_stays_however_long(space, wait):
+def test_a_wait_that_a_retry_or_somebody_has_set_stays_however_long(space: Space, wait: timedelta) -> None:
     make_tasks(1, space)
     Task.objects.update(scheduled_at=Now() + wait)
     sweep.sweep()
     assert abs(seconds_until(Task.objects.get().scheduled_at) - wait.total_seconds()) < 10
 
 
-def test_whoever_writes_a_schedule_the_row_says_when(space):
+def test_whoever_writes_a_schedule_the_row_says_when(space: Space) -> None:
     make_tasks(1, space)
     sql("UPDATE embedding_tasks SET created_at = '2020-01-01', schedule_set_at = '2020-01-01'")
     sql("UPDATE embedding_tasks SET scheduled_at = scheduled_at")
@@ -218,7 +226,7 @@ def test_whoever_writes_a_schedule_the_row_says_when(space):
     assert abs(seconds_until(Task.objects.get().schedule_set_at)) < 10
 
 
-def test_what_a_stop_gave_back_under_a_clock_ahead_is_due(space, worker):
+def test_what_a_stop_gave_back_under_a_clock_ahead_is_due(space: Space, worker: Worker) -> None:
     make_tasks(1, space)
     claims.claim_due(space, 1, worker.pk, "worker 7")
     reaper.release_held("worker 7")
@@ -231,7 +239,7 @@ def test_what_a_stop_gave_back_under_a_clock_ahead_is_due(space, worker):
 # --- workers
 
 
-def test_a_worker_seen_ahead_does_not_count_as_alive_and_is_forgotten_in_time(space):
+def test_a_worker_seen_ahead_does_not_count_as_alive_and_is_forgotten_in_time(space: Space) -> None:
     make_worker(last_seen_at=Now() + HOUR, last_claim_at=Now() + HOUR)
     assert (snapshot.take().workers_alive, snapshot.take().last_claim_age) == (0, None)
     assert article_status.blockers().workers == 0
@@ -251,14 +259,14 @@ def test_a_worker_seen_ahead_does_not_count_as_alive_and_is_forgotten_in_time(sp
         {"blocked_until": Now() + HOUR + HOUR},
     ],
 )
-def test_a_provider_is_not_left_alone_for_longer_than_ever(fields):
+def test_a_provider_is_not_left_alone_for_longer_than_ever(fields: dict[str, Any]) -> None:
     ProviderState.objects.create(name=OPENAI, **fields)
     assert gate.admit(OPENAI).wait
     sweep.sweep()
     assert not gate.admit(OPENAI).wait
 
 
-def test_a_block_within_what_is_given_ends_when_the_clock_is_known_to_have_stepped_back():
+def test_a_block_within_what_is_given_ends_when_the_clock_is_known_to_have_stepped_back() -> None:
     ProviderState.objects.create(name=OPENAI, blocked_until=Now() + HOUR - SECOND)
     QueueState.objects.update(swept_at=Now() - HOUR)
     sweep.sweep_if_leader(INTERVAL)
@@ -269,7 +277,7 @@ def test_a_block_within_what_is_given_ends_when_the_clock_is_known_to_have_stepp
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_dies_before_its_sweep_leaves_the_step_back_to_the_next():
+def test_who_dies_before_its_sweep_leaves_the_step_back_to_the_next() -> None:
     QueueState.ensure_row()
     QueueState.objects.update(swept_at=Now() + HOUR)
     ProviderState.objects.create(name=OPENAI, blocked_until=Now() + HOUR - SECOND)
@@ -279,7 +287,7 @@ def test_who_dies_before_its_sweep_leaves_the_step_back_to_the_next():
     assert not gate.admit(OPENAI).wait
 
 
-def test_a_bucket_that_is_to_be_full_later_than_ever_is_full(settings):
+def test_a_bucket_that_is_to_be_full_later_than_ever_is_full(settings: Settings) -> None:
     settings.EMBEDDING_REQUESTS_PER_MINUTE = 60
     settings.EMBEDDING_TOKENS_PER_MINUTE = 6_000
     ProviderState.objects.create(name=OPENAI, requests_full_at=Now() + HOUR, tokens_full_at=Now() + HOUR)
@@ -289,7 +297,7 @@ def test_a_bucket_that_is_to_be_full_later_than_ever_is_full(settings):
         pass
 
 
-def test_a_call_that_is_to_end_later_than_ever_holds_no_slot(settings):
+def test_a_call_that_is_to_end_later_than_ever_holds_no_slot(settings: Settings) -> None:
     settings.EMBEDDING_CALLS_IN_FLIGHT = 1
     ends = now().timestamp() + HOUR.total_seconds()
     ProviderState.objects.create(name=OPENAI, calls={"of a clock ahead": ends})
@@ -298,7 +306,7 @@ def test_a_call_that_is_to_end_later_than_ever_holds_no_slot(settings):
         assert gate.admit(OPENAI).wait
 
 
-def test_tokens_counted_under_a_day_to_come_stay_spent(settings):
+def test_tokens_counted_under_a_day_to_come_stay_spent(settings: Settings) -> None:
     settings.EMBEDDING_DAILY_TOKEN_BUDGET = 100
     ProviderState.objects.create(name=OPENAI, day=now().date() + timedelta(days=1), tokens_today=100)
     assert not gate.admit(OPENAI).with_low
@@ -306,7 +314,7 @@ def test_tokens_counted_under_a_day_to_come_stay_spent(settings):
         assert ProviderState.objects.get().tokens_today == 110
 
 
-def test_the_queue_pauses_itself_though_it_was_changed_ahead_of_now():
+def test_the_queue_pauses_itself_though_it_was_changed_ahead_of_now() -> None:
     QueueState.objects.update(changed_at=Now() + HOUR)
     assert self_pause.pause_itself(OPENAI, ProviderError(ErrorClass.AUTH, "no key"), 1.0)
 
@@ -314,14 +322,14 @@ def test_the_queue_pauses_itself_though_it_was_changed_ahead_of_now():
 # --- upkeep and figures
 
 
-def test_a_cleanup_that_lies_ahead_is_due(space):
+def test_a_cleanup_that_lies_ahead_is_due(space: Space) -> None:
     make_tasks(1, space, status="completed", completed_at=Now() - timedelta(days=400))
     QueueState.objects.update(cleaned_at=Now() + HOUR)
     assert cleanup.clean_if_leader() == 1
     assert cleanup.clean_if_leader() == 0
 
 
-def test_a_sample_that_lies_ahead_is_not_the_newest(space, monkeypatch):
+def test_a_sample_that_lies_ahead_is_not_the_newest(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
     sampler.sample()
     Metric.objects.update(timestamp=Now() + HOUR, value=7)
     assert sampler.sample_if_due() > 0
@@ -333,7 +341,7 @@ def test_a_sample_that_lies_ahead_is_not_the_newest(space, monkeypatch):
     } == {0.0}
 
 
-def test_what_ended_ahead_of_now_is_counted_in_no_rate(space):
+def test_what_ended_ahead_of_now_is_counted_in_no_rate(space: Space) -> None:
     make_tasks(9, space, status="failed", completed_at=Now() + timedelta(minutes=3))
     make_tasks(1, space, status="completed", completed_at=Now(), processed_at=Now() - SECOND)
     now_ = snapshot.take()
@@ -342,7 +350,7 @@ def test_what_ended_ahead_of_now_is_counted_in_no_rate(space):
     assert statistics.breakdown().seconds_per_task.tasks == 1
 
 
-def test_failed_tasks_whose_end_lies_ahead_can_be_tried_again(space):
+def test_failed_tasks_whose_end_lies_ahead_can_be_tried_again(space: Space) -> None:
     make_tasks(2, space, status="failed", completed_at=Now() + HOUR)
     assert operations.requeue(TaskFilter(statuses=("failed",)), actor="ada", reason="again").changed == 2
 
@@ -350,7 +358,7 @@ def test_failed_tasks_whose_end_lies_ahead_can_be_tried_again(space):
 # --- the page that lists them
 
 
-def test_every_time_column_has_its_decision_written_down():
+def test_every_time_column_has_its_decision_written_down() -> None:
     columns = {
         f"{model._meta.db_table}.{field.column}"
         for room in ROOMS

@@ -8,8 +8,9 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from articles.models import Article
+from embeddings.models import Space
 from queueops.maintenance import drift, sweep
-from queueops.models import Operation, Task
+from queueops.models import Operation, Task, Worker
 from queueops.worker import drain
 from tests.concurrently import together
 from tests.queueops.factories import make_article, make_space, make_tasks
@@ -25,7 +26,7 @@ def sql(statement: str, *arguments: Any) -> None:
 
 
 @pytest.fixture
-def embedded(space, worker):
+def embedded(space: Space, worker: Worker) -> Article:
     """An article with vectors of its text."""
     article = make_article()
     drain.drain(worker.pk, seconds=20)
@@ -35,7 +36,7 @@ def embedded(space, worker):
 @pytest.mark.parametrize(
     "date", ["now() + interval '1 day'", "now() + interval '10 years'", "'2009-03-01'", "now()"]
 )
-def test_an_article_is_found_whatever_dates_its_loader_gives_it(space, date):
+def test_an_article_is_found_whatever_dates_its_loader_gives_it(space: Space, date: str) -> None:
     sql(
         "INSERT INTO articles (slug, title, content, created_at, updated_at) "
         f"VALUES ('kept', 'Kept', 'Of another source.', {date}, {date})"
@@ -45,12 +46,12 @@ def test_an_article_is_found_whatever_dates_its_loader_gives_it(space, date):
 
 
 @pytest.mark.parametrize("date", ["now() + interval '1 day'", "'2009-03-01'"])
-def test_an_edit_is_found_whatever_date_it_is_given(embedded, date):
+def test_an_edit_is_found_whatever_date_it_is_given(embedded: Article, date: str) -> None:
     sql(f"UPDATE articles SET content = 'Written by hand.', updated_at = {date}")
     assert sweep.sweep().drifted == 1
 
 
-def test_what_django_writes_set_by_set_is_found(embedded):
+def test_what_django_writes_set_by_set_is_found(embedded: Article) -> None:
     Article.objects.update(content="By an update.", updated_at=Now() + HOUR)
     Article.objects.bulk_create(
         [Article(slug="bulk", title="Bulk", content="By bulk.", updated_at=Now() + HOUR)]
@@ -59,7 +60,7 @@ def test_what_django_writes_set_by_set_is_found(embedded):
 
 
 @pytest.mark.parametrize("created", ["now() + interval '1 year'", "'2009-03-01'"])
-def test_what_is_written_after_a_stage_is_found_whatever_its_date(space, created):
+def test_what_is_written_after_a_stage_is_found_whatever_its_date(space: Space, created: str) -> None:
     make_tasks(3, space)
     Task.objects.all().delete()
     newest = Article.objects.latest("pk").pk
@@ -75,7 +76,7 @@ def test_what_is_written_after_a_stage_is_found_whatever_its_date(space, created
     assert Task.objects.get().article.slug == "late"
 
 
-def test_a_stage_that_began_ahead_of_now_does_not_stay_the_newest(space):
+def test_a_stage_that_began_ahead_of_now_does_not_stay_the_newest(space: Space) -> None:
     Operation.objects.create(verb="migrate", actor="ada", reason="r", is_stage=True, started_at=Now() + HOUR)
     sweep.sweep()
     Operation.objects.create(verb="migrate", actor="ada", reason="r", status="done")
@@ -83,7 +84,7 @@ def test_a_stage_that_began_ahead_of_now_does_not_stay_the_newest(space):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_save_under_way_is_never_taken_for_drift():
+def test_a_save_under_way_is_never_taken_for_drift() -> None:
     """Article and task are committed together, so that no time has to pass before one is missed without the other."""
     make_space()
     saving = iter(range(10_000))

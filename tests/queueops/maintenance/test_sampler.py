@@ -24,7 +24,7 @@ SAMPLED = {
 
 
 @pytest.mark.django_db
-def test_a_sample_is_written_once_in_its_interval():
+def test_a_sample_is_written_once_in_its_interval() -> None:
     make_tasks(3, make_space())
     assert sampler.sample_if_due() == len(SAMPLED)
     assert dict(Metric.objects.values_list("name", "value")) == SAMPLED
@@ -34,7 +34,7 @@ def test_a_sample_is_written_once_in_its_interval():
 
 
 @pytest.mark.django_db
-def test_a_sample_that_took_long_is_taken_less_often():
+def test_a_sample_that_took_long_is_taken_less_often() -> None:
     make_space()
     sampler.sample()
     Metric.objects.filter(name="sampling_seconds").update(value=15.0, timestamp=Now() - timedelta(minutes=4))
@@ -44,7 +44,7 @@ def test_a_sample_that_took_long_is_taken_less_often():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_several_at_once_one_samples():
+def test_of_several_at_once_one_samples() -> None:
     make_space()
     assert sorted(together(3, sampler.sample_if_due))[:2] == [0, 0]
     assert Metric.objects.filter(name="articles").count() == 1

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
 
+from embeddings.models import Space
 from queueops.maintenance import schedule
 from queueops.maintenance.schedule import MaintenanceResult
 from queueops.models import AuditLog, Metric, QueueState, Task, Worker
@@ -26,7 +27,7 @@ LONG_AGO = Now() - timedelta(days=40)
 
 
 @pytest.fixture(autouse=True)
-def chores(space):
+def chores(space: Space) -> None:
     """Something of everything that is to be done."""
     QueueState.objects.update(swept_at=None, cleaned_at=None)
     make_tasks(2, space, status="completed", completed_at=LONG_AGO)
@@ -40,20 +41,20 @@ def of_all(kept: list[MaintenanceResult]) -> MaintenanceResult:
     )
 
 
-def test_of_two_that_do_what_is_due_each_thing_is_done_by_one():
+def test_of_two_that_do_what_is_due_each_thing_is_done_by_one() -> None:
     done = of_all(together(2, schedule.if_due))
     assert (done.returned, done.removed) == (1, 3)
     assert Metric.objects.filter(name="articles").count() == 1
 
 
-def test_two_that_do_everything_at_once_do_no_harm():
+def test_two_that_do_everything_at_once_do_no_harm() -> None:
     done = of_all(together(2, schedule.once))
     assert (done.returned, done.removed) == (1, 3)
     assert Task.objects.filter(status="completed").count() == 0
 
 
 @pytest.mark.slow
-def test_two_worker_processes_do_each_thing_once_and_go_on_doing_it():
+def test_two_worker_processes_do_each_thing_once_and_go_on_doing_it() -> None:
     workers = subprocess.Popen(
         [sys.executable, "manage.py", "rundramatiq", "--processes=2", "--threads=1", *_QUICK],
         cwd=ROOT,

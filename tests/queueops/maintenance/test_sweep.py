@@ -1,6 +1,7 @@
 """The sweep recovers lost tasks, and none that were ended on purpose."""
 
 from datetime import timedelta
+from typing import Any
 
 import dramatiq
 import pytest
@@ -8,8 +9,10 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.utils import timezone
 from dramatiq.brokers.redis import RedisBroker
+from pytest_django import Settings
 
 from articles.models import Article
+from embeddings.models import Space
 from embeddings.storage import ann_index
 from queueops.engine import claims, execution
 from queueops.maintenance import drift, reaper, sweep
@@ -19,16 +22,16 @@ from tests.queueops.factories import make_article, make_tasks, make_worker, plan
 pytestmark = pytest.mark.django_db
 
 
-def expire(**fields) -> None:
+def expire(**fields: Any) -> None:
     Task.objects.update(status=Status.PROCESSING, lease_expires_at=Now() - timedelta(seconds=1), **fields)
 
 
-def embed_all(space, worker) -> None:
+def embed_all(space: Space, worker: Worker) -> None:
     while (claim := claims.claim_due(space, 100, worker.pk, worker.name)).tasks:
         execution.execute(claim)
 
 
-def test_a_task_whose_lease_ended_is_pending_again_and_says_why(space):
+def test_a_task_whose_lease_ended_is_pending_again_and_says_why(space: Space) -> None:
     make_tasks(1, space)
     expire(attempts=1, claimed_by="worker 7")
     swept = sweep.sweep()
@@ -44,7 +47,7 @@ def test_a_task_whose_lease_ended_is_pending_again_and_says_why(space):
     assert AuditLog.objects.get().message == "lease of worker 7 ended; the task is pending now"
 
 
-def test_a_task_that_lost_its_worker_too_often_is_parked(space):
+def test_a_task_that_lost_its_worker_too_often_is_parked(space: Space) -> None:
     make_tasks(1, space)
     expire(attempts=3, max_attempts=3, is_alone=True)
     assert sweep.sweep().parked == 1
@@ -52,13 +55,13 @@ def test_a_task_that_lost_its_worker_too_often_is_parked(space):
     assert (task.status, task.outcome, task.error_class) == ("failed", "failed", "worker_lost")
 
 
-def test_a_lease_that_has_not_ended_is_left_alone(space):
+def test_a_lease_that_has_not_ended_is_left_alone(space: Space) -> None:
     make_tasks(1, space, Status.PROCESSING)
     assert sweep.sweep().returned == 0
     assert Task.objects.get().status == "processing"
 
 
-def test_an_expired_task_whose_article_has_a_newer_one_ends_as_superseded(space):
+def test_an_expired_task_whose_article_has_a_newer_one_ends_as_superseded(space: Space) -> None:
     article = make_article()
     expire()
     article.content = "Newer."
@@ -70,7 +73,7 @@ def test_an_expired_task_whose_article_has_a_newer_one_ends_as_superseded(space)
     ]
 
 
-def test_an_edit_by_plain_sql_is_found_and_embedded(space, worker):
+def test_an_edit_by_plain_sql_is_found_and_embedded(space: Space, worker: Worker) -> None:
     article = make_article()
     embed_all(space, worker)
     with connection.cursor() as cursor:
@@ -84,7 +87,7 @@ def test_an_edit_by_plain_sql_is_found_and_embedded(space, worker):
     assert sweep.sweep().drifted == 0
 
 
-def test_articles_without_vectors_or_tasks_are_found(space):
+def test_articles_without_vectors_or_tasks_are_found(space: Space) -> None:
     Article.objects.bulk_create(
         [Article(slug=f"raw-{n}", title="Raw", content="Raw text.") for n in range(3)]
     )
@@ -93,7 +96,9 @@ def test_articles_without_vectors_or_tasks_are_found(space):
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled"])
-def test_what_was_ended_on_purpose_is_not_begun_again_until_its_text_changes(space, status):
+def test_what_was_ended_on_purpose_is_not_begun_again_until_its_text_changes(
+    space: Space, status: str
+) -> None:
     article = make_article()
     Task.objects.update(status=status)
     assert sweep.sweep().drifted == 0
@@ -101,26 +106,26 @@ def test_what_was_ended_on_purpose_is_not_begun_again_until_its_text_changes(spa
     assert sweep.sweep().drifted == 1
 
 
-def test_an_article_without_text_is_not_found_again_and_again(space, worker):
+def test_an_article_without_text_is_not_found_again_and_again(space: Space, worker: Worker) -> None:
     make_article("Empty", "\u00a0\u3000 ")
     embed_all(space, worker)
     assert sweep.sweep().drifted == 0
 
 
-def test_nothing_is_enqueued_while_embedding_is_disabled(space, settings):
+def test_nothing_is_enqueued_while_embedding_is_disabled(space: Space, settings: Settings) -> None:
     settings.SEMANTIC_SEARCH_ENABLED = False
     Article.objects.bulk_create([Article(slug="raw", title="Raw", content="Raw text.")])
     assert sweep.sweep().drifted == 0
 
 
-def test_one_process_sweeps_in_an_interval_and_the_others_do_not(space):
+def test_one_process_sweeps_in_an_interval_and_the_others_do_not(space: Space) -> None:
     QueueState.objects.all().delete()
     assert sweep.sweep_if_leader(timedelta(minutes=1)) is not None
     assert sweep.sweep_if_leader(timedelta(minutes=1)) is None
     assert sweep.sweep_if_leader(timedelta(0)) is not None
 
 
-def test_silent_workers_are_forgotten_but_a_stopped_one_keeps_the_brake(space):
+def test_silent_workers_are_forgotten_but_a_stopped_one_keeps_the_brake(space: Space) -> None:
     long_ago = Now() - timedelta(hours=1)
     make_worker(name="silent", last_seen_at=long_ago)
     make_worker(name="stopped", last_seen_at=long_ago, is_running=False)
@@ -129,7 +134,7 @@ def test_silent_workers_are_forgotten_but_a_stopped_one_keeps_the_brake(space):
     assert set(Worker.objects.values_list("name", flat=True)) == {"stopped", "alive"}
 
 
-def test_expired_leases_are_found_through_their_index(space):
+def test_expired_leases_are_found_through_their_index(space: Space) -> None:
     make_tasks(2000, space, status="completed")
     make_tasks(50, space, Status.PROCESSING)
     with connection.cursor() as cursor:
@@ -138,7 +143,7 @@ def test_expired_leases_are_found_through_their_index(space):
     assert "embedding_tasks_held" in plan, plan
 
 
-def test_the_search_for_drift_reads_each_article_once(space):
+def test_the_search_for_drift_reads_each_article_once(space: Space) -> None:
     make_tasks(2000, space, status="completed")
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
@@ -148,7 +153,9 @@ def test_the_search_for_drift_reads_each_article_once(space):
 
 
 @pytest.mark.parametrize(("is_due", "rings"), [(False, "build_indexes"), (True, "embed_due")])
-def test_a_space_that_has_grown_gets_its_index_once_nothing_is_due(space, worker, monkeypatch, is_due, rings):
+def test_a_space_that_has_grown_gets_its_index_once_nothing_is_due(
+    space: Space, worker: Worker, monkeypatch: pytest.MonkeyPatch, is_due: bool, rings: str
+) -> None:
     monkeypatch.setattr(ann_index, "WANTED_FROM_ROWS", 3)
     make_tasks(3, space)
     embed_all(space, worker)
@@ -164,7 +171,9 @@ def test_a_space_that_has_grown_gets_its_index_once_nothing_is_due(space, worker
     broker.client.flushdb()
 
 
-def test_a_stopping_worker_gives_back_what_it_holds_without_charging_an_attempt(space, worker):
+def test_a_stopping_worker_gives_back_what_it_holds_without_charging_an_attempt(
+    space: Space, worker: Worker
+) -> None:
     make_tasks(2, space)
     held = claims.claim_due(space, 2, worker.pk, "worker 7")
     make_article()
@@ -175,7 +184,9 @@ def test_a_stopping_worker_gives_back_what_it_holds_without_charging_an_attempt(
     assert execution.execute(held).lost == 2  # a thread of it that still finishes
 
 
-def test_a_released_task_whose_article_has_a_newer_one_ends_as_superseded(space, worker):
+def test_a_released_task_whose_article_has_a_newer_one_ends_as_superseded(
+    space: Space, worker: Worker
+) -> None:
     article = make_article()
     claims.claim_due(space, 1, worker.pk, "worker 7")
     article.content = "Newer."
@@ -187,7 +198,7 @@ def test_a_released_task_whose_article_has_a_newer_one_ends_as_superseded(space,
     ]
 
 
-def claim_twice(space, worker):
+def claim_twice(space: Space, worker: Worker) -> list[Task]:
     """One article in work twice: it was edited while its first task was held."""
     article = make_article()
     claims.claim_due(space, 1, worker.pk, "worker 7")
@@ -197,7 +208,7 @@ def claim_twice(space, worker):
     return list(Task.objects.order_by("pk"))
 
 
-def test_of_an_articles_expired_tasks_one_goes_back(space, worker):
+def test_of_an_articles_expired_tasks_one_goes_back(space: Space, worker: Worker) -> None:
     older, newer = claim_twice(space, worker)
     Task.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
     sweep.sweep()
@@ -205,7 +216,9 @@ def test_of_an_articles_expired_tasks_one_goes_back(space, worker):
     assert Task.objects.get(outcome="superseded") == older
 
 
-def test_of_an_articles_expired_tasks_the_one_with_attempts_left_goes_back(space, worker):
+def test_of_an_articles_expired_tasks_the_one_with_attempts_left_goes_back(
+    space: Space, worker: Worker
+) -> None:
     older, newer = claim_twice(space, worker)
     Task.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
     Task.objects.filter(pk=newer.pk).update(attempts=3, is_alone=True)
@@ -213,18 +226,20 @@ def test_of_an_articles_expired_tasks_the_one_with_attempts_left_goes_back(space
     assert Task.objects.pending().get() == older
 
 
-def test_of_an_articles_tasks_that_a_stopping_worker_holds_one_goes_back(space, worker):
+def test_of_an_articles_tasks_that_a_stopping_worker_holds_one_goes_back(
+    space: Space, worker: Worker
+) -> None:
     older, newer = claim_twice(space, worker)
     assert reaper.release_held("worker 7") == 2
     assert Task.objects.pending().get() == newer
     assert Task.objects.get(outcome="superseded") == older
 
 
-def retire(space) -> None:
+def retire(space: Space) -> None:
     type(space).objects.filter(pk=space.pk).update(state="retired")
 
 
-def test_what_waits_in_a_retired_space_ends_and_is_written_down(space, worker):
+def test_what_waits_in_a_retired_space_ends_and_is_written_down(space: Space, worker: Worker) -> None:
     make_tasks(3, space)
     claims.claim_due(space, 1, worker.pk, "worker 7")
     retire(space)
@@ -241,7 +256,7 @@ def test_what_waits_in_a_retired_space_ends_and_is_written_down(space, worker):
     assert not Task.objects.live().exists()
 
 
-def test_should_a_retired_space_come_back_its_articles_are_found_again(space):
+def test_should_a_retired_space_come_back_its_articles_are_found_again(space: Space) -> None:
     make_tasks(3, space)
     retire(space)
     sweep.sweep()
@@ -249,7 +264,7 @@ def test_should_a_retired_space_come_back_its_articles_are_found_again(space):
     assert sweep.sweep().drifted == 3
 
 
-def test_what_waits_in_retired_spaces_is_found_through_an_index(space):
+def test_what_waits_in_retired_spaces_is_found_through_an_index(space: Space) -> None:
     make_tasks(1000, space)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE embedding_tasks")

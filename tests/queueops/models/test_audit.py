@@ -18,11 +18,11 @@ from queueops.models.audit import MAX_REASON, ReasonMissing, needed_reason, tidy
         ("x " * MAX_REASON, ("x " * MAX_REASON)[:MAX_REASON]),
     ],
 )
-def test_a_reason_is_on_one_line_of_bounded_length(reason, tidy):
+def test_a_reason_is_on_one_line_of_bounded_length(reason: str, tidy: str) -> None:
     assert tidy_reason(reason) == tidy
 
 
-def test_an_act_that_needs_a_reason_gets_it_tidied():
+def test_an_act_that_needs_a_reason_gets_it_tidied() -> None:
     assert needed_reason(" an  upgrade ") == "an upgrade"
     for nothing in ("", " ", "\n"):
         with pytest.raises(ReasonMissing, match="reason"):
@@ -33,7 +33,7 @@ def test_an_act_that_needs_a_reason_gets_it_tidied():
 @pytest.mark.parametrize(
     "task_ids", [None, [], [7], list(range(1, 2_501))], ids=["none", "no", "one", "many"]
 )
-def test_an_operation_is_a_row_for_itself_and_one_for_each_task(task_ids):
+def test_an_operation_is_a_row_for_itself_and_one_for_each_task(task_ids: list[int] | None) -> None:
     scope = {"priority": "low"}
     operation = AuditLog.write_operation("done", actor="ada", reason="why", scope=scope, task_ids=task_ids)
     rows = AuditLog.objects.filter(operation_id=operation)
@@ -46,13 +46,13 @@ def test_an_operation_is_a_row_for_itself_and_one_for_each_task(task_ids):
 
 
 @pytest.mark.django_db
-def test_two_operations_have_ids_of_their_own():
+def test_two_operations_have_ids_of_their_own() -> None:
     first, second = (AuditLog.write_operation("x", actor="a", reason="r", scope={}) for _ in range(2))
     assert first != second
 
 
 @pytest.mark.django_db
-def test_an_event_is_one_row_of_no_operation():
+def test_an_event_is_one_row_of_no_operation() -> None:
     AuditLog.write_event(
         "somebody signed in",
         category=Category.ACCESS,

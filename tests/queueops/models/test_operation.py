@@ -19,7 +19,7 @@ def an_operation(**fields: Any) -> Operation:
 
 
 @pytest.mark.parametrize("verb", list(Verb))
-def test_each_verb_has_a_word_for_its_audit_rows_that_programs_know(verb):
+def test_each_verb_has_a_word_for_its_audit_rows_that_programs_know(verb: Verb) -> None:
     operation = an_operation(verb=verb)
     assert operation.event in Event
     assert operation.message == f"tasks {verb.acted}"
@@ -38,7 +38,9 @@ def test_each_verb_has_a_word_for_its_audit_rows_that_programs_know(verb):
         ({1: TAKEN, 2: TAKEN, 3: BUSY}, True, (10, 2, {}, [3])),
     ],
 )
-def test_a_batch_moves_the_cursor_and_the_counts(answers, is_last, moved):
+def test_a_batch_moves_the_cursor_and_the_counts(
+    answers: dict[int, str], is_last: bool, moved: tuple[int, int, dict[str, int], list[int]]
+) -> None:
     operation = an_operation(last_id=10)
     operation.advance([1, 2, 3], answers, is_last=is_last)
     assert (operation.cursor, operation.changed, operation.skips, operation.passed_over) == moved
@@ -46,7 +48,7 @@ def test_a_batch_moves_the_cursor_and_the_counts(answers, is_last, moved):
     assert operation.is_through is is_last
 
 
-def test_counts_add_up_over_batches():
+def test_counts_add_up_over_batches() -> None:
     operation = an_operation(last_id=4)
     operation.advance([1, 2], {1: TAKEN, 2: "retired"}, is_last=False)
     operation.advance([3, 4], {3: "retired", 4: "gone"}, is_last=True)
@@ -55,7 +57,7 @@ def test_counts_add_up_over_batches():
     assert operation.progress == (4, 4, 0)
 
 
-def test_what_was_passed_over_has_its_turn_once_all_others_had_theirs():
+def test_what_was_passed_over_has_its_turn_once_all_others_had_theirs() -> None:
     operation = an_operation(last_id=9, cursor=9, passed_over=[3, 5, 7])
     operation.advance([3, 5], {3: TAKEN, 5: BUSY}, is_last=True)
     assert (operation.cursor, operation.changed, operation.passed_over) == (9, 1, [7, 5])
@@ -63,7 +65,7 @@ def test_what_was_passed_over_has_its_turn_once_all_others_had_theirs():
     assert (operation.passed_over, operation.skips, operation.changed) == ([], {"gone": 1}, 2)
 
 
-def test_each_batch_moves_the_progress():
+def test_each_batch_moves_the_progress() -> None:
     operation = an_operation(last_id=9)
     seen = [operation.progress]
     for ids, answers in (([1], {1: BUSY}), ([2], {2: TAKEN}), ([9], {9: "gone"})):
@@ -73,7 +75,7 @@ def test_each_batch_moves_the_progress():
     assert len({*seen, operation.progress}) == 5
 
 
-def test_an_operation_about_nothing_is_through_at_once():
+def test_an_operation_about_nothing_is_through_at_once() -> None:
     assert an_operation().is_through
 
 
@@ -87,7 +89,9 @@ def test_an_operation_about_nothing_is_through_at_once():
         ({"total": 1, "changed": 2}, 2, {}),  # more than was counted
     ],
 )
-def test_at_its_end_every_task_is_changed_or_skipped(counts, total, skips):
+def test_at_its_end_every_task_is_changed_or_skipped(
+    counts: dict[str, Any], total: int, skips: dict[str, int]
+) -> None:
     operation = an_operation(**counts)
     operation.finish(OperationStatus.DONE, by="bob")
     operation.refresh_from_db()
@@ -100,7 +104,7 @@ def test_at_its_end_every_task_is_changed_or_skipped(counts, total, skips):
 
 
 @pytest.mark.django_db
-def test_one_that_is_stopped_keeps_what_it_counted_and_says_so():
+def test_one_that_is_stopped_keeps_what_it_counted_and_says_so() -> None:
     operation = an_operation(total=5, changed=2)
     operation.finish(OperationStatus.CANCELLED, by="bob")
     assert (operation.total, operation.skipped, operation.skips) == (5, 0, {})
@@ -108,7 +112,7 @@ def test_one_that_is_stopped_keeps_what_it_counted_and_says_so():
 
 
 @pytest.mark.django_db
-def test_its_audit_row_has_the_filter_the_lane_and_what_it_undoes():
+def test_its_audit_row_has_the_filter_the_lane_and_what_it_undoes() -> None:
     first = an_operation(verb=Verb.PRIORITIZE, priority="high", scope={"slug": "a"})
     first.finish(OperationStatus.DONE, by="ada")
     an_operation(verb=Verb.UNDO, undoes=first).finish(OperationStatus.DONE, by="ada")
@@ -119,7 +123,7 @@ def test_its_audit_row_has_the_filter_the_lane_and_what_it_undoes():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_session_attends_to_it_and_when_that_is_gone_nobody_does():
+def test_one_session_attends_to_it_and_when_that_is_gone_nobody_does() -> None:
     operation = an_operation()
     operation.save()
     assert (operation.attendant(), operation.state) == (None, "interrupted")
@@ -139,7 +143,7 @@ def test_one_session_attends_to_it_and_when_that_is_gone_nobody_does():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_attends_to_one_attends_to_no_other():
+def test_who_attends_to_one_attends_to_no_other() -> None:
     mine, other = an_operation(), an_operation()
     assert mine.attend()
     assert mine.is_attended()
@@ -148,7 +152,7 @@ def test_who_attends_to_one_attends_to_no_other():
 
 
 @pytest.mark.django_db
-def test_what_is_told_of_it_goes_into_json_by_names_that_stay():
+def test_what_is_told_of_it_goes_into_json_by_names_that_stay() -> None:
     told = an_operation(status="done").as_dict()
     assert set(told) == {
         "id", "verb", "actor", "reason", "scope", "priority", "total", "changed", "skipped", "skips", "started_at",
@@ -169,7 +173,9 @@ def test_what_is_told_of_it_goes_into_json_by_names_that_stay():
         (None, 1, False),
     ],
 )
-def test_an_article_was_there_by_its_id_or_else_by_its_date(newest, created, was_there):
+def test_an_article_was_there_by_its_id_or_else_by_its_date(
+    newest: int | None, created: int, was_there: bool
+) -> None:
     operation = an_operation(newest_article=newest, started_at=MOMENT)
     article = Article(pk=7, created_at=MOMENT + timedelta(seconds=created))
     assert operation.was_there(article) is was_there
@@ -183,34 +189,36 @@ EARLIER = Now() - timedelta(hours=1)
 
 
 @pytest.mark.django_db
-def test_without_a_migration_there_is_no_newest_stage():
+def test_without_a_migration_there_is_no_newest_stage() -> None:
     an_operation(is_stage=True).save()
     assert Operation.objects.newest_stage() is None
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("fields", [{"is_stage": True}, {"status": "cancelled"}])
-def test_a_migration_of_several_stages_or_one_that_was_stopped_is_the_newest_stage(fields):
+def test_a_migration_of_several_stages_or_one_that_was_stopped_is_the_newest_stage(
+    fields: dict[str, Any],
+) -> None:
     migration = a_migration(**fields)
     assert Operation.objects.newest_stage() == migration
 
 
 @pytest.mark.django_db
-def test_a_whole_migration_that_came_later_ends_the_stages():
+def test_a_whole_migration_that_came_later_ends_the_stages() -> None:
     a_migration(is_stage=True, started_at=EARLIER)
     a_migration(status="done")
     assert Operation.objects.newest_stage() is None
 
 
 @pytest.mark.django_db
-def test_a_migration_of_what_failed_says_nothing_of_the_stages():
+def test_a_migration_of_what_failed_says_nothing_of_the_stages() -> None:
     stage = a_migration(is_stage=True, started_at=EARLIER)
     a_migration(status="done", scope={"only_failed": True})
     assert Operation.objects.newest_stage() == stage
 
 
 @pytest.mark.django_db
-def test_the_newest_come_first_and_the_running_are_told_apart():
+def test_the_newest_come_first_and_the_running_are_told_apart() -> None:
     old = Operation.objects.create(verb="cancel", status="done", started_at=Now() - timedelta(days=1))
     new = Operation.objects.create(verb="cancel")
     assert list(Operation.objects.newest_first()) == [new, old]

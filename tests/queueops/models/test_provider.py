@@ -1,5 +1,7 @@
 """What is remembered of a provider: a row that begins well, with a breaker of three states."""
 
+from typing import Any
+
 import pytest
 from django.db import IntegrityError, connection, transaction
 
@@ -7,7 +9,7 @@ from queueops.models import Breaker, ProviderState
 
 
 @pytest.mark.django_db
-def test_a_row_of_plain_sql_needs_a_name_alone_and_is_well():
+def test_a_row_of_plain_sql_needs_a_name_alone_and_is_well() -> None:
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO provider_states (name) VALUES ('openai')")
     row = ProviderState.objects.get()
@@ -17,7 +19,7 @@ def test_a_row_of_plain_sql_needs_a_name_alone_and_is_well():
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("changes", [{"breaker": "ajar"}, {"breaker": ""}, {"failures": -1}])
-def test_the_database_refuses_a_state_that_there_is_not(changes):
+def test_the_database_refuses_a_state_that_there_is_not(changes: dict[str, Any]) -> None:
     ProviderState.objects.create(name="openai")
     with pytest.raises(IntegrityError), transaction.atomic():
         ProviderState.objects.update(**changes)
@@ -26,5 +28,5 @@ def test_the_database_refuses_a_state_that_there_is_not(changes):
 @pytest.mark.parametrize(
     ("breaker", "told"), [("closed", "openai (closed)"), (Breaker.HALF_OPEN, "openai (half open)")]
 )
-def test_it_says_its_name_and_state(breaker, told):
+def test_it_says_its_name_and_state(breaker: str, told: str) -> None:
     assert str(ProviderState(name="openai", breaker=breaker)) == told

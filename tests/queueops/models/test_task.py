@@ -1,11 +1,13 @@
 """A task's row: what each set of tasks has, and what the database refuses whoever writes it."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
+from embeddings.models import Space
 from queueops.models import Status, Task
 from tests.queueops.factories import make_space, make_tasks
 
@@ -16,16 +18,16 @@ PAST, FUTURE = Now() - timedelta(minutes=1), Now() + timedelta(minutes=1)
     ("metadata", "reason"),
     [({}, ""), ({"reason": "edit"}, "edit"), ({"reason": 5}, "5"), ({"tries": []}, "")],
 )
-def test_a_task_says_why_it_was_made(metadata, reason):
+def test_a_task_says_why_it_was_made(metadata: dict[str, Any], reason: str) -> None:
     assert Task(metadata=metadata).reason == reason
 
 
 @pytest.fixture
-def space(db):
+def space(db: None) -> Space:
     return make_space()
 
 
-def test_each_set_has_its_tasks_and_no_others(space):
+def test_each_set_has_its_tasks_and_no_others(space: Space) -> None:
     by_status = {status.value: make_tasks(1, space, status)[0] for status in Status}
     waits = make_tasks(1, space, priority="high", scheduled_at=FUTURE)[0]
     lost = make_tasks(1, space, Status.PROCESSING, priority="high", lease_expires_at=PAST)[0]
@@ -40,12 +42,12 @@ def test_each_set_has_its_tasks_and_no_others(space):
 
 
 @pytest.mark.parametrize(("priority", "rank"), [("high", 1), ("normal", 2), ("low", 3)])
-def test_the_database_gives_each_lane_its_rank(space, priority, rank):
+def test_the_database_gives_each_lane_its_rank(space: Space, priority: str, rank: int) -> None:
     [task] = make_tasks(1, space, priority=priority)
     assert Task.objects.get(pk=task.pk).priority_rank == rank
 
 
-def test_a_row_of_plain_sql_needs_an_article_and_a_space_alone(space):
+def test_a_row_of_plain_sql_needs_an_article_and_a_space_alone(space: Space) -> None:
     [made] = make_tasks(1, space, Status.COMPLETED)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -71,7 +73,9 @@ def test_a_row_of_plain_sql_needs_an_article_and_a_space_alone(space):
         ({"attempts": -1}, "attempts"),
     ],
 )
-def test_the_database_refuses_words_that_there_are_not(space, changes, constraint):
+def test_the_database_refuses_words_that_there_are_not(
+    space: Space, changes: dict[str, Any], constraint: str
+) -> None:
     make_tasks(1, space)
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
         Task.objects.update(**changes)

@@ -9,16 +9,16 @@ from tests.queueops.factories import make_worker
 pytestmark = pytest.mark.django_db
 
 
-def test_a_new_worker_runs():
+def test_a_new_worker_runs() -> None:
     assert worker_registry.register().is_running
 
 
-def test_a_worker_that_starts_while_the_brake_is_on_does_not_run():
+def test_a_worker_that_starts_while_the_brake_is_on_does_not_run() -> None:
     make_worker(is_running=False)
     assert not worker_registry.register().is_running
 
 
-def test_a_row_that_an_operator_inserted_with_an_id_is_no_obstacle():
+def test_a_row_that_an_operator_inserted_with_an_id_is_no_obstacle() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval(pg_get_serial_sequence('embedding_worker_status', 'id'))")
         (next_id,) = cursor.fetchone()
@@ -30,21 +30,21 @@ def test_a_row_that_an_operator_inserted_with_an_id_is_no_obstacle():
     assert worker_registry.register().pk == next_id + 2
 
 
-def test_a_beat_says_whether_the_row_still_stands():
+def test_a_beat_says_whether_the_row_still_stands() -> None:
     worker = make_worker()
     assert worker_registry.beat(worker.pk)
     worker.delete()
     assert not worker_registry.beat(worker.pk or 0)
 
 
-def test_a_worker_that_ends_takes_its_row_along_unless_it_holds_the_brake():
+def test_a_worker_that_ends_takes_its_row_along_unless_it_holds_the_brake() -> None:
     running, stopped = make_worker(), make_worker(is_running=False)
     worker_registry.unregister(running.pk)
     worker_registry.unregister(stopped.pk)
     assert list(Worker.objects.values_list("pk", flat=True)) == [stopped.pk]
 
 
-def test_batches_add_up():
+def test_batches_add_up() -> None:
     worker = make_worker()
     worker_registry.note_batch(worker.pk, done=10, failed=1)
     worker_registry.note_batch(worker.pk, done=5, failed=0)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from articles.models import Article
+from embeddings.models import Space
 from queueops.models import Task
 from queueops.monitoring.article_filter import ArticleFilter, Found
 from tests.queueops.factories import make_space, make_tasks
@@ -20,7 +21,7 @@ EVERYTHING: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("given", [{}, {"metadata": {}}, {"limit": 0}, {"stage": 0.0}, EVERYTHING])
-def test_a_filter_comes_back_from_json_as_it_was(given):
+def test_a_filter_comes_back_from_json_as_it_was(given: dict[str, Any]) -> None:
     scope = ArticleFilter(**given)
     assert scope.as_json() == given
     assert ArticleFilter.from_json(json.loads(json.dumps(scope.as_json()))) == scope
@@ -38,12 +39,12 @@ def test_a_filter_comes_back_from_json_as_it_was(given):
         ({"stage": 0.5}, "0.5% at a time"),
     ],
 )
-def test_a_filter_says_itself_in_words(given, words):
+def test_a_filter_says_itself_in_words(given: dict[str, Any], words: str) -> None:
     assert str(ArticleFilter(**given)) == words
 
 
 @pytest.fixture
-def space(db):
+def space(db: None) -> Space:
     return make_space()
 
 
@@ -65,7 +66,7 @@ def slugs(found: Any) -> list[str]:
         ({"slug": "old-00", "metadata": {"kind": "a"}}, 2),
     ],
 )
-def test_articles_fit_everything_that_is_given(space, given, count):
+def test_articles_fit_everything_that_is_given(space: Space, given: dict[str, Any], count: int) -> None:
     make_corpus(3)
     make_corpus(2, first=3, metadata={"kind": "a", "more": 1})
     assert ArticleFilter(**given).fitting().count() == count
@@ -86,25 +87,27 @@ def test_articles_fit_everything_that_is_given(space, given, count):
         ({"stage": 20, "limit": 3}, 1),
     ],
 )
-def test_so_many_have_their_turn_those_with_the_lowest_ids_first(space, given, count):
+def test_so_many_have_their_turn_those_with_the_lowest_ids_first(
+    space: Space, given: dict[str, Any], count: int
+) -> None:
     corpus = make_corpus(5)
     scope = ArticleFilter(**given)
     assert list(scope.turn()) == corpus[:count]
     assert scope.find() == Found(count, corpus[count - 1].pk if count else 0)
 
 
-def test_a_stage_is_a_share_of_all_that_fit_whether_they_have_vectors_or_not(space):
+def test_a_stage_is_a_share_of_all_that_fit_whether_they_have_vectors_or_not(space: Space) -> None:
     corpus = make_corpus(10)
     embed(corpus[:8], space)
     assert ArticleFilter(stage=20).find().articles == 2
     assert ArticleFilter(stage=10).find().articles == 1
 
 
-def test_an_empty_corpus_has_nothing_to_find(space):
+def test_an_empty_corpus_has_nothing_to_find(space: Space) -> None:
     assert ArticleFilter().find() == ArticleFilter(stage=50).find() == Found(0, 0)
 
 
-def test_missing_are_those_without_vectors_of_their_present_text_that_no_task_is_for(space):
+def test_missing_are_those_without_vectors_of_their_present_text_that_no_task_is_for(space: Space) -> None:
     lacking, embedded, behind, queued = make_corpus(4)
     embed([embedded], space)
     embed([behind], space, is_behind=True)
@@ -113,7 +116,7 @@ def test_missing_are_those_without_vectors_of_their_present_text_that_no_task_is
     assert slugs(ArticleFilter().behind_in(space)) == [lacking.slug, behind.slug, queued.slug]
 
 
-def test_what_was_given_up_is_left_out_counted_and_found_by_its_name(space):
+def test_what_was_given_up_is_left_out_counted_and_found_by_its_name(space: Space) -> None:
     [task] = make_tasks(1, space, "failed")
     lacking, *_ = make_corpus(1)
     given_up = task.article.slug
@@ -127,7 +130,7 @@ def test_what_was_given_up_is_left_out_counted_and_found_by_its_name(space):
     assert ArticleFilter().left_out() == 0
 
 
-def test_a_retired_space_lacks_nothing_and_gave_nothing_up(space):
+def test_a_retired_space_lacks_nothing_and_gave_nothing_up(space: Space) -> None:
     make_tasks(1, space, "failed")
     make_corpus(1)
     type(space).objects.update(state="retired")
@@ -136,7 +139,7 @@ def test_a_retired_space_lacks_nothing_and_gave_nothing_up(space):
     assert ArticleFilter().left_out() == 0
 
 
-def test_of_several_spaces_one_that_lacks_vectors_is_enough(space):
+def test_of_several_spaces_one_that_lacks_vectors_is_enough(space: Space) -> None:
     corpus = make_corpus(1)
     embed(corpus, space)
     assert not ArticleFilter().missing().exists()

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from articles.models import Article
 from embeddings.models import ArticleEmbedding, Space
 from queueops.engine import modes
-from queueops.models import Mode, ProviderState, QueueState, Status
+from queueops.models import Mode, ProviderState, QueueState, Status, Worker
 from queueops.models import Task as TaskRow
 from queueops.monitoring.article_status import (
     ArticleStatus,
@@ -30,7 +30,7 @@ NOW = datetime(2026, 11, 22, tzinfo=UTC)
 RUNNING = Blockers(Mode.QUEUED, is_paused=False, reason="", workers=1)
 
 
-def task(status: str, **fields) -> TaskFacts:
+def task(status: str, **fields: Any) -> TaskFacts:
     defaults: dict[str, Any] = {
         "id": 7,
         "attempts": 0,
@@ -44,7 +44,7 @@ def task(status: str, **fields) -> TaskFacts:
     return TaskFacts(status=status, **defaults | fields)
 
 
-def status(**fields) -> ArticleStatus:
+def status(**fields: Any) -> ArticleStatus:
     defaults: dict[str, Any] = {"article_id": 1, "version_number": 3, "space": "a/b v1", "is_serving": True}
     return ArticleStatus(**defaults | fields)
 
@@ -74,7 +74,7 @@ WORDS = [
 
 
 @pytest.mark.parametrize(("stands", "mode", "word"), WORDS)
-def test_a_status_has_one_word(stands, mode, word):
+def test_a_status_has_one_word(stands: ArticleStatus, mode: Mode, word: str) -> None:
     assert state_of(stands, mode) == word
 
 
@@ -148,12 +148,14 @@ SENTENCES = [
 
 
 @pytest.mark.parametrize(("stands", "brakes", "sentence"), SENTENCES)
-def test_a_sentence_says_why_an_article_is_found_or_not(stands, brakes, sentence):
+def test_a_sentence_says_why_an_article_is_found_or_not(
+    stands: ArticleStatus | None, brakes: Blockers, sentence: str
+) -> None:
     assert why(stands, brakes) == sentence
 
 
 @pytest.fixture
-def space(db) -> Space:
+def space(db: None) -> Space:
     return make_space()
 
 
@@ -175,7 +177,7 @@ def embed(article: Article, space: Space, chunks: int = 1) -> None:
     TaskRow.objects.filter(article=article).update(status=Status.COMPLETED, outcome="embedded")
 
 
-def test_states_of_many_articles_cost_one_query(space):
+def test_states_of_many_articles_cost_one_query(space: Space) -> None:
     articles = [make_article(f"Title {number}", " " if number == 1 else "Text.") for number in range(5)]
     embed(articles[0], space)
     embed(articles[1], space, chunks=0)
@@ -192,7 +194,7 @@ def test_states_of_many_articles_cost_one_query(space):
     }
 
 
-def test_a_new_article_has_the_state_the_database_would_return(space):
+def test_a_new_article_has_the_state_the_database_would_return(space: Space) -> None:
     article = make_article()
     assert state_of_new(article) == embedding_states([article])[article.pk]
     with CaptureQueriesContext(connection) as queries:
@@ -201,14 +203,14 @@ def test_a_new_article_has_the_state_the_database_would_return(space):
 
 
 @pytest.mark.parametrize("mode", [Mode.DISABLED, Mode.SYNCHRONOUS])
-def test_where_no_queue_runs_a_new_article_is_looked_at(space, mode):
+def test_where_no_queue_runs_a_new_article_is_looked_at(space: Space, mode: Mode) -> None:
     article = make_article()
     QueueState.objects.update(mode=mode)
     modes.forget()
     assert state_of_new(article) == embedding_states([article])[article.pk]
 
 
-def test_an_edited_article_is_still_found_by_its_earlier_text(space):
+def test_an_edited_article_is_still_found_by_its_earlier_text(space: Space) -> None:
     article = make_article()
     embed(article, space)
     article.content = "New text."
@@ -217,7 +219,7 @@ def test_an_edited_article_is_still_found_by_its_earlier_text(space):
     assert (answer["state"], answer["source_version"]) == ("pending", 1)
 
 
-def test_a_requeued_old_task_says_more_than_a_newer_one_that_ended(space):
+def test_a_requeued_old_task_says_more_than_a_newer_one_that_ended(space: Space) -> None:
     article = make_article()
     TaskRow.objects.filter(article=article).update(status=Status.FAILED)
     TaskRow.objects.create(
@@ -228,7 +230,7 @@ def test_a_requeued_old_task_says_more_than_a_newer_one_that_ended(space):
     assert embedding_states([article])[article.pk]["state"] == "pending"
 
 
-def test_before_a_space_serves_the_newest_one_is_reported(space):
+def test_before_a_space_serves_the_newest_one_is_reported(space: Space) -> None:
     space.state = "ready"
     space.save()
     article = make_article()
@@ -236,7 +238,7 @@ def test_before_a_space_serves_the_newest_one_is_reported(space):
     assert "no embedding space serves" in explain(article)["why"]
 
 
-def test_without_any_space_an_article_is_not_embedded_at_all(db):
+def test_without_any_space_an_article_is_not_embedded_at_all(db: None) -> None:
     Space.objects.all().delete()
     article = make_article()
     assert embedding_states([article])[article.pk]["state"] == "disabled"
@@ -245,12 +247,12 @@ def test_without_any_space_an_article_is_not_embedded_at_all(db):
     assert embedding_states([]) == {}
 
 
-def test_an_article_that_was_deleted_meanwhile_is_no_error(space):
+def test_an_article_that_was_deleted_meanwhile_is_no_error(space: Space) -> None:
     gone = SimpleNamespace(pk=10**9)
     assert embedding_states([gone])[10**9]["state"] == "disabled"  # type: ignore[list-item]
 
 
-def test_an_outage_of_its_provider_explains_why_it_waits(space, worker):
+def test_an_outage_of_its_provider_explains_why_it_waits(space: Space, worker: Worker) -> None:
     article = make_article()
     ProviderState.objects.create(name="openai", breaker="open", opened_at=Now(), last_error="h answered 503")
     said = explain(article)["why"]

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from embeddings.models import Space
 from queueops.cli.verbs import wait
 from queueops.models import Status
 from queueops.monitoring import drain_progress
@@ -49,20 +50,22 @@ CASES = [
 
 
 @pytest.mark.parametrize(("now", "is_left", "state", "reason"), CASES)
-def test_work_is_drained_going_on_or_stuck_for_a_reason(now, is_left, state, reason):
+def test_work_is_drained_going_on_or_stuck_for_a_reason(
+    now: Snapshot, is_left: bool, state: str, reason: str
+) -> None:
     found = drain_progress.judge(now, is_left=is_left)
     assert (found.state, found.reason) == (state, reason)
     assert found.left == (3 if is_left else 0)
 
 
 @pytest.fixture
-def space(db, monkeypatch):
+def space(db: None, monkeypatch: pytest.MonkeyPatch) -> Space:
     monkeypatch.setattr(wait, "_EVERY_SECONDS", 0.01)
     make_worker()
     return make_space()
 
 
-def test_tasks_of_a_retired_space_are_not_waited_for(space):
+def test_tasks_of_a_retired_space_are_not_waited_for(space: Space) -> None:
     make_tasks(1, space)
     assert drain_progress.look().state == "working"
     type(space).objects.update(state="retired")

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from django.db.models.functions import Now, TruncDate
+from pytest_django import Settings
 
+from embeddings.models import Space
 from lib.durations import age
 from queueops.base.table_locks import TableLock
 from queueops.models import ProviderState, Status, Worker
@@ -189,7 +191,9 @@ CASES = [
 
 
 @pytest.mark.parametrize(("changes", "says"), UNWRITTEN)
-def test_workers_that_cannot_write_their_status_are_not_said_to_be_gone(changes, says):
+def test_workers_that_cannot_write_their_status_are_not_said_to_be_gone(
+    changes: dict[str, Any], says: str
+) -> None:
     now = replace(WELL, **changes)
     reasons = " ".join(judge(now).reasons)
     assert says in reasons
@@ -201,14 +205,14 @@ def test_workers_that_cannot_write_their_status_are_not_said_to_be_gone(changes,
 @pytest.mark.parametrize(
     "changes", [{"workers_silent": 0}, {"last_completed_age": 40.0}, {"last_completed_age": None}]
 )
-def test_workers_that_neither_work_nor_write_are_gone(changes):
+def test_workers_that_neither_work_nor_write_are_gone(changes: dict[str, Any]) -> None:
     now = replace(WELL, **LATE | AT_WORK | changes)
     assert judge(now).sentence.startswith("No worker is alive")
     assert workers(now) == ("stopped", "no worker is alive")
 
 
 @pytest.mark.parametrize(("changes", "condition", "says"), CASES)
-def test_a_snapshot_is_judged(changes, condition, says):
+def test_a_snapshot_is_judged(changes: dict[str, Any], condition: str, says: str) -> None:
     judged = judge(replace(WELL, **changes))
     assert judged.condition == condition, judged.reasons
     assert says in " ".join(judged.reasons)
@@ -218,7 +222,9 @@ def test_a_snapshot_is_judged(changes, condition, says):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("priority", "condition"), [("low", "degraded"), ("normal", "down")])
-def test_a_spent_budget_says_why_the_backfill_waits_but_no_more(space, worker, settings, priority, condition):
+def test_a_spent_budget_says_why_the_backfill_waits_but_no_more(
+    space: Space, worker: Worker, settings: Settings, priority: str, condition: str
+) -> None:
     settings.EMBEDDING_DAILY_TOKEN_BUDGET = 1_000
     today = TruncDate(Now(), tzinfo=UTC)
     ProviderState.objects.create(name="openai", day=today, tokens_today=5_000)
@@ -230,13 +236,13 @@ def test_a_spent_budget_says_why_the_backfill_waits_but_no_more(space, worker, s
     assert any(reason.startswith("Today's token budget for openai is spent") for reason in judged.reasons)
 
 
-def test_what_is_down_comes_before_what_is_degraded():
+def test_what_is_down_comes_before_what_is_degraded() -> None:
     judged = judge(replace(WELL, **LATE, workers_alive=0, expired_leases=1))
     assert judged.sentence.startswith("No worker is alive, and work has waited")
     assert len(judged.reasons) > 1
 
 
-def test_all_well_has_a_sentence_too():
+def test_all_well_has_a_sentence_too() -> None:
     assert judge(WELL).sentence == "All saved articles are searchable or queued."
 
 
@@ -249,7 +255,9 @@ def test_all_well_has_a_sentence_too():
         ({"failed": 3}, 10, 10, "are searchable or queued."),  # an earlier text of theirs
     ],
 )
-def test_articles_whose_tasks_ended_badly_are_counted(tasks, articles, embedded, said):
+def test_articles_whose_tasks_ended_badly_are_counted(
+    tasks: dict[str, int], articles: int, embedded: int, said: str
+) -> None:
     health = judge(replace(WELL, tasks=tasks, articles=articles, embedded=embedded))
     assert health.condition is Condition.OK
     assert said in health.sentence
@@ -267,7 +275,7 @@ def test_articles_whose_tasks_ended_badly_are_counted(tasks, articles, embedded,
         (172_800, "2 days"),
     ],
 )
-def test_an_age_has_a_readable_unit(seconds, words):
+def test_an_age_has_a_readable_unit(seconds: float, words: str) -> None:
     assert age(seconds) == words
 
 
@@ -281,19 +289,21 @@ BEGUN: Any = {
 HOW_FAR = "3 long articles in progress: 812 of 2,406 chunks embedded, 11.2 per second, done by 2026-05-01 14:32 UTC."
 
 
-def test_how_far_long_articles_are_is_said_while_all_is_well():
+def test_how_far_long_articles_are_is_said_while_all_is_well() -> None:
     judged = judge(replace(WELL, **BEGUN))
     assert judged.condition is Condition.OK
     assert judged.sentence == f"All saved articles are searchable or queued. {HOW_FAR}"
 
 
-def test_how_far_long_articles_are_says_why_the_oldest_task_is_late():
+def test_how_far_long_articles_are_says_why_the_oldest_task_is_late() -> None:
     judged = judge(replace(WELL, **LATE, **BEGUN))
     assert judged.reasons == ("The oldest task has been due for 2 min.", HOW_FAR)
 
 
 @pytest.mark.parametrize("fields", [{}, {"paused": True}, {"mode": "synchronous"}])
-def test_long_articles_of_which_none_progresses_degrade_unless_an_operator_stopped_them(fields):
+def test_long_articles_of_which_none_progresses_degrade_unless_an_operator_stopped_them(
+    fields: dict[str, Any],
+) -> None:
     stalled = BEGUN | {"chunks_done_at": None, "last_chunk_age": 300.0}
     judged = judge(replace(WELL, **stalled | fields))
     said = "3 long articles in progress: 812 of 2,406 chunks embedded, none for 5 min."
@@ -302,14 +312,14 @@ def test_long_articles_of_which_none_progresses_degrade_unless_an_operator_stopp
     assert judge(replace(WELL, **stalled | {"last_chunk_age": 100.0})).condition is Condition.OK
 
 
-def test_long_articles_that_no_worker_continues_are_down():
+def test_long_articles_that_no_worker_continues_are_down() -> None:
     stalled = BEGUN | {"chunks_done_at": None, "last_chunk_age": 300.0, "due": 3, "workers_alive": 0}
     judged = judge(replace(WELL, **stalled))
     assert judged.condition is Condition.DOWN
     assert judged.sentence == "No worker is alive, and work has waited for 5 min."
 
 
-def test_long_articles_that_stand_still_are_said_to():
+def test_long_articles_that_stand_still_are_said_to() -> None:
     judged = judge(replace(WELL, **BEGUN | {"begun_articles": 1, "chunks_done_at": None}))
     assert judged.progress == (
         "1 long article in progress: 812 of 2,406 chunks embedded, none in the last minute."

@@ -1,21 +1,24 @@
 """Each invariant can be broken and is then reported alone; what the queue itself leaves breaks none."""
 
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models.functions import Now
+from pytest_django import Settings
 
 from articles.models import Article
-from embeddings.models import ArticleEmbedding
+from embeddings.models import ArticleEmbedding, Space
 from queueops.engine import claims, execution
 from queueops.maintenance import reaper, sweep
-from queueops.models import AuditLog, Status, Task
+from queueops.models import AuditLog, Status, Task, Worker
 from queueops.monitoring import invariant_check, invariants
 from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate import operations
+from tests.providers import FakeProvider
 from tests.queueops.cli_runner import Called, called
 from tests.queueops.factories import make_article, make_tasks
 
@@ -41,7 +44,7 @@ def found(at_rest: bool = False) -> list[str]:
 
 
 @pytest.fixture
-def drain(space, worker):
+def drain(space: Space, worker: Worker) -> Callable[..., None]:
     """Claims and executes until nothing is due."""
 
     def run() -> None:
@@ -52,7 +55,7 @@ def drain(space, worker):
 
 
 @pytest.fixture
-def at_rest(drain):
+def at_rest(drain: Callable[..., None]) -> None:
     """An embedded article, a long one, an empty one, and a parked one."""
     make_article("Short")
     make_article("Long", LONG)
@@ -140,7 +143,7 @@ BREAKS = [
 
 @breaks
 @pytest.mark.parametrize(("name", "statement"), BREAKS)
-def test_what_is_broken_is_reported_and_nothing_else(at_rest, name, statement):
+def test_what_is_broken_is_reported_and_nothing_else(at_rest: None, name: str, statement: str) -> None:
     switch_triggers_off()
     assert found() == []
     sql(statement)
@@ -153,7 +156,9 @@ def test_what_is_broken_is_reported_and_nothing_else(at_rest, name, statement):
     [("embedding_tasks", "task_has_its_article"), ("article_embeddings", "vector_has_its_article")],
 )
 @pytest.mark.parametrize("gone", ["article", "space"])
-def test_rows_whose_article_or_space_is_gone_are_reported(at_rest, table, name, gone):
+def test_rows_whose_article_or_space_is_gone_are_reported(
+    at_rest: None, table: str, name: str, gone: str
+) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute(
@@ -167,7 +172,7 @@ def test_rows_whose_article_or_space_is_gone_are_reported(at_rest, table, name, 
     assert found() == [name]
 
 
-def test_a_text_that_changed_without_a_task_is_reported_at_rest_only(at_rest):
+def test_a_text_that_changed_without_a_task_is_reported_at_rest_only(at_rest: None) -> None:
     sql("UPDATE articles SET content = 'By hand.' WHERE title = 'Short'")
     assert found() == []
     (breach,) = invariant_check.broken(at_rest=True)
@@ -175,7 +180,7 @@ def test_a_text_that_changed_without_a_task_is_reported_at_rest_only(at_rest):
     assert [row["slug"] for row in breach.rows] == ["short"]
 
 
-def test_a_vector_that_is_kept_for_no_task_is_reported_at_rest_only(at_rest, space):
+def test_a_vector_that_is_kept_for_no_task_is_reported_at_rest_only(at_rest: None, space: Space) -> None:
     sql(
         "INSERT INTO kept_vectors (article_id, space_id, text_hash, embedding, passages, kept_at)"
         " SELECT article_id, space_id, text_hash, vector_send(embedding), 1, now() - interval '2 hours'"
@@ -187,13 +192,13 @@ def test_a_vector_that_is_kept_for_no_task_is_reported_at_rest_only(at_rest, spa
     assert found(at_rest=True) == []
 
 
-def test_a_text_that_waits_is_no_rest(space):
+def test_a_text_that_waits_is_no_rest(space: Space) -> None:
     make_article()
     assert found() == []
     assert found(at_rest=True) == ["nothing_is_under_way"]
 
 
-def test_a_task_that_waits_in_a_retired_space_is_no_rest(space):
+def test_a_task_that_waits_in_a_retired_space_is_no_rest(space: Space) -> None:
     make_article()
     type(space).objects.filter(pk=space.pk).update(state="retired")
     assert found(at_rest=True) == ["nothing_is_under_way"]
@@ -203,14 +208,16 @@ def test_a_task_that_waits_in_a_retired_space_is_no_rest(space):
 
 @breaks
 @pytest.mark.parametrize(("hours", "names"), [(0, []), (2, ["retired_is_empty"])])
-def test_a_sweep_has_an_hour_to_end_what_waits_in_a_retired_space(space, hours, names):
+def test_a_sweep_has_an_hour_to_end_what_waits_in_a_retired_space(
+    space: Space, hours: int, names: list[str]
+) -> None:
     make_tasks(1, space, created_at=Now() - timedelta(days=1))
     type(space).objects.update(state="retired", retired_at=Now() - timedelta(hours=hours))
     assert found() == names
 
 
 @breaks
-def test_when_a_space_was_retired_may_be_unknown(space):
+def test_when_a_space_was_retired_may_be_unknown(space: Space) -> None:
     make_tasks(1, space)
     type(space).objects.update(state="retired")
     assert found() == []
@@ -219,7 +226,7 @@ def test_when_a_space_was_retired_may_be_unknown(space):
 
 
 @breaks
-def test_a_task_that_is_never_due_is_no_rest(space):
+def test_a_task_that_is_never_due_is_no_rest(space: Space) -> None:
     make_tasks(1, space)
     sql(f"{SET} scheduled_at = '9999-12-01'")
     assert found(at_rest=True) == ["turn_comes", "nothing_is_under_way"]
@@ -227,14 +234,14 @@ def test_a_task_that_is_never_due_is_no_rest(space):
 
 @breaks
 @pytest.mark.parametrize("time", ["infinity", "-infinity", "10000-01-01", "0002-01-01 BC"])
-def test_a_time_that_no_list_could_show_is_refused_in_plain_sql(space, time):
+def test_a_time_that_no_list_could_show_is_refused_in_plain_sql(space: Space, time: str) -> None:
     make_tasks(1, space)
     with pytest.raises(IntegrityError, match="times_of_years_1_to_9999"):
         sql(f"{SET} scheduled_at = '{time}'")
 
 
 @breaks
-def test_only_the_first_rows_are_fetched(space, monkeypatch):
+def test_only_the_first_rows_are_fetched(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(invariant_check, "MOST_ROWS", 3)
     make_tasks(4, space, Status.COMPLETED, outcome="")
     (breach,) = invariant_check.broken(at_rest=False)
@@ -243,7 +250,9 @@ def test_only_the_first_rows_are_fetched(space, monkeypatch):
 
 @breaks
 @pytest.mark.parametrize("way", ["parked", "lost", "cancelled"])
-def test_however_a_task_was_parked_its_going_on_is_noticed(space, worker, provider, settings, way):
+def test_however_a_task_was_parked_its_going_on_is_noticed(
+    space: Space, worker: Worker, provider: FakeProvider, settings: Settings, way: str
+) -> None:
     settings.EMBEDDING_MAX_RETRIES = 1
     make_article()
     claim = claims.claim_due(space, 1, worker.pk, worker.name)
@@ -261,7 +270,7 @@ def test_however_a_task_was_parked_its_going_on_is_noticed(space, worker, provid
     assert found() == ["parked_until_requeued"]
 
 
-def live(drain, provider) -> None:
+def live(drain: Callable[..., None], provider: FakeProvider) -> None:
     """Save, edit, delete, fail, cancel and requeue, with a look at the rows in between."""
     edited, deleted, poisoned, cancelled = (
         make_article(name) for name in ("Edit", "Delete", "Bad", "Cancel")
@@ -287,17 +296,19 @@ def live(drain, provider) -> None:
     )
 
 
-def test_a_healthy_run_is_clean_at_rest(drain, provider):
+def test_a_healthy_run_is_clean_at_rest(drain: Callable[..., None], provider: FakeProvider) -> None:
     live(drain, provider)
 
 
-def test_the_queues_own_acts_never_need_to_be_tidied(drain, provider):
+def test_the_queues_own_acts_never_need_to_be_tidied(
+    drain: Callable[..., None], provider: FakeProvider
+) -> None:
     """Their rows are whole, and told of, without the triggers: these are for hands, and cost the engine nothing."""
     switch_triggers_off()
     live(drain, provider)
 
 
-def test_the_queues_own_acts_are_told_of_once(drain, provider):
+def test_the_queues_own_acts_are_told_of_once(drain: Callable[..., None], provider: FakeProvider) -> None:
     live(drain, provider)
     assert not AuditLog.objects.filter(metadata__reason="by plain SQL").exists()
 
@@ -314,7 +325,9 @@ def test_the_queues_own_acts_are_told_of_once(drain, provider):
         ("completed", "SET status = 'pending'", 0),
     ],
 )
-def test_a_status_set_by_plain_sql_leaves_a_whole_row(space, status, statement, attempts):
+def test_a_status_set_by_plain_sql_leaves_a_whole_row(
+    space: Space, status: str, statement: str, attempts: int
+) -> None:
     """And a task that is put back has its attempts again once they were spent."""
     (task,) = make_tasks(1, space, status, attempts=1 if status == "pending" else 3)
     sql(f"UPDATE embedding_tasks {statement}")
@@ -323,7 +336,7 @@ def test_a_status_set_by_plain_sql_leaves_a_whole_row(space, status, statement, 
     assert (task.claim_token, task.lease_expires_at, task.attempts) == (None, None, attempts)
 
 
-def test_plain_sql_that_begins_an_ended_task_again_is_written_down(space):
+def test_plain_sql_that_begins_an_ended_task_again_is_written_down(space: Space) -> None:
     (task,) = make_tasks(1, space, Status.PENDING)
     operations.cancel(TaskFilter(), **WHO)
     sql("UPDATE embedding_tasks SET status = 'pending'")
@@ -344,7 +357,9 @@ TO_OTHERS = [(before, after) for before in ENDED for after in WHOLE if after != 
 
 
 @pytest.mark.parametrize(("before", "after"), TO_OTHERS)
-def test_plain_sql_on_an_ended_task_is_written_down_though_it_leaves_a_whole_row(space, before, after):
+def test_plain_sql_on_an_ended_task_is_written_down_though_it_leaves_a_whole_row(
+    space: Space, before: Status, after: str
+) -> None:
     (task,) = make_tasks(1, space, before)
     sql(f"UPDATE embedding_tasks SET status = %s, {WHOLE[after]}", after)
     row = AuditLog.objects.get(task_id=task.pk)
@@ -354,7 +369,7 @@ def test_plain_sql_on_an_ended_task_is_written_down_though_it_leaves_a_whole_row
 
 
 @pytest.mark.parametrize("after", ["pending", "completed"])
-def test_a_parked_task_that_plain_sql_makes_go_on_breaks_nothing(space, after):
+def test_a_parked_task_that_plain_sql_makes_go_on_breaks_nothing(space: Space, after: str) -> None:
     make_tasks(1, space)
     operations.cancel(TaskFilter(), **WHO)
     sql(f"UPDATE embedding_tasks SET status = %s, {WHOLE[after]}", after)
@@ -362,7 +377,7 @@ def test_a_parked_task_that_plain_sql_makes_go_on_breaks_nothing(space, after):
 
 
 @breaks
-def test_a_task_that_plain_sql_parked_again_is_not_to_go_on_unnoticed(space):
+def test_a_task_that_plain_sql_parked_again_is_not_to_go_on_unnoticed(space: Space) -> None:
     make_tasks(1, space, Status.COMPLETED)
     sql(f"UPDATE embedding_tasks SET status = 'failed', {WHOLE['failed']}")
     switch_triggers_off()
@@ -370,7 +385,7 @@ def test_a_task_that_plain_sql_parked_again_is_not_to_go_on_unnoticed(space):
     assert found() == ["parked_until_requeued"]
 
 
-def test_what_plain_sql_does_in_the_transaction_of_an_act_is_written_down_too(space):
+def test_what_plain_sql_does_in_the_transaction_of_an_act_is_written_down_too(space: Space) -> None:
     (task,) = make_tasks(1, space, Status.FAILED)
     with transaction.atomic():
         operations.requeue(TaskFilter(), **WHO)
@@ -380,7 +395,7 @@ def test_what_plain_sql_does_in_the_transaction_of_an_act_is_written_down_too(sp
     assert [row.metadata["reason"] for row in told] == ["a drill", "by plain SQL"]
 
 
-def test_the_snapshot_is_left_without_a_trace(space):
+def test_the_snapshot_is_left_without_a_trace(space: Space) -> None:
     invariant_check.broken(at_rest=True)
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('enable_indexscan'), current_setting('jit')")
@@ -388,7 +403,9 @@ def test_the_snapshot_is_left_without_a_trace(space):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_outside_a_transaction_one_snapshot_is_judged_that_nothing_can_write_in(monkeypatch):
+def test_outside_a_transaction_one_snapshot_is_judged_that_nothing_can_write_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     asked = "SELECT current_setting('transaction_isolation') AS how, current_setting('transaction_read_only') AS only"
     with monkeypatch.context() as patched:
         patched.setattr(invariant_check, "INVARIANTS", [invariants.Invariant("x", "", asked)])
@@ -403,14 +420,14 @@ def check(*options: str) -> Called:
     return called("embed_check", "invariants", *options)
 
 
-def test_the_command_says_of_each_invariant_that_it_holds(at_rest):
+def test_the_command_says_of_each_invariant_that_it_holds(at_rest: None) -> None:
     checked = check("--at-rest")
     assert checked.code == 0
     assert checked.out.splitlines() == [f"ok      {invariant.name}" for invariant in invariants.INVARIANTS]
 
 
 @breaks
-def test_the_command_shows_what_is_broken_and_exits_with_1(space):
+def test_the_command_shows_what_is_broken_and_exits_with_1(space: Space) -> None:
     (task,) = make_tasks(1, space, Status.COMPLETED, outcome="")
     checked = check()
     assert checked.code == 1
@@ -420,7 +437,7 @@ def test_the_command_shows_what_is_broken_and_exits_with_1(space):
 
 
 @breaks
-def test_the_command_answers_in_json_for_machines(space):
+def test_the_command_answers_in_json_for_machines(space: Space) -> None:
     (task,) = make_tasks(1, space, claim_token=uuid.uuid4())
     checked = check("--json")
     told = checked.json
@@ -430,8 +447,8 @@ def test_the_command_answers_in_json_for_machines(space):
     assert len(told["invariants"]) == len(invariant_check.asked(at_rest=False))
 
 
-def test_a_database_that_does_not_answer_is_said_in_a_sentence(monkeypatch):
-    def refuse(at_rest):
+def test_a_database_that_does_not_answer_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(at_rest: bool) -> None:
         raise OperationalError("connection refused\nIs the server running?")
 
     monkeypatch.setattr("queueops.monitoring.invariant_check.broken", refuse)
@@ -441,6 +458,6 @@ def test_a_database_that_does_not_answer_is_said_in_a_sentence(monkeypatch):
 
 
 @pytest.mark.parametrize("invariant", invariants.INVARIANTS, ids=lambda invariant: invariant.name)
-def test_no_invariant_reads_what_is_written_for_people(invariant):
+def test_no_invariant_reads_what_is_written_for_people(invariant: invariants.Invariant) -> None:
     """A sentence may be reworded; programs decide by the column `event`."""
     assert "message" not in invariant.sql.replace("error_message", "")

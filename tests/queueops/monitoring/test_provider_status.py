@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db.models.functions import Now, TruncDate
+from pytest_django import Settings
 
 from queueops.models import ProviderState
 from queueops.monitoring import provider_status
@@ -22,7 +23,7 @@ from tests.queueops.factories import make_space, now
         ({"breaker": "half_open"}, True, True),
     ],
 )
-def test_a_provider_is_out_or_held_back_or_well(fields, is_out, is_held):
+def test_a_provider_is_out_or_held_back_or_well(fields: dict[str, Any], is_out: bool, is_held: bool) -> None:
     status = ProviderStatus("openai", **fields)
     assert (status.is_out, status.is_held) == (is_out, is_held)
 
@@ -32,7 +33,7 @@ def named() -> list[str]:
 
 
 @pytest.mark.django_db
-def test_those_in_use_or_remembered_are_told_once_each():
+def test_those_in_use_or_remembered_are_told_once_each() -> None:
     space = make_space()
     assert provider_status.views() == (ProviderStatus("openai", retry_in=None),)
     ProviderState.objects.create(name="openai")
@@ -49,7 +50,7 @@ def view(**fields: Any) -> ProviderStatus:
 
 
 @pytest.mark.django_db
-def test_an_outage_says_for_how_long_and_when_it_is_asked_again():
+def test_an_outage_says_for_how_long_and_when_it_is_asked_again() -> None:
     found = view(
         breaker="open",
         failures=3,
@@ -61,7 +62,7 @@ def test_an_outage_says_for_how_long_and_when_it_is_asked_again():
 
 
 @pytest.mark.django_db
-def test_while_a_canary_asks_its_lease_says_when_the_next_one_may():
+def test_while_a_canary_asks_its_lease_says_when_the_next_one_may() -> None:
     found = view(
         breaker="half_open", opened_at=Now(), retry_at=Now(), canary_until=Now() + timedelta(seconds=30)
     )
@@ -69,24 +70,24 @@ def test_while_a_canary_asks_its_lease_says_when_the_next_one_may():
 
 
 @pytest.mark.django_db
-def test_what_is_overdue_is_due_now():
+def test_what_is_overdue_is_due_now() -> None:
     assert view(breaker="open", opened_at=Now(), retry_at=Now() - timedelta(hours=1)).retry_in == 0
 
 
 @pytest.mark.django_db
-def test_what_an_outage_left_behind_is_not_told_after_its_end():
+def test_what_an_outage_left_behind_is_not_told_after_its_end() -> None:
     found = view(breaker="closed", opened_at=Now(), retry_at=Now() + timedelta(hours=1))
     assert (found.out_for, found.retry_in, found.is_out) == (None, None, False)
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("seconds", "blocked_for"), [(30, pytest.approx(30, abs=2)), (-1, None)])
-def test_a_block_is_told_until_it_ends(seconds, blocked_for):
+def test_a_block_is_told_until_it_ends(seconds: int, blocked_for: Any) -> None:
     assert view(blocked_until=Now() + timedelta(seconds=seconds)).blocked_for == blocked_for
 
 
 @pytest.mark.django_db
-def test_a_call_is_in_flight_until_its_lease_ends():
+def test_a_call_is_in_flight_until_its_lease_ends() -> None:
     ends = now().timestamp()
     assert view(calls={"a": ends + 60, "b": ends + 60, "dead": ends - 60}).calls == 2
 
@@ -101,7 +102,9 @@ def test_a_call_is_in_flight_until_its_lease_ends():
         (100, 500, -1, 0, False),
     ],
 )
-def test_tokens_are_those_of_today_and_spent_at_the_budget(settings, budget, tokens, days, told, is_spent):
+def test_tokens_are_those_of_today_and_spent_at_the_budget(
+    settings: Settings, budget: int, tokens: int, days: int, told: int, is_spent: bool
+) -> None:
     settings.EMBEDDING_DAILY_TOKEN_BUDGET = budget
     found = view(tokens_today=tokens, day=TruncDate(Now() + timedelta(days=days)))
     assert (found.tokens_today, found.is_spent) == (told, is_spent)

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.models.functions import Now, TruncDate
+from pytest_django import DjangoAssertNumQueries, Settings
 
-from embeddings.models import ArticleEmbedding, KeptVector
+from articles.models import Article
+from embeddings.models import ArticleEmbedding, KeptVector, Space
 from queueops.models import Metric, ProviderState, QueueState, Status, Task, Worker
 from queueops.monitoring import snapshot, snapshot_statement
 from tests.queueops.factories import make_article, make_space, make_tasks, make_worker
@@ -17,11 +19,11 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def space():
+def space() -> Space:
     return make_space()
 
 
-def make_current(article, space):
+def make_current(article: Article, space: Space) -> ArticleEmbedding:
     """As the settle leaves it."""
     article.refresh_from_db()
     return ArticleEmbedding.objects.create(
@@ -37,7 +39,7 @@ def make_current(article, space):
     )
 
 
-def test_tasks_are_counted_by_status(space):
+def test_tasks_are_counted_by_status(space: Space) -> None:
     for count, status in enumerate(Status.values, start=1):
         make_tasks(count, space, status)
     assert snapshot.take().tasks == {
@@ -49,7 +51,7 @@ def test_tasks_are_counted_by_status(space):
     }
 
 
-def test_due_are_pending_tasks_whose_time_has_come_and_the_oldest_gives_the_age(space):
+def test_due_are_pending_tasks_whose_time_has_come_and_the_oldest_gives_the_age(space: Space) -> None:
     make_tasks(1, space, scheduled_at=Now() - timedelta(minutes=10), priority="low")
     make_tasks(1, space, scheduled_at=Now() - timedelta(minutes=2))
     make_tasks(1, space, scheduled_at=Now() + timedelta(minutes=2), priority="high")
@@ -59,29 +61,29 @@ def test_due_are_pending_tasks_whose_time_has_come_and_the_oldest_gives_the_age(
     assert 600 <= now.oldest_due_age < 660
 
 
-def test_long_articles_between_two_turns_are_not_late(space):
+def test_long_articles_between_two_turns_are_not_late(space: Space) -> None:
     make_tasks(1, space, scheduled_at=Now() - timedelta(minutes=10), error_class="postponed")
     assert (snapshot.take().due, snapshot.take().oldest_due_age) == (1, None)
 
 
-def test_nothing_due_has_no_age(space):
+def test_nothing_due_has_no_age(space: Space) -> None:
     assert snapshot.take().oldest_due_age is None
 
 
-def test_a_retired_spaces_tasks_are_nobodys_delay(space):
+def test_a_retired_spaces_tasks_are_nobodys_delay(space: Space) -> None:
     make_tasks(1, space, scheduled_at=Now() - timedelta(minutes=10))
     type(space).objects.update(state="retired")
     assert snapshot.take().oldest_due_age is None
 
 
-def test_leases_that_ran_out_are_counted(space):
+def test_leases_that_ran_out_are_counted(space: Space) -> None:
     held: Any = {"status": Status.PROCESSING, "claim_token": uuid.uuid4()}
     make_tasks(1, space, **held, lease_expires_at=Now() - timedelta(seconds=1))
     make_tasks(1, space, **held, lease_expires_at=Now() + timedelta(minutes=1), priority="high")
     assert snapshot.take().expired_leases == 1
 
 
-def test_lost_workers_are_counted_once_however_they_are_known(space):
+def test_lost_workers_are_counted_once_however_they_are_known(space: Space) -> None:
     assert snapshot.take().workers_lost_10m == 0
     for number in range(4):
         Metric.objects.create(name="worker_ended", value=1, labels={"how": "SIGKILL"})
@@ -95,7 +97,7 @@ def test_lost_workers_are_counted_once_however_they_are_known(space):
     assert (now.workers_lost_10m, now.lost_waiting) == (5, 3)
 
 
-def test_recently_ended_tasks_are_counted_by_time_and_outcome(space):
+def test_recently_ended_tasks_are_counted_by_time_and_outcome(space: Space) -> None:
     tasks = make_tasks(5, space, Status.COMPLETED)
     for task, minutes, status in zip(
         tasks, [1, 2, 30, 40, 90], ["completed", "failed", "completed", "failed", "completed"], strict=True
@@ -106,13 +108,13 @@ def test_recently_ended_tasks_are_counted_by_time_and_outcome(space):
     assert (now.completed_5m, now.failed_5m, now.completed_1h, now.failed_1h) == (1, 1, 2, 2)
 
 
-def test_counting_stops_at_the_limit(space, monkeypatch):
+def test_counting_stops_at_the_limit(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshot, "COUNT_LIMIT", 3)
     make_tasks(5, space)
     assert snapshot.take().tasks["pending"] == 3
 
 
-def test_workers_are_alive_stopped_or_silent():
+def test_workers_are_alive_stopped_or_silent() -> None:
     make_worker(last_claim_at=Now() - timedelta(seconds=5))
     make_worker(last_seen_at=Now() - timedelta(hours=1))
     make_worker(is_running=False, last_seen_at=Now() - timedelta(hours=1))
@@ -122,14 +124,14 @@ def test_workers_are_alive_stopped_or_silent():
     assert 5 <= now.last_claim_age < 30
 
 
-def test_a_worker_row_written_by_plain_sql_counts():
+def test_a_worker_row_written_by_plain_sql_counts() -> None:
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO embedding_worker_status (id, is_running) VALUES (4711, true)")
     assert snapshot.take().workers_alive == 1
     assert Worker.objects.get().last_claim_at is None
 
 
-def test_the_mode_in_force_is_the_persisted_one_or_else_the_settings(settings):
+def test_the_mode_in_force_is_the_persisted_one_or_else_the_settings(settings: Settings) -> None:
     assert snapshot.take().mode == "queued"
     settings.EMBEDDING_QUEUE_ENABLED = False
     assert snapshot.take().mode == "synchronous"
@@ -141,7 +143,7 @@ def test_the_mode_in_force_is_the_persisted_one_or_else_the_settings(settings):
     assert (now.paused, now.reason, now.changed_by) == (True, "maintenance", "ada")
 
 
-def test_coverage_is_the_share_of_articles_whose_present_text_is_embedded(space):
+def test_coverage_is_the_share_of_articles_whose_present_text_is_embedded(space: Space) -> None:
     first, second, third = (task.article for task in make_tasks(3, space))
     make_current(first, space)
     make_current(second, space)
@@ -153,27 +155,27 @@ def test_coverage_is_the_share_of_articles_whose_present_text_is_embedded(space)
     assert third.pk
 
 
-def test_without_a_space_nothing_is_covered(space):
+def test_without_a_space_nothing_is_covered(space: Space) -> None:
     type(space).objects.all().delete()
     now = snapshot.take()
     assert (now.space, now.articles) == (None, 0)
 
 
-def test_the_snapshot_goes_into_json_with_its_limit_and_share(space):
+def test_the_snapshot_goes_into_json_with_its_limit_and_share(space: Space) -> None:
     found = snapshot.take().as_dict()
     assert found["count_limit"] == snapshot.COUNT_LIMIT
     assert found["coverage"] == 1.0
     assert found["tasks"]["pending"] == 0
 
 
-def test_a_self_pause_is_distinguished_from_an_operators():
+def test_a_self_pause_is_distinguished_from_an_operators() -> None:
     QueueState.objects.update(is_paused=True, changed_by="vectorpress", reason="the provider refuses us")
     assert snapshot.take().paused_itself
     QueueState.objects.update(changed_by="ada")
     assert not snapshot.take().paused_itself
 
 
-def test_each_provider_in_use_is_shown_as_it_stands(space, settings):
+def test_each_provider_in_use_is_shown_as_it_stands(space: Space, settings: Settings) -> None:
     settings.EMBEDDING_DAILY_TOKEN_BUDGET = 100
     (well,) = snapshot.take().providers
     assert (well.name, well.breaker, well.is_out, well.blocked_for) == ("openai", "closed", False, None)
@@ -194,18 +196,20 @@ def test_each_provider_in_use_is_shown_as_it_stands(space, settings):
     assert out.blocked_for == pytest.approx(60, abs=5)
 
 
-def test_a_broker_that_is_away_is_reported_and_fails_nothing(space, settings):
+def test_a_broker_that_is_away_is_reported_and_fails_nothing(space: Space, settings: Settings) -> None:
     assert snapshot.take().broker_trouble == ""
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
     assert snapshot.take().broker_trouble == "does not answer"
 
 
-def test_a_snapshot_takes_a_handful_of_statements(space, django_assert_max_num_queries):
+def test_a_snapshot_takes_a_handful_of_statements(
+    space: Space, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
     with django_assert_max_num_queries(8):
         snapshot.take()
 
 
-def test_no_count_reads_the_whole_table(space):
+def test_no_count_reads_the_whole_table(space: Space) -> None:
     """With sequential scans out of the way every part must find an index; one that cannot would still scan."""
     make_tasks(50, space)
     with connection.cursor() as cursor:
@@ -215,7 +219,9 @@ def test_no_count_reads_the_whole_table(space):
     assert "Seq Scan on embedding_tasks" not in plan, plan
 
 
-def test_above_the_count_limit_the_newest_analyze_estimates(space, monkeypatch):
+def test_above_the_count_limit_the_newest_analyze_estimates(
+    space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_tasks(40, space)
     make_tasks(10, space, Status.FAILED)
     with connection.cursor() as cursor:
@@ -226,7 +232,7 @@ def test_above_the_count_limit_the_newest_analyze_estimates(space, monkeypatch):
     assert (now.estimated["pending"], now.estimated["failed"]) == (40, 10)
 
 
-def test_the_rate_is_of_what_ended_lately_and_gives_the_time_that_is_left(space):
+def test_the_rate_is_of_what_ended_lately_and_gives_the_time_that_is_left(space: Space) -> None:
     assert (snapshot.take().per_second, snapshot.take().eta) == (0.0, None)
     make_tasks(30, space)
     make_tasks(60, space, Status.COMPLETED, completed_at=Now() - timedelta(minutes=1))
@@ -235,7 +241,7 @@ def test_the_rate_is_of_what_ended_lately_and_gives_the_time_that_is_left(space)
     assert now.eta == pytest.approx(30, rel=0.1)
 
 
-def test_partly_embedded_articles_are_shown_with_chunks_and_rate(space):
+def test_partly_embedded_articles_are_shown_with_chunks_and_rate(space: Space) -> None:
     for article, passages in ((make_article(), 100), (make_article(), 50)):
         KeptVector.objects.bulk_create(
             KeptVector(

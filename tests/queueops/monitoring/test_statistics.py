@@ -21,14 +21,14 @@ def ago(**span: float) -> CombinedExpression:
     return Now() - timedelta(**span)
 
 
-def test_an_empty_queue_has_zeros_and_no_durations():
+def test_an_empty_queue_has_zeros_and_no_durations() -> None:
     make_space()
     found = statistics.breakdown()
     assert found.pending_by_priority == {"high": 0, "normal": 0, "low": 0}
     assert (found.failed_by_error, found.seconds_per_task) == ({}, Durations(0, None, None, None))
 
 
-def test_lanes_are_told_best_first_and_counted_over_all_spaces():
+def test_lanes_are_told_best_first_and_counted_over_all_spaces() -> None:
     first = make_space()
     other = type(first).objects.create(
         version=101, provider="ollama", model="m", dimensions=8, chunk_tokens=200
@@ -45,13 +45,13 @@ def test_lanes_are_told_best_first_and_counted_over_all_spaces():
     ]
 
 
-def test_counting_stops_at_the_limit(monkeypatch):
+def test_counting_stops_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statistics, "COUNT_LIMIT", 2)
     make_tasks(5, make_space())
     assert statistics.breakdown().pending_by_priority["normal"] == 2
 
 
-def test_durations_are_of_attempts_that_completed_within_the_hour():
+def test_durations_are_of_attempts_that_completed_within_the_hour() -> None:
     space = make_space()
     for seconds, ended in ((1, ago(minutes=5)), (2, ago(minutes=59)), (6, ago(seconds=1))):
         begun = ended - timedelta(seconds=seconds)
@@ -63,14 +63,14 @@ def test_durations_are_of_attempts_that_completed_within_the_hour():
     assert found.p95 == pytest.approx(5.6)
 
 
-def test_what_ended_longer_ago_or_ahead_of_now_has_no_duration():
+def test_what_ended_longer_ago_or_ahead_of_now_has_no_duration() -> None:
     space = make_space()
     make_tasks(1, space, Status.COMPLETED, processed_at=ago(hours=2), completed_at=ago(minutes=61))
     make_tasks(1, space, Status.COMPLETED, processed_at=Now(), completed_at=ago(hours=-1), priority="low")
     assert statistics.breakdown().seconds_per_task.tasks == 0
 
 
-def test_the_newest_durations_count_where_there_are_many(monkeypatch):
+def test_the_newest_durations_count_where_there_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statistics, "COUNT_LIMIT", 1)
     space = make_space()
     make_tasks(1, space, Status.COMPLETED, processed_at=ago(minutes=9), completed_at=ago(minutes=8))
@@ -84,11 +84,11 @@ def measure(name: str, *samples: tuple[float, CombinedExpression]) -> None:
     Metric.objects.bulk_create(Metric(name=name, value=value, timestamp=at) for value, at in samples)
 
 
-def test_without_samples_there_are_no_courses():
+def test_without_samples_there_are_no_courses() -> None:
     assert statistics.courses(timedelta(hours=1)) == []
 
 
-def test_each_number_has_its_course_over_the_span_by_name():
+def test_each_number_has_its_course_over_the_span_by_name() -> None:
     measure("b", (4.0, ago(minutes=1)), (2.0, ago(minutes=2)), (9.0, ago(minutes=61)))
     measure("a", (-1.0, ago(seconds=1)))
     first, second = statistics.courses(timedelta(hours=1))
@@ -98,27 +98,27 @@ def test_each_number_has_its_course_over_the_span_by_name():
     )  # fmt: skip
 
 
-def test_a_sample_ahead_of_now_is_neither_counted_nor_the_newest():
+def test_a_sample_ahead_of_now_is_neither_counted_nor_the_newest() -> None:
     measure("a", (1.0, ago(minutes=1)), (100.0, ago(minutes=-5)))
     measure("only ahead", (1.0, ago(minutes=-5)))
     [found] = statistics.courses(timedelta(hours=1))
     assert (found.name, found.samples, found.last) == ("a", 1, 1.0)
 
 
-def test_a_number_that_was_not_measured_lately_has_its_newest_sample_alone():
+def test_a_number_that_was_not_measured_lately_has_its_newest_sample_alone() -> None:
     measure("a", (7.0, ago(days=3)), (8.0, ago(days=2)))
     [found] = statistics.courses(timedelta(hours=1))
     assert (found.samples, found.average, found.sum, found.last) == (0, None, None, 8.0)
 
 
-def test_of_many_samples_the_newest_count(monkeypatch):
+def test_of_many_samples_the_newest_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statistics, "COUNT_LIMIT", 2)
     measure("a", (1.0, ago(minutes=3)), (2.0, ago(minutes=2)), (4.0, ago(minutes=1)))
     [found] = statistics.courses(timedelta(hours=1))
     assert (found.samples, found.sum) == (2, 6.0)
 
 
-def test_workers_are_told_those_seen_last_first():
+def test_workers_are_told_those_seen_last_first() -> None:
     silent = make_worker(name="silent", last_seen_at=ago(minutes=5), is_running=False)
     fresh = make_worker(name="", last_claim_at=ago(seconds=30), tasks_done=4, tasks_failed=1)
     first, second = statistics.workers(10)

@@ -26,7 +26,7 @@ FILTERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", FILTERS)
-def test_each_filter_finds_its_task_alone(name):
+def test_each_filter_finds_its_task_alone(name: str) -> None:
     space = make_space()
     has, asked = FILTERS[name]
     make_tasks(2, space, created_at=Now() - HOUR)
@@ -34,7 +34,7 @@ def test_each_filter_finds_its_task_alone(name):
     assert list(TaskFilter(**asked).tasks(now())) == [wanted]
 
 
-def test_ids_articles_slugs_and_spaces_find_their_task_alone():
+def test_ids_articles_slugs_and_spaces_find_their_task_alone() -> None:
     space = make_space()
     wanted, *_ = make_tasks(3, space)
     by = [
@@ -48,7 +48,7 @@ def test_ids_articles_slugs_and_spaces_find_their_task_alone():
     assert not TaskFilter(ids=()).tasks(now()).exists()
 
 
-def test_everything_that_is_given_must_fit():
+def test_everything_that_is_given_must_fit() -> None:
     space = make_space()
     make_tasks(1, space, Status.FAILED, error_class="auth")
     assert not TaskFilter(statuses=("pending",), error_class="auth").tasks(now()).exists()
@@ -66,7 +66,7 @@ def test_everything_that_is_given_must_fit():
         ),
     ],
 )
-def test_a_filter_comes_back_from_json_as_it_was(selection):
+def test_a_filter_comes_back_from_json_as_it_was(selection: TaskFilter) -> None:
     assert TaskFilter.from_json(json.loads(json.dumps(selection.as_json()))) == selection
 
 
@@ -78,12 +78,12 @@ def test_a_filter_comes_back_from_json_as_it_was(selection):
         ({"colour": "red"}, "unknown filter 'colour'"),
     ],
 )
-def test_a_filter_that_means_nothing_is_refused_in_a_sentence(given, says):
+def test_a_filter_that_means_nothing_is_refused_in_a_sentence(given: dict[str, Any], says: str) -> None:
     with pytest.raises(SelectionError, match=says):
         TaskFilter.from_json(given)
 
 
-def test_a_filter_says_itself_in_words():
+def test_a_filter_says_itself_in_words() -> None:
     found = str(
         TaskFilter(statuses=("failed",), error_class="auth", older_than=HOUR, ids=tuple(range(8)), stuck=True)
     )

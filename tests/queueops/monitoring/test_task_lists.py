@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
+from embeddings.models import Space
 from queueops.models import Priority, Status, Task
 from queueops.monitoring import task_lists
 from queueops.monitoring.task_filter import TaskFilter
@@ -33,18 +34,22 @@ WAITS = TaskRow(
         ("failed", BEGAN, BEGAN, BEGAN, 0.0),
     ],
 )
-def test_a_row_says_since_when_it_is_what_it_is_and_how_long_it_took(status, began, ended, since, seconds):
+def test_a_row_says_since_when_it_is_what_it_is_and_how_long_it_took(
+    status: str, began: datetime | None, ended: datetime | None, since: datetime, seconds: float | None
+) -> None:
     row = replace(WAITS, status=status, processed_at=began, completed_at=ended)
     assert (row.since, row.seconds) == (since, seconds)
 
 
 @pytest.fixture
-def space(db):
+def space(db: None) -> Space:
     return make_space()
 
 
 @pytest.mark.parametrize(("count", "limit", "sizes"), [(0, 2, [0]), (1, 2, [1]), (2, 2, [2]), (3, 2, [2, 1])])
-def test_a_page_names_the_next_only_where_there_is_one(space, count, limit, sizes):
+def test_a_page_names_the_next_only_where_there_is_one(
+    space: Space, count: int, limit: int, sizes: list[int]
+) -> None:
     make_tasks(count, space)
     found, after = [], None
     for size in sizes:
@@ -57,13 +62,13 @@ def test_a_page_names_the_next_only_where_there_is_one(space, count, limit, size
     assert len(set(found)) == count
 
 
-def test_a_page_after_the_last_task_is_empty(space):
+def test_a_page_after_the_last_task_is_empty(space: Space) -> None:
     [task] = make_tasks(1, space)
     page = task_lists.page(Status.PENDING, after=task.pk)
     assert (page.tasks, page.next) == ([], None)
 
 
-def test_a_page_has_what_fits_everything_that_is_given(space):
+def test_a_page_has_what_fits_everything_that_is_given(space: Space) -> None:
     make_tasks(1, space, Status.FAILED, error_class="auth")
     [wanted] = make_tasks(1, space, Status.FAILED, error_class="auth", priority="low")
     make_tasks(1, space, Status.FAILED, error_class="transient", priority="high")
@@ -71,7 +76,7 @@ def test_a_page_has_what_fits_everything_that_is_given(space):
     assert [row.id for row in page.tasks] == [wanted.pk]
 
 
-def test_a_filter_has_pages_as_a_status_has(space):
+def test_a_filter_has_pages_as_a_status_has(space: Space) -> None:
     tasks = make_tasks(3, space)
     page = task_lists.selected(TaskFilter(ids=tuple(task.pk for task in tasks[:2])), limit=1)
     assert ([row.id for row in page.tasks], page.next) == ([tasks[1].pk], tasks[1].pk)
@@ -88,7 +93,9 @@ def test_a_filter_has_pages_as_a_status_has(space):
         ('{"reason": 7}', "7"),
     ],
 )
-def test_whatever_plain_sql_wrote_into_its_metadata_a_task_is_listed(space, metadata, reason):
+def test_whatever_plain_sql_wrote_into_its_metadata_a_task_is_listed(
+    space: Space, metadata: str, reason: str
+) -> None:
     make_tasks(1, space)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE embedding_tasks SET metadata = %s::jsonb", [metadata])
@@ -96,7 +103,7 @@ def test_whatever_plain_sql_wrote_into_its_metadata_a_task_is_listed(space, meta
     assert (row.reason, row.space) == (reason, "openai/fake-embed v100")
 
 
-def test_what_has_not_ended_is_not_among_the_recent(space):
+def test_what_has_not_ended_is_not_among_the_recent(space: Space) -> None:
     make_tasks(1, space)
     make_tasks(1, space, Status.PROCESSING, priority="low")
     ended = {make_tasks(1, space, status)[0].pk for status in ("completed", "failed", "cancelled")}
@@ -104,7 +111,7 @@ def test_what_has_not_ended_is_not_among_the_recent(space):
     assert len(task_lists.recent(2)) == 2
 
 
-def test_a_kind_of_error_tells_the_message_of_its_newest_task(space):
+def test_a_kind_of_error_tells_the_message_of_its_newest_task(space: Space) -> None:
     make_tasks(2, space, Status.FAILED, error_class="auth", error_message="the old key")
     [newest] = make_tasks(
         1, space, Status.FAILED, error_class="auth", error_message="the new key", priority="low"
@@ -120,7 +127,7 @@ def test_a_kind_of_error_tells_the_message_of_its_newest_task(space):
     assert (second.error_class, second.tasks, second.message) == ("", 1, "")
 
 
-def test_of_many_failures_the_newest_tell_the_kinds(space, monkeypatch):
+def test_of_many_failures_the_newest_tell_the_kinds(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task_lists, "NEWEST", 2)
     make_tasks(3, space, Status.FAILED, error_class="auth")
     make_tasks(2, space, Status.FAILED, error_class="transient", priority="low")
@@ -131,5 +138,5 @@ def test_of_many_failures_the_newest_tell_the_kinds(space, monkeypatch):
     ]  # by their ids, not their ends
 
 
-def test_without_failures_there_are_no_kinds(db):
+def test_without_failures_there_are_no_kinds(db: None) -> None:
     assert task_lists.failure_kinds() == []

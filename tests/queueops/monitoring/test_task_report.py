@@ -6,7 +6,9 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.db.models.functions import Now
+from pytest_django import DjangoAssertNumQueries
 
+from embeddings.models import Space
 from queueops.cli.frame.console import Encoder
 from queueops.models import AuditLog, Status, Task
 from queueops.monitoring import task_report
@@ -17,18 +19,18 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def space():
+def space() -> Space:
     make_worker()
     return make_space()
 
 
 @pytest.mark.parametrize("task_id", [4711, 0, -1, 2**63 - 1])
-def test_a_task_that_is_not_there_has_no_story(task_id):
+def test_a_task_that_is_not_there_has_no_story(task_id: int) -> None:
     with pytest.raises(Task.DoesNotExist):
         task_report.of(task_id)
 
 
-def test_whether_it_is_about_the_present_text_is_told(space):
+def test_whether_it_is_about_the_present_text_is_told(space: Space) -> None:
     article = make_article("A", "One.")
     task = Task.objects.get()
     assert task_report.of(task.pk).task.is_newest_text
@@ -40,7 +42,7 @@ def test_whether_it_is_about_the_present_text_is_told(space):
     assert report.others == [Task.objects.pending().get().pk]
 
 
-def test_vectors_of_an_earlier_text_are_not_current_and_none_are_of_no_version(space):
+def test_vectors_of_an_earlier_text_are_not_current_and_none_are_of_no_version(space: Space) -> None:
     article = make_article("A", "One.")
     task = Task.objects.get()
     before = task_report.of(task.pk).vectors
@@ -62,12 +64,12 @@ def test_vectors_of_an_earlier_text_are_not_current_and_none_are_of_no_version(s
         ("cancelled", "cancel"),
     ],
 )
-def test_why_it_is_not_running_fits_its_status(space, status, word):
+def test_why_it_is_not_running_fits_its_status(space: Space, status: str, word: str) -> None:
     [task] = make_tasks(1, space, status)
     assert word in task_report.of(task.pk).why
 
 
-def test_a_task_of_a_retired_space_says_so(space):
+def test_a_task_of_a_retired_space_says_so(space: Space) -> None:
     [task] = make_tasks(1, space)
     type(space).objects.update(state="retired")
     report = task_report.of(task.pk)
@@ -75,7 +77,9 @@ def test_a_task_of_a_retired_space_says_so(space):
     assert "retired" in report.why
 
 
-def test_the_newest_entries_are_told_the_oldest_of_them_first(space, monkeypatch):
+def test_the_newest_entries_are_told_the_oldest_of_them_first(
+    space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(task_report, "MOST_ENTRIES", 3)
     [task], other = make_tasks(1, space), make_tasks(1, space, priority="low")[0]
     for n in range(5):
@@ -87,7 +91,7 @@ def test_the_newest_entries_are_told_the_oldest_of_them_first(space, monkeypatch
 
 
 @pytest.mark.parametrize("metadata", ["[]", "null", '"x"', "{}", '{"reason": null}', "5"])
-def test_whatever_plain_sql_wrote_the_story_is_told_and_goes_into_json(space, metadata):
+def test_whatever_plain_sql_wrote_the_story_is_told_and_goes_into_json(space: Space, metadata: str) -> None:
     [task] = make_tasks(1, space)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE embedding_tasks SET metadata = %s::jsonb", [metadata])
@@ -101,7 +105,9 @@ def test_whatever_plain_sql_wrote_the_story_is_told_and_goes_into_json(space, me
     assert json.loads(json.dumps(report.as_dict(), cls=Encoder))["task"]["id"] == task.pk
 
 
-def test_a_story_costs_a_handful_of_statements(space, django_assert_max_num_queries):
+def test_a_story_costs_a_handful_of_statements(
+    space: Space, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
     [task] = make_tasks(1, space, Status.FAILED)
     with django_assert_max_num_queries(8):
         task_report.of(task.pk)

@@ -15,7 +15,7 @@ OUT = "The provider a has not responded for 5 min; next attempt in 12 s."
 SPENT = "Today's token budget for a is spent; the backfill waits until midnight UTC."
 
 
-def task(status: str = "pending", **fields) -> TaskFacts:
+def task(status: str = "pending", **fields: Any) -> TaskFacts:
     defaults: dict[str, Any] = {
         "id": 7, "attempts": 0, "max_attempts": 3, "created_at": NOW, "scheduled_at": NOW, "seconds_to_attempt": -1.0,
         "error_class": "", "error_message": "",
@@ -125,5 +125,5 @@ NOT_PENDING = [
 
 
 @pytest.mark.parametrize(("known", "brakes", "sentence"), PENDING + NOT_PENDING)
-def test_a_sentence_says_why_a_task_is_not_running(known, brakes, sentence):
+def test_a_sentence_says_why_a_task_is_not_running(known: TaskFacts, brakes: Blockers, sentence: str) -> None:
     assert why(known, "a", brakes) == sentence

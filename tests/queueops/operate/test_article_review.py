@@ -6,15 +6,16 @@ import pytest
 from django.db.models.functions import Now
 
 from articles.models import Article, ArticleVersion
+from embeddings.models import Space
 from queueops.models import AuditLog, Status, Task
-from tests.queueops.cli_runner import called
+from tests.queueops.cli_runner import Called, called
 from tests.queueops.factories import make_article, make_space, make_tasks
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def space():
+def space() -> Space:
     return make_space()
 
 
@@ -30,7 +31,7 @@ def damage(article: Article) -> Article:
     return article
 
 
-def review(*words: str):
+def review(*words: str) -> Called:
     return called(
         "review_flag", "--since=1h", "--reason=a bad import", "--yes", "--json", "--actor=ada", *words
     )
@@ -40,7 +41,7 @@ def marked() -> set[int]:
     return set(Article.objects.having({"needs_review": True}).values_list("pk", flat=True))
 
 
-def test_articles_that_changed_or_were_worked_on_in_the_window_are_marked(space):
+def test_articles_that_changed_or_were_worked_on_in_the_window_are_marked(space: Space) -> None:
     changed, untouched = damage(make_old(make_article("A"))), make_old(make_article("B"))
     (worked_on,) = [task.article for task in make_tasks(1, space, Status.PROCESSING, processed_at=Now())]
     make_tasks(1, space, Status.COMPLETED, processed_at=Now() - timedelta(days=1))
@@ -55,7 +56,7 @@ def test_articles_that_changed_or_were_worked_on_in_the_window_are_marked(space)
     assert marked() == set()
 
 
-def test_marking_keeps_other_metadata_and_makes_no_task_and_no_version():
+def test_marking_keeps_other_metadata_and_makes_no_task_and_no_version() -> None:
     article = make_article("A", metadata={"kind": "a"})
     tasks = Task.objects.count()
     review()
@@ -64,7 +65,7 @@ def test_marking_keeps_other_metadata_and_makes_no_task_and_no_version():
     assert (article.version_number, Task.objects.count()) == (1, tasks)
 
 
-def test_the_text_from_before_the_window_comes_back_as_a_new_version():
+def test_the_text_from_before_the_window_comes_back_as_a_new_version() -> None:
     article = damage(damage(make_old(make_article("Good", "A good text."))))
     done = review("--restore")
     assert (done.code, done.json["changed"]) == (0, 1)
@@ -76,7 +77,7 @@ def test_the_text_from_before_the_window_comes_back_as_a_new_version():
     assert review("--restore").json["changed"] == 0
 
 
-def test_what_has_no_earlier_text_or_was_changed_since_is_left_alone_and_told():
+def test_what_has_no_earlier_text_or_was_changed_since_is_left_alone_and_told() -> None:
     damage(make_article("Made in the window"))
     mended = damage(make_old(make_article("Mended")))
     ArticleVersion.objects.filter(article=mended, version_number=2).update(
@@ -92,7 +93,7 @@ def test_what_has_no_earlier_text_or_was_changed_since_is_left_alone_and_told():
     assert mended.title == "Mended"  # its hand-made text was within this wider window
 
 
-def test_many_articles_are_marked_batch_by_batch(space, monkeypatch):
+def test_many_articles_are_marked_batch_by_batch(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("queueops.operate.article_review._BATCH", 2)
     make_tasks(5, space, Status.COMPLETED, processed_at=Now())
     done = review()
@@ -100,7 +101,7 @@ def test_many_articles_are_marked_batch_by_batch(space, monkeypatch):
     assert AuditLog.objects.filter(operation_id=done.json["operation"]).count() == 3
 
 
-def test_a_look_at_a_restore_counts_what_has_an_earlier_text(space):
+def test_a_look_at_a_restore_counts_what_has_an_earlier_text(space: Space) -> None:
     damage(make_old(make_article("Good", "A good text.")))
     damage(make_article("Made in the window"))
     make_tasks(1, space, Status.COMPLETED, processed_at=Now())

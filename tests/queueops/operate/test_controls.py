@@ -1,5 +1,8 @@
 """What switches the whole queue, who may overrule whom, and what it leaves behind."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from django.db.models.functions import Now
 
@@ -26,7 +29,7 @@ def queue() -> tuple[bool, str, str]:
     return row.is_paused, row.changed_by, row.reason
 
 
-def test_a_pause_says_who_and_why(rings):
+def test_a_pause_says_who_and_why(rings: list[bool]) -> None:
     operation = controls.pause(actor="ada", reason="  an  upgrade ")
     assert queue() == (True, "ada", "an upgrade")
     entry = AuditLog.objects.get(operation_id=operation)
@@ -35,13 +38,13 @@ def test_a_pause_says_who_and_why(rings):
 
 
 @pytest.mark.parametrize("reason", ["", " \n"])
-def test_a_pause_needs_a_reason(reason):
+def test_a_pause_needs_a_reason(reason: str) -> None:
     with pytest.raises(ReasonMissing):
         controls.pause(actor="ada", reason=reason)
     assert not queue()[0]
 
 
-def test_resuming_clears_the_reason_and_rings(rings):
+def test_resuming_clears_the_reason_and_rings(rings: list[bool]) -> None:
     controls.pause(actor="ada", reason="an upgrade")
     controls.resume(actor="bob")
     assert queue() == (False, "bob", "")
@@ -52,7 +55,7 @@ def test_resuming_clears_the_reason_and_rings(rings):
     ]
 
 
-def test_a_reset_forgets_outages_and_blocks_and_rings(rings):
+def test_a_reset_forgets_outages_and_blocks_and_rings(rings: list[bool]) -> None:
     ProviderState.objects.create(
         name="openai", breaker="open", retry_at="2999-01-01T00:00Z", failures=3, openings=2, opened_at=Now()
     )
@@ -70,7 +73,7 @@ def test_a_reset_forgets_outages_and_blocks_and_rings(rings):
     assert entry.metadata["scope"] == {"providers": ["ollama", "openai"]}
 
 
-def test_a_reset_needs_a_reason():
+def test_a_reset_needs_a_reason() -> None:
     with pytest.raises(ReasonMissing):
         controls.reset_providers(actor="ada", reason=" ")
 
@@ -79,7 +82,7 @@ def running() -> set[bool]:
     return set(Worker.objects.values_list("is_running", flat=True))
 
 
-def test_a_stop_pauses_and_brakes_every_worker_and_a_start_takes_both_back(rings):
+def test_a_stop_pauses_and_brakes_every_worker_and_a_start_takes_both_back(rings: list[bool]) -> None:
     make_worker(name="a")
     make_worker(name="b")
     stopped = controls.stop(actor="ada", reason="an upgrade")
@@ -91,13 +94,13 @@ def test_a_stop_pauses_and_brakes_every_worker_and_a_start_takes_both_back(rings
     assert (queue(), running(), rings) == ((False, "bob", ""), {True}, [True])
 
 
-def test_a_worker_that_starts_after_a_stop_stays_stopped():
+def test_a_worker_that_starts_after_a_stop_stays_stopped() -> None:
     make_worker()
     controls.stop(actor="ada", reason="an upgrade")
     assert not worker_registry.register().is_running
 
 
-def test_an_emergency_stop_leaves_nothing_in_work_and_loses_nothing():
+def test_an_emergency_stop_leaves_nothing_in_work_and_loses_nothing() -> None:
     space = make_space()
     make_worker()
     make_tasks(3, space, Status.PROCESSING)
@@ -113,7 +116,7 @@ def test_an_emergency_stop_leaves_nothing_in_work_and_loses_nothing():
 
 
 @pytest.mark.parametrize("act", [controls.stop, controls.emergency_stop])
-def test_a_stop_needs_a_reason(act):
+def test_a_stop_needs_a_reason(act: Callable[..., Any]) -> None:
     make_worker()
     with pytest.raises(ReasonMissing):
         act(actor="ada", reason=" ")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.template import Context, Template
 
+from articles.models import Article
 from queueops.models import Task
 from queueops.templatetags.embedding_state import embedding_state, in_words
 from tests.queueops.factories import make_article, make_space
@@ -30,7 +31,7 @@ def a_state(state: str, chunks: int = 0, source_version: int | None = None) -> A
         ("unheard of", "waiting"),
     ],
 )
-def test_each_state_has_a_tone_and_a_sentence(state, tone):
+def test_each_state_has_a_tone_and_a_sentence(state: str, tone: str) -> None:
     found, sentence = in_words(a_state(state, 2, 3))
     assert found == tone
     assert sentence[0].isupper()
@@ -38,17 +39,17 @@ def test_each_state_has_a_tone_and_a_sentence(state, tone):
 
 
 @pytest.mark.parametrize("state", ["pending", "processing", "behind", "failed", "cancelled"])
-def test_an_article_that_is_not_embedded_says_how_it_is_found_meanwhile(state):
+def test_an_article_that_is_not_embedded_says_how_it_is_found_meanwhile(state: str) -> None:
     assert in_words(a_state(state))[1].endswith("found by words")
     assert "version 3" in in_words(a_state(state, 2, 3))[1]
 
 
-def test_the_version_that_is_found_is_named():
+def test_the_version_that_is_found_is_named() -> None:
     assert "version 7" in in_words(a_state("embedded", 1, 7))[1]
 
 
 @pytest.fixture
-def article(db):
+def article(db: None) -> Article:
     make_space()
     return make_article()
 
@@ -58,7 +59,7 @@ def tag(article: Any, **user: Any) -> dict[str, str]:
     return embedding_state({"request": request} if request else {}, article)
 
 
-def test_the_staff_are_told_why_and_others_are_not(article):
+def test_the_staff_are_told_why_and_others_are_not(article: Article) -> None:
     Task.objects.update(status="failed", outcome="failed", error_class="auth", error_message="the key is old")
     Task.objects.filter(completed_at=None).update(completed_at="2026-01-01T00:00Z")
     assert "the key is old" in tag(article, is_staff=True)["why"]
@@ -67,7 +68,7 @@ def test_the_staff_are_told_why_and_others_are_not(article):
         assert (told["tone"], told["why"]) == ("failed", "")
 
 
-def test_where_all_is_well_there_is_nothing_to_explain(article):
+def test_where_all_is_well_there_is_nothing_to_explain(article: Article) -> None:
     space = Task.objects.get().space
     Task.objects.all().delete()
     make_current(article, space)
@@ -75,7 +76,7 @@ def test_where_all_is_well_there_is_nothing_to_explain(article):
     assert (told["tone"], told["why"]) == ("ok", "")
 
 
-def test_what_a_provider_said_is_text_on_the_page(article):
+def test_what_a_provider_said_is_text_on_the_page(article: Article) -> None:
     Task.objects.update(error_class="transient", error_message="<script>x</script>\u202e", attempts=1)
     request = SimpleNamespace(user=SimpleNamespace(is_staff=True))
     page = Template("{% load embedding_state %}{% embedding_state article %}").render(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from pytest_django import Settings
 
 from queueops.wakeups import broker_health
 
@@ -39,16 +40,16 @@ def url(listening: socket.socket) -> str:
     return f"redis://:s3cret@127.0.0.1:{listening.getsockname()[1]}/0?protocol=2"
 
 
-def test_a_broker_that_takes_a_write_is_well():
+def test_a_broker_that_takes_a_write_is_well() -> None:
     assert broker_health.problem() == ""
 
 
-def test_one_that_nobody_runs_does_not_answer(settings):
+def test_one_that_nobody_runs_does_not_answer(settings: Settings) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
     assert broker_health.problem() == "does not answer"
 
 
-def test_one_that_hangs_is_not_waited_for(settings, server):
+def test_one_that_hangs_is_not_waited_for(settings: Settings, server: socket.socket) -> None:
     settings.REDIS_URL = url(server)
     began = time.monotonic()
     assert broker_health.problem() == "does not answer in time"
@@ -67,12 +68,14 @@ def test_one_that_hangs_is_not_waited_for(settings, server):
         (b"-MISCONF Errors writing to the disk\r\n", "refuses our messages"),
     ],
 )
-def test_a_broker_that_refuses_writes_has_its_own_sentence(settings, server, line, says):
+def test_a_broker_that_refuses_writes_has_its_own_sentence(
+    settings: Settings, server: socket.socket, line: bytes, says: str
+) -> None:
     answering(server, line)
     settings.REDIS_URL = url(server).replace(":s3cret@", "")
     assert broker_health.problem() == says
 
 
-def test_its_address_and_password_are_not_repeated(settings, server):
+def test_its_address_and_password_are_not_repeated(settings: Settings, server: socket.socket) -> None:
     settings.REDIS_URL = url(server)
     assert "s3cret" not in broker_health.problem()

@@ -6,6 +6,7 @@ import dramatiq
 import pytest
 from dramatiq.brokers.redis import RedisBroker
 
+from embeddings.models import Space
 from queueops import actors
 from queueops.models import Task
 from queueops.monitoring import health, snapshot
@@ -43,7 +44,7 @@ def queue() -> Iterator[RedisBroker]:
 
 
 @pytest.fixture
-def workers(queue, space, monkeypatch) -> Iterator[dramatiq.Worker]:
+def workers(queue: RedisBroker, space: Space, monkeypatch: pytest.MonkeyPatch) -> Iterator[dramatiq.Worker]:
     """Dramatiq's own consumers on it; only they and a test's housekeeper work."""
     assert actors.embed_due.queue_name == QUEUE
     monkeypatch.setattr("dramatiq.worker.CONSUMER_RESTART_DELAY_SECS", 0.1)
@@ -59,7 +60,12 @@ def forge(queue: RedisBroker, name: str) -> str:
     return key
 
 
-def test_each_key_that_dramatiq_makes_is_looked_at(queue):
+def keys_of(queue: RedisBroker, pattern: str) -> list[bytes]:
+    keys: list[bytes] = queue.client.keys(pattern)  # type: ignore[assignment]
+    return keys
+
+
+def test_each_key_that_dramatiq_makes_is_looked_at(queue: RedisBroker) -> None:
     for name in (QUEUE, f"{QUEUE}.DQ"):
         for number in ("1", "2"):
             queue.do_enqueue(name, number, b"{}")
@@ -68,15 +74,15 @@ def test_each_key_that_dramatiq_makes_is_looked_at(queue):
     queue.do_fetch(QUEUE, 1)
     queue.do_enqueue(QUEUE, "3", b"{}")
     queue.do_enqueue(f"{QUEUE}.DQ", "3", b"{}")
-    made = {key.decode() for key in queue.client.keys(f"{queue.namespace}:*")}
+    made = {key.decode() for key in keys_of(queue, f"{queue.namespace}:*")}
     assert made == {f"{queue.namespace}:{name.replace(OWN, queue.broker_id)}" for name in NAMES}
     assert of_wrong_type(queue.client) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_one_of_a_wrong_type_is_said_and_removed_and_nothing_else_is(queue, name):
+def test_one_of_a_wrong_type_is_said_and_removed_and_nothing_else_is(queue: RedisBroker, name: str) -> None:
     ring()
-    kept = {key for key in queue.client.keys("*") if not key.endswith(f":{name}".encode())}
+    kept = {key for key in keys_of(queue, "*") if not key.endswith(f":{name}".encode())}
     key = forge(queue, name)
     assert broker_health.problem() == SAYS
     assert broker_health.repair() == [key]
@@ -84,14 +90,14 @@ def test_one_of_a_wrong_type_is_said_and_removed_and_nothing_else_is(queue, name
     assert kept <= set(queue.client.keys("*"))
 
 
-def test_consumers_of_other_processes_are_looked_at_too(queue):
+def test_consumers_of_other_processes_are_looked_at_too(queue: RedisBroker) -> None:
     queue.client.zadd(f"{queue.namespace}:__heartbeats__", {"another": 1})
     queue.client.set(f"{queue.namespace}:__acks__.another.{QUEUE}", "x")
     assert broker_health.repair() == [f"{queue.namespace}:__acks__.another.{QUEUE}"]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_health_says_so_while_it_lasts(queue, space):
+def test_health_says_so_while_it_lasts(queue: RedisBroker, space: Space) -> None:
     forge(queue, "__heartbeats__")
     judged = health.judge(snapshot.take())
     assert judged.condition == health.Condition.DEGRADED
@@ -102,7 +108,9 @@ def test_health_says_so_while_it_lasts(queue, space):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("name", NAMES)
-def test_after_a_beat_consumers_take_rings_again(workers, queue, space, name):
+def test_after_a_beat_consumers_take_rings_again(
+    workers: dramatiq.Worker, queue: RedisBroker, space: Space, name: str
+) -> None:
     forge(queue, name)
     Housekeeper()._once(3_600)  # no sweep: neither its wake-up nor the brokerless worker helps
     make_tasks(3, space)
@@ -111,7 +119,9 @@ def test_after_a_beat_consumers_take_rings_again(workers, queue, space, name):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_tasks_are_worked_off_though_the_keys_come_back_at_once(queue, space, monkeypatch):
+def test_tasks_are_worked_off_though_the_keys_come_back_at_once(
+    queue: RedisBroker, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_tasks(3, space)
     forge(queue, "__heartbeats__")
     monkeypatch.setattr("queueops.worker.housekeeper.doorbell.ring", lambda: forge(queue, "__heartbeats__"))

@@ -6,7 +6,9 @@ import dramatiq
 import pytest
 import structlog
 from dramatiq.brokers.redis import RedisBroker
+from pytest_django import Settings
 
+from embeddings.models import Space
 from queueops import actors
 from queueops.base import shutdown
 from queueops.models import Task
@@ -32,7 +34,7 @@ def ours() -> Iterator[RedisBroker]:
 
 
 @pytest.fixture
-def theirs(ours) -> RedisBroker:
+def theirs(ours: RedisBroker) -> RedisBroker:
     """Dramatiq as it comes, on the same database, with the queue that our earlier releases had as well."""
     broker = RedisBroker(client=ours.client, middleware=[])
     broker.declare_queue("embed")
@@ -44,7 +46,9 @@ def send(to: RedisBroker, actor: str = "strangers", queue: str = "embed", **kwar
 
 
 @pytest.mark.django_db(transaction=True)
-def test_our_consumers_take_no_message_of_a_strangers_queue(ours, theirs, space):
+def test_our_consumers_take_no_message_of_a_strangers_queue(
+    ours: RedisBroker, theirs: RedisBroker, space: Space
+) -> None:
     for number in range(MESSAGES):
         send(theirs, number=number)
     make_tasks(20, space)
@@ -60,14 +64,16 @@ def test_our_consumers_take_no_message_of_a_strangers_queue(ours, theirs, space)
     assert theirs.client.exists("dramatiq:embed.XQ") == 0
 
 
-def test_alone_nobody_is_reported(ours):
+def test_alone_nobody_is_reported(ours: RedisBroker) -> None:
     doorbell.ring()
     ours.do_fetch(doorbell.QUEUE, 1)
     assert broker_strangers.look(ours.client) == []
     assert not [each for each in check.check() if each.check == "broker database"]
 
 
-def test_a_strangers_consumers_and_queues_are_named_with_what_to_do(ours, theirs):
+def test_a_strangers_consumers_and_queues_are_named_with_what_to_do(
+    ours: RedisBroker, theirs: RedisBroker
+) -> None:
     send(theirs)
     (found,) = [each for each in check.check() if each.check == "broker database"]
     assert found.verdict is CheckResult.WARN
@@ -77,17 +83,17 @@ def test_a_strangers_consumers_and_queues_are_named_with_what_to_do(ours, theirs
     assert "REDIS_URL" in found.fix
 
 
-def test_a_queue_beside_ours_in_our_namespace_is_a_strangers(ours):
+def test_a_queue_beside_ours_in_our_namespace_is_a_strangers(ours: RedisBroker) -> None:
     ours.do_enqueue("theirs", "1", b"{}")
     assert broker_strangers.look(ours.client) == ["the queue vectorpress:theirs (1 messages)"]
 
 
-def test_consumers_that_have_been_silent_for_long_are_not_reported(ours):
+def test_consumers_that_have_been_silent_for_long_are_not_reported(ours: RedisBroker) -> None:
     ours.client.zadd("dramatiq:__heartbeats__", {"one": 1})
     assert broker_strangers.look(ours.client) == []
 
 
-def test_a_long_name_is_cut_and_many_are_counted(ours):
+def test_a_long_name_is_cut_and_many_are_counted(ours: RedisBroker) -> None:
     for number in range(8):
         ours.client.hset(f"{'x' * 500}{number}:q.msgs", "1", "{}")
     said = broker_strangers.sentence(broker_strangers.look(ours.client))
@@ -95,7 +101,9 @@ def test_a_long_name_is_cut_and_many_are_counted(ours):
     assert said.endswith("and 3 more")
 
 
-def test_a_worker_says_so_once_at_its_start(ours, theirs, monkeypatch):
+def test_a_worker_says_so_once_at_its_start(
+    ours: RedisBroker, theirs: RedisBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     send(theirs)
     housekeeper = Housekeeper()
     monkeypatch.setattr(housekeeper, "_once", lambda _: shutdown.request())
@@ -106,7 +114,9 @@ def test_a_worker_says_so_once_at_its_start(ours, theirs, monkeypatch):
     assert "REDIS_URL" in line["fix"]
 
 
-def test_wake_ups_of_earlier_releases_are_removed_and_a_strangers_messages_are_not(ours, theirs):
+def test_wake_ups_of_earlier_releases_are_removed_and_a_strangers_messages_are_not(
+    ours: RedisBroker, theirs: RedisBroker
+) -> None:
     for actor in (doorbell.EMBED_DUE, doorbell.BUILD_INDEXES, "strangers"):
         for _ in range(3):
             send(theirs, actor, v=1)
@@ -124,6 +134,6 @@ def test_wake_ups_of_earlier_releases_are_removed_and_a_strangers_messages_are_n
     assert theirs.client.exists("dramatiq:embed.XQ.msgs") == 0
 
 
-def test_a_broker_that_does_not_answer_has_no_strangers(settings):
+def test_a_broker_that_does_not_answer_has_no_strangers(settings: Settings) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
     assert broker_health.strangers() == ""

@@ -1,5 +1,6 @@
 """A Dramatiq worker's life becomes signals, in its order."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ LIFE = {
 
 
 @pytest.fixture
-def heard():
+def heard() -> Iterator[list[Any]]:
     """The signals that were sent; nobody else hears them meanwhile."""
     sent: list[Any] = []
     kept = [(signal, signal.receivers) for signal in LIFE.values()]
@@ -29,13 +30,13 @@ def heard():
 
 
 @pytest.mark.parametrize("moment", LIFE)
-def test_each_moment_of_a_worker_is_told_once_by_its_own_signal(heard, moment):
+def test_each_moment_of_a_worker_is_told_once_by_its_own_signal(heard: list[Any], moment: str) -> None:
     broker: Any = object()
     getattr(WorkerLifecycle(), moment)(broker, broker)
     assert heard == [(LIFE[moment], WorkerLifecycle)]
 
 
-def test_an_acknowledged_message_is_nobodys_business(heard):
+def test_an_acknowledged_message_is_nobodys_business(heard: list[Any]) -> None:
     nothing: Any = object()
     WorkerLifecycle().before_ack(nothing, nothing)
     assert heard == []

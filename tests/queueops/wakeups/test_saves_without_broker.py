@@ -2,13 +2,15 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import dramatiq
 import pytest
 from django.conf import settings as django_settings
+from django.test import Client
 from dramatiq.brokers.redis import RedisBroker
+from pytest_django import Settings
 from redis import ConnectionPool, Redis
 
 from config.stack.valkey import ValkeyServer
@@ -24,7 +26,7 @@ SAVES, SECONDS = 10, 8.0
 
 
 @pytest.fixture(scope="module")
-def valkey(tmp_path_factory) -> Iterator[ValkeyServer]:
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
     """A server of its own, since changes to it would break other tests."""
     folder = tmp_path_factory.mktemp("valkey")
     folder.chmod(0o711)
@@ -35,7 +37,7 @@ def valkey(tmp_path_factory) -> Iterator[ValkeyServer]:
 
 
 @pytest.fixture
-def proxy(valkey, settings) -> Iterator[Proxy]:
+def proxy(valkey: ValkeyServer, settings: Settings) -> Iterator[Proxy]:
     """Where this process finds its broker, with the time-outs that the settings give it."""
     before = dramatiq.get_broker()
     given: Any = django_settings.DRAMATIQ_BROKER["OPTIONS"]
@@ -59,7 +61,7 @@ def proxy(valkey, settings) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def save(client):
+def save(client: Client) -> Callable[..., int]:
     """Saves an article through the API; returns the status."""
 
     def post(number: int) -> int:
@@ -100,7 +102,9 @@ def leave_no_memory(_: Proxy, server: Any) -> None:
         (leave_no_memory, "takes no writes: it is out of memory"),
     ],
 )
-def test_saves_answer_as_fast_as_ever(proxy, valkey, save, harm, says):
+def test_saves_answer_as_fast_as_ever(
+    proxy: Proxy, valkey: ValkeyServer, save: Callable[..., int], harm: Callable[..., Any], says: str
+) -> None:
     make_space()
     with Redis.from_url(valkey.url) as server:
         try:

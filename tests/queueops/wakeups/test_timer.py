@@ -7,7 +7,7 @@ from queueops.wakeups.timer import WakeupTimer
 from tests.waiting import wait_until
 
 
-def test_it_rings_at_each_time_and_not_before():
+def test_it_rings_at_each_time_and_not_before() -> None:
     rung: list[float] = []
     alarm = WakeupTimer(lambda: rung.append(time.monotonic()))
     began = time.monotonic()
@@ -18,7 +18,7 @@ def test_it_rings_at_each_time_and_not_before():
     assert rung[1] - began >= 0.3
 
 
-def test_many_who_wait_for_the_same_moment_are_rung_for_once_by_one_timer():
+def test_many_who_wait_for_the_same_moment_are_rung_for_once_by_one_timer() -> None:
     rung: list[int] = []
     before = threading.active_count()
     alarm = WakeupTimer(lambda: rung.append(1))
@@ -30,7 +30,7 @@ def test_many_who_wait_for_the_same_moment_are_rung_for_once_by_one_timer():
     assert len(rung) <= 2  # the moment may lie across two ticks
 
 
-def test_it_can_be_set_again_after_it_rang():
+def test_it_can_be_set_again_after_it_rang() -> None:
     rung: list[int] = []
     alarm = WakeupTimer(lambda: rung.append(1))
     alarm.ring_in(0.01)

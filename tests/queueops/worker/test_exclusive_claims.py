@@ -11,7 +11,7 @@ from tests.waiting import wait_until
 
 
 @pytest.fixture
-def exclusive():
+def exclusive() -> ExclusiveClaims:
     return ExclusiveClaims(lambda: 60.0)
 
 
@@ -41,12 +41,12 @@ def never() -> bool:
     return False
 
 
-def test_many_hold_something_beside_each_other(exclusive):
+def test_many_hold_something_beside_each_other(exclusive: ExclusiveClaims) -> None:
     with exclusive.beside_others(never) as first, exclusive.beside_others(never) as second:
         assert (first, second) == (True, True)
 
 
-def test_the_only_one_waits_for_the_others_and_nobody_begins_meanwhile(exclusive):
+def test_the_only_one_waits_for_the_others_and_nobody_begins_meanwhile(exclusive: ExclusiveClaims) -> None:
     before = Other(exclusive.beside_others)
     wait_until(lambda: before.answer)
     only = Other(exclusive.only)
@@ -61,7 +61,7 @@ def test_the_only_one_waits_for_the_others_and_nobody_begins_meanwhile(exclusive
     after.end()
 
 
-def test_a_process_that_stops_waits_for_nobody(exclusive):
+def test_a_process_that_stops_waits_for_nobody(exclusive: ExclusiveClaims) -> None:
     with exclusive.only(never):
         for context in (exclusive.only, exclusive.beside_others):
             waiting = Other(context, is_stopping=lambda: True)
@@ -69,7 +69,7 @@ def test_a_process_that_stops_waits_for_nobody(exclusive):
             waiting.end()
 
 
-def test_what_hangs_counts_no_more():
+def test_what_hangs_counts_no_more() -> None:
     seconds = [60.0]
     exclusive = ExclusiveClaims(lambda: seconds[0])
     with exclusive.beside_others(never):

@@ -3,8 +3,12 @@
 What a beat does besides is tried where that is: brokerless, broker_keys, clock_repair, table_lock_pause.
 """
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import pytest
 from django.db import connection
+from pytest_django import Settings
 from structlog.testing import capture_logs
 
 from queueops.base import shutdown
@@ -20,16 +24,16 @@ NO_SWEEP = 3_600
 
 
 @pytest.fixture
-def keeper():
+def keeper() -> Housekeeper:
     return Housekeeper()
 
 
-def test_of_many_threads_that_ask_one_registers_the_process(keeper):
+def test_of_many_threads_that_ask_one_registers_the_process(keeper: Housekeeper) -> None:
     assert set(together(4, keeper.registered)) == {Worker.objects.get().pk}
     assert keeper.registered() == keeper.worker_id
 
 
-def test_a_beat_keeps_the_row_fresh(keeper):
+def test_a_beat_keeps_the_row_fresh(keeper: Housekeeper) -> None:
     keeper.registered()
     Worker.objects.update(last_seen_at="2000-01-01T00:00Z")
     began = now()
@@ -37,14 +41,14 @@ def test_a_beat_keeps_the_row_fresh(keeper):
     assert Worker.objects.get().last_seen_at >= began
 
 
-def test_a_row_that_somebody_removed_is_made_anew(keeper):
+def test_a_row_that_somebody_removed_is_made_anew(keeper: Housekeeper) -> None:
     first = keeper.registered()
     Worker.objects.all().delete()
     keeper._once(NO_SWEEP)
     assert Worker.objects.get().pk == keeper.worker_id != first
 
 
-def test_who_leaves_gives_back_what_it_holds_and_takes_its_row_along(keeper):
+def test_who_leaves_gives_back_what_it_holds_and_takes_its_row_along(keeper: Housekeeper) -> None:
     space = make_space()
     make_tasks(3, space)
     worker_id = keeper.registered()
@@ -59,7 +63,7 @@ def test_who_leaves_gives_back_what_it_holds_and_takes_its_row_along(keeper):
     assert keeper.worker_id is None
 
 
-def test_a_row_that_holds_the_brake_stays(keeper):
+def test_a_row_that_holds_the_brake_stays(keeper: Housekeeper) -> None:
     keeper.registered()
     Worker.objects.update(is_running=False)
     keeper.leave()
@@ -67,7 +71,7 @@ def test_a_row_that_holds_the_brake_stays(keeper):
 
 
 @pytest.fixture
-def no_database(monkeypatch):
+def no_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The database does not answer until the test ends."""
     connection.close()
     with monkeypatch.context() as elsewhere:
@@ -76,7 +80,9 @@ def no_database(monkeypatch):
         connection.close()
 
 
-def test_who_leaves_without_a_database_leaves_its_tasks_to_the_sweep(keeper, request):
+def test_who_leaves_without_a_database_leaves_its_tasks_to_the_sweep(
+    keeper: Housekeeper, request: pytest.FixtureRequest
+) -> None:
     keeper.registered()
     request.getfixturevalue("no_database")
     with capture_logs() as logs:
@@ -84,7 +90,9 @@ def test_who_leaves_without_a_database_leaves_its_tasks_to_the_sweep(keeper, req
     assert [log["log_level"] for log in logs] == ["info"]
 
 
-def test_a_database_that_is_away_is_logged_once_until_it_is_back(keeper, monkeypatch):
+def test_a_database_that_is_away_is_logged_once_until_it_is_back(
+    keeper: Housekeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
     keeper.registered()
     with capture_logs() as logs:
         for _ in range(2):
@@ -98,8 +106,8 @@ def test_a_database_that_is_away_is_logged_once_until_it_is_back(keeper, monkeyp
     assert [log["log_level"] for log in logs if "reason" in log] == ["warning", "warning"]
 
 
-def test_an_error_that_nobody_expects_does_not_end_the_thread(keeper):
-    def fail(execute, sql, params, many, context):
+def test_an_error_that_nobody_expects_does_not_end_the_thread(keeper: Housekeeper) -> None:
+    def fail(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> None:
         raise ZeroDivisionError("a bug")
 
     keeper.registered()
@@ -111,7 +119,7 @@ def test_an_error_that_nobody_expects_does_not_end_the_thread(keeper):
     assert Worker.objects.exists()
 
 
-def test_the_thread_registers_the_process_and_ends_with_it(keeper, settings):
+def test_the_thread_registers_the_process_and_ends_with_it(keeper: Housekeeper, settings: Settings) -> None:
     settings.EMBEDDING_WORKER_INTERVAL = 3_600_000
     keeper.start(sender=None)
     thread = keeper._thread

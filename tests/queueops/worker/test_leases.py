@@ -2,17 +2,20 @@
 
 import threading
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
 from django.db.models.functions import Now
+from pytest_django import DjangoAssertNumQueries, Settings
 
-from embeddings.models import ArticleEmbedding
+from embeddings.models import ArticleEmbedding, Space
 from queueops.engine import claims, execution
 from queueops.maintenance import reaper
-from queueops.models import Metric, Status, Task
+from queueops.models import Metric, Status, Task, Worker
 from queueops.worker import drain, leases
+from tests.providers import FakeProvider
 from tests.queueops.factories import make_tasks, now
 from tests.waiting import wait_until
 
@@ -20,12 +23,12 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def claim(space, worker):
+def claim(space: Space, worker: Worker) -> Callable[..., claims.Claim]:
     return lambda size=100: claims.claim_due(space, size, worker.pk, worker.name)
 
 
 @pytest.fixture
-def register():
+def register() -> leases.Register:
     return leases.Register()
 
 
@@ -33,7 +36,9 @@ def end_leases() -> None:
     Task.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
 
 
-def test_a_renewed_lease_lasts_a_full_lease_from_now(claim, space, settings):
+def test_a_renewed_lease_lasts_a_full_lease_from_now(
+    claim: Callable[..., claims.Claim], space: Space, settings: Settings
+) -> None:
     settings.EMBEDDING_WORKER_TIMEOUT = 60_000
     make_tasks(2, space)
     held = claim()
@@ -46,7 +51,7 @@ def test_a_renewed_lease_lasts_a_full_lease_from_now(claim, space, settings):
     assert reaper.return_expired() == (0, 0)
 
 
-def test_only_claims_that_are_named_are_renewed(claim, space):
+def test_only_claims_that_are_named_are_renewed(claim: Callable[..., claims.Claim], space: Space) -> None:
     make_tasks(2, space)
     ours, other = claim(1), claim(1)
     end_leases()
@@ -55,7 +60,9 @@ def test_only_claims_that_are_named_are_renewed(claim, space):
 
 
 @pytest.mark.parametrize("status", ["pending", "failed", "cancelled", "completed"])
-def test_what_was_taken_from_us_is_not_renewed(claim, space, status):
+def test_what_was_taken_from_us_is_not_renewed(
+    claim: Callable[..., claims.Claim], space: Space, status: str
+) -> None:
     make_tasks(1, space)
     held = claim()
     end_leases()
@@ -64,25 +71,27 @@ def test_what_was_taken_from_us_is_not_renewed(claim, space, status):
     assert Task.objects.get().lease_expires_at is None
 
 
-def test_a_claim_is_registered_while_it_is_executed(register):
+def test_a_claim_is_registered_while_it_is_executed(register: leases.Register) -> None:
     token = uuid.uuid4()
     with register.holding(token):
         assert register.tokens() == [token]
     assert register.tokens() == []
 
 
-def test_a_hung_batch_is_abandoned(register):
+def test_a_hung_batch_is_abandoned(register: leases.Register) -> None:
     with register.holding(uuid.uuid4()):
         assert register.abandon(longest=60) == 0
         assert register.abandon(longest=-1) == 1
         assert register.tokens() == []
 
 
-def test_a_hung_batch_is_abandoned_only_after_the_providers_deadline():
+def test_a_hung_batch_is_abandoned_only_after_the_providers_deadline() -> None:
     assert leases.longest_seconds() > execution.deadline_seconds()
 
 
-def test_a_claim_whose_tasks_are_gone_is_counted_once_and_at_the_second_beat(claim, space, register):
+def test_a_claim_whose_tasks_are_gone_is_counted_once_and_at_the_second_beat(
+    claim: Callable[..., claims.Claim], space: Space, register: leases.Register
+) -> None:
     make_tasks(1, space)
     held = claim()
     heart = leases.LeaseRenewer(register)
@@ -93,7 +102,9 @@ def test_a_claim_whose_tasks_are_gone_is_counted_once_and_at_the_second_beat(cla
     assert Metric.objects.get(name="leases_lost").value == 1
 
 
-def test_what_a_worker_without_its_lease_finishes_is_dropped_and_counted(claim, space):
+def test_what_a_worker_without_its_lease_finishes_is_dropped_and_counted(
+    claim: Callable[..., claims.Claim], space: Space
+) -> None:
     make_tasks(3, space)
     late = claim()
     end_leases()
@@ -103,13 +114,17 @@ def test_what_a_worker_without_its_lease_finishes_is_dropped_and_counted(claim, 
     assert not ArticleEmbedding.objects.exists()
 
 
-def test_an_idle_heartbeat_asks_the_database_nothing(register, django_assert_num_queries):
+def test_an_idle_heartbeat_asks_the_database_nothing(
+    register: leases.Register, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     with django_assert_num_queries(0):
         assert leases.LeaseRenewer(register).beat() == leases.Beat()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_batch_that_is_being_settled_is_not_waited_for(claim, space):
+def test_a_batch_that_is_being_settled_is_not_waited_for(
+    claim: Callable[..., claims.Claim], space: Space
+) -> None:
     make_tasks(1, space)
     held = claim()
     found = []
@@ -128,7 +143,9 @@ def test_a_batch_that_is_being_settled_is_not_waited_for(claim, space):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_provider_call_longer_than_the_lease_keeps_its_tasks(space, worker, provider, settings):
+def test_a_provider_call_longer_than_the_lease_keeps_its_tasks(
+    space: Space, worker: Worker, provider: FakeProvider, settings: Settings
+) -> None:
     settings.EMBEDDING_WORKER_TIMEOUT = 1_500
     provider.config(latency_ms=4_000)
     make_tasks(3, space)

@@ -44,7 +44,9 @@ def take(turns: LongTurns, queue: Queue, stack: contextlib.ExitStack | None = No
 
 
 @pytest.mark.parametrize(("threads", "taking"), [(1, 1), (2, 1), (3, 2), (8, 2), (16, 2)])
-def test_as_many_threads_take_long_articles_as_keep_a_provider_busy_and_one_never_does(threads, taking):
+def test_as_many_threads_take_long_articles_as_keep_a_provider_busy_and_one_never_does(
+    threads: int, taking: int
+) -> None:
     assert provider_pace.LEAST_AT_ONCE == 2
     turns, queue = LongTurns(threads), Queue(*[a_claim(LONG + 1) for _ in range(threads)])
     with contextlib.ExitStack() as held:
@@ -53,7 +55,7 @@ def test_as_many_threads_take_long_articles_as_keep_a_provider_busy_and_one_neve
     assert queue.longest == [None] * taking + [LONG] * (threads - taking)
 
 
-def test_a_claim_has_no_more_text_than_a_turn_has_time_for():
+def test_a_claim_has_no_more_text_than_a_turn_has_time_for() -> None:
     queue = Queue(a_claim(5))
     take(LongTurns(2), queue)
     assert queue.rooms[0].most is not None
@@ -61,7 +63,7 @@ def test_a_claim_has_no_more_text_than_a_turn_has_time_for():
 
 
 @pytest.mark.parametrize("lengths", [(), (1,), (LONG,), (1, LONG, 1)])
-def test_who_found_short_articles_only_leaves_the_turn_to_others(lengths):
+def test_who_found_short_articles_only_leaves_the_turn_to_others(lengths: tuple[int, ...]) -> None:
     turns, queue = LongTurns(2), Queue(a_claim(*lengths), a_claim(LONG + 1))
     with contextlib.ExitStack() as held:
         for _ in range(2):
@@ -69,7 +71,7 @@ def test_who_found_short_articles_only_leaves_the_turn_to_others(lengths):
     assert queue.longest == [None, None]
 
 
-def test_length_is_counted_in_bytes():
+def test_length_is_counted_in_bytes() -> None:
     source = Source(1, 1, uuid.uuid4(), "T", "é" * (LONG // 2 + 1))
     queue = Queue(Claim(Space(), uuid.uuid4(), [Claimed(1, 1, 3, source)]))
     turns = LongTurns(2)
@@ -79,7 +81,7 @@ def test_length_is_counted_in_bytes():
     assert queue.longest == [None, LONG]
 
 
-def test_after_a_long_one_short_ones_are_asked_for_first():
+def test_after_a_long_one_short_ones_are_asked_for_first() -> None:
     turns, queue = LongTurns(1), Queue(a_claim(LONG + 1), a_claim(1), a_claim(LONG + 1), a_claim())
     assert len(take(turns, queue).tasks) == 1
     take(turns, queue)
@@ -90,7 +92,7 @@ def test_after_a_long_one_short_ones_are_asked_for_first():
     assert queue.longest == [None, LONG, None, LONG, None]
 
 
-def test_a_turn_is_given_back_whatever_happened():
+def test_a_turn_is_given_back_whatever_happened() -> None:
     turns, queue = LongTurns(2), Queue(a_claim(LONG + 1), a_claim(1), a_claim(LONG + 1))
     with contextlib.suppress(ZeroDivisionError), turns.claimed(queue, LONG):
         _ = 1 / 0
@@ -99,7 +101,7 @@ def test_a_turn_is_given_back_whatever_happened():
     assert queue.longest == [None, LONG, None]
 
 
-def test_a_claim_that_fails_holds_no_turn():
+def test_a_claim_that_fails_holds_no_turn() -> None:
     def refuse(room: Room) -> Claim:
         raise ConnectionError
 

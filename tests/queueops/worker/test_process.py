@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from embeddings.models import Space
 from queueops.models import Metric, Task, Worker
 from tests.databases import address_of
 from tests.paths import ROOT
@@ -20,7 +21,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture
-def workers(space) -> Iterator[subprocess.Popen[bytes]]:
+def workers(space: Space) -> Iterator[subprocess.Popen[bytes]]:
     own = {
         "DATABASE_URL": address_of(str(connection.settings_dict["NAME"])),
         "OPENAI_BASE_URL": settings.OPENAI_BASE_URL,  # of the fake provider
@@ -49,7 +50,7 @@ def pids() -> dict[int, int]:
     return {int(name.rpartition(":")[2]): row for name, row in rows}
 
 
-def test_one_that_is_killed_is_replaced_and_the_other_works_on(workers):
+def test_one_that_is_killed_is_replaced_and_the_other_works_on(workers: subprocess.Popen[bytes]) -> None:
     wait_until(lambda: len(pids()) == 2, 60, "two worker processes")
     before = pids()
     killed, other = before
@@ -65,7 +66,7 @@ def test_one_that_is_killed_is_replaced_and_the_other_works_on(workers):
     assert set(pids()) == {killed}
 
 
-def test_workers_stop_gracefully_if_their_supervisor_is_killed(workers):
+def test_workers_stop_gracefully_if_their_supervisor_is_killed(workers: subprocess.Popen[bytes]) -> None:
     wait_until(lambda: len(pids()) == 2, 60, "two worker processes")
     workers.send_signal(signal.SIGKILL)
     wait_until(lambda: not pids(), 30, "both to leave")

@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,10 +67,10 @@ class Kept:
 
 
 @pytest.fixture
-def keep(tmp_path):
+def keep(tmp_path: Path) -> Iterator[Callable[..., Kept]]:
     made = []
 
-    def start(script: str = OBEDIENT, **options) -> Kept:
+    def start(script: str = OBEDIENT, **options: Any) -> Kept:
         made.append(Kept(tmp_path, script, **options))
         return made[-1]
 
@@ -79,7 +81,7 @@ def keep(tmp_path):
         kept.end()
 
 
-def test_one_that_was_killed_is_started_again_and_the_others_work_on(keep):
+def test_one_that_was_killed_is_started_again_and_the_others_work_on(keep: Callable[..., Kept]) -> None:
     kept = keep()
     first, second = kept.await_children(2)
     os.kill(first, signal.SIGKILL)
@@ -91,7 +93,7 @@ def test_one_that_was_killed_is_started_again_and_the_others_work_on(keep):
     assert "ended (SIGKILL); restart in 0.5 s" in kept.lines[0]
 
 
-def test_one_that_ends_by_itself_is_started_again_with_growing_pauses(keep):
+def test_one_that_ends_by_itself_is_started_again_with_growing_pauses(keep: Callable[..., Kept]) -> None:
     kept = keep("import os, sys; os._exit(7)", count=1)
     wait_until(lambda: len(kept.lines) == 3, 20, "three ends")
     assert kept.end(signal.SIGTERM) == 0
@@ -99,7 +101,9 @@ def test_one_that_ends_by_itself_is_started_again_with_growing_pauses(keep):
     assert "worker process 1 ended (exit code 7)" in kept.lines[0]
 
 
-def test_a_pause_does_not_grow_without_end_and_is_short_again_after_a_good_time(monkeypatch):
+def test_a_pause_does_not_grow_without_end_and_is_short_again_after_a_good_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     member = Member(1)
     clock = [0.0]
     monkeypatch.setattr("queueops.worker.process_supervisor.time.monotonic", lambda: clock[0])
@@ -109,14 +113,14 @@ def test_a_pause_does_not_grow_without_end_and_is_short_again_after_a_good_time(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_ends_all_in_good_order(keep, number):
+def test_a_stop_ends_all_in_good_order(keep: Callable[..., Kept], number: signal.Signals) -> None:
     kept = keep()
     children = kept.await_children(2)
     assert kept.end(number) == 0
     assert not any(process_supervisor._lives(pid) for pid in children)
 
 
-def test_a_second_signal_kills_what_does_not_stop(keep):
+def test_a_second_signal_kills_what_does_not_stop(keep: Callable[..., Kept]) -> None:
     kept = keep(STUBBORN)
     kept.await_children(2)
     kept.process.send_signal(signal.SIGINT)
@@ -124,7 +128,7 @@ def test_a_second_signal_kills_what_does_not_stop(keep):
     assert kept.end() == process_supervisor.KILLED
 
 
-def test_sighup_stops_all_and_starts_all_again_in_the_same_process(keep):
+def test_sighup_stops_all_and_starts_all_again_in_the_same_process(keep: Callable[..., Kept]) -> None:
     kept = keep()
     before = kept.await_children(2)
     kept.process.send_signal(signal.SIGHUP)
@@ -134,7 +138,9 @@ def test_sighup_stops_all_and_starts_all_again_in_the_same_process(keep):
     assert kept.end(signal.SIGTERM) == 0
 
 
-def test_a_pid_file_names_the_supervisor_and_is_removed_with_it(keep, tmp_path_factory):
+def test_a_pid_file_names_the_supervisor_and_is_removed_with_it(
+    keep: Callable[..., Kept], tmp_path_factory: pytest.TempPathFactory
+) -> None:
     folder = tmp_path_factory.mktemp("pid")
     kept = keep(count=1, pid_file=str(folder / "pid"), log_file=str(folder / "log"))
     kept.await_children(1)

@@ -7,7 +7,7 @@ import pytest
 from django.db.models.functions import Now
 
 from embeddings.indexing import provider_pace
-from embeddings.models import ArticleEmbedding, KeptVector
+from embeddings.models import ArticleEmbedding, KeptVector, Space
 from queueops.engine import execution, partial_vectors, storage_breaker, storage_probe
 from queueops.maintenance import sampler
 from queueops.models import AuditLog, Metric, Task, Worker
@@ -15,6 +15,7 @@ from queueops.monitoring import health, snapshot
 from queueops.worker import storage_report
 from queueops.worker.drain import drain
 from queueops.worker.housekeeper import Housekeeper
+from tests.providers import FakeProvider
 from tests.queueops.factories import make_article
 from tests.queueops.refusing_database import refusing
 from tests.table_locks import rows_locked, waiting_at_most
@@ -40,7 +41,7 @@ del NAMED["provider_states"]  # written only once a provider fails
 
 
 @pytest.fixture
-def process(space, provider, monkeypatch):
+def process(space: Space, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch) -> Housekeeper:
     """A worker process by hand, of short turns and retries; a long article takes several of its turns."""
     monkeypatch.setattr(partial_vectors, "KEEP_SECONDS", 0.0)
     monkeypatch.setattr(partial_vectors, "TURN_SECONDS", 0.2)
@@ -81,7 +82,9 @@ def save_articles() -> None:
 
 
 @pytest.mark.parametrize(("table", "writes"), (NEEDED | BESIDE).items())
-def test_no_text_is_paid_for_twice_and_all_is_embedded_afterwards(process, provider, table, writes):
+def test_no_text_is_paid_for_twice_and_all_is_embedded_afterwards(
+    process: Housekeeper, provider: FakeProvider, table: str, writes: str
+) -> None:
     save_articles()
     with refusing("53100", table=table, writes=writes):
         work(process)
@@ -99,7 +102,7 @@ def test_no_text_is_paid_for_twice_and_all_is_embedded_afterwards(process, provi
 
 
 @pytest.mark.parametrize(("table", "writes"), NAMED.items())
-def test_health_names_the_refusal(process, table, writes):
+def test_health_names_the_refusal(process: Housekeeper, table: str, writes: str) -> None:
     save_articles()
     with refusing("53100", table=table, writes=writes):
         work(process)
@@ -111,14 +114,16 @@ def test_health_names_the_refusal(process, table, writes):
 
 
 @pytest.mark.parametrize(("table", "writes"), BESIDE.items())
-def test_work_goes_on_beside_a_table_that_it_does_not_need(process, table, writes):
+def test_work_goes_on_beside_a_table_that_it_does_not_need(
+    process: Housekeeper, table: str, writes: str
+) -> None:
     save_articles()
     with refusing("53100", table=table, writes=writes):
         finish(process)
         assert not storage_probe.brake.is_on
 
 
-def test_a_refused_audit_log_gets_its_rows_once_it_takes_some(process):
+def test_a_refused_audit_log_gets_its_rows_once_it_takes_some(process: Housekeeper) -> None:
     save_articles()
     with refusing("53100", table="embedding_audit_logs"):
         work(process)
@@ -129,7 +134,7 @@ def test_a_refused_audit_log_gets_its_rows_once_it_takes_some(process):
     assert ended.startswith("the database accepts vectors again")
 
 
-def test_a_refused_step_of_the_housekeeper_does_not_skip_the_others(process):
+def test_a_refused_step_of_the_housekeeper_does_not_skip_the_others(process: Housekeeper) -> None:
     Metric.objects.all().delete()
     article = make_article()
     Task.objects.all().delete()
@@ -139,7 +144,7 @@ def test_a_refused_step_of_the_housekeeper_does_not_skip_the_others(process):
     assert Metric.objects.filter(name=sampler._TOOK).exists()
 
 
-def test_a_refused_step_of_the_sweep_does_not_skip_the_others(process, space):
+def test_a_refused_step_of_the_sweep_does_not_skip_the_others(process: Housekeeper, space: Space) -> None:
     article = make_article()
     Task.objects.all().delete()
     vector = bytes([0, space.dimensions, 0, 0]) + bytes(4 * space.dimensions)
@@ -154,7 +159,7 @@ def test_a_refused_step_of_the_sweep_does_not_skip_the_others(process, space):
     )
 
 
-def test_workers_that_cannot_write_their_status_are_at_work_and_said_to_be(process):
+def test_workers_that_cannot_write_their_status_are_at_work_and_said_to_be(process: Housekeeper) -> None:
     make_article()
     Worker.objects.update(last_seen_at=Now() - timedelta(seconds=40))
     with refusing("P0001", table="embedding_worker_status", writes="UPDATE"):
@@ -167,7 +172,7 @@ def test_workers_that_cannot_write_their_status_are_at_work_and_said_to_be(proce
     )
 
 
-def test_locked_rows_of_the_workers_do_not_stop_them(process):
+def test_locked_rows_of_the_workers_do_not_stop_them(process: Housekeeper) -> None:
     make_article()
     assert process.worker_id is not None
     with rows_locked("embedding_worker_status"):
@@ -179,7 +184,7 @@ def test_locked_rows_of_the_workers_do_not_stop_them(process):
     assert "Workers cannot update their rows of embedding_worker_status (55P03" in " ".join(judged.reasons)
 
 
-def test_the_figures_know_silent_workers_and_the_last_completed_task(process):
+def test_the_figures_know_silent_workers_and_the_last_completed_task(process: Housekeeper) -> None:
     make_article()
     work(process)
     Worker.objects.update(last_seen_at=Now() - timedelta(seconds=40))

@@ -2,7 +2,9 @@
 
 import pytest
 from django.db import connection, transaction
+from pytest_django import DjangoAssertNumQueries
 
+from embeddings.models import Space
 from queueops.base.database_refusals import Blame, Refusal
 from queueops.engine import storage_probe
 from queueops.models import AuditLog, Worker
@@ -16,7 +18,7 @@ WORDS = "53100 disk full: could not extend file"
 
 
 @pytest.fixture
-def report():
+def report() -> Report:
     return Report()
 
 
@@ -24,7 +26,9 @@ def messages() -> list[str]:
     return list(AuditLog.objects.order_by("id").values_list("message", flat=True))
 
 
-def test_the_row_says_why_and_since_when_and_the_audit_log_when_it_began_and_ended(report, worker):
+def test_the_row_says_why_and_since_when_and_the_audit_log_when_it_began_and_ended(
+    report: Report, worker: Worker
+) -> None:
     storage_probe.refused(FULL)
     report.write(worker.pk)
     worker.refresh_from_db()
@@ -33,7 +37,7 @@ def test_the_row_says_why_and_since_when_and_the_audit_log_when_it_began_and_end
     storage_probe.accepted()
     report.write(worker.pk)
     worker.refresh_from_db()
-    assert (worker.refusal, worker.refused_since) == ("", None)
+    assert Worker.objects.filter(refusal="", refused_since=None).exists()
     began, ended = messages()
     assert (
         began
@@ -42,7 +46,9 @@ def test_the_row_says_why_and_since_when_and_the_audit_log_when_it_began_and_end
     assert ended == f"the database accepts vectors again; worker {worker.pk} resumes (was: {WORDS})"
 
 
-def test_what_is_written_already_is_not_written_again(report, worker, django_assert_num_queries):
+def test_what_is_written_already_is_not_written_again(
+    report: Report, worker: Worker, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     with django_assert_num_queries(0):
         report.write(worker.pk)
     storage_probe.refused(FULL)
@@ -51,7 +57,7 @@ def test_what_is_written_already_is_not_written_again(report, worker, django_ass
         report.write(worker.pk)
 
 
-def test_a_recreated_row_is_reported_again(report, worker):
+def test_a_recreated_row_is_reported_again(report: Report, worker: Worker) -> None:
     storage_probe.refused(FULL)
     report.write(worker.pk)
     other = make_worker()
@@ -59,7 +65,9 @@ def test_a_recreated_row_is_reported_again(report, worker):
     assert set(Worker.objects.values_list("refusal", flat=True)) == {WORDS}
 
 
-def test_health_and_the_tasks_story_name_the_sqlstate_in_words(report, space, worker):
+def test_health_and_the_tasks_story_name_the_sqlstate_in_words(
+    report: Report, space: Space, worker: Worker
+) -> None:
     (waiting,), (held,) = make_tasks(1, space), make_tasks(1, space, "processing")
     storage_probe.refused(FULL)
     report.write(worker.pk)
@@ -72,7 +80,7 @@ def test_health_and_the_tasks_story_name_the_sqlstate_in_words(report, space, wo
     assert WORDS in article_status.explain(held.article)["why"]
 
 
-def test_of_a_worker_that_is_gone_nothing_is_believed(report, worker):
+def test_of_a_worker_that_is_gone_nothing_is_believed(report: Report, worker: Worker) -> None:
     storage_probe.refused(FULL)
     report.write(worker.pk)
     Worker.objects.update(last_seen_at="2020-01-01T00:00Z")
@@ -80,7 +88,7 @@ def test_of_a_worker_that_is_gone_nothing_is_believed(report, worker):
     assert article_status.blockers().storage == ""
 
 
-def test_a_read_only_database_is_found_without_any_row(space, worker):
+def test_a_read_only_database_is_found_without_any_row(space: Space, worker: Worker) -> None:
     (task,) = make_tasks(1, space)
     with transaction.atomic():
         with connection.cursor() as cursor:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import CommandError
+from pytest_django import Settings
 
 from access.auth import identify
 from access.models import ApiToken
@@ -12,7 +13,7 @@ from tests.access.management.commands.running import SOON, life, run
 pytestmark = pytest.mark.django_db
 
 
-def test_create_token_prints_a_token_that_works():
+def test_create_token_prints_a_token_that_works() -> None:
     text, told = run("create_token", "integration", "--scope", "read", "--scope", "write", "--expires", "30d")
     caller = identify(f"Bearer {text}")
     assert (caller.name, set(caller.scopes)) == ("integration", {"read", "write"})
@@ -20,7 +21,7 @@ def test_create_token_prints_a_token_that_works():
     assert abs(life(ApiToken.objects.get()) - timedelta(days=30)) < SOON
 
 
-def test_what_a_name_or_an_option_hides_is_written_out():
+def test_what_a_name_or_an_option_hides_is_written_out() -> None:
     assert r"'pay\u3164'" in run("create_token", "pay\u3164")[1]
     for options in (["x\x1b[2J"], ["x", "--expires", "\x1b[2J"], ["x", "--allow-from", "\x1b[2J"]):
         with pytest.raises(CommandError) as refused:
@@ -28,25 +29,25 @@ def test_what_a_name_or_an_option_hides_is_written_out():
         assert "\x1b" not in str(refused.value)
 
 
-def test_a_token_ends_after_a_year_and_may_read_unless_said_otherwise():
+def test_a_token_ends_after_a_year_and_may_read_unless_said_otherwise() -> None:
     text, _ = run("create_token", "reader")
     assert identify(f"Bearer {text}").scopes == {"read"}
     assert abs(life(ApiToken.objects.get()) - timedelta(days=365)) < SOON
 
 
 @pytest.mark.parametrize(("days", "options"), [(365, ["--expires", "never"]), (0, [])])
-def test_a_token_without_an_end_is_asked_for(settings, days, options):
+def test_a_token_without_an_end_is_asked_for(settings: Settings, days: int, options: list[str]) -> None:
     settings.API_TOKEN_DAYS = days
     run("create_token", "reader", *options)
     assert ApiToken.objects.get().expires_at is None
 
 
-def test_a_day_is_over_at_its_midnight():
+def test_a_day_is_over_at_its_midnight() -> None:
     run("create_token", "reader", "--expires", "2098-12-31")
     assert ApiToken.objects.get().expires_at == datetime(2099, 1, 1, tzinfo=UTC)
 
 
-def test_an_allow_list_is_taken_and_told():
+def test_an_allow_list_is_taken_and_told() -> None:
     _, told = run("create_token", "reader", "--allow-from", "10.0.0.0/8, 203.0.113.9")
     assert ApiToken.objects.get().allow_from == ["10.0.0.0/8", "203.0.113.9/32"]
     assert "may read from 10.0.0.0/8, 203.0.113.9/32 until" in told
@@ -72,7 +73,7 @@ def test_an_allow_list_is_taken_and_told():
         ["n", "--allow-from", ",".join(["10.0.0.0/8"] * 51)],
     ],
 )
-def test_create_token_refuses_what_makes_no_token(options):
+def test_create_token_refuses_what_makes_no_token(options: list[str]) -> None:
     with pytest.raises(CommandError):
         run("create_token", *options)
     assert not ApiToken.objects.exists()

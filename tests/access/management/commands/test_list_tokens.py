@@ -13,7 +13,7 @@ from tests.factories import make_token
 pytestmark = pytest.mark.django_db
 
 
-def test_list_tokens_shows_those_that_work_and_who_made_them():
+def test_list_tokens_shows_those_that_work_and_who_made_them() -> None:
     run("create_token", "website", "--actor", "ada", "--expires", "13d")
     make_token(name="over", expires_at=Now())
     make_token(name="a\x1b[31m\u202eb")
@@ -26,7 +26,7 @@ def test_list_tokens_shows_those_that_work_and_who_made_them():
     assert "over" in run("list_tokens", "--all")[0]
 
 
-def test_list_tokens_as_json_holds_no_secret():
+def test_list_tokens_as_json_holds_no_secret() -> None:
     row, text = make_token(Scope.READ, allow_from=["10.0.0.0/8"])
     identify(f"Bearer {text}", "10.0.0.1")
     shown, _ = run("list_tokens", "--json")

@@ -30,7 +30,7 @@ def imported(*arguments: str) -> tuple[int, str, str]:
     return 0, out.getvalue(), err.getvalue()
 
 
-def test_a_file_is_imported_and_again_changes_nothing(tmp_path):
+def test_a_file_is_imported_and_again_changes_nothing(tmp_path: Path) -> None:
     path = a_file(tmp_path / "a.jsonl", {"title": "One"}, {"title": "One"}, {"title": "Two", "slug": "zwei"})
     code, out, err = imported("--jsonl", path)
     assert (code, err) == (0, "")
@@ -39,7 +39,7 @@ def test_a_file_is_imported_and_again_changes_nothing(tmp_path):
     assert sorted(Article.objects.values_list("slug", flat=True)) == ["one", "one-2", "zwei"]
 
 
-def test_each_refused_line_is_told_with_its_place_and_reason_and_the_rest_is_imported(tmp_path):
+def test_each_refused_line_is_told_with_its_place_and_reason_and_the_rest_is_imported(tmp_path: Path) -> None:
     path = a_file(
         tmp_path / "articles.jsonl",
         {"title": "x" * 412},
@@ -67,14 +67,14 @@ def test_each_refused_line_is_told_with_its_place_and_reason_and_the_rest_is_imp
     assert Article.objects.get().slug == "fine"
 
 
-def test_a_changed_text_gets_a_version_with_its_author(tmp_path):
+def test_a_changed_text_gets_a_version_with_its_author(tmp_path: Path) -> None:
     imported("--jsonl", a_file(tmp_path / "a.jsonl", {"title": "One", "content": "old"}))
     imported("--jsonl", a_file(tmp_path / "a.jsonl", {"title": "One", "content": "new"}), "--author", "Ada")
     versions = ArticleVersion.objects.values_list("version_number", "content", "author")
     assert list(versions) == [(2, "new", "Ada"), (1, "old", "")]
 
 
-def test_a_machine_reads_the_summary_as_json(tmp_path):
+def test_a_machine_reads_the_summary_as_json(tmp_path: Path) -> None:
     code, out, _ = imported("--json", "--jsonl", a_file(tmp_path / "a.jsonl", {"title": "One"}, "x"))
     told = json.loads(out)
     assert code == 1
@@ -91,14 +91,14 @@ def test_a_machine_reads_the_summary_as_json(tmp_path):
     }
 
 
-def test_standard_input_is_a_file_too(monkeypatch):
+def test_standard_input_is_a_file_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'{"title": "One"}\nx\n')))
     code, _, err = imported("--jsonl", "-")
     assert (code, Article.objects.get().title) == (1, "One")
     assert err.startswith("standard input line 2: is not valid JSON")
 
 
-def test_csv_and_markdown_are_imported(tmp_path):
+def test_csv_and_markdown_are_imported(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("title,content,lang\nOne,Text,en\n")
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "two.md").write_text("---\ntags: [x]\n---\n# Two\n")
@@ -110,7 +110,7 @@ def test_csv_and_markdown_are_imported(tmp_path):
     ]
 
 
-def test_an_unreadable_source_is_told_in_a_sentence(tmp_path):
+def test_an_unreadable_source_is_told_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"cannot read .*none\.jsonl: No such file or directory") as caught:
         imported("--jsonl", str(tmp_path / "none.jsonl"))
     assert caught.value.returncode == 2
@@ -128,19 +128,19 @@ def test_an_unreadable_source_is_told_in_a_sentence(tmp_path):
         (["--pydoc", "--author", "x" * 151], "--author is longer than 150 characters"),
     ],
 )
-def test_wrong_options_are_told_in_a_sentence(arguments, told):
+def test_wrong_options_are_told_in_a_sentence(arguments: list[str], told: str) -> None:
     with pytest.raises(CommandError, match=told):
         imported(*arguments)
 
 
-def test_what_was_written_before_the_source_broke_off_stays(tmp_path):
+def test_what_was_written_before_the_source_broke_off_stays(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"title\nOne\nTwo\n" + b'"Never closed\n')
     assert imported("--csv", str(path))[0] == 1
     assert Article.objects.count() == 2
 
 
-def test_a_link_in_a_folder_is_refused_with_a_sentence_and_publishes_nothing(tmp_path):
+def test_a_link_in_a_folder_is_refused_with_a_sentence_and_publishes_nothing(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("vp_secret")
     folder = tmp_path / "md"
     folder.mkdir()
@@ -159,12 +159,12 @@ def test_a_link_in_a_folder_is_refused_with_a_sentence_and_publishes_nothing(tmp
     assert Article.objects.get(slug="token").content == "vp_secret"
 
 
-def test_links_are_followed_in_folders_only(tmp_path):
+def test_links_are_followed_in_folders_only(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="goes with --markdown"):
         imported("--jsonl", a_file(tmp_path / "a.jsonl", {"title": "One"}), "--follow-links")
 
 
-def test_the_one_file_that_a_person_names_may_be_a_pipe(tmp_path):
+def test_the_one_file_that_a_person_names_may_be_a_pipe(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     writer = threading.Thread(target=pipe.write_text, args=('{"title": "Piped"}\n',))
@@ -175,7 +175,7 @@ def test_the_one_file_that_a_person_names_may_be_a_pipe(tmp_path):
     assert err == f"{pipe} is a pipe: reading what another program writes to it\n"
 
 
-def test_names_of_files_cannot_move_the_cursor_or_turn_the_text(tmp_path):
+def test_names_of_files_cannot_move_the_cursor_or_turn_the_text(tmp_path: Path) -> None:
     (tmp_path / "a\u202e\x1b[31m\n.md").write_bytes(b"\xff")
     _, _, err = imported("--markdown", str(tmp_path))
     assert err.startswith("a\\u202e\\x1b[31m .md: is not valid UTF-8")

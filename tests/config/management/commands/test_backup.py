@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from pytest_django import Settings
 
 from config.backups import manifest
 
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("given", [True, False])
-def test_it_tells_the_file_and_its_rows(settings, tmp_path, given):
+def test_it_tells_the_file_and_its_rows(settings: Settings, tmp_path: Path, given: bool) -> None:
     settings.DATA_DIR = tmp_path / "data"
     (tmp_path / "data").mkdir()
     folder = tmp_path / "own" if given else tmp_path / "data" / "backups"
@@ -26,7 +27,7 @@ def test_it_tells_the_file_and_its_rows(settings, tmp_path, given):
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_where_it_cannot_be_written_is_trouble(tmp_path):
+def test_where_it_cannot_be_written_is_trouble(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CommandError) as failed:
         call_command("backup", "--to", str(tmp_path / "file"), stdout=io.StringIO())

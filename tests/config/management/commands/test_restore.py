@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from pytest_django import DjangoDbBlocker
 
 from config.backups import dump
 from config.backups.server import Server
@@ -25,12 +26,14 @@ pytestmark = pytest.mark.django_db
         ({f"t{n}": n for n in range(1, 8)}, "t7, t6, t5, t4, t3 and 2 more"),
     ],
 )
-def test_the_fullest_tables_are_named_first(rows, named):
+def test_the_fullest_tables_are_named_first(rows: dict[str, int], named: str) -> None:
     assert _named(rows) == named
 
 
 @pytest.fixture(scope="module")
-def archive(django_db_setup, django_db_blocker, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def archive(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     with django_db_blocker.unblock():
         return dump.make(Server.of_settings(), tmp_path_factory.mktemp("backup"), queue_only=True)
 
@@ -41,7 +44,7 @@ def said(*words: str) -> str:
     return out.getvalue()
 
 
-def test_a_dry_run_tells_what_would_be_replaced_and_changes_nothing(archive):
+def test_a_dry_run_tells_what_would_be_replaced_and_changes_nothing(archive: Path) -> None:
     before = AuditLog.objects.count()
     reply: dict[str, Any] = json.loads(said(str(archive), "--dry-run", "--json"))
     assert (reply["kind"], reply["dry_run"], reply["backup"], reply["operation"]) == (
@@ -54,7 +57,7 @@ def test_a_dry_run_tells_what_would_be_replaced_and_changes_nothing(archive):
     assert AuditLog.objects.count() == before
 
 
-def test_a_file_that_is_no_backup_is_refused(tmp_path):
+def test_a_file_that_is_no_backup_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.dump").write_text("no archive")
     for name in ("a.dump", "missing.dump"):
         with pytest.raises(CommandError) as refused:

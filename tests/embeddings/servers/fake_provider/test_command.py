@@ -15,14 +15,14 @@ def parsed(*words: str) -> dict[str, Any]:
     return vars(parser.parse_args(words))
 
 
-def test_every_setting_has_an_option_and_none_is_given_by_default():
+def test_every_setting_has_an_option_and_none_is_given_by_default() -> None:
     options = parsed()
     assert options.pop("port") == DEFAULT_PORT
     assert set(options) == set(Settings.model_fields)
     assert not any(options.values())
 
 
-def test_options_are_named_with_hyphens():
+def test_options_are_named_with_hyphens() -> None:
     options = parsed("--rate-429=0.5", "--one-by-one", "--port", "0")
     assert (options["rate_429"], options["one_by_one"], options["port"]) == ("0.5", True, 0)
 
@@ -41,7 +41,7 @@ def unreached(said: str) -> None:
         (["--port=-1"], "--port"),
     ],
 )
-def test_what_keeps_it_from_starting_is_a_sentence(words, named):
+def test_what_keeps_it_from_starting_is_a_sentence(words: list[str], named: str) -> None:
     sentence = run(parsed(*words), unreached)
     assert sentence
     assert named in sentence

@@ -38,7 +38,7 @@ def connected(**settings: Any) -> tuple[Connection, Wire, Service]:
     return made, wire, service
 
 
-def test_requests_that_come_together_are_answered_in_turn():
+def test_requests_that_come_together_are_answered_in_turn() -> None:
     made, wire, service = connected()
     made.data_received(post(["a"]) + post(["b", "c"]) + post(["d"])[:-1])
     assert wire.written.count(b"HTTP/1.1 200") == 2
@@ -47,7 +47,7 @@ def test_requests_that_come_together_are_answered_in_turn():
     assert (service.stats.requests, service.stats.in_flight, service.stats.status) == (3, 0, {"200": 3})
 
 
-def test_what_is_no_request_is_answered_and_the_connection_closed():
+def test_what_is_no_request_is_answered_and_the_connection_closed() -> None:
     made, wire, service = connected()
     made.data_received(b"nonsense\r\n\r\n")
     assert wire.written.startswith(b"HTTP/1.1 400")
@@ -55,7 +55,7 @@ def test_what_is_no_request_is_answered_and_the_connection_closed():
     assert service.stats.requests == 0
 
 
-def test_a_client_that_reads_slowly_is_sent_the_rest_later():
+def test_a_client_that_reads_slowly_is_sent_the_rest_later() -> None:
     made, wire, _ = connected(fail_next=["huge"], huge_mb=3)
     made.pause_writing()
     made.data_received(post(["a"]))
@@ -67,7 +67,7 @@ def test_a_client_that_reads_slowly_is_sent_the_rest_later():
 @pytest.mark.parametrize(
     "settings", [{"latency_ms": 60_000}, {"fail_next": ["hang"]}, {"fail_next": ["drip"]}]
 )
-def test_a_client_that_left_is_out_of_flight_whatever_it_was_to_get(settings):
+def test_a_client_that_left_is_out_of_flight_whatever_it_was_to_get(settings: dict[str, Any]) -> None:
     async def work() -> None:
         made, _, service = connected(**settings)
         made.data_received(post(["a"]))
@@ -78,7 +78,7 @@ def test_a_client_that_left_is_out_of_flight_whatever_it_was_to_get(settings):
     asyncio.run(work())
 
 
-def test_a_dripping_answer_arrives_whole():
+def test_a_dripping_answer_arrives_whole() -> None:
     async def work() -> bytes:
         made, wire, _ = connected(fail_next=["drip"], hang_s=0.05)
         made.data_received(post(["a"]))
@@ -91,7 +91,7 @@ def test_a_dripping_answer_arrives_whole():
     assert json.loads(asyncio.run(work()).partition(b"\r\n\r\n")[2])["data"]
 
 
-def test_a_cut_answer_ends_the_connection():
+def test_a_cut_answer_ends_the_connection() -> None:
     made, wire, _ = connected(fail_next=["cut"])
     made.data_received(post(["a"]))
     assert wire.closed

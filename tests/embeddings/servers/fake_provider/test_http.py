@@ -15,12 +15,12 @@ def reader(*parts: bytes) -> Reader:
     return made
 
 
-def test_nothing_is_no_request_yet():
+def test_nothing_is_no_request_yet() -> None:
     assert Reader().next() is None
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 50, 1_000])
-def test_a_request_is_read_once_it_is_whole(size):
+def test_a_request_is_read_once_it_is_whole(size: int) -> None:
     made, found = Reader(), []
     for at in range(0, len(POST), size):
         made.feed(POST[at : at + size])
@@ -29,7 +29,7 @@ def test_a_request_is_read_once_it_is_whole(size):
     assert not any(found[:-1])
 
 
-def test_requests_that_come_together_are_read_in_turn():
+def test_requests_that_come_together_are_read_in_turn() -> None:
     made = reader(POST + b"GET / HTTP/1.1\r\n\r\n" + POST[:-1])
     assert [made.next() for _ in range(3)] == [READ, Request("GET", "/", b""), None]
     made.feed(POST[-1:])
@@ -37,7 +37,7 @@ def test_requests_that_come_together_are_read_in_turn():
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost:9100", "LOCALHOST", "", " 127.0.0.1 "])
-def test_programs_of_this_machine_are_answered(host):
+def test_programs_of_this_machine_are_answered(host: str) -> None:
     assert reader(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()).next()
 
 
@@ -59,11 +59,11 @@ def test_programs_of_this_machine_are_answered(host):
         ("GET / HTTP/1.1\r\nX: " + "x" * MAX_HEAD, 431),
     ],
 )
-def test_what_is_no_request_has_its_status(head, status):
+def test_what_is_no_request_has_its_status(head: str, status: int) -> None:
     with pytest.raises(Unreadable) as refused:
         reader(head.encode()).next()
     assert refused.value.status == status
 
 
-def test_a_long_head_is_waited_for_as_long_as_it_fits():
+def test_a_long_head_is_waited_for_as_long_as_it_fits() -> None:
     assert reader(b"GET / HTTP/1.1\r\nX: " + b"x" * (MAX_HEAD - 100)).next() is None

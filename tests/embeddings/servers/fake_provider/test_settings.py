@@ -20,7 +20,7 @@ from embeddings.servers.fake_provider.settings import FAULTS, Settings, Settings
         ({"one_by_one": "true"}, "one_by_one", True),
     ],
 )
-def test_a_change_holds_and_leaves_the_rest(changes: dict[str, Any], name: str, value: object):
+def test_a_change_holds_and_leaves_the_rest(changes: dict[str, Any], name: str, value: object) -> None:
     before = Settings(latency_ms=7)
     after = before.changed(changes)
     assert getattr(after, name) == value
@@ -45,7 +45,7 @@ def test_a_change_holds_and_leaves_the_rest(changes: dict[str, Any], name: str, 
         ({"vectors": "other"}, "vectors"),
     ],
 )
-def test_an_unusable_change_is_a_sentence_that_names_it(changes: dict[str, Any], name: str):
+def test_an_unusable_change_is_a_sentence_that_names_it(changes: dict[str, Any], name: str) -> None:
     with pytest.raises(SettingsError) as refused:
         Settings().changed(changes)
     assert name in str(refused.value)
@@ -53,6 +53,6 @@ def test_an_unusable_change_is_a_sentence_that_names_it(changes: dict[str, Any],
     assert "\n" not in str(refused.value)
 
 
-def test_settings_cannot_be_changed_in_place():
+def test_settings_cannot_be_changed_in_place() -> None:
     with pytest.raises(ValueError):
         Settings().dimensions = 3

@@ -1,10 +1,12 @@
 """What the fake provider counts."""
 
+import pytest
+
 from embeddings.servers.fake_provider import stats as module
 from embeddings.servers.fake_provider.stats import Stats
 
 
-def test_texts_and_sizes_of_requests():
+def test_texts_and_sizes_of_requests() -> None:
     stats = Stats()
     for texts in (["a", "b"], [], ["b"]):
         stats.arrived(texts)
@@ -12,7 +14,7 @@ def test_texts_and_sizes_of_requests():
     assert (told["texts"], told["max_batch"], told["distinct_texts"], told["sizes"]) == (3, 2, 2, [2, 0, 1])
 
 
-def test_requests_under_way_outlive_a_reset():
+def test_requests_under_way_outlive_a_reset() -> None:
     stats = Stats()
     stats.started()
     stats.started()
@@ -23,14 +25,14 @@ def test_requests_under_way_outlive_a_reset():
     assert stats.max_in_flight == 2
 
 
-def test_a_request_that_is_made_again_unchanged_is_noticed():
+def test_a_request_that_is_made_again_unchanged_is_noticed() -> None:
     stats = Stats()
     for texts in (["a", "b"], ["b", "a"], ["a", "b"], ["a", "b"], ["ab"]):
         stats.refused(texts)
     assert stats.refused_again == 2
 
 
-def test_memory_is_bounded(monkeypatch):
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MAX_DISTINCT", 3)
     stats = Stats()
     for n in range(5_000):
@@ -41,5 +43,5 @@ def test_memory_is_bounded(monkeypatch):
     assert len(stats._refused) == 3
 
 
-def test_nothing_private_is_told():
+def test_nothing_private_is_told() -> None:
     assert not [name for name in Stats().as_dict() if name.startswith("_")]

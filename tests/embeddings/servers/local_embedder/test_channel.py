@@ -16,7 +16,7 @@ def pair() -> Iterator[tuple[Channel, socket.socket]]:
         yield Channel(ours), theirs
 
 
-def test_nothing_is_allowed_at_first(pair):
+def test_nothing_is_allowed_at_first(pair: tuple[Channel, socket.socket]) -> None:
     channel, theirs = pair
     theirs.sendall(b"x")
     with pytest.raises(TimeoutError):
@@ -25,7 +25,7 @@ def test_nothing_is_allowed_at_first(pair):
         channel.write(b"x")
 
 
-def test_what_comes_in_time_is_read_and_written(pair):
+def test_what_comes_in_time_is_read_and_written(pair: tuple[Channel, socket.socket]) -> None:
     channel, theirs = pair
     channel.allow(5)
     theirs.sendall(b"abc")
@@ -34,7 +34,7 @@ def test_what_comes_in_time_is_read_and_written(pair):
     assert theirs.recv(10) == b"xyz"
 
 
-def test_silence_ends_at_the_deadline_however_the_stream_is_read(pair):
+def test_silence_ends_at_the_deadline_however_the_stream_is_read(pair: tuple[Channel, socket.socket]) -> None:
     channel, theirs = pair
     theirs.sendall(b"half of a line")
     channel.allow(0.02)
@@ -42,7 +42,9 @@ def test_silence_ends_at_the_deadline_however_the_stream_is_read(pair):
         io.BufferedReader(channel).readline()
 
 
-def test_a_side_that_takes_nothing_is_waited_for_until_the_deadline_only(pair):
+def test_a_side_that_takes_nothing_is_waited_for_until_the_deadline_only(
+    pair: tuple[Channel, socket.socket],
+) -> None:
     channel, _ = pair
     channel.allow(0.02)
     with pytest.raises(TimeoutError):
@@ -51,7 +53,9 @@ def test_a_side_that_takes_nothing_is_waited_for_until_the_deadline_only(pair):
 
 
 @pytest.mark.parametrize(("sent", "is_too_much"), [(9, False), (10, False), (11, True)])
-def test_bytes_are_counted_over_all_reads(pair, sent, is_too_much):
+def test_bytes_are_counted_over_all_reads(
+    pair: tuple[Channel, socket.socket], sent: int, is_too_much: bool
+) -> None:
     channel, theirs = pair
     channel.allow(5, most_bytes=10)
     theirs.sendall(b"x" * sent)
@@ -67,7 +71,7 @@ def test_bytes_are_counted_over_all_reads(pair, sent, is_too_much):
         assert got == sent
 
 
-def test_a_new_allowance_takes_the_place_of_the_old_one(pair):
+def test_a_new_allowance_takes_the_place_of_the_old_one(pair: tuple[Channel, socket.socket]) -> None:
     channel, theirs = pair
     channel.allow(5, most_bytes=1)
     channel.allow(5)
@@ -75,7 +79,7 @@ def test_a_new_allowance_takes_the_place_of_the_old_one(pair):
     assert channel.read(3) == b"abc"
 
 
-def test_the_end_of_the_other_side_is_no_error(pair):
+def test_the_end_of_the_other_side_is_no_error(pair: tuple[Channel, socket.socket]) -> None:
     channel, theirs = pair
     channel.allow(5, most_bytes=1)
     theirs.close()

@@ -15,7 +15,7 @@ def parsed(*words: str, usual: str | None = None) -> dict[str, Any]:
     return vars(parser.parse_args(words))
 
 
-def test_it_listens_in_one_place():
+def test_it_listens_in_one_place() -> None:
     assert parsed("--socket", "/a/b")["socket"] == Path("/a/b")
     assert parsed("--port", "0") == {"socket": None, "port": 0, "threads": None}
     assert parsed(usual="the usual place") == {"socket": None, "port": None, "threads": None}
@@ -24,7 +24,7 @@ def test_it_listens_in_one_place():
 @pytest.mark.parametrize(
     "words", [[], ["--socket", "/a", "--port", "1"], ["--port", "x"], ["--socket", "/a", "--threads", "x"]]
 )
-def test_what_does_not_say_where_is_refused(words):
+def test_what_does_not_say_where_is_refused(words: list[str]) -> None:
     with pytest.raises((argparse.ArgumentError, SystemExit)):
         parsed(*words)
 
@@ -34,7 +34,7 @@ def unreached(said: str) -> None:
 
 
 @pytest.mark.parametrize("secret", ["", "s" * 31])
-def test_a_port_needs_a_secret_that_nobody_guesses(secret):
+def test_a_port_needs_a_secret_that_nobody_guesses(secret: str) -> None:
     sentence = run(None, 0, secret, None, unreached)
     assert "LOCAL_EMBEDDER_SECRET" in sentence
     assert "32" in sentence

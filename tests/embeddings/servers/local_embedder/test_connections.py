@@ -64,7 +64,7 @@ def stalled(embedder: ProviderProcess, begins: list[bytes]) -> Iterator[None]:
         yield
 
 
-def test_stalled_connections_neither_stop_a_search_nor_pile_up_threads(embedder: ProviderProcess):
+def test_stalled_connections_neither_stop_a_search_nor_pile_up_threads(embedder: ProviderProcess) -> None:
     asking = OpenAIProvider(embedder.endpoint, "all-MiniLM-L6-v2", 384, limits=LOCAL_LIMITS)
     large = 16 * 1024 * 1024
     begins = [
@@ -81,7 +81,7 @@ def test_stalled_connections_neither_stop_a_search_nor_pile_up_threads(embedder:
     wait_until(lambda: threads(embedder) < OTHER_THREADS + 5, 15, "the end of their threads")
 
 
-def test_strangers_without_the_secret_cannot_push_out_a_kept_connection(on_port: ProviderProcess):
+def test_strangers_without_the_secret_cannot_push_out_a_kept_connection(on_port: ProviderProcess) -> None:
     with connect(on_port) as kept:
         kept.sendall(head(on_port, 1) + b"x")
         assert kept.recv(65_536).startswith(b"HTTP/1.1 400")
@@ -91,7 +91,7 @@ def test_strangers_without_the_secret_cannot_push_out_a_kept_connection(on_port:
             assert kept.recv(65_536).startswith(b"HTTP/1.1 400")
 
 
-def test_connections_that_drip_are_closed_at_their_deadline(embedder: ProviderProcess):
+def test_connections_that_drip_are_closed_at_their_deadline(embedder: ProviderProcess) -> None:
     begins = [b"", b"POST /v1/", head(embedder, 100)]
     with ExitStack() as opened:
         clients = [opened.enter_context(connect(embedder)) for _ in begins]
@@ -127,7 +127,7 @@ def drip(clients: list[socket.socket], is_over: threading.Event) -> None:
                 continue
 
 
-def test_a_head_of_more_than_32_kb_ends_the_connection(embedder: ProviderProcess):
+def test_a_head_of_more_than_32_kb_ends_the_connection(embedder: ProviderProcess) -> None:
     with connect(embedder) as client:
         try:
             client.sendall(head(embedder, 1)[:-2] + b"X: " + b"x" * 40_000 + b"\r\nY: " + b"y" * 40_000)
@@ -136,7 +136,7 @@ def test_a_head_of_more_than_32_kb_ends_the_connection(embedder: ProviderProcess
         assert ended(client)
 
 
-def test_when_all_are_at_work_a_new_connection_is_refused():
+def test_when_all_are_at_work_a_new_connection_is_refused() -> None:
     connections = Connections(most=1)
     (busy, _busy), (new, _new) = socket.socketpair(), socket.socketpair()
     with busy, _busy, new, _new:
@@ -147,7 +147,7 @@ def test_when_all_are_at_work_a_new_connection_is_refused():
         assert connections.admit(new)
 
 
-def test_the_one_that_never_passed_the_checks_makes_room_first():
+def test_the_one_that_never_passed_the_checks_makes_room_first() -> None:
     connections = Connections(most=2)
     pairs = [socket.socketpair() for _ in range(3)]
     (known, _), (stranger, strangers_client), (new, _) = pairs

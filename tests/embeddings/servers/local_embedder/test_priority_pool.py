@@ -8,7 +8,7 @@ import pytest
 from embeddings.servers.local_embedder.priority_pool import PriorityPool
 
 
-def test_urgent_jobs_go_first_and_one_starts_while_every_thread_is_busy():
+def test_urgent_jobs_go_first_and_one_starts_while_every_thread_is_busy() -> None:
     lanes = PriorityPool(threads=1)
     started, release = threading.Event(), threading.Event()
 
@@ -27,7 +27,7 @@ def test_urgent_jobs_go_first_and_one_starts_while_every_thread_is_busy():
     assert order == ["urgent", "bulk", "bulk"]
 
 
-def test_closed_lanes_cancel_what_waits_and_take_nothing_more():
+def test_closed_lanes_cancel_what_waits_and_take_nothing_more() -> None:
     lanes = PriorityPool(threads=1)
     started, release = threading.Event(), threading.Event()
 
@@ -48,7 +48,9 @@ def test_closed_lanes_cancel_what_waits_and_take_nothing_more():
 
 @pytest.mark.parametrize("urgent", [True, False])
 @pytest.mark.parametrize("error", [LookupError("odd"), KeyboardInterrupt(), SystemExit(3)])
-def test_what_a_job_raises_reaches_who_waits_and_takes_no_thread_away(urgent: bool, error: BaseException):
+def test_what_a_job_raises_reaches_who_waits_and_takes_no_thread_away(
+    urgent: bool, error: BaseException
+) -> None:
     lanes = PriorityPool(threads=1)
 
     def fail() -> None:
@@ -60,7 +62,7 @@ def test_what_a_job_raises_reaches_who_waits_and_takes_no_thread_away(urgent: bo
     lanes.close()
 
 
-def test_a_job_that_its_caller_cancelled_is_not_done():
+def test_a_job_that_its_caller_cancelled_is_not_done() -> None:
     lanes = PriorityPool(threads=1)
     started, release = threading.Event(), threading.Event()
 
@@ -80,7 +82,7 @@ def test_a_job_that_its_caller_cancelled_is_not_done():
     lanes.close()
 
 
-def test_whoever_waits_hears_of_the_end_at_once():
+def test_whoever_waits_hears_of_the_end_at_once() -> None:
     lanes = PriorityPool(threads=1)
     release = threading.Event()
     jobs = [lanes.submit(lambda: release.wait(10), urgent=urgent) for urgent in (False, False, True, True)]
@@ -90,7 +92,7 @@ def test_whoever_waits_hears_of_the_end_at_once():
     assert (len(done), len(pending)) == (4, 0)
 
 
-def test_lanes_may_be_closed_again_while_jobs_wait():
+def test_lanes_may_be_closed_again_while_jobs_wait() -> None:
     """Somebody may ask twice for the end of a process."""
     lanes = PriorityPool(threads=1)
     started, release = threading.Event(), threading.Event()

@@ -7,18 +7,18 @@ from embeddings.servers.local_embedder import proof
 SECRET, ADDRESS = "s" * 32, "127.0.0.1:18000"
 
 
-def test_a_nonce_is_new_each_time_and_known_as_one():
+def test_a_nonce_is_new_each_time_and_known_as_one() -> None:
     nonces = {proof.new_nonce() for _ in range(50)}
     assert len(nonces) == 50
     assert all(map(proof.is_nonce, nonces))
 
 
 @pytest.mark.parametrize("text", ["", "a" * 63, "a" * 65, "A" * 64, "g" * 64, "a" * 64 + "\n", "٣" * 64])
-def test_another_text_is_no_nonce(text):
+def test_another_text_is_no_nonce(text: str) -> None:
     assert not proof.is_nonce(text)
 
 
-def test_a_proof_fits_one_secret_address_and_nonce():
+def test_a_proof_fits_one_secret_address_and_nonce() -> None:
     nonce = proof.new_nonce()
     given = proof.of(SECRET, ADDRESS, nonce)
     assert given == proof.of(SECRET, ADDRESS, nonce)
@@ -44,5 +44,5 @@ def test_a_proof_fits_one_secret_address_and_nonce():
         ("\ud800", "a", False),
     ],
 )
-def test_secrets_of_any_characters_are_compared(given, expected, same):
+def test_secrets_of_any_characters_are_compared(given: str, expected: str, same: bool) -> None:
     assert proof.matches(given, expected) is same

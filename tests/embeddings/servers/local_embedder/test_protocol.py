@@ -24,7 +24,7 @@ def asked(**fields: Any) -> bytes:
     return json.dumps({"model": model.NAME, "input": "a text"} | fields).encode()
 
 
-def test_a_text_is_read_as_its_tokens():
+def test_a_text_is_read_as_its_tokens() -> None:
     request = read(asked())
     assert request.texts == [wordpiece.encode("a text")]
     assert (request.tokens, request.base64) == (4, False)
@@ -38,7 +38,7 @@ def test_a_text_is_read_as_its_tokens():
         ({"input": ["a", "a"], "dimensions": 384, "encoding_format": "base64", "user": "somebody"}, 2),
     ],
 )
-def test_lists_and_what_other_clients_send_are_read(fields, number):
+def test_lists_and_what_other_clients_send_are_read(fields: dict[str, Any], number: int) -> None:
     assert len(read(asked(**fields)).texts) == number
 
 
@@ -68,13 +68,13 @@ def test_lists_and_what_other_clients_send_are_read(fields, number):
         (asked(input="word " * 600), 400, "context_length_exceeded"),
     ],
 )
-def test_what_cannot_be_answered_is_refused_with_a_code(body, status, code):
+def test_what_cannot_be_answered_is_refused_with_a_code(body: bytes, status: int, code: str) -> None:
     with pytest.raises(Refusal) as refused:
         read(body)
     assert (refused.value.status, refused.value.code) == (status, code)
 
 
-def test_a_refusal_names_the_text_that_it_is_for():
+def test_a_refusal_names_the_text_that_it_is_for() -> None:
     with pytest.raises(Refusal, match=r"input\[2\]"):
         read(asked(input=["a", "b", ""]))
 
@@ -83,13 +83,13 @@ def test_a_refusal_names_the_text_that_it_is_for():
     ("status", "kind"),
     [(HTTPStatus.BAD_REQUEST, "invalid_request_error"), (HTTPStatus.SERVICE_UNAVAILABLE, "server_error")],
 )
-def test_an_error_says_whose_fault_it_is(status, kind):
+def test_an_error_says_whose_fault_it_is(status: HTTPStatus, kind: str) -> None:
     error = json.loads(Refusal(status, "code", 'a "sentence"').body())["error"]
     assert error == {"message": 'a "sentence"', "type": kind, "param": None, "code": "code"}
 
 
 @pytest.mark.parametrize("as_base64", [True, False])
-def test_an_answer_carries_the_vectors_in_order(as_base64):
+def test_an_answer_carries_the_vectors_in_order(as_base64: bool) -> None:
     vectors = np.array([[0.5, -0.5], [1e-30, 1]], np.float32)
     found = json.loads(answer(Request([[101, 102], [101, 7, 102]], as_base64), vectors))
     assert [item["index"] for item in found["data"]] == [0, 1]
@@ -99,5 +99,5 @@ def test_an_answer_carries_the_vectors_in_order(as_base64):
     assert np.array_equal(np.array(read_back, np.float32), vectors)
 
 
-def test_there_is_one_model():
+def test_there_is_one_model() -> None:
     assert [item["id"] for item in json.loads(models())["data"]] == [model.NAME]

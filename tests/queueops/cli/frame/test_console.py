@@ -2,7 +2,9 @@
 
 import io
 import sys
+from _io import StringIO
 from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,14 +22,14 @@ from tests.queueops.cli_runner import Terminal
 VERBS = [verb for family in FAMILIES for verb in family]
 
 
-def a_console(out=None, **options: Any) -> Console:
+def a_console(out: StringIO | None = None, **options: Any) -> Console:
     verb = ShellVerb("try", "", lambda console: None, no_arguments, ("rows",))
     defaults: dict[str, Any] = {"actor": "ada", "as_json": False}
     return Console(verb, OutputWrapper(out or io.StringIO()), **defaults | options)
 
 
 @pytest.fixture
-def person(monkeypatch):
+def person(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """A person at the terminal who types this."""
 
     def types(words: str) -> None:
@@ -37,12 +39,12 @@ def person(monkeypatch):
     return types
 
 
-def test_each_verb_has_one_name():
+def test_each_verb_has_one_name() -> None:
     assert len({verb.name for verb in VERBS}) == len(VERBS)
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
-def test_each_verb_takes_json(verb, capsys):
+def test_each_verb_takes_json(verb: ShellVerb, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         ManagementUtility(["manage.py", "queue_admin", verb.name, "--help"]).execute()
     assert ended.value.code == 0
@@ -58,7 +60,7 @@ READING = {
 @pytest.mark.parametrize(
     "verb", [verb for verb in VERBS if verb.name not in READING], ids=lambda verb: verb.name
 )
-def test_each_verb_that_changes_something_takes_the_same_options(verb):
+def test_each_verb_that_changes_something_takes_the_same_options(verb: ShellVerb) -> None:
     parser = ArgumentParser()
     verb.arguments(parser)
     wanted = {"--yes", "--confirm", "--dry-run"} | ({"--reason"} if verb.name != "export" else set())
@@ -66,12 +68,12 @@ def test_each_verb_that_changes_something_takes_the_same_options(verb):
     assert "dry_run" in verb.keys
 
 
-def test_a_verb_answers_with_exactly_the_keys_that_it_declares():
+def test_a_verb_answers_with_exactly_the_keys_that_it_declares() -> None:
     with pytest.raises(TypeError, match="try declares"):
         a_console().answer({"others": 1}, "")
 
 
-def test_json_is_one_object_on_a_line_and_nothing_else():
+def test_json_is_one_object_on_a_line_and_nothing_else() -> None:
     out = io.StringIO()
     console = a_console(out, as_json=True)
     console.show("for people")
@@ -80,7 +82,7 @@ def test_json_is_one_object_on_a_line_and_nothing_else():
     assert out.getvalue().count("\n") == 1
 
 
-def test_what_users_wrote_cannot_steer_the_terminal():
+def test_what_users_wrote_cannot_steer_the_terminal() -> None:
     out = Terminal()
     a_console(out, no_color=True).show(table(["slug"], [["[red]x[/red]\x1b[2J\r\ny"]]), line("\x9b2J"))
     assert "[red]x[/red]\\x1b[2J y" in out.getvalue()
@@ -91,7 +93,9 @@ def test_what_users_wrote_cannot_steer_the_terminal():
 HIDDEN = "pay\u202elap \u200b\u2066\ufeff\xad\U000e0041\u2028"
 
 
-def test_what_users_wrote_hides_nothing_in_tables_lines_sentences_and_questions(capsys, monkeypatch):
+def test_what_users_wrote_hides_nothing_in_tables_lines_sentences_and_questions(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = Terminal()
     console = a_console(out, no_color=True)
     console.show(table(["slug"], [[HIDDEN]]), facts([("slug", HIDDEN)]), line(HIDDEN), f"{HIDDEN}: 3 tasks")
@@ -100,7 +104,7 @@ def test_what_users_wrote_hides_nothing_in_tables_lines_sentences_and_questions(
     assert not set(out.getvalue() + capsys.readouterr().err) & (set(HIDDEN) - set("pay lap"))
 
 
-def test_colours_are_for_terminals_that_want_them(monkeypatch):
+def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     for screen, settings, has_colour in (
         (Terminal(), {}, True),
@@ -116,19 +120,19 @@ def test_colours_are_for_terminals_that_want_them(monkeypatch):
         assert ("\x1b[33m" in screen.getvalue()) is has_colour
 
 
-def test_without_a_terminal_nothing_is_folded_or_padded():
+def test_without_a_terminal_nothing_is_folded_or_padded() -> None:
     out = io.StringIO()
     a_console(out).show(table(["a", "b"], [["x", "word " * 100], ["y", "z"]]))
     assert out.getvalue().splitlines() == ["a  b", "x  " + ("word " * 100).strip(), "y  z"]
 
 
-def test_a_dry_run_says_what_it_would_do_and_does_nothing():
+def test_a_dry_run_says_what_it_would_do_and_does_nothing() -> None:
     out = io.StringIO()
     assert not a_console(out).agree("cancel 12 pending tasks", yes=True, dry_run=True)
     assert out.getvalue() == "This would cancel 12 pending tasks. Nothing was changed.\n"
 
 
-def test_a_person_is_asked_and_only_yes_means_yes(person):
+def test_a_person_is_asked_and_only_yes_means_yes(person: Callable[..., None]) -> None:
     person("y\n")
     assert a_console().agree("cancel 12 tasks", yes=False, dry_run=False)
     for words in ("\n", "n\n", ""):
@@ -137,7 +141,7 @@ def test_a_person_is_asked_and_only_yes_means_yes(person):
             a_console().agree("cancel 12 tasks", yes=False, dry_run=False)
 
 
-def test_where_nobody_can_be_asked_it_refuses_and_names_the_option(monkeypatch):
+def test_where_nobody_can_be_asked_it_refuses_and_names_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
     with pytest.raises(Refused, match="Add --yes") as refused:
         a_console().agree("cancel 12 tasks", yes=False, dry_run=False)
@@ -145,7 +149,7 @@ def test_where_nobody_can_be_asked_it_refuses_and_names_the_option(monkeypatch):
     assert a_console().agree("cancel 12 tasks", yes=True, dry_run=False)
 
 
-def test_a_bar_is_shown_on_a_terminal_only(monkeypatch):
+def test_a_bar_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
     for screen in (Terminal(), io.StringIO()):
         monkeypatch.setattr(sys, "stderr", screen)
         with a_console().progress("Counting", 2) as steps:

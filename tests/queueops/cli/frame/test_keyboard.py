@@ -5,6 +5,7 @@ import pty
 import signal
 import sys
 import termios
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,7 +13,7 @@ from queueops.cli.frame import keyboard
 
 
 @pytest.fixture
-def terminal(monkeypatch):
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """The end of a terminal at which a person types."""
     person, program = pty.openpty()
     with os.fdopen(program, "r+b", buffering=0) as stdin:
@@ -21,20 +22,20 @@ def terminal(monkeypatch):
     os.close(person)
 
 
-def test_a_key_is_told_at_once_in_lower_case(terminal):
+def test_a_key_is_told_at_once_in_lower_case(terminal: int) -> None:
     with keyboard.keys() as wait:
         os.write(terminal, b"P")
         assert wait(5) == "p"
         assert wait(0) == ""
 
 
-def test_a_key_that_is_no_text_is_taken_for_the_one_that_ends(terminal):
+def test_a_key_that_is_no_text_is_taken_for_the_one_that_ends(terminal: int) -> None:
     with keyboard.keys() as wait:
         os.write(terminal, b"\xff")
         assert wait(5) == keyboard.QUIT
 
 
-def test_the_terminal_is_as_before_however_it_ends(terminal):
+def test_the_terminal_is_as_before_however_it_ends(terminal: int) -> None:
     before = termios.tcgetattr(sys.stdin.fileno())
     with pytest.raises(KeyboardInterrupt), keyboard.keys():
         assert termios.tcgetattr(sys.stdin.fileno())[3] & termios.ICANON == 0
@@ -43,7 +44,7 @@ def test_the_terminal_is_as_before_however_it_ends(terminal):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_signal_unwinds_the_command_and_gives_the_shells_code(number, code):
+def test_a_signal_unwinds_the_command_and_gives_the_shells_code(number: signal.Signals, code: int) -> None:
     cleared_up = []
     with pytest.raises(SystemExit) as ended, keyboard.ending_in_order():
         try:
@@ -53,7 +54,7 @@ def test_a_signal_unwinds_the_command_and_gives_the_shells_code(number, code):
     assert (ended.value.code, cleared_up) == (code, [True])
 
 
-def test_whoever_heard_the_signals_before_hears_them_afterwards():
+def test_whoever_heard_the_signals_before_hears_them_afterwards() -> None:
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP)
     with keyboard.ending_in_order():
         assert signal.getsignal(signal.SIGTERM) is not before[0]

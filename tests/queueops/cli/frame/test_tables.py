@@ -34,12 +34,12 @@ def shown(what: RenderableType, width: int = 80) -> list[str]:
         ("[bold]not markup[/bold]", "[bold]not markup[/bold]"),
     ],
 )
-def test_a_value_is_on_one_line_with_what_it_hides_written_out(value, text):
+def test_a_value_is_on_one_line_with_what_it_hides_written_out(value: str | int | None, text: str) -> None:
     assert plain(value) == text
     assert line(value, "red").plain == text
 
 
-def test_a_table_has_a_head_and_a_row_for_each():
+def test_a_table_has_a_head_and_a_row_for_each() -> None:
     rows: list[list[object]] = [[1, None, "x"], [10, "b", line("green", "green")]]
     assert shown(table(["id", "name", "state"], rows, right=["id"])) == [
         "id  name  state",
@@ -48,15 +48,15 @@ def test_a_table_has_a_head_and_a_row_for_each():
     ]
 
 
-def test_a_table_without_rows_is_its_head():
+def test_a_table_without_rows_is_its_head() -> None:
     assert shown(table(["a", "b"], [])) == ["a  b"]
 
 
-def test_markup_in_a_cell_is_text():
+def test_markup_in_a_cell_is_text() -> None:
     assert shown(table(["a"], [["[red]x[/red]"]]))[1] == "[red]x[/red]"
 
 
-def test_where_it_is_narrow_the_last_columns_fold_and_the_first_do_not():
+def test_where_it_is_narrow_the_last_columns_fold_and_the_first_do_not() -> None:
     slug = "a-slug-of-some-length"
     rows = shown(table(["slug", "by", "reason"], [[slug, "ada", "word " * 10]]), width=40)
     assert rows[1].startswith(slug)
@@ -68,12 +68,12 @@ ID = str(uuid.uuid4())
 HEADS = ["operation", "verb", "reason"]
 
 
-def test_a_table_that_fits_is_a_table():
+def test_a_table_that_fits_is_a_table() -> None:
     console = screen(200)
     assert shown(fitting(console, HEADS, [[ID, "cancel", "x"]]), 200)[0].split() == HEADS
 
 
-def test_one_that_does_not_is_a_record_for_each_row_and_no_id_is_cut():
+def test_one_that_does_not_is_a_record_for_each_row_and_no_id_is_cut() -> None:
     console = screen(40)
     rows = shown(fitting(console, HEADS, [[ID, "cancel", "word " * 10], [ID, line("undo", "red"), "y"]]), 40)
     assert rows.count(ID) == 2
@@ -81,13 +81,13 @@ def test_one_that_does_not_is_a_record_for_each_row_and_no_id_is_cut():
     assert sum("word" in row for row in rows) > 1
 
 
-def test_a_table_as_wide_as_the_console_still_fits():
+def test_a_table_as_wide_as_the_console_still_fits() -> None:
     rows = [["a" * 10, "b"]]
     assert shown(fitting(screen(13), ["x", "y"], rows), 13)[0].split() == ["x", "y"]
     assert shown(fitting(screen(12), ["x", "y"], rows), 12)[0] == "a" * 10
 
 
-def test_facts_are_names_with_their_values():
+def test_facts_are_names_with_their_values() -> None:
     assert shown(facts([("tokens", 12), ("cost", None), ("state", line("ok", "green"))])) == [
         "tokens  12",
         "cost",

@@ -35,7 +35,7 @@ def chosen(*words: str) -> TaskFilter:
         ("999999s", timedelta(seconds=999_999)),
     ],
 )
-def test_an_age_is_a_number_and_its_unit(text, age):
+def test_an_age_is_a_number_and_its_unit(text: str, age: timedelta) -> None:
     assert task_options.age(text) == age
 
 
@@ -43,13 +43,13 @@ def test_an_age_is_a_number_and_its_unit(text, age):
     "text",
     ["", "s", "2", "2x", "2H", "-2h", "+2h", "1.5h", " 2h", "2 h", "2h30m", "2h\n", "1000000s", "2\x00h"],
 )
-def test_what_is_no_age_is_refused(text):
+def test_what_is_no_age_is_refused(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="invalid age"):
         task_options.age(text)
 
 
 @pytest.mark.parametrize("text", ["36501d", "5215w", "999999d", "999999w"])
-def test_an_age_that_would_reach_before_all_dates_is_refused(text):
+def test_an_age_that_would_reach_before_all_dates_is_refused(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="36,500 days"):
         task_options.age(text)
 
@@ -69,17 +69,17 @@ def test_an_age_that_would_reach_before_all_dates_is_refused(text):
         (["--all"], TaskFilter()),
     ],
 )
-def test_words_become_a_filter(words, selection):
+def test_words_become_a_filter(words: list[str], selection: TaskFilter) -> None:
     assert chosen(*words) == selection
 
 
-def test_nothing_is_not_everything():
+def test_nothing_is_not_everything() -> None:
     with pytest.raises(Refused, match="--all"):
         chosen()
 
 
 @pytest.mark.parametrize("words", [["7"], ["--status=failed"], ["--slug=a"], ["--older-than=1h"]])
-def test_everything_and_something_contradict_each_other(words):
+def test_everything_and_something_contradict_each_other(words: list[str]) -> None:
     with pytest.raises(Refused, match="--all"):
         chosen("--all", *words)
 
@@ -96,13 +96,13 @@ def test_everything_and_something_contradict_each_other(words):
         ["--slug=a", "--slug=b"],
     ],
 )
-def test_an_option_that_takes_one_value_refuses_a_second(words):
+def test_an_option_that_takes_one_value_refuses_a_second(words: list[str]) -> None:
     with pytest.raises(ArgumentError, match="once"):
         parse(*words)
 
 
 @pytest.mark.parametrize("words", [["0"], ["x"], ["--status=done"], ["--priority=urgent"], ["--space=0"]])
-def test_words_that_mean_nothing_are_not_taken(words):
+def test_words_that_mean_nothing_are_not_taken(words: list[str]) -> None:
     with pytest.raises(ArgumentError):
         parse(*words)
 
@@ -125,7 +125,7 @@ def resolved(reason: str = "", why: str = "", task_reason: str = "") -> dict[str
         ({"why": "a drill", "task_reason": "import"}, "a drill", "import"),
     ],
 )
-def test_a_reason_of_clear_is_a_filter_or_why(given, reason, task_reason):
+def test_a_reason_of_clear_is_a_filter_or_why(given: dict[str, str], reason: str, task_reason: str) -> None:
     assert resolved(**given) == {"reason": reason, "task_reason": task_reason}
 
 
@@ -138,12 +138,12 @@ def test_a_reason_of_clear_is_a_filter_or_why(given, reason, task_reason):
         {"reason": "a", "why": "b", "task_reason": "import"},
     ],
 )
-def test_a_reason_of_clear_that_could_be_either_is_refused(given):
+def test_a_reason_of_clear_that_could_be_either_is_refused(given: dict[str, str]) -> None:
     with pytest.raises(Refused, match="--why"):
         resolved(**given)
 
 
-def test_the_size_of_a_batch_has_a_bound():
+def test_the_size_of_a_batch_has_a_bound() -> None:
     parser = ArgumentParser(exit_on_error=False)
     task_options.add_manner(parser)
     assert parser.parse_args([]).batch_size == pacing.MOST

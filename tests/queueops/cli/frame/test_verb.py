@@ -2,28 +2,29 @@
 
 from argparse import ArgumentParser
 
+from queueops.cli.frame.console import Console
 from queueops.cli.frame.verb import VerbGroup, no_arguments, own_options
 
 
-def test_a_family_keeps_its_verbs_in_order():
+def test_a_family_keeps_its_verbs_in_order() -> None:
     family = VerbGroup("Trying")
     for name in ("b", "a"):
         family.verb(name, "", keys=())(lambda console: None)
     assert [verb.name for verb in family] == ["b", "a"]
 
 
-def test_a_verb_is_the_function_below_it_and_brief_as_its_group_is():
+def test_a_verb_is_the_function_below_it_and_brief_as_its_group_is() -> None:
     family = VerbGroup("Looking", is_brief=True)
 
     @family.verb("look", "looks", keys=("rows",))
-    def look(console):
+    def look(console: Console) -> None:
         return None
 
     [verb] = family
     assert (verb.run, verb.help, verb.keys, verb.is_brief) == (look, "looks", ("rows",), True)
 
 
-def test_a_verb_is_given_its_own_options_and_none_of_those_that_all_have():
+def test_a_verb_is_given_its_own_options_and_none_of_those_that_all_have() -> None:
     parser = ArgumentParser()
     parser.add_argument("--actor")
 
@@ -35,7 +36,7 @@ def test_a_verb_is_given_its_own_options_and_none_of_those_that_all_have():
     assert own_options(parser, no_arguments) == ()
 
 
-def test_two_options_for_one_name_are_one():
+def test_two_options_for_one_name_are_one() -> None:
     def arguments(parser: ArgumentParser) -> None:
         what = parser.add_mutually_exclusive_group()
         what.add_argument("--restore", dest="what", action="store_const", const="restore")

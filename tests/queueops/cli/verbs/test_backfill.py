@@ -2,10 +2,14 @@
 
 import re
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import connection
 
+from embeddings.models import Space
+from queueops.cli.frame.verb import ShellVerb
 from queueops.cli.verbs import backfill
 from queueops.management.commands.embed_migrate import with_verb
 from queueops.models import Operation, Task
@@ -37,27 +41,27 @@ SECTIONS = dict(re.findall(r"^### `([\w-]+)`\n(.*?)(?=^##|\Z)", PAGE, re.MULTILI
         ("nonsense", "run nonsense"),
     ],
 )
-def test_without_a_verb_the_words_are_those_of_a_run(words, meant):
+def test_without_a_verb_the_words_are_those_of_a_run(words: str, meant: str) -> None:
     assert with_verb(words.split()) == meant.split()
 
 
 @pytest.mark.parametrize("verb", list(backfill.family), ids=lambda verb: verb.name)
-def test_the_page_has_the_verb_with_its_options_and_keys(verb):
+def test_the_page_has_the_verb_with_its_options_and_keys(verb: ShellVerb) -> None:
     lines = SECTIONS.get(verb.name, "").splitlines()
     missing = [line for line in lines_of(verb) if line not in lines]
     assert not missing, f"### `{verb.name}` must say:\n" + "\n".join(lines_of(verb))
 
 
-def test_the_page_has_no_verb_that_there_is_not():
+def test_the_page_has_no_verb_that_there_is_not() -> None:
     assert SECTIONS.keys() == {verb.name for verb in backfill.family}
 
 
 @pytest.fixture
-def space(db):
+def space(db: None) -> Space:
     return make_space()
 
 
-def answer(monkeypatch, words: str) -> Terminal:
+def answer(monkeypatch: pytest.MonkeyPatch, words: str) -> Terminal:
     """A person at the terminal who types this; what they are shown."""
     screen = Terminal()
     monkeypatch.setattr(sys, "stdin", Terminal(words))
@@ -65,7 +69,7 @@ def answer(monkeypatch, words: str) -> Terminal:
     return screen
 
 
-def test_a_person_sees_what_it_takes_and_is_asked(space, monkeypatch):
+def test_a_person_sees_what_it_takes_and_is_asked(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
     make_corpus(3)
     screen = answer(monkeypatch, "n\n")
     called = embed_migrate("run")
@@ -77,10 +81,12 @@ def test_a_person_sees_what_it_takes_and_is_asked(space, monkeypatch):
     assert Task.objects.count() == 3
 
 
-def test_ctrl_c_keeps_what_was_queued_and_says_how_to_resume(space):
+def test_ctrl_c_keeps_what_was_queued_and_says_how_to_resume(space: Space) -> None:
     make_corpus(5)
 
-    def stop_at_the_second(execute, sql, params, many, context):
+    def stop_at_the_second(
+        execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]
+    ) -> Any:
         if "INSERT INTO embedding_tasks" in sql and Task.objects.exists():
             raise KeyboardInterrupt
         return execute(sql, params, many, context)
@@ -96,11 +102,11 @@ def test_ctrl_c_keeps_what_was_queued_and_says_how_to_resume(space):
     assert Task.objects.count() == 5
 
 
-def test_a_run_that_somebody_stops_says_so(space, monkeypatch):
+def test_a_run_that_somebody_stops_says_so(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
     make_corpus(5)
     begin = run._new
 
-    def begin_and_be_stopped(*what) -> Operation:
+    def begin_and_be_stopped(*what: Any) -> Operation:
         operation = begin(*what)
         operations.stop(operation.pk, actor="bob")
         return operation

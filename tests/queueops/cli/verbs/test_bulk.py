@@ -3,11 +3,14 @@
 import io
 import json
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db.models.functions import Now
 
+from embeddings.models import Space
 from queueops.models import AuditLog, Operation, Status, Task
 from tests.queueops.cli_runner import Terminal, queue_admin
 from tests.queueops.factories import make_space, make_tasks
@@ -19,7 +22,7 @@ KEYS = {"operation", "verb", "state", "dry_run", "total", "changed", "skipped", 
 
 
 @pytest.fixture
-def space():
+def space() -> Space:
     return make_space()
 
 
@@ -36,7 +39,9 @@ VERBS = {
 
 
 @pytest.mark.parametrize(("words", "change"), VERBS.items())
-def test_each_verb_says_what_it_did_and_how_to_take_it_back(space, words, change):
+def test_each_verb_says_what_it_did_and_how_to_take_it_back(
+    space: Space, words: tuple[str, ...], change: tuple[str, str | None]
+) -> None:
     before, after = change
     make_tasks(2, space, before)
     called = queue_admin(*words, *(YES_CLEAR if words[0] == "clear" else YES))
@@ -50,7 +55,7 @@ def test_each_verb_says_what_it_did_and_how_to_take_it_back(space, words, change
     assert statuses() == [before] * 2
 
 
-def test_priorities_are_changed_by_id(space):
+def test_priorities_are_changed_by_id(space: Space) -> None:
     first, other = make_tasks(2, space)
     called = queue_admin("prioritize", "high", str(first.pk), *YES, "--json")
     assert set(called.json) == KEYS
@@ -58,7 +63,7 @@ def test_priorities_are_changed_by_id(space):
     assert dict(Task.objects.values_list("pk", "priority")) == {first.pk: "high", other.pk: "normal"}
 
 
-def test_filters_are_taken_together(space):
+def test_filters_are_taken_together(space: Space) -> None:
     make_tasks(2, space, Status.FAILED, error_class="auth", priority="low")
     make_tasks(1, space, Status.FAILED, error_class="transient", priority="high")
     make_tasks(1, space, Status.FAILED, created_at=Now() - timedelta(days=3))
@@ -70,7 +75,9 @@ def test_filters_are_taken_together(space):
 
 
 @pytest.mark.parametrize("named", [lambda task: str(task.pk), lambda task: "--status=cancelled"])
-def test_a_retry_takes_what_was_cancelled_only_when_that_is_named(space, named):
+def test_a_retry_takes_what_was_cancelled_only_when_that_is_named(
+    space: Space, named: Callable[..., Any]
+) -> None:
     make_tasks(1, space, Status.FAILED)
     [cancelled] = make_tasks(1, space, Status.CANCELLED)
     assert queue_admin("retry", "--all", *YES, "--json").json["changed"] == 1
@@ -79,7 +86,7 @@ def test_a_retry_takes_what_was_cancelled_only_when_that_is_named(space, named):
     assert statuses() == ["pending", "pending"]
 
 
-def test_the_references_way_to_clear_what_a_migration_queued(space):
+def test_the_references_way_to_clear_what_a_migration_queued(space: Space) -> None:
     make_tasks(1, space, metadata={"reason": "migration"})
     make_tasks(1, space, metadata={"reason": "edit"}, priority="high")
     queue_admin("clear", "--status", "pending", "--reason", "migration", "--confirm")
@@ -89,7 +96,7 @@ def test_the_references_way_to_clear_what_a_migration_queued(space):
 
 
 @pytest.mark.parametrize("word", ["migratoin", "cleaning up"])
-def test_in_clear_a_reason_that_is_not_a_task_reason_is_refused(space, word):
+def test_in_clear_a_reason_that_is_not_a_task_reason_is_refused(space: Space, word: str) -> None:
     make_tasks(1, space)
     called = queue_admin("clear", "--reason", word, "--confirm")
     assert called.code == 3
@@ -97,7 +104,7 @@ def test_in_clear_a_reason_that_is_not_a_task_reason_is_refused(space, word):
     assert statuses() == ["pending"]
 
 
-def test_in_clear_a_reason_beside_a_task_reason_is_why(space):
+def test_in_clear_a_reason_beside_a_task_reason_is_why(space: Space) -> None:
     make_tasks(1, space, metadata={"reason": "migration"})
     queue_admin("clear", "--task-reason=migration", "--reason=edit", "--confirm")
     assert (Operation.objects.get().reason, statuses()) == ("edit", ["cancelled"])
@@ -105,19 +112,19 @@ def test_in_clear_a_reason_beside_a_task_reason_is_why(space):
     assert (called.code, called.sentence[:35]) == (3, "--reason and --why are the same her")
 
 
-def test_an_error_class_and_a_reason_that_plain_sql_wrote_are_known(space):
+def test_an_error_class_and_a_reason_that_plain_sql_wrote_are_known(space: Space) -> None:
     make_tasks(1, space, Status.FAILED, error_class="own", metadata={"reason": "by hand"})
     assert queue_admin("retry", "--error=own", "--task-reason=by hand", *YES).code == 0
     assert statuses() == ["pending"]
 
 
 @pytest.mark.parametrize("words", [("failed", "--error=all"), ("list", "failed", "--error=all")])
-def test_a_list_of_an_unknown_error_class_is_refused(words):
+def test_a_list_of_an_unknown_error_class_is_refused(words: tuple[str, ...]) -> None:
     called = queue_admin(*words)
     assert (called.code, called.sentence[:34]) == (3, "unknown error class 'all'; known: ")
 
 
-def test_clearing_takes_what_waits_and_with_all_everything(space):
+def test_clearing_takes_what_waits_and_with_all_everything(space: Space) -> None:
     for status in Status:
         make_tasks(1, space, status)
     queue_admin("clear", "--confirm")
@@ -128,7 +135,7 @@ def test_clearing_takes_what_waits_and_with_all_everything(space):
 
 
 @pytest.mark.parametrize("verb", ["retry", "cancel"])
-def test_nothing_is_done_to_tasks_that_nobody_named(space, verb):
+def test_nothing_is_done_to_tasks_that_nobody_named(space: Space, verb: str) -> None:
     make_tasks(1, space)
     called = queue_admin(verb, *YES)
     assert (called.code, called.sentence) == (3, "no tasks selected: give ids, a filter or --all")
@@ -138,7 +145,7 @@ def test_nothing_is_done_to_tasks_that_nobody_named(space, verb):
 
 
 @pytest.mark.parametrize("words", [("cancel", "--all"), ("prioritize", "low", "--all"), ("clear",)])
-def test_without_a_yes_and_somebody_to_ask_nothing_is_done(space, words):
+def test_without_a_yes_and_somebody_to_ask_nothing_is_done(space: Space, words: tuple[str, ...]) -> None:
     make_tasks(3, space)
     called = queue_admin(*words, "--why=x")
     assert called.code == 3
@@ -148,7 +155,9 @@ def test_without_a_yes_and_somebody_to_ask_nothing_is_done(space, words):
 
 
 @pytest.mark.parametrize(("answer", "after"), [("y\n", "cancelled"), ("\n", "pending")])
-def test_on_a_terminal_a_person_is_asked(space, monkeypatch, answer, after):
+def test_on_a_terminal_a_person_is_asked(
+    space: Space, monkeypatch: pytest.MonkeyPatch, answer: str, after: str
+) -> None:
     make_tasks(3, space)
     asked, answers = Terminal(), Terminal(answer)
     monkeypatch.setattr("sys.stdin", answers)
@@ -158,7 +167,7 @@ def test_on_a_terminal_a_person_is_asked(space, monkeypatch, answer, after):
     assert statuses() == [after] * 3
 
 
-def test_without_a_reason_an_act_of_ours_is_refused(space):
+def test_without_a_reason_an_act_of_ours_is_refused(space: Space) -> None:
     make_tasks(1, space)
     called = queue_admin("cancel", "--all", "--yes")
     assert called.code == 3
@@ -168,7 +177,7 @@ def test_without_a_reason_an_act_of_ours_is_refused(space):
 @pytest.mark.parametrize(
     "words", [("retry", "--all"), ("cancel", "--all"), ("prioritize", "high", "--all"), ("clear", "--all")]
 )
-def test_a_dry_run_counts_shows_and_changes_nothing(space, words):
+def test_a_dry_run_counts_shows_and_changes_nothing(space: Space, words: tuple[str, ...]) -> None:
     make_tasks(2, space)
     make_tasks(2, space, Status.FAILED)
     before = list(Task.objects.order_by("pk").values())
@@ -181,7 +190,7 @@ def test_a_dry_run_counts_shows_and_changes_nothing(space, words):
     assert not AuditLog.objects.exists()
 
 
-def test_what_could_not_be_done_is_told_by_reason_and_by_the_exit_code(space):
+def test_what_could_not_be_done_is_told_by_reason_and_by_the_exit_code(space: Space) -> None:
     [task, _] = make_tasks(2, space, Status.FAILED)
     Task.objects.create(article=task.article, space=space)
     called = queue_admin("retry", "--all", *YES)
@@ -189,7 +198,7 @@ def test_what_could_not_be_done_is_told_by_reason_and_by_the_exit_code(space):
     assert "1 skipped: the article already has a task that waits" in called.out
 
 
-def test_clearing_says_what_it_keeps_and_what_comes_back(space):
+def test_clearing_says_what_it_keeps_and_what_comes_back(space: Space) -> None:
     make_tasks(2, space, Status.FAILED)
     kept = queue_admin("clear", "--all", *YES_CLEAR)
     assert (kept.code, kept.out) == (
@@ -201,7 +210,7 @@ def test_clearing_says_what_it_keeps_and_what_comes_back(space):
     assert "the sweep will create a new task for it" in removed.out
 
 
-def test_a_look_at_an_undo_counts_what_can_be_put_back_now(space):
+def test_a_look_at_an_undo_counts_what_can_be_put_back_now(space: Space) -> None:
     first, *_ = make_tasks(3, space)
     queue_admin("cancel", "--all", *YES)
     operation = str(Operation.objects.get().pk)
@@ -215,7 +224,7 @@ def test_a_look_at_an_undo_counts_what_can_be_put_back_now(space):
     assert (again.code, again.out.splitlines()[0]) == (1, "No task to put back.")
 
 
-def test_ids_that_cannot_be_acted_on_are_named_with_the_reason(space):
+def test_ids_that_cannot_be_acted_on_are_named_with_the_reason(space: Space) -> None:
     [done] = make_tasks(1, space, Status.COMPLETED)
     [waiting] = make_tasks(1, space)
     none = queue_admin("cancel", str(done.pk), *YES)
@@ -240,7 +249,9 @@ def test_ids_that_cannot_be_acted_on_are_named_with_the_reason(space):
         (("cancel", "--task-reason=migratoin"), "unknown task reason 'migratoin'; known: edit, import,"),
     ],
 )
-def test_filters_that_no_task_can_fit_are_refused(space, words, sentence):
+def test_filters_that_no_task_can_fit_are_refused(
+    space: Space, words: tuple[str, str], sentence: str
+) -> None:
     called = queue_admin(*words, *YES)
     assert (called.code, called.sentence[: len(sentence)]) == (3, sentence)
 
@@ -248,13 +259,13 @@ def test_filters_that_no_task_can_fit_are_refused(space, words, sentence):
 @pytest.mark.parametrize(
     "words", [("--slug=a", "--slug=b"), ("--error=a", "--error=b"), ("--space=1", "--space=2")]
 )
-def test_a_filter_that_is_given_twice_is_refused(space, words):
+def test_a_filter_that_is_given_twice_is_refused(space: Space, words: tuple[str, str]) -> None:
     called = queue_admin("cancel", *words, *YES)
     assert called.code != 0
     assert "given twice, as" in called.sentence
 
 
-def test_the_reason_is_asked_for_before_the_question(space, monkeypatch):
+def test_the_reason_is_asked_for_before_the_question(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
     make_tasks(1, space)
     asked = Terminal()
     monkeypatch.setattr("sys.stdin", Terminal("y\n"))
@@ -263,26 +274,30 @@ def test_the_reason_is_asked_for_before_the_question(space, monkeypatch):
     assert (called.code, "give a reason" in called.sentence, asked.getvalue()) == (3, True, "")
 
 
-def test_with_yes_it_says_on_standard_error_what_it_will_do(space, capsys):
+def test_with_yes_it_says_on_standard_error_what_it_will_do(
+    space: Space, capsys: pytest.CaptureFixture[str]
+) -> None:
     make_tasks(2, space)
     called = queue_admin("cancel", "--all", *YES, "--json")
     assert called.json["changed"] == 2
     assert capsys.readouterr().err == "This will cancel 2 tasks.\n"
 
 
-def test_where_there_is_nothing_to_do_nobody_is_asked(space):
+def test_where_there_is_nothing_to_do_nobody_is_asked(space: Space) -> None:
     called = queue_admin("cancel", "--all", "--reason=x")
     assert (called.code, called.out) == (0, "No task to cancel.\n")
 
 
-def test_an_operation_that_cannot_be_undone_is_refused_in_a_sentence(space):
+def test_an_operation_that_cannot_be_undone_is_refused_in_a_sentence(space: Space) -> None:
     called = queue_admin("undo", str(uuid.uuid4()), *YES)
     assert (called.code, called.sentence[:21]) == (3, "there is no operation")
     paused = queue_admin("stop", "--json").json["operation"]
     assert "was not an operation on many tasks" in queue_admin("undo", paused, *YES).sentence
 
 
-def test_an_interrupted_act_says_the_words_that_resume_it(space, monkeypatch):
+def test_an_interrupted_act_says_the_words_that_resume_it(
+    space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_tasks(5, space)
     with monkeypatch.context() as patched:
         patched.setattr("queueops.cli.frame.console.Steps.set", interrupt)
@@ -297,18 +312,18 @@ def test_an_interrupted_act_says_the_words_that_resume_it(space, monkeypatch):
     assert "nothing is left to resume" in queue_admin(*words.split()).sentence
 
 
-def interrupt(*_):
+def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("words", [("--older-than=2x",), ("--priority=urgent",), ("0",), ("--batch-size=0",)])
-def test_options_that_mean_nothing_are_not_understood(space, words):
+def test_options_that_mean_nothing_are_not_understood(space: Space, words: tuple[str]) -> None:
     called = queue_admin("cancel", *words, *YES)
     assert called.code != 0
     assert not Operation.objects.exists()
 
 
-def test_with_json_one_line_is_printed_and_nothing_else(space):
+def test_with_json_one_line_is_printed_and_nothing_else(space: Space) -> None:
     make_tasks(1, space)
     out = io.StringIO()
     queue_admin("cancel", "--all", *YES, "--json", out=out)

@@ -6,17 +6,19 @@ from collections.abc import Iterator
 
 import pytest
 from django.core.management.base import OutputWrapper
+from pytest_django import Settings
 
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.verb import ShellVerb, no_arguments
 from queueops.cli.verbs import checks
 from queueops.operate.checks.finding import Finding, fail, ok, warn
+from tests.providers import FakeProvider
 from tests.queueops.cli_runner import called
 from tests.queueops.factories import make_space
 
 
 @pytest.mark.django_db
-def test_the_command_is_a_gate(provider, settings):
+def test_the_command_is_a_gate(provider: FakeProvider, settings: Settings) -> None:
     settings.WEB_THREADS = settings.EMBEDDING_WORKER_THREADS = 2
     settings.EMBEDDING_PROVIDER, settings.EMBEDDING_MODEL, settings.EMBEDDING_DIMENSIONS = (
         "openai",
@@ -45,7 +47,7 @@ def test_the_command_is_a_gate(provider, settings):
         ([fail("a", "is down", "Start it."), warn("b", "is slow", "Wait.")], 2, 2),
     ],
 )
-def test_the_gravest_finding_decides_how_it_exits(findings, code, strict):
+def test_the_gravest_finding_decides_how_it_exits(findings: list[Finding], code: int, strict: int) -> None:
     for is_strict, expected in ((False, code), (True, strict)):
         assert checks.report(a_desk(), findings, strict=is_strict) == expected
 
@@ -55,7 +57,7 @@ def a_desk(out: io.StringIO | None = None, *, as_json: bool = False) -> Console:
     return Console(verb, OutputWrapper(out or io.StringIO()), actor="ada", as_json=as_json)
 
 
-def test_each_finding_is_on_a_line_as_it_comes_with_what_to_do():
+def test_each_finding_is_on_a_line_as_it_comes_with_what_to_do() -> None:
     out = io.StringIO()
 
     def findings() -> Iterator[Finding]:
@@ -67,7 +69,7 @@ def test_each_finding_is_on_a_line_as_it_comes_with_what_to_do():
     assert out.getvalue().splitlines()[1] == "warn  b: is slow \\x1b[2J. Wait."
 
 
-def test_with_json_all_findings_are_one_object_at_the_end():
+def test_with_json_all_findings_are_one_object_at_the_end() -> None:
     out = io.StringIO()
     checks.report(a_desk(out, as_json=True), [ok("a", "is well"), warn("b", "is slow", "Wait.")])
     assert json.loads(out.getvalue()) == {

@@ -17,12 +17,12 @@ NAMED = {f"embed_check {verb.name}": verb for verb in checks.family} | {
 SECTIONS = dict(re.findall(r"^### `([\w -]+)`\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))
 
 
-def test_the_page_has_these_commands_and_no_other():
+def test_the_page_has_these_commands_and_no_other() -> None:
     assert SECTIONS.keys() == NAMED.keys()
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_the_page_has_the_commands_options_and_keys(name):
+def test_the_page_has_the_commands_options_and_keys(name: str) -> None:
     wanted = [line for line in lines_of(NAMED[name]) if SUPPRESS not in line]
     lines = SECTIONS.get(name, "").splitlines()
     assert [line for line in wanted if line not in lines] == []

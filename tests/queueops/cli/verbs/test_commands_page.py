@@ -1,5 +1,6 @@
 """docs/commands.md has each verb of queue_admin with the options and JSON keys that it really has."""
 
+import argparse
 import re
 from argparse import ArgumentParser
 
@@ -27,7 +28,7 @@ def _sentence(help: str) -> str:
     return f"{help[:1].upper()}{help[1:]}."
 
 
-def _option(action) -> str:
+def _option(action: argparse.Action) -> str:
     value = "" if action.nargs == 0 else action.metavar or (action.choices and "|".join(action.choices)) or ""
     names = " ".join(["|".join(action.option_strings), str(value)]).strip() or action.dest
     expanded = (action.help or "") % {"choices": ", ".join(action.choices or ()), "default": action.default}
@@ -42,7 +43,7 @@ def _keys(verb: ShellVerb) -> str:
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
-def test_the_page_has_the_verb_with_its_options_and_keys(verb):
+def test_the_page_has_the_verb_with_its_options_and_keys(verb: ShellVerb) -> None:
     lines = SECTIONS.get(verb.name, "").splitlines()
     missing = [line for line in lines_of(verb) if line not in lines]
     assert not missing, f"### `{verb.name}` must say:\n" + "\n".join(lines_of(verb))
@@ -50,10 +51,10 @@ def test_the_page_has_the_verb_with_its_options_and_keys(verb):
     assert len(options) == len([line for line in lines_of(verb) if line.startswith("- `")])
 
 
-def test_the_page_has_no_verb_that_there_is_not():
+def test_the_page_has_no_verb_that_there_is_not() -> None:
     assert SECTIONS.keys() == {verb.name for verb in VERBS}
 
 
-def test_the_page_has_every_exit_code():
+def test_the_page_has_every_exit_code() -> None:
     told = {int(code) for code in re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)}
     assert told == {code.value for code in Exit}

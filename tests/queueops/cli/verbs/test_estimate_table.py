@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -14,7 +15,7 @@ from queueops.operate.backfill.estimation import CorpusReading, Estimate
 @pytest.mark.parametrize(
     ("count", "text"), [(0, "0 bytes"), (1023, "1023 bytes"), (1536, "1.5 KiB"), (3 * 1024**4, "3.0 TiB")]
 )
-def test_bytes_are_told_in_the_unit_that_fits(count, text):
+def test_bytes_are_told_in_the_unit_that_fits(count: int, text: str) -> None:
     assert size(count) == text
 
 
@@ -56,12 +57,14 @@ def told(**changes: object) -> str:
         ({"seconds": None, "per_second": None}, ["unknown: no batch"]),
     ],
 )
-def test_an_estimate_names_its_figures_with_their_units_and_their_basis(changes, words):
+def test_an_estimate_names_its_figures_with_their_units_and_their_basis(
+    changes: dict[str, Any], words: list[str]
+) -> None:
     said = told(**changes)
     assert [word for word in words if word not in said] == []
 
 
-def test_each_space_has_a_row_and_the_serving_one_says_so():
+def test_each_space_has_a_row_and_the_serving_one_says_so() -> None:
     spaces = [
         CorpusReading(1, "openai/a v1", True, 12_345, 12_000, 300, 45, 7, 1),
         CorpusReading(2, "openai/b v2", False, 12_345, 0, 0, 12_345, 0, 0),
@@ -84,5 +87,5 @@ def test_each_space_has_a_row_and_the_serving_one_says_so():
         (2**63, "8388608.0 TiB"),
     ],
 )
-def test_a_size_at_the_edge_of_its_unit_is_told(count, text):
+def test_a_size_at_the_edge_of_its_unit_is_told(count: int, text: str) -> None:
     assert size(count) == text

@@ -2,6 +2,7 @@
 
 import pytest
 
+from embeddings.models import Space
 from queueops.models import AuditLog, QueueState, Status, Task
 from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate import operations
@@ -13,12 +14,12 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def space():
+def space() -> Space:
     make_worker()
     return make_space()
 
 
-def test_the_story_of_a_task_has_its_article_vectors_and_audit_rows(space):
+def test_the_story_of_a_task_has_its_article_vectors_and_audit_rows(space: Space) -> None:
     article = make_article("How to bake", "Flour and water.")
     make_current(article, space)
     (task,) = Task.objects.all()
@@ -40,7 +41,7 @@ def test_the_story_of_a_task_has_its_article_vectors_and_audit_rows(space):
     assert "1 chunk of version 1, current" in said
 
 
-def test_the_story_names_other_tasks_of_the_article_and_what_holds_all_of_them(space):
+def test_the_story_names_other_tasks_of_the_article_and_what_holds_all_of_them(space: Space) -> None:
     (task,) = make_tasks(1, space, Status.FAILED)
     waiting = Task.objects.create(article_id=task.article_id, space=space, slug=task.slug)
     QueueState.objects.update(is_paused=True, reason="an upgrade")
@@ -48,13 +49,13 @@ def test_the_story_names_other_tasks_of_the_article_and_what_holds_all_of_them(s
     assert queue_admin("debug", str(waiting.pk), "--json").json["why"].endswith("is paused (an upgrade).")
 
 
-def test_the_story_without_audit_rows_says_so(space):
+def test_the_story_without_audit_rows_says_so(space: Space) -> None:
     (task,) = make_tasks(1, space)
     assert not AuditLog.objects.exists()
     assert "No entries in the audit log" in queue_admin("debug", str(task.pk)).out
 
 
-def test_the_story_of_a_task_that_succeeded_tells_what_the_attempts_before_met(space):
+def test_the_story_of_a_task_that_succeeded_tells_what_the_attempts_before_met(space: Space) -> None:
     kept = {
         "attempt": 1,
         "at": "2026-11-22T18:00:00+00:00",
@@ -69,7 +70,7 @@ def test_the_story_of_a_task_that_succeeded_tells_what_the_attempts_before_met(s
     assert "a 500" in said
 
 
-def test_a_task_that_is_not_there_is_refused_in_a_sentence():
+def test_a_task_that_is_not_there_is_refused_in_a_sentence() -> None:
     called = queue_admin("debug", "4711")
     assert (called.code, called.sentence) == (
         3, "task 4711 not found: it may have been removed, or its article deleted",
@@ -77,11 +78,11 @@ def test_a_task_that_is_not_there_is_refused_in_a_sentence():
 
 
 @pytest.mark.parametrize("word", ["x", "-1", "0", "1.5", "٣", str(2**63)])
-def test_an_id_that_cannot_be_one_is_refused_by_the_parser(word):
+def test_an_id_that_cannot_be_one_is_refused_by_the_parser(word: str) -> None:
     assert queue_admin("debug", word).sentence.endswith(f"invalid id {word!r}: use a whole number above 0")
 
 
-def test_explain_says_why_an_article_is_not_found(space):
+def test_explain_says_why_an_article_is_not_found(space: Space) -> None:
     make_article("How to bake", "Flour and water.")
     called = queue_admin("explain", "how-to-bake")
     assert called.out.startswith("Not found by meaning: task")
@@ -90,12 +91,12 @@ def test_explain_says_why_an_article_is_not_found(space):
     assert (told["slug"], told["spaces"][0]["state"]) == ("how-to-bake", "pending")
 
 
-def test_an_article_that_is_not_there_is_refused_in_a_sentence():
+def test_an_article_that_is_not_there_is_refused_in_a_sentence() -> None:
     called = queue_admin("explain", "nope\x00")
     assert (called.code, called.sentence) == (3, "article 'nope\\x00' not found: give the slug of an article")
 
 
-def test_without_a_space_nothing_can_be_found(space):
+def test_without_a_space_nothing_can_be_found(space: Space) -> None:
     make_article("How to bake", "Flour and water.")
     type(space).objects.all().delete()
     assert queue_admin("explain", "how-to-bake").out == (

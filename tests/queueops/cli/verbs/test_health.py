@@ -1,6 +1,7 @@
 """The verb that judges the queue: its exit code for monitors, its sentences for people."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _well():
+def _well() -> None:
     make_space()
     make_worker()
 
@@ -36,7 +37,7 @@ def run(*words: str) -> tuple[int, str]:
         ({"blocked_until": "2999-01-01T00:00Z"}, 1, "degraded", "rate limit"),
     ],
 )
-def test_health_exits_by_its_condition(changes, code, status, says):
+def test_health_exits_by_its_condition(changes: dict[str, Any], code: int, status: str, says: str) -> None:
     ProviderState.objects.create(name="openai", **changes)
     found, said = run("health")
     assert (found, said.splitlines()[0]) == (code, status)
@@ -47,7 +48,7 @@ def test_health_exits_by_its_condition(changes, code, status, says):
     assert told["providers"][0]["name"] == "openai"
 
 
-def test_health_of_a_stuck_queue_is_down():
+def test_health_of_a_stuck_queue_is_down() -> None:
     QueueState.objects.update(is_paused=True, changed_by="vectorpress", reason="the provider refuses us")
     assert run("health")[0] == 1
     from_long_ago = make_space()

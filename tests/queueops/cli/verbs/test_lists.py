@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
+from embeddings.models import Space
 from queueops.cli.verbs import lists
 from queueops.models import Status, Task
 from queueops.monitoring import task_lists
@@ -18,17 +20,17 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def space():
+def space() -> Space:
     make_worker()
     return make_space()
 
 
-def make_failed(count: int, space, **fields):
+def make_failed(count: int, space: Space, **fields: Any) -> list[Task]:
     """Failed tasks; the fields tell their error."""
     return make_tasks(count, space, Status.FAILED, **fields)
 
 
-def test_recent_shows_what_ended_last_first(space):
+def test_recent_shows_what_ended_last_first(space: Space) -> None:
     first, second = make_failed(2, space)
     Task.objects.filter(pk=first.pk).update(completed_at=Now() + timedelta(minutes=1))
     assert [row["id"] for row in queue_admin("recent", "--json").json["tasks"]] == [first.pk, second.pk]
@@ -36,13 +38,13 @@ def test_recent_shows_what_ended_last_first(space):
     assert first.slug in queue_admin("recent").out
 
 
-def test_nothing_to_list_is_said():
+def test_nothing_to_list_is_said() -> None:
     assert queue_admin("recent").out == "No task has ended yet.\n"
     assert queue_admin("failed").out == "No task has failed.\n"
     assert queue_admin("list", "pending").out == "No pending tasks.\n"
 
 
-def test_failed_counts_the_kinds_of_error_and_shows_the_newest(space):
+def test_failed_counts_the_kinds_of_error_and_shows_the_newest(space: Space) -> None:
     make_failed(3, space, error_class="transient", error_message="h answered 500")
     (poison,) = make_failed(1, space, error_class="invalid_input", error_message="poison", priority="high")
     told = queue_admin("failed", "--limit=2", "--json").json
@@ -56,13 +58,13 @@ def test_failed_counts_the_kinds_of_error_and_shows_the_newest(space):
     assert f"task {poison.pk}" in queue_admin("failed", "--details").out
 
 
-def test_failed_with_details_shows_the_whole_message(space):
+def test_failed_with_details_shows_the_whole_message(space: Space) -> None:
     make_failed(1, space, error_class="transient", error_message="long " * 50)
     assert ("long " * 50).strip() not in queue_admin("failed").out
     assert ("long " * 50).strip() in queue_admin("failed", "--details").out
 
 
-def test_a_list_goes_on_page_by_page(space):
+def test_a_list_goes_on_page_by_page(space: Space) -> None:
     made = [task.pk for task in make_tasks(5, space)]
     found: list[int] = []
     after: list[str] = []
@@ -76,14 +78,14 @@ def test_a_list_goes_on_page_by_page(space):
     assert "More: --after" in queue_admin("list", "pending", "--limit=2").out
 
 
-def test_a_list_is_narrowed_by_priority_and_error(space):
+def test_a_list_is_narrowed_by_priority_and_error(space: Space) -> None:
     make_failed(1, space, error_class="transient")
     make_failed(2, space, error_class="too_long", priority="high")
     assert len(task_lists.page(Status.FAILED, error_class="too_long").tasks) == 2
     assert len(queue_admin("list", "failed", "--priority=normal", "--json").json["tasks"]) == 1
 
 
-def test_a_page_of_failures_and_what_ended_last_are_read_by_index(space):
+def test_a_page_of_failures_and_what_ended_last_are_read_by_index(space: Space) -> None:
     make_tasks(2_000, space)
     make_failed(100, space)
     with connection.cursor() as cursor:
@@ -96,7 +98,7 @@ def test_a_page_of_failures_and_what_ended_last_are_read_by_index(space):
 
 
 @pytest.mark.parametrize(("text", "number"), [("1", 1), ("007", 7), (str(2**63 - 1), 2**63 - 1)])
-def test_an_id_of_a_task_is_taken(text, number):
+def test_an_id_of_a_task_is_taken(text: str, number: int) -> None:
     assert lists.task_id(text) == number
 
 
@@ -104,7 +106,7 @@ def test_an_id_of_a_task_is_taken(text, number):
     ("since", "told"),
     [(None, ""), (datetime(2026, 1, 31, 1, 2, 3, 999_999, tzinfo=UTC), "2026-01-31 01:02:03")],
 )
-def test_a_moment_is_told_to_the_second(since, told):
+def test_a_moment_is_told_to_the_second(since: datetime | None, told: str) -> None:
     assert lists.moment(since) == told
 
 
@@ -118,6 +120,6 @@ def test_a_moment_is_told_to_the_second(since, told):
         ("", "embedded"),
     ],
 )
-def test_a_row_has_its_error_cut_to_a_line_or_else_its_outcome(message, cell):
+def test_a_row_has_its_error_cut_to_a_line_or_else_its_outcome(message: str, cell: str) -> None:
     row = replace(WAITS, status="failed", error_message=message, outcome="embedded")
     assert [str(text) for text in lists.tasks_table([row]).columns[-1].cells] == [cell]

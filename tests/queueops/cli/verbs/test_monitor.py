@@ -6,7 +6,7 @@ import signal
 import sys
 import termios
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import IO, Any
 
@@ -14,6 +14,7 @@ import pytest
 from django.db import OperationalError, connection
 from rich.console import Console
 
+from embeddings.models import Space
 from queueops.cli.verbs.monitor import ScreenData, rendered, summary
 from queueops.models import AuditLog, ProviderState, QueueState, Status
 from queueops.monitoring import snapshot, statistics, task_lists
@@ -26,7 +27,7 @@ BACK = "\x1b[?1049l"  # from the alternate screen
 
 
 @pytest.fixture(autouse=True)
-def space():
+def space() -> Space:
     make_worker(name="host:1")
     return make_space()
 
@@ -46,7 +47,7 @@ class Keyboard:
 
 
 @pytest.fixture
-def keyboard():
+def keyboard() -> Iterator[Keyboard]:
     keys, screen = os.openpty()
     with open(screen, encoding="ascii") as reading:  # noqa: PTH123  it has no path
         yield Keyboard(keys, reading)
@@ -79,7 +80,7 @@ def shown(look: ScreenData) -> str:
     return captured.get()
 
 
-def test_the_screen_shows_depth_workers_errors_and_providers(space):
+def test_the_screen_shows_depth_workers_errors_and_providers(space: Space) -> None:
     make_tasks(3, space)
     make_tasks(2, space, Status.FAILED, error_class="too_long", error_message="\x1b[2Jtoo long")
     make_worker(name="host:2", is_running=False)
@@ -94,7 +95,7 @@ def test_the_screen_shows_depth_workers_errors_and_providers(space):
     assert "p pause   q quit" in said
 
 
-def test_without_a_terminal_it_prints_a_line_each_interval(space):
+def test_without_a_terminal_it_prints_a_line_each_interval(space: Space) -> None:
     make_tasks(3, space)
     lines = queue_admin("monitor", "--count=1").out.splitlines()
     assert len(lines) == 1
@@ -103,7 +104,7 @@ def test_without_a_terminal_it_prints_a_line_each_interval(space):
 
 
 @pytest.mark.parametrize("stops", [{"paused": True}, {"workers_alive": 0}])
-def test_while_nothing_is_claimed_no_time_is_told(space, stops):
+def test_while_nothing_is_claimed_no_time_is_told(space: Space, stops: dict[str, Any]) -> None:
     make_tasks(3, space)
     make_tasks(30, space, Status.COMPLETED)
     now = snapshot.take()
@@ -111,14 +112,14 @@ def test_while_nothing_is_claimed_no_time_is_told(space, stops):
     assert "left -" in summary(replace(now, **stops))
 
 
-def test_a_terminal_that_cannot_move_its_cursor_gets_lines_too(keyboard):
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines_too(keyboard: Keyboard) -> None:
     called = watch(keyboard, lambda: None, "--count=1", term="dumb")
     assert called.code == 0
     assert "pending 0" in called.out
     assert "\x1b[?" not in called.out
 
 
-def test_keys_pause_resume_and_quit(keyboard):
+def test_keys_pause_resume_and_quit(keyboard: Keyboard) -> None:
     before = keyboard.settings()
     called = watch(keyboard, lambda: keyboard.press("ppxpq"), "--actor=ada", "--count=9")
     assert called.code == 0
@@ -137,7 +138,7 @@ def test_keys_pause_resume_and_quit(keyboard):
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)]
 )
-def test_a_kill_leaves_the_terminal_as_it_was(keyboard, number, code):
+def test_a_kill_leaves_the_terminal_as_it_was(keyboard: Keyboard, number: signal.Signals, code: int) -> None:
     before, handler = keyboard.settings(), signal.getsignal(number)
     called = watch(keyboard, lambda: os.kill(os.getpid(), number), "--count=3")
     assert called.code == code
@@ -147,8 +148,8 @@ def test_a_kill_leaves_the_terminal_as_it_was(keyboard, number, code):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_while_the_database_is_away_the_screen_says_so(keyboard):
-    def away(execute, sql, params, many, context):
+def test_while_the_database_is_away_the_screen_says_so(keyboard: Keyboard) -> None:
+    def away(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
         if '"queue_state"' in sql:  # the first question of a look
             raise OperationalError("tried:\n- host one refuses\n- host two refuses")
         return execute(sql, params, many, context)

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from embeddings.models import Space
 from queueops.models import AuditLog, Operation, Status, Task, Verb
 from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate import operations
@@ -15,11 +16,11 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def space():
+def space() -> Space:
     return make_space()
 
 
-def test_a_resumed_operation_tells_what_it_could_not_do(space):
+def test_a_resumed_operation_tells_what_it_could_not_do(space: Space) -> None:
     [task] = make_tasks(1, space, Status.FAILED)
     begun = operations.begin(Verb.REQUEUE, TaskFilter(), actor="ada", reason="a drill")
     Task.objects.create(article=task.article, space=space)
@@ -30,7 +31,9 @@ def test_a_resumed_operation_tells_what_it_could_not_do(space):
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_on_a_narrow_terminal_no_id_of_an_operation_is_cut(space, monkeypatch, width):
+def test_on_a_narrow_terminal_no_id_of_an_operation_is_cut(
+    space: Space, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
     make_tasks(1, space)
     reason = "the import of last night had the wrong filter and has to be done over again"
     queue_admin("cancel", "--all", "--yes", f"--reason={reason}")
@@ -41,7 +44,7 @@ def test_on_a_narrow_terminal_no_id_of_an_operation_is_cut(space, monkeypatch, w
     assert re.search(r"^  reason +the import of last night", shown, re.MULTILINE)
 
 
-def test_operations_are_listed_and_one_is_stopped(space):
+def test_operations_are_listed_and_one_is_stopped(space: Space) -> None:
     make_tasks(2, space, Status.FAILED)
     assert queue_admin("operations").out == "No operations yet.\n"
     begun = operations.begin(Verb.REQUEUE, TaskFilter(error_class="auth"), actor="ada", reason="a\nlook")
@@ -55,7 +58,7 @@ def test_operations_are_listed_and_one_is_stopped(space):
 
 
 @pytest.mark.parametrize("what", ["resume", "stop"])
-def test_a_dry_run_of_an_operations_resume_or_stop_changes_nothing(space, what):
+def test_a_dry_run_of_an_operations_resume_or_stop_changes_nothing(space: Space, what: str) -> None:
     make_tasks(2, space, Status.FAILED)
     begun = operations.begin(Verb.REQUEUE, TaskFilter(), actor="ada", reason="a drill")
     looked = queue_admin("operations", what, str(begun.pk), "--dry-run").out

@@ -1,9 +1,11 @@
 """The verbs for the queue as a whole: pause, resume, mode and breaker."""
 
 import json
+from typing import Any
 
 import pytest
 
+from embeddings.models import Space
 from queueops.cli.verbs.pause_and_mode import provider_line
 from queueops.models import AuditLog, ProviderState, QueueState, Status, Worker
 from queueops.monitoring.provider_status import ProviderStatus
@@ -15,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def space():
+def space() -> Space:
     make_worker()
     return make_space()
 
@@ -26,7 +28,7 @@ def run(*words: str) -> tuple[int, str]:
     return called.code, called.out
 
 
-def test_pause_and_resume():
+def test_pause_and_resume() -> None:
     code, said = run("--actor=ada", "pause", "--reason=an upgrade")
     assert (code, said.startswith("paused")) == (0, True)
     assert QueueState.objects.get().reason == "an upgrade"
@@ -36,11 +38,11 @@ def test_pause_and_resume():
     assert set(AuditLog.objects.values_list("actor", flat=True)) == {"ada"}
 
 
-def test_breaker_shows_each_provider_even_one_that_nothing_is_known_of():
+def test_breaker_shows_each_provider_even_one_that_nothing_is_known_of() -> None:
     assert run("breaker") == (0, "openai: closed\n")
 
 
-def test_breaker_shows_outages_limits_and_the_last_error():
+def test_breaker_shows_outages_limits_and_the_last_error() -> None:
     ProviderState.objects.create(
         name="openai", breaker="open", failures=3, retry_at="2000-01-01T00:00Z", last_error="h answered 503"
     )
@@ -56,7 +58,7 @@ def test_breaker_shows_outages_limits_and_the_last_error():
     ]
 
 
-def test_breaker_resets_one_or_all():
+def test_breaker_resets_one_or_all() -> None:
     for name in ("openai", "ollama"):
         ProviderState.objects.create(name=name, breaker="open", retry_at="2999-01-01T00:00Z")
     run("breaker", "--reset", "--provider=ollama", "--reason=back")
@@ -68,12 +70,12 @@ def test_breaker_resets_one_or_all():
     assert AuditLog.objects.count() == 2
 
 
-def test_an_unknown_provider_is_named_with_those_there_are():
+def test_an_unknown_provider_is_named_with_those_there_are() -> None:
     called = queue_admin("breaker", "--provider=opnai")
     assert (called.code, called.sentence) == (3, "unknown provider 'opnai'; known: openai")
 
 
-def test_the_verb_shows_sets_and_takes_back_the_mode():
+def test_the_verb_shows_sets_and_takes_back_the_mode() -> None:
     assert queue_admin("mode").out.splitlines() == [
         "queued: a save creates a task, and workers embed it",
         "This is the mode of the settings.",
@@ -104,7 +106,7 @@ def test_the_verb_shows_sets_and_takes_back_the_mode():
         (("maintenance", "--once"), "run the sweep, the cleanup and the sampler once"),
     ],
 )
-def test_a_dry_run_of_a_control_changes_nothing(space, words, says):
+def test_a_dry_run_of_a_control_changes_nothing(space: Space, words: tuple[str, ...], says: str) -> None:
     make_tasks(2, space, Status.PROCESSING)
     before = list(QueueState.objects.values()), list(Worker.objects.values()), statuses()
     assert queue_admin(*words, "--dry-run").out.startswith(f"This would {says}")
@@ -113,14 +115,14 @@ def test_a_dry_run_of_a_control_changes_nothing(space, words, says):
     assert not AuditLog.objects.exists()
 
 
-def test_a_resume_says_how_many_workers_are_still_stopped():
+def test_a_resume_says_how_many_workers_are_still_stopped() -> None:
     queue_admin("stop")
     assert "but 1 worker is still stopped: run manage.py queue_admin start" in queue_admin("resume").out
     queue_admin("start")
     assert "still stopped" not in queue_admin("resume").out
 
 
-def test_a_pause_without_a_reason_is_refused_as_other_acts_are():
+def test_a_pause_without_a_reason_is_refused_as_other_acts_are() -> None:
     called = queue_admin("pause")
     assert (called.code, "give a reason" in called.sentence) == (3, True)
 
@@ -146,15 +148,15 @@ def test_a_pause_without_a_reason_is_refused_as_other_acts_are():
         ),
     ],
 )
-def test_the_state_of_a_provider_is_on_one_line(fields, words):
+def test_the_state_of_a_provider_is_on_one_line(fields: dict[str, Any], words: list[str]) -> None:
     assert provider_line(ProviderStatus("openai", **fields)).split("; ") == words
 
 
 @pytest.mark.parametrize("word", ["off", "QUEUED", ""])
-def test_a_mode_that_there_is_not_is_not_understood(word):
+def test_a_mode_that_there_is_not_is_not_understood(word: str) -> None:
     assert queue_admin("mode", word, "--reason=x").code != 0
     assert QueueState.objects.get().mode == ""
 
 
-def test_a_reset_with_nothing_to_clear_says_so():
+def test_a_reset_with_nothing_to_clear_says_so() -> None:
     assert "nothing to clear" in queue_admin("breaker", "--reset", "--reason=x").out

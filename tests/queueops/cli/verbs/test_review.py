@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from embeddings.models import Space
 from queueops.cli.verbs.review import when
 from tests.queueops.cli_runner import called
 from tests.queueops.factories import make_article, make_space
@@ -14,11 +15,11 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def space():
+def space() -> Space:
     return make_space()
 
 
-def test_it_says_how_many_first_and_asks():
+def test_it_says_how_many_first_and_asks() -> None:
     make_article()
     said = called("review_flag", "--since=1h", "--reason=x", "--dry-run").out
     assert said.startswith(
@@ -28,7 +29,7 @@ def test_it_says_how_many_first_and_asks():
     assert marked() == set()
 
 
-def test_a_window_may_be_given_as_times():
+def test_a_window_may_be_given_as_times() -> None:
     make_article()
     assert review("--since=2000-01-01T00:00", "--until=2000-01-02T00:00").json["articles"] == 0
     assert review("--since=2000-01-01T00:00").json["articles"] == 1
@@ -36,7 +37,7 @@ def test_a_window_may_be_given_as_times():
     assert "2026-01-31T12:00 (UTC), or an age" in review("--since=yesterday").sentence
 
 
-def test_a_reason_is_needed_to_change_something_but_not_to_look():
+def test_a_reason_is_needed_to_change_something_but_not_to_look() -> None:
     make_article()
     assert called("review_flag", "--since=1h", "--dry-run").code == 0
     refused = called("review_flag", "--since=1h", "--yes")
@@ -56,7 +57,7 @@ def test_a_reason_is_needed_to_change_something_but_not_to_look():
         ("36500d", timedelta(days=36_500)),
     ],
 )
-def test_a_time_is_a_date_with_a_time_or_how_long_ago(text, time):
+def test_a_time_is_a_date_with_a_time_or_how_long_ago(text: str, time: datetime | timedelta) -> None:
     assert when(text) == time
 
 
@@ -75,15 +76,15 @@ def test_a_time_is_a_date_with_a_time_or_how_long_ago(text, time):
         "\x00",
     ],
 )
-def test_what_is_no_time_is_refused_with_what_it_may_be(text):
+def test_what_is_no_time_is_refused_with_what_it_may_be(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="invalid time"):
         when(text)
 
 
-def test_a_window_that_ends_where_it_begins_is_refused():
+def test_a_window_that_ends_where_it_begins_is_refused() -> None:
     assert review("--since=2000-01-01T00:00", "--until=2000-01-01T00:00").code == 3
     assert review("--since=36500d").code == 0
 
 
-def test_one_of_several_deeds_can_be_chosen():
+def test_one_of_several_deeds_can_be_chosen() -> None:
     assert review("--restore", "--clear").code != 0

@@ -8,7 +8,7 @@ from tests.queueops.operate.rollback.test_scratch_database import databases
 
 
 @pytest.mark.django_db
-def test_a_dry_run_of_the_drill_makes_nothing():
+def test_a_dry_run_of_the_drill_makes_nothing() -> None:
     said = called("rollback_drill", "--dry-run").out
     assert f"the database {scratch_database.name()}" in said
     assert "emergency stop" in said

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 
-from queueops.models import Metric, QueueState, Status
+from embeddings.models import Space
+from queueops.models import Metric, QueueState, Status, Task
 from queueops.monitoring import health, snapshot
 from queueops.monitoring.snapshot import Snapshot
 from tests.queueops.cli_runner import queue_admin
@@ -16,17 +17,17 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def space():
+def space() -> Space:
     make_worker()
     return make_space()
 
 
-def make_failed(count: int, space, **fields):
+def make_failed(count: int, space: Space, **fields: Any) -> list[Task]:
     """Failed tasks; the fields tell their error."""
     return make_tasks(count, space, Status.FAILED, **fields)
 
 
-def test_status_says_who_works_and_what_waits(space):
+def test_status_says_who_works_and_what_waits(space: Space) -> None:
     make_tasks(3, space)
     make_failed(2, space)
     lines = queue_admin("status").out.splitlines()
@@ -37,7 +38,7 @@ def test_status_says_who_works_and_what_waits(space):
     assert (told["worker_status"], told["tasks"]["pending"], told["status"]) == ("running", 3, "ok")
 
 
-def test_status_says_about_where_counting_stops(space, monkeypatch):
+def test_status_says_about_where_counting_stops(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("queueops.cli.verbs.status.COUNT_LIMIT", 2)
     monkeypatch.setattr(snapshot, "COUNT_LIMIT", 2)
     make_tasks(3, space)
@@ -71,11 +72,11 @@ WELL: dict[str, Any] = vars(Snapshot(
         ),
     ],
 )
-def test_whether_work_is_claimed_has_a_word_and_a_note(changes, word, note):
+def test_whether_work_is_claimed_has_a_word_and_a_note(changes: dict[str, Any], word: str, note: str) -> None:
     assert health.workers(Snapshot(**WELL | changes)) == (word, note)
 
 
-def test_stats_tell_priorities_errors_and_durations(space):
+def test_stats_tell_priorities_errors_and_durations(space: Space) -> None:
     make_tasks(2, space, priority="low")
     make_tasks(1, space, priority="high")
     make_failed(2, space, error_class="too_long")
@@ -90,7 +91,7 @@ def test_stats_tell_priorities_errors_and_durations(space):
     assert "average 4.000" in said
 
 
-def test_metrics_tell_each_number_over_the_span_and_the_newest_of_older_ones():
+def test_metrics_tell_each_number_over_the_span_and_the_newest_of_older_ones() -> None:
     for value, minutes in ((1.0, 0), (3.0, 5), (100.0, 90)):
         Metric.objects.create(name="batch_seconds", value=value, timestamp=Now() - timedelta(minutes=minutes))
     Metric.objects.create(name="old", value=7, timestamp=Now() - timedelta(days=3))
@@ -104,14 +105,14 @@ def test_metrics_tell_each_number_over_the_span_and_the_newest_of_older_ones():
     assert {c["name"]: c["samples"] for c in wider["measured"]} == {"batch_seconds": 3, "old": 0}
 
 
-def test_metrics_have_every_number_of_the_snapshot(space):
+def test_metrics_have_every_number_of_the_snapshot(space: Space) -> None:
     make_tasks(1, space)
     now = queue_admin("metrics", "--json").json["now"]
     assert (now["tasks_pending"], now["due"], now["coverage"]) == (1, 1, 0.0)
     assert "paused" not in now
 
 
-def test_a_pause_is_seen_in_the_status():
+def test_a_pause_is_seen_in_the_status() -> None:
     QueueState.objects.update(is_paused=True, reason="an upgrade", changed_by="ada")
     assert queue_admin("status").out.startswith(
         "Worker Status: Stopped (the queue is paused by ada: an upgrade)"

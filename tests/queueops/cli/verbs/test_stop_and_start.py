@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db.models.functions import Now
 
+from embeddings.models import Space
 from queueops.models import QueueState, Status, Worker
 from tests.queueops.cli.verbs.test_bulk import statuses
 from tests.queueops.cli_runner import queue_admin
@@ -14,11 +15,11 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def space():
+def space() -> Space:
     return make_space()
 
 
-def test_stuck_tasks_are_shown_and_reset(space):
+def test_stuck_tasks_are_shown_and_reset(space: Space) -> None:
     make_tasks(
         1, space, Status.PROCESSING, lease_expires_at=Now() - timedelta(minutes=5), claimed_by="worker 7"
     )
@@ -32,7 +33,7 @@ def test_stuck_tasks_are_shown_and_reset(space):
     assert queue_admin("stuck").out == "No task is stuck.\n"
 
 
-def test_the_brakes_of_the_reference_need_no_reason(space):
+def test_the_brakes_of_the_reference_need_no_reason(space: Space) -> None:
     make_worker()
     make_tasks(2, space, Status.PROCESSING)
     assert queue_admin("stop").out.startswith("stopped; tasks in progress finish")

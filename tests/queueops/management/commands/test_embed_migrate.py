@@ -28,11 +28,11 @@ from queueops.management.commands.embed_migrate import with_verb
         (["--actor"], ["--actor", "run"]),
     ],
 )
-def test_a_verb_is_put_in_where_none_is_said(words, read):
+def test_a_verb_is_put_in_where_none_is_said(words: list[str], read: list[str]) -> None:
     assert with_verb(words) == read
 
 
-def test_the_words_that_were_given_stay_as_they_are():
+def test_the_words_that_were_given_stay_as_they_are() -> None:
     words = ["--actor", "ada"]
     with_verb(words)
     assert words == ["--actor", "ada"]

@@ -1,5 +1,7 @@
 """The operator's command: who acts, and how it exits where it cannot."""
 
+from collections.abc import Callable
+
 import pytest
 from django.db import InterfaceError, OperationalError, connection, transaction
 
@@ -13,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _well():
+def _well() -> None:
     make_space()
     make_worker()
 
@@ -24,20 +26,20 @@ def run(*words: str) -> tuple[int, str]:
     return called.code, called.out
 
 
-def test_without_a_name_the_actor_is_who_is_logged_in(monkeypatch):
+def test_without_a_name_the_actor_is_who_is_logged_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "grace")
     run("pause", "--reason=x")
     assert AuditLog.objects.get().actor == "grace"
 
 
 @pytest.mark.parametrize("words", [["pause", "--reason= "], ["breaker", "--reset"]])
-def test_an_act_without_a_reason_is_refused_in_a_sentence(words):
+def test_an_act_without_a_reason_is_refused_in_a_sentence(words: list[str]) -> None:
     called = queue_admin(*words)
     assert called.code == 3
     assert "give a reason" in called.sentence
 
 
-def test_the_actor_may_be_named_before_or_after_the_verb():
+def test_the_actor_may_be_named_before_or_after_the_verb() -> None:
     for words in (["--actor=ada", "pause"], ["pause", "--actor=ada"]):
         queue_admin(*words, "--reason=x")
         assert snapshot.take().changed_by == "ada"
@@ -45,25 +47,27 @@ def test_the_actor_may_be_named_before_or_after_the_verb():
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
 @pytest.mark.parametrize("word", ["health", "breaker"])
-def test_a_database_that_does_not_answer_is_one_sentence(word, error):
+def test_a_database_that_does_not_answer_is_one_sentence(
+    word: str, error: type[OperationalError | InterfaceError]
+) -> None:
     with connection.execute_wrapper(_raising(error("connection refused\nis the server running?"))):
         called = queue_admin(word)
     assert (called.code, called.sentence) == (2, "the database does not answer: connection refused")
 
 
-def test_a_stop_by_the_keyboard_is_told_apart():
+def test_a_stop_by_the_keyboard_is_told_apart() -> None:
     with connection.execute_wrapper(_raising(KeyboardInterrupt())):
         assert queue_admin("health").code == 130
 
 
-def _raising(error):
-    def execute(*_):
+def _raising(error: OperationalError | InterfaceError | KeyboardInterrupt) -> Callable[..., None]:
+    def execute(*_: object) -> None:
         raise error
 
     return execute
 
 
-def test_tables_that_are_not_there_are_named_with_the_remedy():
+def test_tables_that_are_not_there_are_named_with_the_remedy() -> None:
     with pytest.raises(transaction.TransactionManagementError), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE queue_state RENAME TO elsewhere")
@@ -75,7 +79,7 @@ def test_tables_that_are_not_there_are_named_with_the_remedy():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_locked_row_is_reported_in_a_whole_sentence():
+def test_a_locked_row_is_reported_in_a_whole_sentence() -> None:
     with rows_locked("queue_state"):
         called = queue_admin("pause", "--reason", "a test")
     assert called.code == 2

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from pytest_django import Settings
 
 from queueops.worker import process_supervisor
 
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def begun(monkeypatch):
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
     """The programs that this process would have become."""
     programs: list[tuple[str, list[str]]] = []
     monkeypatch.setattr(os, "execv", lambda program, words: programs.append((program, list(words))))
@@ -23,7 +24,7 @@ def begun(monkeypatch):
     return programs
 
 
-def test_this_process_becomes_the_keeper_of_so_many(begun):
+def test_this_process_becomes_the_keeper_of_so_many(begun: list[tuple[str, list[str]]]) -> None:
     call_command("rundramatiq", "--processes=3", "--threads=2", "--worker-shutdown-timeout=7000")
     [(program, words)] = begun
     assert program == sys.executable == words[0]
@@ -32,7 +33,7 @@ def test_this_process_becomes_the_keeper_of_so_many(begun):
     assert words[9:12] == ["rundramatiq", "--threads=2", "--worker-shutdown-timeout=7000"]
 
 
-def test_files_queues_and_paths_are_passed_on(begun):
+def test_files_queues_and_paths_are_passed_on(begun: list[tuple[str, list[str]]]) -> None:
     call_command(
         "rundramatiq",
         "--pid-file=/run/w.pid",
@@ -59,8 +60,13 @@ def test_files_queues_and_paths_are_passed_on(begun):
     ],
 )
 def test_a_worker_waits_for_locks_for_a_bounded_time_unless_told_otherwise(
-    begun, settings, monkeypatch, timeout, before, after
-):
+    begun: list[tuple[str, list[str]]],
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    timeout: int,
+    before: str | None,
+    after: str | None,
+) -> None:
     settings.DATABASE_LOCK_TIMEOUT = timeout
     if before is not None:
         monkeypatch.setenv("PGOPTIONS", before)

@@ -1,7 +1,7 @@
 """Vectors that exist already are taken over where a sample agrees, at no cost; and not where it does not."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -10,13 +10,15 @@ from django.db import connection
 from articles.models import Article
 from embeddings.indexing.embed import embed
 from embeddings.indexing.render import Source, render
-from embeddings.models import ArticleEmbedding
+from embeddings.models import ArticleEmbedding, Space
 from embeddings.storage import vectors
 from queueops.engine import claims, execution
-from queueops.models import AuditLog, Task
+from queueops.engine.results import Settled
+from queueops.models import AuditLog, Task, Worker
 from queueops.monitoring.article_filter import ArticleFilter
 from queueops.operate.backfill import adoption
 from queueops.operate.backfill.adoption import AdoptionError
+from tests.providers import FakeProvider
 from tests.queueops.cli_runner import embed_migrate
 from tests.queueops.factories import make_worker
 from tests.queueops.operate.backfill.test_run import make_corpus
@@ -41,7 +43,7 @@ def keep(table: str, values: Mapping[Any, list[float]], cast: str = "vector") ->
         )
 
 
-def true_vectors(space, articles) -> dict[int, list[float]]:
+def true_vectors(space: Space, articles: Iterable[Article]) -> dict[int, list[float]]:
     """What the provider gives for each article's text: the first chunk's, where there are several."""
     found = {}
     for article in articles:
@@ -59,7 +61,7 @@ def loaded(count: int = 3) -> list[Article]:
     return list(Article.objects.order_by("pk"))
 
 
-def test_vectors_that_agree_are_taken_over_without_a_call(space, provider):
+def test_vectors_that_agree_are_taken_over_without_a_call(space: Space, provider: FakeProvider) -> None:
     articles = loaded()
     make_table()
     keep("old_vectors", true_vectors(space, articles))
@@ -74,7 +76,7 @@ def test_vectors_that_agree_are_taken_over_without_a_call(space, provider):
     assert (entry.actor, entry.metadata["scope"]["adopted"]) == ("ada", 3)
 
 
-def test_what_cannot_be_taken_over_goes_to_the_queue(space):
+def test_what_cannot_be_taken_over_goes_to_the_queue(space: Space) -> None:
     articles = loaded(4)
     long = Article.objects.bulk_create([Article(slug="long", title="Long", content=LONG)])
     kept = true_vectors(space, [*articles[:2], *long])
@@ -85,7 +87,7 @@ def test_what_cannot_be_taken_over_goes_to_the_queue(space):
     assert set(Task.objects.values_list("slug", flat=True)) == {"old-002", "old-003", "long"}
 
 
-def test_a_sample_that_disagrees_is_refused_with_its_figures(space):
+def test_a_sample_that_disagrees_is_refused_with_its_figures(space: Space) -> None:
     articles = loaded()
     make_table()
     keep("old_vectors", {article.pk: [1.0, -2.0, 3.0, -4.0, 5.0, -6.0, 7.0, -8.0] for article in articles})
@@ -96,7 +98,7 @@ def test_a_sample_that_disagrees_is_refused_with_its_figures(space):
     assert not Task.objects.exists()
 
 
-def test_one_vector_of_another_text_is_enough_to_refuse(space):
+def test_one_vector_of_another_text_is_enough_to_refuse(space: Space) -> None:
     articles = loaded()
     kept = true_vectors(space, articles)
     kept[articles[0].pk] = kept[articles[1].pk]
@@ -106,7 +108,7 @@ def test_one_vector_of_another_text_is_enough_to_refuse(space):
     assert "1 have a cosine below 0.999" in called.sentence
 
 
-def test_vectors_of_another_width_are_refused(space):
+def test_vectors_of_another_width_are_refused(space: Space) -> None:
     articles = loaded()
     make_table()
     keep("old_vectors", {article.pk: [1.0, 2.0] for article in articles})
@@ -115,14 +117,14 @@ def test_vectors_of_another_width_are_refused(space):
 
 
 @pytest.mark.parametrize("kind", ["jsonb", "text", "vector"])
-def test_vectors_may_lie_in_columns_of_several_types(space, kind):
+def test_vectors_may_lie_in_columns_of_several_types(space: Space, kind: str) -> None:
     articles = loaded(2)
     make_table(column=f"embedding {kind}")
     keep("old_vectors", true_vectors(space, articles), kind)
     assert embed_migrate("--yes", "--adopt=old_vectors.embedding", "--json").json["adopted"]["adopted"] == 2
 
 
-def test_an_array_of_numbers_will_do_as_well(space):
+def test_an_array_of_numbers_will_do_as_well(space: Space) -> None:
     [article] = loaded(1)
     make_table(column="embedding float4[]")
     with connection.cursor() as cursor:
@@ -133,7 +135,7 @@ def test_an_array_of_numbers_will_do_as_well(space):
     assert embed_migrate("--yes", "--adopt=old_vectors.embedding", "--json").json["adopted"]["adopted"] == 1
 
 
-def test_a_slug_may_be_the_key(space):
+def test_a_slug_may_be_the_key(space: Space) -> None:
     articles = loaded(2)
     make_table(key="page text")
     found = true_vectors(space, articles)
@@ -142,7 +144,7 @@ def test_a_slug_may_be_the_key(space):
     assert told["adopted"]["adopted"] == 2
 
 
-def test_the_articles_own_table_may_have_them(space):
+def test_the_articles_own_table_may_have_them(space: Space) -> None:
     [article] = loaded(1)
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE articles ADD COLUMN embedding vector")
@@ -151,7 +153,7 @@ def test_the_articles_own_table_may_have_them(space):
     assert embed_migrate("--yes", "--adopt=articles.embedding", "--json").json["adopted"]["adopted"] == 1
 
 
-def test_names_are_quoted_whatever_they_hold(space):
+def test_names_are_quoted_whatever_they_hold(space: Space) -> None:
     [article] = loaded(1)
     with connection.cursor() as cursor:
         cursor.execute('CREATE TABLE "Old; DROP ""x""" (article_id bigint, "50%% embedding" vector)', [])
@@ -176,13 +178,13 @@ def test_names_are_quoted_whatever_they_hold(space):
         ("old_vectors.embedding:embedding", "has no column 'embedding' with articles' ids"),
     ],
 )
-def test_a_column_that_is_not_there_is_named(space, name, part):
+def test_a_column_that_is_not_there_is_named(space: Space, name: str, part: str) -> None:
     make_table()
     with pytest.raises(AdoptionError, match=part):
         adoption.column_of(name)
 
 
-def test_a_table_without_a_key_says_how_to_name_one(space):
+def test_a_table_without_a_key_says_how_to_name_one(space: Space) -> None:
     make_table(key="page bigint")
     with pytest.raises(
         AdoptionError, match=r"no column 'article_id or id'.*name it as old_vectors.embedding:KEY"
@@ -190,7 +192,9 @@ def test_a_table_without_a_key_says_how_to_name_one(space):
         adoption.column_of("old_vectors.embedding")
 
 
-def test_vectors_without_a_direction_or_in_doubt_are_left_to_the_queue(space, monkeypatch):
+def test_vectors_without_a_direction_or_in_doubt_are_left_to_the_queue(
+    space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
     articles = loaded(4)
     kept = true_vectors(space, articles)
     kept[articles[1].pk] = [0.0] * 8
@@ -202,7 +206,7 @@ def test_vectors_without_a_direction_or_in_doubt_are_left_to_the_queue(space, mo
     assert (told["adopted"]["adopted"], told["adopted"]["unusable"], told["changed"]) == (2, 2, 2)
 
 
-def test_a_text_that_changes_meanwhile_is_left_to_the_queue(space):
+def test_a_text_that_changes_meanwhile_is_left_to_the_queue(space: Space) -> None:
     articles = loaded(2)
     make_table()
     keep("old_vectors", true_vectors(space, articles))
@@ -214,7 +218,9 @@ def test_a_text_that_changes_meanwhile_is_left_to_the_queue(space):
     assert ArticleEmbedding.objects.get().article_id == articles[1].pk
 
 
-def test_an_adoption_that_was_interrupted_goes_on_with_what_is_missing(space, monkeypatch):
+def test_an_adoption_that_was_interrupted_goes_on_with_what_is_missing(
+    space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
     articles = loaded(4)
     make_table()
     keep("old_vectors", true_vectors(space, articles))
@@ -230,7 +236,7 @@ def test_an_adoption_that_was_interrupted_goes_on_with_what_is_missing(space, mo
     assert adoption.adopt(space, where, ArticleFilter(), actor="ada", reason="x").adopted == 2
 
 
-def test_a_task_that_waits_for_an_adopted_text_costs_nothing(space, provider):
+def test_a_task_that_waits_for_an_adopted_text_costs_nothing(space: Space, provider: FakeProvider) -> None:
     articles = loaded(2)
     embed_migrate("--yes")
     make_table()
@@ -242,7 +248,7 @@ def test_a_task_that_waits_for_an_adopted_text_costs_nothing(space, provider):
     assert (from_queue.outcomes["unchanged"], provider.stats()["requests"]) == (2, 0)
 
 
-def test_a_provider_that_does_not_answer_is_a_sentence(space, provider):
+def test_a_provider_that_does_not_answer_is_a_sentence(space: Space, provider: FakeProvider) -> None:
     articles = loaded(1)
     make_table()
     keep("old_vectors", true_vectors(space, articles))
@@ -252,7 +258,7 @@ def test_a_provider_that_does_not_answer_is_a_sentence(space, provider):
     assert called.sentence.startswith("the sample could not be embedded by openai/fake-embed v100: ")
 
 
-def test_a_dry_run_compares_and_takes_nothing_over(space):
+def test_a_dry_run_compares_and_takes_nothing_over(space: Space) -> None:
     articles = loaded(2)
     make_table()
     keep("old_vectors", true_vectors(space, articles))
@@ -264,5 +270,5 @@ def test_a_dry_run_compares_and_takes_nothing_over(space):
     assert not ArticleEmbedding.objects.exists()
 
 
-def _work(space, worker):
+def _work(space: Space, worker: Worker) -> Settled:
     return execution.execute(claims.claim_due(space, 10, worker.pk, worker.name))

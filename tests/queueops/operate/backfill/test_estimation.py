@@ -1,11 +1,13 @@
 """What a migration would take: exact counts, and estimates that say what they are based on."""
 
 import pytest
+from pytest_django import Settings
 
 from articles.models import Article
 from config import env
 from embeddings.indexing.render import Source, render
 from embeddings.model_catalogue import price_of
+from embeddings.models import Space
 from queueops.models import Status
 from queueops.monitoring.article_filter import ArticleFilter
 from queueops.operate.backfill import estimation
@@ -15,11 +17,11 @@ from tests.queueops.operate.backfill.test_run import embed, make_corpus
 
 
 @pytest.fixture
-def space(db):
+def space(db: None) -> Space:
     return make_space()
 
 
-def test_articles_with_without_and_behind_are_told_apart(space):
+def test_articles_with_without_and_behind_are_told_apart(space: Space) -> None:
     embed(make_corpus(3), space)
     embed(make_corpus(2, first=10), space, is_behind=True)
     make_tasks(1, space)
@@ -29,14 +31,14 @@ def test_articles_with_without_and_behind_are_told_apart(space):
     assert (found.waiting, found.failed, found.serves) == (1, 1, True)
 
 
-def test_the_counts_follow_the_filter(space):
+def test_the_counts_follow_the_filter(space: Space) -> None:
     embed(make_corpus(3), space)
     make_tasks(2, space)
     [found] = estimation.standings(ArticleFilter(slug="old-"))
     assert (found.articles, found.without, found.waiting) == (3, 0, 0)
 
 
-def test_chunks_and_tokens_of_a_small_corpus_are_exact(space):
+def test_chunks_and_tokens_of_a_small_corpus_are_exact(space: Space) -> None:
     make_corpus(2)
     Article.objects.create(slug="long", title="Long", content="Some words of a text. " * 200)
     [found] = estimation.estimates(ArticleFilter(slug="old-"))
@@ -48,13 +50,13 @@ def test_chunks_and_tokens_of_a_small_corpus_are_exact(space):
     assert long.tokens >= long.chunks * 50
 
 
-def test_what_has_its_vectors_is_not_paid_for(space):
+def test_what_has_its_vectors_is_not_paid_for(space: Space) -> None:
     embed(make_corpus(2), space)
     [found] = estimation.estimates(ArticleFilter())
     assert (found.articles, found.chunks, found.tokens, found.requests, found.seconds) == (0, 0, 0, 0, None)
 
 
-def test_a_sample_stands_for_the_whole(space, monkeypatch):
+def test_a_sample_stands_for_the_whole(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(estimation, "_SAMPLE", 5)
     make_corpus(40)
     [found] = estimation.estimates(ArticleFilter())
@@ -62,7 +64,7 @@ def test_a_sample_stands_for_the_whole(space, monkeypatch):
     assert 36 <= found.chunks <= 44
 
 
-def test_requests_follow_the_size_of_a_claim(space, settings):
+def test_requests_follow_the_size_of_a_claim(space: Space, settings: Settings) -> None:
     settings.EMBEDDING_BATCH_SIZE = 4
     make_corpus(10)
     assert estimation.estimates(ArticleFilter())[0].requests == 3
@@ -79,26 +81,30 @@ def test_requests_follow_the_size_of_a_claim(space, settings):
         ("ollama", "nomic-embed-text", {"nomic-embed-text": 0.5}, 0.5),
     ],
 )
-def test_a_price_is_ours_or_the_lists_or_not_known(provider, model, own, price):
+def test_a_price_is_ours_or_the_lists_or_not_known(
+    provider: str, model: str, own: dict[str, float], price: float | None
+) -> None:
     assert price_of(provider, model, own) == price
 
 
 @pytest.mark.parametrize(
     ("text", "prices"), [("", {}), ("a=0.5", {"a": 0.5}), ("a=0.5, b:latest=1", {"a": 0.5, "b:latest": 1.0})]
 )
-def test_prices_are_read_from_the_environment(monkeypatch, text, prices):
+def test_prices_are_read_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, text: str, prices: dict[str, float]
+) -> None:
     monkeypatch.setenv("EMBEDDING_PRICES", text)
     assert env.prices("EMBEDDING_PRICES") == prices
 
 
 @pytest.mark.parametrize("text", ["a", "a=", "=1", "a=-1", "a=cheap", "a=inf", "a=1,"])
-def test_prices_that_are_none_stop_the_start(monkeypatch, text):
+def test_prices_that_are_none_stop_the_start(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("EMBEDDING_PRICES", text)
     with pytest.raises(Exception, match="it may hold MODEL=DOLLARS"):
         env.prices("EMBEDDING_PRICES")
 
 
-def test_the_cost_is_said_and_that_it_is_not_known(space, settings):
+def test_the_cost_is_said_and_that_it_is_not_known(space: Space, settings: Settings) -> None:
     make_corpus(1)
     assert "no price for this model; set it in EMBEDDING_PRICES" in embed_migrate("analyze").out
     settings.EMBEDDING_PRICES = {"fake-embed": 1_000.0}
@@ -107,7 +113,7 @@ def test_the_cost_is_said_and_that_it_is_not_known(space, settings):
     assert "at $1000 per million tokens" in embed_migrate("analyze").out
 
 
-def test_the_analysis_names_the_command_that_goes_on(space):
+def test_the_analysis_names_the_command_that_goes_on(space: Space) -> None:
     make_corpus(2)
     out = embed_migrate("analyze").out
     assert "The mode is queued." in out

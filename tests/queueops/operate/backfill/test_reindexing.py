@@ -2,15 +2,17 @@
 
 import pytest
 from django.db import connection
+from pytest_django import Settings
 
 from articles.models import Article
-from embeddings.models import ArticleEmbedding
+from embeddings.models import ArticleEmbedding, Space
 from embeddings.search import search
 from embeddings.storage import ann_index
 from queueops.engine import claims, modes
-from queueops.models import AuditLog, Mode, Task
+from queueops.models import AuditLog, Mode, Task, Worker
 from queueops.operate import controls
 from queueops.worker.drain import drain
+from tests.providers import FakeProvider
 from tests.queueops.cli_runner import called
 from tests.queueops.factories import make_article, make_space
 
@@ -18,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def corpus(space, worker, provider):
+def corpus(space: Space, worker: Worker, provider: FakeProvider) -> list[Article]:
     """Three embedded articles, two with the same text."""
     articles = [
         make_article("Same", "One text."),
@@ -34,7 +36,9 @@ def stored() -> list[int]:
     return list(ArticleEmbedding.objects.order_by("article_id").values_list("id", flat=True))
 
 
-def test_every_article_is_embedded_anew_and_found_all_the_while(corpus, worker, provider):
+def test_every_article_is_embedded_anew_and_found_all_the_while(
+    corpus: list[Article], worker: Worker, provider: FakeProvider
+) -> None:
     before = stored()
     done = called("reindex", "--yes", "--json", "--reason=a new model file", "--actor=ada")
     assert (done.code, done.json["articles"], done.json["tasks"]) == (0, 3, 3)
@@ -52,20 +56,22 @@ def test_every_article_is_embedded_anew_and_found_all_the_while(corpus, worker, 
     assert (row.actor, row.metadata["reason"], row.metadata["tasks"]) == ("ada", "a new model file", 3)
 
 
-def test_a_filter_names_some_of_them(corpus):
+def test_a_filter_names_some_of_them(corpus: list[Article]) -> None:
     Article.objects.filter(pk=corpus[2].pk).update(metadata={"kind": "b"})
     assert called("reindex", "--yes", "--json", '--filter={"kind": "b"}').json["articles"] == 1
     assert called("reindex", "--yes", "--json", "--filter=same").json["articles"] == 2
     assert Task.objects.pending().count() == 3
 
 
-def test_where_no_article_fits_nothing_is_begun(corpus):
+def test_where_no_article_fits_nothing_is_begun(corpus: list[Article]) -> None:
     assert called("reindex", "--yes", "--filter=nothing-here").out.endswith("No article matches.\n")
     assert called("reindex", "--yes", "--json", "--filter=nothing-here").json["operation"] is None
     assert not AuditLog.objects.filter(category="operator").exists()
 
 
-def test_a_task_that_waits_already_is_joined_and_embeds_anew(corpus, worker, provider):
+def test_a_task_that_waits_already_is_joined_and_embeds_anew(
+    corpus: list[Article], worker: Worker, provider: FakeProvider
+) -> None:
     called("reindex", "--yes")
     assert called("reindex", "--yes", "--json").json["tasks"] == 3
     assert Task.objects.pending().count() == 3
@@ -77,7 +83,9 @@ def test_a_task_that_waits_already_is_joined_and_embeds_anew(corpus, worker, pro
     assert not Task.objects.pending().exists()
 
 
-def test_a_retry_embeds_anew_too(corpus, worker, provider, settings):
+def test_a_retry_embeds_anew_too(
+    corpus: list[Article], worker: Worker, provider: FakeProvider, settings: Settings
+) -> None:
     settings.EMBEDDING_RETRY_BACKOFF_BASE = 1
     provider.config(fail_next=["500"])
     called("reindex", "--yes", "--filter=b")
@@ -87,7 +95,7 @@ def test_a_retry_embeds_anew_too(corpus, worker, provider, settings):
     assert len(set(stored()) & set(before)) == 2
 
 
-def test_it_says_first_what_it_takes_and_asks(corpus):
+def test_it_says_first_what_it_takes_and_asks(corpus: list[Article]) -> None:
     said = called("reindex", "--dry-run").out
     assert "Estimate for 3 articles in space" in said
     assert "This would embed 3 articles again in 1 space(s)" in said
@@ -96,19 +104,21 @@ def test_it_says_first_what_it_takes_and_asks(corpus):
     assert not Task.objects.pending().exists()
 
 
-def test_it_is_refused_while_embedding_is_disabled(corpus):
+def test_it_is_refused_while_embedding_is_disabled(corpus: list[Article]) -> None:
     controls.set_mode(Mode.DISABLED, actor="ada", reason="x")
     modes.forget()
     assert "embedding is disabled" in called("reindex", "--yes").sentence
 
 
-def file_of(space) -> int:
+def file_of(space: Space) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT relfilenode FROM pg_class WHERE relname = %s", [ann_index.name_of(space)])
         return int(cursor.fetchone()[0])
 
 
-def test_the_index_alone_is_built_anew_beside_the_one_that_answers(corpus, space, monkeypatch):
+def test_the_index_alone_is_built_anew_beside_the_one_that_answers(
+    corpus: list[Article], space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(ann_index, "WANTED_FROM_ROWS", 2)
     assert called("reindex", "--index-only", "--yes", "--json").json["indexes"] == [ann_index.name_of(space)]
     before = file_of(space)
@@ -120,12 +130,14 @@ def test_the_index_alone_is_built_anew_beside_the_one_that_answers(corpus, space
     ann_index.drop(space)
 
 
-def test_a_small_space_wants_no_index():
+def test_a_small_space_wants_no_index() -> None:
     make_space()
     assert "No space has or needs an index" in called("reindex", "--index-only").out
 
 
-def test_an_edit_that_overtakes_it_embeds_the_passages_that_stayed_anew_too(space, worker, provider):
+def test_an_edit_that_overtakes_it_embeds_the_passages_that_stayed_anew_too(
+    space: Space, worker: Worker, provider: FakeProvider
+) -> None:
     first, last = "The first passage stays. " * 30, "The last one stays, too. " * 30
     article = make_article("Long", f"{first}\n\n{'In the middle. ' * 60}\n\n{last}")
     drain(worker.pk, seconds=10)

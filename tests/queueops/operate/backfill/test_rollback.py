@@ -3,8 +3,10 @@
 import sys
 
 import pytest
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from articles.models import Article
+from embeddings.models import Space
 from queueops.engine import claims, execution, modes
 from queueops.models import AuditLog, Mode, Operation, QueueState, Status, Task
 from queueops.monitoring.article_filter import ArticleFilter
@@ -17,12 +19,12 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def corpus(space):
+def corpus(space: Space) -> None:
     make_corpus(4)
     embed_migrate("--yes")
 
 
-def test_a_rollback_cancels_what_the_migration_queued_and_only_that(space):
+def test_a_rollback_cancels_what_the_migration_queued_and_only_that(space: Space) -> None:
     [by_hand] = make_tasks(1, space, metadata={"reason": "import"})
     edited = make_article()
     taken_over = Article.objects.get(slug="old-000")
@@ -44,7 +46,7 @@ def test_a_rollback_cancels_what_the_migration_queued_and_only_that(space):
     assert {row.metadata["reason"] for row in AuditLog.objects.filter(actor="ada")} == {"too slow"}
 
 
-def test_what_a_worker_holds_is_taken_from_it(space):
+def test_what_a_worker_holds_is_taken_from_it(space: Space) -> None:
     worker = make_worker()
     claim = claims.claim_due(space, 2, worker.pk, worker.name)
     assert embed_migrate("rollback", "--confirm", "--json").json["cancelled"] == 4
@@ -52,7 +54,9 @@ def test_what_a_worker_holds_is_taken_from_it(space):
     assert set(Task.objects.values_list("status", flat=True)) == {"cancelled"}
 
 
-def test_a_save_embeds_in_its_request_afterwards(space, django_capture_on_commit_callbacks):
+def test_a_save_embeds_in_its_request_afterwards(
+    space: Space, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
     embed_migrate("rollback", "--confirm")
     modes.forget()
     with django_capture_on_commit_callbacks(execute=True):
@@ -60,7 +64,7 @@ def test_a_save_embeds_in_its_request_afterwards(space, django_capture_on_commit
     assert article.embeddings.count() == 1
 
 
-def test_a_dry_run_says_what_would_be_done_and_does_nothing():
+def test_a_dry_run_says_what_would_be_done_and_does_nothing() -> None:
     called = embed_migrate("rollback", "--dry-run")
     assert called.out == (
         "This would pause the workers, cancel 4 tasks of the migration, and return to synchronous mode. "
@@ -71,7 +75,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing():
     assert Task.objects.pending().count() == 4
 
 
-def test_nobody_rolls_back_by_accident(monkeypatch):
+def test_nobody_rolls_back_by_accident(monkeypatch: pytest.MonkeyPatch) -> None:
     called = embed_migrate("rollback")
     assert (called.code, Task.objects.pending().count()) == (3, 4)
     assert "Add --yes" in called.sentence
@@ -80,7 +84,7 @@ def test_nobody_rolls_back_by_accident(monkeypatch):
     assert embed_migrate("rollback").sentence == "nothing was changed"
 
 
-def test_a_second_rollback_finds_nothing_to_do():
+def test_a_second_rollback_finds_nothing_to_do() -> None:
     embed_migrate("rollback", "--confirm")
     operations = Operation.objects.count()
     called = embed_migrate("rollback", "--confirm")
@@ -90,7 +94,7 @@ def test_a_second_rollback_finds_nothing_to_do():
     assert Operation.objects.count() == operations
 
 
-def test_a_rollback_can_be_rolled_forward_again(space):
+def test_a_rollback_can_be_rolled_forward_again(space: Space) -> None:
     embed_migrate("rollback", "--confirm")
     modes.forget()
     assert embed_migrate("--yes").code == 3
@@ -104,7 +108,7 @@ def test_a_rollback_can_be_rolled_forward_again(space):
     assert execution.execute(claim).outcomes["embedded"] == 4
 
 
-def test_a_migration_that_was_interrupted_is_ended_by_the_rollback():
+def test_a_migration_that_was_interrupted_is_ended_by_the_rollback() -> None:
     make_corpus(2, first=50)
     with run.begun(ArticleFilter(), actor="ada", reason="x") as operation:
         pass
@@ -113,14 +117,14 @@ def test_a_migration_that_was_interrupted_is_ended_by_the_rollback():
     assert operation.state == "cancelled"
 
 
-def test_who_has_disabled_embedding_keeps_it_disabled():
+def test_who_has_disabled_embedding_keeps_it_disabled() -> None:
     QueueState.objects.update_or_create(pk=1, defaults={"mode": Mode.DISABLED})
     modes.forget()
     told = embed_migrate("rollback", "--confirm", "--json").json
     assert (told["mode"], told["verified"]) == ("disabled", True)
 
 
-def test_what_has_ended_stays_as_it_is(space):
+def test_what_has_ended_stays_as_it_is(space: Space) -> None:
     Task.objects.filter(article__slug="old-000").update(status=Status.FAILED, outcome="failed")
     Task.objects.filter(article__slug="old-000").update(completed_at="2026-01-01T00:00:00Z")
     assert embed_migrate("rollback", "--confirm", "--json").json["cancelled"] == 3

@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from django.db.models.functions import Now
 
 from articles.models import Article
-from embeddings.models import ArticleEmbedding
+from embeddings.models import ArticleEmbedding, Space
 from queueops.engine import modes
 from queueops.engine.enqueue import Reason, enqueue
 from queueops.maintenance import drift
@@ -29,11 +30,11 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def space(db):
+def space(db: None) -> Space:
     return make_space()
 
 
-def make_corpus(count: int, *, first: int = 0, **fields) -> list[Article]:
+def make_corpus(count: int, *, first: int = 0, **fields: Any) -> list[Article]:
     """Articles without tasks or vectors."""
     return Article.objects.bulk_create(
         Article(slug=f"old-{first + n:03}", title=f"Old {n}", content=f"Text {n}.", **fields)
@@ -41,7 +42,7 @@ def make_corpus(count: int, *, first: int = 0, **fields) -> list[Article]:
     )
 
 
-def embed(articles: list[Article], space, *, is_behind: bool = False) -> None:
+def embed(articles: list[Article], space: Space, *, is_behind: bool = False) -> None:
     """Gives them vectors of their present text, or of an earlier one."""
     ArticleEmbedding.objects.bulk_create(
         ArticleEmbedding(
@@ -60,7 +61,7 @@ def reasons() -> list[str]:
     return [task.reason for task in Task.objects.order_by("pk")]
 
 
-def test_a_run_queues_what_is_missing_and_nothing_else(space):
+def test_a_run_queues_what_is_missing_and_nothing_else(space: Space) -> None:
     embed(make_corpus(2), space)
     embed(make_corpus(1, first=10), space, is_behind=True)
     make_corpus(3, first=20)
@@ -74,7 +75,7 @@ def test_a_run_queues_what_is_missing_and_nothing_else(space):
     assert (entry.actor, entry.message, entry.metadata["tasks"]) == ("ada", "tasks queued", 4)
 
 
-def test_a_second_run_finds_nothing_left(space):
+def test_a_second_run_finds_nothing_left(space: Space) -> None:
     make_corpus(3)
     embed_migrate("--yes")
     called = embed_migrate("--yes")
@@ -82,14 +83,14 @@ def test_a_second_run_finds_nothing_left(space):
     assert Task.objects.count() == 3
 
 
-def test_without_a_verb_it_runs():
+def test_without_a_verb_it_runs() -> None:
     make_corpus(2)
     called = embed_migrate("--dry-run")
     assert "This would queue 2 articles with low priority. Nothing was changed." in called.out
     assert not Task.objects.exists()
 
 
-def test_where_nobody_can_be_asked_it_wants_a_yes(monkeypatch):
+def test_where_nobody_can_be_asked_it_wants_a_yes(monkeypatch: pytest.MonkeyPatch) -> None:
     make_corpus(1)
     called = embed_migrate("run")
     assert called.code == 3
@@ -97,13 +98,13 @@ def test_where_nobody_can_be_asked_it_wants_a_yes(monkeypatch):
     assert not Operation.objects.exists()
 
 
-def test_the_lane_and_the_size_of_a_batch_can_be_chosen():
+def test_the_lane_and_the_size_of_a_batch_can_be_chosen() -> None:
     make_corpus(5)
     assert embed_migrate("--yes", "--priority=high", "--batch-size=2").code == 0
     assert set(Task.objects.values_list("priority", flat=True)) == {"high"}
 
 
-def test_each_stage_queues_its_share_of_the_whole_until_all_is_queued():
+def test_each_stage_queues_its_share_of_the_whole_until_all_is_queued() -> None:
     make_corpus(10)
     counts = [embed_migrate("--yes", "--stage=40%", "--json").json["changed"] for _ in range(4)]
     assert counts == [4, 4, 2, 0]
@@ -112,7 +113,7 @@ def test_each_stage_queues_its_share_of_the_whole_until_all_is_queued():
 @pytest.mark.parametrize(
     "partly", [["--stage=40%"], ["--limit=4"], ["--filter=old-000"]], ids=["stage", "limit", "filter"]
 )
-def test_the_sweep_leaves_alone_what_a_stage_has_left(partly):
+def test_the_sweep_leaves_alone_what_a_stage_has_left(partly: list[str]) -> None:
     articles = make_corpus(10)
     said = embed_migrate("--yes", *partly).out
     assert "are left for the next run; the sweep will not queue them before that" in said
@@ -128,7 +129,7 @@ def test_the_sweep_leaves_alone_what_a_stage_has_left(partly):
     assert Operation.objects.newest_stage() is None
 
 
-def test_what_comes_after_a_stage_and_what_changes_is_still_found_by_the_sweep(space):
+def test_what_comes_after_a_stage_and_what_changes_is_still_found_by_the_sweep(space: Space) -> None:
     articles = make_corpus(4)
     embed_migrate("--yes", "--stage=50%")
     late = make_corpus(1, first=100)
@@ -138,14 +139,14 @@ def test_what_comes_after_a_stage_and_what_changes_is_still_found_by_the_sweep(s
     assert set(drifted) == {articles[0].pk, articles[1].pk, late[0].pk}
 
 
-def test_the_last_stage_leaves_nothing_to_wait(space):
+def test_the_last_stage_leaves_nothing_to_wait(space: Space) -> None:
     make_corpus(4)
     embed_migrate("--yes", "--stage=50%")
     assert "no sweep" not in embed_migrate("--yes", "--stage=50%").out
     assert Operation.objects.newest_stage() is None
 
 
-def test_what_a_stopped_run_has_left_waits_for_the_next(space):
+def test_what_a_stopped_run_has_left_waits_for_the_next(space: Space) -> None:
     make_corpus(4)
     with run.begun(ArticleFilter(), actor="ada", reason="all") as operation:
         assert Operation.objects.newest_stage() is None
@@ -155,7 +156,7 @@ def test_what_a_stopped_run_has_left_waits_for_the_next(space):
     assert drift.enqueue_drift() == 0
 
 
-def test_a_limit_queues_the_first_and_the_next_run_the_others():
+def test_a_limit_queues_the_first_and_the_next_run_the_others() -> None:
     articles = make_corpus(5)
     embed_migrate("--yes", "--limit=2")
     assert set(Task.objects.values_list("article_id", flat=True)) == {articles[0].pk, articles[1].pk}
@@ -172,14 +173,14 @@ def test_a_limit_queues_the_first_and_the_next_run_the_others():
         (["--filter=old-%"], []),
     ],
 )
-def test_a_filter_says_which_articles(filters, slugs):
+def test_a_filter_says_which_articles(filters: list[str], slugs: list[str]) -> None:
     make_corpus(2, metadata={"lang": "de", "x": 1})
     make_corpus(1, first=100, metadata={"lang": "en"})
     embed_migrate("--yes", *filters)
     assert sorted(Task.objects.values_list("slug", flat=True)) == slugs
 
 
-def test_only_what_failed_is_queued_again_where_that_is_asked(space):
+def test_only_what_failed_is_queued_again_where_that_is_asked(space: Space) -> None:
     make_corpus(1)
     [failed] = make_tasks(1, space, Status.FAILED)
     make_tasks(1, space, Status.CANCELLED)
@@ -187,7 +188,7 @@ def test_only_what_failed_is_queued_again_where_that_is_asked(space):
     assert Task.objects.pending().get().article_id == failed.article_id
 
 
-def test_what_was_given_up_is_left_out_of_a_plain_run_and_counted(space):
+def test_what_was_given_up_is_left_out_of_a_plain_run_and_counted(space: Space) -> None:
     make_corpus(1)
     [failed, edited] = make_tasks(2, space, Status.FAILED)
     Task.objects.filter(pk=edited.pk).update(content_hash=other_hash())
@@ -203,7 +204,7 @@ def test_what_was_given_up_is_left_out_of_a_plain_run_and_counted(space):
     assert embed_migrate("analyze", "--json").json["spaces"][0]["failed"] == 0
 
 
-def test_an_article_given_up_many_times_is_one_that_failed(space):
+def test_an_article_given_up_many_times_is_one_that_failed(space: Space) -> None:
     [task] = make_tasks(1, space, Status.FAILED)
     Task.objects.bulk_create(
         Task(
@@ -231,7 +232,7 @@ def test_an_article_given_up_many_times_is_one_that_failed(space):
         (["--filter=a", "--filter=b"], "too many --filter: give at most one for metadata and one for a slug"),
     ],
 )
-def test_words_that_mean_nothing_are_refused_in_a_sentence(words, part):
+def test_words_that_mean_nothing_are_refused_in_a_sentence(words: list[str], part: str) -> None:
     make_corpus(1)
     called = embed_migrate(*words)
     assert called.code
@@ -239,7 +240,7 @@ def test_words_that_mean_nothing_are_refused_in_a_sentence(words, part):
     assert not Task.objects.exists()
 
 
-def test_an_edit_takes_over_what_a_migration_has_queued(space):
+def test_an_edit_takes_over_what_a_migration_has_queued(space: Space) -> None:
     [article] = make_corpus(1)
     embed_migrate("--yes")
     article.content = "An edit."
@@ -250,7 +251,7 @@ def test_an_edit_takes_over_what_a_migration_has_queued(space):
     assert Task.objects.get().reason == "edit"
 
 
-def test_an_undo_cancels_what_a_migration_queued_and_can_be_undone():
+def test_an_undo_cancels_what_a_migration_queued_and_can_be_undone() -> None:
     make_corpus(3)
     operation = embed_migrate("--yes", "--json").json["operation"]
     undone = queue_admin("undo", operation, "--yes", "--why=too soon", "--json").json
@@ -261,7 +262,7 @@ def test_an_undo_cancels_what_a_migration_queued_and_can_be_undone():
     assert Task.objects.pending().count() == 3
 
 
-def test_the_list_of_operations_tells_of_a_migration():
+def test_the_list_of_operations_tells_of_a_migration() -> None:
     make_corpus(1)
     embed_migrate("--yes", "--filter=old-", "--reason=we move")
     out = queue_admin("operations").out
@@ -284,7 +285,7 @@ def interrupt(scope: ArticleFilter, after: int, *, batch_size: int = 2) -> Opera
     return Operation.objects.get(pk=operation.pk)
 
 
-def test_a_run_goes_on_where_the_same_one_was_interrupted():
+def test_a_run_goes_on_where_the_same_one_was_interrupted() -> None:
     make_corpus(6)
     interrupted = interrupt(ArticleFilter(), after=4)
     assert (interrupted.state, interrupted.changed, Task.objects.count()) == ("interrupted", 4, 4)
@@ -293,7 +294,7 @@ def test_a_run_goes_on_where_the_same_one_was_interrupted():
     assert (called.json["total"], called.json["changed"], Task.objects.count()) == (6, 6, 6)
 
 
-def test_a_run_about_something_else_ends_the_one_that_was_interrupted():
+def test_a_run_about_something_else_ends_the_one_that_was_interrupted() -> None:
     make_corpus(6)
     interrupted = interrupt(ArticleFilter(), after=4)
     called = embed_migrate("--yes", "--limit=1", "--json")
@@ -303,7 +304,7 @@ def test_a_run_about_something_else_ends_the_one_that_was_interrupted():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_second_run_is_refused_with_the_name_of_the_first():
+def test_a_second_run_is_refused_with_the_name_of_the_first() -> None:
     make_corpus(2)
     with run.begun(ArticleFilter(), actor="ada", reason="we move"):
         [refused] = together(1, lambda: embed_migrate("--yes", "--actor=bob"))
@@ -315,7 +316,7 @@ def test_a_second_run_is_refused_with_the_name_of_the_first():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_runs_that_begin_at_once_one_does_it_all():
+def test_of_two_runs_that_begin_at_once_one_does_it_all() -> None:
     make_corpus(40)
     codes = sorted(called.code for called in together(2, lambda: embed_migrate("--yes", "--batch-size=4")))
     assert codes in ([0, 0], [0, 3])  # the second may come when the first is done
@@ -325,7 +326,7 @@ def test_of_two_runs_that_begin_at_once_one_does_it_all():
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_a_run_that_is_killed_between_batches_is_gone_on_with():
+def test_a_run_that_is_killed_between_batches_is_gone_on_with() -> None:
     make_corpus(120)
     process = subprocess.Popen(
         [sys.executable, ROOT / "manage.py", "embed_migrate", "--yes", "--batch-size=2"],
@@ -346,7 +347,7 @@ def test_a_run_that_is_killed_between_batches_is_gone_on_with():
     assert Task.objects.count() == 120
 
 
-def test_in_another_mode_it_refuses_and_says_how_to_go_forward():
+def test_in_another_mode_it_refuses_and_says_how_to_go_forward() -> None:
     make_corpus(1)
     controls.set_mode(Mode.SYNCHRONOUS, actor="ada", reason="a rollback")
     controls.pause(actor="ada", reason="a rollback")
@@ -361,14 +362,14 @@ def test_in_another_mode_it_refuses_and_says_how_to_go_forward():
     assert not queue_admin("status", "--json").json["paused"]
 
 
-def test_an_operation_that_is_attended_says_by_whom():
+def test_an_operation_that_is_attended_says_by_whom() -> None:
     make_corpus(1)
     with run.begun(ArticleFilter(), actor="ada", reason="x") as operation:
         assert f"pid {os.getpid()}" in (operation.attendant() or "")
     assert operation.attendant() is None
 
 
-def test_a_run_without_a_reason_is_refused_by_the_core():
+def test_a_run_without_a_reason_is_refused_by_the_core() -> None:
     with (
         pytest.raises(ValueError, match="give a reason"),
         run.begun(ArticleFilter(), actor="ada", reason=" "),
@@ -377,7 +378,7 @@ def test_a_run_without_a_reason_is_refused_by_the_core():
     assert not Operation.objects.exists()
 
 
-def test_an_operation_cannot_be_resumed_beside_a_run():
+def test_an_operation_cannot_be_resumed_beside_a_run() -> None:
     make_corpus(1)
     with run.begun(ArticleFilter(), actor="ada", reason="x") as operation:
         held = operation.pk

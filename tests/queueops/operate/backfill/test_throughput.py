@@ -3,6 +3,7 @@
 import pytest
 from django.db.models.functions import Now
 
+from embeddings.models import Space
 from queueops.models import Metric
 from queueops.operate.backfill import throughput
 from queueops.operate.backfill.throughput import TimedBatch
@@ -12,7 +13,7 @@ from tests.queueops.operate.backfill.test_run import make_corpus
 
 
 @pytest.fixture
-def space(db):
+def space(db: None) -> Space:
     return make_space()
 
 
@@ -28,12 +29,14 @@ def space(db):
         ([TimedBatch(10, 2, 8), TimedBatch(20, 2, 1)], (4.0, 1)),  # a single save says nothing of a backlog
     ],
 )
-def test_the_rate_is_that_of_all_workers_while_they_work(batches, expected):
+def test_the_rate_is_that_of_all_workers_while_they_work(
+    batches: list[TimedBatch], expected: tuple[float, int] | None
+) -> None:
     found = throughput.of(batches)
     assert (found and (found.per_second, found.batches)) == expected
 
 
-def test_the_rate_is_read_from_the_batches_of_the_space(space):
+def test_the_rate_is_read_from_the_batches_of_the_space(space: Space) -> None:
     make_corpus(6)
     assert "no batch has been measured yet" in embed_migrate("analyze").out
     now = {"timestamp": Now(), "labels": {"space": space.pk, "provider": "openai"}}

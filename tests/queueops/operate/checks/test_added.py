@@ -9,7 +9,7 @@ from queueops.operate.checks.finding import Finding, ok, warn
 
 
 @pytest.fixture(autouse=True)
-def no_checks(monkeypatch):
+def no_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(added, "_checks", [])
 
 
@@ -22,18 +22,18 @@ def two() -> list[Finding]:
     return [ok("two", "is well")]
 
 
-def test_without_any_nothing_is_found():
+def test_without_any_nothing_is_found() -> None:
     assert list(added.check()) == []
 
 
-def test_each_is_asked_once_in_the_order_in_which_they_were_put_in():
+def test_each_is_asked_once_in_the_order_in_which_they_were_put_in() -> None:
     for check in (two, one, two):
         added.add(check)
     assert [finding.check for finding in added.check()] == ["two", "one", "one"]
     assert len(list(added.check())) == 3
 
 
-def test_a_check_is_not_asked_before_its_turn():
+def test_a_check_is_not_asked_before_its_turn() -> None:
     def fails() -> Iterator[Finding]:
         yield ok("fails", str(1 // 0))
 

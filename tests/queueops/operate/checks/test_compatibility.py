@@ -3,21 +3,23 @@
 import pytest
 
 from articles.models import Article
+from embeddings.models import Space
 from queueops.engine import modes
 from queueops.models import AuditLog, Mode, QueueState
 from queueops.operate import controls
 from queueops.operate.checks import compatibility
 from queueops.operate.checks.finding import CheckResult
-from tests.queueops.cli_runner import called
+from tests.providers import FakeProvider
+from tests.queueops.cli_runner import Called, called
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def try_it(*words: str):
+def try_it(*words: str) -> Called:
     return called("embed_check", "compatibility", *words)
 
 
-def test_every_mode_serves_articles_and_searches_and_leaves_no_trace(space):
+def test_every_mode_serves_articles_and_searches_and_leaves_no_trace(space: Space) -> None:
     controls.set_mode(Mode.SYNCHRONOUS, actor="ada", reason="no Redis")
     tried = try_it("--yes", "--json", "--actor=bob")
     assert tried.code == 0, tried.out
@@ -32,7 +34,9 @@ def test_every_mode_serves_articles_and_searches_and_leaves_no_trace(space):
     assert AuditLog.objects.latest("id").message == "mode put back"
 
 
-def test_a_provider_that_is_down_is_a_warning_since_articles_are_saved_all_the_same(space, provider):
+def test_a_provider_that_is_down_is_a_warning_since_articles_are_saved_all_the_same(
+    space: Space, provider: FakeProvider
+) -> None:
     provider.config(rate_500=1)
     tried = try_it("--yes", "--json")
     assert (tried.code, tried.json["verdict"]) == (0, "warn")
@@ -40,7 +44,9 @@ def test_a_provider_that_is_down_is_a_warning_since_articles_are_saved_all_the_s
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
-def test_however_it_ends_the_mode_and_the_articles_are_as_before(space, error):
+def test_however_it_ends_the_mode_and_the_articles_are_as_before(
+    space: Space, error: type[KeyboardInterrupt | RuntimeError]
+) -> None:
     with (
         pytest.raises(error),
         compatibility.as_it_was("ada") as mark,
@@ -53,20 +59,20 @@ def test_however_it_ends_the_mode_and_the_articles_are_as_before(space, error):
     assert (QueueState.objects.get().mode, Article.objects.count()) == ("", 0)
 
 
-def test_a_mode_that_somebody_set_meanwhile_stays(space):
+def test_a_mode_that_somebody_set_meanwhile_stays(space: Space) -> None:
     with compatibility.as_it_was("ada") as mark, compatibility.client("", "") as api:
         list(compatibility.check(api, mark, actor="ada", is_remote=False))
         controls.set_mode(Mode.QUEUED, actor="bob", reason="now")
     assert QueueState.objects.get().mode_changed_by == "bob"
 
 
-def test_it_asks_before_it_changes_the_mode_for_everybody(space):
+def test_it_asks_before_it_changes_the_mode_for_everybody(space: Space) -> None:
     assert try_it().code == 3
     assert "Nothing was changed" in try_it("--dry-run").out
     assert not AuditLog.objects.exists()
 
 
-def test_an_api_that_refuses_or_does_not_answer_fails_in_a_sentence(space):
+def test_an_api_that_refuses_or_does_not_answer_fails_in_a_sentence(space: Space) -> None:
     tried = try_it("--yes", "--token=wrong")
     assert tried.code == 2
     assert "POST /api/articles answered 401 and not 201" in tried.out

@@ -1,13 +1,16 @@
 """Every setting is shown without its secret, and those that do not fit together are named."""
 
+from typing import Any
+
 import pytest
+from pytest_django import Settings
 
 from config import env
 from queueops.operate.checks import configuration
 from tests.queueops.operate.checks.troubles import troubles
 
 
-def test_every_setting_is_shown_with_its_origin_and_without_its_secret(settings):
+def test_every_setting_is_shown_with_its_origin_and_without_its_secret(settings: Settings) -> None:
     shown = {f.check.removeprefix("setting "): f.says for f in configuration.check()}
     assert set(settings.ENVIRONMENT) <= set(shown)
     assert shown["EMBEDDING_MAX_RETRIES"] == "3 (default)"
@@ -25,7 +28,9 @@ def test_every_setting_is_shown_with_its_origin_and_without_its_secret(settings)
         ("postgresql://ada:p%3Fpw1@db/x?sslpassword=pw1", "postgresql://ada:****@db/x?sslpassword=****"),
     ],
 )
-def test_a_password_in_an_address_is_never_shown(url, shown, monkeypatch):
+def test_a_password_in_an_address_is_never_shown(
+    url: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SOME_DATABASE_URL", url)
     env.database("SOME_DATABASE_URL", "")
     assert env.readings()["SOME_DATABASE_URL"] == (shown, True)
@@ -49,17 +54,19 @@ CONTRADICTIONS = [
 @pytest.mark.parametrize(
     ("changes", "check"), CONTRADICTIONS, ids=lambda value: value if isinstance(value, str) else ""
 )
-def test_settings_that_contradict_one_another_are_told(changes, check, settings):
+def test_settings_that_contradict_one_another_are_told(
+    changes: dict[str, Any], check: str, settings: Settings
+) -> None:
     for name, value in changes.items():
         setattr(settings, name, value)
     assert set(troubles(configuration.check())) == {check}
 
 
-def test_the_settings_of_these_tests_fit_together():
+def test_the_settings_of_these_tests_fit_together() -> None:
     assert not troubles(configuration.check())
 
 
-def test_a_variable_that_nobody_reads_is_taken_for_a_slip(monkeypatch):
+def test_a_variable_that_nobody_reads_is_taken_for_a_slip(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMBEDDING_BATCHSIZE", "5")
     found = troubles(configuration.check())
     assert (
@@ -87,13 +94,15 @@ def test_a_variable_that_nobody_reads_is_taken_for_a_slip(monkeypatch):
     ],
     ids=str,
 )
-def test_settings_at_the_edge_of_what_fits_are_no_trouble(changes, settings):
+def test_settings_at_the_edge_of_what_fits_are_no_trouble(
+    changes: dict[str, Any], settings: Settings
+) -> None:
     for name, value in changes.items():
         setattr(settings, name, value)
     assert not troubles(configuration.check())
 
 
-def test_a_variable_that_is_like_none_of_ours_is_to_be_removed(monkeypatch):
+def test_a_variable_that_is_like_none_of_ours_is_to_be_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OLLAMA_XYZZY_1234567890", "x")
     monkeypatch.setenv("SOMEBODY_ELSES", "x")
     found = troubles(configuration.check())
@@ -102,7 +111,7 @@ def test_a_variable_that_is_like_none_of_ours_is_to_be_removed(monkeypatch):
     assert "rename" not in found["setting OLLAMA_XYZZY_1234567890"].fix
 
 
-def test_the_space_of_the_settings_is_no_row(settings):
+def test_the_space_of_the_settings_is_no_row(settings: Settings) -> None:
     settings.EMBEDDING_PROVIDER, settings.EMBEDDING_MODEL, settings.EMBEDDING_DIMENSIONS = "ollama", "own", 12
     space = configuration.in_settings()
     assert (space.provider, space.model, space.dimensions) == ("ollama", "own", 12)

@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import connection
+from pytest_django import Settings
 
 from queueops.operate.checks import database
 from queueops.operate.checks.finding import CheckResult
@@ -11,7 +12,7 @@ from tests.queueops.refusing_database import refuse
 
 
 @pytest.mark.django_db
-def test_a_migrated_database_passes(settings):
+def test_a_migrated_database_passes(settings: Settings) -> None:
     settings.WEB_THREADS = settings.EMBEDDING_WORKER_THREADS = 2
     findings = list(database.check())
     assert not troubles(findings)
@@ -60,7 +61,7 @@ def test_a_migrated_database_passes(settings):
     ids=lambda value: value if " " not in value or value.count(" ") == 1 else "",
 )
 @pytest.mark.impossible_rows("tables are harmed")
-def test_what_is_missing_or_unusable_is_named(harm, check, settings):
+def test_what_is_missing_or_unusable_is_named(harm: str, check: str, settings: Settings) -> None:
     settings.WEB_THREADS = settings.EMBEDDING_WORKER_THREADS = 2
     execute("SET CONSTRAINTS ALL IMMEDIATE")  # ALTER TABLE waits for no check
     execute("UPDATE embedding_spaces SET id = 4711")
@@ -70,20 +71,22 @@ def test_what_is_missing_or_unusable_is_named(harm, check, settings):
     assert check in troubles(database.check())
 
 
-def test_a_superuser_is_worth_a_warning_with_the_way_to_another_role():
+def test_a_superuser_is_worth_a_warning_with_the_way_to_another_role() -> None:
     finding = database._role("postgres", is_super=True)
     assert finding.verdict is CheckResult.WARN
     assert "CREATE ROLE vectorpress LOGIN NOSUPERUSER" in finding.fix
 
 
 @pytest.mark.django_db
-def test_too_many_threads_for_the_servers_connections_are_told(settings):
+def test_too_many_threads_for_the_servers_connections_are_told(settings: Settings) -> None:
     settings.WEB_PROCESSES = 64
     assert set(troubles(database.check())) == {"connections"}
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_database_that_does_not_answer_is_one_failure_in_a_sentence(monkeypatch):
+def test_a_database_that_does_not_answer_is_one_failure_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     connection.close()
     with monkeypatch.context() as elsewhere:
         elsewhere.setitem(connection.settings_dict, "HOST", "/nowhere")
@@ -102,7 +105,7 @@ def test_a_database_that_does_not_answer_is_one_failure_in_a_sentence(monkeypatc
         ("performance_metrics", ", in performance_metrics"),
     ],
 )
-def test_a_database_that_takes_no_vectors_is_named_with_its_reason(table, where):
+def test_a_database_that_takes_no_vectors_is_named_with_its_reason(table: str, where: str) -> None:
     make_space(provider="openai")
     make_article()
     assert "vectors" not in troubles(database._vectors())
@@ -125,14 +128,14 @@ def test_a_database_that_takes_no_vectors_is_named_with_its_reason(table, where)
         ("0.8", "fail"),  # less than 0.8.0, for all one can tell
     ],
 )
-def test_a_version_of_pgvector_is_good_has_faults_or_will_not_do(version, verdict):
+def test_a_version_of_pgvector_is_good_has_faults_or_will_not_do(version: str | None, verdict: str) -> None:
     finding = database._pgvector(version)
     assert finding.verdict == verdict
     assert bool(finding.fix) is (verdict != "ok")
 
 
 @pytest.mark.parametrize(("more", "verdict"), [(-1, "fail"), (0, "ok"), (5, "ok")])
-def test_a_server_older_than_the_oldest_that_will_do_fails(more, verdict):
+def test_a_server_older_than_the_oldest_that_will_do_fails(more: int, verdict: str) -> None:
     least = connection.features.minimum_database_version
     assert least is not None
     [finding] = database._version("x", 10_000 * (least[0] + more) + 3)
@@ -143,9 +146,11 @@ def test_a_server_older_than_the_oldest_that_will_do_fails(more, verdict):
     ("is_replica", "is_read_only", "word"),
     [(False, False, None), (True, True, "replica"), (True, False, "replica"), (False, True, "read-only")],
 )
-def test_a_server_that_takes_no_writes_fails_with_the_reason(is_replica, is_read_only, word):
+def test_a_server_that_takes_no_writes_fails_with_the_reason(
+    is_replica: bool, is_read_only: bool, word: str | None
+) -> None:
     found = list(database._writable(is_replica, is_read_only))
-    assert [word in finding.says for finding in found] == ([] if word is None else [True])
+    assert [(word or "") in finding.says for finding in found] == ([True] if word else [])
     assert all(finding.verdict is CheckResult.FAIL for finding in found)
 
 
@@ -153,7 +158,9 @@ def test_a_server_that_takes_no_writes_fails_with_the_reason(is_replica, is_read
     ("most", "open_now", "verdict"),
     [(100, 5, "ok"), (8, 0, "ok"), (7, 0, "warn"), (100, 100, "fail"), (0, 0, "fail")],
 )
-def test_connections_are_enough_too_few_or_all_taken(settings, most, open_now, verdict):
+def test_connections_are_enough_too_few_or_all_taken(
+    settings: Settings, most: int, open_now: int, verdict: str
+) -> None:
     settings.WEB_THREADS, settings.EMBEDDING_WORKER_THREADS = 1, 1
     settings.WEB_PROCESSES, settings.EMBEDDING_CONCURRENT_WORKERS = 1, 1
     assert database._connections(most, open_now).verdict == verdict
@@ -162,5 +169,5 @@ def test_connections_are_enough_too_few_or_all_taken(settings, most, open_now, v
 @pytest.mark.parametrize(
     ("count", "told"), [(1, "a.0"), (5, "a.4"), (6, "a.4 and 1 more"), (50, "a.4 and 45 more")]
 )
-def test_a_long_list_of_migrations_is_cut_and_counted(count, told):
+def test_a_long_list_of_migrations_is_cut_and_counted(count: int, told: str) -> None:
     assert database._listed([("a", str(n)) for n in range(count)]).endswith(told)

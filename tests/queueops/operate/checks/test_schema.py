@@ -9,14 +9,14 @@ from tests.queueops.operate.checks.troubles import execute, troubles
 
 
 @pytest.mark.django_db
-def test_an_index_whose_making_was_cut_off_is_named():
+def test_an_index_whose_making_was_cut_off_is_named() -> None:
     spoil_index("embedding_tasks_held")
     assert "index embedding_tasks_held" in troubles(schema.check())
 
 
 @pytest.mark.django_db
 @pytest.mark.impossible_rows("tables are harmed")
-def test_a_sequence_near_its_end_is_named_while_rows_can_still_be_added():
+def test_a_sequence_near_its_end_is_named_while_rows_can_still_be_added() -> None:
     execute(f"ALTER TABLE embedding_tasks ALTER id RESTART WITH {2**63 - 1_000}")
     execute("SELECT nextval(pg_get_serial_sequence('embedding_tasks', 'id'))")
     says = {finding.check: finding.says for finding in schema.check()}
@@ -25,7 +25,7 @@ def test_a_sequence_near_its_end_is_named_while_rows_can_still_be_added():
 
 @pytest.mark.django_db
 @pytest.mark.impossible_rows("tables are harmed")
-def test_a_foreign_key_that_no_longer_cascades_is_named():
+def test_a_foreign_key_that_no_longer_cascades_is_named() -> None:
     execute(
         "DO $$ DECLARE name text; BEGIN SELECT conname INTO name FROM pg_constraint WHERE contype = 'f' AND "
         "conrelid = 'embedding_tasks'::regclass AND confrelid = 'articles'::regclass; EXECUTE "
@@ -36,7 +36,7 @@ def test_a_foreign_key_that_no_longer_cascades_is_named():
 
 
 @pytest.mark.django_db
-def test_the_triggers_it_looks_for_are_all_there_are():
+def test_the_triggers_it_looks_for_are_all_there_are() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE NOT tgisinternal AND tgrelid IN "
@@ -45,7 +45,7 @@ def test_the_triggers_it_looks_for_are_all_there_are():
         assert set(cursor.fetchall()) == {(t, name) for t, names in schema.TRIGGERS.items() for name in names}
 
 
-def test_a_hint_for_psql_quotes_the_name_of_an_index():
+def test_a_hint_for_psql_quotes_the_name_of_an_index() -> None:
     assert schema._invalid('x"; DROP TABLE articles; --').fix == (
         'Run: REINDEX INDEX CONCURRENTLY "x""; DROP TABLE articles; --";'
     )

@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
+from embeddings.models import Space
 from queueops.models import Operation, Status, Verb
 from queueops.monitoring.task_filter import SelectionError, TaskFilter
 from queueops.operate.operations import eligibility
@@ -14,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def space():
+def space() -> Space:
     return make_space()
 
 
@@ -23,14 +25,16 @@ def left_out(verb: Verb, selection: TaskFilter, **fields: Any) -> dict[int, str]
 
 
 @pytest.mark.parametrize("verb", [Verb.REQUEUE, Verb.CANCEL, Verb.CLEAR])
-def test_where_no_ids_were_named_nothing_is_left_out(space, verb, django_assert_num_queries):
+def test_where_no_ids_were_named_nothing_is_left_out(
+    space: Space, verb: Verb, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     make_tasks(2, space, Status.COMPLETED)
     operation = Operation(verb=verb, scope=TaskFilter(statuses=("failed",)).as_json())
     with django_assert_num_queries(0):
         assert eligibility.left_out(operation) == {}
 
 
-def test_each_named_task_that_is_left_out_says_why(space):
+def test_each_named_task_that_is_left_out_says_why(space: Space) -> None:
     by_status = {status: make_tasks(1, space, status)[0].pk for status in Status.values}
     why = left_out(Verb.CANCEL, TaskFilter(ids=(*by_status.values(), 10**9)))
     assert why.keys() == {by_status[each] for each in ("completed", "failed", "cancelled")} | {10**9}
@@ -39,7 +43,7 @@ def test_each_named_task_that_is_left_out_says_why(space):
     assert "pending or processing" in why[by_status["failed"]]
 
 
-def test_one_that_the_other_filters_leave_out_says_so(space):
+def test_one_that_the_other_filters_leave_out_says_so(space: Space) -> None:
     [fits] = make_tasks(1, space, Status.FAILED, error_class="auth")
     [other] = make_tasks(1, space, Status.FAILED, error_class="transient", priority="low")
     assert left_out(Verb.REQUEUE, TaskFilter(ids=(fits.pk, other.pk), error_class="auth")) == {
@@ -47,7 +51,7 @@ def test_one_that_the_other_filters_leave_out_says_so(space):
     }
 
 
-def test_one_that_is_in_its_lane_already_says_so(space):
+def test_one_that_is_in_its_lane_already_says_so(space: Space) -> None:
     [task] = make_tasks(1, space, priority="high")
     assert left_out(Verb.PRIORITIZE, TaskFilter(ids=(task.pk,)), priority="high") == {task.pk: NOT_FITTING}
     assert left_out(Verb.PRIORITIZE, TaskFilter(ids=(task.pk,)), priority="low") == {}
@@ -63,17 +67,17 @@ def test_one_that_is_in_its_lane_already_says_so(space):
         (Verb.RELEASE, "pending"),
     ],
 )
-def test_a_status_that_a_verb_is_not_for_is_refused(verb, status):
+def test_a_status_that_a_verb_is_not_for_is_refused(verb: Verb, status: str) -> None:
     with pytest.raises(SelectionError, match=f"{status} cannot be {verb.acted}"):
         eligibility.refuse_contradictions(verb, TaskFilter(statuses=(status,)))
 
 
-def test_one_wrong_status_among_right_ones_is_refused_too():
+def test_one_wrong_status_among_right_ones_is_refused_too() -> None:
     with pytest.raises(SelectionError, match="pending"):
         eligibility.refuse_contradictions(Verb.REQUEUE, TaskFilter(statuses=("failed", "pending")))
 
 
-def test_an_unknown_space_is_refused_with_those_there_are(space):
+def test_an_unknown_space_is_refused_with_those_there_are(space: Space) -> None:
     with pytest.raises(SelectionError, match=f"known: {space.pk}"):
         eligibility.refuse_contradictions(Verb.CANCEL, TaskFilter(space=space.pk + 1))
     type(space).objects.all().delete()
@@ -91,5 +95,5 @@ def test_an_unknown_space_is_refused_with_those_there_are(space):
         TaskFilter(reason="import"),
     ],
 )
-def test_what_a_task_may_fit_is_taken(selection):
+def test_what_a_task_may_fit_is_taken(selection: TaskFilter) -> None:
     eligibility.refuse_contradictions(Verb.REQUEUE, selection)

@@ -18,14 +18,16 @@ from queueops.operate.operations import pacing
         (1, 1.0, 1, 1),
     ],
 )
-def test_the_next_size_follows_from_the_time_the_last_one_took(size, seconds, most, then):
+def test_the_next_size_follows_from_the_time_the_last_one_took(
+    size: int, seconds: float, most: int, then: int
+) -> None:
     assert pacing.next_size(size, seconds, most) == then
 
 
 @pytest.mark.parametrize(("size", "then"), [(1_000, 250), (4, 1), (3, 1), (1, 1)])
-def test_a_collision_makes_the_next_batch_much_smaller(size, then):
+def test_a_collision_makes_the_next_batch_much_smaller(size: int, then: int) -> None:
     assert pacing.after_collision(size) == then
 
 
-def test_an_act_that_few_wait_for_may_take_larger_batches():
+def test_an_act_that_few_wait_for_may_take_larger_batches() -> None:
     assert pacing.next_size(1_000, 0.25, aim=0.5) == 2_000

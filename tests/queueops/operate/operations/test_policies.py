@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from django.db.models.functions import Now
+from pytest_django import DjangoAssertNumQueries
 
+from embeddings.models import Space
 from queueops.models import Operation, Priority, Status, Task, Verb
 from queueops.models.operation import MOVED_ON, TAKEN
 from queueops.monitoring.task_filter import TaskFilter
@@ -18,12 +20,12 @@ from tests.queueops.factories import make_space, make_tasks
 from tests.queueops.operate.backfill.test_run import make_corpus
 
 
-def test_each_verb_has_one_policy_of_its_own():
+def test_each_verb_has_one_policy_of_its_own() -> None:
     assert set(POLICIES) == set(Verb)
     assert all(policy.verb is verb for verb, policy in POLICIES.items())
 
 
-def test_only_a_release_cannot_be_undone():
+def test_only_a_release_cannot_be_undone() -> None:
     assert [verb for verb, policy in POLICIES.items() if not policy.can_be_undone] == [Verb.RELEASE]
 
 
@@ -41,7 +43,9 @@ def test_only_a_release_cannot_be_undone():
         (Verb.RELEASE, (), ["processing"]),
     ],
 )
-def test_a_verb_is_for_its_own_statuses_as_far_as_the_filter_names_them(verb, wanted, statuses):
+def test_a_verb_is_for_its_own_statuses_as_far_as_the_filter_names_them(
+    verb: Verb, wanted: tuple[str, ...], statuses: list[str]
+) -> None:
     assert POLICIES[verb].statuses_of(TaskFilter(statuses=wanted)) == statuses
 
 
@@ -54,11 +58,11 @@ def an_operation(verb: Verb, selection: TaskFilter | None = None, **fields: Any)
 
 
 @pytest.fixture
-def space(db):
+def space(db: None) -> Space:
     return make_space()
 
 
-def test_of_an_operation_is_the_policy_of_its_verb_and_an_undone_migration_has_its_own(db):
+def test_of_an_operation_is_the_policy_of_its_verb_and_an_undone_migration_has_its_own(db: None) -> None:
     migration = an_operation(Verb.MIGRATE)
     assert policies.of(migration) is POLICIES[Verb.MIGRATE]
     assert policies.of(an_operation(Verb.UNDO, undoes=an_operation(Verb.CANCEL))) is POLICIES[Verb.UNDO]
@@ -66,7 +70,7 @@ def test_of_an_operation_is_the_policy_of_its_verb_and_an_undone_migration_has_i
     assert undo.verb is Verb.CANCEL
 
 
-def test_tasks_are_handled_in_the_order_of_their_ids_up_to_the_last_that_was_counted(space):
+def test_tasks_are_handled_in_the_order_of_their_ids_up_to_the_last_that_was_counted(space: Space) -> None:
     ids = [task.pk for task in make_tasks(5, space)]
     operation = an_operation(Verb.CANCEL)
     assert list(policies.ids(operation)) == ids
@@ -78,7 +82,7 @@ def test_tasks_are_handled_in_the_order_of_their_ids_up_to_the_last_that_was_cou
     assert list(policies.ids(operation, among=[])) == []
 
 
-def test_a_task_that_is_in_the_lane_already_is_no_candidate(space):
+def test_a_task_that_is_in_the_lane_already_is_no_candidate(space: Space) -> None:
     make_tasks(1, space, priority="high")
     [other] = make_tasks(1, space, priority="low")
     assert list(policies.ids(an_operation(Verb.PRIORITIZE, priority=Priority.HIGH))) == [other.pk]
@@ -93,19 +97,21 @@ def test_a_task_that_is_in_the_lane_already_is_no_candidate(space):
     ],
 )
 @pytest.mark.impossible_rows("a task that failed without a time")
-def test_what_failed_before_the_operation_began_is_requeued(space, ended, is_candidate):
+def test_what_failed_before_the_operation_began_is_requeued(
+    space: Space, ended: timedelta | None, is_candidate: bool
+) -> None:
     make_tasks(1, space, Status.FAILED)
     Task.objects.update(completed_at=Now() + ended if ended else None)
     assert policies.ids(an_operation(Verb.REQUEUE)).exists() is is_candidate
 
 
-def test_what_fails_after_it_began_is_not(space):
+def test_what_fails_after_it_began_is_not(space: Space) -> None:
     operation = an_operation(Verb.REQUEUE, started_at=Now() - timedelta(minutes=1))
     make_tasks(1, space, Status.FAILED, completed_at=Now() - timedelta(seconds=10))
     assert not policies.ids(operation).exists()
 
 
-def test_an_age_is_told_from_the_moment_the_operation_began(space):
+def test_an_age_is_told_from_the_moment_the_operation_began(space: Space) -> None:
     operation = an_operation(
         Verb.CANCEL, TaskFilter(older_than=timedelta(hours=1)), started_at=Now() - timedelta(hours=5)
     )
@@ -114,7 +120,7 @@ def test_an_age_is_told_from_the_moment_the_operation_began(space):
     assert list(policies.ids(operation)) == [old.pk]
 
 
-def test_every_task_of_a_batch_has_an_answer(space, rings):
+def test_every_task_of_a_batch_has_an_answer(space: Space, rings: list[bool]) -> None:
     [failed], [done], [waiting] = (
         make_tasks(1, space, status) for status in ("failed", "completed", "cancelled")
     )
@@ -127,13 +133,13 @@ def test_every_task_of_a_batch_has_an_answer(space, rings):
     assert rings == [True]
 
 
-def test_where_nothing_was_changed_nobody_is_rung_for(space, rings):
+def test_where_nothing_was_changed_nobody_is_rung_for(space: Space, rings: list[bool]) -> None:
     [done] = make_tasks(1, space, Status.COMPLETED)
     assert POLICIES[Verb.REQUEUE].perform(an_operation(Verb.REQUEUE), [done.pk]) == {done.pk: MOVED_ON}
     assert rings == []
 
 
-def test_a_look_tells_what_would_be_passed_over_and_writes_nothing(space):
+def test_a_look_tells_what_would_be_passed_over_and_writes_nothing(space: Space) -> None:
     [task] = make_tasks(1, space, Status.FAILED)
     Task.objects.create(article=task.article, space=space, slug=task.slug)
     before = list(Task.objects.order_by("pk").values())
@@ -142,14 +148,16 @@ def test_a_look_tells_what_would_be_passed_over_and_writes_nothing(space):
     assert list(Task.objects.order_by("pk").values()) == before
 
 
-def test_a_verb_that_passes_over_nothing_need_not_look(space, django_assert_num_queries):
+def test_a_verb_that_passes_over_nothing_need_not_look(
+    space: Space, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     tasks = make_tasks(2, space)
     operation = an_operation(Verb.CANCEL)
     with django_assert_num_queries(0):
         assert POLICIES[Verb.CANCEL].passed_over(operation, [task.pk for task in tasks]) == {}
 
 
-def test_a_migration_goes_through_articles_and_its_undo_through_the_tasks_it_made(space):
+def test_a_migration_goes_through_articles_and_its_undo_through_the_tasks_it_made(space: Space) -> None:
     corpus = make_corpus(3)
     migration = an_operation(Verb.MIGRATE, priority="low")
     article_ids = list(policies.ids(migration))

@@ -14,14 +14,16 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from articles.models import Article
+from embeddings.models import Space
 from queueops.engine import claims, execution
-from queueops.models import AuditLog, Operation, Status, Task, Verb
+from queueops.models import AuditLog, Operation, Status, Task, Verb, Worker
 from queueops.models.operation import MOVED_ON
 from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate import operations
 from queueops.operate.operations import OperationError, policies, runner, sql
 from tests.concurrently import together
 from tests.paths import ROOT
+from tests.providers import FakeProvider
 from tests.queueops.factories import make_tasks
 from tests.waiting import wait_until
 
@@ -61,7 +63,7 @@ def audited(operation: Operation) -> int:
     return AuditLog.objects.filter(operation_id=operation.pk, task_id__isnull=False).count()
 
 
-def test_a_task_that_somebody_has_locked_is_passed_over_and_done_when_it_is_free(space):
+def test_a_task_that_somebody_has_locked_is_passed_over_and_done_when_it_is_free(space: Space) -> None:
     first, *_ = make_tasks(5, space)
     told: list[int] = []
     with meanwhile(lambda: Task.objects.select_for_update().get(pk=first.pk)) as let_go:
@@ -77,7 +79,7 @@ def test_a_task_that_somebody_has_locked_is_passed_over_and_done_when_it_is_free
     assert (done.changed, done.skipped, audited(done)) == (5, 0, 5)
 
 
-def test_a_task_that_moved_on_while_it_was_locked_is_left_as_it_is(space):
+def test_a_task_that_moved_on_while_it_was_locked_is_left_as_it_is(space: Space) -> None:
     first, *_ = make_tasks(3, space)
 
     def complete() -> None:
@@ -90,7 +92,7 @@ def test_a_task_that_moved_on_while_it_was_locked_is_left_as_it_is(space):
     assert first.status == "completed"
 
 
-def test_a_task_that_a_worker_takes_before_its_turn_has_moved_on(space, worker):
+def test_a_task_that_a_worker_takes_before_its_turn_has_moved_on(space: Space, worker: Worker) -> None:
     """As many as there are: none of them is waited for."""
     make_tasks(20, space)
     operation = operations.begin(Verb.CANCEL, TaskFilter(statuses=("pending",)), **WHO)
@@ -101,7 +103,9 @@ def test_a_task_that_a_worker_takes_before_its_turn_has_moved_on(space, worker):
     assert sorted(answers.values()) == [""] * 5 + [MOVED_ON] * 5
 
 
-def test_a_task_that_stays_locked_is_given_up_and_counted(space, monkeypatch):
+def test_a_task_that_stays_locked_is_given_up_and_counted(
+    space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(runner, "_PATIENCE_SECONDS", 0.0)
     first, *_ = make_tasks(3, space)
     with meanwhile(lambda: Task.objects.select_for_update().get(pk=first.pk)):
@@ -121,7 +125,9 @@ def edit(task: Task) -> None:
 
 
 @pytest.mark.parametrize("other", [make_waiting_task, edit])
-def test_a_requeue_does_not_wait_for_a_save_that_makes_the_same_task(space, other):
+def test_a_requeue_does_not_wait_for_a_save_that_makes_the_same_task(
+    space: Space, other: Callable[..., Any]
+) -> None:
     first, *_ = make_tasks(4, space, Status.FAILED)
     with meanwhile(lambda: other(first)) as let_go:
         done = operations.requeue(TaskFilter(), **WHO, progress=lambda done, _: done == 3 and let_go())
@@ -129,7 +135,7 @@ def test_a_requeue_does_not_wait_for_a_save_that_makes_the_same_task(space, othe
     assert Task.objects.pending().count() == 4
 
 
-def test_an_operation_that_another_process_carries_out_is_not_begun_twice(space):
+def test_an_operation_that_another_process_carries_out_is_not_begun_twice(space: Space) -> None:
     make_tasks(2, space)
     operation = operations.begin(Verb.CANCEL, TaskFilter(), **WHO)
     assert operation.state == "interrupted"
@@ -143,7 +149,7 @@ def test_an_operation_that_another_process_carries_out_is_not_begun_twice(space)
     operation.leave()
 
 
-def test_of_two_that_resume_at_once_one_is_refused_or_both_see_it_done(space):
+def test_of_two_that_resume_at_once_one_is_refused_or_both_see_it_done(space: Space) -> None:
     make_tasks(60, space)
     operation = operations.begin(Verb.CANCEL, TaskFilter(), **WHO)
 
@@ -159,7 +165,7 @@ def test_of_two_that_resume_at_once_one_is_refused_or_both_see_it_done(space):
     assert (operation.changed, operation.skipped, audited(operation)) == (60, 0, 60)
 
 
-def test_what_is_interrupted_goes_on_from_where_it_was(space):
+def test_what_is_interrupted_goes_on_from_where_it_was(space: Space) -> None:
     make_tasks(10, space)
 
     def interrupt(done: int, _: int) -> None:
@@ -177,7 +183,7 @@ def test_what_is_interrupted_goes_on_from_where_it_was(space):
 
 
 @pytest.mark.slow
-def test_a_killed_process_leaves_exact_counts_and_another_goes_on(space):
+def test_a_killed_process_leaves_exact_counts_and_another_goes_on(space: Space) -> None:
     make_tasks(400, space)
     words = (
         "cancel",
@@ -209,7 +215,7 @@ def environment() -> dict[str, str]:
     return os.environ | {"DATABASE_URL": database.geturl()}
 
 
-def test_another_process_can_stop_a_running_operation(space):
+def test_another_process_can_stop_a_running_operation(space: Space) -> None:
     make_tasks(6, space)
 
     def stop(done: int, _: int) -> None:
@@ -228,7 +234,9 @@ def test_another_process_can_stop_a_running_operation(space):
         operations.stop(stopped.pk, actor="bob")
 
 
-def test_saves_and_workers_go_on_beside_bulk_acts(space, worker, provider):
+def test_saves_and_workers_go_on_beside_bulk_acts(
+    space: Space, worker: Worker, provider: FakeProvider
+) -> None:
     make_tasks(60, space, Status.FAILED)
     slugs = list(Article.objects.values_list("pk", flat=True))
 

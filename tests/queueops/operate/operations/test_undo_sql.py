@@ -1,6 +1,7 @@
 """An operation is taken back as far as its tasks have not moved on, and what could not be is counted by reason."""
 
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from django.db.models.functions import Now
 
 from articles.models import Article
+from embeddings.models import Space
 from queueops.engine import claims
 from queueops.models import AuditLog, Operation, Priority, Status, Task, Verb
 from queueops.monitoring.task_filter import TaskFilter
@@ -34,7 +36,7 @@ PASSING = {"claim_token", "claimed_by", "lease_expires_at", "schedule_set_at"}
 
 
 @pytest.fixture
-def space():
+def space() -> Space:
     return make_space()
 
 
@@ -45,7 +47,7 @@ def rows() -> list[dict[str, Any]]:
     ]
 
 
-def ends_badly(space, count=3):
+def ends_badly(space: Space, count: int = 3) -> list[Task]:
     return make_tasks(
         count, space, Status.FAILED, attempts=3, error_class="auth", error_message="no key", source_version=1,
         scheduled_at=Now() - timedelta(hours=1), processed_at=Now() - timedelta(minutes=9),
@@ -65,7 +67,7 @@ ACTS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", ACTS)
-def test_an_undo_puts_every_row_back_as_it_was(space, name):
+def test_an_undo_puts_every_row_back_as_it_was(space: Space, name: str) -> None:
     make, act = ACTS[name]
     make(space)
     before = rows()
@@ -77,7 +79,7 @@ def test_an_undo_puts_every_row_back_as_it_was(space, name):
 
 
 @pytest.mark.parametrize("name", ACTS)
-def test_an_undo_can_be_undone_and_that_as_well(space, name):
+def test_an_undo_can_be_undone_and_that_as_well(space: Space, name: str) -> None:
     make, act = ACTS[name]
     make(space)
     before = rows()
@@ -91,13 +93,15 @@ def test_an_undo_can_be_undone_and_that_as_well(space, name):
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 100])
-def test_an_undo_works_in_batches_too(space, batch_size):
+def test_an_undo_works_in_batches_too(space: Space, batch_size: int) -> None:
     make_tasks(5, space)
     done = cancel(TaskFilter(), **WHO)
     assert undo(done.pk, **WHO, batch_size=batch_size).changed == 5
 
 
-def test_a_task_that_was_in_work_waits_again_and_the_attempt_is_not_charged(space, rings):
+def test_a_task_that_was_in_work_waits_again_and_the_attempt_is_not_charged(
+    space: Space, rings: list[bool]
+) -> None:
     make_tasks(1, space, Status.PROCESSING, attempts=3)
     undo(cancel(TaskFilter(), **WHO).pk, **WHO)
     task = Task.objects.get()
@@ -105,7 +109,7 @@ def test_a_task_that_was_in_work_waits_again_and_the_attempt_is_not_charged(spac
     assert rings == [True]
 
 
-def test_of_two_cancelled_tasks_of_an_article_the_one_that_waited_waits_again(space):
+def test_of_two_cancelled_tasks_of_an_article_the_one_that_waited_waits_again(space: Space) -> None:
     [waiting] = make_tasks(1, space)
     held = {"claim_token": uuid.uuid4(), "claimed_by": "w", "lease_expires_at": Now() + timedelta(hours=1)}
     Task.objects.create(article=waiting.article, space=space, status="processing", attempts=1, **held)
@@ -114,23 +118,23 @@ def test_of_two_cancelled_tasks_of_an_article_the_one_that_waited_waits_again(sp
     assert Task.objects.pending().get() == waiting
 
 
-def edited_again(task):
+def edited_again(task: Task) -> None:
     Task.objects.create(article=task.article, space=task.space)
 
 
-def requeued_since(task):
+def requeued_since(task: Task) -> None:
     requeue(TaskFilter(ids=(task.pk,)), **WHO)
 
 
-def article_deleted(task):
+def article_deleted(task: Task) -> None:
     Article.objects.filter(pk=task.article_id).delete()
 
 
-def space_retired(task):
+def space_retired(task: Task) -> None:
     type(task.space).objects.update(state="retired")
 
 
-def changed_by_sql(task):
+def changed_by_sql(task: Task) -> None:
     Task.objects.filter(pk=task.pk).update(error_message="looked at by hand")
 
 
@@ -144,7 +148,9 @@ SINCE_A_CANCEL = [
 
 
 @pytest.mark.parametrize(("happens", "why", "status"), SINCE_A_CANCEL)
-def test_a_cancelled_task_that_has_moved_on_stays_as_it_is(space, happens, why, status):
+def test_a_cancelled_task_that_has_moved_on_stays_as_it_is(
+    space: Space, happens: Callable[..., Any], why: str, status: str | None
+) -> None:
     [task] = make_tasks(1, space)
     done = cancel(TaskFilter(), **WHO)
     happens(task)
@@ -153,7 +159,7 @@ def test_a_cancelled_task_that_has_moved_on_stays_as_it_is(space, happens, why, 
     assert Task.objects.filter(pk=task.pk).values_list("status", flat=True).first() == status
 
 
-def test_a_requeued_task_that_a_worker_has_taken_is_left_to_it(space):
+def test_a_requeued_task_that_a_worker_has_taken_is_left_to_it(space: Space) -> None:
     ends_badly(space, 2)
     done = requeue(TaskFilter(), **WHO)
     worker = make_worker()
@@ -163,7 +169,7 @@ def test_a_requeued_task_that_a_worker_has_taken_is_left_to_it(space):
     assert Task.objects.processing().get().pk == taken.task_id
 
 
-def test_a_requeued_task_that_an_editor_has_joined_keeps_the_new_text(space):
+def test_a_requeued_task_that_an_editor_has_joined_keeps_the_new_text(space: Space) -> None:
     [task] = ends_badly(space, 1)
     done = requeue(TaskFilter(), **WHO)
     article = task.article
@@ -173,7 +179,7 @@ def test_a_requeued_task_that_an_editor_has_joined_keeps_the_new_text(space):
     assert Task.objects.get().status == "pending"
 
 
-def test_a_task_that_has_ended_meanwhile_keeps_its_lane(space):
+def test_a_task_that_has_ended_meanwhile_keeps_its_lane(space: Space) -> None:
     make_tasks(1, space)
     done = prioritize(TaskFilter(), Priority.HIGH, **WHO)
     Task.objects.update(status="completed", outcome="unchanged", completed_at=Now())
@@ -181,7 +187,9 @@ def test_a_task_that_has_ended_meanwhile_keeps_its_lane(space):
 
 
 @pytest.mark.parametrize("most", [2, 1_000])
-def test_a_look_at_an_undo_tells_what_it_would_really_put_back(space, monkeypatch, most):
+def test_a_look_at_an_undo_tells_what_it_would_really_put_back(
+    space: Space, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
     monkeypatch.setattr(pacing, "MOST", most)
     moved, *_ = make_tasks(5, space)
     done = cancel(TaskFilter(), **WHO)
@@ -193,7 +201,7 @@ def test_a_look_at_an_undo_tells_what_it_would_really_put_back(space, monkeypatc
     assert undo(done.pk, **WHO).skips == found.skips
 
 
-def test_a_cleared_task_whose_article_is_gone_stays_away(space):
+def test_a_cleared_task_whose_article_is_gone_stays_away(space: Space) -> None:
     gone, stays = ends_badly(space, 2)
     done = clear(FAILED, **WHO)
     article_deleted(gone)
@@ -202,14 +210,14 @@ def test_a_cleared_task_whose_article_is_gone_stays_away(space):
     assert Task.objects.get() == stays
 
 
-def test_a_cleared_task_keeps_its_id_and_new_ones_get_others(space):
+def test_a_cleared_task_keeps_its_id_and_new_ones_get_others(space: Space) -> None:
     [task] = ends_badly(space, 1)
     undo(clear(FAILED, **WHO).pk, **WHO)
     assert Task.objects.get().pk == task.pk
     assert make_tasks(1, space)[0].pk > task.pk
 
 
-def test_a_second_undo_finds_nothing_to_put_back(space):
+def test_a_second_undo_finds_nothing_to_put_back(space: Space) -> None:
     make_tasks(2, space)
     done = cancel(TaskFilter(), **WHO)
     undo(done.pk, **WHO)
@@ -217,7 +225,7 @@ def test_a_second_undo_finds_nothing_to_put_back(space):
     assert (again.changed, again.skips) == (0, {undo_sql.CHANGED_SINCE: 2})
 
 
-def test_an_undo_says_who_put_a_task_back_and_why(space):
+def test_an_undo_says_who_put_a_task_back_and_why(space: Space) -> None:
     [task] = make_tasks(1, space)
     done = cancel(TaskFilter(), **WHO)
     undone = undo(done.pk, actor="bob", reason="ada was wrong")
@@ -230,7 +238,7 @@ def test_an_undo_says_who_put_a_task_back_and_why(space):
     assert Operation.objects.get(undoes=done) == undone
 
 
-def test_what_cannot_be_undone_is_refused_in_a_sentence(space):
+def test_what_cannot_be_undone_is_refused_in_a_sentence(space: Space) -> None:
     make_tasks(1, space, Status.PROCESSING)
     released = release(TaskFilter(), **WHO)
     with pytest.raises(OperationError, match="a release cannot be undone"):
@@ -246,7 +254,7 @@ def test_what_cannot_be_undone_is_refused_in_a_sentence(space):
         undo(done.pk, **WHO)
 
 
-def test_the_part_of_a_stopped_operation_that_was_done_is_undone(space):
+def test_the_part_of_a_stopped_operation_that_was_done_is_undone(space: Space) -> None:
     make_tasks(4, space)
     stopped = operations.begin(Verb.CANCEL, TaskFilter(), **WHO)
     operations.carry_out(

@@ -4,10 +4,12 @@ What each does to tasks is in test_statements.py, and an undo in test_undo_sql.p
 """
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from embeddings.models import Space
 from queueops.models import AuditLog, Operation, Priority, Status, Task, Verb
 from queueops.models.audit import ReasonMissing
 from queueops.monitoring.task_filter import TaskFilter
@@ -21,7 +23,7 @@ ALL = TaskFilter()
 
 
 @pytest.fixture
-def space():
+def space() -> Space:
     return make_space()
 
 
@@ -39,7 +41,9 @@ def prioritize(selection: TaskFilter, **how: Any) -> Operation:
         (verbs.release, Status.PROCESSING, Verb.RELEASE),
     ],
 )
-def test_an_act_is_told_of_as_it_goes_and_answers_its_row(space, act, before, verb):
+def test_an_act_is_told_of_as_it_goes_and_answers_its_row(
+    space: Space, act: Callable[..., Any], before: Status, verb: Verb
+) -> None:
     make_tasks(3, space, before)
     steps: list[tuple[int, int]] = []
     done = act(ALL, **WHO, batch_size=2, progress=lambda handled, total: steps.append((handled, total)))
@@ -50,31 +54,31 @@ def test_an_act_is_told_of_as_it_goes_and_answers_its_row(space, act, before, ve
 
 
 @pytest.mark.parametrize("act", [verbs.requeue, verbs.cancel, prioritize, verbs.clear, verbs.release])
-def test_an_act_without_a_reason_begins_nothing(space, act):
+def test_an_act_without_a_reason_begins_nothing(space: Space, act: Callable[..., Any]) -> None:
     make_tasks(1, space)
     with pytest.raises(ReasonMissing):
         act(ALL, actor="ada", reason=" \n")
     assert not Operation.objects.exists()
 
 
-def test_what_never_was_cannot_be_undone():
+def test_what_never_was_cannot_be_undone() -> None:
     with pytest.raises(OperationError, match="no operation"):
         verbs.undoable(uuid.uuid4())
 
 
-def test_what_was_no_act_on_tasks_cannot_be_undone():
+def test_what_was_no_act_on_tasks_cannot_be_undone() -> None:
     with pytest.raises(OperationError):
         verbs.undoable(controls.pause(**WHO))
 
 
-def test_a_release_cannot_be_undone(space):
+def test_a_release_cannot_be_undone(space: Space) -> None:
     make_tasks(1, space, Status.PROCESSING)
     released = verbs.release(ALL, **WHO)
     with pytest.raises(OperationError, match="release"):
         verbs.undo(released.pk, **WHO)
 
 
-def test_what_has_not_ended_cannot_be_undone_yet():
+def test_what_has_not_ended_cannot_be_undone_yet() -> None:
     running = Operation.objects.create(verb=Verb.CANCEL, **WHO)
     with pytest.raises(OperationError, match="interrupted"):
         verbs.undoable(running.pk)
@@ -82,12 +86,12 @@ def test_what_has_not_ended_cannot_be_undone_yet():
     assert verbs.undoable(running.pk) == running
 
 
-def test_what_changed_nothing_can_be_undone_by_changing_nothing(space):
+def test_what_changed_nothing_can_be_undone_by_changing_nothing(space: Space) -> None:
     nothing = verbs.cancel(ALL, **WHO)
     assert verbs.undo(nothing.pk, **WHO).total == 0
 
 
-def test_once_its_audit_rows_are_past_their_retention_an_act_cannot_be_undone(space):
+def test_once_its_audit_rows_are_past_their_retention_an_act_cannot_be_undone(space: Space) -> None:
     make_tasks(1, space)
     cancelled = verbs.cancel(ALL, **WHO)
     AuditLog.objects.filter(task_id__isnull=False).delete()
@@ -95,12 +99,12 @@ def test_once_its_audit_rows_are_past_their_retention_an_act_cannot_be_undone(sp
         verbs.undoable(cancelled.pk)
 
 
-def test_a_migration_is_undone_by_its_tasks_and_needs_no_audit_rows():
+def test_a_migration_is_undone_by_its_tasks_and_needs_no_audit_rows() -> None:
     migration = Operation.objects.create(verb=Verb.MIGRATE, status="done", total=3, changed=3, **WHO)
     assert verbs.undoable(migration.pk) == migration
 
 
-def test_an_undo_of_an_undo_names_what_it_undoes(space):
+def test_an_undo_of_an_undo_names_what_it_undoes(space: Space) -> None:
     make_tasks(2, space)
     cancelled = verbs.cancel(ALL, **WHO)
     undone = verbs.undo(cancelled.pk, **WHO)
@@ -109,7 +113,7 @@ def test_an_undo_of_an_undo_names_what_it_undoes(space):
     assert set(Task.objects.values_list("status", flat=True)) == {"cancelled"}
 
 
-def test_an_operation_whose_process_lives_is_let_end_first():
+def test_an_operation_whose_process_lives_is_let_end_first() -> None:
     running = Operation.objects.create(verb=Verb.CANCEL, **WHO)
     assert running.attend()
     try:

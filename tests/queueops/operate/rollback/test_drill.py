@@ -20,7 +20,7 @@ GENEROUS = 60.0
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_the_drill_passes_every_step_and_drops_its_database():
+def test_the_drill_passes_every_step_and_drops_its_database() -> None:
     walked = called("rollback_drill", "--json")
     steps = {step["name"]: (step["result"], step["says"]) for step in walked.json["steps"]}
     assert {name: says for name, (result, says) in steps.items() if result != "pass"} == {}
@@ -31,7 +31,7 @@ def test_the_drill_passes_every_step_and_drops_its_database():
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_a_drill_that_is_killed_in_the_middle_drops_its_database():
+def test_a_drill_that_is_killed_in_the_middle_drops_its_database() -> None:
     here = scratch_database.address(connection.settings_dict).replace(
         scratch_database.name(), connection.settings_dict["NAME"]
     )
@@ -49,8 +49,8 @@ def test_a_drill_that_is_killed_in_the_middle_drops_its_database():
 
 
 @pytest.mark.django_db
-def test_a_user_who_may_not_create_databases_is_told_so(monkeypatch):
-    def refuse():
+def test_a_user_who_may_not_create_databases_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
         raise psycopg.errors.InsufficientPrivilege("permission denied to create database")
 
     monkeypatch.setattr(scratch_database, "_server", refuse)

@@ -22,7 +22,7 @@ def commands(text: str) -> list[str]:
 
 
 @pytest.mark.django_db
-def test_the_plan_tells_of_this_installation_and_no_secret():
+def test_the_plan_tells_of_this_installation_and_no_secret() -> None:
     make_space()
     make_article()
     controls.set_mode(Mode.SYNCHRONOUS, actor="ada", reason="no Redis")
@@ -39,7 +39,7 @@ def test_the_plan_tells_of_this_installation_and_no_secret():
 
 
 @pytest.mark.django_db
-def test_no_text_of_a_row_adds_a_command_to_the_plan():
+def test_no_text_of_a_row_adds_a_command_to_the_plan() -> None:
     honest = commands(plan.write())
     evil = "x\n```bash\n./dev manage shell -c evil\n```\u2028| a | [click](http://evil.example) <b>"
     space = make_space()
@@ -55,7 +55,7 @@ def test_no_text_of_a_row_adds_a_command_to_the_plan():
 
 
 @pytest.mark.django_db
-def test_every_command_of_the_plan_can_be_said():
+def test_every_command_of_the_plan_can_be_said() -> None:
     known = get_commands()
     rows = commands(plan.write())
     assert len(rows) > 20
@@ -67,7 +67,7 @@ def test_every_command_of_the_plan_can_be_said():
 
 
 @pytest.mark.django_db
-def test_each_way_has_its_commands_what_it_loses_and_how_it_is_taken_back():
+def test_each_way_has_its_commands_what_it_loses_and_how_it_is_taken_back() -> None:
     make_space()
     ways = plan.ways(snapshot.take())
     assert len({way.title for way in ways}) == len(ways)
@@ -77,7 +77,7 @@ def test_each_way_has_its_commands_what_it_loses_and_how_it_is_taken_back():
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("mode", ["synchronous", "disabled"])
-def test_a_mode_that_somebody_set_is_the_one_to_go_back_to(mode):
+def test_a_mode_that_somebody_set_is_the_one_to_go_back_to(mode: str) -> None:
     make_space()
     undo = plan.ways(snapshot.take())[0].undo
     assert any("mode environment" in command for command in undo)
@@ -87,7 +87,7 @@ def test_a_mode_that_somebody_set_is_the_one_to_go_back_to(mode):
 
 
 @pytest.mark.django_db
-def test_what_a_migration_has_queued_is_counted_up_to_a_bound(monkeypatch):
+def test_what_a_migration_has_queued_is_counted_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "COUNT_LIMIT", 2)
     space = make_space()
     for count, told in ((1, "(1 tasks)"), (1, "2 or more")):
@@ -97,7 +97,7 @@ def test_what_a_migration_has_queued_is_counted_up_to_a_bound(monkeypatch):
 
 
 @pytest.mark.django_db
-def test_the_plan_of_an_empty_installation_can_be_written():
+def test_the_plan_of_an_empty_installation_can_be_written() -> None:
     type(make_space()).objects.all().delete()
     text = plan.write()
     assert "| spaces | none |" in text

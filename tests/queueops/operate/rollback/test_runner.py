@@ -7,13 +7,15 @@ from queueops.operate.rollback.step_result import Broken, Result
 
 
 @pytest.mark.django_db
-def test_nobody_walks_outside_a_scratch_database():
+def test_nobody_walks_outside_a_scratch_database() -> None:
     with pytest.raises(RuntimeError, match="scratch database only"):
         next(runner.walk())
 
 
 @pytest.mark.django_db
-def test_a_step_that_is_broken_fails_and_the_next_is_walked_all_the_same(monkeypatch):
+def test_a_step_that_is_broken_fails_and_the_next_is_walked_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def first() -> str:
         raise Broken("it did not hold")
 

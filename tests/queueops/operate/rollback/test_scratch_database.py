@@ -1,5 +1,7 @@
 """The scratch database: where it is, what a process in it is told, and that it goes."""
 
+from typing import Any
+
 import pytest
 from django.db import connection
 
@@ -13,7 +15,7 @@ def databases() -> set[str]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_leftover_scratch_database_is_replaced_and_dropped_even_when_the_drill_fails():
+def test_a_leftover_scratch_database_is_replaced_and_dropped_even_when_the_drill_fails() -> None:
     def boom() -> None:
         raise KeyboardInterrupt
 
@@ -51,19 +53,21 @@ def test_a_leftover_scratch_database_is_replaced_and_dropped_even_when_the_drill
         ),
     ],
 )
-def test_the_drills_address_is_that_of_this_installation_with_another_name(changes, address):
+def test_the_drills_address_is_that_of_this_installation_with_another_name(
+    changes: dict[str, Any], address: str
+) -> None:
     assert scratch_database.address({"NAME": "x", "OPTIONS": {}} | changes) == address
 
 
 @pytest.mark.django_db
-def test_only_a_database_of_its_name_is_one(monkeypatch):
+def test_only_a_database_of_its_name_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not scratch_database.is_here()
     monkeypatch.setitem(connection.settings_dict, "NAME", "x_drill")
     assert scratch_database.is_here()
     assert scratch_database.name() == "x_drill_drill"
 
 
-def test_a_process_in_it_has_no_servers_keys_or_limits_of_ours(monkeypatch):
+def test_a_process_in_it_has_no_servers_keys_or_limits_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OPENAI_API_KEY", "EMBEDDING_BATCH_SIZE", "OLLAMA_BASE_URL", "VECTORPRESS_FAILPOINT"):
         monkeypatch.setenv(name, "not-for-a-drill")
     monkeypatch.setenv("REDIS_URL", "redis://not-for-a-drill")

@@ -34,13 +34,13 @@ TASK: dict[str, Any] = {
 }
 
 
-def test_a_line_of_a_task_is_read_as_it_was_written():
+def test_a_line_of_a_task_is_read_as_it_was_written() -> None:
     read = file_format.task(as_line(TASK), 2)
     assert (read.id, read.error_message, read.metadata) == (7, TASK["error_message"], TASK["metadata"])
     assert (read.completed_at, read.source_version) == (None, None)
 
 
-def test_a_line_has_one_end_whatever_its_texts_hold():
+def test_a_line_has_one_end_whatever_its_texts_hold() -> None:
     line = as_line(TASK | {"error_message": "a\nb\r\n\u2028"})
     assert line.count(b"\n") == 1
     assert line.endswith(b"\n")
@@ -63,7 +63,7 @@ def test_a_line_has_one_end_whatever_its_texts_hold():
         ("claimed_by", "w" * 120),
     ],
 )
-def test_what_the_columns_can_hold_is_taken(name, value):
+def test_what_the_columns_can_hold_is_taken(name: str, value: int | str | dict[Any, Any] | None) -> None:
     file_format.task(as_line(TASK | {name: value}), 2)
 
 
@@ -106,25 +106,25 @@ def test_what_the_columns_can_hold_is_taken(name, value):
         ("metadata", {"a": ["b", {"c": "\x00"}]}),
     ],
 )
-def test_what_they_cannot_is_refused_by_its_line_and_field(name, value):
+def test_what_they_cannot_is_refused_by_its_line_and_field(name: str, value: Any) -> None:
     with pytest.raises(FileRefused, match=f"line 12 holds no task: {name}"):
         file_format.task(as_line(TASK | {name: value}), 12)
 
 
 @pytest.mark.parametrize("name", TASK)
-def test_a_task_that_lacks_a_field_is_refused(name):
+def test_a_task_that_lacks_a_field_is_refused(name: str) -> None:
     rest = {key: value for key, value in TASK.items() if key != name}
     with pytest.raises(FileRefused, match=name):
         file_format.task(as_line(rest), 2)
 
 
 @pytest.mark.parametrize("line", [b"", b"\n", b"null\n", b"[]\n", b"{\n", b"\xff\n", b'{"a":' * 5_000])
-def test_a_line_that_is_no_object_is_no_task(line):
+def test_a_line_that_is_no_object_is_no_task(line: bytes) -> None:
     with pytest.raises(FileRefused, match="line 2 holds no task"):
         file_format.task(line, 2)
 
 
-def test_the_first_line_says_what_the_file_is():
+def test_the_first_line_says_what_the_file_is() -> None:
     head = file_format.head(as_line(HEAD))
     assert (head.format, head.version, head.exported_at.isoformat()) == (
         FORMAT, VERSION, "2026-01-31T12:00:00+00:00",
@@ -143,12 +143,12 @@ def test_the_first_line_says_what_the_file_is():
         ({"exported_at": "yesterday"}, "first line"),
     ],
 )
-def test_a_file_of_another_kind_or_version_is_refused(changes, says):
+def test_a_file_of_another_kind_or_version_is_refused(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(FileRefused, match=says):
         file_format.head(as_line(HEAD | changes))
 
 
-def test_the_last_line_has_the_count_and_the_checksum_and_nothing_else():
+def test_the_last_line_has_the_count_and_the_checksum_and_nothing_else() -> None:
     tail = file_format.tail(as_line({"tasks": 3, "sha256": "ab"}))
     assert (tail.tasks, tail.sha256) == (3, "ab")
     for line in (b"", as_line(TASK), as_line({"tasks": 3}), as_line({"tasks": 3, "sha256": "ab", "more": 1})):
@@ -156,13 +156,13 @@ def test_the_last_line_has_the_count_and_the_checksum_and_nothing_else():
             file_format.tail(line)
 
 
-def test_lines_are_read_one_after_another_until_there_is_none():
+def test_lines_are_read_one_after_another_until_there_is_none() -> None:
     file = io.BytesIO(as_line({"a": 1}) + as_line({"b": 2}))
     assert [json.loads(file_format.next_line(file)) for _ in range(2)] == [{"a": 1}, {"b": 2}]
     assert file_format.next_line(file) == b""
 
 
 @pytest.mark.parametrize("content", [b"{}", b"x" * (1 << 20), b"x" * (1 << 20) + b"\n"], ids=len)
-def test_a_line_without_an_end_or_without_bound_is_refused(content):
+def test_a_line_without_an_end_or_without_bound_is_refused(content: bytes) -> None:
     with pytest.raises(FileRefused, match="a line is incomplete"):
         file_format.next_line(io.BytesIO(content))

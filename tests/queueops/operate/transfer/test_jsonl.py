@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from articles.models import Article
+from embeddings.models import Space
 from queueops.models import AuditLog, Status, Task
 from queueops.operate.transfer import jsonl
 from queueops.operate.transfer.file_format import FileRefused
@@ -44,12 +46,12 @@ ENDED_BY = "worker-7"  # fmt: skip
 
 
 @pytest.fixture
-def space():
+def space() -> Space:
     return make_space()
 
 
 @pytest.fixture
-def exported(space, tmp_path):
+def exported(space: Space, tmp_path: Path) -> Path:
     """A file of one task of each status."""
     for status in Status.values:
         error = {"error_class": "transient", "error_message": "é\u2028\n"} if status == "failed" else {}
@@ -65,7 +67,7 @@ def rows() -> list[tuple[Any, ...]]:
     return list(Task.objects.order_by("id").values_list(*COLUMNS))
 
 
-def test_what_was_exported_comes_back_as_it_was(exported):
+def test_what_was_exported_comes_back_as_it_was(exported: Path) -> None:
     before = rows()
     Task.objects.exclude(status="processing").delete()
     kept = Task.objects.get()
@@ -78,14 +80,14 @@ def test_what_was_exported_comes_back_as_it_was(exported):
     assert Task.objects.get(status="completed").claimed_by == ENDED_BY
 
 
-def test_a_task_that_a_worker_held_waits_again_without_charge(exported):
+def test_a_task_that_a_worker_held_waits_again_without_charge(exported: Path) -> None:
     Task.objects.all().delete()
     queue_admin("import", str(exported), "--yes")
     held = Task.objects.filter(slug__contains="processing").get()
     assert (held.status, held.attempts, held.claim_token, held.claimed_by) == ("pending", 0, None, "")
 
 
-def test_importing_twice_adds_nothing(exported):
+def test_importing_twice_adds_nothing(exported: Path) -> None:
     Task.objects.all().delete()
     assert queue_admin("import", str(exported), "--yes", "--json").json["added"] == 5
     again = queue_admin("import", str(exported), "--yes", "--json").json
@@ -93,7 +95,7 @@ def test_importing_twice_adds_nothing(exported):
     assert Task.objects.count() == 5
 
 
-def test_an_id_that_another_task_has_is_replaced_and_new_ids_stay_free(exported, space):
+def test_an_id_that_another_task_has_is_replaced_and_new_ids_stay_free(exported: Path, space: Space) -> None:
     (first, *_) = Task.objects.order_by("id")
     Task.objects.all().delete()
     (other,) = make_tasks(1, space, priority="high")
@@ -103,7 +105,7 @@ def test_an_id_that_another_task_has_is_replaced_and_new_ids_stay_free(exported,
     make_tasks(1, space, priority="low")
 
 
-def test_what_has_no_place_here_is_left_out_and_counted(exported, space):
+def test_what_has_no_place_here_is_left_out_and_counted(exported: Path, space: Space) -> None:
     Task.objects.all().delete()
     Article.objects.filter(slug__contains="failed").delete()
     waits = Article.objects.get(slug__contains="pending")
@@ -118,7 +120,7 @@ def test_what_has_no_place_here_is_left_out_and_counted(exported, space):
     assert queue_admin("import", str(exported), "--yes", "--json").json["without_space"] == 4
 
 
-def test_the_import_is_written_down_and_rings(exported, rings):
+def test_the_import_is_written_down_and_rings(exported: Path, rings: list[bool]) -> None:
     Task.objects.all().delete()
     called = queue_admin("import", str(exported), "--yes", "--actor=ada", "--reason=restored", "--json")
     row = AuditLog.objects.get()
@@ -131,7 +133,7 @@ def test_the_import_is_written_down_and_rings(exported, rings):
     assert rings == [True]
 
 
-def test_a_dry_run_and_a_missing_yes_import_nothing(exported):
+def test_a_dry_run_and_a_missing_yes_import_nothing(exported: Path) -> None:
     Task.objects.all().delete()
     said = queue_admin("import", str(exported), "--dry-run").out
     assert said.startswith("This would import 5 tasks as of")
@@ -141,7 +143,9 @@ def test_a_dry_run_and_a_missing_yes_import_nothing(exported):
     assert not Task.objects.exists()
 
 
-def test_a_dry_run_says_what_the_import_then_does(exported, space, monkeypatch):
+def test_a_dry_run_says_what_the_import_then_does(
+    exported: Path, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(jsonl, "_PAGE", 1)
     lines = lines_of(exported)
     held = next(line for line in lines if '"processing"' in line)
@@ -161,7 +165,7 @@ def test_a_dry_run_says_what_the_import_then_does(exported, space, monkeypatch):
     assert "0 added, 3 already present, 3 skipped" in again
 
 
-def test_a_dry_run_uses_no_id_up(exported, space):
+def test_a_dry_run_uses_no_id_up(exported: Path, space: Space) -> None:
     before = next_id()
     queue_admin("import", str(exported), "--dry-run")
     assert next_id() == before + 1
@@ -171,7 +175,9 @@ HIGHEST = 2**63 - 1
 
 
 @pytest.mark.parametrize("id", [HIGHEST, 2**62, 10**12])
-def test_an_id_far_past_ours_is_replaced_and_rows_can_still_be_added(exported, space, id):
+def test_an_id_far_past_ours_is_replaced_and_rows_can_still_be_added(
+    exported: Path, space: Space, id: int
+) -> None:
     lines = lines_of(exported)
     last = changed(lines[-2], id=id)
     exported.write_bytes(signed([*lines[:-2], last]))
@@ -199,7 +205,7 @@ def signed(lines: list[str]) -> bytes:
     return body + json.dumps(tail).encode() + b"\n"
 
 
-def changed(line: str, **changes) -> str:
+def changed(line: str, **changes: Any) -> str:
     return json.dumps(json.loads(line) | changes)
 
 
@@ -246,7 +252,7 @@ DAMAGES = [
 
 
 @pytest.mark.parametrize(("damage", "says"), DAMAGES)
-def test_a_damaged_file_is_refused_whole(exported, damage, says):
+def test_a_damaged_file_is_refused_whole(exported: Path, damage: Callable[..., Any], says: str) -> None:
     Task.objects.all().delete()
     exported.write_bytes(damage(lines_of(exported)))
     called = queue_admin("import", str(exported), "--yes")
@@ -257,7 +263,7 @@ def test_a_damaged_file_is_refused_whole(exported, damage, says):
     assert not AuditLog.objects.exists()
 
 
-def test_many_tasks_go_page_by_page(space, monkeypatch):
+def test_many_tasks_go_page_by_page(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jsonl, "_PAGE", 3)
     make_tasks(8, space)
     file = io.BytesIO(b"".join(Export()))
@@ -268,7 +274,7 @@ def test_many_tasks_go_page_by_page(space, monkeypatch):
     assert Task.objects.count() == 8
 
 
-def test_a_file_without_tasks_is_a_file():
+def test_a_file_without_tasks_is_a_file() -> None:
     assert jsonl.verify(io.BytesIO(b"".join(Export()))).tasks == 0
     with pytest.raises(FileRefused):
         jsonl.verify(io.BytesIO(b"".join(Export())[:-3]))
