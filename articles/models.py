@@ -1,6 +1,6 @@
 """Articles and their versions: the text people see, and every text it has been."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 from django.contrib.postgres.indexes import GinIndex
@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from django.db.models.lookups import Exact
 
 from articles import bounds, insert, slugs
+from lib.database_errors import UNIQUE, constraint, sqlstate
 
 _SLUG_TRIES = 5
 _GIVEN = ("id", "title", "content", "metadata", "version_number", "created_at", "updated_at")
@@ -52,7 +53,8 @@ class Article(models.Model):
     metadata = models.JSONField(
         blank=True, default=dict, db_default=Value({}, models.JSONField()), validators=[bounds.check_metadata]
     )
-    version_number = models.PositiveIntegerField(default=1, db_default=1, editable=False)
+    # 0 asks the database for version 1 with its row in article_versions (articles/migrations/0004)
+    version_number = models.PositiveIntegerField(db_default=0, editable=False)
     content_hash = models.GeneratedField(
         expression=Func(
             F("title"),
@@ -133,6 +135,7 @@ class Article(models.Model):
     def _insert(self, author: str) -> dict[str, Any]:
         """The row as it was written, under the first slug that could be had. Raises SlugTaken."""
         columns = {name: _or_default(getattr(self, name)) for name in _GIVEN}
+        columns["version_number"] = columns["version_number"] or 1
         for slug in self._slugs_to_try():
             if made := insert.insert({**columns, "slug": slug}, author):
                 return columns | made
@@ -154,7 +157,8 @@ class Article(models.Model):
                     "title", "content", "version_number"
                 )
                 before = locked.get(pk=self.pk)
-                text_is_new = (before.title, before.content) != (self.title, self.content)
+                written = self._text_written_by(kwargs.get("update_fields"))
+                text_is_new = any(getattr(before, name) != getattr(self, name) for name in written)
                 self.version_number = before.version_number + text_is_new
                 self.updated_at = Now()
                 if (fields := kwargs.get("update_fields")) is not None:
@@ -166,6 +170,11 @@ class Article(models.Model):
             if _is_slug_conflict(error):
                 raise SlugTaken(self.slug) from error
             raise
+
+    def _text_written_by(self, update_fields: Iterable[str] | None) -> set[str]:
+        """The fields of the text that a save writes: an instance may hold others that are older than their row."""
+        fields = {"title", "content"} - self.get_deferred_fields()
+        return fields if update_fields is None else fields & set(update_fields)
 
     def _write_version(self, author: str) -> None:
         with connection.cursor() as cursor:  # the text is in the database already and need not travel again
@@ -195,8 +204,7 @@ class ArticleVersion(models.Model):
 
 
 def _is_slug_conflict(error: IntegrityError) -> bool:
-    diagnostic = getattr(error.__cause__, "diag", None)
-    return "slug" in (getattr(diagnostic, "constraint_name", None) or "")
+    return sqlstate(error) == UNIQUE and "slug" in constraint(error)
 
 
 def _or_default(value: Any) -> Any:

@@ -38,8 +38,8 @@ _PAUSE = "UPDATE queue_state SET is_paused = true"
 _HELD = "SELECT count(*) FROM embedding_tasks WHERE status = 'processing'"
 _ARTICLES = """
 WITH written AS (
-    INSERT INTO articles (slug, title, content, metadata)
-    SELECT slug, title, content, '{}' FROM unnest(%s::text[], %s::text[], %s::text[]) AS given (slug, title, content)
+    INSERT INTO articles (slug, title, content, metadata, version_number)
+    SELECT slug, title, content, '{}', 1 FROM unnest(%s::text[], %s::text[], %s::text[]) AS given (slug, title, content)
     RETURNING id, title, content
 )
 INSERT INTO article_versions (article_id, version_number, title, content) SELECT id, 1, title, content FROM written

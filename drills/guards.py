@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+_ARTICLES_BY_HAND = "articles/migrations/0004_by_hand.py"
 _BREAKING = "tests/queueops/admission/test_circuit_breaker.py"
 _CLAIMS = "tests/queueops/engine/test_claims.py"
 _CLOCKS = "tests/queueops/maintenance/test_clock_repair.py"
@@ -902,6 +903,27 @@ MUTATIONS = (
         "            self.refused[request] = error\n",
         "",
         ("tests/queueops/engine/test_too_long.py",),
+    ),
+    Mutation(
+        "articles: an overwritten text has its version",
+        _ARTICLES_BY_HAND,
+        "BEFORE UPDATE OF title, content ON articles",
+        "BEFORE UPDATE OF slug ON articles",
+        ("tests/articles/test_by_hand.py",),
+    ),
+    Mutation(
+        "articles: an inserted text has its version",
+        _ARTICLES_BY_HAND,
+        "true) = NEW.id::text)",
+        "true) = 'never')",
+        ("tests/articles/test_by_hand.py",),
+    ),
+    Mutation(
+        "articles: a save of other fields is no new text",
+        "articles/models.py",
+        "return fields if update_fields is None else fields & set(update_fields)",
+        "return fields",
+        ("tests/articles/test_by_hand.py",),
     ),
     Mutation(
         "index: one pending task",

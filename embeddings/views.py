@@ -62,7 +62,9 @@ def article_page(request: HttpRequest, slug: str) -> HttpResponse:
     if "\x00" in slug:  # the database would refuse it
         raise Http404
     article = get_object_or_404(Article, slug=slug)
-    return render(request, "pages/article.html", {"article": article, "blocks": blocks(article.content)})
+    # a template would read `metadata.items` as the value of that name, which metadata may have
+    shown = {"article": article, "blocks": blocks(article.content), "metadata": article.metadata.items()}
+    return render(request, "pages/article.html", shown)
 
 
 def _answer(form: SearchForm) -> dict[str, Any]:

@@ -6,6 +6,8 @@ https://www.postgresql.org/docs/current/errcodes-appendix.html
 LOCKED = "55P03"  # lock_not_available: lock_timeout ended the wait
 CANCELLED = "57014"  # query_canceled: statement_timeout ended the statement, or somebody did
 DEADLOCK = "40P01"  # deadlock_detected
+UNIQUE = "23505"  # unique_violation
+CHECK = "23514"  # check_violation
 
 
 def sqlstate(error: BaseException) -> str:
@@ -13,6 +15,14 @@ def sqlstate(error: BaseException) -> str:
     for each in (error, error.__cause__):
         if state := getattr(each, "sqlstate", None):
             return str(state)
+    return ""
+
+
+def constraint(error: BaseException) -> str:
+    """The constraint that the statement would have broken; empty where it was another error."""
+    for each in (error, error.__cause__):
+        if name := getattr(getattr(each, "diag", None), "constraint_name", None):
+            return str(name)
     return ""
 
 

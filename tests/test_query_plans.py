@@ -28,10 +28,6 @@ FILL = [
     FROM generate_series(1, %(rows)s) n
     """,
     """
-    INSERT INTO article_versions (article_id, version_number, title, content)
-    SELECT id, version_number, title, content FROM articles
-    """,
-    """
     INSERT INTO article_embeddings
         (article_id, space_id, chunk_index, chunk_count, span, text_hash, source_version, source_hash, embedding)
     SELECT id, %(space)s, 0, 1, '[0,5)', substr(sha256(slug::bytea), 1, 16), 1, content_hash,

@@ -17,7 +17,8 @@ from config.serving.limits import MIB, Limits
 DATABASE_VARIABLE = "FLOOR_DATABASE_URL"
 APPLICATION = "benchmarks.tools.floor:application"
 _ARTICLE = """
-INSERT INTO articles (slug, title, content) VALUES (%s, %s, %s) RETURNING id, created_at, version_number
+INSERT INTO articles (slug, title, content, version_number) VALUES (%s, %s, %s, 1)
+RETURNING id, created_at, version_number
 """
 _VERSION = "INSERT INTO article_versions (article_id, version_number, title, content) VALUES (%s, 1, %s, %s)"
 _TASK = (

@@ -9,8 +9,8 @@ from benchmarks.tools.stack import Stack
 _BATCH = 5_000
 _ARTICLES = """
 WITH written AS (
-    INSERT INTO articles (slug, title, content, metadata)
-    SELECT slug, title, content, jsonb_build_object('hundredth', place %% 100)
+    INSERT INTO articles (slug, title, content, metadata, version_number)
+    SELECT slug, title, content, jsonb_build_object('hundredth', place %% 100), 1
     FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[]) AS given (slug, title, content, place)
     RETURNING id, title, content
 )

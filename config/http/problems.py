@@ -16,7 +16,7 @@ from config.http import database_trouble
 from config.http.database_trouble import Trouble
 from config.http.json_bodies import dump
 from config.http.validation_messages import errors_in_words
-from lib.database_errors import sqlstate
+from lib.database_errors import CHECK, constraint, sqlstate
 
 CONTENT_TYPE = "application/problem+json"
 PREFIX = "/api/"
@@ -143,6 +143,8 @@ def _database(request: HttpRequest, error: DatabaseError | InterfaceError) -> Ht
     if isinstance(error, DataError) or state.startswith("54"):  # 54: a limit of the database itself
         log.warning("the database refused a value", error=type(error).__name__, sqlstate=state)
         return problem(422, "the database cannot store a value of this request")
+    if state == CHECK:
+        return problem(422, f"the database refuses this change: it breaks the check {constraint(error)}")
     if state == _NO_TABLE:
         return problem(503, "tables of this part are not in the database; manage.py migrate makes them")
     return _unexpected(request, error)

@@ -46,9 +46,10 @@ def test_a_slug_that_is_taken_writes_nothing() -> None:
 
 @pytest.mark.parametrize("text", ["'; DROP TABLE articles; --", "%s %(id)s", "\\", "\U0001f642", "a\tb\n"])
 def test_no_text_is_read_as_a_statement(text: str) -> None:
-    insert(columns("a", title=text, content=text, metadata={text: text}), text)
+    title = text.replace("\t", "").replace("\n", "")  # a title is one line
+    insert(columns("a", title=title, content=text, metadata={text: text}), text)
     article = Article.objects.get()
-    assert (article.title, article.content, article.metadata) == (text, text, {text: text})
+    assert (article.title, article.content, article.metadata) == (title, text, {text: text})
     assert ArticleVersion.objects.get().author == text
 
 

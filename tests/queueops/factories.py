@@ -43,7 +43,7 @@ def make_tasks(count: int, space: Space, status: str = Status.PENDING, **fields:
     """Articles with one task each, as the queue leaves tasks of that status; written set by set, without signals."""
     articles = Article.objects.bulk_create(
         Article(
-            slug=f"bulk-{status}-{fields.get('priority', '')}-{n}", title=f"Bulk {n}", content=f"Text {n}."
+            slug=f"bulk-{status}-{fields.get('priority', 'any')}-{n}", title=f"Bulk {n}", content=f"Text {n}."
         )
         for n in range(count)
     )

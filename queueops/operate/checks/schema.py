@@ -11,10 +11,15 @@ from psycopg import sql
 from queueops.operate.checks.finding import Finding, fail, ok
 
 ROOMS = ("articles", "embeddings", "queueops", "access")
-# What migrations make in SQL, of which models know nothing; by table: columns, indexes, triggers.
+# What migrations make in SQL, of which models know nothing; by table: columns, constraints, indexes, triggers.
 COLUMNS_BY_SQL: Mapping[str, tuple[str, ...]] = {"articles": ("keywords",)}
+CONSTRAINTS_BY_SQL: Mapping[str, tuple[str, ...]] = {
+    "articles": ("articles_checked",),
+    "article_versions": ("article_versions_times_of_years_1_to_9999",),
+}
 INDEXES_BY_SQL: Mapping[str, tuple[str, ...]] = {"articles": ("articles_keywords",)}
 TRIGGERS: Mapping[str, tuple[str, ...]] = {
+    "articles": ("articles_fill_in", "articles_first_version", "articles_keep_text"),
     "embedding_tasks": ("embedding_tasks_tidy", "embedding_tasks_tell", "embedding_tasks_note_schedule"),
     "embedding_audit_logs": ("embedding_audit_logs_append_only",),
 }
@@ -25,7 +30,7 @@ _ANN = "article_embeddings_ann_"
 _THERE = """
 SELECT c.relname,
     ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped),
-    ARRAY(SELECT conname::text FROM pg_constraint WHERE conrelid = c.oid AND convalidated),
+    ARRAY(SELECT conname::text FROM pg_constraint WHERE conrelid = c.oid AND (convalidated OR contype = 'c')),
     ARRAY(SELECT i.relname::text FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
           WHERE x.indrelid = c.oid AND x.indisvalid),
     ARRAY(SELECT i.relname::text FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
@@ -109,6 +114,9 @@ def _lacks(model: type[models.Model], table: _Table) -> Iterator[tuple[str, str]
         # a unique constraint with a condition or an expression is an index to Postgres
         if constraint.name not in table.constraints | table.indexes:
             yield "constraint", str(constraint.name)
+    yield from (
+        ("constraint", each) for each in CONSTRAINTS_BY_SQL.get(name, ()) if each not in table.constraints
+    )
     yield from (("index", index.name) for index in meta.indexes if index.name not in table.indexes)
     yield from (("column", column) for column in COLUMNS_BY_SQL.get(name, ()) if column not in table.columns)
     yield from (("index", index) for index in INDEXES_BY_SQL.get(name, ()) if index not in table.indexes)

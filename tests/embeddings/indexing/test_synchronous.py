@@ -53,7 +53,7 @@ def test_an_edit_takes_the_old_vectors_away(space: Space) -> None:
 
 
 def test_an_empty_text_is_up_to_date_without_a_vector(space: Space, provider: FakeProvider) -> None:
-    article = Article(title="", slug="empty", content="")
+    article = Article(title="Empty", slug="empty")
     Article.objects.bulk_create([article])
     assert bring_up_to_date(space, [Article.objects.get().pk], 5) == 1
     (row,) = ArticleEmbedding.objects.all()

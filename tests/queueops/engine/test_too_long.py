@@ -172,7 +172,7 @@ def test_an_outage_between_the_pieces_brings_the_task_back(
 def test_pieces_that_are_all_the_same_text_are_sent_once(
     run: Callable[..., Settled], provider: FakeProvider
 ) -> None:
-    article = make_article("", "ab " * 256)  # its halves are alike, and so are theirs
+    article = make_article("-", "ab " * 256)  # its halves are alike, and so are theirs
     provider.config(max_tokens_per_text=50)
     run()
     assert_whole(article)

@@ -44,7 +44,8 @@ def marked() -> set[int]:
 def test_articles_that_changed_or_were_worked_on_in_the_window_are_marked(space: Space) -> None:
     changed, untouched = damage(make_old(make_article("A"))), make_old(make_article("B"))
     (worked_on,) = [task.article for task in make_tasks(1, space, Status.PROCESSING, processed_at=Now())]
-    make_tasks(1, space, Status.COMPLETED, processed_at=Now() - timedelta(days=1))
+    (long_done,) = make_tasks(1, space, Status.COMPLETED, processed_at=Now() - timedelta(days=1))
+    make_old(long_done.article)
     done = review()
     assert (done.code, done.json["articles"], done.json["changed"]) == (0, 2, 2)
     assert marked() == {changed.pk, worked_on.pk}
