@@ -146,7 +146,7 @@ EMBEDDING_CONCURRENT_WORKERS = env.integer("EMBEDDING_CONCURRENT_WORKERS", 2, 1,
 EMBEDDING_WORKER_THREADS = env.integer("EMBEDDING_WORKER_THREADS", 4, 1, 64, "threads per worker process")
 
 DRAMATIQ_BROKER = {
-    "BROKER": "dramatiq.brokers.redis.RedisBroker",
+    "BROKER": "queueops.wakeups.blocking_broker.BlockingRedisBroker",
     "OPTIONS": {
         # A pool, since Dramatiq drops all other options where it is given an address. A connection that a restarted
         # server ended is opened again at once; a missing reply is not awaited twice.

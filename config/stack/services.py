@@ -23,7 +23,7 @@ from config.stack.valkey import ValkeyServer
 
 LOOPBACK = "127.0.0.1"
 SECONDS_FOR_RUNNING_TASKS = 1.5
-MILLISECONDS_BETWEEN_LOOKS = 50
+MILLISECONDS_UNTIL_A_STOP_IS_NOTICED = 1_000
 SECONDS_FOR_HEADERS = 10.0  # also how long a connection may stay open between two requests
 HEADER_BYTES = 65_536  # the server looks after each read, so that up to twice as much may be taken
 BACKLOG = 4_096
@@ -74,8 +74,8 @@ def workers() -> Service:
         env={
             # A process holds no more messages than it has threads: nothing waits behind a slow provider call.
             "dramatiq_queue_prefetch": threads,
-            # Idle workers look for a wake-up this often; Dramatiq's own second would be most of an article's way.
-            "dramatiq_worker_timeout": f"{MILLISECONDS_BETWEEN_LOOKS}",
+            # Idle threads wait this long for a wake-up (queueops/wakeups/blocking_broker.py), then look for a stop.
+            "dramatiq_worker_timeout": f"{MILLISECONDS_UNTIL_A_STOP_IS_NOTICED}",
             # A broker that is back is noticed within a second, not three.
             "dramatiq_restart_delay": "1000",
         },
