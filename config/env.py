@@ -1,10 +1,10 @@
-"""Typed readers of environment variables that refuse a bad value in one sentence."""
+"""Typed readers of settings, from the environment or the file `.env`, that refuse a bad value in one sentence."""
 
 import ipaddress
 import math
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
@@ -12,7 +12,8 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from access.addresses import Network
-from config import masking
+from config import env_source, masking
+from config.env_source import FileSummary, raw
 
 _CONTACT = re.compile(r"(?:mailto:|https://|tel:)[!-~]{1,500}")
 _FLAGS = {
@@ -28,9 +29,10 @@ _FLAGS = {
 
 
 class Reading(NamedTuple):
-    """A variable's value in words, without passwords, and whether it was set."""
+    """A variable's value and where it comes from, in words and without passwords."""
 
     value: str
+    origin: str
     is_set: bool
 
 
@@ -42,24 +44,32 @@ def readings() -> Mapping[str, Reading]:
     return dict(_readings)
 
 
-def _raw(name: str) -> str:
-    return os.environ.get(name, "").strip()
-
-
 def _noted[T](name: str, value: T, words: str | None = None) -> T:
     said = str(value).lower() if isinstance(value, bool) else str(value)
-    _readings[name] = Reading(said if words is None else words, bool(_raw(name)))
+    _readings[name] = Reading(said if words is None else words, env_source.origin(name), bool(raw(name)))
     return value
+
+
+def file(name: str) -> FileSummary:
+    """The file of settings that this variable names; `.env` beside manage.py if it names none."""
+    found = env_source.summary()
+    return _noted(name, found, found.path or env_source.NONE)
+
+
+def path(name: str, default: str) -> Path:
+    """A folder; a relative one is of the working folder, or of the file's folder if it is set there."""
+    found = Path(text(name, default)).expanduser()
+    return env_source.file().folder / found if env_source.is_from_file(name) else found
 
 
 def refuse(name: str, value: str, may_hold: str) -> ImproperlyConfigured:
     """The one sentence about a value that cannot be used; for the caller to raise."""
-    return ImproperlyConfigured(f"{name} holds {value!r}; it may hold {may_hold}.")
+    return ImproperlyConfigured(f"{env_source.place(name)} holds {value!r}; it may hold {may_hold}.")
 
 
 def text(name: str, default: str = "") -> str:
     """The variable's text; an empty one counts as unset."""
-    return _noted(name, _raw(name) or default)
+    return _noted(name, raw(name) or default)
 
 
 _SHORTEST_SECRET = 32
@@ -68,11 +78,11 @@ _FEWEST_CHARACTERS = 5  # as Django counts for SECRET_KEY
 
 def secret(name: str) -> str:
     """A text that nobody can guess, empty where it is not set; no reader prints what it returns."""
-    value = _raw(name)
+    value = raw(name)
     if value and (len(value) < _SHORTEST_SECRET or len(set(value)) < _FEWEST_CHARACTERS):
         raise ImproperlyConfigured(
-            f"{name} has {len(value)} characters, {len(set(value))} different ones; it may hold {_SHORTEST_SECRET} or "
-            f"more, {_FEWEST_CHARACTERS} different ones at least: python3 -c 'import secrets; "
+            f"{env_source.place(name)} has {len(value)} characters, {len(set(value))} different ones; it may hold "
+            f"{_SHORTEST_SECRET} or more, {_FEWEST_CHARACTERS} different ones at least: python3 -c 'import secrets; "
             "print(secrets.token_urlsafe(48))' makes one, and unset, one is made and kept in DATA_DIR."
         )
     return _noted(name, value, masking.MASK if value else "")
@@ -80,23 +90,23 @@ def secret(name: str) -> str:
 
 def key(name: str) -> str:
     """A secret that is sent in a header of HTTP, so of visible ASCII characters only."""
-    value = _raw(name)
+    value = raw(name)
     if not all("!" <= character <= "~" for character in value):
         raise ImproperlyConfigured(
-            f"{name} holds a character that no key has: a blank, a line break, a control character or one beyond "
-            "ASCII. Copy the key once more; it is not shown here."
+            f"{env_source.place(name)} holds a character that no key has: a blank, a line break, a control character "
+            "or one beyond ASCII. Copy the key once more; it is not shown here."
         )
     return _noted(name, value, masking.MASK if value else "")
 
 
 def drill(name: str) -> str:
     """Like `text`, for what only drills set: no user needs to know of it, so the README does not list it."""
-    return _noted(name, _raw(name))
+    return _noted(name, raw(name))
 
 
 def flag(name: str, default: bool) -> bool:
     """true/1/yes/on or false/0/no/off, in any case."""
-    value = _raw(name)
+    value = raw(name)
     if value and value.lower() not in _FLAGS:
         raise refuse(name, value, "true or false")
     return _noted(name, _FLAGS[value.lower()] if value else default)
@@ -104,7 +114,7 @@ def flag(name: str, default: bool) -> bool:
 
 def integer(name: str, default: int, low: int, high: int, unit: str = "") -> int:
     """A whole number within `low`..`high` (both allowed)."""
-    value = _raw(name)
+    value = raw(name)
     if not value:
         return _noted(name, default)
     may_hold = f"a whole number from {low:,} to {high:,}{f' ({unit})' if unit else ''}"
@@ -119,7 +129,7 @@ def integer(name: str, default: int, low: int, high: int, unit: str = "") -> int
 
 def choice(name: str, default: str, allowed: Sequence[str]) -> str:
     """One of a closed set of words, in any case."""
-    value = (_raw(name) or default).lower()
+    value = (raw(name) or default).lower()
     if value not in allowed:
         raise refuse(name, value, " or ".join([", ".join(allowed[:-1]), allowed[-1]]))
     return _noted(name, value)
@@ -127,7 +137,7 @@ def choice(name: str, default: str, allowed: Sequence[str]) -> str:
 
 def networks(name: str, default: str = "") -> list[Network]:
     """Addresses and networks (10.0.0.0/8), parted by commas."""
-    value = _raw(name) or default
+    value = raw(name) or default
     try:
         found = [ipaddress.ip_network(part.strip()) for part in value.split(",") if part.strip()]
     except ValueError:
@@ -142,7 +152,7 @@ _ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 
 def origin(name: str) -> str:
     """Scheme, name and port of a site as a browser shows them, in lower case; empty where it is not set."""
-    value = _raw(name).lower().rstrip("/")
+    value = raw(name).lower().rstrip("/")
     try:
         sound = not value or (_ORIGIN.fullmatch(value) and urlsplit(value).port != 0)
     except ValueError:
@@ -157,7 +167,7 @@ _HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,63})?")
 
 def header(name: str) -> str:
     """The name of an HTTP header, empty where it is not set."""
-    value = _raw(name)
+    value = raw(name)
     if not _HEADER.fullmatch(value):
         raise refuse(name, value, "the name of a header in letters, digits and -, such as X-Forwarded-User")
     return _noted(name, value)
@@ -165,7 +175,7 @@ def header(name: str) -> str:
 
 def contact(name: str) -> str:
     """A contact: mailto:, https: or tel:, in visible ASCII; empty if not set."""
-    value = _raw(name)
+    value = raw(name)
     if value and not _CONTACT.fullmatch(value):
         raise refuse(name, value, "mailto:name@example.org, https://… or tel:+…")
     return _noted(name, value)
@@ -173,7 +183,7 @@ def contact(name: str) -> str:
 
 def http_url(name: str, default: str) -> str:
     """An http(s) address without user, query or fragment; a trailing slash is dropped."""
-    value = _raw(name) or default
+    value = raw(name) or default
     try:
         parts = urlsplit(value)
         sound = parts.scheme in {"http", "https"} and parts.hostname and not (parts.query or parts.fragment)
@@ -183,8 +193,8 @@ def http_url(name: str, default: str) -> str:
         sound, parts = False, urlsplit("")
     if not sound or parts.username or parts.password:
         raise ImproperlyConfigured(
-            f"{name} is not an address we can use; it may hold http://host[:port][/path] or https://…, "
-            "without a user, a query or a fragment."
+            f"{env_source.place(name)} is not an address we can use; it may hold http://host[:port][/path] or "
+            "https://…, without a user, a query or a fragment."
         )
     return _noted(name, value.rstrip("/"))
 
@@ -204,14 +214,14 @@ def database(name: str, default: str) -> dict[str, Any]:
     """Django's settings of a postgresql:// address; `?host=/folder` names a socket folder. What the address says of
     time-outs comes before ours."""
     parse = cast(Callable[[str], dict[str, Any]], environ.Env.db_url_config)
-    value = _raw(name) or default
+    value = raw(name) or default
     try:
         parsed = parse(value)
     except Exception:
         parsed = {}
     if parsed.get("ENGINE") != "django.db.backends.postgresql" or not parsed.get("NAME"):
         raise ImproperlyConfigured(  # the value may hold a password, so it is not repeated
-            f"{name} cannot be read; it may hold postgresql://user:password@host:port/database "
+            f"{env_source.place(name)} cannot be read; it may hold postgresql://user:password@host:port/database "
             "or postgresql://user@/database?host=/socket/folder."
         )
     options = parsed.get("OPTIONS", {})
@@ -222,12 +232,12 @@ def database(name: str, default: str) -> dict[str, Any]:
 
 def redis_url(name: str, default: str) -> str:
     """A redis://, rediss:// or unix:// address."""
-    value = _raw(name) or default
+    value = raw(name) or default
     try:
         words = masking.redis_in_words(value)
     except ValueError:  # the value may hold a password, so it is not repeated
         raise ImproperlyConfigured(
-            f"{name} cannot be read; it may hold redis://[:password@]host:port/number, rediss://… or unix:///socket."
+            f"{env_source.place(name)} cannot be read; it may hold redis://[:password@]host:port/number, rediss://… or unix:///socket."
         ) from None
     return _noted(name, value, words)
 

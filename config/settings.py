@@ -1,4 +1,4 @@
-"""Every setting of Vectorpress: read from the environment once, here, and refused here when it cannot be used."""
+"""Every setting of Vectorpress: read once, here, from the environment or `.env`, and refused here if it is invalid."""
 
 import socket
 from pathlib import Path
@@ -20,7 +20,8 @@ from embeddings.model_catalogue import spec_of
 django_stubs_ext.monkeypatch()  # lets generic classes such as ModelAdmin[Article] be written at run time
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = data_folder(Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).expanduser())
+ENV_FILE = env.file("ENV_FILE")
+DATA_DIR = data_folder(env.path("DATA_DIR", str(BASE_DIR / "var")))
 
 # --- this installation ------------------------------------------------------------------------------------
 DEBUG = env.flag("DEBUG", False)
@@ -74,6 +75,9 @@ PUBLIC_RATE_LIMIT = env.integer(
 # --- servers ----------------------------------------------------------------------------------------------
 DATABASE_EMBEDDED = not env.text("DATABASE_URL")
 REDIS_EMBEDDED = not env.text("REDIS_URL")
+# programs of other servers; read where they are started (config/stack/binaries.py, config/backups/pg_programs.py)
+env.text("POSTGRES_BIN_DIR")
+env.text("VALKEY_SERVER")
 # who may make a scratch database; a server of the operator's own has no other role that we know of
 DATABASE_MAINTENANCE_ROLE = paths.SUPERUSER if DATABASE_EMBEDDED else ""
 REDIS_URL = env.redis_url("REDIS_URL", paths.redis_url(DATA_DIR))

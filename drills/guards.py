@@ -1234,4 +1234,18 @@ MUTATIONS = (
         "        pass",
         ("tests/config/test_lock_waits.py",),
     ),
+    Mutation(
+        "settings: the environment wins over the file",
+        "config/env_source.py",
+        'return (os.environ[name] if name in os.environ else file().values.get(name, "")).strip()',
+        'return file().values.get(name, os.environ.get(name, "")).strip()',
+        ("tests/config/test_env_source.py",),
+    ),
+    Mutation(
+        "settings: a file of secrets that all can read is named",
+        "queueops/operate/checks/configuration.py",
+        "elif file.is_readable_by_all and (",
+        "elif False and (",
+        ("tests/queueops/operate/checks/test_configuration.py",),
+    ),
 )

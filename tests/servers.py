@@ -80,7 +80,8 @@ def pass_signals_on() -> None:
 
 
 def forget_the_developers_settings() -> None:
-    """What happens to be set in the shell must not decide whether a test passes."""
+    """What happens to be set in the shell or in `.env` must not decide whether a test passes."""
+    os.environ["ENV_FILE"] = "none"
     for name in list(os.environ):
         if name in OWN_SETTINGS or name.startswith(OWN_PREFIXES):
             del os.environ[name]

@@ -90,6 +90,7 @@ def test_tls_is_on() -> None:
     )
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not shutil.which("nginx") or not shutil.which("openssl"), reason="nginx is not installed")
 def test_nginx_takes_its_file(tmp_path: Path) -> None:
     pair = ["-keyout", str(tmp_path / "privkey.pem"), "-out", str(tmp_path / "fullchain.pem")]

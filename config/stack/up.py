@@ -18,6 +18,7 @@ from config.stack.supervisor import Supervisor
 from config.stack.terminal import Report
 from embeddings import spaces
 from queueops.base import installed
+from queueops.operate.checks import configuration
 
 SECONDS_TO_START = 120.0
 
@@ -34,6 +35,7 @@ def up(*, first_import: bool) -> None:
                 f"{disk_space.sentence(settings.DATA_DIR)}. The reserve was deleted for this start: remove something "
                 "now, for instance with ./dev manage queue_admin cleanup, or the next start fails"
             )
+        say_settings_file(report)
         account = take_account(report)
         demand_free_ports()
         leash = KillSwitch(locked, partial(launcher, 0, account, services.to_run_python()))
@@ -48,6 +50,14 @@ def up(*, first_import: bool) -> None:
         report.say("stopped")
     finally:
         lock.release()
+
+
+def say_settings_file(report: Report) -> None:
+    """Names the file of settings, if there is one, and what is wrong with it."""
+    if path := settings.ENV_FILE.path:
+        report.say(f"settings are read from {path}; ./dev manage embed_check config shows each")
+    for finding in configuration.of_file():
+        report.say(f"warning: {finding.check} {finding.says}. {finding.fix}")
 
 
 def take_account(report: Report) -> Account | None:

@@ -39,6 +39,7 @@ class Target:
         self.url = f"http://{LOOPBACK}:{self.port}"
         self.lines: list[str] = []
         self.environment = {name: os.environ[name] for name in _KEPT_FROM_THE_SHELL if name in os.environ} | {
+            "ENV_FILE": "none",
             "DATA_DIR": str(data_dir),
             "PORT": str(self.port),
             "PUBLIC_RATE_LIMIT": "0",

@@ -140,7 +140,7 @@ def test_a_refusal_does_not_repeat_what_may_be_a_secret(
 def test_people_see_that_a_secret_is_set_and_not_which(given: Set, read: Callable[..., Any]) -> None:
     given("abcde" * 7)
     read()
-    assert env.readings()[NAME] == env.Reading("****", True)
+    assert env.readings()[NAME] == env.Reading("****", "environment", True)
 
 
 @pytest.mark.parametrize(("value", "shown"), [("on", "true"), ("0", "false")])

@@ -1,9 +1,7 @@
 """The settings: every value and where it comes from, and what of them does not fit together. Asks no server."""
 
-import difflib
 import os
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -14,10 +12,9 @@ from embeddings.providers.registry import provider_of
 from queueops.engine import modes, synchronous
 from queueops.models import Mode
 from queueops.operate.checks.finding import Finding, ok, warn
+from queueops.operate.checks.unknown_settings import unknown, unknown_in_file
 
-# A variable that begins like ours and that nobody reads is a slip of the pen.
-_OURS = ("EMBEDDING_", "OPENAI_", "OLLAMA_", "SEMANTIC_")
-_ALIKE = 0.6
+MASK = "****"  # in place of a secret that is set
 _LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 _SLOW_SWEEP_SECONDS = 60
 
@@ -25,10 +22,9 @@ _SLOW_SWEEP_SECONDS = 60
 def check() -> Iterator[Finding]:
     """One finding for each setting, then one for each contradiction."""
     for name, reading in sorted(settings.ENVIRONMENT.items()):
-        origin = "environment" if reading.is_set else "default"
         # a secret that was not set may have been made at the first start
-        value = reading.value or ("****" if getattr(settings, name, "") else "(empty)")
-        yield ok(f"setting {name}", f"{value} ({origin})")
+        value = reading.value or (MASK if getattr(settings, name, "") else "(empty)")
+        yield ok(f"setting {name}", f"{value} ({reading.origin})")
     contradictions = list(_contradictions())
     yield from contradictions
     if not contradictions:
@@ -36,27 +32,50 @@ def check() -> Iterator[Finding]:
 
 
 def _contradictions() -> Iterator[Finding]:
-    yield from _unread(os.environ)
+    yield from _of_names()
+    yield from of_file()
     yield from _of_mode()
     yield from _of_times()
     yield from _of_sizes()
     yield from _of_faces()
 
 
-def _unread(environment: Any) -> Iterator[Finding]:
-    """Variables that look like ours and are not."""
-    known = settings.ENVIRONMENT
-    for name in sorted(environment):
-        if name.startswith(_OURS) and name not in known:
-            near = difflib.get_close_matches(name, known, 1, _ALIKE)
-            meant = f"rename it to {near[0]}, if that was meant" if near else "remove it"
-            yield warn(f"setting {name}", "is set, but nothing reads it", f"Check its name: {meant}.")
+def _of_names() -> Iterator[Finding]:
+    """Variables that look like ours and are not, and one that is only for drills."""
+    yield from unknown(set(os.environ) - settings.ENV_FILE.names, settings.ENVIRONMENT)
     if settings.FAILPOINT:
         yield warn(
             "setting VECTORPRESS_FAILPOINT",
             "is set: the code breaks down on purpose, for drills",
             "Unset VECTORPRESS_FAILPOINT and restart.",
         )
+
+
+def of_file() -> Iterator[Finding]:
+    """Names in the file of settings that nothing reads, and its permissions."""
+    file = settings.ENV_FILE
+    yield from unknown_in_file(file.names, file.path, settings.ENVIRONMENT)
+    if file.is_writable_by_all:
+        yield warn(
+            "settings file",
+            f"{file.path} can be changed by every user of this machine",
+            f"chmod 600 {file.path}",
+        )
+    elif file.is_readable_by_all and (secrets := _secrets_in_file()):
+        yield warn(
+            "settings file",
+            f"{file.path} holds {', '.join(secrets)}, and every user of this machine can read it",
+            f"chmod 600 {file.path}",
+        )
+
+
+def _secrets_in_file() -> list[str]:
+    """Names whose value is shown masked."""
+    return [
+        name
+        for name, reading in sorted(settings.ENVIRONMENT.items())
+        if name in settings.ENV_FILE.names and MASK in reading.value
+    ]
 
 
 def _of_mode() -> Iterator[Finding]:

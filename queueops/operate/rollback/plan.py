@@ -74,7 +74,7 @@ def _configuration() -> Way:
         "New settings do harm.",
         [
             "./dev manage embed_check config",
-            "# put the former values back where the processes get their environment, and restart them",
+            "# put the former values back (in .env: cp .env.before .env), and restart the processes",
             "./dev manage embed_check all",
         ],
         ["./dev manage embed_check config", "./dev manage queue_admin health"],
@@ -180,7 +180,7 @@ def _settings() -> str:
         if reading.is_set
     ]
     told = (
-        "\n".join(["| set in the environment | to |", "| --- | --- |", *rows])
+        "\n".join(["| set in the environment or .env | to |", "| --- | --- |", *rows])
         if rows
         else "Every setting has its default."
     )
@@ -192,7 +192,7 @@ def _before() -> str:
         "./dev manage backup",
         "./dev manage queue_admin export --output queue-state.jsonl",
         "./dev manage rollback_drill",
-        "# keep a copy of the environment's file, if there is one",
+        "# cp .env .env.before, if there is such a file",
     ]
     return f"## Before anything else\n\n{_shell(commands)}\n"
 

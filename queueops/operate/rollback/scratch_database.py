@@ -74,7 +74,10 @@ def environment(database_url: str, provider_url: str) -> dict[str, str]:
     """Of a process in the scratch database: no broker, so that no worker of the installation hears of it."""
     ours = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_OURS)}
     return ours | {
+        "ENV_FILE": "none",
         "DATA_DIR": str(settings.DATA_DIR),
+        "SECRET_KEY": settings.SECRET_KEY,
+        "AUTH_TOKEN": settings.AUTH_TOKEN,
         "DATABASE_URL": database_url,
         "DATABASE_POOL": "false",
         "REDIS_URL": "unix:///nowhere/there-is-no-broker-in-a-drill.sock",

@@ -15,7 +15,7 @@ from tests.paths import ROOT
 from tests.waiting import wait_until
 
 SECONDS_TO_START = 90.0
-KEPT_FROM_THE_SHELL = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
+KEPT_FROM_THE_SHELL = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "ENV_FILE")
 
 
 class Stack:

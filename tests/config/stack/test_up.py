@@ -241,3 +241,12 @@ def test_a_broker_that_does_not_answer_is_named_by_its_setting(tmp_path: Path) -
     servers = {"DATABASE_URL": os.environ["DATABASE_URL"], "REDIS_URL": nowhere}
     sentence = refused(tmp_path, free_port(), EMBEDDING_PROVIDER="ollama", **servers)
     assert "The server that REDIS_URL names cannot be used" in sentence
+
+
+def test_a_start_names_its_file_of_settings_and_what_is_wrong_with_it(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("EMBEDING_MODEL=x\nEMBEDDING_PROVIDER=ollama\n")
+    servers = {"DATABASE_URL": os.environ["DATABASE_URL"], "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
+    said = refused(tmp_path, free_port(), ENV_FILE=str(file), **servers)
+    assert f"settings are read from {file}" in said
+    assert f"warning: setting EMBEDING_MODEL is set in {file}, but nothing reads it" in said

@@ -6,6 +6,7 @@ import pytest
 from pytest_django import Settings
 
 from config import env
+from config.env_source import FileSummary
 from queueops.operate.checks import configuration
 from tests.queueops.operate.checks.troubles import troubles
 
@@ -33,7 +34,7 @@ def test_a_password_in_an_address_is_never_shown(
 ) -> None:
     monkeypatch.setenv("SOME_DATABASE_URL", url)
     env.database("SOME_DATABASE_URL", "")
-    assert env.readings()["SOME_DATABASE_URL"] == (shown, True)
+    assert env.readings()["SOME_DATABASE_URL"] == (shown, "environment", True)
     monkeypatch.setenv("SOME_REDIS_URL", "rediss://:pw1@broker:6379/1")
     env.redis_url("SOME_REDIS_URL", "")
     assert env.readings()["SOME_REDIS_URL"].value == "rediss://:****@broker:6379?db=1"
@@ -116,3 +117,33 @@ def test_the_space_of_the_settings_is_no_row(settings: Settings) -> None:
     space = configuration.in_settings()
     assert (space.provider, space.model, space.dimensions) == ("ollama", "own", 12)
     assert space._state.adding
+
+
+FILE = FileSummary("/app/.env", frozenset({"AUTH_TOKEN", "PORT"}), False, False)
+
+
+@pytest.mark.parametrize(
+    ("file", "says"),
+    [
+        (FILE, ""),
+        (
+            FILE._replace(is_readable_by_all=True),
+            "holds AUTH_TOKEN, and every user of this machine can read it",
+        ),
+        (FILE._replace(is_readable_by_all=True, names=frozenset({"PORT"})), ""),
+        (FILE._replace(is_writable_by_all=True), "can be changed by every user of this machine"),
+    ],
+)
+def test_a_file_of_settings_that_others_can_read_or_change_is_named(file, says, settings):
+    settings.ENV_FILE = file
+    found = troubles(configuration.check())
+    assert set(found) == ({"settings file"} if says else set())
+    if says:
+        assert says in found["settings file"].says
+        assert found["settings file"].fix == "chmod 600 /app/.env"
+
+
+def test_unknown_names_in_the_file_are_named(settings):
+    settings.ENV_FILE = FILE._replace(names=frozenset({"NODE_ENV", "EMBEDING_MODEL"}))
+    found = troubles(configuration.check())
+    assert set(found) == {"setting NODE_ENV", "setting EMBEDING_MODEL"}
