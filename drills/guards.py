@@ -1248,4 +1248,11 @@ MUTATIONS = (
         "elif False and (",
         ("tests/queueops/operate/checks/test_configuration.py",),
     ),
+    Mutation(
+        "claims: a row that stops every worker",
+        "queueops/engine/claim_statements.py",
+        "AND NOT EXISTS (SELECT 1 FROM embedding_worker_status WHERE {BRAKES_ALL_SQL}) AS are_off",
+        "AND NOT EXISTS (SELECT 1 FROM embedding_worker_status WHERE false) AS are_off",
+        (_CLAIMS,),
+    ),
 )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, QuerySet
 from django.db.models.functions import Extract, Now
 from django.http import HttpRequest
 from unfold.decorators import display
@@ -15,6 +15,8 @@ from lib.visible import readable
 from queueops.admin.installed_only import InstalledOnly
 from queueops.models import QueueState, Worker
 from queueops.monitoring.snapshot_statement import ALIVE_WITHIN_SECONDS
+
+_LABELS = {"running": "success", "stopped": "warning", "stops all": "warning", "silent": "danger"}
 
 
 @admin.register(Worker)
@@ -35,17 +37,22 @@ class WorkerAdmin(InstalledOnly, ReadOnly, ForeignTextAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
         rows: QuerySet[Worker] = super().get_queryset(request)
-        return rows.annotate(silent_for=Extract(Now() - F("last_seen_at"), "epoch"))
+        return rows.annotate(
+            silent_for=Extract(Now() - F("last_seen_at"), "epoch"),
+            is_braked=Exists(Worker.objects.braking_all()),
+        )
 
     @display(description="worker")
     def shown_name(self, worker: Worker) -> str:
         return readable(str(worker))
 
-    @display(description="state", label={"running": "success", "stopped": "warning", "silent": "danger"})
+    @display(description="state", label=_LABELS)
     def state(self, worker: Any) -> str:
+        if not worker.name:
+            return "running" if worker.is_running else "stops all"
         if worker.silent_for > ALIVE_WITHIN_SECONDS:
             return "silent"
-        return "running" if worker.is_running else "stopped"
+        return "running" if worker.is_running and not worker.is_braked else "stopped"
 
     @display(description="last seen")
     def seen(self, worker: Any) -> str:

@@ -12,6 +12,7 @@ longest, most_bytes                        bytes of text of one article, and of 
 """
 
 from queueops.engine.worker_loss import IS_ON_TRIAL, WAS_LOST
+from queueops.models.worker import BRAKES_ALL_SQL
 
 # What the loss of a task says of the next attempt, in rising danger. A claim takes tasks of one kind only, the most
 # dangerous first: `size` of the first kind, `lost_together` of the second, one of the third.
@@ -33,10 +34,11 @@ _BYTES = """CASE WHEN %(most_bytes)s::bigint IS NOT NULL THEN (
 _MAY_BE_TAKEN = f"(%(with_trial)s OR NOT ({IS_ON_TRIAL})) AND {_FITS}"
 
 # The brakes are part of the statement, so that plain SQL stops a worker even when nothing else reaches it.
-_BRAKES = """brakes AS MATERIALIZED (
+_BRAKES = f"""brakes AS MATERIALIZED (
     SELECT NOT EXISTS (SELECT 1 FROM queue_state WHERE is_paused)
-       AND EXISTS (SELECT 1 FROM embedding_worker_status WHERE id = %(worker)s AND is_running) AS are_off
-)"""
+       AND EXISTS (SELECT 1 FROM embedding_worker_status WHERE id = %(worker)s AND is_running)
+       AND NOT EXISTS (SELECT 1 FROM embedding_worker_status WHERE {BRAKES_ALL_SQL}) AS are_off
+)"""  # noqa: S608  the only text put in is our own
 
 # The statement may have waited for a locked table: its lease begins when it takes, not when it was sent.
 _TAKE_THE_DUE = f"""

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from lib import prepared_statements
 from queueops.base import database_refusals
 from queueops.models import Worker
+from queueops.models.worker import ROW_FOR_ALL
 
 # a process that has not been seen for this long is gone
 SILENT_AFTER = timedelta(minutes=2)
@@ -26,12 +27,15 @@ FROM (SELECT set_config('lock_timeout', '500', true)) AS bounded WHERE id = %s::
 
 def register() -> Worker:
     """Creates this process's row. While any worker is stopped by an operator, a new one starts stopped too: a restart
-    must not release the brake."""
+    must not release the brake. No process gets row 1, which stands for all."""
     name = f"{socket.gethostname()}:{os.getpid()}"
     for _ in range(_ATTEMPTS):
         try:
             with database_refusals.named("embedding_worker_status"), transaction.atomic():
-                return Worker.objects.create(name=name, is_running=not Worker.objects.stopped().exists())
+                worker = Worker.objects.create(name=name, is_running=not Worker.objects.stopped().exists())
+                if worker.pk != ROW_FOR_ALL:
+                    return worker
+                worker.delete()
         except IntegrityError:  # a row with an explicit id has the sequence's next value
             continue
     raise RuntimeError("no free id in embedding_worker_status: set its sequence past the highest id")

@@ -16,12 +16,14 @@ from lib.remembered import Remembered
 from queueops.base import installed
 from queueops.engine import modes
 from queueops.models import Mode, Operation, Status
+from queueops.models.worker import BRAKES_ALL_SQL
 from queueops.monitoring import health_sentences, provider_status, why_not_running
 from queueops.monitoring.snapshot_statement import ALIVE_WITHIN_SECONDS
 from queueops.monitoring.why_not_running import Blockers, TaskFacts
 
 _LATELY = f"statement_timestamp() - interval '{ALIVE_WITHIN_SECONDS} seconds'"
-_ALIVE = f"is_running AND last_seen_at BETWEEN {_LATELY} AND statement_timestamp()"
+_ALIVE = f"""name <> '' AND is_running AND last_seen_at BETWEEN {_LATELY} AND statement_timestamp()
+    AND NOT EXISTS (SELECT FROM embedding_worker_status WHERE {BRAKES_ALL_SQL})"""
 
 _STORAGE = f"""
 SELECT current_setting('transaction_read_only')::boolean, coalesce(max(refusal), ''),

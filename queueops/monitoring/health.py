@@ -11,6 +11,7 @@ from lib.durations import age
 from queueops.models import Mode, Status
 from queueops.models.metric import STATUS_STEP, STATUS_TABLE
 from queueops.monitoring.health_sentences import (
+    brake,
     by,
     count_of,
     mode_by,
@@ -120,6 +121,8 @@ def workers(snapshot: Snapshot) -> tuple[str, str]:
             f"synchronous mode: saves embed in the request; workers for what is left over: {alive}",
         )
     stopped = f"{snapshot.workers_stopped} stopped" if snapshot.workers_stopped else ""
+    if snapshot.brake_rows:
+        return "stopped", f"{stopped}: {brake(snapshot)}"
     if snapshot.workers_alive:
         return "running", f"{alive}, {stopped}" if stopped else alive
     if not stopped and snapshot.is_read_only:
@@ -238,7 +241,9 @@ def _of_refusals(snapshot: Snapshot) -> Iterator[str]:
 
 
 def _of_workers(snapshot: Snapshot) -> Iterator[str]:
-    if snapshot.workers_stopped:
+    if snapshot.brake_rows and not snapshot.paused:
+        yield f"No worker claims tasks: {brake(snapshot)}."
+    elif snapshot.workers_stopped:
         yield f"{count_of(snapshot.workers_stopped, 'worker')} stopped. To start: manage.py queue_admin start."
     if snapshot.mode == Mode.QUEUED and _is_none_there(snapshot):
         yield "No worker is alive."

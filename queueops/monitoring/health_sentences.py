@@ -43,6 +43,15 @@ def of_step(step: str, reason: str) -> str:
     return f"Workers cannot {step} ({reason.rstrip('.')}){uncounted}."
 
 
+def brake(snapshot: Snapshot) -> str:
+    """The rows that stop every worker, and how to end it; to follow a colon."""
+    rows, verb = ("rows", "have") if "," in snapshot.brake_rows else ("row", "has")
+    return (
+        f"{rows} {snapshot.brake_rows} of embedding_worker_status {verb} is_running = false, which stops every worker. "
+        "To start: manage.py queue_admin start"
+    )
+
+
 def of_lost_workers(snapshot: Snapshot) -> str:
     tasks = f"{snapshot.lost_waiting:,} {'task' if snapshot.lost_waiting == 1 else 'tasks'}"
     retried = f"; {tasks} they held will be retried in small batches" if snapshot.lost_waiting else ""

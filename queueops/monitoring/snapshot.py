@@ -49,7 +49,8 @@ class Snapshot:
     nothing to count. `locks` are held by other sessions on our tables; if one kept the counts from being read, the
     snapshot is `partial`: values that could not be read are empty. `steps_refused` has the reason of each recurring
     step that the database has refused to a worker within half a minute. `workers_silent` counts registered worker
-    processes that have not updated their row lately."""
+    processes that have not updated their row lately. `brake_rows` are the ids of the rows of embedding_worker_status
+    that stop every worker; all that are alive count as stopped then."""
 
     mode: str
     mode_in_settings: str
@@ -97,6 +98,7 @@ class Snapshot:
     lost_waiting: int = 0
     locks: tuple[TableLock, ...] = ()
     partial: bool = False
+    brake_rows: str = ""
 
     @property
     def coverage(self) -> float:

@@ -3,6 +3,7 @@
 from queueops.engine import worker_loss
 from queueops.models import Status
 from queueops.models.metric import STEP_REFUSED
+from queueops.models.worker import BRAKES_ALL_SQL
 from queueops.monitoring import chunk_progress, search_coverage
 
 # A worker updates its row every five seconds; after this many without an update it counts as gone.
@@ -15,14 +16,17 @@ _SQL = """
 WITH ended AS MATERIALIZED (
     SELECT status, completed_at, completed_at > {now} - interval '5 minutes' AS lately FROM embedding_tasks
     WHERE completed_at BETWEEN {now} - interval '1 hour' AND {now} ORDER BY completed_at DESC LIMIT %(limit)s
+), brake AS (
+    SELECT coalesce(string_agg(id::text, ', ' ORDER BY id), '') AS rows, count(*) > 0 AS is_on
+    FROM embedding_worker_status WHERE {brakes_all}
 ), workers AS (
-    SELECT count(*) FILTER (WHERE is_running AND {alive}) AS alive,
-           count(*) FILTER (WHERE NOT is_running) AS stopped,
+    SELECT count(*) FILTER (WHERE is_running AND NOT is_on AND {alive}) AS alive,
+           count(*) FILTER (WHERE NOT is_running OR is_on AND {alive}) AS stopped,
            count(*) FILTER (WHERE is_running AND NOT ({alive})) AS silent,
            extract(epoch FROM {now} - max(last_claim_at) FILTER (WHERE last_claim_at <= {now}))::float AS claim_age,
            coalesce(max(refusal) FILTER (WHERE {alive}), '') AS refusal,
            extract(epoch FROM {now} - min(refused_since) FILTER (WHERE {alive}))::float AS refused_for
-    FROM embedding_worker_status
+    FROM embedding_worker_status, brake WHERE name <> '' OR NOT is_running
 )
 SELECT {counts},
     (SELECT count(*) FROM (SELECT FROM embedding_tasks WHERE status = 'pending' AND scheduled_at <= {now}
@@ -64,6 +68,7 @@ SELECT {counts},
     ({articles}) AS about_articles,
     (SELECT alive FROM workers) AS workers_alive,
     (SELECT stopped FROM workers) AS workers_stopped,
+    (SELECT rows FROM brake) AS brake_rows,
     (SELECT silent FROM workers) AS workers_silent,
     (SELECT claim_age FROM workers) AS last_claim_age,
     (SELECT refusal FROM workers) AS refusal,
@@ -91,5 +96,6 @@ SNAPSHOT = _SQL.format(
     ended=worker_loss.ENDED,
     lost=worker_loss.METRIC,
     refused=STEP_REFUSED,
+    brakes_all=BRAKES_ALL_SQL,
     alive=f"last_seen_at BETWEEN {_NOW} - interval '{ALIVE_WITHIN_SECONDS} seconds' AND {_NOW}",
 )

@@ -8,6 +8,7 @@ from django.db import connection
 
 from queueops.models import Priority
 from queueops.models.metric import NAMES_SQL
+from queueops.models.worker import BRAKES_ALL_SQL
 from queueops.monitoring import task_lists
 from queueops.monitoring.snapshot import COUNT_LIMIT
 
@@ -100,7 +101,7 @@ def courses(span: timedelta) -> list[MetricSummary]:
 
 @dataclass(frozen=True)
 class WorkerView:
-    """A worker process; spans are in seconds, `claimed_ago` is None if it has claimed nothing yet."""
+    """A worker process; `is_running`: it may claim. Spans are in seconds; `claimed_ago` is None before a claim."""
 
     id: int
     name: str
@@ -111,12 +112,13 @@ class WorkerView:
     tasks_failed: int
 
 
-_WORKERS = """
-SELECT id, CASE WHEN name = '' THEN 'worker ' || id ELSE name END, is_running,
+_WORKERS = f"""
+SELECT id, CASE WHEN name = '' THEN 'row ' || id || ', of no process' ELSE name END,
+       is_running AND NOT EXISTS (SELECT FROM embedding_worker_status WHERE {BRAKES_ALL_SQL}),
        extract(epoch FROM statement_timestamp() - last_seen_at)::float8,
        extract(epoch FROM statement_timestamp() - last_claim_at)::float8, tasks_done, tasks_failed
 FROM embedding_worker_status ORDER BY last_seen_at DESC, id LIMIT %s
-"""
+"""  # noqa: S608  the only text put in is our own
 
 
 def workers(most: int) -> list[WorkerView]:

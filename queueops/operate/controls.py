@@ -136,6 +136,8 @@ def _switch(
         scope: dict[str, Any] = {"is_paused": is_paused}
         if is_running is not None:
             scope["workers"] = Worker.objects.update(is_running=is_running)
+            if is_running:  # else it would count as a worker
+                Worker.objects.of_no_process().delete()
         if not is_paused:
             tasks_ready.send(Task)
         return AuditLog.write_operation(said, actor=actor, reason=reason, scope=scope)

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from articles.models import Article
 from embeddings.models import Space
 from queueops.models import Status, Task, Worker
+from queueops.models.worker import ROW_FOR_ALL
 
 _LEASE = timedelta(minutes=1)
 
@@ -29,7 +30,11 @@ def make_space(**fields: Any) -> Space:
 
 
 def make_worker(**fields: Any) -> Worker:
-    return Worker.objects.create(**{"name": "test"} | fields)
+    worker = Worker.objects.create(**{"name": "test"} | fields)
+    if worker.pk == ROW_FOR_ALL and "id" not in fields:  # no process gets it
+        worker.delete()
+        worker = make_worker(**fields)
+    return worker
 
 
 def make_article(title: str = "A title", content: str = "Some content.", **fields: Any) -> Article:

@@ -16,6 +16,8 @@ from embeddings.models import ArticleEmbedding, Space
 from queueops.engine import claims, execution
 from queueops.maintenance import drift
 from queueops.models import AuditLog, Metric, Status, Task, Worker, worker_registry
+from queueops.monitoring import health, snapshot
+from queueops.operate import controls
 from queueops.worker.drain import Drained, drain
 from tests import reference
 from tests.providers import FakeProvider
@@ -195,11 +197,36 @@ def test_a_worker_at_work_ends_what_it_holds_and_claims_nothing_more(
     assert not worker_registry.register().is_running  # a restart does not let go of the brake
 
 
-def test_a_restored_worker_row_holds_the_brake(space: Space) -> None:
+@beside_a_worker
+def test_a_restored_worker_row_stops_workers_that_run(
+    space: Space, worker: Worker, provider: FakeProvider, settings: Any
+) -> None:
+    settings.EMBEDDING_BATCH_SIZE = 2
+    make_tasks(6, space)
+    provider.config(latency_ms=300)
+    with at_work(worker):
+        wait_for_work()
+        reference.run("rollback/restore_worker_status")
+        reference.run("rollback/restore_worker_status")
+    left = Task.objects.pending().count()
+    assert left
+    assert drain(worker.pk, seconds=10).tasks == 0
+    assert not worker_registry.register().is_running  # and those that start
+    assert Task.objects.pending().count() == left
+
+
+def test_a_restored_worker_row_is_named_and_a_start_releases_it(claim: Any, space: Space, worker: Worker) -> None:
+    make_tasks(1, space)
     reference.run("rollback/restore_worker_status")
-    reference.run("rollback/restore_worker_status")
-    assert list(Worker.objects.values_list("id", "is_running")) == [(1, False)]
-    assert not worker_registry.register().is_running
+    word, note = health.workers(snapshot.take())
+    assert word == "stopped"
+    assert "row 1 of embedding_worker_status has is_running = false" in note
+    assert "To start: manage.py queue_admin start" in note
+    assert health.judge(snapshot.take()).reasons[0].startswith("No worker claims tasks: row 1")
+    controls.start(actor="ada")
+    assert health.workers(snapshot.take()) == ("running", "1 alive")
+    assert list(Worker.objects.values_list("pk", flat=True)) == [worker.pk]
+    assert len(claim().tasks) == 1
 
 
 # --- removal

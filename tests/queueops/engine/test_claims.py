@@ -90,6 +90,16 @@ def test_a_worker_whose_row_says_it_shall_not_run_gets_nothing(space: Space) -> 
     assert len(claim(space, worker=make_worker()).tasks) == 1
 
 
+@pytest.mark.parametrize(
+    ("row", "stops_all"), [("1, 'host:7'", True), ("7007, ''", True), ("7007, 'host:7'", False)]
+)
+def test_row_1_or_a_row_of_no_process_stops_every_worker(space: Space, row: str, stops_all: bool) -> None:
+    make_tasks(1, space)
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO embedding_worker_status (id, name, is_running) VALUES ({row}, false)")
+    assert bool(claim(space, worker=make_worker()).tasks) is not stops_all
+
+
 def test_a_worker_without_a_row_gets_nothing(space: Space) -> None:
     make_tasks(1, space)
     assert claims.claim_due(space, 10, 0, "ghost").tasks == []

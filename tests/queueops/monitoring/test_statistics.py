@@ -122,7 +122,7 @@ def test_workers_are_told_those_seen_last_first() -> None:
     silent = make_worker(name="silent", last_seen_at=ago(minutes=5), is_running=False)
     fresh = make_worker(name="", last_claim_at=ago(seconds=30), tasks_done=4, tasks_failed=1)
     first, second = statistics.workers(10)
-    assert (first.id, first.name, first.is_running) == (fresh.pk, f"worker {fresh.pk}", True)
+    assert (first.id, first.name, first.is_running) == (fresh.pk, f"row {fresh.pk}, of no process", True)
     assert (first.tasks_done, first.tasks_failed) == (4, 1)
     assert first.claimed_ago == pytest.approx(30, abs=5)
     assert (second.id, second.is_running, second.claimed_ago) == (silent.pk, False, None)
