@@ -1,5 +1,6 @@
 """Fields of requests about the queue: the selected tasks, and the reason for a change."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self, cast
 from uuid import UUID
@@ -11,7 +12,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from articles import bounds
 from articles.api.schemas import VISIBLE, WITHOUT_NUL, Request, WholeNumber, checked
-from queueops.models.audit import MAX_REASON
+from queueops.models.audit import EVENTS, MAX_REASON
+from queueops.monitoring.audit_list import AuditFilter
+from queueops.monitoring.operation_list import VERBS, OperationFilter
 from queueops.monitoring.task_filter import TaskFilter
 
 MAX_ID = 2**63 - 1
@@ -46,6 +49,14 @@ def _bounded(name: str, most: int) -> AfterValidator:
     return checked(check)
 
 
+def _one_of(name: str, words: Sequence[str]) -> AfterValidator:
+    def check(text: str) -> None:
+        if text not in words:
+            raise ValidationError(f"invalid {name} {text!r}: use one of {', '.join(words)}")
+
+    return checked(check)
+
+
 def _check_slug(slug: str) -> None:
     _check_text("slug", slug, bounds.MAX_SLUG)
 
@@ -71,6 +82,10 @@ def _check_id(number: int) -> None:
 
 
 _Id = Annotated[WholeNumber, checked(_check_id), Field(json_schema_extra={"minimum": 1, "maximum": MAX_ID})]
+_Verb = Annotated[str, _one_of("verb", VERBS), Field(json_schema_extra={"enum": list(VERBS)})]
+_Event = Annotated[str, _one_of("event", EVENTS), Field(json_schema_extra={"enum": list(EVENTS)})]
+_AgeInSeconds = Annotated[WholeNumber, Field(ge=1, le=MAX_AGE_SECONDS)]
+_Actor = Annotated[str, _bounded("actor", _MAX_ACTOR), _schema(_MAX_ACTOR, "name of the operator")]
 _Limit = Annotated[int, Field(ge=1, le=MAX_PAGE)]
 TaskInPath = Annotated[int, Path(ge=1, le=MAX_ID, description="task id")]
 Reason = Annotated[
@@ -95,11 +110,9 @@ class _Narrowing(BaseModel):
     error_class: _ErrorClass = Field(default_factory=str)
     reason: _MadeFor = Field(default_factory=str)
     priority: PriorityName = Field(default_factory=_nothing)
-    older_than_seconds: WholeNumber = Field(
-        default_factory=int, ge=1, le=MAX_AGE_SECONDS, description="created longer ago than this"
-    )
-    newer_than_seconds: WholeNumber = Field(
-        default_factory=int, ge=1, le=MAX_AGE_SECONDS, description="created more recently than this"
+    older_than_seconds: _AgeInSeconds = Field(default_factory=int, description="created longer ago than this")
+    newer_than_seconds: _AgeInSeconds = Field(
+        default_factory=int, description="created more recently than this"
     )
     space: _Id = Field(default_factory=int, description="id of its embedding space")
     slug: _Slug = Field(default_factory=str)
@@ -133,12 +146,50 @@ class TasksAsked(_Narrowing):
 
 
 class OperationsAsked(BaseModel):
-    """Where to continue the list of operations."""
+    """The operations to list, and where to continue."""
 
     model_config = ConfigDict(extra="forbid")
 
+    verb: _Verb = Field(default_factory=str)
+    actor: _Actor = Field(default_factory=str)
+    newer_than_seconds: _AgeInSeconds = Field(
+        default_factory=int, description="started more recently than this"
+    )
     after: UUID = Field(default_factory=_nothing, description="the `next` of the page before")
     limit: _Limit = 50
+
+    def selection(self) -> OperationFilter:
+        return OperationFilter(verb=self.verb, actor=self.actor, newer_than=_age(self.newer_than_seconds))
+
+
+class AuditAsked(BaseModel):
+    """The audit entries to list, and where to continue. Sign-ins are not among them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    level: Literal["info", "warning", "error"] = Field(default_factory=_nothing)
+    category: Literal["operator", "engine", "sweep"] = Field(default_factory=_nothing)
+    event: _Event = Field(default_factory=str)
+    actor: _Actor = Field(default_factory=str)
+    operation: UUID = Field(default_factory=_nothing, description="id of an operation")
+    task: _Id = Field(default_factory=int, description="id of a task")
+    newer_than_seconds: _AgeInSeconds = Field(
+        default_factory=int, description="written more recently than this"
+    )
+    after: _Id = Field(default_factory=int, description="the `next` of the page before")
+    limit: _Limit = 50
+
+    def selection(self) -> AuditFilter:
+        return AuditFilter(
+            level=self.level,
+            category=self.category,
+            event=self.event,
+            actor=self.actor,
+            operation=self.operation or None,
+            task=self.task or None,
+            newer_than=_age(self.newer_than_seconds),
+            without_access=True,
+        )
 
 
 class Filter(_Narrowing):

@@ -1,19 +1,20 @@
-"""Reads over HTTP: the queue as a whole, its tasks page by page, one task in full, and operations."""
+"""Reads over HTTP: the queue as a whole, its tasks page by page, one task in full, operations and the audit log."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
 from django.http import HttpRequest
 from ninja import Query, Router
 from ninja.errors import HttpError
 
 from queueops.api import replies
-from queueops.api.fields import OperationsAsked, TaskInPath, TasksAsked
+from queueops.api.fields import AuditAsked, OperationsAsked, TaskInPath, TasksAsked
 from queueops.models import Operation, Task
-from queueops.monitoring import task_lists, task_report
+from queueops.monitoring import audit_list, operation_list, task_lists, task_report
+from queueops.monitoring.audit_list import AuditPage
+from queueops.monitoring.operation_list import OperationFilter
 from queueops.monitoring.task_lists import Page
 from queueops.monitoring.task_report import TaskReport
 from queueops.operate import operations
@@ -45,30 +46,22 @@ def add_routes(router: Router, may_read: Callable[[HttpRequest], bool]) -> None:
 
     @router.get("/operations", response=replies.OperationPage, summary="List operations, newest first")
     def list_operations(request: HttpRequest, asked: Query[OperationsAsked]) -> replies.OperationPage:
-        found = list(_after(asked.after or None)[: asked.limit + 1])
-        shown = found[: asked.limit]
-        following = shown[-1].pk if len(found) > asked.limit else None
-        return {"operations": [replies.view(each) for each in shown], "next": following}
+        rows, following = operation_list.page(asked.selection(), after=asked.after or None, limit=asked.limit)
+        return {"operations": [replies.view_of(row) for row in rows], "next": following}
 
     @router.get("/operations/{operation_id}", response=replies.OperationView, summary="Read an operation")
     def read_operation(request: HttpRequest, operation_id: UUID) -> replies.OperationView:
-        return replies.view(operation_or_404(operation_id))
+        rows, _ = operation_list.page(OperationFilter(id=operation_id), limit=1)
+        return replies.view_of(rows[0]) if rows else replies.view(operation_or_404(operation_id))
+
+    @router.get("/audit", response=AuditPage, summary="List the audit log, newest first")
+    def list_audit(request: HttpRequest, asked: Query[AuditAsked]) -> AuditPage:
+        return audit_list.page(asked.selection(), after=asked.after or None, limit=asked.limit)
 
 
 def _without_title(found: TaskReport) -> TaskReport:
     """The report for callers without the scope `read`: the slug identifies the article."""
     return replace(found, article=replace(found.article, title=""))
-
-
-def _after(operation_id: UUID | None) -> Any:
-    """Operations in order; none after one that does not exist."""
-    rows = Operation.objects.newest_first()
-    if operation_id is None:
-        return rows
-    if (last := Operation.objects.filter(pk=operation_id).first()) is None:
-        return rows.none()
-    earlier = Q(started_at__lt=last.started_at)
-    return rows.filter(earlier | Q(started_at=last.started_at, pk__lt=last.pk))
 
 
 def no_task(task_id: int) -> HttpError:

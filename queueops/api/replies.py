@@ -35,8 +35,9 @@ def queue_now() -> dict[str, Any]:
 
 
 class OperationView(TypedDict):
-    """An operation on tasks. `total` was counted before it started; `skips` has the number of unchanged tasks per
-    reason. `interrupted`: it has not ended, and no process is running it."""
+    """An operation, on many tasks or a single one such as a stop, whose counts are 0. `total` was counted before it
+    started; `skips` has the number of unchanged tasks per reason. `interrupted`: it has not ended, and no process is
+    running it."""
 
     id: UUID
     verb: str
@@ -124,6 +125,11 @@ def completed(operation: Operation) -> OperationReply:
 
 
 def view(operation: Operation) -> OperationView:
-    """One operation."""
-    found: OperationView = operation.as_dict()  # type: ignore[assignment]
+    """One operation on many tasks."""
+    return view_of(operation.as_dict())
+
+
+def view_of(row: dict[str, Any]) -> OperationView:
+    """One operation of the list of all."""
+    found: OperationView = row  # type: ignore[assignment]
     return found

@@ -49,6 +49,9 @@ class Event(models.TextChoices):
     FAILED = "failed"
 
 
+EVENTS = tuple(event.value for event in Event if event)
+
+
 class AuditLog(models.Model):
     """The database refuses to update a row (migrations/0002); only retention and full removal delete."""
 
@@ -81,6 +84,12 @@ class AuditLog(models.Model):
                 condition=models.Q(operation_id__isnull=False),
                 name="embedding_audit_operation",
             ),
+            # the newest operations
+            models.Index(
+                fields=["-timestamp", "-operation_id"],
+                condition=models.Q(operation_id__isnull=False, task_id__isnull=True),
+                name="embedding_audit_operations",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -103,9 +112,10 @@ class AuditLog(models.Model):
         scope: dict[str, Any],
         task_ids: list[int] | None = None,
     ) -> uuid.UUID:
-        """One operator act in the caller's transaction: a row for the act and one for each task it touched.
+        """One operation in the caller's transaction: a row for it and one for each task it touched. `scope` names its
+        verb, by which `queue_admin operations` lists it.
 
-        Answers the operation's id, by which all its rows can be found.
+        Returns the operation's id, by which all its rows can be found.
         """
         operation = uuid.uuid4()
         details = {"reason": reason, "scope": scope}

@@ -27,6 +27,7 @@ def pause(*, actor: str, reason: str) -> uuid.UUID:
     Raises ReasonMissing.
     """
     return _switch(
+        "pause",
         is_paused=True,
         said="queue paused",
         actor=actor,
@@ -37,7 +38,9 @@ def pause(*, actor: str, reason: str) -> uuid.UUID:
 
 def resume(*, actor: str, reason: str = "") -> uuid.UUID:
     """Lets workers claim again and rings for them. Returns the operation's id."""
-    return _switch(is_paused=False, said="queue resumed", actor=actor, reason=tidy_reason(reason), kept="")
+    return _switch(
+        "resume", is_paused=False, said="queue resumed", actor=actor, reason=tidy_reason(reason), kept=""
+    )
 
 
 def stop(*, actor: str, reason: str) -> uuid.UUID:
@@ -45,14 +48,14 @@ def stop(*, actor: str, reason: str) -> uuid.UUID:
 
     Batches in progress end as usual. Returns the operation's id. Raises ReasonMissing.
     """
-    return _stop("queue stopped", actor=actor, reason=reason)
+    return _stop("stop", "queue stopped", actor=actor, reason=reason)
 
 
 def start(*, actor: str, reason: str = "") -> uuid.UUID:
     """Takes back every brake: workers claim again, at once. Returns the operation's id."""
     reason = tidy_reason(reason)
     return _switch(
-        is_paused=False, is_running=True, said="queue started", actor=actor, reason=reason, kept=""
+        "start", is_paused=False, is_running=True, said="queue started", actor=actor, reason=reason, kept=""
     )
 
 
@@ -71,7 +74,7 @@ def emergency_stop(*, actor: str, reason: str) -> EmergencyStop:
 
     Raises ReasonMissing.
     """
-    operation = _stop("emergency stop", actor=actor, reason=reason)
+    operation = _stop("emergency-stop", "emergency stop", actor=actor, reason=reason)
     released = 0
     for operation_id in (operation, *(uuid.uuid4() for _ in range(_ROUNDS - 1))):
         if Task.objects.processing().exists():
@@ -79,9 +82,9 @@ def emergency_stop(*, actor: str, reason: str) -> EmergencyStop:
     return EmergencyStop(operation, Worker.objects.stopped().count(), released)
 
 
-def _stop(said: str, *, actor: str, reason: str) -> uuid.UUID:
+def _stop(verb: str, said: str, *, actor: str, reason: str) -> uuid.UUID:
     reason = needed_reason(reason)
-    return _switch(is_paused=True, is_running=False, said=said, actor=actor, reason=reason, kept=reason)
+    return _switch(verb, is_paused=True, is_running=False, said=said, actor=actor, reason=reason, kept=reason)
 
 
 def _take_back(operation_id: uuid.UUID, *, actor: str, reason: str) -> int:
@@ -102,7 +105,7 @@ def set_mode(mode: Mode | None, *, actor: str, reason: str) -> uuid.UUID:
     with transaction.atomic():
         QueueState.ensure_row()
         state = QueueState.objects.select_for_update().get(pk=1)
-        scope = {"from": state.mode or ENVIRONMENT, "to": mode or ENVIRONMENT}
+        scope = {"verb": "mode", "from": state.mode or ENVIRONMENT, "to": mode or ENVIRONMENT}
         state.mode, state.mode_reason, state.mode_changed_by = mode or "", reason if mode else "", actor
         state.mode_changed_at = Now()
         state.save(update_fields=["mode", "mode_reason", "mode_changed_by", "mode_changed_at"])
@@ -111,29 +114,45 @@ def set_mode(mode: Mode | None, *, actor: str, reason: str) -> uuid.UUID:
         return AuditLog.write_operation(f"mode set: {scope['to']}", actor=actor, reason=reason, scope=scope)
 
 
-def reset_providers(names: Sequence[str] | None = None, *, actor: str, reason: str) -> list[str]:
+@dataclass(frozen=True)
+class ProviderReset:
+    """The result: the operation's id, and the names of the providers that were reset."""
+
+    operation: uuid.UUID
+    providers: list[str]
+
+
+def reset_providers(names: Sequence[str] | None = None, *, actor: str, reason: str) -> ProviderReset:
     """Forgets outages, rate limits and calls in flight of these providers, or of all; they are asked at once.
 
-    What was spent of today's token budget stays spent. Returns the names that were reset. Raises ReasonMissing.
+    What was spent of today's token budget stays spent. Raises ReasonMissing.
     """
     reason = needed_reason(reason)
     with transaction.atomic():
         rows = ProviderState.objects.all() if names is None else ProviderState.objects.filter(pk__in=names)
         found = list(rows.order_by("pk").select_for_update().values_list("pk", flat=True))
         ProviderState.objects.filter(pk__in=found).update(**_WELL)
-        AuditLog.write_operation("providers reset", actor=actor, reason=reason, scope={"providers": found})
+        scope = {"verb": "breaker", "providers": found}
+        operation = AuditLog.write_operation("providers reset", actor=actor, reason=reason, scope=scope)
         tasks_ready.send(Task)
-    return found
+    return ProviderReset(operation, found)
 
 
 def _switch(
-    *, is_paused: bool, is_running: bool | None = None, said: str, actor: str, reason: str, kept: str
+    verb: str,
+    *,
+    is_paused: bool,
+    is_running: bool | None = None,
+    said: str,
+    actor: str,
+    reason: str,
+    kept: str,
 ) -> uuid.UUID:
     """`is_running`, where it is given, is said to every worker process too; `said` is how the audit log has it."""
     with transaction.atomic():
         changes = {"is_paused": is_paused, "reason": kept, "changed_by": actor, "changed_at": Now()}
         QueueState.objects.update_or_create(pk=1, defaults=changes)
-        scope: dict[str, Any] = {"is_paused": is_paused}
+        scope: dict[str, Any] = {"verb": verb, "is_paused": is_paused}
         if is_running is not None:
             scope["workers"] = Worker.objects.update(is_running=is_running)
             if is_running:  # else it would count as a worker

@@ -29,7 +29,7 @@ PATH = Path("/app/.env")
         ("NAME=# only a comment", ""),
     ],
 )
-def test_a_line_gives_its_value(line, value):
+def test_a_line_gives_its_value(line: str, value: str) -> None:
     assert parsed(line, PATH) == {"NAME": value}
 
 
@@ -37,32 +37,32 @@ def test_a_line_gives_its_value(line, value):
     "line",
     ["s3cret", "NA-ME=s3cret", "=s3cret", "NAME='s3cret", 'NAME="s3cret" more', "NAME=s3cret\0", "1A=s3cret"],
 )
-def test_a_line_that_cannot_be_read_is_named_and_not_repeated(line):
+def test_a_line_that_cannot_be_read_is_named_and_not_repeated(line: str) -> None:
     with pytest.raises(ImproperlyConfigured) as refused:
         parsed(f"OTHER=1\n{line}\n", PATH)
     assert "/app/.env, line 2, cannot be read" in str(refused.value)
     assert "s3cret" not in str(refused.value)
 
 
-def test_a_missing_file_is_empty_unless_it_was_named(tmp_path):
+def test_a_missing_file_is_empty_unless_it_was_named(tmp_path: Path) -> None:
     assert env_file.read(tmp_path / ".env", is_needed=False) == env_file.NO_FILE
     with pytest.raises(ImproperlyConfigured, match="there is no such file"):
         env_file.read(tmp_path / ".env", is_needed=True)
 
 
 @pytest.mark.parametrize("content", [b"NAME=\xff\xfe", b"NAME=" + b"x" * 300_000])
-def test_a_file_that_is_no_text_or_has_no_end_stops_the_start(tmp_path, content):
+def test_a_file_that_is_no_text_or_has_no_end_stops_the_start(tmp_path: Path, content: bytes) -> None:
     (tmp_path / ".env").write_bytes(content)
     with pytest.raises(ImproperlyConfigured, match="cannot be read: "):
         env_file.read(tmp_path / ".env", is_needed=False)
 
 
-def test_a_folder_in_its_place_stops_the_start(tmp_path):
+def test_a_folder_in_its_place_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(ImproperlyConfigured, match="cannot be read: not a regular file"):
         env_file.read(tmp_path, is_needed=False)
 
 
-def test_its_permissions_are_known(tmp_path):
+def test_its_permissions_are_known(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     path.write_text("\ufeffNAME=value\n")
     for mode, readable, writable in ((0o600, False, False), (0o644, True, False), (0o666, True, True)):

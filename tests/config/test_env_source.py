@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -12,7 +14,7 @@ from tests.starting import start
 
 
 @pytest.fixture
-def written(tmp_path, monkeypatch):
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     """Writes the file of settings of this test."""
 
     def write(text: str) -> None:
@@ -39,7 +41,15 @@ def written(tmp_path, monkeypatch):
         (None, "", 3, "default", False),
     ],
 )
-def test_the_environment_wins_over_the_file(written, monkeypatch, environment, file, value, origin, is_set):
+def test_the_environment_wins_over_the_file(
+    written: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    environment: str | None,
+    file: str | None,
+    value: int,
+    origin: str,
+    is_set: bool,
+) -> None:
     written("" if file is None else f"OF_A_TEST={file}\n")
     monkeypatch.delenv("OF_A_TEST", raising=False)
     if environment is not None:
@@ -48,7 +58,9 @@ def test_the_environment_wins_over_the_file(written, monkeypatch, environment, f
     assert env.readings()["OF_A_TEST"] == (str(value), origin, is_set)
 
 
-def test_a_process_we_start_gets_what_was_read_and_no_more_and_reads_no_file(written, monkeypatch):
+def test_a_process_we_start_gets_what_was_read_and_no_more_and_reads_no_file(
+    written: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     written("OF_A_TEST=5\nLD_PRELOAD=/tmp/evil.so\nALSO_OF_A_TEST=1\n")
     monkeypatch.setenv("ALSO_OF_A_TEST", "2")
     env.text("OF_A_TEST")
@@ -57,7 +69,9 @@ def test_a_process_we_start_gets_what_was_read_and_no_more_and_reads_no_file(wri
     assert "OF_A_TEST" not in os.environ
 
 
-def test_a_folder_in_the_file_is_of_the_files_folder(written, monkeypatch, tmp_path):
+def test_a_folder_in_the_file_is_of_the_files_folder(
+    written: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv("OF_A_TEST", raising=False)
     written("OF_A_TEST=data\n")
     assert env.path("OF_A_TEST", "/elsewhere") == tmp_path / "data"
@@ -65,14 +79,14 @@ def test_a_folder_in_the_file_is_of_the_files_folder(written, monkeypatch, tmp_p
     assert str(env.path("OF_A_TEST", "/elsewhere")) == "data"
 
 
-def test_a_bad_value_names_the_file(written, monkeypatch):
+def test_a_bad_value_names_the_file(written: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OF_A_TEST", raising=False)
     written("OF_A_TEST=many\n")
     with pytest.raises(Exception, match=r"OF_A_TEST in /\S+/\.env holds 'many'; it may hold a whole number"):
         env.integer("OF_A_TEST", 3, 1, 9)
 
 
-def test_these_tests_read_no_file():
+def test_these_tests_read_no_file() -> None:
     assert settings.ENV_FILE.path == ""
     assert not [name for name, reading in settings.ENVIRONMENT.items() if ".env" in reading.origin]
 
@@ -105,7 +119,7 @@ cat .env.patch >> .env
 
 
 @pytest.mark.process
-def test_the_lines_of_the_documents_change_the_settings(tmp_path):
+def test_the_lines_of_the_documents_change_the_settings(tmp_path: Path) -> None:
     def shown_after(lines: str) -> str:
         subprocess.run(["sh", "-ec", lines], cwd=tmp_path, check=True)
         (tmp_path / ".env").chmod(0o600)
@@ -129,7 +143,7 @@ def test_the_lines_of_the_documents_change_the_settings(tmp_path):
 
 
 @pytest.mark.process
-def test_a_file_that_cannot_be_used_stops_the_start_with_one_sentence(tmp_path):
+def test_a_file_that_cannot_be_used_stops_the_start_with_one_sentence(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("OPENAI_API_KEY: s3cret\n")
     done = start("embed_check", "config", ENV_FILE=str(tmp_path / ".env"), DATA_DIR=str(tmp_path / "data"))
     assert done.returncode == 2
@@ -141,5 +155,5 @@ def test_a_file_that_cannot_be_used_stops_the_start_with_one_sentence(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["benchmarks/tools/stack.py", "drills/attack/target.py", "tests/servers.py"])
-def test_what_measures_or_attacks_reads_no_file_either(kind):
+def test_what_measures_or_attacks_reads_no_file_either(kind: str) -> None:
     assert '"ENV_FILE"' in (ROOT / kind).read_text()

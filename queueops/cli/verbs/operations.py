@@ -1,6 +1,7 @@
-"""The verb that lists operations on many tasks, and resumes or stops one."""
+"""The verb that lists operations, and resumes or stops one on many tasks."""
 
 from argparse import ArgumentParser
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,12 +11,15 @@ from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
 from queueops.cli.frame.tables import fitting, line, plain
+from queueops.cli.frame.task_options import age
 from queueops.cli.frame.verb import VerbGroup
 from queueops.cli.verbs.bulk import carry_out, ended, sentences
 from queueops.cli.verbs.lists import moment
 from queueops.models import AuditLog, Operation, Verb
 from queueops.models.audit import tidy_reason
+from queueops.monitoring import operation_list
 from queueops.monitoring.article_filter import ArticleFilter
+from queueops.monitoring.operation_list import OperationFilter
 from queueops.monitoring.task_filter import TaskFilter
 from queueops.operate import operations
 from queueops.operate.operations import OperationError
@@ -48,39 +52,53 @@ def _operations_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "operation", nargs="?", type=UUID, metavar="OPERATION", help="operation to list, resume or stop"
     )
+    parser.add_argument(
+        "--verb", choices=operation_list.VERBS, default="", metavar="VERB", help="only this verb: %(choices)s"
+    )
+    parser.add_argument("--by", default="", metavar="NAME", help="only of this operator")
+    parser.add_argument(
+        "--newer-than", type=age, metavar="AGE", help="only operations of the last 2h, 7d or the like"
+    )
+    parser.add_argument(
+        "--after",
+        type=UUID,
+        metavar="ID",
+        help="operation to continue after, as printed by the previous page",
+    )
     arguments.add_limit(parser, 20)
     arguments.add_change(parser)
 
 
 @family.verb(
     "operations",
-    "operations on many tasks, newest first; resume an interrupted one, or stop one",
+    "operations, newest first; resume an interrupted one on many tasks, or stop one",
     arguments=_operations_arguments,
-    keys=("dry_run", "operations"),
+    keys=("dry_run", "operations", "next"),
 )
 def show(
     console: Console,
     *,
     what: str,
     operation: UUID | None,
+    verb: str,
+    by: str,
+    newer_than: timedelta | None,
+    after: UUID | None,
     limit: int,
     reason: str,
     yes: bool,
     dry_run: bool,
 ) -> Exit:
     if what == "list":
-        found = Operation.objects.newest_first()
-        rows = [each.as_dict() for each in (found.filter(pk=operation) if operation else found)[:limit]]
-        fields = {"dry_run": dry_run, "operations": rows}
-        console.answer(fields, _shown(console, rows) if rows else "No operations yet.")
-        return Exit.OK
+        which = OperationFilter(verb=verb, actor=by, newer_than=newer_than, id=operation)
+        return _list(console, which, after=after, limit=limit, dry_run=dry_run)
     if operation is None:
         raise Refused(f"no operation to {what} given; `queue_admin operations` lists their ids")
     try:
         running = operations.resumable(operation)
         left = running.total - running.changed - running.skipped
         if not console.agree(f"{what} operation {operation}, {left:,} left", yes=True, dry_run=dry_run):
-            console.answer({"dry_run": True, "operations": [running.as_dict()]})
+            console.answer(_fields([running.as_dict()], dry_run=True))
             return Exit.OK
         _note(console, operation, what, reason)
         return _resume(console, running) if what == "resume" else _stop(console, operation)
@@ -88,10 +106,26 @@ def show(
         raise Refused(str(error)) from error
 
 
+def _list(console: Console, which: OperationFilter, *, after: UUID | None, limit: int, dry_run: bool) -> Exit:
+    rows, following = operation_list.page(which, after=after, limit=limit)
+    none = "No operations yet." if which == OperationFilter() and not after else "No operation matches."
+    more = [line(f"More: --after {following}", "dim")] if following else []
+    console.answer(
+        _fields(rows, dry_run=dry_run, following=following), _shown(console, rows) if rows else none, *more
+    )
+    return Exit.OK
+
+
+def _fields(
+    rows: list[dict[str, Any]], *, dry_run: bool = False, following: UUID | None = None
+) -> dict[str, Any]:
+    return {"dry_run": dry_run, "operations": rows, "next": following}
+
+
 def _note(console: Console, operation_id: UUID, what: str, reason: str) -> None:
     """The operation keeps the reason it began with; why it is resumed or stopped is a row of its own."""
     if reason := tidy_reason(reason):
-        scope = {"verb": what, "operation": str(operation_id)}
+        scope = {"verb": "operations", "what": what, "operation": str(operation_id)}
         AuditLog.write_operation(
             f"operation {what} requested", actor=console.actor, reason=reason, scope=scope
         )
@@ -99,13 +133,13 @@ def _note(console: Console, operation_id: UUID, what: str, reason: str) -> None:
 
 def _resume(console: Console, operation: Operation) -> Exit:
     done = carry_out(console, operation)
-    console.answer({"dry_run": False, "operations": [done.as_dict()]}, *sentences(done))
+    console.answer(_fields([done.as_dict()]), *sentences(done))
     return ended(done)
 
 
 def _stop(console: Console, operation_id: UUID) -> Exit:
     rows = [operations.stop(operation_id, actor=console.actor).as_dict()]
-    console.answer({"dry_run": False, "operations": rows}, _shown(console, rows))
+    console.answer(_fields(rows), _shown(console, rows))
     return Exit.OK
 
 
@@ -114,20 +148,28 @@ def _shown(console: Console, rows: list[dict[str, Any]]) -> RenderableType:
 
 
 def _cells(row: dict[str, Any]) -> list[object]:
-    handled = f"{row['changed'] + row['skipped']:,} of {row['total']:,}"
-    which = f"of {row['undoes']}" if row["undoes"] else str(_filter(row)) or "all"
+    is_single = row["verb"] not in Verb.values and not row["total"]
+    handled = "" if is_single else f"{row['changed'] + row['skipped']:,} of {row['total']:,}"
+    which = (
+        f"of {row['undoes']}" if row["undoes"] else _scope(row) if is_single else str(_filter(row)) or "all"
+    )
     return [
         row["id"],
         f"{row['verb']} {row['priority']}".strip(),
         line(row["state"], _COLOURS[row["state"]]),
         handled,
-        f"{row['changed']:,}",
-        f"{row['skipped']:,}",
+        "" if is_single else f"{row['changed']:,}",
+        "" if is_single else f"{row['skipped']:,}",
         moment(row["started_at"]),
         row["actor"],
         which,
         plain(row["reason"]),
     ]
+
+
+def _scope(row: dict[str, Any]) -> str:
+    """What a single operation was given, in words."""
+    return plain(", ".join(f"{name} {value}" for name, value in row["scope"].items() if name != "verb"))
 
 
 def _filter(row: dict[str, Any]) -> TaskFilter | ArticleFilter:

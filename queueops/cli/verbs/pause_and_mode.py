@@ -130,18 +130,20 @@ def _breaker_arguments(parser: ArgumentParser) -> None:
     "breaker",
     "the state of each provider: outage, rate limit, budgets",
     arguments=_breaker_arguments,
-    keys=("dry_run", "providers"),
+    keys=("dry_run", "operation", "providers"),
 )
 def breaker(
     console: Console, *, reset: bool, provider: list[str] | None, reason: str, yes: bool, dry_run: bool
 ) -> None:
     _refuse_unknown(provider or [])
-    which = ", ".join(provider or ["every provider"])
+    which, operation = ", ".join(provider or ["every provider"]), None
     if reset and console.agree(f"clear the outages and rate limits of {which}", yes=True, dry_run=dry_run):
-        names = controls.reset_providers(provider, actor=console.actor, reason=reason)
-        console.show(f"reset: {', '.join(names) or 'nothing to clear'}")
+        done = controls.reset_providers(provider, actor=console.actor, reason=reason)
+        operation = done.operation
+        console.show(f"reset: {', '.join(done.providers) or 'nothing to clear'} (operation {operation})")
     views = [view for view in provider_status.views() if not provider or view.name in provider]
-    console.answer({"dry_run": dry_run, "providers": views}, *(line(provider_line(view)) for view in views))
+    fields = {"dry_run": dry_run, "operation": operation, "providers": views}
+    console.answer(fields, *(line(provider_line(view)) for view in views))
 
 
 def _refuse_unknown(wanted: list[str]) -> None:

@@ -15,6 +15,7 @@ from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
 from queueops.cli.frame.verb import ShellVerb, VerbGroup, own_options
 from queueops.cli.verbs import (
+    audit,
     bulk,
     explain,
     lists,
@@ -44,6 +45,7 @@ FAMILIES: tuple[VerbGroup, ...] = (
     stop_and_start.family,
     bulk.family,
     operations.family,
+    audit.family,
 )
 NO_REASON = "give a reason with --reason; it is kept in the audit log"
 _BRIEF_MS = 1_000

@@ -64,7 +64,7 @@ def _put_back(before: dict[str, Any], actor: str, reason: str) -> None:
         if not ours:
             return
         ours.update(**(before or {"mode": "", "mode_reason": "", "mode_changed_by": ""}))
-        scope = {"to": before.get("mode") or controls.ENVIRONMENT}
+        scope = {"verb": "compatibility", "to": before.get("mode") or controls.ENVIRONMENT}
         AuditLog.write_operation("mode put back", actor=actor, reason=reason, scope=scope)
         transaction.on_commit(modes.forget)
         tasks_ready.send(Task)

@@ -10,9 +10,9 @@ from django.test import Client
 
 from access.models import Scope
 from embeddings.models import Space
-from queueops.models import Status, Task
+from queueops.models import AuditLog, Status, Task
 from queueops.monitoring.task_filter import TaskFilter
-from queueops.operate import operations
+from queueops.operate import controls, operations
 from tests.factories import Api, body, make_token, problem
 from tests.queueops.factories import make_article, make_space, make_tasks
 
@@ -41,7 +41,9 @@ def test_the_queue_reads_as_stats_tells_it(api: Api, client: Client, space: Spac
     assert found.keys() == stats.keys()
 
 
-@pytest.mark.parametrize("path", ["/queue", "/queue/tasks", "/queue/tasks/1", "/queue/operations"])
+@pytest.mark.parametrize(
+    "path", ["/queue", "/queue/tasks", "/queue/tasks/1", "/queue/operations", "/queue/audit"]
+)
 def test_a_token_without_the_scope_is_refused(path: str) -> None:
     _, token = make_token(Scope.READ, Scope.WRITE)
     assert "lacks the scope 'ops'" in problem(Api(token).get(path), 403)["detail"]
@@ -121,3 +123,46 @@ def test_without_the_queues_tables_the_answer_says_what_to_do(api: Api, space: S
         reply = api.get("/queue/tasks")
         transaction.set_rollback(True)
     assert "manage.py migrate" in problem(reply, 503)["detail"]
+
+
+def test_single_operations_are_listed_with_the_others_and_read_one_by_one(api: Api) -> None:
+    stopped = controls.stop(actor="ada", reason="an upgrade")
+    controls.start(actor="bob")
+    [row] = body(api.get("/queue/operations?verb=stop"))["operations"]
+    assert (row["id"], row["verb"], row["state"]) == (str(stopped), "stop", "done")
+    assert [each["verb"] for each in body(api.get("/queue/operations?actor=bob"))["operations"]] == ["start"]
+    assert body(api.get(f"/queue/operations/{stopped}"))["reason"] == "an upgrade"
+    assert api.get("/queue/operations?verb=halt").status_code == 422
+
+
+def test_the_audit_log_is_read_without_sign_ins(api: Api) -> None:
+    AuditLog.objects.create(category="access", message="sign-in", actor="ada")
+    operation = controls.stop(actor="ada", reason="an upgrade")
+    for query in ("actor=ada", "category=operator&actor=ada", f"operation={operation}"):
+        [entry] = body(api.get(f"/queue/audit?{query}&newer_than_seconds=60"))["entries"]
+        assert (entry["message"], entry["reason"]) == ("queue stopped", "an upgrade")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "category=access",
+        "event=x",
+        "level=loud",
+        "task=0",
+        "limit=201",
+        "actor=%00",
+        "operation=7",
+    ],
+)
+def test_a_filter_that_no_entry_can_match_is_refused(api: Api, query: str) -> None:
+    assert api.get(f"/queue/audit?{query}").status_code == 422
+
+
+def test_pages_of_the_audit_log_follow_one_another(api: Api) -> None:
+    for number in range(3):
+        AuditLog.objects.create(category="sweep", message=f"row {number}")
+    page = body(api.get("/queue/audit?limit=2&category=sweep"))
+    rest = body(api.get(f"/queue/audit?limit=2&category=sweep&after={page['next']}"))
+    found = [entry["message"] for entry in (*page["entries"], *rest["entries"])]
+    assert (found, rest["next"]) == (["row 2", "row 1", "row 0"], None)

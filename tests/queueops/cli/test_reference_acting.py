@@ -199,7 +199,7 @@ def test_a_worker_at_work_ends_what_it_holds_and_claims_nothing_more(
 
 @beside_a_worker
 def test_a_restored_worker_row_stops_workers_that_run(
-    space: Space, worker: Worker, provider: FakeProvider, settings: Any
+    space: Space, worker: Worker, provider: FakeProvider, settings: Settings
 ) -> None:
     settings.EMBEDDING_BATCH_SIZE = 2
     make_tasks(6, space)
@@ -215,7 +215,9 @@ def test_a_restored_worker_row_stops_workers_that_run(
     assert Task.objects.pending().count() == left
 
 
-def test_a_restored_worker_row_is_named_and_a_start_releases_it(claim: Any, space: Space, worker: Worker) -> None:
+def test_a_restored_worker_row_is_named_and_a_start_releases_it(
+    claim: Callable[..., claims.Claim], space: Space, worker: Worker
+) -> None:
     make_tasks(1, space)
     reference.run("rollback/restore_worker_status")
     word, note = health.workers(snapshot.take())

@@ -61,16 +61,14 @@ def test_a_reset_forgets_outages_and_blocks_and_rings(rings: list[bool]) -> None
     )
     ProviderState.objects.create(name="ollama", blocked_until="2999-01-01T00:00Z", tokens_today=5)
     ProviderState.objects.create(name="local", blocked_until="2999-01-01T00:00Z")
-    assert controls.reset_providers(["openai", "ollama"], actor="ada", reason="it is back") == [
-        "ollama",
-        "openai",
-    ]
+    done = controls.reset_providers(["openai", "ollama"], actor="ada", reason="it is back")
+    assert done.providers == ["ollama", "openai"]
     assert (gate.admit("openai").wait, gate.admit("ollama").wait) == (0, 0)
     assert gate.admit("local").wait > 0
     assert ProviderState.objects.get(name="ollama").tokens_today == 5
     assert rings == [True]
     entry = AuditLog.objects.get()
-    assert entry.metadata["scope"] == {"providers": ["ollama", "openai"]}
+    assert entry.metadata["scope"] == {"verb": "breaker", "providers": ["ollama", "openai"]}
 
 
 def test_a_reset_needs_a_reason() -> None:
@@ -88,7 +86,8 @@ def test_a_stop_pauses_and_brakes_every_worker_and_a_start_takes_both_back(rings
     stopped = controls.stop(actor="ada", reason="an upgrade")
     assert (queue(), running()) == ((True, "ada", "an upgrade"), {False})
     entry = AuditLog.objects.get(operation_id=stopped)
-    assert (entry.message, entry.metadata["scope"]) == ("queue stopped", {"is_paused": True, "workers": 2})
+    assert entry.message == "queue stopped"
+    assert entry.metadata["scope"] == {"verb": "stop", "is_paused": True, "workers": 2}
     assert rings == []
     controls.start(actor="bob")
     assert (queue(), running(), rings) == ((False, "bob", ""), {True}, [True])

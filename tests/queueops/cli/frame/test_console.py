@@ -52,7 +52,7 @@ def test_each_verb_takes_json(verb: ShellVerb, capsys: pytest.CaptureFixture[str
 
 
 READING = {
-    "status", "stats", "metrics", "health", "recent", "failed", "list", "debug", "explain", "monitor",
+    "status", "stats", "metrics", "health", "recent", "failed", "list", "debug", "explain", "monitor", "audit",
     "wait-for-completion", "stuck",
 }  # fmt: skip
 

@@ -65,7 +65,8 @@ def test_breaker_resets_one_or_all() -> None:
     assert ProviderState.objects.get(name="ollama").breaker == "closed"
     assert ProviderState.objects.get(name="openai").breaker == "open"
     code, said = run("breaker", "--reset", "--reason=back")
-    assert (code, said.splitlines()[0]) == (0, "reset: ollama, openai")
+    assert code == 0
+    assert said.startswith("reset: ollama, openai (operation ")
     assert not ProviderState.objects.exclude(breaker="closed").exists()
     assert AuditLog.objects.count() == 2
 

@@ -134,7 +134,9 @@ FILE = FileSummary("/app/.env", frozenset({"AUTH_TOKEN", "PORT"}), False, False)
         (FILE._replace(is_writable_by_all=True), "can be changed by every user of this machine"),
     ],
 )
-def test_a_file_of_settings_that_others_can_read_or_change_is_named(file, says, settings):
+def test_a_file_of_settings_that_others_can_read_or_change_is_named(
+    file: FileSummary, says: str, settings: Settings
+) -> None:
     settings.ENV_FILE = file
     found = troubles(configuration.check())
     assert set(found) == ({"settings file"} if says else set())
@@ -143,7 +145,7 @@ def test_a_file_of_settings_that_others_can_read_or_change_is_named(file, says, 
         assert found["settings file"].fix == "chmod 600 /app/.env"
 
 
-def test_unknown_names_in_the_file_are_named(settings):
+def test_unknown_names_in_the_file_are_named(settings: Settings) -> None:
     settings.ENV_FILE = FILE._replace(names=frozenset({"NODE_ENV", "EMBEDING_MODEL"}))
     found = troubles(configuration.check())
     assert set(found) == {"setting NODE_ENV", "setting EMBEDING_MODEL"}

@@ -30,7 +30,7 @@ KNOWN = [
         ("DJANGO_ENV", "its own DATA_DIR, DATABASE_URL and REDIS_URL"),
     ],
 )
-def test_a_name_that_looks_like_a_setting_is_named(name, fix):
+def test_a_name_that_looks_like_a_setting_is_named(name: str, fix: str) -> None:
     (found,) = unknown([name, *KNOWN], KNOWN)
     assert found.check == f"setting {name}"
     assert fix in found.fix
@@ -51,11 +51,11 @@ def test_a_name_that_looks_like_a_setting_is_named(name, fix):
         "PGPORT",
     ],
 )
-def test_names_of_other_programs_are_left_alone(name):
+def test_names_of_other_programs_are_left_alone(name: str) -> None:
     assert not list(unknown([name], KNOWN))
 
 
-def test_every_unknown_name_in_the_file_is_named():
+def test_every_unknown_name_in_the_file_is_named() -> None:
     found = {each.check: each for each in unknown_in_file(["PORT", "HOMEE", "NODE_ENV"], "/app/.env", KNOWN)}
     assert set(found) == {"setting HOMEE", "setting NODE_ENV"}
     assert "is set in /app/.env, but nothing reads it" in found["setting HOMEE"].says
