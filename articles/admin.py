@@ -15,13 +15,14 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from articles.models import Article, ArticleVersion, SlugTaken
-from articles.text_search import for_websearch
+from articles.text_search import parse
 from lib.admin_base import BigTableAdmin, ReadOnly, row_id
+from lib.nfc import nfc
 from lib.visible import readable
 
 # Three ways to an article, each by its index; matches of a word that everything holds are cut off.
 _FOUND = """
-    (SELECT id FROM articles WHERE keywords @@ websearch_to_tsquery('english', %s) LIMIT 10000)
+    (SELECT id FROM articles WHERE keywords @@ to_tsquery('english', %s) LIMIT 10000)
     UNION SELECT id FROM articles WHERE slug LIKE %s
     UNION SELECT id FROM articles WHERE id = %s
 """
@@ -46,9 +47,13 @@ class ArticleForm(forms.ModelForm[Article]):
         if self.instance.pk:
             self.fields["read_at"].initial = self.instance.updated_at.isoformat()
 
+    def clean_title(self) -> str:
+        """In the form it is saved in, so that its length is checked as it is kept."""
+        return nfc(self.cleaned_data["title"])
+
     def clean_slug(self) -> str:
         """An article that has an address keeps it when the field is emptied."""
-        slug: str = self.cleaned_data["slug"]
+        slug = nfc(self.cleaned_data["slug"])
         return (
             slug or Article.objects.filter(pk=self.instance.pk).values_list("slug", flat=True).first() or ""
         )
@@ -98,11 +103,11 @@ class ArticleAdmin(BigTableAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Article], search_term: str
     ) -> tuple[QuerySet[Article], bool]:
-        term = search_term.replace("\x00", "").strip()[:200]
+        term = nfc(search_term.replace("\x00", "").strip()[:200])
         if not term:
             return queryset, False
         prefix = term.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        found = RawSQL(_FOUND, (for_websearch(term), prefix, row_id(term)))  # noqa: S611  the text is ours
+        found = RawSQL(_FOUND, (parse(term).all_words, prefix, row_id(term)))  # noqa: S611  the text is ours
         return queryset.filter(pk__in=found), False
 
     def get_view_on_site_url(self, obj: Article | None = None) -> str | None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
+from lib.nfc import equal_key
+
 MAX_TITLE = 300
 MAX_CONTENT = 1_000_000
 MAX_SLUG = 200
@@ -83,6 +85,8 @@ def _check_inside(name: str, value: dict[str, Any]) -> None:
 def _checked_parts(name: str, value: Any) -> list[Any]:
     """The keys and values inside a value; none in a scalar. Raises ValidationError for a scalar we cannot keep."""
     if isinstance(value, dict):
+        if (key := equal_key(filter(lambda key: isinstance(key, str), value))) is not None:
+            raise ValidationError(f"{name} holds the key {key!r} twice, in different Unicode forms; keep one")
         return [*value, *value.values()]
     if isinstance(value, list | tuple):
         return list(value)

@@ -12,6 +12,7 @@ from django.db.models.lookups import Exact
 
 from articles import bounds, insert, slugs
 from lib.database_errors import UNIQUE, constraint, sqlstate
+from lib.nfc import nfc, nfc_json
 
 _SLUG_TRIES = 5
 _GIVEN = ("id", "title", "content", "metadata", "version_number", "created_at", "updated_at")
@@ -29,6 +30,13 @@ class SlugTaken(Exception):
 
 
 class ArticleQuerySet(models.QuerySet["Article"]):
+    def by_slug(self, slug: str) -> "Article":
+        """The article with this slug, in whichever Unicode form the slug was given. Raises Article.DoesNotExist."""
+        found = {row.slug: row for row in self.filter(slug__in={slug, nfc(slug)})}
+        if not found:
+            raise Article.DoesNotExist
+        return found.get(slug) or found[nfc(slug)]
+
     def newest_first(self) -> Self:
         return self.order_by("-created_at", "-id")
 
@@ -100,12 +108,24 @@ class Article(models.Model):
     def save(self, *args: Any, author: str = "", **kwargs: Any) -> None:
         """Writes the article and, where its text is new, an immutable version, in one transaction.
 
-        A missing slug is made from the title. Raises SlugTaken when the slug given belongs to another article.
+        Texts, slug and metadata are written in Unicode's composed form (NFC). A missing slug is made from the title.
+        Raises SlugTaken when the slug given belongs to another article.
         """
+        self._compose()
         if self._state.adding:
             self._create(author, *args, **kwargs)
         else:
             self._update(author, *args, **kwargs)
+
+    def _compose(self) -> None:
+        for name in {"title", "content", "slug"} - self.get_deferred_fields():
+            if isinstance(value := getattr(self, name), str):
+                setattr(self, name, nfc(value))
+        if (
+            "metadata" not in self.get_deferred_fields()
+            and (composed := nfc_json(self.metadata)) != self.metadata
+        ):
+            self.metadata = composed
 
     def restore(self, version_number: int, author: str = "") -> None:
         """Makes an earlier version's text the current one, as a new version. Raises ArticleVersion.DoesNotExist."""

@@ -21,7 +21,8 @@ def slug_from(title: str) -> str:
 
 def _folded(title: str) -> str:
     # composed after lower-casing, which takes letters apart; wide and bold forms become capitals, hence twice
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", title).lower()).lower()
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", title).lower()).lower()
+    return folded.replace("i\u0307", "i")  # the small letter of İ
 
 
 def candidates(title: str) -> list[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from articles.models import Article
@@ -61,7 +61,10 @@ def article_page(request: HttpRequest, slug: str) -> HttpResponse:
     """One article."""
     if "\x00" in slug:  # the database would refuse it
         raise Http404
-    article = get_object_or_404(Article, slug=slug)
+    try:
+        article = Article.objects.by_slug(slug)
+    except Article.DoesNotExist as error:
+        raise Http404 from error
     # a template would read `metadata.items` as the value of that name, which metadata may have
     shown = {"article": article, "blocks": blocks(article.content), "metadata": article.metadata.items()}
     return render(request, "pages/article.html", shown)

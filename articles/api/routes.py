@@ -211,7 +211,7 @@ def article_or_404(slug: str, articles: ArticleQuerySet | None = None) -> Articl
     articles = Article.objects.all() if articles is None else articles
     try:
         # the database would choke on a NUL, which no slug has
-        return articles.get(slug=slug.replace("\x00", "\ufffd"))
+        return articles.by_slug(slug.replace("\x00", "\ufffd"))
     except Article.DoesNotExist as error:
         raise HttpError(404, f"no article has the slug '{slug[: bounds.MAX_SLUG]}'") from error
 

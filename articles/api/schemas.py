@@ -9,6 +9,7 @@ from ninja import Path
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from articles import bounds
+from lib.nfc import nfc, nfc_json
 
 MAX_LIMIT = 100
 MAX_OFFSET = 100_000
@@ -54,8 +55,11 @@ def _without_fraction(value: Any) -> Any:
 
 # 5.0 is a whole number in JSON
 WholeNumber = Annotated[int, BeforeValidator(_without_fraction)]
+# once more after the composition, which makes some texts longer
 Slug = Annotated[
     str,
+    checked(bounds.check_slug),
+    AfterValidator(nfc),
     checked(bounds.check_slug),
     Field(
         description="lower-case letters and digits of any script, joined by single hyphens",
@@ -65,6 +69,8 @@ Slug = Annotated[
 Title = Annotated[
     str,
     checked(bounds.check_title),
+    AfterValidator(nfc),
+    checked(bounds.check_title),
     Field(
         description="one line of text",
         json_schema_extra={"minLength": 1, "maxLength": bounds.MAX_TITLE, "pattern": ONE_LINE},
@@ -73,11 +79,13 @@ Title = Annotated[
 Content = Annotated[
     str,
     checked(bounds.check_content),
+    AfterValidator(nfc),
     Field(json_schema_extra={"maxLength": bounds.MAX_CONTENT, "pattern": WITHOUT_NUL}),
 ]
 Metadata = Annotated[
     dict[str, Any],
     checked(bounds.check_metadata),
+    AfterValidator(nfc_json),
     Field(
         description=f"any JSON object of up to {bounds.MAX_METADATA_BYTES:,} bytes",
         json_schema_extra=JSON_OBJECT,

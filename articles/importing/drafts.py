@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 
 from articles import bounds
 from articles.importing.entries import RefusedEntry, Row
+from lib.nfc import nfc, nfc_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +35,16 @@ def draft_from(row: Row) -> Draft | RefusedEntry:
 
 
 def _checked(row: Row) -> Draft:
-    title = _text(row.fields, "title")
+    title = nfc(_text(row.fields, "title"))
     bounds.check_title(title)
-    content = _text(row.fields, "content")
+    content = nfc(_text(row.fields, "content"))
     bounds.check_content(content)
-    if slug := _text(row.fields, "slug"):
+    if slug := nfc(_text(row.fields, "slug")):
         bounds.check_slug(slug)
     metadata = row.fields.get("metadata")
     metadata = {} if metadata is None else metadata
     bounds.check_metadata(metadata)
-    return Draft(row.place, slug, title, content, json.dumps(metadata, ensure_ascii=False))
+    return Draft(row.place, slug, title, content, json.dumps(nfc_json(metadata), ensure_ascii=False))
 
 
 def _text(fields: dict[str, Any], name: str) -> str:

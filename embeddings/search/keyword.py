@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import connection
 
-from articles.text_search import for_websearch
+from articles.text_search import parse
 from embeddings.search.reply import Found, Hit
 from embeddings.search.snippet import passage_of
 
@@ -14,12 +14,7 @@ _RANKED_MOST = 5_000
 _READ_CHARACTERS = 20_000
 
 _MATCHES = """
-WITH asked AS (SELECT websearch_to_tsquery('english', %(query)s) AS all_words),
-asked_for AS (
-    -- every word, or, where no article has them all, any of them; a query that excludes words stays as it is
-    SELECT CASE WHEN %(any_word)s AND all_words::text NOT LIKE '%%!%%'
-                THEN replace(all_words::text, ' & ', ' | ')::tsquery ELSE all_words END AS query FROM asked
-),
+WITH asked_for AS (SELECT to_tsquery('english', %(query)s) AS query),
 matches AS MATERIALIZED (
     SELECT a.id, a.keywords, asked_for.query FROM articles a, asked_for
     WHERE a.keywords @@ asked_for.query AND (%(filter)s::jsonb IS NULL OR a.metadata @> %(filter)s::jsonb)
@@ -33,20 +28,20 @@ FROM best JOIN articles a ON a.id = best.id ORDER BY best.rank DESC, a.id
 
 def matching(query: str, k: int, metadata: dict[str, Any] | None) -> Found:
     """The k best articles for a query's words; if fewer than k have all words, articles with some words follow."""
-    hits = _ask(query, k, metadata, any_word=False)
+    asked = parse(query)
+    hits = _ask(query, asked.all_words, k, metadata)
     if len(hits) < k:
         found = {hit.slug for hit in hits}
-        hits += [hit for hit in _ask(query, k, metadata, any_word=True) if hit.slug not in found]
+        hits += [hit for hit in _ask(query, asked.any_word, k, metadata) if hit.slug not in found]
     return Found(hits[:k], "full text, filtered" if metadata else "full text")
 
 
-def _ask(query: str, k: int, metadata: dict[str, Any] | None, any_word: bool) -> list[Hit]:
+def _ask(query: str, asked: str, k: int, metadata: dict[str, Any] | None) -> list[Hit]:
     with connection.cursor() as cursor:
         cursor.execute(
             _MATCHES,
             {
-                "query": for_websearch(query),
-                "any_word": any_word,
+                "query": asked,
                 "filter": json.dumps(metadata) if metadata else None,
                 "most": _RANKED_MOST,
                 "k": k,

@@ -10,6 +10,7 @@ from embeddings.search import fusion, keyword, semantic
 from embeddings.search.query_vector import query_vector
 from embeddings.search.reply import Found, Reply, SearchMode
 from embeddings.storage.vectors import WireVector
+from lib.nfc import nfc, nfc_json
 
 # how deep each ranking goes before two are fused
 _FUSE_FROM = 50
@@ -28,10 +29,12 @@ def search(
 ) -> Reply:
     """The k best articles for a query of 1 to 1,000 characters, in the serving space.
 
-    `filter` keeps only articles whose metadata contains it. If the query cannot be embedded, keywords are used and
-    the reply is marked degraded; it never raises because of a provider.
+    `filter` keeps only articles whose metadata contains it; both are read in Unicode's composed form (NFC), as articles
+    are written. If the query cannot be embedded, keywords are used and the reply is marked degraded; it never raises
+    because of a provider.
     """
     started = time.perf_counter()
+    query, filter = nfc(query), nfc_json(filter)
     space = Space.objects.serving()
     vector, reason = None, ""
     if mode is not SearchMode.KEYWORD:

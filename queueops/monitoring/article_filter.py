@@ -10,6 +10,7 @@ from django.db.models import BooleanField, Count, F, Func, Max, Value
 from articles.models import Article, ArticleQuerySet
 from embeddings.models import Space
 from embeddings.storage import coverage
+from lib.nfc import nfc
 from queueops.models import Task
 
 # Asked as coverage.IS_CURRENT_SQL is, and for its reason: an index probe for each article, whatever statistics say.
@@ -61,7 +62,7 @@ class ArticleFilter:
         found: ArticleQuerySet = Article.objects.all()
         if self.metadata is not None:
             found = found.having(dict(self.metadata))
-        return found.filter(slug__startswith=self.slug) if self.slug else found
+        return found.filter(slug__startswith=nfc(self.slug)) if self.slug else found
 
     def missing(self) -> ArticleQuerySet:
         """Those whose present text has no vectors in some space that receives it, that no task is for, and that was not

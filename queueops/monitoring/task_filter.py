@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from embeddings.providers.errors import ErrorClass
+from lib.nfc import nfc
 from queueops.engine.enqueue import Reason
 from queueops.models import Priority, Status, Task
 from queueops.models.task import TaskQuerySet
@@ -102,7 +103,7 @@ class TaskFilter:
             (self.newer_than, Q(created_at__gte=now - (self.newer_than or timedelta()))),
             (self.space, Q(space=self.space)),
             (self.article, Q(article=self.article)),
-            (self.slug, Q(article__slug=self.slug)),
+            (self.slug, Q(article__slug__in={self.slug, nfc(self.slug)})),
             (self.stuck, Q(status=Status.PROCESSING, lease_expires_at__lt=now)),
         ]
         return [condition for is_given, condition in given if is_given]

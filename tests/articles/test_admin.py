@@ -145,3 +145,11 @@ def test_deleting_an_article_takes_its_history_along(client: Client) -> None:
 def test_the_list_names_how_to_reach_the_public_page(editor: Client) -> None:
     article = make_article(slug="größe")
     assert reverse("article", args=[article.slug]) in editor.get(change(article)).content.decode()
+
+
+def test_what_is_typed_is_kept_in_the_composed_form(editor: Client) -> None:
+    editor.post(ADD, FIELDS | {"title": "Cafe\u0301", "content": "e\u0301"})
+    article = Article.objects.get()
+    assert (article.title, article.slug, article.content) == ("Café", "café", "é")
+    assert editor.post(ADD, FIELDS | {"title": "\u0958" * 300}).status_code == 200  # refused in words
+    assert editor.get("/admin/articles/article/", {"q": "cafe"}).content.decode().count("Café")

@@ -31,6 +31,8 @@ def nested(depth: int) -> dict[str, object]:
         ({"a": -(2**63) - 1}, "64 bits"),
         ({"a": [1e300]}, "64 bits"),
         ({"a": -9.49e307}, "64 bits"),
+        ({"é": 1, "e\u0301": 2}, "twice"),
+        ({"a": [{"é": 1, "e\u0301": 2}]}, "twice"),
         ({"a": "x" * bounds.MAX_METADATA_BYTES}, "larger than 16,384 bytes"),
         (nested(bounds.MAX_METADATA_DEPTH + 1), "deeper than 32 levels"),
     ],

@@ -17,6 +17,8 @@ from articles.slugs import candidates, slug_from
         ("हिन्दी में लेख", "हिन्दी-में-लेख"),
         ("日本語のタイトル", "日本語のタイトル"),
         ("Ｗｉｄｅ 𝐁old Ⅷ", "wide-bold-viii"),
+        ("Turkish İstanbul", "turkish-istanbul"),
+        ("Cafe\u0301", "café"),
         ("🙂", "article"),
         ("Export", "export-article"),
         ("x" * 300, "x" * 188),

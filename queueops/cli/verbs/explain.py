@@ -102,9 +102,10 @@ def _explain_arguments(parser: ArgumentParser) -> None:
     keys=("slug", "version_number", "mode", "paused", "why", "spaces"),
 )
 def explain_article(console: Console, *, slug: str) -> None:
-    article = Article.objects.defer("content").filter(slug=slug.replace("\x00", "")).first()
-    if article is None:
-        raise Refused(f"article {slug!r} not found: give the slug of an article")
+    try:
+        article = Article.objects.defer("content").by_slug(slug.replace("\x00", ""))
+    except Article.DoesNotExist as error:
+        raise Refused(f"article {slug!r} not found: give the slug of an article") from error
     explanation = article_status.explain(article)
     heads = ("space", "state", "chunks", "of version", "task", "why")
     rows = [

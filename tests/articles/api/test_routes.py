@@ -183,3 +183,25 @@ def test_the_export_has_a_line_for_each_article(api: Api, article: Any) -> None:
     assert reply["Content-Type"] == "application/jsonl"
     lines = reply.getvalue().decode().splitlines()
     assert [json.loads(line)["slug"] for line in lines] == ["a-title"]
+
+
+def test_letters_are_the_same_in_every_unicode_form(api: Api) -> None:
+    sent = {
+        "title": "Cafe\u0301",
+        "content": "e\u0301",
+        "metadata": {"o\u0308": "u\u0308"},
+        "slug": "cafe\u0301",
+    }
+    article = body(api.post("/articles", sent), 201)
+    assert (article["title"], article["slug"], article["content"]) == ("Café", "café", "é")
+    assert article["metadata"] == {"ö": "ü"}
+    assert body(api.get("/articles/cafe\u0301"), 200) == article
+    assert body(api.patch("/articles/cafe\u0301", {"content": "e\u0301"}), 200)["version_number"] == 1
+
+
+def test_a_title_that_is_too_long_once_composed_is_refused(api: Api) -> None:
+    problem(api.post("/articles", {"title": "\u0958" * 300}), 422)
+
+
+def test_two_keys_that_are_one_once_composed_are_refused(api: Api) -> None:
+    problem(api.post("/articles", {"title": "T", "metadata": {"é": 1, "e\u0301": 2}}), 422)

@@ -60,3 +60,8 @@ def test_a_refusal_keeps_place_and_position_and_names_what_is_wrong(
     assert isinstance(refused, RefusedEntry)
     assert (refused.place, refused.position) == ("line 3", 99)
     assert word in refused.reason
+
+
+def test_a_draft_is_in_the_composed_form() -> None:
+    made = draft(title="Cafe\u0301", slug="cafe\u0301", content="e\u0301", metadata={"o\u0308": "u\u0308"})
+    assert (made.title, made.slug, made.content, made.metadata) == ("Café", "café", "é", '{"ö": "ü"}')

@@ -166,3 +166,18 @@ def test_a_hostile_question_is_answered_in_every_mode() -> None:
         for query in (f"x{character * 999}", f"{character} " * 500, f"a{character}" * 500):
             for mode in SearchMode:
                 assert not search(query, mode=mode).degraded, (character, mode)
+
+
+@pytest.mark.parametrize("query", ["café", "cafe\u0301", "CAFE", "cafe"])
+def test_a_query_finds_letters_in_every_unicode_form(query: str) -> None:
+    make_corpus()
+    Article(title="Le cafe\u0301", content="Bonjour.", metadata={"o\u0308": "u\u0308"}).save()
+    for filter in (None, {"ö": "ü"}, {"o\u0308": "u\u0308"}):
+        assert slugs(search(query, mode=SearchMode.KEYWORD, filter=filter)) == ["le-café"]
+
+
+def test_a_japanese_question_finds_its_sentence() -> None:
+    make_corpus()
+    Article(title="東京", content="東京都庁は新宿区にあります。展望室からの眺めは素晴らしい。").save()
+    Article(title="大阪", content="大阪城は中央区にあります。").save()
+    assert slugs(search("展望室からの眺め", mode=SearchMode.KEYWORD))[0] == "東京"
