@@ -69,9 +69,9 @@ def test_the_longer_a_burst_lasts_the_longer_it_is_quiet_between_rings(
 def test_after_a_rest_the_bell_rings_at_once_again(bell: doorbell.Doorbell, sent: list[float]) -> None:
     wait_until(lambda: rung(bell, sent) >= 3)
     wait_until(lambda: not bell.is_waiting and time.monotonic() > sent[-1] + bell.quiet_seconds)
-    rung = len(sent)
+    before = len(sent)
     bell.ring()
-    wait_until(lambda: len(sent) == rung + 1)
+    wait_until(lambda: len(sent) == before + 1)
     assert bell.quiet_seconds == 0.1
 
 
