@@ -101,7 +101,7 @@ def without_guard(source: str, mutation: Mutation) -> str:
     """The source with the mutation in it. Raises StaleError unless its place is there exactly once."""
     if (count := source.count(mutation.old)) != 1:
         raise StaleError(
-            f"{mutation.path} has the guard {mutation.guard!r} {count} times, not once: drills/guards.py looks for "
+            f"{mutation.path} has the guard {mutation.guard!r} {count} times, not once: drills/guards/ looks for "
             f"{mutation.old!r}. Where the guard is written differently now, write it so there too."
         )
     return source.replace(mutation.old, mutation.new)

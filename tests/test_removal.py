@@ -86,11 +86,13 @@ def test_the_queue_goes_and_comes_back_and_no_save_fails(
         assert shell.do("migrate").code == 0
         wait_until(lambda: saving.told[-1] == (201, "pending"), what="a save that is queued again")
     assert {status for status, _ in saving.told} == {201}
+    restores_what_was_removed(shell, database, removed["backup"])
+    restores_everything(shell, database)
 
+
+def restores_what_was_removed(shell: Obeying, database: str, backup: str) -> None:
     before = rows(database, "embedding_tasks")
-    replaced = shell.do(
-        "restore", removed["backup"], "--yes", "--json", "--actor=bob", "--reason=needed after all"
-    ).json
+    replaced = shell.do("restore", backup, "--yes", "--json", "--actor=bob", "--reason=needed after all").json
     assert rows(database, "embedding_tasks") == replaced["rows"]["embedding_tasks"]
     assert replaced["replaced"]["embedding_tasks"] == before
     assert not shell.do("queue_admin", "status", "--json").json["paused"]
@@ -99,6 +101,8 @@ def test_the_queue_goes_and_comes_back_and_no_save_fails(
         ("bob", "needed after all", "restore"),
     ]
 
+
+def restores_everything(shell: Obeying, database: str) -> None:
     whole = shell.do("backup", "--json").json
     asked = shell.do("restore", whole["file"])
     assert (asked.code, "and replace the" in asked.error) == (3, True)

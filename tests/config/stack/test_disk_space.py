@@ -132,6 +132,30 @@ def test_a_first_start_without_room_is_one_line_and_exits_with_2(tmp_path: Path)
     assert list((tmp_path / "var").iterdir()) == []
 
 
+@contextmanager
+def started(data_dir: Path) -> Iterator[Stack]:
+    """A stack that has started and is stopped in the end."""
+    stack = Stack(data_dir, free_port(), EMBEDDING_PROVIDER="ollama")
+    try:
+        stack.await_line("stop    Ctrl-C")
+        yield stack
+    finally:
+        stack.end()
+
+
+def manage(data_dir: Path, command: str) -> subprocess.CompletedProcess[str]:
+    """A management command on the data of a stack that runs."""
+    kept = {name: os.environ[name] for name in KEPT_FROM_THE_SHELL if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "manage.py", *command.split()],
+        cwd=ROOT,
+        env=kept | {"DATA_DIR": str(data_dir)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 class Disk:
     """A small file system in memory; `fill` leaves so many bytes of it."""
 
@@ -189,47 +213,19 @@ def test_an_existing_installation_starts_once_from_its_reserve_and_then_says_wha
     disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data_dir = disk.folder / "var"
-    first = Stack(data_dir, free_port(), EMBEDDING_PROVIDER="ollama")
-    try:
-        first.await_line("stop    Ctrl-C")
-    finally:
-        first.end()
+    with started(data_dir):
+        pass
     monkeypatch.setattr(disk_reserve, "_KEPT_FROM", 0)  # this disk is too small for one otherwise
     disk_reserve.keep(data_dir)
     os.chown(data_dir / disk_reserve.NAME, data_dir.stat().st_uid, data_dir.stat().st_gid)
     disk.fill()
-    second = Stack(data_dir, free_port(), EMBEDDING_PROVIDER="ollama")
-    try:
-        second.await_line("stop    Ctrl-C")
+    with started(data_dir) as second:
         assert "The reserve was deleted for this start: remove something now" in second.output
-        cleaned = subprocess.run(
-            [
-                sys.executable,
-                "manage.py",
-                "queue_admin",
-                "cleanup",
-                "--days",
-                "0",
-                "--yes",
-                "--reason",
-                "no room",
-            ],
-            cwd=ROOT,
-            env={name: os.environ[name] for name in KEPT_FROM_THE_SHELL if name in os.environ}
-            | {"DATA_DIR": str(data_dir)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        cleaned = manage(data_dir, "queue_admin cleanup --days 0 --yes --reason no-room")
         assert cleaned.returncode == 0, cleaned.stderr
-    finally:
-        second.end()
     disk.empty()
     disk.fill()
     refused(data_dir)
     disk.empty()
-    third = Stack(data_dir, free_port(), EMBEDDING_PROVIDER="ollama")
-    try:
-        third.await_line("stop    Ctrl-C")
-    finally:
-        third.end()
+    with started(data_dir):
+        pass

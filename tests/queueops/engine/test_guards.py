@@ -1,4 +1,4 @@
-"""Each guard of the queue holds by itself, where others would mostly hold in its place (drills/guards.py takes them
+"""Each guard of the queue holds by itself, where others would mostly hold in its place (drills/guards takes them
 away one at a time)."""
 
 import threading

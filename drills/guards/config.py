@@ -1,0 +1,85 @@
+"""Guards of the site and the embedded stack: proxies, secrets, logs, Valkey's folder, the disk reserve."""
+
+from drills.guards.mutation import Mutation
+
+_DAMAGED = "tests/config/stack/test_damaged_valkey.py"
+
+MUTATIONS = (
+    Mutation(
+        "proxy: a stranger names nobody",
+        "config/http/proxies.py",
+        "(*_FORWARDED, *user)",
+        "_FORWARDED",
+        ("tests/config/http/test_proxy_user.py",),
+    ),
+    Mutation(
+        "valkey's folder: an empty one must start",
+        "config/stack/valkey.py",
+        "            if not self._try(empty, wanted):\n                return False\n",
+        "            self._try(empty, wanted)\n",
+        (_DAMAGED,),
+    ),
+    Mutation(
+        "valkey's folder: with as much in memory",
+        "config/stack/valkey.py",
+        "self._try(empty, wanted)",
+        "self._try(empty)",
+        (_DAMAGED,),
+    ),
+    Mutation(
+        "valkey's folder: a killed start proves nothing",
+        "config/stack/valkey.py",
+        "return None if not started and process.returncode == -signal.SIGKILL else started",
+        "return started",
+        (_DAMAGED,),
+    ),
+    Mutation(
+        "valkey's folder: no links, pipes and devices",
+        "config/stack/valkey_files.py",
+        "if needed is None:",
+        "if needed is False:",
+        ("tests/config/stack/test_valkey_files.py",),
+    ),
+    Mutation(
+        "set aside: the newest few are kept",
+        "config/stack/set_aside.py",
+        "for each in sorted(earlier)[: 1 - KEPT]:",
+        "for each in sorted(earlier)[:0]:",
+        (_DAMAGED,),
+    ),
+    Mutation(
+        "reserve: only where room is short",
+        "config/stack/disk_reserve.py",
+        "if not disk_space.is_short(data_dir):",
+        "if not data_dir:",
+        ("tests/config/stack/test_disk_space.py",),
+    ),
+    Mutation(
+        "secret: what was begun is removed",
+        "config/secrets_on_disk.py",
+        "    finally:\n        made.unlink()\n",
+        "    finally:\n        pass\n",
+        ("tests/config/stack/test_disk_space.py",),
+    ),
+    Mutation(
+        "log: ever longer times between lines of a broker",
+        "config/log_bounds.py",
+        "known.seconds = min(2 * known.seconds, _MOST_SECONDS)",
+        "known.seconds = _LEAST_SECONDS",
+        ("tests/config/test_logs.py",),
+    ),
+    Mutation(
+        "locks: others hardly wait once one has waited in vain",
+        "config/lock_waits.py",
+        "        self._until = time.monotonic() + KNOWN_SECONDS",
+        "        pass",
+        ("tests/config/test_lock_waits.py",),
+    ),
+    Mutation(
+        "settings: the environment wins over the file",
+        "config/env_source.py",
+        'return (os.environ[name] if name in os.environ else file().values.get(name, "")).strip()',
+        'return file().values.get(name, os.environ.get(name, "")).strip()',
+        ("tests/config/test_env_source.py",),
+    ),
+)

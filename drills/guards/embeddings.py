@@ -1,0 +1,59 @@
+"""Guards of what a provider returns, and the vectors that are stored."""
+
+from drills.guards.mutation import Mutation
+
+_HOLDING = "tests/queueops/engine/test_settle_retry.py"
+_IN_PARTS = "tests/queueops/engine/test_settling_in_parts.py"
+_OUTAGE = "tests/queueops/admission/test_outage.py"
+
+MUTATIONS = (
+    Mutation(
+        "storage: COPY raises Django's errors",
+        "embeddings/storage/vectors.py",
+        "with connection.wrap_database_errors, cursor.copy(_COPY) as copy:",
+        "with cursor.copy(_COPY) as copy:",
+        (_HOLDING, "tests/embeddings/storage/test_vectors.py"),
+    ),
+    Mutation(
+        "storage: the row that asks is taken back",
+        "embeddings/storage/vectors.py",
+        "        transaction.set_rollback(True)\n",
+        "",
+        (_IN_PARTS, "tests/embeddings/storage/test_vectors.py"),
+    ),
+    Mutation(
+        "reply: as many vectors as texts",
+        "embeddings/providers/replies.py",
+        "or len(items) != count:",
+        "or False:",
+        ("tests/embeddings/providers/test_replies.py",),
+    ),
+    Mutation(
+        "reply: each index once",
+        "embeddings/providers/replies.py",
+        " or found[index] is not None:",
+        ":",
+        ("tests/embeddings/providers/test_replies.py",),
+    ),
+    Mutation(
+        "reply: finite numbers",
+        "embeddings/providers/replies.py",
+        "if not np.isfinite(matrix).all():",
+        "if False:",
+        ("tests/embeddings/providers/test_replies.py",),
+    ),
+    Mutation(
+        "request: what was refused is not sent again",
+        "embeddings/indexing/embed.py",
+        "            self.refused[request] = error\n",
+        "",
+        ("tests/queueops/engine/test_too_long.py",),
+    ),
+    Mutation(
+        "turn: each has one request",
+        "embeddings/indexing/provider_session.py",
+        "if self.requests and not self._between(made)",
+        "if not self._between(made)",
+        (_OUTAGE,),
+    ),
+)

@@ -1,0 +1,30 @@
+"""Guards of the queue's rows and wake-ups, and the retry after a lost connection."""
+
+from drills.guards.mutation import Mutation
+
+_GIVING_WAY = "tests/queueops/engine/test_giving_way.py"
+_SWEEP = "tests/queueops/maintenance/test_sweep.py"
+
+MUTATIONS = (
+    Mutation(
+        "settle, release, sweep: somebody's commit came between",
+        "queueops/base/database_retry.py",
+        "_CONFLICTS = (UniqueViolation, DeadlockDetected)",
+        "_CONFLICTS = (DeadlockDetected,)",
+        (_GIVING_WAY,),
+    ),
+    Mutation(
+        "workers: a stopped one keeps the brake",
+        "queueops/models/worker_registry.py",
+        "Worker.objects.filter(is_running=True, last_seen_at__lt",
+        "Worker.objects.filter(last_seen_at__lt",
+        (_SWEEP,),
+    ),
+    Mutation(
+        "old wake-ups: a stranger's message stays",
+        "queueops/wakeups/broker_strangers.py",
+        "and ours[found.actor_name]",
+        "and (ours[found.actor_name] or true)",
+        ("tests/queueops/wakeups/test_broker_strangers.py",),
+    ),
+)
