@@ -99,6 +99,8 @@ def test_ids_whose_message_is_gone_are_skipped(broker: BlockingRedisBroker) -> N
     assert first.found == []
     acknowledgements = f"{broker.namespace}:__acks__.{broker.broker_id}.{QUEUE}"
     assert client.smembers(acknowledgements) == set(numbers)
+    ring()
+    wait_until(lambda: first.found, SOON)
 
 
 def test_a_consumer_without_room_waits_for_an_acknowledgement(broker: BlockingRedisBroker) -> None:
