@@ -1,6 +1,9 @@
-"""Makes an article and its first version in one statement: half of what a save costs is round trips."""
+"""Makes an article, its first version and what others keep beside it in one statement: half of what a save costs is
+round trips."""
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, NamedTuple
 
 from django.db import connection
 from psycopg.types.json import Jsonb
@@ -20,7 +23,7 @@ WITH article AS (
 ), version AS (
     INSERT INTO article_versions (article_id, version_number, title, content, author)
     SELECT id, version_number, title, content, %(author)s::text FROM article
-)
+){companions}
 SELECT id, slug, content_hash, created_at, updated_at FROM article
 """
 _FIRST_FREE = """
@@ -29,16 +32,49 @@ WHERE NOT EXISTS (SELECT FROM articles WHERE articles.slug = wanted.slug) ORDER 
 """
 
 
+class Companions(NamedTuple):
+    """Rows of a room above that are written with a new article, in its statement and so in its transaction.
+
+    `rows` is the text `, name AS (INSERT … FROM article …)` with its own placeholders, or empty: the new row is
+    `article`, and nothing of the statement is in the tables yet. `values` fill the placeholders. `written` is called
+    afterwards with the article's id; what has to wait for the end of the transaction, it passes to on_commit.
+    """
+
+    rows: str
+    values: Mapping[str, Any]
+    written: Callable[[int], object]
+
+
+_companions: Callable[[], Companions | None] = lambda: None  # noqa: E731
+
+
+def accompanied_by(companions: Callable[[], Companions | None]) -> None:
+    """Makes `companions` the source of what is written with each new article; None: nothing now."""
+    global _companions
+    _companions = companions
+
+
 def insert(columns: dict[str, Any], author: str) -> dict[str, Any] | None:
-    """Writes both rows; returns the generated values: id, slug, content_hash, created_at, updated_at. None, and
+    """Writes the rows; returns the generated values: id, slug, content_hash, created_at, updated_at. None, and
     nothing written, when another article has the slug.
 
     `columns` are those of `articles`; None means the database's default.
     """
+    companions = _companions()
     values: dict[str, Any] = {**columns, "metadata": Jsonb(columns["metadata"]), "author": author}
+    if companions:
+        values |= companions.values
     with prepared_statements.cursor() as cursor:
-        cursor.execute(_INSERT, values)
-        return next(iter(named_rows(cursor)), None)
+        cursor.execute(_statement(companions.rows if companions else ""), values)
+        row = next(iter(named_rows(cursor)), None)
+    if row and companions:
+        companions.written(row["id"])
+    return row
+
+
+@cache
+def _statement(companions: str) -> str:
+    return _INSERT.format(companions=companions)
 
 
 def first_free(slugs: list[str]) -> str:

@@ -1,6 +1,7 @@
 """Articles and their versions: the text people see, and every text it has been."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from typing import Any, Self
 
 from django.contrib.postgres.indexes import GinIndex
@@ -9,8 +10,10 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.expressions import DatabaseDefault
 from django.db.models.functions import Now
 from django.db.models.lookups import Exact
+from django.db.models.signals import post_save, pre_save
 
 from articles import bounds, insert, slugs
+from articles.signals import articles_written
 from lib.database_errors import UNIQUE, constraint, sqlstate
 from lib.nfc import nfc, nfc_json
 
@@ -106,7 +109,8 @@ class Article(models.Model):
         return self.title
 
     def save(self, *args: Any, author: str = "", **kwargs: Any) -> None:
-        """Writes the article and, where its text is new, an immutable version, in one transaction.
+        """Writes the article and, where its text is new, an immutable version, in one transaction; also what others
+        keep beside an article: with a new one in its statement (articles/insert.py), else by `articles_written`.
 
         Texts, slug and metadata are written in Unicode's composed form (NFC). A missing slug is made from the title.
         Raises SlugTaken when the slug given belongs to another article.
@@ -136,10 +140,24 @@ class Article(models.Model):
     def _create(self, author: str, *args: Any, **kwargs: Any) -> None:
         self._creator = author
         try:
-            with transaction.atomic():
+            with transaction.atomic() if self._needs_transaction() else nullcontext():
                 super().save(*args, **kwargs)
+                # no INSERT: Django has found a row with this id, and changed it
+                if self._creator is not None:
+                    self._announce_edit()
         finally:
             self._creator = None
+
+    def _needs_transaction(self) -> bool:
+        """Whether the INSERT may not be a transaction by itself: somebody else writes or looks in between."""
+        return (
+            bool(self.pk)
+            or not connection.get_autocommit()
+            or any(signal.has_listeners(Article) for signal in (pre_save, post_save))
+        )
+
+    def _announce_edit(self) -> None:
+        articles_written.send(sender=Article, article_ids=[self.pk], reason="edit")
 
     def _do_insert(
         self, manager: Any, using: Any, fields: Any, returning_fields: Any, raw: bool
@@ -149,6 +167,7 @@ class Article(models.Model):
             inserted: list[Any] = super()._do_insert(manager, using, fields, returning_fields, raw)  # type: ignore[misc]
             return inserted
         row = self._insert(self._creator)
+        self._creator = None
         self.slug = row["slug"]
         return [[row[field.attname] for field in returning_fields]]
 
@@ -186,6 +205,7 @@ class Article(models.Model):
                 super().save(*args, **kwargs)
                 if text_is_new:
                     self._write_version(author)
+                self._announce_edit()
         except IntegrityError as error:
             if _is_slug_conflict(error):
                 raise SlugTaken(self.slug) from error

@@ -2,6 +2,7 @@
 
 from django.dispatch import Signal
 
-# Single saves announce themselves through Django's own post_save. Set-wise writes cannot, so they send this:
-# article_ids: list[int], reason: str ("import", …)
+# Articles were written: by an import, or by a save of one that was there ("edit"). A new article by itself is not
+# announced: what others keep beside it is written in its statement (articles/insert.py).
+# article_ids: list[int], reason: str ("edit", "import", …)
 articles_written = Signal()

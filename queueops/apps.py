@@ -1,7 +1,7 @@
 """The Django app; connects the signals to their receivers."""
 
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate, post_save, pre_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class QueueopsConfig(AppConfig):
@@ -10,7 +10,7 @@ class QueueopsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from articles.models import Article
+        from articles import insert
         from articles.signals import articles_written
         from embeddings import enabled
         from queueops.base import installed, shutdown, signals
@@ -24,7 +24,7 @@ class QueueopsConfig(AppConfig):
         pre_migrate.connect(installed.before_migrate, sender=self)
         post_migrate.connect(installed.after_migrate, sender=self)
         post_migrate.connect(QueueState.ensure_row, sender=self)
-        post_save.connect(receivers.article_saved, sender=Article)
+        insert.accompanied_by(receivers.with_new_article)
         articles_written.connect(receivers.articles_written)
         signals.tasks_ready.connect(doorbell.ring_after_commit)
         signals.worker_booted.connect(shutdown.clear)

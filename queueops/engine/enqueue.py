@@ -1,6 +1,6 @@
 """Creates tasks in sets, merging with tasks already pending; the only place that creates tasks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,9 +9,8 @@ from django.db import connection
 from django.db.models import TextChoices
 from psycopg.types.json import Jsonb
 
-from articles.models import Article
+from articles.insert import Companions
 from embeddings.storage import coverage, kept_vectors
-from lib import prepared_statements
 from queueops.base import signals
 from queueops.models import Priority, Task
 
@@ -65,27 +64,19 @@ ON CONFLICT (article_id, space_id) WHERE status = 'pending' DO UPDATE SET
 """  # noqa: S608  the only text put in is our own
 
 
-# Nobody else has seen an article created in this transaction: it has no vectors and no task, so nothing is read.
-_ENQUEUE_NEW = """
-INSERT INTO embedding_tasks (article_id, slug, space_id, priority, max_attempts, source_version, content_hash, metadata)
-SELECT %(article)s::bigint, %(slug)s::text, s.id, %(priority)s::text, %(max_attempts)s::int, %(version)s::int,
-       %(hash)s::uuid, jsonb_build_object('reason', %(reason)s::text)
-FROM embedding_spaces s WHERE s.state <> 'retired' ORDER BY s.id
-"""
+# Part of the statement that makes an article (articles/insert.py). Nobody has seen it: it has no vectors and no task.
+_TASKS_OF_NEW = """, tasks AS (
+    INSERT INTO embedding_tasks
+        (article_id, slug, space_id, priority, max_attempts, source_version, content_hash, metadata)
+    SELECT article.id, article.slug, s.id, %(priority)s::text, %(max_attempts)s::int, article.version_number,
+           article.content_hash, jsonb_build_object('reason', %(reason)s::text)
+    FROM article CROSS JOIN embedding_spaces s WHERE s.state <> 'retired' ORDER BY s.id
+)"""
 
 
-def enqueue_new(article: Article, announce: bool = True) -> int:
-    """As `enqueue` for an edit, for an article created in the same transaction; at half the cost."""
-    values = {
-        "article": article.pk,
-        "slug": article.slug,
-        "version": article.version_number,
-        "hash": article.content_hash,
-        **_common(Reason.EDIT, None),
-    }
-    with prepared_statements.cursor() as cursor:
-        cursor.execute(_ENQUEUE_NEW, values)
-        return _announced(cursor.rowcount, announce)
+def with_new_article(written: Callable[[int], object]) -> Companions:
+    """As `enqueue` for an edit, for an article that is being created; `written` is called with its id."""
+    return Companions(_TASKS_OF_NEW, _common(Reason.EDIT, None), written)
 
 
 def enqueue(
@@ -147,5 +138,10 @@ def _common(reason: Reason, priority: Priority | None) -> dict[str, Any]:
 
 def _announced(count: int, announce: bool) -> int:
     if count and announce:
-        signals.tasks_ready.send(Task)
+        announce_tasks()
     return count
+
+
+def announce_tasks(*_: Any) -> None:
+    """Tasks have been created in this transaction."""
+    signals.tasks_ready.send(Task)

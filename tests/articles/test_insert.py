@@ -1,11 +1,15 @@
 """An article and its first version in one statement."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from articles.insert import first_free, insert
+import articles.insert
+from articles.insert import Companions, accompanied_by, first_free, insert
 from articles.models import Article, ArticleVersion
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +46,36 @@ def test_a_slug_that_is_taken_writes_nothing() -> None:
     insert(columns("a"), "")
     assert insert(columns("a", title="Other"), "") is None
     assert (Article.objects.get().title, ArticleVersion.objects.count()) == ("T", 1)
+
+
+@pytest.fixture
+def companions() -> Iterator[list[int]]:
+    """What has been written beside articles, and under which ids: here, a second version."""
+    written: list[int] = []
+    rows = """, second AS (
+        INSERT INTO article_versions (article_id, version_number, title, content, author)
+        SELECT id, 2, title, content, %(second)s::text FROM article
+    )"""
+    before = articles.insert._companions
+    accompanied_by(lambda: Companions(rows, {"second": "{somebody}"}, written.append))
+    yield written
+    accompanied_by(before)
+
+
+def test_what_accompanies_an_article_is_written_in_its_statement(companions: list[int]) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        made = insert(columns("a"), "me")
+    assert made is not None
+    assert len(queries) == 1
+    assert list(ArticleVersion.objects.values_list("author", flat=True)) == ["{somebody}", "me"]
+    assert companions == [made["id"]]
+
+
+def test_an_article_that_is_not_written_has_no_company(companions: list[int]) -> None:
+    insert(columns("a"), "")
+    companions.clear()
+    assert insert(columns("a"), "") is None
+    assert (ArticleVersion.objects.count(), companions) == (2, [])
 
 
 @pytest.mark.parametrize("text", ["'; DROP TABLE articles; --", "%s %(id)s", "\\", "\U0001f642", "a\tb\n"])

@@ -3,15 +3,19 @@
 import gc
 import threading
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models.signals import post_save, pre_save
+from django.dispatch import Signal
 from django.test.utils import CaptureQueriesContext
 
 from articles.models import Article, ArticleVersion, SlugTaken
+from articles.signals import articles_written
 
 pytestmark = pytest.mark.django_db
 
@@ -42,6 +46,15 @@ def in_threads(count: int, work: Callable[..., Article] | Callable[..., None]) -
     for thread in threads:
         thread.join(timeout=30)
     return errors
+
+
+@contextmanager
+def heard_by(listener: Callable[..., object], signal: Signal) -> Iterator[None]:
+    signal.connect(listener, sender=Article)
+    try:
+        yield
+    finally:
+        signal.disconnect(listener, sender=Article)
 
 
 def test_a_new_article_has_version_one_with_its_author() -> None:
@@ -75,6 +88,35 @@ def test_an_id_and_a_time_that_were_given_are_kept() -> None:
     row = Article.objects.get()
     assert (row.pk, row.created_at) == (12_345, given)
     assert row.versions.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_new_article_is_a_transaction_of_one_statement() -> None:
+    with CaptureQueriesContext(connection) as queries:
+        saved()
+    words = [query["sql"].split()[0] for query in queries]
+    assert [word for word in words if word != "SELECT"] == ["WITH"]  # the mode is looked up once a second
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("signal", [pre_save, post_save])
+def test_those_who_listen_to_a_save_are_in_its_transaction(signal: Signal) -> None:
+    def refuse(**_: Any) -> None:
+        assert connection.in_atomic_block
+        raise LookupError
+
+    with heard_by(refuse, signal), pytest.raises(LookupError):
+        saved()
+    assert not Article.objects.exists()
+
+
+def test_a_row_that_is_found_by_its_id_is_announced_as_an_edit() -> None:
+    heard: list[tuple[list[int], str]] = []
+    first = saved()
+    with heard_by(lambda **sent: heard.append((sent["article_ids"], sent["reason"])), articles_written):
+        Article(pk=first.pk, title="Another", slug=first.slug, version_number=2).save()
+        saved()
+    assert heard == [([first.pk], "edit")]
 
 
 def test_an_article_and_its_version_are_one_statement_that_the_server_plans_once() -> None:

@@ -1,6 +1,7 @@
 """From articles' signals to tasks: who is queued, who is embedded at once, and who is left to the sweep."""
 
 import pytest
+from django.conf import settings
 from django.core import serializers
 from django.db import transaction
 from pytest_django import DjangoCaptureOnCommitCallbacks
@@ -45,6 +46,26 @@ def test_a_new_article_and_an_edit_are_queued_as_edits_in_the_transaction(rings:
     article.save()
     assert (Task.objects.count(), Task.objects.get().source_version) == (1, 2)
     assert set(rings) == {True}
+
+
+def test_a_new_article_has_a_task_per_space_that_receives(space: Space) -> None:
+    values = {"provider": "openai", "model": "fake-embed", "dimensions": 8, "chunk_tokens": 200}
+    newer = Space.objects.create(**values, version=101, state="building")
+    Space.objects.create(**values, version=99, state="retired")
+    article = make_article()
+    tasks = list(Task.objects.order_by("space_id"))
+    assert [task.space_id for task in tasks] == [space.pk, newer.pk]
+    for task in tasks:
+        assert (task.article_id, task.slug, task.status) == (article.pk, article.slug, "pending")
+        assert (task.source_version, task.content_hash) == (1, article.content_hash)
+        assert (task.priority, task.max_attempts) == ("normal", settings.EMBEDDING_MAX_RETRIES)
+
+
+def test_an_article_that_another_save_overwrites_by_its_id_is_queued() -> None:
+    first = make_article()
+    Task.objects.all().delete()
+    Article(pk=first.pk, slug=first.slug, title="Another", version_number=2).save()
+    assert Task.objects.get().reason == "edit"
 
 
 @pytest.mark.parametrize("mode", [Mode.QUEUED, Mode.SYNCHRONOUS])
