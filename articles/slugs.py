@@ -8,6 +8,7 @@ from articles.bounds import MAX_SLUG, MAX_TITLE, RESERVED_SLUGS, is_slug_charact
 
 _ROOM_FOR_SUFFIX = 12
 _NUMBERED = 9
+_ENDINGS = re.compile(r"(?:/index)?\.(?:html?|md|markdown)\Z", re.IGNORECASE)
 _APOSTROPHES = re.compile("['’ʼ]")
 
 
@@ -17,6 +18,15 @@ def slug_from(title: str) -> str:
     words = "".join(letter if is_slug_character(letter) else " " for letter in text).split()
     slug = "-".join(words)[: MAX_SLUG - _ROOM_FOR_SUFFIX].strip("-") or "article"
     return f"{slug}-article" if slug in RESERVED_SLUGS else slug
+
+
+def from_address(address: str) -> str:
+    """The slug of an address or a path that an author gave ("/Docs/My_Page.html": docs-my-page); empty where it has no
+    letters of its own: a template (":year/:title"), an address elsewhere, the root."""
+    if ":" in address:
+        return ""
+    path = _ENDINGS.sub("", address.strip().rstrip("/"))
+    return slug_from(path) if any(map(is_slug_character, _folded(path[:MAX_TITLE]))) else ""
 
 
 def _folded(title: str) -> str:

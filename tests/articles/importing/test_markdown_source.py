@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from articles.importing.entries import MAX_ENTRY_BYTES, Entry, RefusedEntry, Row, SourceUnreadable
-from articles.importing.markdown_source import FrontMatterError, heading, open_markdown, parse
+from articles.importing.markdown_source import heading, open_markdown
 
 
 def a_folder(root: Path, **texts: str | bytes) -> Path:
@@ -53,35 +53,10 @@ def test_the_title_falls_back_to_the_heading_then_to_the_file_name(
     assert only_row(a_folder(tmp_path, **{"getting-started": text}))["title"] == title
 
 
-@pytest.mark.parametrize(
-    ("written", "title"), [("1984", "1984"), ("Yes", "Yes"), ("2024-05-06", "2024-05-06")]
-)
-def test_a_title_is_the_text_as_it_is_written(written: str, title: str) -> None:
-    assert parse(f"---\ntitle: {written}\n---\n")[0]["title"] == title
-
-
 def test_folders_below_are_read_in_order_and_hidden_ones_left_out(tmp_path: Path) -> None:
     root = a_folder(tmp_path, b="b", a__z="az", **{".git__c": "hidden"})
     (root / "picture.png").write_bytes(b"\x89PNG")
     assert [entry.place for entry in entries(root)] == ["a/z.md", "b.md"]
-
-
-@pytest.mark.parametrize(
-    ("front", "reason"),
-    [
-        ("a: [", "not valid YAML"),
-        ("just words", "not a list of names and values"),
-        ("a: &x 1\nb: *x", "uses a YAML alias"),
-        ("a: !!python/object/apply:os.system [ls]", "not valid YAML: could not determine a constructor"),
-        ("a: " + "[" * 60_000, "nested more than 20 levels deep"),
-        ("- " * 5_000, "nested more than 20 levels deep"),
-        ("a: " + "x" * 70_000, "longer than 65,536 characters"),
-        ("a: \x07", "not valid YAML"),
-    ],
-)
-def test_front_matter_that_cannot_be_used_is_refused_with_a_reason(front: str, reason: str) -> None:
-    with pytest.raises(FrontMatterError, match=reason):
-        parse(f"---\n{front}\n---\ntext\n")
 
 
 def test_a_file_that_is_not_utf8_or_too_large_is_refused_and_the_rest_read(tmp_path: Path) -> None:
@@ -101,8 +76,52 @@ def test_a_folder_that_is_none_is_told(tmp_path: Path) -> None:
         open_markdown(str(a_folder(tmp_path, one="x") / "one.md"))
 
 
-def test_text_between_rules_without_front_matter_stays_text() -> None:
-    assert parse("Text\n---\na: b\n---\n") == ({}, "Text\n---\na: b\n---\n")
+@pytest.mark.parametrize(
+    ("front", "slug", "kept"),
+    [
+        ("slug: hello-you", "hello-you", {}),
+        ("slug: hugo_build", "hugo-build", {"slug": "hugo_build"}),
+        ("slug: /Guides/Getting Started/", "guides-getting-started", {"slug": "/Guides/Getting Started/"}),
+        ("slug: /", None, {"slug": "/"}),
+        ("slug:", None, {}),
+        ("slug: 2024", "2024", {}),
+        ("permalink: /docs/intro.html", "docs-intro", {"permalink": "/docs/intro.html"}),
+        ("permalink: /:year/:title/", None, {"permalink": "/:year/:title/"}),
+        ("url: /a/b/index.html", "a-b", {"url": "/a/b/index.html"}),
+        ("url: https://example.org/a", None, {"url": "https://example.org/a"}),
+        ("slug: mine\npermalink: /theirs/", "mine", {"permalink": "/theirs/"}),
+        ("aliases: [/old/, Other name]", None, {"aliases": ["/old/", "Other name"]}),
+        ("slug: EXPORT", "export-article", {"slug": "EXPORT"}),
+    ],
+)
+def test_an_author_s_address_becomes_a_slug(
+    tmp_path: Path, front: str, slug: str | None, kept: dict[str, object]
+) -> None:
+    fields = only_row(a_folder(tmp_path, one=f"---\n{front}\n---\ntext\n"))
+    assert (fields.get("slug"), fields["metadata"]) == (slug, kept)
+
+
+def test_a_title_is_one_line_and_a_heading_that_is_too_long_is_cut(tmp_path: Path) -> None:
+    root = a_folder(tmp_path, a="---\ntitle: |\n  One\n  two\n---\n", b="# A\ttab " + "x" * 400)
+    titles = [entry.fields["title"] for entry in entries(root) if isinstance(entry, Row)]
+    assert titles[0] == "One two"
+    assert isinstance(titles[1], str)
+    assert titles[1].startswith("A tab xxx")
+    assert (len(titles[1]), titles[1][-1]) == (300, "…")
+
+
+def test_front_matter_that_cannot_be_read_refuses_its_file_alone(tmp_path: Path) -> None:
+    refused, taken = entries(a_folder(tmp_path, a="---\na: [\n---\n", b="---\nslug: A_b\n---\n"))
+    assert isinstance(refused, RefusedEntry)
+    assert isinstance(taken, Row)
+
+
+def test_a_file_with_the_line_ends_of_an_old_mac_is_read(tmp_path: Path) -> None:
+    assert only_row(a_folder(tmp_path, one="---\rtitle: Old\r---\rLine\rline\r")) == {
+        "title": "Old",
+        "content": "Line\nline\n",
+        "metadata": {},
+    }
 
 
 def test_a_tilde_fence_is_not_closed_by_backticks() -> None:
