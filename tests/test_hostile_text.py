@@ -27,8 +27,9 @@ import lib
 import queueops
 from articles import slugs
 from articles.api import etags
-from articles.importing import csv_source, jsonl_source, markdown_source, pydoc_text
+from articles.importing import csv_source, front_matter, jsonl_source, markdown_source, pydoc_text
 from articles.importing.entries import SourceUnreadable
+from articles.importing.yaml_values import FrontMatterError
 from articles.pages.markdown_blocks import blocks, heading_of, plain
 from config import log_bounds
 from config.http import json_bodies
@@ -181,13 +182,21 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "heading_of": heading_of,
     "plain": plain,
     "markdown heading": markdown_source.heading,
-    "markdown": quietly(markdown_source.FrontMatterError)(markdown_source.parse),
-    "front matter": quietly(markdown_source.FrontMatterError)(
-        lambda text: markdown_source.parse(f"---\n{text[:65_000]}\n---\n")
+    "markdown": quietly(FrontMatterError)(front_matter.split),
+    "front matter": quietly(FrontMatterError)(
+        lambda text: front_matter.split(f"---\nname: {text[:65_000]}\n---\n")
     ),
+    "front matter of names": quietly(FrontMatterError)(
+        lambda text: front_matter.split(f"---\n{text[:65_000]}: 1\n---\n")
+    ),
+    "toml": quietly(FrontMatterError)(lambda text: front_matter.split(f"+++\n{text[:16_000]} = 1\n+++\n")),
+    "json": quietly(FrontMatterError)(lambda text: front_matter.split(f'{{"a": {text}')),
+    "an address": slugs.from_address,
     "csv": quietly(SourceUnreadable)(lambda text: list(csv_source.read_csv("x", io.BytesIO(text.encode())))),
     "csv rows": lambda text: list(csv_source.read_csv("x", io.BytesIO(b"title\n" + text.encode()))),
-    "jsonl": lambda text: list(jsonl_source.read_jsonl("x", io.BytesIO(text.encode()))),
+    "jsonl": quietly(SourceUnreadable)(
+        lambda text: list(jsonl_source.read_jsonl("x", io.BytesIO(text.encode())))
+    ),
     "a jsonl text": lambda text: list(
         jsonl_source.read_jsonl("x", io.BytesIO(json.dumps({"title": text}).encode()))
     ),

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from articles.importing import files
+from articles.importing.csv_dialect import Dialect, header_of, separator_of
+from articles.importing.encodings import in_utf8, with_line_feeds
 from articles.importing.entries import MAX_ENTRY_BYTES, Entry, RefusedEntry, Row, Source, SourceUnreadable
 
-_DELIMITERS = ",;\t"
-_QUOTE = b'"'
 _OWN_COLUMNS = ("title", "content", "slug")
 
 
@@ -39,27 +39,28 @@ class Record:
             self.lines.append(line.text)
 
 
-def open_csv(path: str) -> Source:
+def open_csv(path: str, encoding: str | None = None) -> Source:
     """The articles of a CSV file, "-" for standard input. Raises SourceUnreadable."""
     name, stream, size = files.open_file(path)
-    return Source(name, read_csv(name, stream), size)
+    return Source(name, read_csv(name, stream, encoding), size)
 
 
-def read_csv(name: str, stream: BinaryIO) -> Iterator[Entry]:
+def read_csv(name: str, stream: BinaryIO, encoding: str | None = None) -> Iterator[Entry]:
     """One entry a row below the header. Raises SourceUnreadable, on the first entry, for a header that is none."""
     csv.field_size_limit(
         MAX_ENTRY_BYTES
     )  # the module's own limit of 131,072 characters is less than an article's
     with stream:
-        lines = files.lines(stream)
-        delimiter, columns = _header(name, next(lines, None))
-        for record in records(lines, delimiter.encode()):
+        lines = files.lines(with_line_feeds(in_utf8(stream, encoding)))
+        dialect, columns = _header(name, lines)
+        for record in records(lines, dialect):
             data = record.data
-            if data is None or data.strip() or not record.closed:
-                yield _entry(name, record, data, delimiter, columns)
+            is_blank = data is not None and not data.strip() and record.closed
+            if not is_blank and (entry := _entry(name, record, data, dialect, columns)):
+                yield entry
 
 
-def records(lines: Iterator[files.Line], delimiter: bytes) -> Iterator[Record]:
+def records(lines: Iterator[files.Line], dialect: Dialect) -> Iterator[Record]:
     """Joins lines to rows; a row that is too long is read to its end, so that the next one is found."""
     record: Record | None = None
     quoted = False
@@ -69,7 +70,7 @@ def records(lines: Iterator[files.Line], delimiter: bytes) -> Iterator[Record]:
         if line.text is None:
             quoted ^= line.quotes % 2 == 1
         else:
-            quoted = quoted_after(line.text, delimiter, quoted)
+            quoted = dialect.quoted_after(line.text, quoted)
         if not quoted:
             yield record
             record = None
@@ -78,40 +79,27 @@ def records(lines: Iterator[files.Line], delimiter: bytes) -> Iterator[Record]:
         yield record
 
 
-def quoted_after(line: bytes, delimiter: bytes, quoted: bool) -> bool:
-    """Whether a quoted cell is open at the line's end, given whether one was at its start."""
-    at = 0
-    if not quoted and line.startswith(_QUOTE):
-        at, quoted = 1, True
-    while True:
-        if quoted:
-            if (at := line.find(_QUOTE, at)) < 0:
-                return True
-            quoted = line.startswith(_QUOTE, at + 1)
-            at += 2 if quoted else 1
-        else:
-            if (at := line.find(delimiter + _QUOTE, at)) < 0:
-                return False
-            at, quoted = at + 2, True
+def _header(name: str, lines: Iterator[files.Line]) -> tuple[Dialect, list[str]]:
+    """The first line that is not blank; before it, Excel may name the separator."""
+    separator = None
+    for line in lines:
+        text = "" if line.text is None else files.decoded(line.text, f"{name} line {line.number:,}", 0)
+        if isinstance(text, RefusedEntry):
+            raise SourceUnreadable(str(text))
+        if line.text is None or (text.strip() and (separator or not separator_of(text))):
+            dialect, columns = header_of(name, line, text, separator)
+            return dialect, _named(name, columns)
+        separator = separator or separator_of(text)
+    raise SourceUnreadable(f"{name} has no header; its first line must name the columns, title among them")
 
 
-def _header(name: str, line: files.Line | None) -> tuple[str, list[str]]:
-    if line is None or not line.text:
-        raise SourceUnreadable(
-            f"{name} has no header; its first line must name the columns, title among them"
-        )
-    text = files.decoded(line.text, name, 0)
-    if isinstance(text, RefusedEntry):
-        raise SourceUnreadable(str(text))
-    for delimiter in _DELIMITERS:
-        columns = [column.strip() for column in next(csv.reader([text], delimiter=delimiter))]
-        columns = [column.lower() if column.lower() in _OWN_COLUMNS else column for column in columns]
-        if "title" in columns:
-            if quoted_after(line.text, delimiter.encode(), quoted=False):
-                raise SourceUnreadable(f"{name}: a quoted column name is not closed on the first line")
-            _check_columns(name, columns)
-            return delimiter, columns
-    raise SourceUnreadable(f"{name} has no column called title; its header is {text[:200]!a}")
+def _named(name: str, columns: list[str]) -> list[str]:
+    """The columns without those that a spreadsheet adds at the end of each row. Raises SourceUnreadable."""
+    columns = [column.lower() if column.lower() in _OWN_COLUMNS else column for column in columns]
+    while columns[-1] == "":
+        columns.pop()
+    _check_columns(name, columns)
+    return columns
 
 
 def _check_columns(name: str, columns: list[str]) -> None:
@@ -121,7 +109,10 @@ def _check_columns(name: str, columns: list[str]) -> None:
         raise SourceUnreadable(f"{name}: the header names the column {doubled[0][:60]!a} twice")
 
 
-def _entry(name: str, record: Record, data: bytes | None, delimiter: str, columns: list[str]) -> Entry:
+def _entry(
+    name: str, record: Record, data: bytes | None, dialect: Dialect, columns: list[str]
+) -> Entry | None:
+    """The row or its refusal; None for a row of empty cells."""
     place = f"{name} line {record.first_line:,}"
     if not record.closed:
         reason = f"a quoted cell is never closed; everything up to line {record.last_line:,} was taken for its text"
@@ -132,13 +123,15 @@ def _entry(name: str, record: Record, data: bytes | None, delimiter: str, column
     if isinstance(text, RefusedEntry):
         return text
     try:
-        cells = next(csv.reader([text], delimiter=delimiter))
+        cells = dialect.cells(text)
     except csv.Error as error:
         return RefusedEntry(place, f"is not valid CSV: {error}", record.position)
-    if len(cells) != len(columns):
+    if not any(cell.strip() for cell in cells):
+        return None
+    if len(cells) < len(columns) or any(cell.strip() for cell in cells[len(columns) :]):
         reason = f"has {len(cells):,} cells where the header names {len(columns):,} columns"
         return RefusedEntry(place, reason, record.position)
-    return Row(place, _fields(dict(zip(columns, cells, strict=True))), record.position)
+    return Row(place, _fields(dict(zip(columns, cells, strict=False))), record.position)
 
 
 def _fields(cells: dict[str, str]) -> dict[str, object]:

@@ -11,7 +11,6 @@ from typing import BinaryIO
 from articles.importing.entries import MAX_ENTRY_BYTES, RefusedEntry, SourceUnreadable
 
 _UTF8_MARK = b"\xef\xbb\xbf"
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _SKIP_STEP = 1 << 20
 
 
@@ -55,16 +54,15 @@ def lines(stream: BinaryIO, limit: int = MAX_ENTRY_BYTES) -> Iterator[Line]:
             yield Line(number, _without_mark(text) if number == 1 else text, position)
 
 
-def decoded(data: bytes, place: str, position: int) -> str | RefusedEntry:
-    """The text of UTF-8 bytes, or the refusal that names the byte which is not."""
+def decoded(data: bytes, place: str, position: int, encoding: str = "utf-8") -> str | RefusedEntry:
+    """The text of the bytes, or the refusal that names the byte which is none of that encoding."""
     try:
-        return data.decode()
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
-        return RefusedEntry(
-            place,
-            f"is not valid UTF-8 (byte 0x{data[error.start]:02x} at {error.start + 1:,}); save the file as UTF-8",
-            position,
-        )
+        where = f"byte 0x{data[error.start]:02x} at {error.start + 1:,}"
+        hint = "save the file as UTF-8, or name its encoding, for instance --encoding windows-1252"
+        name = "UTF-8" if encoding == "utf-8" else encoding
+        return RefusedEntry(place, f"is not valid {name} ({where}); {hint}", position)
 
 
 def too_long(place: str, what: str, position: int) -> RefusedEntry:
@@ -86,6 +84,4 @@ def _skip_line(stream: BinaryIO) -> tuple[int, int]:
 
 
 def _without_mark(first_line: bytes) -> bytes:
-    if first_line.startswith(_UTF16_MARKS):
-        raise SourceUnreadable("the file is UTF-16; save it as UTF-8 and import it again")
     return first_line.removeprefix(_UTF8_MARK)

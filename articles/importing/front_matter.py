@@ -15,9 +15,8 @@ _MAX_TOML = 16_384  # its reader takes time with the square of a dotted name
 _YAML = re.compile(r"\A---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _TOML = re.compile(r"\A\+\+\+[ \t]*\n(.*?)^\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _JSON = re.compile(r'\A\{\s*"[^"\n]*"\s*:')
-_AFTER_JSON = re.compile(r"[ \t]*(?:\n|\Z)")
 # The first line of YAML that names something; text after a leading rule does not.
-_NAMES_SOMETHING = re.compile(r"(?:[\w-]+:(?!//)|[^\s\-*>`#:][^\n]*?:(?:\s|\Z)|\{)")
+_NAMES_SOMETHING = re.compile(r"\A(?:[\w-]+:(?!//)|[^\s\-*>`#:][^\n]*?:(?:\s|\Z)|\{)")
 
 
 def split(text: str) -> tuple[dict[str, Any], str]:
@@ -73,9 +72,10 @@ def _json(text: str) -> tuple[dict[str, Any], str]:
         ) from error
     except RecursionError as error:
         raise _too_deep() from error
-    if not (after := _AFTER_JSON.match(text, end)):
+    rest, _, below = text[end:].partition("\n")
+    if rest.strip():
         raise FrontMatterError("front matter in JSON must be followed by the end of the line")
-    return _plain_mapping(found), text[after.end() :].lstrip("\n")
+    return _plain_mapping(found), below.lstrip("\n")
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,27 +1,37 @@
 """Articles from a file of JSON lines: one object a line, as `export_articles` writes them."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NoReturn
 
 from articles.importing import files
-from articles.importing.entries import Entry, RefusedEntry, Row, Source
+from articles.importing.encodings import in_utf8
+from articles.importing.entries import Entry, RefusedEntry, Row, Source, SourceUnreadable
 
 FIELDS = frozenset({"title", "content", "slug", "metadata"})
+_ARRAY = re.compile(rb"\A\s*\[\s*(?:\{|\Z)")
 # Fields of an export that an import ignores.
 _IGNORED = frozenset({"version_number", "created_at", "updated_at"})
 
 
-def open_jsonl(path: str) -> Source:
+def open_jsonl(path: str, encoding: str | None = None) -> Source:
     """The articles of a JSONL file, "-" for standard input. Raises SourceUnreadable."""
     name, stream, size = files.open_file(path)
-    return Source(name, read_jsonl(name, stream), size)
+    return Source(name, read_jsonl(name, stream, encoding), size)
 
 
-def read_jsonl(name: str, stream: BinaryIO) -> Iterator[Entry]:
-    """One entry per line; empty lines count but are not entries."""
+def read_jsonl(name: str, stream: BinaryIO, encoding: str | None = None) -> Iterator[Entry]:
+    """One entry per line; empty lines count but are not entries. Raises SourceUnreadable, on the first entry, for one
+    array of all articles."""
     with stream:
-        for line in files.lines(stream):
+        is_first = True
+        for line in files.lines(in_utf8(stream, encoding)):
+            if is_first and line.text and _ARRAY.match(line.text):
+                raise SourceUnreadable(
+                    f"{name} is one JSON array; give one object a line, as `jq -c '.[]' FILE` prints them"
+                )
+            is_first = is_first and not line.text
             place = f"{name} line {line.number:,}"
             if line.text is None:
                 yield files.too_long(place, "the line", line.position)

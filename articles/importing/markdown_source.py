@@ -1,5 +1,6 @@
 """Articles from a folder of Markdown files: front matter gives title and slug, the rest of it becomes metadata."""
 
+import codecs
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from articles import bounds, slugs
 from articles.importing import files, front_matter
+from articles.importing.encodings import encoding_of
 from articles.importing.entries import MAX_ENTRY_BYTES, Entry, RefusedEntry, Row, Source, SourceUnreadable
 from articles.importing.yaml_values import FrontMatterError
 from articles.pages.markdown_blocks import heading_of
@@ -17,7 +19,7 @@ _FENCE = re.compile(r" {0,3}(```|~~~)")
 _BETWEEN_WORDS = re.compile(r"[-_\s]+")
 
 
-def open_markdown(path: str, *, follow_links: bool = False) -> Source:
+def open_markdown(path: str, *, follow_links: bool = False, encoding: str | None = None) -> Source:
     """The articles of a folder and the folders below it, hidden ones left out. Raises SourceUnreadable."""
     try:
         folder = Folder(Path(path), follow_links=follow_links)
@@ -28,10 +30,10 @@ def open_markdown(path: str, *, follow_links: bool = False) -> Source:
     except OSError as error:
         raise SourceUnreadable(f"cannot read {path}: {error.strerror}") from error
     listed = folder.files(_SUFFIXES)
-    return Source(path, read_markdown(folder, listed), len(listed))
+    return Source(path, read_markdown(folder, listed, encoding), len(listed))
 
 
-def read_markdown(folder: Folder, listed: list[Listed]) -> Iterator[Entry]:
+def read_markdown(folder: Folder, listed: list[Listed], encoding: str | None = None) -> Iterator[Entry]:
     """One entry a file, in the order given; a file's place is its path below the folder, which is closed at the end."""
     with folder:
         for number, (path, problem) in enumerate(listed, 1):
@@ -44,7 +46,7 @@ def read_markdown(folder: Folder, listed: list[Listed]) -> Iterator[Entry]:
             except OSError as error:
                 yield RefusedEntry(path, f"cannot be read: {error.strerror}", number)
             else:
-                yield _entry(path, data, number)
+                yield _entry(path, data, number, encoding)
 
 
 def heading(text: str) -> str | None:
@@ -58,10 +60,10 @@ def heading(text: str) -> str | None:
     return None
 
 
-def _entry(place: str, data: bytes, position: int) -> Entry:
+def _entry(place: str, data: bytes, position: int, encoding: str | None) -> Entry:
     if len(data) > MAX_ENTRY_BYTES:
         return files.too_long(place, "the file", position)
-    text = files.decoded(data.removeprefix(b"\xef\xbb\xbf"), place, position)
+    text = files.decoded(data.removeprefix(codecs.BOM_UTF8), place, position, encoding or encoding_of(data))
     if isinstance(text, RefusedEntry):
         return text
     try:

@@ -57,6 +57,12 @@ class Command(BaseCommand):
             "--csv", metavar="FILE", help="columns title, content, slug; others become metadata"
         )
         parser.add_argument(
+            "--encoding",
+            type=_encoding,
+            metavar="NAME",
+            help="of the files, for instance windows-1252 (default: UTF-8, or UTF-16 by its mark)",
+        )
+        parser.add_argument(
             "--batch-size",
             type=_batch_size,
             default=500,
@@ -129,8 +135,12 @@ def _open(options: dict[str, Any]) -> Source:
     if options["pydoc"]:
         return open_pydoc()
     if options["markdown"] is not None:
-        return open_markdown(options["markdown"], follow_links=options["follow_links"])
-    return open_jsonl(options["jsonl"]) if options["jsonl"] is not None else open_csv(options["csv"])
+        return open_markdown(
+            options["markdown"], follow_links=options["follow_links"], encoding=options["encoding"]
+        )
+    if options["jsonl"] is not None:
+        return open_jsonl(options["jsonl"], options["encoding"])
+    return open_csv(options["csv"], options["encoding"])
 
 
 def _progress() -> Progress:
@@ -140,6 +150,16 @@ def _progress() -> Progress:
         TextColumn("{task.fields[done]}"), TimeRemainingColumn(),
     )  # fmt: skip
     return Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+
+
+def _encoding(name: str) -> str:
+    try:
+        "".encode(name)
+    except LookupError as error:
+        raise ArgumentTypeError(
+            f"{name!r} is not an encoding; for instance windows-1252 or utf-16-le"
+        ) from error
+    return name
 
 
 def _batch_size(text: str) -> int:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from articles.importing.csv_source import quoted_after, read_csv
+from articles.importing.csv_source import read_csv
 from articles.importing.entries import MAX_ENTRY_BYTES, Entry, RefusedEntry, Row, SourceUnreadable
 
 
@@ -92,11 +92,16 @@ def test_a_row_of_many_lines_that_is_too_long_is_refused_and_the_next_one_found(
     ("data", "expected"),
     [
         ("", "has no header"),
-        ("name,text\n", "has no column called title; its header is 'name,text'"),
+        ("name,text\n", "there is no column called title; the header is 'name,text'"),
         ("title,,a\n", "column 2 has no name"),
         ("title,a,a\n", "names the column 'a' twice"),
         ("title,Title\n", "names the column 'title' twice"),
         ('title,"a\nb"\n', "a quoted column name is not closed on the first line"),
+        ('"title" x,a\n', "line 1: the header is not valid CSV"),
+        ("sep=;\n", "has no header"),
+        ("sep=;\ntitle,content\n", "there is no column called title"),
+        (b"t\x00i\x00t\x00l\x00e\x00\n\x00", "has NUL bytes; if it is UTF-16, give --encoding utf-16-le"),
+        (b"\xff\xfet\x00\x00", "is not valid utf-16"),
     ],
 )
 def test_a_header_that_is_none_stops_the_import(data: str, expected: str) -> None:
@@ -110,26 +115,63 @@ def test_rows_are_found_where_the_csv_module_finds_them(cells: list[list[str]]) 
     written = io.StringIO(newline="")
     csv.writer(written, lineterminator="\n").writerows([["title", "content"], *cells])
     found = [entry for entry in entries(written.getvalue()) if isinstance(entry, Row)]
-    assert [[row.fields["title"], row.fields["content"]] for row in found] == [list(cell) for cell in cells]
+    not_blank = [row for row in cells if any(cell.strip() for cell in row)]
+    assert [[row.fields["title"], row.fields["content"]] for row in found] == not_blank
+
+
+EXCEL = "sep=;\ntitle;content;;;\n;;;;\nOne;a, b;;;\n ; ;;;\n"
+WRITTEN: dict[str, str | bytes] = {
+    "old Mac": 'title,content\rOne,"a, b"\r',
+    "old Mac, in UTF-16": 'title,content\rOne,"a, b"\r'.encode("utf-16"),
+    "Windows": 'title,content\r\nOne,"a, b"\r\n',
+    "Excel": EXCEL,
+    "Excel in UTF-16": EXCEL.encode("utf-16"),
+    "Excel on Windows": EXCEL.replace("\n", "\r\n").encode("utf-8-sig"),
+    "an empty line before the header": '\n\ntitle,content\nOne,"a, b"\n',
+    "blanks after separators": 'title, content\nOne, "a, b"\n',
+    "bars": "title|content\nOne|a, b\n",
+    "a comma at each end": 'title,content\nOne,"a, b",\n,,\n',
+    "rows of blanks": 'title,content\n  , \n"",""\nOne,"a, b"\n',
+}
+
+
+@pytest.mark.parametrize("data", WRITTEN.values(), ids=WRITTEN)
+def test_what_programs_write_is_read(data: str | bytes) -> None:
+    assert rows(data) == [{"title": "One", "content": "a, b", "metadata": {}}]
+
+
+def test_a_cell_of_an_old_mac_s_file_may_hold_lines() -> None:
+    data = 'title,content\rOne,"a\nb\rc"\rTwo,x\r'
+    assert [row["content"] for row in rows(data)] == ["a\nb\nc", "x"]
+
+
+def test_an_encoding_that_is_named_is_read() -> None:
+    data = "title,content\nCafé,“x”\n".encode("windows-1252")
+    (row,) = read_csv("a.csv", io.BytesIO(data), "windows-1252")
+    assert isinstance(row, Row)
+    assert (row.fields["title"], row.fields["content"]) == ("Café", "“x”")
 
 
 @pytest.mark.parametrize(
-    ("line", "quoted", "expected"),
+    "row",
     [
-        (b"", False, False),
-        (b"", True, True),
-        (b'"', False, True),
-        (b'""', False, False),
-        (b'"a""', False, True),
-        (b'a"', True, False),
-        (b'a""', True, True),
-        (b'5" disk,x', False, False),
-        (b'x,"', False, True),
-        (b'","', True, True),
-        (b'"a"b"c,"d', False, True),
+        r'"Back slash","say \"hi\" now"',
+        r'"a\",b",x',
+        r'"a\", "b\""',
+        r'"A \"","B \""',
+        r'"\"","\""',
+        r'a "b,"c"d"',
     ],
 )
-def test_it_is_known_at_each_line_end_whether_a_quote_is_open(
-    line: bytes, quoted: bool, expected: bool
-) -> None:
-    assert quoted_after(line, b",", quoted) is expected
+def test_quotes_that_csv_does_not_know_are_refused_with_the_line(row: str) -> None:
+    assert len(reasons(f"title,content\n{row}\n")) == 1
+    assert reasons(f"title,content\n{row}\n")[0].startswith("a.csv line 2: ")
+    assert not [entry for entry in entries(f"title,content\n{row}\n") if isinstance(entry, Row)]
+
+
+@pytest.mark.parametrize(
+    ("row", "content"),
+    [(r'One,"C:\dir\"', "C:\\dir\\"), (r'One,5" disk', '5" disk'), (r'One,"a \""b"', 'a \\"b')],
+)
+def test_backslashes_of_a_text_are_kept(row: str, content: str) -> None:
+    assert rows(f"title,content\n{row}\n")[0]["content"] == content

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from articles.importing.entries import MAX_ENTRY_BYTES, Entry, RefusedEntry, Row
+from articles.importing.entries import MAX_ENTRY_BYTES, Entry, RefusedEntry, Row, SourceUnreadable
 from articles.importing.jsonl_source import read_jsonl
 
 
@@ -58,3 +58,17 @@ def test_lines_after_a_refused_one_are_read() -> None:
     first, second = entries(b'{"title": \n{"title": "Fine"}\n')
     assert isinstance(first, RefusedEntry)
     assert second == Row("a.jsonl line 2", {"title": "Fine"}, 29)
+
+
+@pytest.mark.parametrize("data", [b'[{"title": "a"},\n{"title": "b"}]', b'\n [\n{"title": "a"}\n]', b"[\n"])
+def test_one_array_of_all_articles_is_refused_whole_with_the_way_out(data: bytes) -> None:
+    with pytest.raises(
+        SourceUnreadable, match=r"a\.jsonl is one JSON array; give one object a line, as `jq -c"
+    ):
+        entries(data)
+
+
+def test_a_file_in_utf16_is_read() -> None:
+    (row,) = entries('{"title": "Größe"}\n'.encode("utf-16"))
+    assert isinstance(row, Row)
+    assert row.fields == {"title": "Größe"}

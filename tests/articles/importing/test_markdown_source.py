@@ -126,3 +126,12 @@ def test_a_file_with_the_line_ends_of_an_old_mac_is_read(tmp_path: Path) -> None
 
 def test_a_tilde_fence_is_not_closed_by_backticks() -> None:
     assert heading("~~~\n```\n# no\n~~~\n# yes") == "yes"
+
+
+def test_utf16_is_read_and_another_encoding_where_it_is_named(tmp_path: Path) -> None:
+    root = a_folder(tmp_path, a="# Größe".encode("utf-16"))
+    assert only_row(root)["title"] == "Größe"
+    (root / "a.md").write_bytes("# Größe".encode("windows-1252"))
+    (row,) = open_markdown(str(root), encoding="windows-1252").entries
+    assert isinstance(row, Row)
+    assert row.fields["title"] == "Größe"

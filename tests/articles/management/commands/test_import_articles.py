@@ -114,7 +114,7 @@ def test_an_unreadable_source_is_told_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"cannot read .*none\.jsonl: No such file or directory") as caught:
         imported("--jsonl", str(tmp_path / "none.jsonl"))
     assert caught.value.returncode == 2
-    with pytest.raises(CommandError, match="has no column called title"):
+    with pytest.raises(CommandError, match="there is no column called title"):
         imported("--csv", a_file(tmp_path / "a.csv", "name,text"))
 
 
@@ -179,3 +179,36 @@ def test_names_of_files_cannot_move_the_cursor_or_turn_the_text(tmp_path: Path) 
     (tmp_path / "a\u202e\x1b[31m\n.md").write_bytes(b"\xff")
     _, _, err = imported("--markdown", str(tmp_path))
     assert err.startswith("a\\u202e\\x1b[31m .md: is not valid UTF-8")
+
+
+CSV_FILES: dict[str, tuple[bytes, int, str]] = {
+    "an old Mac's": (b"title,content\rMac one,body\r", 0, ""),
+    "UTF-16": ("title\nOne\n".encode("utf-16"), 0, ""),
+    "backslashes": (
+        b'title,content\n"Back slash","say \\"hi\\" now"\nTwo,x\n',
+        1,
+        "line 2: is not valid CSV",
+    ),
+    "another encoding": ("title\nCafé\nTwo\n".encode("latin-1"), 1, "--encoding windows-1252"),
+    "a broken header": (b'"title" x\nOne\n', 2, "the header is not valid CSV"),
+    "broken UTF-16": (b"\xff\xfet\x00i", 2, "is not valid utf-16"),
+}
+
+
+@pytest.mark.parametrize(("data", "code", "said"), CSV_FILES.values(), ids=CSV_FILES)
+def test_files_of_other_programs_end_with_the_documented_code(
+    tmp_path: Path, data: bytes, code: int, said: str
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(data)
+    try:
+        found, _, err = imported("--csv", str(path))
+    except CommandError as error:
+        found, err = error.returncode, str(error)
+    assert found == code
+    assert said in err
+
+
+def test_an_unknown_encoding_is_refused() -> None:
+    with pytest.raises(CommandError, match="'klingon' is not an encoding"):
+        imported("--csv", "a.csv", "--encoding", "klingon")
