@@ -56,4 +56,25 @@ MUTATIONS = (
         "if not self._between(made)",
         (_OUTAGE,),
     ),
+    Mutation(
+        "search: the index looks at as many candidates as wanted",
+        "embeddings/search/plans.py",
+        "return min(max(EF_SEARCH, chunks), _EF_SEARCH_MOST)",
+        "return 40",
+        ("tests/embeddings/search/test_plans.py",),
+    ),
+    Mutation(
+        "search: deleted vectors hide no article",
+        "embeddings/search/semantic.py",
+        "if plan is Plan.INDEX and len(hits) < k:",
+        "if False:",
+        ("tests/embeddings/search/test_plans.py",),
+    ),
+    Mutation(
+        "search: one version of each article is read",
+        "embeddings/search/plans.py",
+        "v.article_id = nearest.article_id AND v.version_number = nearest.source_version\n",
+        "v.article_id = nearest.article_id\n",
+        ("tests/embeddings/search/test_plans.py", "tests/embeddings/search/test_semantic.py"),
+    ),
 )

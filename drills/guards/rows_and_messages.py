@@ -27,4 +27,18 @@ MUTATIONS = (
         "and (ours[found.actor_name] or true)",
         ("tests/queueops/wakeups/test_broker_strangers.py",),
     ),
+    Mutation(
+        "wake-ups: a refused wait is a look at intervals",
+        "queueops/wakeups/blocking_broker.py",
+        "        except ResponseError:",
+        "        except ZeroDivisionError:",
+        ("tests/queueops/wakeups/test_blocking_broker.py",),
+    ),
+    Mutation(
+        "wake-ups: no wait without room",
+        "queueops/wakeups/blocking_broker.py",
+        "if len(self._held) >= self._prefetch:",
+        "if False:",
+        ("tests/queueops/wakeups/test_blocking_broker.py",),
+    ),
 )

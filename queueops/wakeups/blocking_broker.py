@@ -55,12 +55,16 @@ class _BlockingConsumer(Consumer):
         return None
 
     def ack(self, message: MessageProxy) -> None:
-        self._give_up(message)
-        self._fetcher.ack(message)
+        try:
+            self._fetcher.ack(message)
+        finally:
+            self._give_up(message)
 
     def nack(self, message: MessageProxy) -> None:
-        self._give_up(message)
-        self._fetcher.nack(message)
+        try:
+            self._fetcher.nack(message)
+        finally:
+            self._give_up(message)
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
         self._fetcher.requeue(messages)
