@@ -10,7 +10,6 @@ from ninja.operation import Operation
 from access.auth import Bearer, may_read
 from access.models import Scope
 from articles.api import routes as articles_api
-from articles.api.schemas import ANY_JSON, COMPONENTS
 from config.http import problems
 from config.http.json_bodies import JsonParser, JsonRenderer
 from embeddings import api as search_api
@@ -80,21 +79,11 @@ class Api(NinjaAPI):
         schema = _Document(
             self, self.get_root_path(path_params or {}) if path_prefix is None else path_prefix
         )
-        schema["components"]["schemas"] |= COMPONENTS | {"Problem": _PROBLEM}
-        schema["components"] = _with_references(schema["components"])
+        schema["components"]["schemas"]["Problem"] = _PROBLEM
         for path, operations in schema["paths"].items():
             for method, operation in operations.items():
                 operation["responses"] |= _problems(path, method, operation)
         return schema
-
-
-def _with_references(node: Any) -> Any:
-    """The same with a reference for each arbitrary JSON value."""
-    if isinstance(node, dict):
-        if ANY_JSON in node:
-            return {"$ref": "#/components/schemas/JsonValue"}
-        return {key: _with_references(value) for key, value in node.items()}
-    return [_with_references(value) for value in node] if isinstance(node, list) else node
 
 
 def _problems(path: str, method: str, operation: dict[str, Any]) -> dict[int, Any]:

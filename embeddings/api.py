@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Router
 from pydantic import Field
 
-from articles.api.schemas import JSON_OBJECT, VISIBLE, Request, WholeNumber, checked
+from articles.api.schemas import VISIBLE, Request, WholeNumber, checked
 from articles.bounds import check_json_object
 from embeddings.search import Hit, SearchMode, search
 
@@ -45,7 +45,7 @@ Query = Annotated[
 Filter = Annotated[
     dict[str, Any],
     checked(check_filter),
-    Field(description="only articles whose metadata contains this object", json_schema_extra=JSON_OBJECT),
+    Field(description="only articles whose metadata contains this object"),
 ]
 
 

@@ -19,21 +19,6 @@ MAX_VERSION = 2**31 - 1
 WITHOUT_NUL = r"^[^\u0000]*$"
 ONE_LINE = r"^[^\u0000-\u001f\u007f]*[^\s\u0000-\u001f\u007f][^\u0000-\u001f\u007f]*$"
 VISIBLE = r"^[^\u0000]*[^\s\u0000\u001c-\u001f][^\u0000]*$"
-# pydantic knows no reference but its own, so the whole document's maker puts in the one that is meant here
-ANY_JSON = "x-any-json"
-_JSON_VALUE = {ANY_JSON: True}
-JSON_OBJECT: dict[str, Any] = {"propertyNames": {"pattern": WITHOUT_NUL}, "additionalProperties": _JSON_VALUE}
-COMPONENTS: dict[str, Any] = {
-    "JsonValue": {
-        "description": "any JSON value that the database can hold",
-        "anyOf": [
-            {"type": ["null", "boolean", "number"], "minimum": -(2**63), "maximum": 2**64 - 1},
-            {"type": "string", "pattern": WITHOUT_NUL},
-            {"type": "array", "items": _JSON_VALUE},
-            {"type": "object", **JSON_OBJECT},
-        ],
-    }
-}
 
 
 def checked[T](check: Callable[[T], None]) -> AfterValidator:
@@ -87,8 +72,8 @@ Metadata = Annotated[
     checked(bounds.check_metadata),
     AfterValidator(nfc_json),
     Field(
-        description=f"any JSON object of up to {bounds.MAX_METADATA_BYTES:,} bytes",
-        json_schema_extra=JSON_OBJECT,
+        description=f"any JSON object of up to {bounds.MAX_METADATA_BYTES:,} bytes; its numbers fit into 64 bits, "
+        "its texts hold no NUL"
     ),
 ]
 
@@ -102,10 +87,18 @@ SlugInPath = Annotated[str, WithJsonSchema(_SLUG_SCHEMA), Path(description="the 
 VersionInPath = Annotated[int, Path(ge=1, le=MAX_VERSION, description="the version's number")]
 
 
+def _defaults_in_words(schema: dict[str, Any]) -> None:
+    """Generators of clients take a field with a default for one that is always sent."""
+    for field in schema["properties"].values():
+        if "default" in field:
+            said = f"{field.pop('default')!s} if omitted".lower()
+            field["description"] = f"{field['description']}; {said}" if "description" in field else said
+
+
 class Request(BaseModel):
     """A JSON object without unknown fields and without silent conversions."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=_defaults_in_words)
 
 
 class NewArticle(Request):

@@ -10,6 +10,8 @@ from django.test import Client
 
 from access.models import Scope
 
+NAMED = r"#/components/schemas/(\w+)"
+
 
 @pytest.fixture
 def document() -> Any:
@@ -46,4 +48,49 @@ def test_bounds_are_told(document: Any) -> None:
     assert schemas["NewArticle"]["additionalProperties"] is False
     assert schemas["SearchRequest"]["properties"]["k"]["maximum"] == 100
     assert schemas["NewArticle"]["required"] == ["title"]
-    assert "x-any-json" not in json.dumps(document)
+
+
+def bodies(document):
+    """The schemas of request bodies, and those that they refer to, by name."""
+    schemas, found = document["components"]["schemas"], {}
+    operations = [each for path in document["paths"].values() for each in path.values()]
+    left = re.findall(NAMED, json.dumps([each.get("requestBody") for each in operations]))
+    while left:
+        name = left.pop()
+        if name not in found:
+            found[name] = schemas[name]
+            left += re.findall(NAMED, json.dumps(schemas[name]))
+    return found
+
+
+def test_a_generated_client_may_leave_out_every_field_that_has_a_default(document):
+    found = bodies(document)
+    assert {"NewArticle", "SearchRequest", "BulkRequest", "Filter"} <= found.keys()
+    for name, schema in found.items():
+        for field, described in schema.get("properties", {}).items():
+            assert "default" not in described, (name, field)
+    properties = found["SearchRequest"]["properties"]
+    assert properties["k"]["description"] == "maximum number of articles returned; 10 if omitted"
+    assert found["Undo"]["properties"]["dry_run"]["description"] == "false if omitted"
+
+
+def test_no_schema_refers_to_itself(document):
+    schemas = document["components"]["schemas"]
+    for name in schemas:
+        reached, left = set(), [name]
+        while left:
+            for named in re.findall(NAMED, json.dumps(schemas[left.pop()])):
+                assert named != name, "generators of clients drop what uses a recursive schema"
+                if named not in reached:
+                    reached.add(named)
+                    left.append(named)
+
+
+def test_metadata_is_an_open_object(document):
+    schemas = document["components"]["schemas"]
+    fields = [
+        schemas[name]["properties"]["metadata"] for name in ("NewArticle", "WholeArticle", "ArticlePatch")
+    ]
+    for field in [*fields, schemas["SearchRequest"]["properties"]["filter"]]:
+        assert (field["type"], field["additionalProperties"]) == ("object", True)
+        assert "propertyNames" not in field

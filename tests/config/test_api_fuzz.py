@@ -16,6 +16,7 @@ from schemathesis.config import SchemathesisConfig
 
 from access import attempts, throttles
 from articles import bounds
+from articles.api.schemas import WITHOUT_NUL
 from articles.bounds import SLUG_PATTERN, is_slug_character
 from articles.models import Article
 from config.api import api
@@ -38,12 +39,33 @@ CONFIG = {
 # The generator knows few of the classes of characters that the document names; these are the same ones, as far as
 # its examples go.
 LAST_CHARACTER = 0x17F
+METADATA = {
+    "NewArticle": "metadata",
+    "WholeArticle": "metadata",
+    "ArticlePatch": "metadata",
+    "SearchRequest": "filter",
+}
 # Making texts as long as they may be would take nearly all of the time; other tests save some.
 SHORTER = {
     (bounds, "MAX_CONTENT"): 250,
     (bounds, "MAX_TITLE"): 30,
     (bounds, "MAX_SLUG"): 20,
     (search, "MAX_QUERY"): 40,
+}
+
+
+# The document leaves metadata open, for generators of clients; these are the values that the database can hold.
+JSON_VALUE: dict[str, Any] = {
+    "anyOf": [
+        {"type": ["null", "boolean", "number"], "minimum": -(2**63), "maximum": 2**64 - 1},
+        {"type": "string", "pattern": WITHOUT_NUL},
+        {"type": "array", "items": {"$ref": "#/components/schemas/JsonValue"}},
+        {
+            "type": "object",
+            "propertyNames": {"pattern": WITHOUT_NUL},
+            "additionalProperties": {"$ref": "#/components/schemas/JsonValue"},
+        },
+    ]
 }
 
 
@@ -64,9 +86,20 @@ def described() -> schemathesis.BaseSchema:
     for (module, name), bound in SHORTER.items():
         document = document.replace(f'"maxLength": {getattr(module, name)},', f'"maxLength": {bound},')
         assert f'"maxLength": {bound},' in document
-    loaded = schemathesis.openapi.from_dict(json.loads(document), config=SchemathesisConfig.from_dict(CONFIG))
+    loaded = schemathesis.openapi.from_dict(
+        with_exact_metadata(json.loads(document)), config=SchemathesisConfig.from_dict(CONFIG)
+    )
     loaded.app = application
     return loaded
+
+
+def with_exact_metadata(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with the bounds of metadata, and of the filter on it, that are checked beyond it."""
+    schemas = document["components"]["schemas"]
+    schemas["JsonValue"] = JSON_VALUE
+    for name, field in METADATA.items():
+        schemas[name]["properties"][field] |= JSON_VALUE["anyOf"][-1]
+    return document
 
 
 schema = described()
