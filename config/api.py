@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
-from ninja import NinjaAPI, Swagger
+from ninja import NinjaAPI, Router, Swagger
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
@@ -15,12 +16,18 @@ from config.http.json_bodies import JsonParser, JsonRenderer
 from embeddings import api as search_api
 from queueops.api import article_embedding as queue_api
 from queueops.api import queue as queue_rest
+from queueops.api.fields import OperationsAsked, TasksAsked
 from queueops.monitoring.article_status import embedding_states, state_of_new
 
 DESCRIPTION = """Articles are saved at once and become searchable by meaning moments later.
 
 Send a token with each request: `Authorization: Bearer TOKEN`. Each operation names the scope that it wants; `write`
-does not include `read`. Errors are problem documents (RFC 9457)."""
+does not include `read`. Errors are problem documents (RFC 9457). HEAD is possible wherever GET is."""
+_TAGS = [
+    {"name": "articles", "description": "The texts that people see, and their versions"},
+    {"name": "queue", "description": "The work that makes articles searchable by meaning, for operators"},
+    {"name": "search", "description": "Articles by meaning, by keywords, or both"},
+]
 
 _PROBLEM = {
     "type": "object",
@@ -59,8 +66,17 @@ _WITH_CONDITION = {412: "The article has changed since"}
 _ON_CREATE = {409: "Another article has the slug"}
 
 
+# Their fields are in the document as the parameters of an operation.
+_PARAMETERS = (TasksAsked, OperationsAsked)
+
+
 class _Document(OpenAPISchema):
-    """Ninja's description with the scope that each operation wants, which ninja leaves out."""
+    """Ninja's description with the scope that each operation wants, which ninja leaves out, and without the groups of
+    query parameters, to which nothing refers."""
+
+    def methods(self, operations: list[Operation]) -> dict[str, Any]:
+        found: dict[str, Any] = super().methods(operations)
+        return {method: operation for method, operation in found.items() if method != "head"}
 
     def operation_security(self, operation: Operation) -> list[dict[str, Any]] | None:
         found = super().operation_security(operation)
@@ -71,7 +87,11 @@ class _Document(OpenAPISchema):
 
 
 class Api(NinjaAPI):
-    """Ninja's API with problem documents in its description."""
+    """Ninja's API with problem documents in its description, and operations named by their functions."""
+
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        """The name that generated clients give to the operation: it outlives a move of its function."""
+        return operation.view_func.__name__
 
     def get_openapi_schema(
         self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
@@ -83,6 +103,8 @@ class Api(NinjaAPI):
         for path, operations in schema["paths"].items():
             for method, operation in operations.items():
                 operation["responses"] |= _problems(path, method, operation)
+        for unused in _PARAMETERS:
+            schema["components"]["schemas"].pop(unused.__name__)
         return schema
 
 
@@ -105,6 +127,15 @@ def _problems(path: str, method: str, operation: dict[str, Any]) -> dict[int, An
     return {status: {"description": words, "content": content} for status, words in sorted(found.items())}
 
 
+def _with_head(router: Router) -> Router:
+    """The router with HEAD wherever GET is (RFC 9110, section 9.1); the server leaves out the body."""
+    for view in router.path_operations.values():
+        for operation in view.operations:
+            if "GET" in operation.methods:
+                operation.methods.append("HEAD")
+    return router
+
+
 def build_api() -> Api:
     """The API with every route; `.urls` goes into the site's URLs."""
     read, write, ops = Bearer(Scope.READ), Bearer(Scope.WRITE), Bearer(Scope.OPS)
@@ -113,18 +144,26 @@ def build_api() -> Api:
         version="1",
         description=DESCRIPTION,
         urls_namespace="api",
+        servers=[{"url": settings.PUBLIC_URL or "/"}],
+        openapi_extra={"tags": _TAGS},
         renderer=JsonRenderer(),
         parser=JsonParser(),
         docs=Swagger(settings={"persistAuthorization": True, "validatorUrl": None}),
     )
     problems.add_handlers(api)
-    api.add_router(
-        "/articles",
-        articles_api.build_router(embedding_states, state_of_new, read=read, write=write, may_read=may_read),
-    )
-    api.add_router("/articles", queue_api.build_router(read=read))
-    api.add_router("/queue", queue_rest.build_router(ops=ops, may_read=may_read))
-    api.add_router("/search", search_api.build_router(read=read))
+    routers = [
+        (
+            "/articles",
+            articles_api.build_router(
+                embedding_states, state_of_new, read=read, write=write, may_read=may_read
+            ),
+        ),
+        ("/articles", queue_api.build_router(read=read)),
+        ("/queue", queue_rest.build_router(ops=ops, may_read=may_read)),
+        ("/search", search_api.build_router(read=read)),
+    ]
+    for prefix, router in routers:
+        api.add_router(prefix, _with_head(router))
     return api
 
 

@@ -94,6 +94,8 @@ def build_router(*, read: Callable[[HttpRequest], Any]) -> Router:
         "", response=SearchReply, auth=read, summary="Find articles by meaning, by keywords, or both"
     )
     def search_articles(request: HttpRequest, question: SearchRequest) -> dict[str, Any]:
+        """The best articles first, each with its best passage. While the provider is down, a search by meaning becomes
+        one by keywords, and the reply says so (`degraded`)."""
         reply = search(
             question.query.strip(),
             k=question.k,

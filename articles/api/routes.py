@@ -78,6 +78,7 @@ def _add_creation(router: Router, reply: Reply, write: Auth) -> None:
     def create_article(
         request: HttpRequest, response: HttpResponse, article: schemas.NewArticle
     ) -> Status[SavedArticle]:
+        """It is saved at once and searchable by meaning moments later: `embedding.state` says how far it is."""
         row = Article(**article.model_dump())
         try:
             row.save(author=_author(request))
@@ -90,6 +91,7 @@ def _add_creation(router: Router, reply: Reply, write: Auth) -> None:
 def _add_list(router: Router, embedding_of: EmbeddingOf, read: Auth) -> None:
     @router.get("", response=ArticleList, auth=read, summary="List articles, the newest first")
     def list_articles(request: HttpRequest, page: Query[schemas.Page]) -> ArticleList:
+        """Without their contents, page by page."""
         rows = list(Article.objects.newest_first().defer("content")[page.offset : page.offset + page.limit])
         states = embedding_of(rows)
         total = Article.objects.order_by()[: COUNT_LIMIT + 1].count()
@@ -107,6 +109,7 @@ def _add_export(router: Router, read: Auth) -> None:
 
     @router.get("/export", auth=read, summary="Every article as JSON lines", openapi_extra=lines)
     def export_articles(request: HttpRequest) -> StreamingHttpResponse:
+        """As `import_articles` reads them: one JSON object a line."""
         return StreamingHttpResponse(jsonl_lines(), content_type="application/jsonl")
 
 
@@ -115,6 +118,7 @@ def _add_reading(router: Router, reply: Reply, read: Auth) -> None:
     def read_article(
         request: HttpRequest, response: HttpResponse, slug: SlugInPath, if_none_match: IfNoneMatch = None
     ) -> SavedArticle | HttpResponse:
+        """With its content. The ETag of the reply is for If-None-Match here and for If-Match of a write."""
         row = article_or_404(slug)
         tag = etags.etag(row.version_number, row.updated_at)
         if etags.is_known(if_none_match, tag):
@@ -131,6 +135,7 @@ def _add_writing(router: Router, reply: Reply, write: Auth) -> None:
         article: schemas.WholeArticle,
         if_match: IfMatch = None,
     ) -> SavedArticle:
+        """Fields left out become empty. A changed title or content is a new version."""
         row = _change(request, slug, if_match, article.model_dump())
         return reply(request, response, row)
 
@@ -142,11 +147,13 @@ def _add_writing(router: Router, reply: Reply, write: Auth) -> None:
         article: schemas.ArticlePatch,
         if_match: IfMatch = None,
     ) -> SavedArticle:
+        """Fields left out stay as they are. A changed title or content is a new version."""
         row = _change(request, slug, if_match, article.model_dump(exclude_unset=True))
         return reply(request, response, row)
 
     @router.delete("/{slug}", response={204: None}, auth=write, summary="Delete an article and its versions")
     def delete_article(request: HttpRequest, slug: SlugInPath, if_match: IfMatch = None) -> Status[None]:
+        """Its vectors and tasks go with it. It cannot be undone."""
         with transaction.atomic():
             _locked(slug, if_match).delete()
         return Status(204, None)
@@ -155,6 +162,7 @@ def _add_writing(router: Router, reply: Reply, write: Auth) -> None:
 def _add_versions(router: Router, read: Auth) -> None:
     @router.get("/{slug}/versions", response=VersionList, auth=read, summary="List an article's versions")
     def list_versions(request: HttpRequest, slug: SlugInPath, page: Query[schemas.Page]) -> VersionList:
+        """The newest first, without their contents, page by page."""
         article = article_or_404(slug)
         rows = article.versions.defer("content")[page.offset : page.offset + page.limit]
         return {
@@ -166,6 +174,7 @@ def _add_versions(router: Router, read: Auth) -> None:
 
     @router.get("/{slug}/versions/{number}", response=VersionSummary, auth=read, summary="Read a version")
     def read_version(request: HttpRequest, slug: SlugInPath, number: VersionInPath) -> VersionSummary:
+        """With its content, as it was saved then."""
         article = article_or_404(slug)
         try:
             return replies.full_version(article.versions.get(version_number=number))
@@ -187,6 +196,7 @@ def _add_restoring(router: Router, reply: Reply, write: Auth) -> None:
         number: VersionInPath,
         if_match: IfMatch = None,
     ) -> SavedArticle:
+        """The restored text is a new version; the versions between stay."""
         with transaction.atomic():
             row = _locked(slug, if_match)
             try:

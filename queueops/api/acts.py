@@ -39,17 +39,20 @@ def _add_bulk(router: Router) -> None:
         response=_REPLIES,
         summary="Requeue failed tasks; cancelled tasks if selected by id or status",
     )
-    def retry(request: HttpRequest, given: BulkRequest) -> Status[OperationReply]:
+    def retry_tasks(request: HttpRequest, given: BulkRequest) -> Status[OperationReply]:
+        """Each selected task is due at once, its attempts counted from zero. An operation: counted first, undoable."""
         return _change(request, Verb.REQUEUE, given, _selected(given.filter).or_only(TaskStatus.FAILED))
 
     @router.post("/cancel", response=_REPLIES, summary="Cancel pending and processing tasks")
-    def cancel(request: HttpRequest, given: BulkRequest) -> Status[OperationReply]:
+    def cancel_tasks(request: HttpRequest, given: BulkRequest) -> Status[OperationReply]:
+        """Cancelled texts are not embedded until they change or are requeued. An operation: counted first, undoable."""
         return _change(request, Verb.CANCEL, given, _selected(given.filter))
 
     @router.post(
         "/prioritize", response=_REPLIES, summary="Change the priority of pending and processing tasks"
     )
-    def prioritize(request: HttpRequest, given: Prioritize) -> Status[OperationReply]:
+    def prioritize_tasks(request: HttpRequest, given: Prioritize) -> Status[OperationReply]:
+        """Tasks of a higher priority are claimed first. An operation: counted first, undoable."""
         return _change(request, Verb.PRIORITIZE, given, _selected(given.filter), priority=given.priority)
 
     @router.post(
@@ -57,7 +60,8 @@ def _add_bulk(router: Router) -> None:
         response=_REPLIES,
         summary="Cancel pending tasks; with `status` or `all`, remove ended tasks",
     )
-    def clear(request: HttpRequest, given: BulkRequest) -> Status[OperationReply]:
+    def clear_tasks(request: HttpRequest, given: BulkRequest) -> Status[OperationReply]:
+        """Removed tasks cannot be brought back; articles and vectors stay. An operation: counted first."""
         chosen = _selected(given.filter)
         return _change(
             request, Verb.CLEAR, given, chosen if given.filter.all else chosen.or_only(TaskStatus.PENDING)
@@ -67,10 +71,12 @@ def _add_bulk(router: Router) -> None:
 def _add_single(router: Router) -> None:
     @router.post("/tasks/{task_id}/retry", response=_REPLIES, summary="Requeue a task")
     def retry_task(request: HttpRequest, task_id: TaskInPath, given: Why) -> Status[OperationReply]:
+        """A failed or cancelled task is due at once; for others the reply is 409."""
         return _change_one(request, Verb.REQUEUE, task_id, given)
 
     @router.post("/tasks/{task_id}/cancel", response=_REPLIES, summary="Cancel a task")
     def cancel_task(request: HttpRequest, task_id: TaskInPath, given: Why) -> Status[OperationReply]:
+        """A pending or processing task ends; for others the reply is 409."""
         return _change_one(request, Verb.CANCEL, task_id, given)
 
 
@@ -80,7 +86,8 @@ def _add_operations(router: Router) -> None:
         response=_REPLIES,
         summary="Undo an operation, for tasks that have not changed since",
     )
-    def undo(request: HttpRequest, operation_id: UUID, given: Undo) -> Status[OperationReply]:
+    def undo_operation(request: HttpRequest, operation_id: UUID, given: Undo) -> Status[OperationReply]:
+        """Tasks get back the state that the audit log has of them. The undo is an operation itself."""
         operation_or_404(operation_id)
         with _refusals():
             undone = operations.undoable(operation_id)
@@ -89,7 +96,8 @@ def _add_operations(router: Router) -> None:
     @router.post(
         "/operations/{operation_id}/resume", response=_REPLIES, summary="Resume an interrupted operation"
     )
-    def resume(request: HttpRequest, operation_id: UUID) -> Status[OperationReply]:
+    def resume_operation(request: HttpRequest, operation_id: UUID) -> Status[OperationReply]:
+        """It continues where it ended. POST again as long as the reply is 202."""
         operation_or_404(operation_id)
         with _refusals():
             resumed = operations.resumable(operation_id)
@@ -100,7 +108,8 @@ def _add_operations(router: Router) -> None:
         response=replies.OperationView,
         summary="Stop an operation after its current batch",
     )
-    def stop(request: HttpRequest, operation_id: UUID) -> replies.OperationView:
+    def stop_operation(request: HttpRequest, operation_id: UUID) -> replies.OperationView:
+        """Tasks that it has changed stay changed; an undo takes them back."""
         operation_or_404(operation_id)
         with _refusals():
             stopped = operations.stop(operation_id, actor=actor(request))

@@ -57,6 +57,7 @@ def build_router(*, read: Callable[[HttpRequest], Any]) -> Router:
         summary="Explain why an article is found by meaning",
     )
     def explain_embedding(request: HttpRequest, slug: SlugInPath) -> dict[str, Any]:
+        """Its state in every space that receives it, its most relevant task, and the reason in a sentence."""
         return explain(article_or_404(slug, Article.objects.defer("content")))
 
     return router

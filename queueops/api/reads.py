@@ -26,10 +26,12 @@ def add_routes(router: Router, may_read: Callable[[HttpRequest], bool]) -> None:
 
     @router.get("", response=replies.QueueSnapshot, summary="Read the state of the queue and its health")
     def read_queue(request: HttpRequest) -> dict[str, Any]:
+        """The same figures as `/stats`, the command line and the admin."""
         return replies.queue_now()
 
     @router.get("/tasks", response=Page, summary="List tasks, newest first")
     def list_tasks(request: HttpRequest, asked: Query[TasksAsked]) -> Page:
+        """Tasks that match every given field, page by page: `next` is the `after` of the next page."""
         return task_lists.selected(asked.selection(), after=asked.after or None, limit=asked.limit)
 
     @router.get(
@@ -38,6 +40,7 @@ def add_routes(router: Router, may_read: Callable[[HttpRequest], bool]) -> None:
         summary="Read everything about a task, and why it is not running",
     )
     def read_task(request: HttpRequest, task_id: TaskInPath) -> TaskReport:
+        """Its attempts, errors and audit rows. The article's title only with the scope `read`."""
         try:
             found = task_report.of(task_id)
         except Task.DoesNotExist as error:
@@ -46,16 +49,19 @@ def add_routes(router: Router, may_read: Callable[[HttpRequest], bool]) -> None:
 
     @router.get("/operations", response=replies.OperationPage, summary="List operations, newest first")
     def list_operations(request: HttpRequest, asked: Query[OperationsAsked]) -> replies.OperationPage:
+        """Operations that match every given field, page by page: `next` is the `after` of the next page."""
         rows, following = operation_list.page(asked.selection(), after=asked.after or None, limit=asked.limit)
         return {"operations": [replies.view_of(row) for row in rows], "next": following}
 
     @router.get("/operations/{operation_id}", response=replies.OperationView, summary="Read an operation")
     def read_operation(request: HttpRequest, operation_id: UUID) -> replies.OperationView:
+        """Its progress, and the number of unchanged tasks per reason."""
         rows, _ = operation_list.page(OperationFilter(id=operation_id), limit=1)
         return replies.view_of(rows[0]) if rows else replies.view(operation_or_404(operation_id))
 
     @router.get("/audit", response=AuditPage, summary="List the audit log, newest first")
     def list_audit(request: HttpRequest, asked: Query[AuditAsked]) -> AuditPage:
+        """Rows that match every given field, page by page: `next` is the `after` of the next page."""
         return audit_list.page(asked.selection(), after=asked.after or None, limit=asked.limit)
 
 

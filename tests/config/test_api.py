@@ -41,6 +41,25 @@ def test_every_operation_declares_its_problems_and_wants_a_token(document: Any) 
             assert wanted in [[{"Bearer": [scope]}] for scope in Scope.values], (method, path)
 
 
+def test_each_operation_has_a_description_a_known_tag_and_a_name_of_its_own(document: Any) -> None:
+    tags = {tag["name"] for tag in document["tags"] if tag["description"]}
+    names = []
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            assert operation["description"], (method, path)
+            assert set(operation["tags"]) <= tags, (method, path)
+            names.append(operation["operationId"])
+    assert len(set(names)) == len(names)
+    assert {"create_article", "search_articles", "retry_tasks", "resume_queue", "resume_operation"} <= set(
+        names
+    )
+    assert document["servers"] == [{"url": "/"}]
+
+
+def test_every_schema_is_referred_to(document: Any) -> None:
+    assert set(re.findall(NAMED, json.dumps(document))) == document["components"]["schemas"].keys()
+
+
 def test_bounds_are_told(document: Any) -> None:
     schemas = document["components"]["schemas"]
     title = schemas["NewArticle"]["properties"]["title"]
@@ -50,7 +69,7 @@ def test_bounds_are_told(document: Any) -> None:
     assert schemas["NewArticle"]["required"] == ["title"]
 
 
-def bodies(document):
+def bodies(document: Any) -> None:
     """The schemas of request bodies, and those that they refer to, by name."""
     schemas, found = document["components"]["schemas"], {}
     operations = [each for path in document["paths"].values() for each in path.values()]
@@ -63,7 +82,7 @@ def bodies(document):
     return found
 
 
-def test_a_generated_client_may_leave_out_every_field_that_has_a_default(document):
+def test_a_generated_client_may_leave_out_every_field_that_has_a_default(document: Any) -> None:
     found = bodies(document)
     assert {"NewArticle", "SearchRequest", "BulkRequest", "Filter"} <= found.keys()
     for name, schema in found.items():
@@ -74,7 +93,7 @@ def test_a_generated_client_may_leave_out_every_field_that_has_a_default(documen
     assert found["Undo"]["properties"]["dry_run"]["description"] == "false if omitted"
 
 
-def test_no_schema_refers_to_itself(document):
+def test_no_schema_refers_to_itself(document: Any) -> None:
     schemas = document["components"]["schemas"]
     for name in schemas:
         reached, left = set(), [name]
@@ -86,7 +105,7 @@ def test_no_schema_refers_to_itself(document):
                     left.append(named)
 
 
-def test_metadata_is_an_open_object(document):
+def test_metadata_is_an_open_object(document: Any) -> None:
     schemas = document["components"]["schemas"]
     fields = [
         schemas[name]["properties"]["metadata"] for name in ("NewArticle", "WholeArticle", "ArticlePatch")
