@@ -17,6 +17,7 @@ from embeddings.servers.local_embedder import model, wordpiece
 MAX_INPUTS = 2_048
 MAX_CHARACTERS = 65_536
 """Far more than 512 tokens have, so that a hopeless text is not counted."""
+_KINDS = {type(None): "null", bool: "true or false", float: "a number", dict: "an object"}
 
 
 class Refusal(Exception):
@@ -90,14 +91,24 @@ def _inputs(asked: Any) -> list[Any]:
     texts = [asked] if isinstance(asked, str) else asked
     if not isinstance(texts, list) or not texts:
         raise _bad("invalid_input", "input must be a text or a list of texts, with at least one.")
+    if any(type(text) in (int, list) for text in texts):
+        raise _bad(
+            "token_arrays_not_supported",
+            f"input holds token ids, and {model.NAME} takes texts: its tokens are not those of other models. Send "
+            "text: langchain-openai does so with check_embedding_ctx_length=False.",
+        )
     if len(texts) > MAX_INPUTS:
         raise _bad("too_many_inputs", f"input has {len(texts)} texts; one request takes {MAX_INPUTS}.")
     return texts
 
 
 def _ids(text: Any, at: int) -> list[int]:
-    if not isinstance(text, str) or not text:
-        raise _bad("invalid_input", f"input[{at}] must be a text that is not empty.")
+    if not isinstance(text, str):
+        raise _bad(
+            "invalid_input", f"input[{at}] must be a text; it is {_KINDS.get(type(text), 'something else')}."
+        )
+    if not text:
+        raise _bad("invalid_input", f"input[{at}] is empty; it must have at least one character.")
     if len(text) > MAX_CHARACTERS:
         message = f"input[{at}] has {len(text)} characters; at most {MAX_CHARACTERS} are looked at."
         raise _bad("context_length_exceeded", message)

@@ -62,7 +62,10 @@ def test_lists_and_what_other_clients_send_are_read(fields: dict[str, Any], numb
         (asked(input={}), 400, "invalid_input"),
         (asked(input=""), 400, "invalid_input"),
         (asked(input=["a", ""]), 400, "invalid_input"),
-        (asked(input=[1, 2]), 400, "invalid_input"),
+        (asked(input=["a", None]), 400, "invalid_input"),
+        (asked(input=[True]), 400, "invalid_input"),
+        (asked(input=[1, 2]), 400, "token_arrays_not_supported"),
+        (asked(input=[[1, 2], [3]]), 400, "token_arrays_not_supported"),
         (asked(input=["a"] * (MAX_INPUTS + 1)), 400, "too_many_inputs"),
         (asked(input="a" * (MAX_CHARACTERS + 1)), 400, "context_length_exceeded"),
         (asked(input="word " * 600), 400, "context_length_exceeded"),
@@ -77,6 +80,23 @@ def test_what_cannot_be_answered_is_refused_with_a_code(body: bytes, status: int
 def test_a_refusal_names_the_text_that_it_is_for() -> None:
     with pytest.raises(Refusal, match=r"input\[2\]"):
         read(asked(input=["a", "b", ""]))
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (
+            [[1045, 2003]],
+            "input holds token ids, and all-MiniLM-L6-v2 takes texts.*check_embedding_ctx_length=False",
+        ),
+        (["a", None], r"input\[1\] must be a text; it is null"),
+        ([1.5], r"input\[0\] must be a text; it is a number"),
+        ([""], r"input\[0\] is empty; it must have at least one character"),
+    ],
+)
+def test_a_refusal_says_what_was_given_and_what_to_send(given, sentence):
+    with pytest.raises(Refusal, match=sentence):
+        read(asked(input=given))
 
 
 @pytest.mark.parametrize(
