@@ -153,13 +153,29 @@ _ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 def origin(name: str) -> str:
     """Scheme, name and port of a site as a browser shows them, in lower case; empty where it is not set."""
     value = raw(name).lower().rstrip("/")
-    try:
-        sound = not value or (_ORIGIN.fullmatch(value) and urlsplit(value).port != 0)
-    except ValueError:
-        sound = False
-    if not sound:
+    if value and not _is_origin(value):
         raise refuse(name, value, "https://name or https://name:port, without a path, a user or a query")
     return _noted(name, value)
+
+
+def origins(name: str) -> list[str]:
+    """Origins parted by commas, none by default: scheme, name and port, in lower case."""
+    found = [part.strip().lower() for part in raw(name).split(",") if part.strip()]
+    for each in found:
+        if not _is_origin(each):
+            raise refuse(
+                name,
+                each,
+                "origins parted by commas, each https://name or https://name:port without a slash at its end",
+            )
+    return _noted(name, found, ",".join(found))
+
+
+def _is_origin(value: str) -> bool:
+    try:
+        return bool(_ORIGIN.fullmatch(value)) and urlsplit(value).port != 0
+    except ValueError:
+        return False
 
 
 _HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,63})?")

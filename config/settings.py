@@ -46,6 +46,7 @@ PUBLIC_URL = env.origin("PUBLIC_URL")
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", public_site.USUAL_PROXIES if PUBLIC_URL else "")
 ALLOWED_HOSTS = public_site.hosts(PUBLIC_URL, env.text("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"))
 CSRF_TRUSTED_ORIGINS = public_site.origins(PUBLIC_URL, env.text("CSRF_TRUSTED_ORIGINS"))
+CORS_ALLOWED_ORIGINS = env.origins("CORS_ALLOWED_ORIGINS")
 STAFF_SECOND_FACTOR = env.choice("STAFF_SECOND_FACTOR", "optional", ["optional", "required"])
 STAFF_IDLE_MINUTES = env.integer("STAFF_IDLE_MINUTES", 60, 0, 10_080, "minutes, 0: never")
 PROXY_USER_HEADER = env.header("PROXY_USER_HEADER")
@@ -201,7 +202,9 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "config.http.proxies.ForwardedMiddleware",
+    "config.http.compression.middleware",
     "config.http.request_ids.middleware",
+    *(["config.http.cors.middleware"] if CORS_ALLOWED_ORIGINS else []),
     "config.http.problems.middleware",
     "config.http.unavailable.UnavailableMiddleware",
     "django.middleware.security.SecurityMiddleware",

@@ -1,8 +1,11 @@
 """Entity tags of articles, and the conditions of requests on them (RFC 9110, section 13)."""
 
+import re
 from datetime import datetime
 
 from django.utils.http import parse_etags
+
+_CODING = re.compile(r'[-;](?:gzip|br|zstd|deflate)"$')  # Apache and Caddy add it
 
 
 def etag(version_number: int, updated_at: datetime) -> str:
@@ -13,18 +16,17 @@ def etag(version_number: int, updated_at: datetime) -> str:
 def may_write(if_match: str | None, current: str) -> bool:
     """Whether a write may proceed under this If-Match: none, `*`, or a list that names the current tag.
 
-    Weak tags never match, as the strong comparison wants it; a header that cannot be read matches nothing.
+    A compressed reply carries a weak tag, or one with the coding at its end, from us and from proxies. It is taken for
+    the same: a tag names an article's state, not its bytes. A header that cannot be read matches nothing.
     """
-    return if_match is None or _names(if_match, current, weakly=False)
+    return if_match is None or _names(if_match, current)
 
 
 def is_known(if_none_match: str | None, current: str) -> bool:
     """Whether the reader already has this state, by If-None-Match: `*`, or a list that names the current tag."""
-    return if_none_match is not None and _names(if_none_match, current, weakly=True)
+    return if_none_match is not None and _names(if_none_match, current)
 
 
-def _names(header: str, current: str, weakly: bool) -> bool:
+def _names(header: str, current: str) -> bool:
     tags = parse_etags(header)
-    if weakly:
-        tags = [tag.removeprefix("W/") for tag in tags]
-    return tags == ["*"] or current in tags
+    return tags == ["*"] or current in [_CODING.sub('"', tag.removeprefix("W/")) for tag in tags]

@@ -82,4 +82,18 @@ MUTATIONS = (
         'return file().values.get(name, os.environ.get(name, "")).strip()',
         ("tests/config/test_env_source.py",),
     ),
+    Mutation(
+        "compression: no page of a person",
+        "config/http/compression.py",
+        'not (request.headers.get("Cookie") or settings.PROXY_USER_HEADER)',
+        "True",
+        ("tests/config/http/test_compression.py",),
+    ),
+    Mutation(
+        "other origins: only those that are named",
+        "config/http/cors.py",
+        "origin in settings.CORS_ALLOWED_ORIGINS",
+        "bool(origin)",
+        ("tests/config/http/test_cors.py",),
+    ),
 )
