@@ -109,7 +109,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Vectorpress",
     "SITE_HEADER": "Vectorpress",
     "SITE_SYMBOL": "search",
-    "SITE_URL": "/",
+    "SITE_URL": reverse_lazy("search"),
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("pages/icon.svg")}
     ],

@@ -96,9 +96,9 @@ class Api(NinjaAPI):
     def get_openapi_schema(
         self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
     ) -> OpenAPISchema:
-        schema = _Document(
-            self, self.get_root_path(path_params or {}) if path_prefix is None else path_prefix
-        )
+        # below the server's address, whose path it does not repeat
+        root = self.get_root_path(path_params or {}).removeprefix(settings.SUB_PATH)
+        schema = _Document(self, root if path_prefix is None else path_prefix)
         schema["components"]["schemas"]["Problem"] = _PROBLEM
         for path, operations in schema["paths"].items():
             for method, operation in operations.items():

@@ -4,6 +4,7 @@ from django.conf import settings
 
 from config.http import problems
 from config.http.admin_csp import ADMIN_PATH
+from config.http.sub_path import below
 from config.serving import connections
 from config.serving.answers import Answer, RefusedError, answer, in_plain_text
 from config.serving.front import Front
@@ -11,7 +12,10 @@ from config.serving.limits import Limits
 from config.wsgi import application as wsgi_application
 
 LIMITS = Limits(threads=settings.WEB_THREADS, body_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
-TAKING_BODIES = (problems.PREFIX, ADMIN_PATH)
+_HEALTH = "/health"
+TAKING_BODIES = tuple(
+    prefix + path for prefix in {"", settings.SUB_PATH} for path in (problems.PREFIX, ADMIN_PATH)
+)
 DOWN = answer(503, b'{"status": "down"}', "application/json", {"Cache-Control": "no-store"})
 
 
@@ -19,12 +23,13 @@ def front(limits: Limits) -> Front:
     """Vectorpress with these limits, the process's sockets prepared for them."""
     connections.allow()
     connections.end_unread(limits.write_seconds)
-    return Front(wsgi_application, limits, TAKING_BODIES, {"/health": DOWN}, refuse)
+    urgent = {prefix + _HEALTH: DOWN for prefix in {"", settings.SUB_PATH}}
+    return Front(wsgi_application, limits, TAKING_BODIES, urgent, refuse)
 
 
 def refuse(error: RefusedError, path: str) -> Answer:
     """A problem document below /api, a line of text elsewhere."""
-    if not path.startswith(problems.PREFIX):
+    if not below(path, settings.SUB_PATH).startswith(problems.PREFIX):
         return in_plain_text(error, path)
     body = problems.problem(error.status, error.detail).content
     return answer(error.status, body, problems.CONTENT_TYPE, error.headers)

@@ -148,14 +148,19 @@ def networks(name: str, default: str = "") -> list[Network]:
 
 
 _ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+_SITE = re.compile(r"([^/]*//[^/]*)((?:/[A-Za-z0-9._~-]+)*)")
 
 
-def origin(name: str) -> str:
-    """Scheme, name and port of a site as a browser shows them, in lower case; empty where it is not set."""
-    value = raw(name).lower().rstrip("/")
-    if value and not _is_origin(value):
-        raise refuse(name, value, "https://name or https://name:port, without a path, a user or a query")
-    return _noted(name, value)
+def site(name: str) -> str:
+    """The address of a site as a browser shows it: scheme, name and port in lower case, and the path that it is below,
+    if any, without a slash at its end; empty where it is not set."""
+    value = raw(name).rstrip("/")
+    parts = _SITE.fullmatch(value)
+    if value and not (parts and _is_origin(parts[1].lower()) and not {".", ".."} & set(parts[2].split("/"))):
+        raise refuse(
+            name, value, "https://name, https://name:port or https://name/path, without a user or a query"
+        )
+    return _noted(name, parts[1].lower() + parts[2] if parts else "")
 
 
 def origins(name: str) -> list[str]:

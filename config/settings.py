@@ -1,5 +1,6 @@
 """Every setting of Vectorpress: read once, here, from the environment or `.env`, and refused here if it is invalid."""
 
+import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,9 @@ DATABASE_LOCK_TIMEOUT = env.integer(
 DATABASE_STATEMENT_TIMEOUT = env.integer(
     "DATABASE_STATEMENT_TIMEOUT", 30_000, 0, 3_600_000, "milliseconds, 0: the database's own setting"
 )
-PUBLIC_URL = env.origin("PUBLIC_URL")
+PUBLIC_URL = env.site("PUBLIC_URL")
+SUB_PATH = public_site.sub_path(PUBLIC_URL)
+FORCE_SCRIPT_NAME = SUB_PATH or None
 # Behind a proxy on this machine nothing needs to be set but PUBLIC_URL.
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", public_site.USUAL_PROXIES if PUBLIC_URL else "")
 ALLOWED_HOSTS = public_site.hosts(PUBLIC_URL, env.text("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"))
@@ -224,6 +227,7 @@ MIDDLEWARE = [
     "config.http.page_middleware.end",
 ]
 ROOT_URLCONF = "config.urls"
+CSRF_FAILURE_VIEW = "config.http.csrf_failures.refused"
 WSGI_APPLICATION = "config.wsgi.application"
 TEMPLATES = [
     {
@@ -240,7 +244,7 @@ TEMPLATES = [
         },
     }
 ]
-STATIC_URL = "static/"
+STATIC_URL = f"{SUB_PATH}/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
@@ -273,11 +277,14 @@ AUTH_PASSWORD_VALIDATORS = [
 SESSION_SERIALIZER = "django.contrib.sessions.serializers.JSONSerializer"
 IS_HTTPS = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = IS_HTTPS
-SECURE_SSL_HOST = PUBLIC_URL.partition("://")[2] or None
-SECURE_REDIRECT_EXEMPT = [r"^health$"]  # asked by what watches the machine itself
+SECURE_SSL_HOST = public_site.origin(PUBLIC_URL).partition("://")[2] or None
+SECURE_REDIRECT_EXEMPT = [
+    f"^{re.escape(SUB_PATH[1:] + '/') if SUB_PATH else ''}health$"
+]  # asked by what watches the machine itself
 SECURE_HSTS_SECONDS = public_site.HSTS_SECONDS if IS_HTTPS else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # from TRUSTED_PROXIES: config/http/proxies.py
 SILENCED_SYSTEM_CHECKS = public_site.SILENCED_CHECKS
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = f"{SUB_PATH}/"  # other sites of the same name see neither
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True

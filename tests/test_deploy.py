@@ -21,6 +21,7 @@ FORWARDED = [
     "X-Forwarded-Proto",
     "X-Forwarded-Host",
     "X-Forwarded-Port",
+    "X-Forwarded-Prefix",
     "X-Real-IP",
     "Forwarded",
 ]

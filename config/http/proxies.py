@@ -18,6 +18,7 @@ _FORWARDED = (
     "HTTP_X_FORWARDED_PROTO",
     "HTTP_X_FORWARDED_HOST",
     "HTTP_X_FORWARDED_PORT",
+    "HTTP_X_FORWARDED_PREFIX",
     "HTTP_X_REAL_IP",
     "HTTP_FORWARDED",
 )
@@ -42,6 +43,8 @@ class ForwardedMiddleware:
             request.META["REMOTE_ADDR"] = addresses.behind_proxies(
                 peer, forwarded_for, settings.TRUSTED_PROXIES
             )
+            if prefix := str(request.META.get("HTTP_X_FORWARDED_PREFIX", "")):
+                self._compare_prefix(prefix)
         else:
             self._forget_forwarded(request, peer)
         return self.get_response(request)
@@ -49,9 +52,23 @@ class ForwardedMiddleware:
     def _forget_forwarded(self, request: HttpRequest, peer: str) -> None:
         user = [meta_key(settings.PROXY_USER_HEADER)] if settings.PROXY_USER_HEADER else []
         said = [name for name in (*_FORWARDED, *user) if request.META.pop(name, None) is not None]
-        if said and settings.PUBLIC_URL and time.monotonic() >= self._log_from:
-            self._log_from = time.monotonic() + _LOG_EVERY_SECONDS
+        if said and settings.PUBLIC_URL and self._may_log():
             log.warning("headers of a proxy ignored: its address is not in TRUSTED_PROXIES", peer=peer[:64])
+
+    def _compare_prefix(self, prefix: str) -> None:
+        """The path below which the site is comes from PUBLIC_URL: cookies and links need it before any request."""
+        if prefix.rstrip("/") != settings.SUB_PATH and self._may_log():
+            log.warning(
+                "the site's links lead elsewhere: the proxy serves it below another path than PUBLIC_URL has",
+                prefix=prefix[:100],
+                public_url=settings.PUBLIC_URL,
+            )
+
+    def _may_log(self) -> bool:
+        if time.monotonic() < self._log_from:
+            return False
+        self._log_from = time.monotonic() + _LOG_EVERY_SECONDS
+        return True
 
 
 def meta_key(header: str) -> str:

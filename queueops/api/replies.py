@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Literal, TypedDict, get_type_hints
 from uuid import UUID
 
+from django.urls import reverse
 from pydantic import BaseModel, create_model
 
 from queueops.models import Operation
@@ -113,7 +114,7 @@ def previewed(found: Preview, *, dry_run: bool) -> OperationReply:
 
 def completed(operation: Operation) -> OperationReply:
     """The reply for an operation, whether it has ended or not."""
-    resume_url = f"/api/queue/operations/{operation.pk}/resume" if operation.is_running else None
+    resume_url = reverse("api:resume_operation", args=[operation.pk]) if operation.is_running else None
     return {
         "dry_run": False,
         "total": operation.total,

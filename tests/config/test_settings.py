@@ -43,11 +43,22 @@ def start_with(tmp_path: Path, **settings: str) -> subprocess.CompletedProcess[s
         ("PUBLIC_URL", "example.org", "PUBLIC_URL holds 'example.org'; it may hold https://name"),
         (
             "PUBLIC_URL",
-            "https://a.example/b",
-            "PUBLIC_URL holds 'https://a.example/b'; it may hold https://name",
+            "https://a.example/b?c",
+            "PUBLIC_URL holds 'https://a.example/b?c'; it may hold https://name, https://name:port or https://name/path",
         ),
         ("PUBLIC_URL", "https://u:p@a.example", "PUBLIC_URL holds"),
         ("PUBLIC_URL", "https://a.example:99999", "PUBLIC_URL holds"),
+        ("PUBLIC_URL", "https://a.example/b/../c", "PUBLIC_URL holds"),
+        (
+            "PUBLIC_URL",
+            "https://a.example/admin/x",
+            "PUBLIC_URL holds 'https://a.example/admin/x'; it may hold a path that does not begin with /admin",
+        ),
+        (
+            "CORS_ALLOWED_ORIGINS",
+            "https://a.example, *",
+            "CORS_ALLOWED_ORIGINS holds '*'; it may hold origins parted by commas",
+        ),
         (
             "TRUSTED_PROXIES",
             "10.0.0.1/8",
