@@ -163,12 +163,12 @@ def sign_in(browser: httpx.Client, site: Site, **headers: str) -> httpx.Response
     return browser.post(path, data=fields, headers={"origin": origin, "referer": origin + path} | headers)
 
 
-def test_no_link_of_a_strangers_page_leads_out(browser):
+def test_no_link_of_a_strangers_page_leads_out(browser: httpx.Client) -> None:
     found = crawl(browser, f"{SUB_PATH}/")
     assert {f"{SUB_PATH}/static/pages/style.css", f"{SUB_PATH}/api/docs", f"{SUB_PATH}/admin/login/"} <= found
 
 
-def test_a_person_signs_in_and_no_link_of_the_admin_leads_out(browser, site):
+def test_a_person_signs_in_and_no_link_of_the_admin_leads_out(browser: httpx.Client, site: Site) -> None:
     reply = sign_in(browser, site)
     assert (reply.status_code, reply.headers["Location"]) == (302, f"{SUB_PATH}/admin/")
     for cookie in [*reply.headers.get_list("set-cookie")]:
@@ -177,13 +177,13 @@ def test_a_person_signs_in_and_no_link_of_the_admin_leads_out(browser, site):
     assert len(crawl(browser, f"{SUB_PATH}/admin/")) > 20
 
 
-def test_a_login_from_an_unknown_origin_names_the_setting(browser, site):
+def test_a_login_from_an_unknown_origin_names_the_setting(browser: httpx.Client, site: Site) -> None:
     reply = sign_in(browser, site, origin="https://elsewhere.example", referer="https://elsewhere.example/")
     assert reply.status_code == 403
     assert "PUBLIC_URL=https://elsewhere.example" in reply.text
 
 
-def test_the_api_names_addresses_below_the_path(browser, site):
+def test_the_api_names_addresses_below_the_path(browser: httpx.Client, site: Site) -> None:
     browser.headers["authorization"] = f"Bearer {TOKEN}"
     slug = f"article-{browser.base_url.port}"
     saved = browser.post(f"{SUB_PATH}/api/articles", json={"title": "An article", "slug": slug})
@@ -198,7 +198,7 @@ def test_the_api_names_addresses_below_the_path(browser, site):
     assert f'"{SUB_PATH}/api/openapi.json"' in browser.get(f"{SUB_PATH}/api/docs").text
 
 
-def test_the_api_passes_on_what_clients_send_in_unusual_ways(browser):
+def test_the_api_passes_on_what_clients_send_in_unusual_ways(browser: httpx.Client) -> None:
     browser.headers["authorization"] = f"Bearer {TOKEN}"
     path = f"{SUB_PATH}/api/search"
     body = b'{"query": "article", "mode": "keyword"}'
@@ -210,7 +210,7 @@ def test_the_api_passes_on_what_clients_send_in_unusual_ways(browser):
     assert browser.head(f"{SUB_PATH}/api/articles").status_code == 200
 
 
-def test_http_leads_to_https(site):
+def test_http_leads_to_https(site: Site) -> None:
     with httpx.Client(base_url=f"http://localhost:{site.plain}", trust_env=False) as client:
         reply = client.get(f"{SUB_PATH}/search?q=x")
         assert (reply.status_code, reply.headers["Location"]) == (

@@ -44,17 +44,17 @@ def test_forms_of_the_public_address_are_trusted(public_url: str, trusted: str, 
         ("https://a.example/apis", "/apis"),
     ],
 )
-def test_the_site_is_below_the_path_of_its_address(public_url, path):
+def test_the_site_is_below_the_path_of_its_address(public_url: str, path: str) -> None:
     assert public_site.sub_path(public_url) == path
 
 
 @pytest.mark.parametrize("path", ["/api", "/admin/kb", "/static", "/.well-known/kb"])
-def test_below_a_path_of_its_own_no_site_can_be(path):
+def test_below_a_path_of_its_own_no_site_can_be(path: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="the site's own"):
         public_site.sub_path(f"https://a.example{path}")
 
 
-def test_each_first_part_of_the_sites_paths_is_its_own():
+def test_each_first_part_of_the_sites_paths_is_its_own() -> None:
     patterns = [getattr(each, "pattern", None) for each in urlpatterns]
     ours = {str(pattern).split("/")[0] for pattern in patterns if isinstance(pattern, RoutePattern)}
     assert ours - {""} <= public_site._OWN_PATHS

@@ -5,6 +5,7 @@ import gzip
 import pytest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.test import Client, RequestFactory
+from pytest_django import Settings
 
 from articles.models import Article
 from config.http import compression
@@ -39,11 +40,11 @@ def asked(method: str, path: str, **headers: str) -> HttpRequest:
         ("xgzip", False),
     ],
 )
-def test_gzip_is_sent_to_those_who_accept_it(header, is_accepted):
+def test_gzip_is_sent_to_those_who_accept_it(header: str, is_accepted: bool) -> None:
     assert accepts_gzip(header) is is_accepted
 
 
-def test_a_reply_is_compressed_and_its_tag_is_weak():
+def test_a_reply_is_compressed_and_its_tag_is_weak() -> None:
     headers = {"ETag": '"1-2"', "Content-Length": str(len(TEXT))}
     found = through(HttpResponse(TEXT, content_type="application/json", headers=headers))
     assert isinstance(found, HttpResponse)
@@ -52,7 +53,7 @@ def test_a_reply_is_compressed_and_its_tag_is_weak():
     assert int(found["Content-Length"]) == len(found.content) < len(TEXT) / 5
 
 
-def test_a_stream_is_compressed_piece_by_piece():
+def test_a_stream_is_compressed_piece_by_piece() -> None:
     pieces = iter([b"a" * 100_000, b"b" * 100_000])
     found = through(StreamingHttpResponse(pieces, content_type="application/jsonl", headers={"ETag": '"1"'}))
     assert isinstance(found, StreamingHttpResponse)
@@ -74,7 +75,7 @@ def test_a_stream_is_compressed_piece_by_piece():
         (HttpResponse(TEXT, content_type="application/problem+json", status=400), "an error"),
     ],
 )
-def test_what_gains_nothing_stays_as_it_is(response, why):
+def test_what_gains_nothing_stays_as_it_is(response: HttpResponse, why: str) -> None:
     assert through(response).getvalue() in (TEXT, TEXT[: FEWEST_BYTES - 1]), why
 
 
@@ -93,18 +94,20 @@ def test_what_gains_nothing_stays_as_it_is(response, why):
         ("GET", "/admin/login/", {"cookie": "csrftoken=x"}, False),
     ],
 )
-def test_no_page_of_a_person_is_compressed(method, path, headers, is_compressed):
+def test_no_page_of_a_person_is_compressed(
+    method: str, path: str, headers: dict[str, str], is_compressed: bool
+) -> None:
     found = through(HttpResponse(TEXT), asked(method, path, **headers))
     assert found.has_header("Content-Encoding") is is_compressed
 
 
-def test_where_a_proxy_signs_in_no_page_is_compressed(settings):
+def test_where_a_proxy_signs_in_no_page_is_compressed(settings: Settings) -> None:
     settings.PROXY_USER_HEADER = "X-User"
     assert not through(HttpResponse(TEXT), asked("GET", "/")).has_header("Content-Encoding")
 
 
 @pytest.mark.django_db
-def test_the_tag_of_a_compressed_article_allows_the_write_that_names_it():
+def test_the_tag_of_a_compressed_article_allows_the_write_that_names_it() -> None:
     Article(slug="long", title="Long", content=TEXT.decode()).save()
     read = Api().call("GET", "/articles/long", accept_encoding="gzip")
     assert read["Content-Encoding"] == "gzip"
@@ -116,7 +119,7 @@ def test_the_tag_of_a_compressed_article_allows_the_write_that_names_it():
 
 
 @pytest.mark.django_db
-def test_pages_and_the_document_are_compressed_for_a_stranger():
+def test_pages_and_the_document_are_compressed_for_a_stranger() -> None:
     for path in ("/api/openapi.json", "/"):
         reply = Client().get(path, headers={"accept-encoding": "gzip"})
         assert reply["Content-Encoding"] == "gzip", path

@@ -19,7 +19,7 @@ from config.http.sub_path import below, with_sub_path
         ("/kb/kb/x", "/kb/x"),
     ],
 )
-def test_the_path_below(path, found):
+def test_the_path_below(path: str, found: str) -> None:
     assert below(path, "/kb") == found
     assert below(path, "") == path
 
@@ -36,9 +36,9 @@ def seen(path: str, sub_path: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("path", ["/kb/admin/", "/admin/"])
-def test_the_application_gets_both_parts(path):
+def test_the_application_gets_both_parts(path: str) -> None:
     assert seen(path, "/kb") == ("/kb", "/admin/")
 
 
-def test_at_the_root_nothing_changes():
+def test_at_the_root_nothing_changes() -> None:
     assert seen("/kb/admin/", "") == ("", "/kb/admin/")

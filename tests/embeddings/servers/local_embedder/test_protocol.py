@@ -94,7 +94,7 @@ def test_a_refusal_names_the_text_that_it_is_for() -> None:
         ([""], r"input\[0\] is empty; it must have at least one character"),
     ],
 )
-def test_a_refusal_says_what_was_given_and_what_to_send(given, sentence):
+def test_a_refusal_says_what_was_given_and_what_to_send(given: Any, sentence: str) -> None:
     with pytest.raises(Refusal, match=sentence):
         read(asked(input=given))
 
