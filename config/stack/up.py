@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from django.conf import settings
-from django.db import DatabaseError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError
 
 from config.stack import accounts, capabilities, disk_reserve, disk_space, firststart, ownership, services
 from config.stack.corpus import import_corpus
@@ -17,8 +17,8 @@ from config.stack.service import Service
 from config.stack.supervisor import Supervisor
 from config.stack.terminal import Report
 from embeddings import spaces
-from queueops.base import installed
-from queueops.operate.checks import configuration
+from queueops.base import database_away, installed
+from queueops.operate.checks import configuration, server
 
 SECONDS_TO_START = 120.0
 
@@ -134,10 +134,7 @@ def start(supervisor: Supervisor) -> tuple[firststart.Login | None, firststart.T
 
 def prepare_database(supervisor: Supervisor) -> tuple[firststart.Login | None, firststart.Token]:
     """Migrates it if it is behind, and makes what the first start makes."""
-    try:
-        connection.ensure_connection()
-    except OperationalError as error:
-        raise StackError(f"The database that DATABASE_URL names cannot be used: {error}") from None
+    demand_database()
     try:
         for words in firststart.pending_migrations():
             supervisor.run(services.manage("migrate", "migrate", "--no-input", *words))
@@ -149,6 +146,18 @@ def prepare_database(supervisor: Supervisor) -> tuple[firststart.Login | None, f
         raise
     finally:
         firststart.release_connections()
+
+
+def demand_database() -> None:
+    """Refuses, before anything is made in it, a database that does not answer or cannot hold an installation."""
+    try:
+        found = server.obstacles()
+    except (DatabaseError, InterfaceError) as error:
+        raise StackError(
+            f"The database that DATABASE_URL names cannot be used: {database_away.reason(error)}"
+        ) from None
+    if found:
+        raise StackError("\n".join(["The database that DATABASE_URL names cannot be used.", *found]))
 
 
 def local_url() -> str:

@@ -1,7 +1,7 @@
 """The database: its server, what the migrations made of it, its sequences and connections, and which space serves."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from functools import partial
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
@@ -10,19 +10,14 @@ from django.db.migrations.loader import MigrationLoader
 from embeddings.models import Space
 from queueops.base import database_away
 from queueops.engine import storage_probe
-from queueops.operate.checks import added, configuration, schema
+from queueops.operate.checks import added, configuration, schema, server
 from queueops.operate.checks.finding import CheckResult, Finding, fail, ok, warn, worst
 
-# iterative scans, which filtered searches need; and fixes of the index's vacuum since
-_PGVECTOR_LEAST, _PGVECTOR_GOOD = (0, 8, 0), (0, 8, 4)
 _NAMES_SHOWN = 5
 
-_SERVER = """
-SELECT current_setting('server_version'), current_setting('server_version_num')::int, pg_is_in_recovery(),
-       current_setting('transaction_read_only') = 'on', current_setting('max_connections')::int,
-       current_setting('superuser_reserved_connections')::int,
+_ROLE = """
+SELECT current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int,
        (SELECT count(*) FROM pg_stat_activity WHERE datid IS NOT NULL AND usesysid IS NOT NULL),
-       (SELECT extversion FROM pg_extension WHERE extname = 'vector'),
        current_user, (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
 """
 # what a role needs to own the installation's tables and no more
@@ -32,49 +27,32 @@ _LEAST = "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
 def check() -> Iterator[Finding]:
     """Findings in the order in which one would put things right; a database that does not answer ends it."""
     try:
-        facts = _server()
+        facts = server.ask()
     except (DatabaseError, InterfaceError) as error:
         said = f"does not answer: {database_away.reason(error)}"
         yield fail("database", said, "Start it, or correct DATABASE_URL.")
         return
-    version, number, is_replica, is_read_only, most, reserved, open_now, vector, role, is_super = facts
-    yield from _version(version, number)
-    yield from _writable(is_replica, is_read_only)
-    yield _role(role, is_super)
-    yield _pgvector(vector)
-    yield _connections(most - reserved, open_now)
-    for step in (_migrations, schema.check, _space, _vectors, added.check):
+    for step in (
+        partial(server.check, facts),
+        _role_and_connections,
+        _migrations,
+        schema.check,
+        _space,
+        _vectors,
+        added.check,
+    ):
         found = list(step())
         yield from found
         if worst(found) is CheckResult.FAIL:  # what comes next would only say the same in other words
             return
 
 
-def _server() -> Any:
+def _role_and_connections() -> Iterator[Finding]:
     with connection.cursor() as cursor:
-        cursor.execute(_SERVER)
-        return cursor.fetchone()
-
-
-def _version(version: str, number: int) -> Iterator[Finding]:
-    least = connection.features.minimum_database_version or (0,)
-    if number // 10_000 < least[0]:
-        yield fail("database", f"Postgres {version} is too old", f"Use Postgres {least[0]} or newer.")
-    else:
-        yield ok("database", f"Postgres {version} answers")
-
-
-def _writable(is_replica: bool, is_read_only: bool) -> Iterator[Finding]:
-    if is_replica:
-        yield fail(
-            "writes", "this server is a replica, which takes none", "Let DATABASE_URL name the primary."
-        )
-    elif is_read_only:
-        yield fail(
-            "writes",
-            "transactions are read-only here",
-            "Set default_transaction_read_only to off for this user.",
-        )
+        cursor.execute(_ROLE)
+        most, reserved, open_now, role, is_super = cursor.fetchone()
+    yield _role(role, is_super)
+    yield _connections(most - reserved, open_now)
 
 
 def _role(role: str, is_super: bool) -> Finding:
@@ -86,19 +64,6 @@ def _role(role: str, is_super: bool) -> Finding:
         f"Run: CREATE ROLE vectorpress LOGIN {_LEAST}; make it the owner of the database and its tables "
         "(docs/security.md has the statements), and let DATABASE_URL name it.",
     )
-
-
-def _pgvector(version: str | None) -> Finding:
-    if version is None:
-        return fail("pgvector", "is not installed in this database", "Run: CREATE EXTENSION vector;")
-    numbers = tuple(int(part) for part in version.split(".") if part.isdigit())
-    newest = ".".join(map(str, _PGVECTOR_GOOD))
-    fix = f"Install pgvector {newest} or newer on the server, then run: ALTER EXTENSION vector UPDATE;"
-    if numbers < _PGVECTOR_LEAST:
-        return fail("pgvector", f"{version} cannot search with a filter", fix)
-    if numbers < _PGVECTOR_GOOD:
-        return warn("pgvector", f"{version} has known faults in its index", fix)
-    return ok("pgvector", version)
 
 
 def _connections(most: int, open_now: int) -> Finding:
