@@ -1,5 +1,7 @@
 """Assembles the REST API from the apps' routers, and completes its OpenAPI document."""
 
+import json
+import re
 from typing import Any
 
 from django.conf import settings
@@ -16,7 +18,6 @@ from config.http.json_bodies import JsonParser, JsonRenderer
 from embeddings import api as search_api
 from queueops.api import article_embedding as queue_api
 from queueops.api import queue as queue_rest
-from queueops.api.fields import OperationsAsked, TasksAsked
 from queueops.monitoring.article_status import embedding_states, state_of_new
 
 DESCRIPTION = """Articles are saved at once and become searchable by meaning moments later.
@@ -29,6 +30,7 @@ _TAGS = [
     {"name": "search", "description": "Articles by meaning, by keywords, or both"},
 ]
 
+_REFERENCE = re.compile(r'"#/components/schemas/(\w+)"')
 _PROBLEM = {
     "type": "object",
     "description": "what went wrong (RFC 9457)",
@@ -66,13 +68,8 @@ _WITH_CONDITION = {412: "The article has changed since"}
 _ON_CREATE = {409: "Another article has the slug"}
 
 
-# Their fields are in the document as the parameters of an operation.
-_PARAMETERS = (TasksAsked, OperationsAsked)
-
-
 class _Document(OpenAPISchema):
-    """Ninja's description with the scope that each operation wants, which ninja leaves out, and without the groups of
-    query parameters, to which nothing refers."""
+    """Ninja's description with the scope that each operation wants, which ninja leaves out, and without HEAD."""
 
     def methods(self, operations: list[Operation]) -> dict[str, Any]:
         found: dict[str, Any] = super().methods(operations)
@@ -103,9 +100,16 @@ class Api(NinjaAPI):
         for path, operations in schema["paths"].items():
             for method, operation in operations.items():
                 operation["responses"] |= _problems(path, method, operation)
-        for unused in _PARAMETERS:
-            schema["components"]["schemas"].pop(unused.__name__)
+        _drop_unused(schema)
         return schema
+
+
+def _drop_unused(document: dict[str, Any]) -> None:
+    """Removes schemas to which nothing refers: groups of query parameters, whose fields stand with each operation."""
+    schemas = document["components"]["schemas"]
+    while unused := schemas.keys() - set(_REFERENCE.findall(json.dumps(document))):
+        for name in unused:
+            del schemas[name]
 
 
 def _problems(path: str, method: str, operation: dict[str, Any]) -> dict[int, Any]:
