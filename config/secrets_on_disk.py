@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-from config.stack import disk_space, ways
+from config.stack import accounts, disk_space, ways
 from config.stack.processes import StackError
 from config.stack.working import working_in
 from lib.regular_files import read_small
@@ -33,13 +33,19 @@ def kept_secret(path: Path, make: Callable[[], str] = random_text) -> str:
         if disk_space.is_missing(error):
             raise ImproperlyConfigured(disk_space.sentence(path.parent)) from error
         raise ImproperlyConfigured(
-            f"{path} cannot be made: {error.strerror}. Set DATA_DIR to a folder that its owner may write to."
+            f"{path} cannot be made: {error.strerror}. Set DATA_DIR to a folder that {accounts.ourselves()} may "
+            "write to."
         ) from error
 
 
 def data_folder(named: Path) -> Path:
-    """The real path of the data folder. Raises ImproperlyConfigured where root would follow a link that somebody else
-    can make lead to any folder of root's."""
+    """The real path of the data folder. Raises ImproperlyConfigured where it cannot be a folder, and where root would
+    follow a link that somebody else can make lead to any folder of root's."""
+    there = ways.existing(named.absolute())
+    if there.exists() and not there.is_dir():
+        raise ImproperlyConfigured(
+            f"DATA_DIR is {named}, and {there} is not a folder: set DATA_DIR to a folder, or to one that can be made."
+        )
     if os.geteuid() == 0:
         try:
             with ways.opened(ways.existing(named.absolute())) as way:

@@ -14,6 +14,7 @@ from redis.retry import Retry
 from access import token_text
 from config import env, logs, pool_check, public_site
 from config.admin_theme import UNFOLD as UNFOLD
+from config.http.admin_csp import SITE_POLICY
 from config.secrets_on_disk import data_folder, kept_secret
 from config.stack import accounts, paths
 from embeddings.model_catalogue import spec_of
@@ -43,9 +44,7 @@ DATABASE_STATEMENT_TIMEOUT = env.integer(
     "DATABASE_STATEMENT_TIMEOUT", 30_000, 0, 3_600_000, "milliseconds, 0: the database's own setting"
 )
 PUBLIC_URL = env.site("PUBLIC_URL")
-SUB_PATH = public_site.sub_path(PUBLIC_URL)
-FORCE_SCRIPT_NAME = SUB_PATH or None
-# Behind a proxy on this machine nothing needs to be set but PUBLIC_URL.
+SUB_PATH = FORCE_SCRIPT_NAME = public_site.sub_path(PUBLIC_URL)
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", public_site.USUAL_PROXIES if PUBLIC_URL else "")
 ALLOWED_HOSTS = public_site.hosts(PUBLIC_URL, env.text("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"))
 CSRF_TRUSTED_ORIGINS = public_site.origins(PUBLIC_URL, env.text("CSRF_TRUSTED_ORIGINS"))
@@ -266,8 +265,7 @@ AUTHENTICATION_BACKENDS = [
 ]
 OTP_TOTP_ISSUER = "Vectorpress"
 OTP_ADMIN_HIDE_SENSITIVE_DATA = True
-# access/attempts.py counts wrong codes, by caller; the library's own count is one for all callers, doubles without end,
-# and with it anybody who knows a password could lock out its owner.
+# access/attempts.py counts wrong codes by caller; by the library's count, a password were enough to lock its owner out
 OTP_TOTP_THROTTLE_FACTOR = OTP_STATIC_THROTTLE_FACTOR = 0
 SESSION_ENGINE = "access.session_store"
 SESSION_COOKIE_AGE = 7 * 24 * 3600  # seconds from signing in, however busy the session is
@@ -290,13 +288,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-SECURE_CSP = {
-    "default-src": ["'self'"],
-    "form-action": ["'self'"],  # default-src does not cover it
-    "frame-ancestors": ["'none'"],
-    "object-src": ["'none'"],
-    "base-uri": ["'none'"],
-}
+SECURE_CSP = SITE_POLICY
 
 # In the session, that is on the server: a message in a cookie would travel through every proxy's log.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"

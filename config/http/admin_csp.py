@@ -1,4 +1,5 @@
-"""Lets the admin's pages, and no others, do what their theme needs: evaluate expressions and set colours inline."""
+"""What pages may load and run. The admin's, and no others, may do what their theme needs: evaluate expressions and set
+colours inline."""
 
 from collections.abc import Callable
 
@@ -7,6 +8,13 @@ from django.utils.csp import CSP
 from django.views.decorators.csp import csp_override
 
 ADMIN_PATH = "/admin/"
+SITE_POLICY: dict[str, list[str]] = {
+    "default-src": [CSP.SELF],
+    "form-action": [CSP.SELF],  # default-src does not cover it
+    "frame-ancestors": [CSP.NONE],
+    "object-src": [CSP.NONE],
+    "base-uri": [CSP.NONE],
+}
 ADMIN_POLICY: dict[str, list[str]] = {
     "default-src": [CSP.SELF],
     "script-src": [CSP.SELF, CSP.UNSAFE_EVAL],

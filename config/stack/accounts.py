@@ -55,6 +55,11 @@ def name_of(uid: int) -> str:
     )
 
 
+def ourselves() -> str:
+    """The account of this process, in words."""
+    return label(Account(os.geteuid(), os.getegid()))
+
+
 def label(account: Account) -> str:
     """The account in words."""
     entry = _entry(account.uid)

@@ -36,7 +36,10 @@ def main() -> None:
         die_with(int(parent), int(death_signal))
     except OSError as error:
         raise SystemExit(f"cannot prepare the start of {command[0]}: {error.strerror}") from None
-    os.execv(command[0], command)  # noqa: S606
+    try:
+        os.execv(command[0], command)  # noqa: S606
+    except OSError as error:
+        raise SystemExit(f"{command[0]} cannot be started: {error.strerror}") from None
 
 
 def become(user: str, capabilities: int) -> None:

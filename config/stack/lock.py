@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from config.stack import disk_space
+from config.stack.accounts import ourselves
 from config.stack.orphans import command_line
 from config.stack.processes import StackError
 from config.stack.working import working_in
@@ -82,7 +83,12 @@ class DataLock:
         except OSError as error:
             if disk_space.is_missing(error):
                 raise StackError(disk_space.sentence(self.data_dir)) from None
-            raise StackError(f"{self.path} cannot be opened ({error.strerror}): remove it.") from None
+            advice = (
+                "remove it"
+                if self.path.exists()
+                else f"let {ourselves()} write to {self.data_dir}, or set DATA_DIR"
+            )
+            raise StackError(f"{self.path} cannot be opened ({error.strerror}): {advice}.") from None
         found = os.fstat(file)
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
             os.close(file)

@@ -23,7 +23,11 @@ from queueops.operate.operations import OperationError
 
 def add_routes(router: Router, may_read: Callable[[HttpRequest], bool]) -> None:
     """GET /queue and below."""
+    _add_tasks(router, may_read)
+    _add_operations(router)
 
+
+def _add_tasks(router: Router, may_read: Callable[[HttpRequest], bool]) -> None:
     @router.get("", response=replies.QueueSnapshot, summary="Read the state of the queue and its health")
     def read_queue(request: HttpRequest) -> dict[str, Any]:
         """The same figures as `/stats`, the command line and the admin."""
@@ -47,6 +51,8 @@ def add_routes(router: Router, may_read: Callable[[HttpRequest], bool]) -> None:
             raise no_task(task_id) from error
         return found if may_read(request) else _without_title(found)
 
+
+def _add_operations(router: Router) -> None:
     @router.get("/operations", response=replies.OperationPage, summary="List operations, newest first")
     def list_operations(request: HttpRequest, asked: Query[OperationsAsked]) -> replies.OperationPage:
         """Operations that match every given field, page by page: `next` is the `after` of the next page."""

@@ -1,7 +1,9 @@
 """The secrets an installation keeps: made once, private, and read from nothing that could hang or fill the start."""
 
+import errno
 import os
 import stat
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from config.secrets_on_disk import kept_secret
+from config.secrets_on_disk import data_folder, kept_secret
 
 
 def test_a_secret_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
@@ -51,3 +53,32 @@ def test_what_is_not_a_short_file_stops_the_start_with_a_sentence(kind: str, tmp
     make[kind]()
     with pytest.raises(ImproperlyConfigured, match="secret_key cannot be read: "):
         kept_secret(path)
+
+
+@pytest.mark.parametrize("below", ["", "deeper/still"])
+def test_a_data_folder_that_is_a_file_or_below_one_is_named(below: str, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(
+        ImproperlyConfigured, match=r"DATA_DIR is .*file.*, and .*/file is not a folder: set DATA_DIR"
+    ):
+        data_folder(file / below)
+
+
+def test_a_data_folder_that_is_still_to_be_made_is_taken(tmp_path: Path) -> None:
+    assert data_folder(tmp_path / "a" / "b") == tmp_path / "a" / "b"
+    (tmp_path / "link").symlink_to(tmp_path)
+    assert data_folder(tmp_path / "link") == tmp_path
+
+
+def test_a_folder_that_takes_no_file_is_named_with_who_must_write_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    with pytest.raises(
+        ImproperlyConfigured, match=r"cannot be made: Permission denied\. Set DATA_DIR to a folder that"
+    ):
+        kept_secret(tmp_path / "secret_key")
