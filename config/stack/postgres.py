@@ -34,6 +34,9 @@ FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_wr
 PARALLEL_BUILD_MEMORY = 512 * 1024 * 1024
 PM_STATUS_LINE = 8  # src/include/utils/pidfile.h
 PASSING = ("08", "53", "57P")  # SQLSTATE: connection, too few resources, starting or stopping
+SECONDS_TO_STOP = (
+    30.0  # it writes what is in its memory to the disk first; killed, it would do so at its next start
+)
 FAST_SHUTDOWN = signal.SIGINT  # ends sessions; SIGTERM would wait for them
 
 
@@ -88,7 +91,7 @@ class PostgresServer(Service):
                 env=server_environment(),
                 account=self.account,
             ),
-            grace=3.0,
+            grace=SECONDS_TO_STOP,
         )
 
     @property

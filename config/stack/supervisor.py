@@ -159,7 +159,8 @@ class Supervisor:
                 process.kill()
 
     def _stop_everything(self) -> None:
-        """Stops members in the reverse order of their start, within SECONDS_TO_STOP; what fails to is killed."""
+        """Stops members in the reverse order of their start: those that need others within SECONDS_TO_STOP, then the
+        servers, each within its own grace, whatever the others took. What fails to is killed."""
         self._stopping = True
         deadline = time.monotonic() + SECONDS_TO_STOP
         ends = [service.process for service in self.services if not service.serves_others]
@@ -168,6 +169,7 @@ class Supervisor:
         for process in self._helpers:
             process.stop(SHORTEST_GRACE)
         for service in reversed(self.services):
-            grace = max(SHORTEST_GRACE, min(service.grace, deadline - time.monotonic()))
+            left = service.grace if service.serves_others else deadline - time.monotonic()
+            grace = max(SHORTEST_GRACE, min(service.grace, left))
             if not service.process.stop(grace):
                 self.report.say(f"{service.name} was killed: it did not stop within {grace:.1f} s")

@@ -160,6 +160,7 @@ def test_one_that_does_not_stop_is_ended_and_named(
     monkeypatch.setattr(module, "SHORTEST_GRACE", 0.05)
     monkeypatch.setattr(module, "SECONDS_TO_STOP", 0.0)
     service = member("trap '' TERM; echo deaf; while :; do sleep 1; done")
+    service.serves_others = False
     with supervisor:
         supervisor.launch(service)
         wait_until(lambda: "deaf" in said.getvalue(), what="its line")
@@ -167,6 +168,28 @@ def test_one_that_does_not_stop_is_ended_and_named(
         supervisor.watch()
     assert not service.process.running
     assert "member was killed: it did not stop within" in said.getvalue()
+
+
+def test_a_server_has_its_own_time_to_stop_when_the_others_took_all_of_theirs(
+    supervisor: Supervisor, said: StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SHORTEST_GRACE", 0.05)
+    monkeypatch.setattr(module, "SECONDS_TO_STOP", 0.0)
+    user = member("trap '' TERM; echo deaf; while :; do sleep 1; done", "workers")
+    user.serves_others = False
+    server = member(
+        "trap 'sleep 1; echo written; exit 0' TERM; echo up; while :; do sleep 0.01; done", "postgres"
+    )
+    with supervisor:
+        for each in (server, user):
+            supervisor.launch(each)
+        wait_until(lambda: all(word in said.getvalue() for word in ("deaf", "up")), what="their lines")
+        os.kill(os.getpid(), signal.SIGTERM)
+        supervisor.watch()
+    assert "workers was killed" in said.getvalue()
+    assert "postgres was killed" not in said.getvalue()
+    assert "written" in said.getvalue()
+    assert server.process.returncode == 0
 
 
 def test_those_whom_others_need_stop_last(supervisor: Supervisor, said: StringIO) -> None:
