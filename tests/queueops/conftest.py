@@ -56,6 +56,18 @@ NO_FAULTS = {
     "max_inputs": 2_048,
     "max_tokens_per_request": 300_000,
     "max_tokens_per_text": 8_192,
+    "refuse_fields": [],
+    "refusal_status": 400,
+    "string_input": False,
+    "ignore_dimensions": False,
+    "vague": False,
+    "cut_too_long": False,
+    "index": "number",
+    "nested": False,
+    "gzip": False,
+    "api_version": "",
+    "required_header": "",
+    "error_200_elsewhere": False,
 }
 
 

@@ -25,8 +25,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: dict[str, Any], announce: Callable[[str], object]) -> str | None:
     """Serves until a signal ends it; returns the sentence why it could not start, if so."""
     given = {name: options[name] for name in Settings.model_fields if options[name] is not None}
-    if "fail_next" in given:
-        given["fail_next"] = [name for name in given["fail_next"].split(",") if name]
+    for name in ("fail_next", "refuse_fields"):
+        if name in given:
+            given[name] = [part for part in given[name].split(",") if part]
     try:
         server.serve(options["port"], Settings().changed(given), announce)
     except SettingsError as error:

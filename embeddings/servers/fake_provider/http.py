@@ -3,7 +3,7 @@
 Source: RFC 9112, as far as clients of embedding servers use it: a Content-Length, no chunked bodies, no pipelining.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MAX_HEAD = 64 * 1024
 MAX_BODY = 64 * 1024 * 1024
@@ -24,17 +24,26 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True)
 class Request:
-    """One request; `path` is without its query."""
+    """One request; `path` is without its query. `head` has the headers as they came."""
 
     method: str
     path: str
     body: bytes
+    query: str = ""
+    head: bytes = field(default=b"", compare=False)
+
+    def has_header(self, name: str, value: str) -> bool:
+        """Whether a header of this name, in any case, has exactly this value."""
+        wanted = (name.strip().lower(), value.strip())
+        lines = (line.partition(":") for line in self.head.decode("latin-1").split("\r\n")[1:])
+        return any((found.strip().lower(), held.strip()) == wanted for found, _, held in lines)
 
 
 @dataclass(frozen=True)
 class _Head:
     method: str
-    path: str
+    target: str
+    head: bytes
     starts: int
     ends: int
 
@@ -60,7 +69,8 @@ class Reader:
             body = bytes(view[head.starts : head.ends])
         del self._data[: head.ends]
         self._head = None
-        return Request(head.method, head.path, body)
+        path, _, query = head.target.partition("?")
+        return Request(head.method, path, body, query, head.head)
 
     def _find_head(self) -> _Head | None:
         end = self._data.find(_HEAD_END, 0, MAX_HEAD)
@@ -75,7 +85,7 @@ class Reader:
         starts = end + len(_HEAD_END)
         lowered = head.lower()
         _check_source(lowered)
-        return _Head(line[0], line[1].partition("?")[0], starts, starts + _body_length(lowered))
+        return _Head(line[0], line[1], head, starts, starts + _body_length(lowered))
 
 
 def _check_source(head: bytes) -> None:

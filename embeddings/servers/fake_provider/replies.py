@@ -1,5 +1,6 @@
 """Writes the fake provider's replies: OpenAI's and Ollama's shapes, their errors, and every fault of them."""
 
+import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -25,6 +26,8 @@ class Reply:
     body: bytes
     delay: float = 0.0
     kind: str = "application/json"
+    encoding: str = ""
+    location: str = ""
     retry_after: str = ""
     drips: int = 1
     pace: float = 0.0
@@ -48,11 +51,29 @@ class Reply:
             f"Content-Type: {self.kind}",
             f"Content-Length: {len(self.body) + self.padding}",
         ]
+        if self.encoding:
+            lines.append(f"Content-Encoding: {self.encoding}")
+        if self.location:
+            lines.append(f"Location: {self.location}")
         if self.retry_after:
             lines.append(f"Retry-After: {self.retry_after}")
         if self.closes:
             lines.append("Connection: close")
         return "\r\n".join([*lines, "\r\n"]).encode("latin-1", "replace")
+
+
+_STATUS_OF = {"quota": 429, "memory": 500}
+_NO_MEMORY = "model requires more system memory (5.6 GiB) than is available (2.1 GiB)"
+_ELSEWHERE = "https://embeddings.example.org/v1/embeddings?token=not-to-be-shown"
+
+
+def packed(reply: Reply) -> Reply:
+    """The reply as a gateway sends it that packs everything."""
+    if reply.padding:
+        return replace(
+            reply, body=gzip.compress(reply.body + b" " * reply.padding, 1), padding=0, encoding="gzip"
+        )
+    return replace(reply, body=gzip.compress(reply.body, 1), encoding="gzip")
 
 
 def refusal(shape: str, status: int, code: str, message: str) -> Reply:
@@ -64,13 +85,31 @@ def refusal(shape: str, status: int, code: str, message: str) -> Reply:
 
 def status_fault(shape: str, name: str, settings: Settings) -> Reply:
     """The error of the fault `name`, with Retry-After where servers send one."""
-    status = 429 if name == "quota" else int(name)
-    reply = refusal(shape, status, STATUS_FAULTS[name], f"The fake provider is set to return {name}.")
+    status = _STATUS_OF.get(name) or int(name)
+    message = _NO_MEMORY if name == "memory" else f"The fake provider is set to return {name}."
+    reply = refusal(shape, status, STATUS_FAULTS[name], message)
+    if status in (301, 308):
+        return replace(reply, location=_ELSEWHERE)
     return replace(reply, retry_after=settings.retry_after) if name in ("429", "503") else reply
 
 
+_INDEXES = {
+    "number": b'"index":%d,',
+    "null": b'"index":null,',
+    "string": b'"index":"%d",',
+    "float": b'"index":%d.0,',
+    "missing": b"",
+}
+
+
 def embeddings(
-    shape: str, model: str, vectors: list[bytes], tokens: int, usage: bool, fault: str | None
+    shape: str,
+    model: str,
+    vectors: list[bytes],
+    tokens: int,
+    usage: bool,
+    fault: str | None,
+    index: str = "number",
 ) -> bytes:
     """A whole reply: `vectors` are JSON already; a fault in the numbering is visible only in OpenAI's shape."""
     name = orjson.dumps(model)
@@ -85,8 +124,10 @@ def embeddings(
         indexes[-1] = 0 if len(indexes) > 1 else 1
     if fault == "duplicated":
         indexes[-1] = 0
-    item = b'{"object":"embedding","index":%d,"embedding":%b}'
-    data = b",".join([item % numbered for numbered in zip(indexes, vectors, strict=True)])
+    numbered = _INDEXES[index]
+    places = [numbered % number if b"%d" in numbered else numbered for number in indexes]
+    item = b'{"object":"embedding",%b"embedding":%b}'
+    data = b",".join([item % placed for placed in zip(places, vectors, strict=True)])
     end = b',"usage":{"prompt_tokens":%d,"total_tokens":%d}}' % (tokens, tokens) if usage else b"}"
     return b'{"object":"list","data":[%b],"model":%b' % (data, name) + end
 
@@ -114,6 +155,8 @@ def deliver(body: bytes, delay: float, settings: Settings, fault: str | None) ->
             return Reply(
                 200, b"<!doctype html><title>Welcome</title><p>Please sign in.", delay, kind="text/html"
             )
+        case "error_200":
+            return replace(refusal(OPENAI, 200, "model_error", "The model could not be loaded."), delay=delay)
         case "drip":
             drips = max(2, int(settings.hang_s * _DRIPS_A_SECOND))
             return Reply(200, body, delay, drips=drips, pace=settings.hang_s / drips)

@@ -7,14 +7,11 @@ from typing import Any
 
 import orjson
 
-from embeddings.servers.fake_provider import replies, vectors
+from embeddings.servers.fake_provider import dialects, replies, vectors
 from embeddings.servers.fake_provider.http import Request
-from embeddings.servers.fake_provider.replies import OLLAMA, OPENAI, Reply, refusal
+from embeddings.servers.fake_provider.replies import OPENAI, Reply, refusal
 from embeddings.servers.fake_provider.settings import STATUS_FAULTS, Settings, SettingsError
 from embeddings.servers.fake_provider.stats import Stats
-
-_SHAPES = {"/v1/embeddings": OPENAI, "/embeddings": OPENAI, "/api/embed": OLLAMA}
-_CHARACTERS_A_TOKEN = 4
 
 
 class Service:
@@ -30,12 +27,17 @@ class Service:
 
     def counts(self, request: Request) -> bool:
         """Whether this is a request for embeddings, which the counters count."""
-        return request.method == "POST" and request.path in _SHAPES
+        return request.method == "POST" and bool(dialects.shape_of(request.path))
 
     def reply(self, request: Request) -> Reply:
         """The reply; never raises for input of a client."""
+        reply = self._reply(request)
+        return replies.packed(reply) if self._settings.gzip and self.counts(request) else reply
+
+    def _reply(self, request: Request) -> Reply:
         if self.counts(request):
-            return self._embed(_SHAPES[request.path], request.body)
+            shape = dialects.shape_of(request.path)
+            return dialects.unwelcome(self._settings, shape, request) or self._embed(shape, request.body)
         match request.method, request.path:
             case "GET", "/stats":
                 return _json(self.stats.as_dict())
@@ -47,7 +49,7 @@ class Service:
                 return _json(
                     {"object": "list", "data": [{"id": "fake", "object": "model", "owned_by": "fake"}]}
                 )
-        return refusal(OPENAI, 404, "not_found", f"There is no {request.method} {request.path} here.")
+        return dialects.elsewhere(self._settings, request)
 
     def _configure(self, body: bytes) -> Reply:
         try:
@@ -73,8 +75,9 @@ class Service:
     def _embed(self, shape: str, body: bytes) -> Reply:
         try:
             asked = orjson.loads(body)
-            texts = _texts(asked["input"])
-            dimensions = asked.get("dimensions") or self._settings.dimensions
+            texts = dialects.texts_of(asked["input"])
+            given = 0 if self._settings.ignore_dimensions else asked.get("dimensions")
+            dimensions = given or self._settings.dimensions
             if type(dimensions) is not int or not 0 < dimensions <= 16_000:
                 raise ValueError(f"dimensions cannot be {dimensions!r}")
         except (ValueError, KeyError, TypeError) as error:
@@ -92,7 +95,7 @@ class Service:
             self.stats.refused(texts)
             return Reply(200, b"{", cut=True, closes=True)
         wants_base64 = shape == OPENAI and asked.get("encoding_format") == "base64"
-        if refused := self._refused(shape, texts, wants_base64):
+        if refused := dialects.refused(self._settings, shape, asked, texts):
             self.stats.refused(texts)
             return refused
         model = str(asked.get("model", "fake"))
@@ -119,37 +122,6 @@ class Service:
         deadly = self._settings.deadly
         return bool(deadly) and any(deadly in text for text in texts)
 
-    def _refused(self, shape: str, texts: list[str], wants_base64: bool) -> Reply | None:
-        """The 400 a real server would give, if it would."""
-        limits = self._settings
-        if wants_base64 and limits.refuse_base64:
-            return refusal(shape, 400, "invalid_request", "encoding_format may only be float.")
-        if not texts or not all(texts):
-            return refusal(shape, 400, "invalid_request", "input cannot be an empty string or an empty list.")
-        if len(texts) > limits.max_inputs:
-            message = (
-                f"'input' is too long: an array with maximum length {limits.max_inputs} is expected, "
-                f"not one with length {len(texts)}."
-            )
-            return refusal(shape, 400, "array_above_max_length", message)
-        longest = max(map(len, texts)) // _CHARACTERS_A_TOKEN
-        if longest > limits.max_tokens_per_text:
-            message = (
-                f"This model's maximum context length is {limits.max_tokens_per_text} tokens, however you "
-                f"requested {longest} tokens."
-            )
-            return refusal(shape, 400, "context_length_exceeded", message)
-        if _tokens(texts) > limits.max_tokens_per_request:
-            message = (
-                f"Requested {_tokens(texts)} tokens, max {limits.max_tokens_per_request} tokens per request."
-            )
-            return refusal(shape, 400, "max_tokens_per_request", message)
-        if limits.poison and any(limits.poison in text for text in texts):
-            return refusal(
-                shape, self._settings.poison_status, "invalid_input", "One of the inputs is refused."
-            )
-        return None
-
     def _embedded(
         self, shape: str, model: str, texts: list[str], dimensions: int, wants_base64: bool, fault: str | None
     ) -> Reply:
@@ -157,10 +129,12 @@ class Service:
         write = vectors.as_base64 if wants_base64 and not settings.no_base64 else vectors.as_numbers
         make = vectors.from_pool if settings.vectors == "pool" else vectors.from_words
         found = replies.spoil(make(texts, dimensions, write), dimensions, write, fault)
-        tokens = _tokens(texts)
+        found = [b"[%b]" % vector for vector in found] if settings.nested else found
+        tokens = dialects.tokens_of(texts)
         self.stats.embedded += len(texts)
         self.stats.tokens += tokens
-        body = replies.embeddings(shape, model, found, tokens, not settings.no_usage, fault)
+        usage = not settings.no_usage
+        body = replies.embeddings(shape, model, found, tokens, usage, fault, settings.index)
         delay = (settings.latency_ms + settings.per_text_ms * len(texts)) / 1000
         return replies.deliver(body, self._in_line(delay), settings, fault)
 
@@ -171,17 +145,6 @@ class Service:
         now = time.monotonic()
         self._free_at = max(self._free_at, now) + seconds
         return self._free_at - now
-
-
-def _texts(asked: Any) -> list[str]:
-    texts = [asked] if isinstance(asked, str) else asked
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise ValueError("input must be a text or a list of texts")
-    return texts
-
-
-def _tokens(texts: list[str]) -> int:
-    return max(1, sum(map(len, texts)) // _CHARACTERS_A_TOKEN)
 
 
 def _json(value: Any) -> Reply:

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 STATUS_FAULTS = {
+    "301": "moved_permanently",
+    "308": "permanent_redirect",
     "400": "invalid_request",
     "401": "invalid_api_key",
     "402": "payment_required",
@@ -13,12 +15,18 @@ STATUS_FAULTS = {
     "413": "request_too_large",
     "429": "rate_limit_exceeded",
     "500": "server_error",
+    "501": "not_implemented",
     "502": "bad_gateway",
     "503": "overloaded",
     "504": "gateway_timeout",
+    "520": "unknown_error",
+    "522": "connection_timed_out",
+    "529": "site_overloaded",
+    "memory": "out_of_memory",
     "quota": "insufficient_quota",
 }
-"""Faults that return an error status: the code in their body. "quota" is OpenAI's 429 for an empty purse."""
+"""Faults that return an error status: the code in their body. "quota" is OpenAI's 429 for an empty purse, "memory"
+Ollama's 500 for a model larger than the memory."""
 
 REPLY_FAULTS = (
     "short",  # one vector is missing
@@ -29,6 +37,7 @@ REPLY_FAULTS = (
     "nan",  # the first vector holds a value that is not a number
     "zero",  # the first vector is all zeros
     "html",  # 200 with a page instead of JSON
+    "error_200",  # 200 with an error in place of vectors
     "drip",  # the body takes hang_s to arrive, piece by piece
     "huge",  # the body is filled up to huge_mb
     "cut",  # the connection closes in the middle of the body
@@ -85,7 +94,33 @@ class Settings(BaseModel):
         default=(), description=f"faults for the next requests in turn: {', '.join(FAULTS)}"
     )
     no_base64: bool = Field(default=False, description="return floats whatever encoding_format says")
-    refuse_base64: bool = Field(default=False, description="return 400 for encoding_format base64")
+    refuse_fields: tuple[str, ...] = Field(
+        default=(),
+        description="fields of a request that get refusal_status, such as dimensions,encoding_format",
+    )
+    ignore_dimensions: bool = Field(
+        default=False, description="vectors of one width, whatever a request asks"
+    )
+    string_input: bool = Field(default=False, description="refuse a list as input")
+    refusal_status: int = Field(
+        default=400, ge=400, le=599, description="the status for refused fields, sizes and lists"
+    )
+    vague: bool = Field(default=False, description="refusals name no reason")
+    cut_too_long: bool = Field(default=False, description="a text that is too long gets half a reply")
+    index: Literal["number", "null", "string", "float", "missing"] = Field(
+        default="number", description="how a reply numbers its vectors"
+    )
+    nested: bool = Field(default=False, description="vectors one list deeper")
+    gzip: bool = Field(default=False, description="pack every reply, whatever a request accepts")
+    api_version: Text = Field(
+        default="", description="the api-version that a request's query must name, else 404"
+    )
+    required_header: Text = Field(
+        default="", description="name=value of a header without which a request gets 401"
+    )
+    error_200_elsewhere: bool = Field(
+        default=False, description="200 with an error for paths that are not there"
+    )
     no_usage: bool = Field(default=False, description="leave `usage` out")
     max_inputs: int = Field(default=2_048, ge=1, description="texts per request")
     max_tokens_per_request: int = Field(
@@ -94,6 +129,13 @@ class Settings(BaseModel):
     max_tokens_per_text: int = Field(default=8_192, ge=1, description="tokens per text")
     huge_mb: int = Field(default=256, ge=1, le=4_096, description="size of a huge reply")
     seed: int = Field(default=1, description="of the random choices")
+
+    @field_validator("refuse_fields")
+    @classmethod
+    def _names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(names):
+            raise ValueError("a field has no name")
+        return names
 
     @field_validator("fail_next")
     @classmethod

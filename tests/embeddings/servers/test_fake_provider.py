@@ -95,7 +95,7 @@ def test_a_lesser_server_answers_floats_or_refuses_base64(fake: FakeProvider) ->
     fake.config(no_base64=True)
     answer = ask(fake, ["text"], encoding_format="base64")
     assert isinstance(answer.json()["data"][0]["embedding"], list)
-    fake.config(no_base64=False, refuse_base64=True)
+    fake.config(no_base64=False, refuse_fields=["encoding_format"])
     assert ask(fake, ["text"], encoding_format="base64").status_code == 400
     assert ask(fake, ["text"]).status_code == 200
 

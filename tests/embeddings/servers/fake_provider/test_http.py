@@ -5,7 +5,7 @@ import pytest
 from embeddings.servers.fake_provider.http import MAX_BODY, MAX_HEAD, Reader, Request, Unreadable
 
 POST = b"POST /v1/embeddings?a=b HTTP/1.1\r\nHost: 127.0.0.1:1\r\nContent-Length: 3\r\n\r\nabc"
-READ = Request("POST", "/v1/embeddings", b"abc")
+READ = Request("POST", "/v1/embeddings", b"abc", "a=b")
 
 
 def reader(*parts: bytes) -> Reader:

@@ -59,7 +59,8 @@ def test_a_head_names_what_is_known_and_nothing_else() -> None:
 @pytest.mark.parametrize("shape", [OPENAI, OLLAMA])
 def test_a_fault_of_the_status_is_worded_as_that_server_does(shape: str, name: str) -> None:
     reply = status_fault(shape, name, Settings(retry_after="3"))
-    assert reply.status == (429 if name == "quota" else int(name))
+    assert reply.status == ({"quota": 429, "memory": 500}.get(name) or int(name))
+    assert bool(reply.location) is (name in ("301", "308"))
     assert reply.retry_after == ("3" if name in ("429", "503") else "")
     error = json.loads(reply.body)["error"]
     assert isinstance(error, str) if shape == OLLAMA else error["code"] == STATUS_FAULTS[name]
