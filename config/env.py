@@ -99,6 +99,13 @@ def key(name: str) -> str:
     return _noted(name, value, masking.MASK if value else "")
 
 
+def parsed[T](name: str, default: str, parse: Callable[[str], T], words: Callable[[T], str] = str) -> T:
+    """What `parse` makes of the variable's text, or of the default; it raises ImproperlyConfigured. `words` is the
+    value as people see it, without secrets."""
+    found = parse(raw(name) or default)
+    return _noted(name, found, words(found))
+
+
 def drill(name: str) -> str:
     """Like `text`, for what only drills set: no user needs to know of it, so the README does not list it."""
     return _noted(name, raw(name))

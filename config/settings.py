@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from access import token_text
-from config import env, logs, pool_check, public_site
+from config import env, logs, pool_check, provider_env, public_site
 from config.admin_theme import UNFOLD as UNFOLD
 from config.http.admin_csp import SITE_POLICY
 from config.secrets_on_disk import data_folder, kept_secret
@@ -106,23 +106,21 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
 # --- embedding: what it means -----------------------------------------------------------------------------
 SEMANTIC_SEARCH_ENABLED = env.flag("SEMANTIC_SEARCH_ENABLED", True)
 EMBEDDING_PROVIDER = env.choice("EMBEDDING_PROVIDER", "local", ["local", "openai", "ollama"])
-_default_model = {
-    "local": "all-MiniLM-L6-v2",
-    "openai": "text-embedding-3-small",
-    "ollama": "nomic-embed-text",
-}
-EMBEDDING_MODEL = env.text("EMBEDDING_MODEL", _default_model[EMBEDDING_PROVIDER])
+EMBEDDING_MODEL = env.text("EMBEDDING_MODEL", provider_env.DEFAULT_MODELS[EMBEDDING_PROVIDER])
 EMBEDDING_DIMENSIONS = env.integer("EMBEDDING_DIMENSIONS", 0, 0, 16_000, "0: what the model gives")
+EMBEDDING_SEND_DIMENSIONS = env.choice("EMBEDDING_SEND_DIMENSIONS", "auto", ["auto", "true", "false"])
+EMBEDDING_QUERY_PREFIX = provider_env.prefix("EMBEDDING_QUERY_PREFIX")  # None: the model's
+EMBEDDING_DOCUMENT_PREFIX = provider_env.prefix("EMBEDDING_DOCUMENT_PREFIX")
+EMBEDDING_EXTRA_FIELDS = provider_env.fields("EMBEDDING_EXTRA_FIELDS")
+EMBEDDING_QUERY_FIELDS = provider_env.fields("EMBEDDING_QUERY_FIELDS")
+EMBEDDING_HEADERS = provider_env.headers("EMBEDDING_HEADERS")
+EMBEDDING_CA_FILE = provider_env.ca_file("EMBEDDING_CA_FILE", provider_env.ca_file("SSL_CERT_FILE"))
+EMBEDDING_PROXY = provider_env.proxy("EMBEDDING_PROXY")
 EMBEDDING_PRICES = env.prices("EMBEDDING_PRICES")  # dollars per million tokens, by model
 spec_of(EMBEDDING_MODEL, EMBEDDING_DIMENSIONS)  # refuses a model whose width nobody knows
-if EMBEDDING_PROVIDER == "local" and _default_model["local"] != EMBEDDING_MODEL:
-    raise env.refuse(
-        "EMBEDDING_MODEL", EMBEDDING_MODEL, f"{_default_model['local']} with EMBEDDING_PROVIDER=local"
-    )
 OPENAI_API_KEY = env.key("OPENAI_API_KEY")
-OPENAI_BASE_URL = env.http_url("OPENAI_BASE_URL", "https://api.openai.com/v1")
-if EMBEDDING_PROVIDER == "openai" and not OPENAI_API_KEY and OPENAI_BASE_URL == "https://api.openai.com/v1":
-    raise env.refuse("OPENAI_API_KEY", "", "a key, unless OPENAI_BASE_URL names a server that needs none")
+OPENAI_BASE_URL = provider_env.base_url("OPENAI_BASE_URL", provider_env.OPENAI_URL)
+provider_env.check(EMBEDDING_PROVIDER, EMBEDDING_MODEL, OPENAI_API_KEY, OPENAI_BASE_URL)
 OLLAMA_BASE_URL = env.http_url("OLLAMA_BASE_URL", "http://localhost:11434")
 LOCAL_EMBEDDER_SOCKET = paths.embedder_socket(paths.socket_dir(DATA_DIR))
 LOCAL_EMBEDDER_PORT = env.integer("LOCAL_EMBEDDER_PORT", 0, 0, 65535, "0: a Unix socket instead of a port")
@@ -142,6 +140,7 @@ EMBEDDING_RETRY_BACKOFF_BASE = env.integer(
     "EMBEDDING_RETRY_BACKOFF_BASE", 1_000, 1, 3_600_000, "milliseconds"
 )
 EMBEDDING_BATCH_SIZE = env.integer("EMBEDDING_BATCH_SIZE", 0, 0, 2_048, "texts, 0: what suits the provider")
+EMBEDDING_MAX_INPUTS = env.integer("EMBEDDING_MAX_INPUTS", 0, 0, 2_048, "texts, 0: what the provider accepts")
 # shared by all processes, per kind of provider; 0: no limit
 EMBEDDING_REQUESTS_PER_MINUTE = env.integer("EMBEDDING_REQUESTS_PER_MINUTE", 0, 0, 10_000_000, "0: no limit")
 EMBEDDING_TOKENS_PER_MINUTE = env.integer("EMBEDDING_TOKENS_PER_MINUTE", 0, 0, 10**12, "0: no limit")

@@ -1,6 +1,7 @@
 """The first space of an installation, and a space's model and token counter."""
 
 import functools
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -56,10 +57,23 @@ def _fit(space: Space, provider: str, model: str, dimensions: int, chunk_tokens:
     space.save(update_fields=["provider", "model", "dimensions", "chunk_tokens"])
 
 
-@functools.cache
 def known_model(model: str, dimensions: int) -> tuple[ModelSpec, TokenCounter]:
-    """A model's spec and its token counter."""
-    return spec_of(model, dimensions), counter_for(model)
+    """A model's spec and its token counter. The prefixes of the settings are those of the model of the settings."""
+    own = settings.EMBEDDING_QUERY_PREFIX, settings.EMBEDDING_DOCUMENT_PREFIX
+    return _known_model(model, dimensions, *(own if model == settings.EMBEDDING_MODEL else (None, None)))
+
+
+@functools.cache
+def _known_model(
+    model: str, dimensions: int, query_prefix: str | None, document_prefix: str | None
+) -> tuple[ModelSpec, TokenCounter]:
+    spec = spec_of(model, dimensions)
+    spec = replace(
+        spec,
+        query_prefix=spec.query_prefix if query_prefix is None else query_prefix,
+        document_prefix=spec.document_prefix if document_prefix is None else document_prefix,
+    )
+    return spec, counter_for(model)
 
 
 def spec_and_counter(space: Space) -> tuple[ModelSpec, TokenCounter]:

@@ -17,7 +17,8 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 SETTINGS = re.compile(
-    r'env\.(?:file|path|text|secret|key|flag|integer|choice|header|http_url|origins|site|networks|contact|redis_url|database|prices)\(\s*"([A-Z_]+)"'
+    r"env\.(?:file|path|text|secret|key|flag|integer|choice|header|http_url|origins|site|networks|contact|redis_url"
+    r'|database|prices|base_url|headers|fields|prefix|ca_file|proxy)\(\s*"([A-Z_]+)"'
 )
 
 

@@ -54,7 +54,21 @@ def embed(
     ones; a text that the provider still refuses, while it embeds others, gets its own error. Any other error ends
     embedding and is the result's `failure`, beside the vectors paid for until then.
     """
-    return embed_with(ProviderSession(space, deadline, meter), articles, reused)
+    asking, articles = ProviderSession(space, deadline, meter), list(articles)
+    made = embed_with(asking, articles, reused)
+    if made.failure and _teaches(asking, made.failure):
+        made = embed_with(asking, articles, made.by_hash)
+    return made
+
+
+def _teaches(asking: ProviderSession, failure: ProviderError) -> bool:
+    """Whether a harmless text after an error of the provider's own shows that it wants another form of request."""
+    if failure.kind is not ErrorClass.TRANSIENT or failure.status is None:
+        return False
+    try:
+        return asking.probe()
+    except ProviderError:
+        return False
 
 
 def embed_with(

@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping
 from embeddings.indexing import provider_pace
 from embeddings.indexing.metering import FREE, Meter
 from embeddings.models import Space
+from embeddings.providers.base import HARMLESS
 from embeddings.providers.errors import REFUSALS, ErrorClass, NotAskedError, PostponedError, ProviderError
 from embeddings.providers.registry import provider_of
 from embeddings.storage import vectors
 from embeddings.storage.vectors import WireVector
 from embeddings.text.tokens import estimate
 
-# Any model embeds this: a provider that fails on it does not fail because of our text.
-_HARMLESS = "The quick brown fox jumps over the lazy dog."
 # The shortest wait for our own budget, and the shortest first rest after a 429; each further one is twice as long.
 _LOOK_SECONDS, _REST_SECONDS = 0.25, 1.0
 # About one chunk: smaller requests gain nothing.
@@ -89,10 +88,12 @@ class ProviderSession:
         self.texts += len(texts)
         return made
 
-    def probe(self) -> None:
-        """Sends a harmless text; raises its ProviderError, which no text has caused."""
+    def probe(self) -> bool:
+        """Sends a harmless text; raises its ProviderError, which no text has caused. Returns whether the provider is
+        asked in another form since, so that what it refused may be accepted now."""
+        before = provider_of(self.space).dialect
         try:
-            self._patiently([_HARMLESS])
+            self._patiently([HARMLESS])
         except ProviderError as error:
             if error.kind not in REFUSALS:
                 raise
@@ -101,6 +102,7 @@ class ProviderSession:
                 f"{error}, even a harmless one: check the model's name and its dimensions",
             ) from error
         self._is_proven = True
+        return provider_of(self.space).dialect != before
 
     def prove(self) -> None:
         """As `probe`, unless the provider has embedded something in this batch."""

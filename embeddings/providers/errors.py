@@ -20,12 +20,33 @@ REFUSALS = (ErrorClass.INVALID_INPUT, ErrorClass.TOO_LONG)
 
 
 class ProviderError(Exception):
-    """A sentence for operators, without article text or secrets; `retry_after` is in seconds."""
+    """A sentence for operators, without article text or secrets; `retry_after` is in seconds. `status` is that of the
+    server's reply, None if it gave none; `numbers` are those in its words, which may name a limit."""
 
-    def __init__(self, kind: ErrorClass, message: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        kind: ErrorClass,
+        message: str,
+        retry_after: float | None = None,
+        status: int | None = None,
+        numbers: tuple[int, ...] = (),
+    ) -> None:
         super().__init__(message)
         self.kind = kind
         self.retry_after = retry_after
+        self.status = status
+        self.numbers = numbers
+
+
+class WrongWidthError(ProviderError):
+    """Every vector has the same width, and not the space's: the server or the settings must change."""
+
+    def __init__(self, wanted: int, came: int) -> None:
+        super().__init__(
+            ErrorClass.PROVIDER_DOWN,
+            f"the provider's vectors have another width: {wanted} wanted, {came} came. Set EMBEDDING_MODEL to the "
+            f"model that the server runs, or EMBEDDING_DIMENSIONS={came}",
+        )
 
 
 class NotAskedError(ProviderError):

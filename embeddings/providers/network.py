@@ -33,20 +33,32 @@ def until(ends: float) -> Iterator[None]:
 class Transport(httpx.HTTPTransport):
     """httpx's transport, whose own timeouts restart with every byte, on connections with a deadline.
 
-    `endpoint` names a Unix socket to connect to, and the secret that a server must prove first.
+    `endpoint` names a Unix socket to connect to, the secret that a server must prove first, a proxy, and the
+    authorities to trust.
     """
 
     def __init__(self, limits: httpx.Limits, endpoint: Endpoint) -> None:
-        tls = httpx.create_ssl_context(trust_env=False)
+        if endpoint.ca_file:
+            tls = ssl.create_default_context(cafile=endpoint.ca_file)
+        else:
+            tls = httpx.create_ssl_context(trust_env=False)
         super().__init__(verify=tls)
-        self._pool = httpcore.ConnectionPool(  # httpx has no option for a backend
-            ssl_context=tls,
-            max_connections=limits.max_connections,
-            max_keepalive_connections=limits.max_keepalive_connections,
-            keepalive_expiry=limits.keepalive_expiry,
-            network_backend=_Backend(endpoint.secret),
-            uds=endpoint.socket or None,
-        )
+        self._pool = _pool(limits, endpoint, tls)
+
+
+def _pool(limits: httpx.Limits, endpoint: Endpoint, tls: ssl.SSLContext) -> httpcore.ConnectionPool:
+    """httpx has no option for a backend."""
+    common: dict[str, Any] = {
+        "ssl_context": tls,
+        "max_connections": limits.max_connections,
+        "max_keepalive_connections": limits.max_keepalive_connections,
+        "keepalive_expiry": limits.keepalive_expiry,
+        "network_backend": _Backend(endpoint.secret),
+    }
+    if not endpoint.proxy:
+        return httpcore.ConnectionPool(uds=endpoint.socket or None, **common)
+    proxy = httpx.Proxy(endpoint.proxy)
+    return httpcore.HTTPProxy(str(proxy.url), proxy_auth=proxy.raw_auth, **common)
 
 
 class _Backend(httpcore.NetworkBackend):

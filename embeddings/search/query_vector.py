@@ -31,7 +31,7 @@ def query_vector(space: Space, query: str) -> WireVector:
 def cache_key(space: Space, query: str) -> str:
     """The key of a query's vector in Redis."""
     spec, _ = spec_and_counter(space)
-    return key_of(space, spec.query_prefix, query)
+    return key_of(space, f"{provider_of(space).query_recipe}{spec.query_prefix}", query)
 
 
 def _embed(space: Space, query: str) -> Matrix:
@@ -45,5 +45,5 @@ def _embed(space: Space, query: str) -> Matrix:
         )
         pieces = [chunk.text for chunk in chunks]
     database_connection.release()
-    matrix = provider_of(space).embed(pieces, DEADLINE_SECONDS)
+    matrix = provider_of(space).embed(pieces, DEADLINE_SECONDS, is_query=True)
     return np.mean(matrix, axis=0, keepdims=True, dtype=np.float32)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from embeddings.model_catalogue import canonical
 from embeddings.servers.local_embedder import wordpiece
 
 TokenCounter = Callable[[str], int]
@@ -22,4 +23,4 @@ def byte_length(text: str) -> int:
 
 def counter_for(model: str) -> TokenCounter:
     """The exact counter if we have the model's tokenizer, else `estimate`."""
-    return wordpiece.count if model == "all-MiniLM-L6-v2" else estimate
+    return wordpiece.count if canonical(model) == "all-MiniLM-L6-v2" else estimate

@@ -53,7 +53,7 @@ class _Search:
         """Searches these articles, whose request ended with `failure`."""
         self.asking.is_patient = self.asking.is_searching = True
         try:
-            self.asking.probe()
+            has_learned = self.asking.probe()
         except ProviderError as error:
             if error.kind not in _OUT:
                 self.made.failure = error
@@ -61,7 +61,9 @@ class _Search:
         self.made.failure = None
         self.lost = failure if failure.kind is ErrorClass.PROVIDER_LOST else None
         try:
-            self._among(self._lacking(articles), failure)
+            again = self._ask(self._lacking(articles)) if has_learned else failure
+            if again:
+                self._among(self._lacking(articles), again)
         except ProviderError as error:
             self.made.failure = self.lost if self.lost and error.kind in _OUT else error
 

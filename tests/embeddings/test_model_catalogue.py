@@ -3,7 +3,7 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from embeddings.model_catalogue import KNOWN, PRICES, ModelSpec, price_of, spec_of
+from embeddings.model_catalogue import KNOWN, PRICES, ModelSpec, canonical, own_width, price_of, spec_of
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -17,6 +17,45 @@ def test_chunks_of_a_known_model_fit_with_what_stands_in_front_of_them(name: str
 @pytest.mark.parametrize("name", ["nomic-embed-text:latest", "nomic-embed-text:v1.5", "nomic-embed-text"])
 def test_a_tag_of_ollama_is_passed_over(name: str) -> None:
     assert spec_of(name) is KNOWN["nomic-embed-text"]
+
+
+@pytest.mark.parametrize(
+    ("given", "known"),
+    [
+        *((name, name) for name in KNOWN),
+        *((name.upper(), name) for name in KNOWN),
+        ("intfloat/multilingual-e5-small", "multilingual-e5-small"),
+        ("multilingual-e5-small-q4", "multilingual-e5-small"),
+        ("sentence-transformers/all-MiniLM-L6-v2", "all-MiniLM-L6-v2"),
+        ("nomic-ai/nomic-embed-text-v1.5", "nomic-embed-text"),
+        ("nomic-embed-text-v1.5.Q4_K_M.gguf", "nomic-embed-text"),
+        ("text-embedding-nomic-embed-text-v1.5", "nomic-embed-text"),
+        ("BAAI/bge-small-en-v1.5-onnx-int8", "bge-small-en-v1.5"),
+        ("gpustack/bge-m3-GGUF:Q8_0", "bge-m3"),
+        ("bge-m3:567m-fp16", "bge-m3"),
+        ("google/embeddinggemma-300m", "embeddinggemma"),
+        ("mixedbread-ai/mxbai-embed-large-v1", "mxbai-embed-large"),
+        ("e5-small-v2-4bit", "e5-small-v2"),
+        ("qwen3-embedding:0.6b", "Qwen3-Embedding-0.6B"),
+        ("unknown", "unknown"),
+        ("unknown-q4", "unknown-q4"),
+        ("e5-small", "e5-small"),
+        ("", ""),
+        ("-q4" * 1_000, "-q4" * 1_000),
+    ],
+)
+def test_a_model_is_known_under_its_other_names(given: str, known: str) -> None:
+    assert canonical(given) == known
+
+
+def test_only_a_known_model_has_a_width_of_its_own() -> None:
+    assert own_width("intfloat/multilingual-e5-small") == 384
+    assert own_width("unknown") is None
+
+
+def test_a_hub_name_brings_the_prefixes_even_where_a_width_is_given() -> None:
+    spec = spec_of("intfloat/multilingual-e5-small", 384)
+    assert (spec.query_prefix, spec.document_prefix) == ("query: ", "passage: ")
 
 
 def test_another_width_keeps_the_rest() -> None:

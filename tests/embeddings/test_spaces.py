@@ -1,5 +1,7 @@
 """A migrated database has a space that serves, and the row, once it holds vectors, is the truth."""
 
+from typing import Any
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, connection, transaction
@@ -9,6 +11,7 @@ from articles.models import Article
 from embeddings import spaces
 from embeddings.model_catalogue import spec_of
 from embeddings.models import Space
+from embeddings.spaces import known_model
 from embeddings.storage import ann_index, coverage
 from tests.queueops.factories import make_article, make_space
 
@@ -109,3 +112,20 @@ def test_the_serving_space_has_every_field_of_the_model() -> None:
     assert space == Space.objects.get()
     for field in Space._meta.concrete_fields:
         assert getattr(space, field.attname) == getattr(Space.objects.get(), field.attname), field.name
+
+
+@pytest.mark.parametrize(
+    ("own", "prefixes"),
+    [
+        ((None, None), ("query: ", "passage: ")),
+        (("", ""), ("", "")),
+        (("search: ", None), ("search: ", "passage: ")),
+    ],
+)
+def test_prefixes_of_the_settings_replace_the_models(settings: Settings, own: Any, prefixes: Any) -> None:
+    settings.EMBEDDING_MODEL = "intfloat/multilingual-e5-small"
+    settings.EMBEDDING_QUERY_PREFIX, settings.EMBEDDING_DOCUMENT_PREFIX = own
+    spec, _ = known_model(settings.EMBEDDING_MODEL, 384)
+    assert (spec.query_prefix, spec.document_prefix) == prefixes
+    other, _ = known_model("multilingual-e5-base", 768)
+    assert (other.query_prefix, other.document_prefix) == ("query: ", "passage: "), "of another space"

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -11,6 +10,7 @@ from embeddings.models import Space
 from embeddings.providers.registry import provider_of
 from queueops.engine import modes, synchronous
 from queueops.models import Mode
+from queueops.operate.checks import provider_settings
 from queueops.operate.checks.finding import Finding, ok, warn
 from queueops.operate.checks.unknown_settings import unknown, unknown_in_file
 
@@ -37,6 +37,7 @@ def _contradictions() -> Iterator[Finding]:
     yield from _of_mode()
     yield from _of_times()
     yield from _of_sizes()
+    yield from provider_settings.contradictions(os.environ)
     yield from _of_faces()
 
 
@@ -146,13 +147,6 @@ def _of_faces() -> Iterator[Finding]:
             "debug",
             f"DEBUG is on, and the site listens on {settings.HOST}: error pages show its inner life to anybody",
             "Set DEBUG=false.",
-        )
-    url = urlsplit(settings.OPENAI_BASE_URL)
-    if settings.OPENAI_API_KEY and url.scheme == "http" and url.hostname not in _LOCAL_HOSTS:
-        yield warn(
-            "key in the clear",
-            f"OPENAI_BASE_URL is http://: the key travels to {url.hostname} unencrypted",
-            "Use an https:// address.",
         )
 
 

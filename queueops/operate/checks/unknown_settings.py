@@ -21,6 +21,7 @@ STAGES = {
 _OUR_STEMS = ("EMBEDDING", "OPENAI", "OLLAMA", "SEMANTIC")
 _ALIKE = 0.6  # of a name that begins like ours
 _NEARLY_THE_SAME = 0.85  # of any other name in the environment, which holds those of every program
+_SHARED = {"SSL_CERT_FILE"}  # OpenSSL's: other programs have names like it
 _SHORTEST = 6  # shorter names are alike by chance
 
 
@@ -41,7 +42,7 @@ def _looks_like_ours(name: str, known: Collection[str]) -> bool:
     stem = name.upper().partition("_")[0]
     if stem in _OUR_STEMS or difflib.get_close_matches(stem, _OUR_STEMS, 1, _NEARLY_THE_SAME):
         return True
-    long = [each for each in known if len(each) >= _SHORTEST]
+    long = [each for each in known if len(each) >= _SHORTEST and each not in _SHARED]
     return len(name) >= _SHORTEST and bool(difflib.get_close_matches(name.upper(), long, 1, _NEARLY_THE_SAME))
 
 

@@ -1,5 +1,6 @@
 """The vectors of articles' chunks, and the texts that a provider refuses."""
 
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -77,6 +78,14 @@ def test_a_text_that_is_refused_spoils_no_other(space: Space, provider: FakeProv
     assert error.kind is ErrorClass.INVALID_INPUT
     assert made.error_of(articles[place - 1]) is None
     assert made.failure is None
+
+
+def test_a_dialect_refused_with_a_500_is_learned_without_a_queue(space: Space, provider: Any) -> None:
+    provider.config(refuse_fields=["encoding_format"], refusal_status=500)
+    articles = rendered(space, "One text.", "Another text.")
+    made = embed(space, articles, {}, 5)
+    assert (made.failure, made.errors) == (None, {})
+    assert made.by_hash.keys() == hashes(articles)
 
 
 def test_no_text_is_at_fault_where_even_a_harmless_one_is_refused(

@@ -91,21 +91,21 @@ def test_a_refusal_of_base64_is_told_from_a_refusal_of_the_text(
         assert caught.value.kind is ErrorClass.INVALID_INPUT, asked
     assert provider.stats()["requests"] == 3  # one more, to find out
     assert openai.embed(TEXTS, 5).shape == (3, 64)
-    assert openai._request["encoding_format"] == "base64"
+    assert openai._form.fields == ("encoding_format",)
 
 
 def test_a_server_that_refuses_base64_is_asked_for_numbers_from_then_on(provider: FakeProvider) -> None:
-    with FakeProvider(dimensions=64, refuse_base64=True) as lesser:
+    with FakeProvider(dimensions=64, refuse_fields=["encoding_format"]) as lesser:
         asking = OpenAIProvider(Endpoint(lesser.url + "/v1"), "fake-embed", 64)
         assert [asking.embed(TEXTS, 5).shape for _ in range(2)] == [(3, 64), (3, 64)]
-        assert lesser.stats()["status"] == {"200": 3, "400": 2}
+        assert lesser.stats()["status"] == {"200": 3, "400": 3}  # the texts, and a harmless one twice
 
 
 def test_a_server_that_refuses_even_a_harmless_text_is_not_set_up_and_no_text_is_to_blame(
     openai: OpenAIProvider, provider: FakeProvider
 ) -> None:
     provider.config(poison="e")
-    with pytest.raises(ProviderError, match="even a harmless one: check the model's name") as caught:
+    with pytest.raises(ProviderError, match="even a harmless one: check the address") as caught:
         openai.embed(TEXTS, 5)
     assert caught.value.kind is ErrorClass.PROVIDER_DOWN
 
@@ -118,7 +118,8 @@ def test_retry_after_travels_with_the_error(openai: OpenAIProvider, provider: Fa
 
 
 def test_the_key_goes_to_the_server_and_into_no_error(provider: FakeProvider) -> None:
-    keyed = OpenAIProvider(Endpoint(provider.url + "/v1"), "fake-embed", 64, api_key="sk-very-secret")
+    bearer = {"authorization": "Bearer sk-very-secret"}
+    keyed = OpenAIProvider(Endpoint(provider.url + "/v1"), "fake-embed", 64, headers=bearer)
     provider.config(fail_next=["401"])
     with pytest.raises(ProviderError) as caught:
         keyed.embed(TEXTS, 5)

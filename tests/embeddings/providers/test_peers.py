@@ -68,7 +68,7 @@ def test_a_socket_that_nobody_listens_on_is_named(folder: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(left))
     said = refused(Endpoint("http://localhost/v1", socket=str(left)))
-    assert said == f"the local embedder at {left} refuses connections"
+    assert said == f"the local embedder at {left} refuses connections: start it, or check the address"
 
 
 def test_a_socket_whose_queue_is_full_is_left_at_the_deadline(folder: Path) -> None:

@@ -67,6 +67,6 @@ def test_what_is_to_be_tried_again_is_tried_at_its_time(
 ) -> None:
     settings.EMBEDDING_RETRY_BACKOFF_BASE = 200
     make_tasks(5, space)
-    provider.config(fail_next=["500"] * 4)  # two batches, and a harmless text after each
+    provider.config(fail_next=["500"] * 6)  # two batches, a harmless text after each, and two forms of it
     doorbell.ring()
     wait_until(lambda: Task.objects.filter(status="completed", attempts=3).count() == 5, what="the third try")

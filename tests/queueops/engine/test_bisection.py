@@ -26,13 +26,14 @@ SPACE = Space(provider="openai", model="scripted", dimensions=4, chunk_tokens=20
 class Scripted:
     """A provider in this process: `fault` is asked for each request, by its texts, what it meets."""
 
+    query_recipe = dialect = ""
     limits = Limits(max_inputs=1_000, max_tokens=100_000, batch=100)
 
     def __init__(self, fault: Callable[[list[str]], ErrorClass | None]) -> None:
         self.fault = fault
         self.sent: list[list[str]] = []
 
-    def embed(self, texts: list[str], deadline: float) -> Matrix:
+    def embed(self, texts: list[str], deadline: float, *, is_query: bool = False) -> Matrix:
         self.sent.append(texts)
         if kind := self.fault(texts):
             raise ProviderError(kind, f"{kind.value} over {len(texts)}")

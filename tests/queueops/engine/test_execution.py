@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -194,7 +195,6 @@ def test_one_bad_text_fails_alone_and_the_others_keep_their_vectors(
         ("short", "pending", "transient", 1),
         ("nan", "pending", "transient", 1),
         ("zero", "pending", "transient", 1),
-        ("wrong_width", "pending", "transient", 1),
         ("html", "pending", "transient", 1),
         ("cut", "pending", "provider_lost", 1),
         ("429", "pending", "rate_limited", 0),
@@ -233,12 +233,36 @@ def test_an_answer_in_another_order_is_put_right(run: Callable[..., Settled], pr
     assert {a.pk: list(a.embeddings.get().embedding) for a in articles} == straight
 
 
+@pytest.mark.parametrize("status", [400, 422, 500])
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_server_that_refuses_base64_with_any_status_embeds_at_the_first_attempt(
+    run: Any, provider: Any, status: int, count: int
+) -> None:
+    for number in range(count):
+        make_article(f"Article {number}", f"Text {number}.")
+    provider.config(refuse_fields=["encoding_format"], refusal_status=status, vague=True)
+    assert run().outcomes == {"embedded": count}
+    assert set(Task.objects.values_list("status", "attempts")) == {("completed", 1)}
+
+
+def test_a_wrong_width_is_no_texts_fault(run: Any, provider: FakeProvider) -> None:
+    make_article()
+    provider.config(ignore_dimensions=True, dimensions=9)
+    try:
+        assert run().retried == 1
+    finally:
+        provider.config(dimensions=8)
+    task = Task.objects.get()
+    assert (task.status, task.attempts, task.error_class) == ("pending", 0, "provider_down")
+    assert "8 wanted, 9 came" in task.error_message
+
+
 def test_a_task_is_parked_with_its_reason_once_its_attempts_are_spent(
     run: Callable[..., Settled], provider: FakeProvider, settings: Settings
 ) -> None:
     settings.EMBEDDING_MAX_RETRIES = 2
     make_article()
-    provider.config(fail_next=["500"] * 4)  # those of the text, and of the probe text
+    provider.config(fail_next=["500"] * 6)  # those of the text, of the probe text, and of its other forms
     assert run().retried == 1
     Task.objects.update(scheduled_at="2000-01-01T00:00Z")
     assert run().failed == 1

@@ -29,9 +29,8 @@ def kept() -> list[tuple[int, str]]:
 def test_what_failed_attempts_met_stays_when_a_later_one_succeeds(
     space: Space, worker: Worker, provider: FakeProvider
 ) -> None:
-    provider.config(
-        fail_next=["500"] * 4
-    )  # two of the text, two of the harmless one that tells whose fault it is
+    # two of the text, two of the harmless one that tells whose fault it is, two in another form
+    provider.config(fail_next=["500"] * 6)
     make_tasks(1, space, metadata={"reason": "edit"})
     for _ in range(3):
         try_once(space, worker)
@@ -54,7 +53,7 @@ def test_so_many_are_kept_and_no_more(space: Space, worker: Worker, provider: Fa
         {"attempt": n, "at": "2026-11-22T18:00:00+00:00", "error_class": "transient", "error_message": "-"}
         for n in range(100, 100 + failed_attempts.MOST_KEPT)
     ]
-    provider.config(fail_next=["500"] * 2)
+    provider.config(fail_next=["500"] * 4)
     make_tasks(1, space, metadata={"tries": earlier})
     try_once(space, worker)
     assert [attempt for attempt, _ in kept()] == [*range(101, 100 + failed_attempts.MOST_KEPT), 1]
@@ -64,7 +63,7 @@ def test_so_many_are_kept_and_no_more(space: Space, worker: Worker, provider: Fa
 def test_what_plain_sql_put_there_keeps_no_batch_from_being_settled(
     space: Space, worker: Worker, provider: FakeProvider, metadata: Any
 ) -> None:
-    provider.config(fail_next=["500"] * 2)
+    provider.config(fail_next=["500"] * 4)
     make_tasks(1, space, metadata=metadata)
     try_once(space, worker)
     assert Task.objects.get().status == "pending"

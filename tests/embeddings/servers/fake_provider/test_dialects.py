@@ -31,7 +31,7 @@ def ask(settings: dict[str, Any], texts: Any, **more: Any) -> Reply:
         ("/", ""),
     ],
 )
-def test_a_path_has_its_protocol(path, shape):
+def test_a_path_has_its_protocol(path: str, shape: str) -> None:
     assert dialects.shape_of(path) == shape
 
 
@@ -49,18 +49,18 @@ def test_a_path_has_its_protocol(path, shape):
         ({"ignore_dimensions": True}, {"input": ["a"], "dimensions": 4}, 200),
     ],
 )
-def test_each_refuses_with_its_status(settings, asked, status):
+def test_each_refuses_with_its_status(settings: Any, asked: Any, status: int) -> None:
     body = json.dumps(asked).encode()
     assert Service(Settings(dimensions=8, **settings)).reply(Request("POST", PATH, body)).status == status
 
 
-def test_a_vague_server_gives_no_reason():
+def test_a_vague_server_gives_no_reason() -> None:
     said = ask({"vague": True, "max_inputs": 1}, ["a", "b"]).body
     assert b"rejected" in said
     assert not any(word in said for word in (b"input", b"length", b"1"))
 
 
-def test_a_text_that_is_too_long_can_end_the_exchange():
+def test_a_text_that_is_too_long_can_end_the_exchange() -> None:
     reply = ask({"cut_too_long": True, "max_tokens_per_text": 1}, ["a" * 8])
     assert reply.cut
     assert reply.closes
@@ -69,13 +69,13 @@ def test_a_text_that_is_too_long_can_end_the_exchange():
 @pytest.mark.parametrize(
     ("index", "found"), [("number", 0), ("null", None), ("string", "0"), ("float", 0.0), ("missing", "none")]
 )
-def test_a_reply_numbers_its_vectors_as_it_is_told(index, found):
+def test_a_reply_numbers_its_vectors_as_it_is_told(index: str, found: Any) -> None:
     (item,) = json.loads(ask({"index": index}, ["a"]).body)["data"]
     assert item.get("index", "none") == found
     assert type(item.get("index", "none")) is type(found)
 
 
-def test_vectors_can_be_one_list_deeper_and_of_one_width():
+def test_vectors_can_be_one_list_deeper_and_of_one_width() -> None:
     (item,) = json.loads(ask({"nested": True, "ignore_dimensions": True}, ["a"], dimensions=4).body)["data"]
     assert [len(item["embedding"]), len(item["embedding"][0])] == [1, 8]
 
@@ -91,12 +91,12 @@ def test_vectors_can_be_one_list_deeper_and_of_one_width():
         ({"required_header": "api-key=k"}, "", b"", 401),
     ],
 )
-def test_a_query_and_a_header_can_be_demanded(settings, query, head, status):
+def test_a_query_and_a_header_can_be_demanded(settings: Any, query: str, head: bytes, status: int) -> None:
     request = Request("POST", PATH, b'{"input": "a"}', query, head)
     assert Service(Settings(**settings)).reply(request).status == status
 
 
-def test_a_path_that_is_not_there_can_get_a_200_with_an_error():
+def test_a_path_that_is_not_there_can_get_a_200_with_an_error() -> None:
     request = Request("POST", "/embedding", b"{}")
     reply = Service(Settings(error_200_elsewhere=True)).reply(request)
     assert reply.status == 200

@@ -26,7 +26,7 @@ def test_a_provider_that_gives_a_vector_passes_and_its_width_is_told(provider: F
     [
         ({"fail_next": ["401"]}, "auth"),
         ({"fail_next": ["429"]}, "rate limited"),
-        ({"fail_next": ["wrong_width"]}, "not 8 wide"),
+        ({"fail_next": ["wrong_width"]}, "8 wanted, 7 came"),
         ({"fail_next": ["nan"]}, "finite"),
         ({"fail_next": ["zero"]}, "zeros"),
         ({"poison": "short text"}, "invalid input"),

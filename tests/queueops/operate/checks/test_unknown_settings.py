@@ -11,6 +11,7 @@ KNOWN = [
     "DATABASE_POOL",
     "REDIS_URL",
     "AUTH_TOKEN",
+    "SSL_CERT_FILE",
     "PORT",
     "HOST",
 ]
@@ -49,6 +50,8 @@ def test_a_name_that_looks_like_a_setting_is_named(name: str, fix: str) -> None:
         "REDIS_HOST",
         "SSH_AUTH_SOCK",
         "PGPORT",
+        "NIX_SSL_CERT_FILE",
+        "SSL_CERT_DIR",
     ],
 )
 def test_names_of_other_programs_are_left_alone(name: str) -> None:

@@ -6,7 +6,8 @@ from email.utils import format_datetime
 import pytest
 
 from embeddings.providers.errors import ErrorClass
-from embeddings.providers.transport import error_of, seconds_of
+from embeddings.providers.refusals import error_of
+from embeddings.providers.transport import seconds_of
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,16 @@ from embeddings.providers.transport import error_of, seconds_of
         (502, b"", ErrorClass.PROVIDER_DOWN),
         (503, b"", ErrorClass.PROVIDER_DOWN),
         (504, b"", ErrorClass.PROVIDER_DOWN),
-        (302, b"", ErrorClass.TRANSIENT),
+        (500, b"the input is larger than the max context size", ErrorClass.TOO_LONG),
+        (500, b"model requires more system memory (5.6 gib) than is available", ErrorClass.PROVIDER_DOWN),
+        (501, b"this model does not support embeddings", ErrorClass.PROVIDER_DOWN),
+        (520, b"", ErrorClass.PROVIDER_DOWN),
+        (522, b"", ErrorClass.PROVIDER_DOWN),
+        (524, b"", ErrorClass.PROVIDER_DOWN),
+        (529, b"", ErrorClass.PROVIDER_DOWN),
+        (530, b"", ErrorClass.PROVIDER_DOWN),
+        (301, b"", ErrorClass.PROVIDER_DOWN),
+        (302, b"", ErrorClass.PROVIDER_DOWN),
     ],
 )
 def test_status_and_body_give_the_class(status: int, body: bytes, kind: ErrorClass) -> None:
