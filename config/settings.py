@@ -1,6 +1,5 @@
 """Every setting of Vectorpress: read once, here, from the environment or `.env`, and refused here if it is invalid."""
 
-import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -205,6 +204,7 @@ MIDDLEWARE = [
     "config.http.proxies.ForwardedMiddleware",
     "config.http.compression.middleware",
     "config.http.request_ids.middleware",
+    "config.http.probes.middleware",
     *(["config.http.cors.middleware"] if CORS_ALLOWED_ORIGINS else []),
     "config.http.problems.middleware",
     "config.http.unavailable.UnavailableMiddleware",
@@ -275,9 +275,6 @@ SESSION_SERIALIZER = "django.contrib.sessions.serializers.JSONSerializer"
 IS_HTTPS = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = IS_HTTPS
 SECURE_SSL_HOST = public_site.origin(PUBLIC_URL).partition("://")[2] or None
-SECURE_REDIRECT_EXEMPT = [
-    f"^{re.escape(SUB_PATH[1:] + '/') if SUB_PATH else ''}health$"
-]  # asked by what watches the machine itself
 SECURE_HSTS_SECONDS = public_site.HSTS_SECONDS if IS_HTTPS else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # from TRUSTED_PROXIES: config/http/proxies.py
 SILENCED_SYSTEM_CHECKS = public_site.SILENCED_CHECKS

@@ -50,7 +50,8 @@ def parse(body: bytes) -> Any:
             return json.loads(body.decode(), parse_constant=_refuse_constant)
         return orjson.loads(body)
     except (ValueError, RecursionError) as error:
-        raise HttpError(400, f"the body is not valid JSON: {_reason(error)}") from error
+        reason = _reason(_not_utf8(body) or error)
+        raise HttpError(400, f"the body is not valid JSON: {reason}") from error
 
 
 def dump(data: Any) -> bytes:
@@ -61,6 +62,15 @@ def dump(data: Any) -> bytes:
         return json.dumps(data, cls=NinjaJSONEncoder).encode()
 
 
+def _not_utf8(body: bytes) -> UnicodeDecodeError | None:
+    """Where the body is not UTF-8, which the fast reader does not say."""
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        return error
+    return None
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
 
@@ -69,5 +79,5 @@ def _reason(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     if isinstance(error, UnicodeDecodeError):
-        return f"byte {error.start} is not UTF-8"
+        return f"byte {error.start + 1} is not UTF-8, in which JSON is sent"
     return str(error)[:200]

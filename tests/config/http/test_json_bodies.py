@@ -46,6 +46,21 @@ def test_what_is_no_json_is_a_bad_request_in_a_short_sentence(body: bytes) -> No
 
 
 @pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ('{"a": "ä"}'.encode("latin-1"), "byte 8 is not UTF-8, in which JSON is sent"),
+        ('{"a": "ä", "b": 1234567890123456789}'.encode("latin-1"), "byte 8 is not UTF-8"),
+        ("{}".encode("utf-16"), "byte 1 is not UTF-8"),
+        (b"\xef\xbb\xbf{}", "byte order mark"),
+        (b"[" * 100_000, "recursion|nested|depth"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong_with_the_body(body: bytes, says: str) -> None:
+    with pytest.raises(HttpError, match=says):
+        parse(body)
+
+
+@pytest.mark.parametrize(
     ("value", "written"),
     [
         ({"a": "ä"}, '{"a":"ä"}'.encode()),
