@@ -78,3 +78,16 @@ def test_health_is_answered_without_https_to_what_watches_the_machine(
     client: Client, behind_https: None
 ) -> None:
     assert client.get("/health").status_code in (200, 503)
+
+
+def test_a_proxy_that_serves_another_path_than_public_url_is_named_once_in_the_log(
+    client: Client, settings: Settings
+) -> None:
+    settings.TRUSTED_PROXIES = [ip_network("127.0.0.1")]
+    settings.PUBLIC_URL, settings.SUB_PATH = "https://testserver/kb", "/kb"
+    with capture_logs() as lines:
+        for prefix in ("/kb", "/kb/", "/other", "/other"):
+            client.get("/health", headers={"x-forwarded-prefix": prefix})
+        client.get("/health", headers={"x-forwarded-prefix": "/forged"}, REMOTE_ADDR="203.0.113.9")
+    said = [line["prefix"] for line in lines if "another path than PUBLIC_URL" in line["event"]]
+    assert said == ["/other"]
