@@ -14,7 +14,7 @@ from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from articles.models import Article, ArticleVersion, SlugTaken
+from articles.models import Article, ArticleVersion, Provenance, SlugTaken
 from articles.text_search import parse
 from lib.admin_base import BigTableAdmin, ReadOnly, row_id
 from lib.nfc import nfc
@@ -72,9 +72,9 @@ class ArticleAdmin(BigTableAdmin):
     form = ArticleForm
     fieldsets = (
         (None, {"fields": ("title", "slug", "content", "metadata", "read_at")}),
-        ("History", {"fields": ("version_number", "history", "created_at", "updated_at")}),
+        ("History", {"fields": ("version_number", "history", "imported_from", "created_at", "updated_at")}),
     )
-    readonly_fields = ("version_number", "history", "created_at", "updated_at")
+    readonly_fields = ("version_number", "history", "imported_from", "created_at", "updated_at")
     list_display: tuple[str, ...] = ("shown_title", "slug", "version_number", "updated_at")
     list_filter = (("updated_at", RangeDateTimeFilter), ("created_at", RangeDateTimeFilter))
     list_filter_submit = True
@@ -99,6 +99,11 @@ class ArticleAdmin(BigTableAdmin):
             return "-"
         url = reverse("admin:articles_articleversion_changelist", query={"article__exact": article.pk})
         return format_html('<a href="{}">every text this article has had</a>', url)
+
+    @display(description="imported from")
+    def imported_from(self, article: Article) -> str:
+        known = Provenance.objects.filter(article=article).first()
+        return readable(str(known)) if known else "-"
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Article], search_term: str

@@ -15,6 +15,8 @@ MAX_SLUG = 200
 MAX_METADATA_BYTES = 16_384
 MAX_METADATA_DEPTH = 32
 MAX_AUTHOR = 150
+MAX_SOURCE = 200
+MAX_PATH = 500
 # Words used in addresses in place of slugs.
 RESERVED_SLUGS = frozenset({"export"})
 
@@ -46,6 +48,14 @@ def check_content(content: str) -> None:
         raise ValidationError(
             f"content holds the character {found.group()!a}, which the database cannot store"
         )
+
+
+def check_entry(name: str, value: str, most: int) -> None:
+    """Raises ValidationError with a sentence unless the value can name an import's source or an entry of it."""
+    if len(value) > most:
+        raise ValidationError(f"{name} is longer than {most} characters (it has {len(value):,})")
+    if found := _UNPRINTABLE.search(value):
+        raise ValidationError(f"{name} holds the character {found.group()!a}, which a name cannot hold")
 
 
 def check_metadata(metadata: Any) -> None:

@@ -18,11 +18,15 @@ def jsonl_lines(articles: ArticleQuerySet | None = None) -> Iterator[str]:
     Reads page after page by id, so neither a transaction nor a cursor stays open however slow the reader is:
     articles written meanwhile appear as they are when their page is read.
     """
-    wanted = (Article.objects.all() if articles is None else articles).order_by("id").values("id", *_FIELDS)
+    wanted = Article.objects.all() if articles is None else articles
+    wanted = wanted.order_by("id").values("id", *_FIELDS, "provenance__source", "provenance__path")
     last_id = 0
     while page := list(wanted.filter(id__gt=last_id)[:_PAGE]):
         for article in page:
             last_id = article.pop("id")
+            source, path = article.pop("provenance__source"), article.pop("provenance__path")
+            if source:
+                article["provenance"] = {"source": source, "path": path}
             yield json.dumps(article, ensure_ascii=False, default=_as_text).translate(_LINE_ENDS) + "\n"
 
 

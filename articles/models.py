@@ -221,6 +221,36 @@ class Article(models.Model):
             cursor.execute(_WRITE_VERSION, [author, self.pk])
 
 
+class Provenance(models.Model):
+    """The entry of a source that an article was imported from: importing that entry again updates this article."""
+
+    article = models.OneToOneField(
+        Article, on_delete=models.DB_CASCADE, primary_key=True, related_name="provenance"
+    )
+    source = models.CharField(max_length=bounds.MAX_SOURCE)
+    path = models.CharField(max_length=bounds.MAX_PATH)  # below the source's folder, or the id of a row
+
+    class Meta:
+        db_table = "article_provenance"
+        constraints = [models.UniqueConstraint(fields=["source", "path"], name="article_provenance_entry")]
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.path}"
+
+
+class ImportSource(models.Model):
+    """Where the source of this name was when it was imported: another folder of the same name is another source."""
+
+    name = models.CharField(max_length=bounds.MAX_SOURCE, primary_key=True)
+    location = models.TextField()
+
+    class Meta:
+        db_table = "import_sources"
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class ArticleVersion(models.Model):
     """One text an article has had; written once, never changed."""
 

@@ -20,6 +20,12 @@ def slug_from(title: str) -> str:
     return f"{slug}-article" if slug in RESERVED_SLUGS else slug
 
 
+def joined(slug: str, ending: str) -> str:
+    """The two as one slug; the first is cut where both are too long."""
+    ending = ending[: MAX_SLUG // 2].strip("-")
+    return f"{slug[: MAX_SLUG - 1 - len(ending)].strip('-')}-{ending}"
+
+
 def from_address(address: str) -> str:
     """The slug of an address or a path that an author gave ("/Docs/My_Page.html": docs-my-page); empty where it has no
     letters of its own: a template (":year/:title"), an address elsewhere, the root."""

@@ -1,12 +1,13 @@
 """Runs an import: entries in, checked, given their slugs, and written in batches of bounded size."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import reset_queries
 
 from articles.importing.drafts import Draft, draft_from
 from articles.importing.entries import Entry, RefusedEntry, Source
+from articles.importing.identity import Origin
 from articles.importing.ledger import SlugLedger
 from articles.importing.writer import BatchResult, write_batch
 
@@ -22,8 +23,10 @@ class Step:
     position: int
 
 
-def run(source: Source, batch_size: int, author: str = "") -> Iterator[Step]:
-    """Imports the source, one step a batch; what an earlier step wrote stays, whatever happens later."""
+def run(source: Source, batch_size: int, author: str = "", origin: Origin | None = None) -> Iterator[Step]:
+    """Imports the source, one step a batch; what an earlier step wrote stays, whatever happens later. `origin` is
+    the source that entries with a path belong to. Raises SourceUnreadable."""
+    origin = origin or Origin(source.name)
     with SlugLedger() as ledger:
         drafts: list[Draft] = []
         refusals: list[RefusedEntry] = []
@@ -31,7 +34,7 @@ def run(source: Source, batch_size: int, author: str = "") -> Iterator[Step]:
         position = 0
         for entry in source.entries:
             position = entry.position
-            item = _checked(entry, ledger)
+            item = _checked(entry, ledger, origin)
             if isinstance(item, RefusedEntry):
                 refusals.append(item)
             else:
@@ -44,8 +47,10 @@ def run(source: Source, batch_size: int, author: str = "") -> Iterator[Step]:
             yield _step(drafts, refusals, position, author)
 
 
-def _checked(entry: Entry, ledger: SlugLedger) -> Draft | RefusedEntry:
+def _checked(entry: Entry, ledger: SlugLedger, origin: Origin) -> Draft | RefusedEntry:
     item = entry if isinstance(entry, RefusedEntry) else draft_from(entry)
+    if isinstance(item, Draft) and item.path and not item.source:
+        item = replace(item, source=origin.claim())
     return item if isinstance(item, RefusedEntry) else ledger.enter(item)
 
 

@@ -39,14 +39,17 @@ class Record:
             self.lines.append(line.text)
 
 
-def open_csv(path: str, encoding: str | None = None) -> Source:
+def open_csv(path: str, encoding: str | None = None, id_field: str = "id") -> Source:
     """The articles of a CSV file, "-" for standard input. Raises SourceUnreadable."""
     name, stream, size = files.open_file(path)
-    return Source(name, read_csv(name, stream, encoding), size)
+    return Source(name, read_csv(name, stream, encoding, id_field), size)
 
 
-def read_csv(name: str, stream: BinaryIO, encoding: str | None = None) -> Iterator[Entry]:
-    """One entry a row below the header. Raises SourceUnreadable, on the first entry, for a header that is none."""
+def read_csv(
+    name: str, stream: BinaryIO, encoding: str | None = None, id_field: str = "id"
+) -> Iterator[Entry]:
+    """One entry a row below the header; its identity is its cell in the column `id_field`, if it has one.
+    Raises SourceUnreadable, on the first entry, for a header that is none."""
     csv.field_size_limit(
         MAX_ENTRY_BYTES
     )  # the module's own limit of 131,072 characters is less than an article's
@@ -56,7 +59,7 @@ def read_csv(name: str, stream: BinaryIO, encoding: str | None = None) -> Iterat
         for record in records(lines, dialect):
             data = record.data
             is_blank = data is not None and not data.strip() and record.closed
-            if not is_blank and (entry := _entry(name, record, data, dialect, columns)):
+            if not is_blank and (entry := _entry(name, record, data, dialect, columns, id_field)):
                 yield entry
 
 
@@ -110,7 +113,7 @@ def _check_columns(name: str, columns: list[str]) -> None:
 
 
 def _entry(
-    name: str, record: Record, data: bytes | None, dialect: Dialect, columns: list[str]
+    name: str, record: Record, data: bytes | None, dialect: Dialect, columns: list[str], id_field: str
 ) -> Entry | None:
     """The row or its refusal; None for a row of empty cells."""
     place = f"{name} line {record.first_line:,}"
@@ -131,7 +134,8 @@ def _entry(
     if len(cells) < len(columns) or any(cell.strip() for cell in cells[len(columns) :]):
         reason = f"has {len(cells):,} cells where the header names {len(columns):,} columns"
         return RefusedEntry(place, reason, record.position)
-    return Row(place, _fields(dict(zip(columns, cells, strict=False))), record.position)
+    named = dict(zip(columns, cells, strict=False))
+    return Row(place, _fields(named), record.position, path=named.get(id_field, "").strip())
 
 
 def _fields(cells: dict[str, str]) -> dict[str, object]:

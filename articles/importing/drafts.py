@@ -20,6 +20,8 @@ class Draft:
     title: str
     content: str
     metadata: str  # a JSON object
+    source: str = ""
+    path: str = ""  # its identity in the source; empty where the slug is
 
     @property
     def size(self) -> int:
@@ -44,7 +46,11 @@ def _checked(row: Row) -> Draft:
     metadata = row.fields.get("metadata")
     metadata = {} if metadata is None else metadata
     bounds.check_metadata(metadata)
-    return Draft(row.place, slug, title, content, json.dumps(nfc_json(metadata), ensure_ascii=False))
+    source, path = nfc(row.source), nfc(row.path)
+    bounds.check_entry("source", source, bounds.MAX_SOURCE)
+    bounds.check_entry("id or path", path, bounds.MAX_PATH)
+    text = json.dumps(nfc_json(metadata), ensure_ascii=False)
+    return Draft(row.place, slug, title, content, text, source, path)
 
 
 def _text(fields: dict[str, Any], name: str) -> str:

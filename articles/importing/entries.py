@@ -22,6 +22,8 @@ class Row:
     place: str  # where an operator finds it: "articles.jsonl line 17"
     fields: dict[str, Any]
     position: int = 0  # how much of the source has been read so far, in the unit of Source.total
+    path: str = ""  # what identifies it in its source: a file's path, a given id; empty where the slug does
+    source: str = ""  # the source it was first imported from, as an export says; empty for this one
 
 
 @dataclass(frozen=True, slots=True)

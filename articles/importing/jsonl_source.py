@@ -10,6 +10,7 @@ from articles.importing.encodings import in_utf8
 from articles.importing.entries import Entry, RefusedEntry, Row, Source, SourceUnreadable
 
 FIELDS = frozenset({"title", "content", "slug", "metadata"})
+_IDENTITY = frozenset({"id", "provenance"})
 _ARRAY = re.compile(rb"\A\s*\[\s*(?:\{|\Z)")
 # Fields of an export that an import ignores.
 _IGNORED = frozenset({"version_number", "created_at", "updated_at"})
@@ -59,12 +60,27 @@ def _row(place: str, fields: Any, position: int) -> Entry:
         return RefusedEntry(
             place, f"holds {_kind(fields)}; each line must be an object with a title", position
         )
-    if unknown := sorted(fields.keys() - FIELDS - _IGNORED):
-        known = "title, content, slug and metadata"
+    if unknown := sorted(fields.keys() - FIELDS - _IDENTITY - _IGNORED):
+        known = "title, content, slug, metadata and id"
         return RefusedEntry(
             place, f"has the unknown field {unknown[0][:60]!a}; an article has {known}", position
         )
-    return Row(place, {key: fields[key] for key in FIELDS & fields.keys()}, position)
+    source, path = _identity(fields)
+    if source is None or path is None:
+        reason = "has an id that is not a text or a whole number, or a provenance without source and path"
+        return RefusedEntry(place, reason, position)
+    return Row(place, {key: fields[key] for key in FIELDS & fields.keys()}, position, path, source)
+
+
+def _identity(fields: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Source and path of an article; None for those that cannot be used. An export's provenance comes before an id."""
+    if (given := fields.get("provenance")) is not None:
+        texts = [given.get(name) if isinstance(given, dict) else None for name in ("source", "path")]
+        source, path = (text if isinstance(text, str) and text else None for text in texts)
+        return source, path
+    if (given := fields.get("id")) is None or isinstance(given, str):
+        return "", given or ""
+    return "", str(given) if type(given) is int else None
 
 
 def _refuse_constant(name: str) -> NoReturn:

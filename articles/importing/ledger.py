@@ -28,12 +28,22 @@ class SlugLedger:
 
     def enter(self, draft: Draft) -> Draft | RefusedEntry:
         """The draft with the slug it shall have: its own, unless an earlier one had it, or one made from its title,
-        numbered where equal titles made it before."""
+        numbered where equal titles made it before. A draft with a path gets its slug when it is written."""
+        if draft.path:
+            return self._once(draft)
         if not draft.slug:
             return replace(draft, slug=self._free_slug(draft))
         if self._met(draft.slug, draft.place):
             earlier = self._place_of(draft.slug)
             return RefusedEntry(draft.place, f"slug {draft.slug!a} was already used by {earlier}")
+        return draft
+
+    def _once(self, draft: Draft) -> Draft | RefusedEntry:
+        entry = f"\0{draft.source}\0{draft.path}"  # no slug begins so
+        if self._met(entry, draft.place):
+            reason = f"{draft.path!a} was already used by {self._place_of(entry)}"
+            return RefusedEntry(draft.place, reason)
+        self._met(draft.slug or slugs.slug_from(draft.title), draft.place)  # others do not get it
         return draft
 
     def _free_slug(self, draft: Draft) -> str:

@@ -19,7 +19,9 @@ _FENCE = re.compile(r" {0,3}(```|~~~)")
 _BETWEEN_WORDS = re.compile(r"[-_\s]+")
 
 
-def open_markdown(path: str, *, follow_links: bool = False, encoding: str | None = None) -> Source:
+def open_markdown(
+    path: str, *, follow_links: bool = False, encoding: str | None = None, id_field: str | None = None
+) -> Source:
     """The articles of a folder and the folders below it, hidden ones left out. Raises SourceUnreadable."""
     try:
         folder = Folder(Path(path), follow_links=follow_links)
@@ -30,11 +32,14 @@ def open_markdown(path: str, *, follow_links: bool = False, encoding: str | None
     except OSError as error:
         raise SourceUnreadable(f"cannot read {path}: {error.strerror}") from error
     listed = folder.files(_SUFFIXES)
-    return Source(path, read_markdown(folder, listed, encoding), len(listed))
+    return Source(path, read_markdown(folder, listed, encoding, id_field), len(listed))
 
 
-def read_markdown(folder: Folder, listed: list[Listed], encoding: str | None = None) -> Iterator[Entry]:
-    """One entry a file, in the order given; a file's place is its path below the folder, which is closed at the end."""
+def read_markdown(
+    folder: Folder, listed: list[Listed], encoding: str | None = None, id_field: str | None = None
+) -> Iterator[Entry]:
+    """One entry a file, in the order given; a file's place is its path below the folder, which is closed at the end.
+    Its identity is that path, or what its front matter has under `id_field`."""
     with folder:
         for number, (path, problem) in enumerate(listed, 1):
             if problem:
@@ -46,7 +51,7 @@ def read_markdown(folder: Folder, listed: list[Listed], encoding: str | None = N
             except OSError as error:
                 yield RefusedEntry(path, f"cannot be read: {error.strerror}", number)
             else:
-                yield _entry(path, data, number, encoding)
+                yield _entry(path, data, number, encoding, id_field)
 
 
 def heading(text: str) -> str | None:
@@ -60,7 +65,7 @@ def heading(text: str) -> str | None:
     return None
 
 
-def _entry(place: str, data: bytes, position: int, encoding: str | None) -> Entry:
+def _entry(place: str, data: bytes, position: int, encoding: str | None, id_field: str | None) -> Entry:
     if len(data) > MAX_ENTRY_BYTES:
         return files.too_long(place, "the file", position)
     text = files.decoded(data.removeprefix(codecs.BOM_UTF8), place, position, encoding or encoding_of(data))
@@ -70,11 +75,13 @@ def _entry(place: str, data: bytes, position: int, encoding: str | None) -> Entr
         front, content = front_matter.split(text.replace("\r\n", "\n").replace("\r", "\n"))
     except FrontMatterError as error:
         return RefusedEntry(place, str(error), position)
+    given = front.get(id_field) if id_field else None
+    path = f"id:{given}" if isinstance(given, str | int) and given != "" else place
     title = _title(front.pop("title", None), content, Path(place).stem)
     fields = {"title": title, "content": content, "metadata": front}
     if slug := _take_slug(front):
         fields["slug"] = slug
-    return Row(place, fields, position)
+    return Row(place, fields, position, path=path.encode(errors="backslashreplace").decode())
 
 
 def _title(given: Any, content: str, stem: str) -> Any:

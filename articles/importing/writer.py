@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 from psycopg import errors
 
+from articles.importing import identity
 from articles.importing.drafts import Draft
 from articles.importing.entries import RefusedEntry
 from articles.models import Article
@@ -34,14 +35,15 @@ WITH given AS (
         updated_at = excluded.updated_at
     WHERE (held.title, held.content, held.metadata)
         IS DISTINCT FROM (excluded.title, excluded.content, excluded.metadata)
-    RETURNING id, version_number, title, content, updated_at, xmax = 0 AS is_new
+        AND held.slug <> ALL(%s::text[])
+    RETURNING id, slug, version_number, title, content, updated_at, xmax = 0 AS is_new
 ), versions AS (
     INSERT INTO article_versions (article_id, version_number, title, content, created_at, author)
     SELECT id, version_number, title, content, updated_at, %s FROM written
     ON CONFLICT (article_id, version_number) DO NOTHING
     RETURNING article_id
 )
-SELECT written.id, is_new, article_id IS NOT NULL AS text_is_new
+SELECT written.id, written.slug, is_new, article_id IS NOT NULL AS text_is_new
 FROM written LEFT JOIN versions ON article_id = written.id ORDER BY written.id
 """
 
@@ -65,7 +67,8 @@ class BatchResult:
 
 
 def write_batch(drafts: Sequence[Draft], author: str = "") -> BatchResult:
-    """Creates or updates the articles of these drafts, matched by slug, in one transaction.
+    """Creates or updates the articles of these drafts, in one transaction; matched by source and path, or by slug
+    where a draft has no path.
 
     Slugs must differ within the batch. Sends articles_written inside the transaction. A draft that the database
     refuses is reported and the rest is written. A deadlock with another writer is tried again.
@@ -100,16 +103,28 @@ def _write(drafts: Sequence[Draft], author: str) -> BatchResult:
 
 
 def _write_set(drafts: Sequence[Draft], author: str) -> BatchResult:
+    resolved = identity.resolve(drafts)
+    rows = _write_rows(resolved, author)
+    if with_new_text := [article_id for article_id, _, _, text_is_new in rows if text_is_new]:
+        articles_written.send(sender=Article, article_ids=with_new_text, reason="import")
+    without_slug = resolved.new - {slug for _, slug, _, _ in rows}  # somebody else took it meanwhile
+    identity.record([draft for draft in resolved.drafts if draft.slug not in without_slug])
+    created = sum(is_new for _, _, is_new, _ in rows)
+    result = BatchResult(created, len(rows) - created, len(drafts) - len(rows) - len(without_slug))
+    again = [draft for draft, its in zip(drafts, resolved.drafts, strict=True) if its.slug in without_slug]
+    return result + _write_set(again, author) if again else result
+
+
+def _write_rows(resolved: identity.Resolved, author: str) -> list[tuple[int, str, bool, bool]]:
+    """Id and slug of each row that was written, whether it is new, and whether its text is."""
     columns = [
-        [getattr(draft, name) for draft in drafts] for name in ("slug", "title", "content", "metadata")
+        [getattr(draft, name) for draft in resolved.drafts]
+        for name in ("slug", "title", "content", "metadata")
     ]
     with connection.cursor() as cursor:
-        cursor.execute(_WRITE, [*columns, author])
-        rows = cursor.fetchall()
-    if with_new_text := [article_id for article_id, _, text_is_new in rows if text_is_new]:
-        articles_written.send(sender=Article, article_ids=with_new_text, reason="import")
-    created = sum(is_new for _, is_new, _ in rows)
-    return BatchResult(created, len(rows) - created, len(drafts) - len(rows))
+        cursor.execute(_WRITE, [*columns, list(resolved.new), author])
+        rows: list[tuple[int, str, bool, bool]] = cursor.fetchall()
+        return rows
 
 
 def _is_about_a_row(error: Exception) -> bool:

@@ -10,4 +10,25 @@ MUTATIONS = (
         "return fields",
         ("tests/articles/test_by_hand.py",),
     ),
+    Mutation(
+        "import: an entry is the article that was imported from it",
+        "articles/importing/identity.py",
+        "{entries[place - 1]: slug for place, slug in cursor.fetchall()}",
+        "{entries[place - 1]: slug for place, slug in cursor.fetchall() if place < 0}",
+        ("tests/articles/importing/test_identity.py",),
+    ),
+    Mutation(
+        "import: an article of the same title is not taken over",
+        "articles/importing/identity.py",
+        "is_nobodys and (is_same or bool(drafts[place - 1].slug))",
+        "is_nobodys",
+        ("tests/articles/importing/test_identity.py",),
+    ),
+    Mutation(
+        "import: a slug taken meanwhile is not written over",
+        "articles/importing/writer.py",
+        "AND held.slug <> ALL(%s::text[])",
+        "AND (held.slug <> ALL(%s::text[]) OR true)",
+        ("tests/articles/importing/test_identity.py",),
+    ),
 )

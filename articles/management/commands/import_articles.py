@@ -17,6 +17,7 @@ from articles import bounds
 from articles.importing.batches import run
 from articles.importing.csv_source import open_csv
 from articles.importing.entries import RefusedEntry, Source, SourceUnreadable
+from articles.importing.identity import Origin
 from articles.importing.jsonl_source import open_jsonl
 from articles.importing.markdown_source import open_markdown
 from articles.importing.pydoc_source import open_pydoc
@@ -33,35 +34,14 @@ _GO_ON = "Batches written before that are kept; import the same source again to 
 
 class Command(BaseCommand):
     help = (
-        "Imports articles in batches, each in its own transaction. They are matched by slug (made from the title "
-        "where there is none): equal ones are left alone, changed ones updated, with their history kept. "
-        "Exits with 0 when all were imported, 1 when some were refused, 2 when the source cannot be read, "
-        "3 when the database stopped it."
+        "Imports articles in batches, each in its own transaction. They are matched by their file's path, their id "
+        "or their slug (made from the title where there is none): equal ones are left alone, changed ones updated, "
+        "with their history kept. Exits with 0 when all were imported, 1 when some were refused, 2 when the source "
+        "cannot be read, 3 when the database stopped it."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        source = parser.add_mutually_exclusive_group(required=True)
-        source.add_argument(
-            "--pydoc", action="store_true", help="the documentation of Python's standard library"
-        )
-        source.add_argument(
-            "--markdown", metavar="DIR", help="a folder of .md files, front matter understood"
-        )
-        parser.add_argument(
-            "--follow-links",
-            action="store_true",
-            help="with --markdown: also read what links in the folder point to, wherever that is",
-        )
-        source.add_argument("--jsonl", metavar="FILE", help="one JSON object a line; - reads standard input")
-        source.add_argument(
-            "--csv", metavar="FILE", help="columns title, content, slug; others become metadata"
-        )
-        parser.add_argument(
-            "--encoding",
-            type=_encoding,
-            metavar="NAME",
-            help="of the files, for instance windows-1252 (default: UTF-8, or UTF-16 by its mark)",
-        )
+        _add_sources(parser)
         parser.add_argument(
             "--batch-size",
             type=_batch_size,
@@ -79,11 +59,15 @@ class Command(BaseCommand):
             raise CommandError(
                 f"--author is longer than {bounds.MAX_AUTHOR} characters", returncode=_UNREADABLE
             )
+        if len(options["source"]) > bounds.MAX_SOURCE:
+            raise CommandError(
+                f"--source is longer than {bounds.MAX_SOURCE} characters", returncode=_UNREADABLE
+            )
         started = time.monotonic()
         self._name_pipe(options["jsonl"] or options["csv"])
         try:
             source = _open(options)
-            summary = self._import(source, options["batch_size"], options["author"])
+            summary = self._import(source, options["batch_size"], options["author"], _origin(options))
         except (SourceUnreadable, OSError) as error:
             raise CommandError(one_line(str(error)), returncode=_UNREADABLE) from error
         except KeyboardInterrupt as error:
@@ -106,11 +90,11 @@ class Command(BaseCommand):
         if is_pipe:
             self.stderr.write(f"{one_line(str(path))} is a pipe: reading what another program writes to it")
 
-    def _import(self, source: Source, batch_size: int, author: str) -> Summary:
+    def _import(self, source: Source, batch_size: int, author: str, origin: Origin) -> Summary:
         summary = Summary()
         with _progress() as bar:
             task = bar.add_task(f"Importing {one_line(source.name)}", total=source.total, done="")
-            for step in run(source, batch_size, author):
+            for step in run(source, batch_size, author, origin):
                 summary.add(step.result)
                 for refusal in step.result.refusals:
                     self._print_refusal(refusal, bar)
@@ -131,16 +115,57 @@ class Command(BaseCommand):
             self.stdout.write(f"{one_line(name)}: {summary} ({seconds:.1f} s)")
 
 
+def _add_sources(parser: CommandParser) -> None:
+    """What is read, how, and what identifies its entries."""
+    one = parser.add_mutually_exclusive_group(required=True)
+    one.add_argument("--pydoc", action="store_true", help="the documentation of Python's standard library")
+    one.add_argument("--markdown", metavar="DIR", help="a folder of .md files, front matter understood")
+    one.add_argument("--jsonl", metavar="FILE", help="one JSON object a line; - reads standard input")
+    one.add_argument("--csv", metavar="FILE", help="columns title, content, slug; others become metadata")
+    parser.add_argument(
+        "--follow-links",
+        action="store_true",
+        help="with --markdown: also read what links in the folder point to, wherever that is",
+    )
+    parser.add_argument(
+        "--source",
+        default="",
+        metavar="NAME",
+        help="what the folder or file is known as from one import to the next (default: its name)",
+    )
+    parser.add_argument(
+        "--id-field",
+        metavar="NAME",
+        help="the column (default: id), or with --markdown the name in front matter, that identifies an article",
+    )
+    parser.add_argument(
+        "--encoding",
+        type=_encoding,
+        metavar="NAME",
+        help="of the files, for instance windows-1252 (default: UTF-8, or UTF-16 by its mark)",
+    )
+
+
 def _open(options: dict[str, Any]) -> Source:
     if options["pydoc"]:
         return open_pydoc()
     if options["markdown"] is not None:
         return open_markdown(
-            options["markdown"], follow_links=options["follow_links"], encoding=options["encoding"]
+            options["markdown"],
+            follow_links=options["follow_links"],
+            encoding=options["encoding"],
+            id_field=options["id_field"],
         )
     if options["jsonl"] is not None:
         return open_jsonl(options["jsonl"], options["encoding"])
-    return open_csv(options["csv"], options["encoding"])
+    return open_csv(options["csv"], options["encoding"], options["id_field"] or "id")
+
+
+def _origin(options: dict[str, Any]) -> Origin:
+    """The source's name and place; none for standard input and pipes, which have neither."""
+    path = Path(options["markdown"] or options["jsonl"] or options["csv"] or "-").resolve()
+    name = path.name if path.is_dir() or path.is_file() else ""
+    return Origin(options["source"] or name[: bounds.MAX_SOURCE], str(path), bool(options["source"]))
 
 
 def _progress() -> Progress:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from articles.models import Article, ArticleVersion
+from articles.models import Article, ArticleVersion, Provenance
 
 pytestmark = pytest.mark.django_db
 
@@ -212,3 +212,96 @@ def test_files_of_other_programs_end_with_the_documented_code(
 def test_an_unknown_encoding_is_refused() -> None:
     with pytest.raises(CommandError, match="'klingon' is not an encoding"):
         imported("--csv", "a.csv", "--encoding", "klingon")
+
+
+def a_tree(root: Path, *paths: str) -> str:
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(f"# Read me\n\nText of {path}.\n")
+    return str(root)
+
+
+def origins() -> dict[str, str]:
+    """Path and slug of each article that was imported."""
+    return dict(Provenance.objects.values_list("path", "article__slug"))
+
+
+def test_a_folder_that_has_grown_changes_no_article(tmp_path: Path) -> None:
+    imported("--markdown", a_tree(tmp_path / "docs", "b/README.md", "c/README.md"))
+    before = dict(Article.objects.values_list("slug", "content"))
+    code, out, _ = imported("--markdown", a_tree(tmp_path / "docs", "a/README.md"))
+    assert (code, out.partition(" (")[0].partition(": ")[2]) == (
+        0,
+        "1 created, 0 updated, 2 unchanged, 0 refused",
+    )
+    assert before.items() <= dict(Article.objects.values_list("slug", "content")).items()
+
+
+def test_a_renamed_file_is_a_new_article_unless_its_front_matter_identifies_it(tmp_path: Path) -> None:
+    folder = tmp_path / "docs"
+    a_tree(folder, "a.md")
+    (folder / "b.md").write_text("---\nuid: 17\n---\n# B\n")
+    imported("--markdown", str(folder), "--id-field", "uid")
+    assert origins() == {"a.md": "read-me", "id:17": "b"}
+    (folder / "a.md").rename(folder / "a2.md")
+    (folder / "b.md").rename(folder / "b2.md")
+    assert "1 created, 0 updated, 1 unchanged" in imported("--markdown", str(folder), "--id-field", "uid")[1]
+    assert origins() == {"a.md": "read-me", "a2.md": "read-me-a2", "id:17": "b"}
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second"),
+    [
+        ("--csv", "id,title\n1,One\n2,One\n", "id,title\n3,One\n1,New\n2,One\n"),
+        (
+            "--jsonl",
+            '{"id": 1, "title": "One"}\n{"id": "2", "title": "One"}\n',
+            '{"id": "3", "title": "One"}\n{"id": "1", "title": "New"}\n{"id": 2, "title": "One"}\n',
+        ),
+    ],
+)
+def test_rows_with_an_id_stay_their_articles(tmp_path: Path, name: str, first: str, second: str) -> None:
+    path = tmp_path / "a"
+    path.write_text(first)
+    assert imported(name, str(path))[0] == 0
+    before = origins()
+    path.write_text(second)
+    assert "1 created, 1 updated, 1 unchanged" in imported(name, str(path))[1]
+    assert before.items() <= origins().items()
+    assert Article.objects.get(slug="one").title == "New"
+
+
+def test_a_pipe_of_rows_with_ids_needs_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Standard:
+        buffer = io.BytesIO(b'{"id": 1, "title": "One"}\n')
+
+    monkeypatch.setattr("sys.stdin", Standard())
+    with pytest.raises(CommandError, match="has no name: give --source NAME"):
+        imported("--jsonl", "-")
+    Standard.buffer = io.BytesIO(b'{"id": 1, "title": "One"}\n')
+    assert imported("--jsonl", "-", "--source", "feed")[0] == 0
+    assert Provenance.objects.get().source == "feed"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['{"title": "a", "id": 1.5}', '{"title": "a", "id": true}', '{"title": "a", "provenance": {"source": "s"}}',
+     '{"title": "a", "provenance": "s"}', '{"title": "a", "provenance": {"source": "", "path": "p"}}'],
+)  # fmt: skip
+def test_an_id_or_provenance_that_is_none_is_refused(tmp_path: Path, line: str) -> None:
+    code, _, err = imported("--jsonl", a_file(tmp_path / "a.jsonl", line))
+    assert code == 1
+    assert "line 1: has an id that is not a text or a whole number" in err
+
+
+def test_an_export_keeps_where_articles_came_from(tmp_path: Path) -> None:
+    tree = a_tree(tmp_path / "docs", "b/README.md", "c/README.md")
+    imported("--markdown", tree)
+    before = origins()
+    path = str(tmp_path / "all.jsonl")
+    call_command("export_articles", output=path, stdout=io.StringIO())
+    assert "0 created, 0 updated, 2 unchanged" in imported("--jsonl", path)[1]
+    Article.objects.all().delete()
+    assert "2 created" in imported("--jsonl", path)[1]
+    assert origins() == before
+    assert "0 created, 0 updated, 2 unchanged" in imported("--markdown", tree)[1]
