@@ -15,6 +15,7 @@ from access.models import Scope
 from articles.api import routes as articles_api
 from config.http import problems
 from config.http.json_bodies import JsonParser, JsonRenderer
+from config.http.lean_operations import lean
 from embeddings import api as search_api
 from queueops.api import article_embedding as queue_api
 from queueops.api import queue as queue_rest
@@ -155,16 +156,14 @@ def build_api() -> Api:
         docs=Swagger(settings={"persistAuthorization": True, "validatorUrl": None}),
     )
     problems.add_handlers(api)
+    articles = articles_api.build_router(
+        embedding_states, state_of_new, read=read, write=write, may_read=may_read
+    )
     routers = [
-        (
-            "/articles",
-            articles_api.build_router(
-                embedding_states, state_of_new, read=read, write=write, may_read=may_read
-            ),
-        ),
+        ("/articles", lean(articles)),
         ("/articles", queue_api.build_router(read=read)),
         ("/queue", queue_rest.build_router(ops=ops, may_read=may_read)),
-        ("/search", search_api.build_router(read=read)),
+        ("/search", lean(search_api.build_router(read=read))),
     ]
     for prefix, router in routers:
         api.add_router(prefix, _with_head(router))

@@ -208,11 +208,11 @@ MIDDLEWARE = [
     *(["config.http.cors.middleware"] if CORS_ALLOWED_ORIGINS else []),
     "config.http.problems.middleware",
     "config.http.unavailable.UnavailableMiddleware",
+    "config.http.page_middleware.begin",  # calls of the API go past what follows (config/http/api_safety.py)
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "config.http.page_middleware.begin",  # calls of the API go past what follows
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.http.admin_csp.admin_policy",
     "config.http.refuse_nul.without_nul",

@@ -26,7 +26,8 @@ class JsonParser(Parser):
             raise HttpError(
                 415, f"the body must have the Content-Type 'application/json'; this one has {given}"
             )
-        encoding = request.headers.get("Content-Encoding", "").strip().lower()
+        # not request.headers, which would be made of all headers for this one
+        encoding = request.META.get("HTTP_CONTENT_ENCODING", "").strip().lower()
         if encoding not in {"", "identity"}:
             raise HttpError(
                 415, f"the body must not be compressed; its Content-Encoding is {encoding[:100]!r}"

@@ -12,6 +12,7 @@ from django.contrib.auth import middleware as auth
 from django.http import HttpRequest, HttpResponseBase, HttpResponseForbidden
 from django.middleware import csrf
 
+from config.http.api_safety import ApiSafety
 from config.http.proxies import meta_key
 
 type View = Callable[[HttpRequest], HttpResponseBase]
@@ -34,12 +35,11 @@ def _needs_person(request: HttpRequest) -> bool:
 
 
 def begin(get_response: View) -> View:
-    """Stands before the middleware of pages. A call of the API continues behind `end`: each of them would only pass it
-    on, and together they cost it a twentieth of a save."""
-    behind = _behind_the_end.pop()
+    """Stands before the middleware of pages. A call of the API continues behind `end`, with what it needs of them."""
+    of_api = ApiSafety(_behind_the_end.pop(), get_response)
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        return behind(request) if _is_api(request) else get_response(request)
+        return of_api(request) if _is_api(request) else get_response(request)
 
     return middleware
 

@@ -96,4 +96,25 @@ MUTATIONS = (
         "bool(origin)",
         ("tests/config/http/test_cors.py",),
     ),
+    Mutation(
+        "api: its host is checked",
+        "config/http/api_safety.py",
+        "        request.get_host()\n",
+        "",
+        ("tests/config/http/test_page_middleware.py",),
+    ),
+    Mutation(
+        "api: HTTPS is demanded",
+        "config/http/api_safety.py",
+        "if settings.SECURE_SSL_REDIRECT and not is_secure:",
+        "if False:",
+        ("tests/config/http/test_page_middleware.py",),
+    ),
+    Mutation(
+        "api: replies have the headers of safety",
+        "config/http/api_safety.py",
+        "response.headers.setdefault(name, value)",
+        "pass",
+        ("tests/config/http/test_page_middleware.py",),
+    ),
 )

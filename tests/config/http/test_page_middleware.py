@@ -1,5 +1,7 @@
 """The middleware that only pages with a person before them go through."""
 
+from collections.abc import Mapping
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -24,6 +26,32 @@ def test_an_answer_of_the_api_has_the_headers_that_protect_every_answer() -> Non
     assert answer["X-Frame-Options"] == "DENY"
     assert "default-src 'self'" in answer["Content-Security-Policy"]
     assert answer["Content-Length"] == str(len(answer.content))
+
+
+@pytest.mark.parametrize("is_secure", [False, True], ids=["http", "https"])
+def test_every_header_of_safety_of_a_page_is_on_replies_of_the_api(
+    settings: Settings, is_secure: bool
+) -> None:
+    settings.SECURE_HSTS_SECONDS = 3600
+    settings.SECURE_SSL_REDIRECT = is_secure
+    client = Client()
+    page = client.get("/.well-known/security.txt", secure=is_secure)
+    for address in ("/api/articles", "/api/nothing", "/api/openapi.json"):
+        reply = client.get(address, secure=is_secure)
+        own = {"Content-Type", "Content-Length", "WWW-Authenticate"}
+        assert {**page.headers, **reply.headers} == {**reply.headers, **_without(page.headers, own)}
+        assert ("Strict-Transport-Security" in reply) is is_secure
+
+
+def _without(headers: Mapping[str, str], names: set[str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name not in names}
+
+
+def test_a_call_of_the_api_without_https_is_redirected_where_pages_are(settings: Settings) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    settings.SECURE_SSL_HOST = "news.example"
+    reply = Client().get("/api/articles")
+    assert (reply.status_code, reply["Location"]) == (301, "https://news.example/api/articles")
 
 
 def test_a_call_of_the_api_to_an_unknown_host_is_refused(settings: Settings) -> None:
