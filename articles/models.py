@@ -1,7 +1,8 @@
 """Articles and their versions: the text people see, and every text it has been."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
+from copy import copy
 from typing import Any, Self
 
 from django.contrib.postgres.indexes import GinIndex
@@ -131,6 +132,14 @@ class Article(models.Model):
         ):
             self.metadata = composed
 
+    def change(self, fields: Mapping[str, Any], author: str = "") -> None:
+        """As setting these fields, not the slug, and `save()`; for a row that `locked()` has read in this transaction,
+        so that it is not read again."""
+        before = copy(self)
+        for name, value in fields.items():
+            setattr(self, name, value)
+        self._overwrite(before, author)
+
     def restore(self, version_number: int, author: str = "") -> None:
         """Makes an earlier version's text the current one, as a new version. Raises ArticleVersion.DoesNotExist."""
         version = self.versions.get(version_number=version_number)
@@ -192,24 +201,25 @@ class Article(models.Model):
     def _update(self, author: str, *args: Any, **kwargs: Any) -> None:
         try:
             with transaction.atomic():
-                locked = Article.objects.select_for_update(no_key=True).only(
-                    "title", "content", "version_number"
-                )
-                before = locked.get(pk=self.pk)
-                written = self._text_written_by(kwargs.get("update_fields"))
-                text_is_new = any(getattr(before, name) != getattr(self, name) for name in written)
-                self.version_number = before.version_number + text_is_new
-                self.updated_at = Now()
-                if (fields := kwargs.get("update_fields")) is not None:
-                    kwargs["update_fields"] = {*fields, "version_number", "updated_at"}
-                super().save(*args, **kwargs)
-                if text_is_new:
-                    self._write_version(author)
-                self._announce_edit()
+                rows = Article.objects.locked().only("title", "content", "version_number")
+                self._overwrite(rows.get(pk=self.pk), author, *args, **kwargs)
         except IntegrityError as error:
             if _is_slug_conflict(error):
                 raise SlugTaken(self.slug) from error
             raise
+
+    def _overwrite(self, before: "Article", author: str, *args: Any, **kwargs: Any) -> None:
+        """Saves over the row as it is, which this transaction has locked."""
+        written = self._text_written_by(kwargs.get("update_fields"))
+        text_is_new = any(getattr(before, name) != getattr(self, name) for name in written)
+        self.version_number = before.version_number + text_is_new
+        self.updated_at = Now()
+        if (fields := kwargs.get("update_fields")) is not None:
+            kwargs["update_fields"] = {*fields, "version_number", "updated_at"}
+        super().save(*args, **kwargs)
+        if text_is_new:
+            self._write_version(author)
+        self._announce_edit()
 
     def _text_written_by(self, update_fields: Iterable[str] | None) -> set[str]:
         """The fields of the text that a save writes: an instance may hold others that are older than their row."""

@@ -210,9 +210,7 @@ def _change(request: HttpRequest, slug: str, if_match: str | None, fields: dict[
     with transaction.atomic():
         row = _locked(slug, if_match)
         if fields:
-            for name, value in fields.items():
-                setattr(row, name, value)
-            row.save(author=_author(request))
+            row.change(fields, author=_author(request))
     return row
 
 

@@ -139,6 +139,17 @@ def test_a_list_shows_the_newest_first_page_by_page_without_contents(api: Api) -
     assert page["items"][0]["embedding"]["state"] == "pending"
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_a_change_reads_its_article_once(method: str, api: Api, article: Any) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        body(api.call(method, "/articles/a-title", {"title": "Test", "content": "Other."}))
+    seen = [query["sql"] for query in queries if not re.search("SAVEPOINT|api_tokens", query["sql"])]
+    # locked; written, with a version and a task; the state of its embedding
+    assert [sql.split()[0] for sql in seen if "embedding_spaces" not in sql or "INSERT" in sql] == [
+        *["SELECT", "UPDATE", "INSERT", "INSERT"]
+    ]
+
+
 def test_a_list_costs_three_queries_however_long_it_is(api: Api) -> None:
     for number in range(4):
         body(api.post("/articles", {"title": f"Title {number}"}), 201)
