@@ -41,9 +41,12 @@ def _figures(now: Snapshot) -> list[dict[str, str]]:
         _figure("Processing", number(now.tasks[Status.PROCESSING]), claim, _tasks("processing")),
         _figure(
             "Failed",
-            number(now.tasks[Status.FAILED]),
-            f"{number(now.failed_1h)} in the last hour",
-            _tasks("failed"),
+            f"{number(now.failed_open)} open" if now.tasks[Status.FAILED] else "0",
+            f"{number(now.tasks[Status.FAILED])} in all, {number(now.failed_1h)} in the last hour",
+            reverse(
+                "admin:queueops_task_changelist",
+                query={"failure": "open"} if now.failed_open else {"status__exact": "failed"},
+            ),
         ),
         _figure(
             "Completed in 5 minutes",

@@ -18,6 +18,7 @@ from lib.visible import readable
 from queueops.admin.confirmation import AdminAction, confirm
 from queueops.admin.installed_only import InstalledOnly
 from queueops.models import Status, Task, Verb
+from queueops.monitoring.open_failures import IS_OPEN
 from queueops.operate import operations
 
 REQUEUE = AdminAction(
@@ -69,6 +70,27 @@ class ErrorClassFilter(DropdownFilter):
         return queryset.filter(error_class=self.value()) if self.value() in known else queryset
 
 
+class OpenFailureFilter(DropdownFilter):
+    """Failures that still matter, and those that do not."""
+
+    title = "failure"
+    parameter_name = "failure"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("open", "open: the current text has no vectors"), ("not_open", "no longer open")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
+        match self.value():
+            case None:
+                return queryset
+            case "open":
+                return queryset.filter(IS_OPEN)
+            case "not_open":
+                return queryset.filter(~IS_OPEN, status=Status.FAILED)
+            case _:
+                return queryset.none()
+
+
 @admin.register(Task)
 class TaskAdmin(InstalledOnly, ReadOnly, BigTableAdmin):
     list_display = (
@@ -88,6 +110,7 @@ class TaskAdmin(InstalledOnly, ReadOnly, BigTableAdmin):
         ("priority", ChoicesDropdownFilter),
         ("outcome", ChoicesDropdownFilter),
         ErrorClassFilter,
+        OpenFailureFilter,
         "space",
         ("completed_at", RangeDateTimeFilter),
     )

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from ninja import Path
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from articles import bounds
 from articles.api.schemas import VISIBLE, WITHOUT_NUL, Request, WholeNumber, checked
@@ -84,6 +84,8 @@ def _check_id(number: int) -> None:
 _Id = Annotated[WholeNumber, checked(_check_id), Field(json_schema_extra={"minimum": 1, "maximum": MAX_ID})]
 _Verb = Annotated[str, _one_of("verb", VERBS), Field(json_schema_extra={"enum": list(VERBS)})]
 _Event = Annotated[str, _one_of("event", EVENTS), Field(json_schema_extra={"enum": list(EVENTS)})]
+# In a query string it is a word. False would select every task, so it cannot be given.
+_True = Annotated[Literal[True], BeforeValidator(lambda given: True if given == "true" else given)]
 _AgeInSeconds = Annotated[WholeNumber, Field(ge=1, le=MAX_AGE_SECONDS)]
 _Actor = Annotated[str, _bounded("actor", _MAX_ACTOR), _schema(_MAX_ACTOR, "name of the operator")]
 _Limit = Annotated[int, Field(ge=1, le=MAX_PAGE)]
@@ -116,6 +118,9 @@ class _Narrowing(BaseModel):
     )
     space: _Id = Field(default_factory=int, description="id of its embedding space")
     slug: _Slug = Field(default_factory=str)
+    open: _True = Field(
+        default_factory=_nothing, description="failed, and the article's current text has no vectors"
+    )
 
     def selection(self, ids: tuple[int, ...] | None = None) -> TaskFilter:
         """The same filter as in the command line, the admin and operations."""
@@ -129,6 +134,7 @@ class _Narrowing(BaseModel):
             newer_than=_age(self.newer_than_seconds),
             space=self.space or None,
             slug=self.slug,
+            open=bool(self.open),
         )
 
 

@@ -98,7 +98,7 @@ def progress(snapshot: Snapshot) -> str:
 
 def _ended_badly(snapshot: Snapshot) -> int:
     """The number of articles that are behind and have no task left."""
-    ended = snapshot.tasks.get(Status.FAILED, 0) + snapshot.tasks.get(Status.CANCELLED, 0)
+    ended = snapshot.failed_open + snapshot.tasks.get(Status.CANCELLED, 0)
     live = snapshot.tasks.get(Status.PENDING, 0) + snapshot.tasks.get(Status.PROCESSING, 0)
     return max(min(snapshot.articles - snapshot.embedded - live, ended), 0)
 

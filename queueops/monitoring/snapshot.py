@@ -50,7 +50,8 @@ class Snapshot:
     snapshot is `partial`: values that could not be read are empty. `steps_refused` has the reason of each recurring
     step that the database has refused to a worker within half a minute. `workers_silent` counts registered worker
     processes that have not updated their row lately. `brake_rows` are the ids of the rows of embedding_worker_status
-    that stop every worker; all that are alive count as stopped then."""
+    that stop every worker; all that are alive count as stopped then. `failed_open` counts failed tasks whose article
+    has no vectors of its current text, among the newest COUNT_LIMIT."""
 
     mode: str
     mode_in_settings: str
@@ -99,6 +100,7 @@ class Snapshot:
     locks: tuple[TableLock, ...] = ()
     partial: bool = False
     brake_rows: str = ""
+    failed_open: int = 0
 
     @property
     def coverage(self) -> float:

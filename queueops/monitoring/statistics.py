@@ -25,10 +25,12 @@ class Durations:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Counts of pending tasks stop at COUNT_LIMIT per priority; errors are those of the newest failures."""
+    """Counts of pending tasks stop at COUNT_LIMIT per priority; errors are those of the newest failures, and of those
+    that are open."""
 
     pending_by_priority: dict[str, int]
     failed_by_error: dict[str, int]
+    open_by_error: dict[str, int]
     seconds_per_task: Durations
 
 
@@ -88,8 +90,10 @@ def breakdown() -> Breakdown:
         by_priority = dict.fromkeys(priorities, 0) | dict(cursor.fetchall())
         cursor.execute(_DURATIONS, [COUNT_LIMIT])
         durations = Durations(*cursor.fetchone())
-    by_error = {kind.error_class: kind.tasks for kind in task_lists.failure_kinds()}
-    return Breakdown(by_priority, by_error, durations)
+    kinds = task_lists.failure_kinds()
+    by_error = {kind.error_class: kind.tasks for kind in kinds}
+    open_by_error = {kind.error_class: kind.open for kind in kinds if kind.open}
+    return Breakdown(by_priority, by_error, open_by_error, durations)
 
 
 def courses(span: timedelta) -> list[MetricSummary]:

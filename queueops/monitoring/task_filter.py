@@ -13,9 +13,11 @@ from lib.nfc import nfc
 from queueops.engine.enqueue import Reason
 from queueops.models import Priority, Status, Task
 from queueops.models.task import TaskQuerySet
+from queueops.monitoring.open_failures import IS_OPEN
 
 # Those of a provider, and what the sweep writes where a worker died.
 ERROR_CLASSES = (*ErrorClass, "worker_lost")
+UNKNOWN = "unknown"  # the name of the class of tasks that have none, as those failed by plain SQL
 
 
 class SelectionError(ValueError):
@@ -27,7 +29,8 @@ class TaskFilter:
     """Tasks that match every given field; with none given, all.
 
     `ids` are task ids, `article` and `space` ids of theirs; `reason` is why the task was created; `older_than` and
-    `newer_than` are its age since then; `stuck` are processing tasks whose lease has ended.
+    `newer_than` are its age since then; `stuck` are processing tasks whose lease has ended, `open` failed ones whose
+    article's current text has no vectors. The error class UNKNOWN is that of tasks without one.
     """
 
     ids: tuple[int, ...] | None = None
@@ -41,6 +44,7 @@ class TaskFilter:
     article: int | None = None
     slug: str = ""
     stuck: bool = False
+    open: bool = False
 
     def __post_init__(self) -> None:
         for status in self.statuses:
@@ -96,7 +100,7 @@ class TaskFilter:
         given: list[tuple[Any, Q]] = [
             (self.ids is not None, Q(pk__in=self.ids or ())),
             (self.statuses, Q(status__in=self.statuses)),
-            (self.error_class, Q(error_class=self.error_class)),
+            (self.error_class, Q(error_class__in=_stored(self.error_class))),
             (self.reason, Q(metadata__reason=self.reason)),
             (self.priority, Q(priority=self.priority)),
             (self.older_than, Q(created_at__lt=now - (self.older_than or timedelta()))),
@@ -104,6 +108,7 @@ class TaskFilter:
             (self.space, Q(space=self.space)),
             (self.article, Q(article=self.article)),
             (self.slug, Q(article__slug__in={self.slug, nfc(self.slug)})),
+            (self.open, IS_OPEN),
             (self.stuck, Q(status=Status.PROCESSING, lease_expires_at__lt=now)),
         ]
         return [condition for is_given, condition in given if is_given]
@@ -113,12 +118,16 @@ def refuse_unknown_words(selection: TaskFilter) -> None:
     """Raises SelectionError for an error class or a reason that is neither known nor that of any task: plain SQL and
     imports may write others."""
     asked = (
-        ("error class", selection.error_class, ERROR_CLASSES, "error_class"),
+        ("error class", selection.error_class, (*ERROR_CLASSES, UNKNOWN), "error_class"),
         ("task reason", selection.reason, Reason.values, "metadata__reason"),
     )
     for what, given, known, column in asked:
         if given and given not in known and not Task.objects.filter(**{column: given}).exists():
             _refuse_unknown(what, given, known)
+
+
+def _stored(error_class: str) -> tuple[str, ...]:
+    return (error_class, "") if error_class == UNKNOWN else (error_class,)
 
 
 def _refuse_unknown(what: str, value: str, known: Sequence[str]) -> None:

@@ -10,7 +10,8 @@ from django.db.models.functions import Now
 from embeddings.models import Space
 from queueops.models import Priority, Status, Task
 from queueops.models.task import TaskQuerySet
-from queueops.monitoring.task_filter import TaskFilter
+from queueops.monitoring.open_failures import IS_OPEN
+from queueops.monitoring.task_filter import UNKNOWN, TaskFilter
 
 # Error classes are counted among this many of the newest failures.
 NEWEST = 1_000
@@ -18,7 +19,8 @@ NEWEST = 1_000
 
 @dataclass(frozen=True)
 class TaskRow:
-    """A task as lists show it. `space` is the space's name, `reason` why the task was created."""
+    """A task as lists show it. `space` is the space's name, `reason` why the task was created. `is_open`: of a failed
+    task, whether its article's current text has no vectors; None of others."""
 
     id: int
     slug: str
@@ -37,6 +39,7 @@ class TaskRow:
     error_message: str
     reason: str
     space: str
+    is_open: bool | None = None
 
     @property
     def since(self) -> datetime:
@@ -63,10 +66,12 @@ class Page:
 
 @dataclass(frozen=True)
 class FailureKind:
-    """One error class among the newest failures. `newest` is the id of the newest such task, `message` its error."""
+    """One error class among the newest failures, UNKNOWN for none. `open` of its `tasks` have an article whose current
+    text has no vectors. `newest` is the id of the newest such task, `message` its error."""
 
     error_class: str
     tasks: int
+    open: int
     newest: int
     message: str
 
@@ -78,9 +83,10 @@ def page(
     limit: int = 50,
     error_class: str = "",
     priority: Priority | None = None,
+    only_open: bool = False,
 ) -> Page:
     """Tasks of a status, newest first; if `after` is given, those with a lower id."""
-    wanted = TaskFilter(statuses=(status,), error_class=error_class, priority=priority or "")
+    wanted = TaskFilter(statuses=(status,), error_class=error_class, priority=priority or "", open=only_open)
     return selected(wanted, after=after, limit=limit)
 
 
@@ -105,22 +111,34 @@ def failure_kinds() -> list[FailureKind]:
     counted = (
         Task.objects.filter(pk__in=newest)
         .values("error_class")
-        .annotate(tasks=Count("pk"), newest=Max("pk"))
+        .annotate(tasks=Count("pk"), open=Count("pk", filter=IS_OPEN), newest=Max("pk"))
         .order_by("-tasks", "error_class")
     )
     kinds = list(counted)
     messages = dict(
         Task.objects.filter(pk__in=[k["newest"] for k in kinds]).values_list("pk", "error_message")
     )
-    return [FailureKind(**kind, message=messages.get(kind["newest"], "")) for kind in kinds]
+    return [
+        FailureKind(
+            **kind | {"error_class": kind["error_class"] or UNKNOWN}, message=messages.get(kind["newest"], "")
+        )
+        for kind in kinds
+    ]
 
 
-_FIELDS = [name for name in TaskRow.__dataclass_fields__ if name not in {"reason", "space"}]
+_FIELDS = [name for name in TaskRow.__dataclass_fields__ if name not in {"reason", "space", "is_open"}]
 
 
 def _rows(tasks: TaskQuerySet) -> list[TaskRow]:
     spaces = {space.pk: str(space) for space in Space.objects.all()}
-    return [_row(row, spaces) for row in tasks.values(*_FIELDS, "metadata", "space_id")]
+    rows = list(tasks.values(*_FIELDS, "metadata", "space_id"))
+    failed = [row["id"] for row in rows if row["status"] == Status.FAILED]
+    still_open = (
+        set(Task.objects.filter(IS_OPEN, pk__in=failed).values_list("pk", flat=True)) if failed else set()
+    )
+    for row in rows:
+        row["is_open"] = row["id"] in still_open if row["status"] == Status.FAILED else None
+    return [_row(row, spaces) for row in rows]
 
 
 def _row(row: dict[str, Any], spaces: dict[int, str]) -> TaskRow:

@@ -144,6 +144,7 @@ def of(task_id: int) -> TaskReport:
         claimed_by=task.claimed_by,
         seconds_of_lease=row["seconds_of_lease"],
         is_retired=vectors.state == "retired",
+        is_current=vectors.is_current,
     )
     why = why_not_running.why(known, row["provider"], article_status.blockers())
     article = ArticleFacts(**part(row, "article_"))

@@ -29,6 +29,7 @@ class TaskFacts:
     claimed_by: str = ""
     seconds_of_lease: float | None = None
     is_retired: bool = False  # its space is
+    is_current: bool = False  # its article's text has vectors in its space
 
     @property
     def is_live(self) -> bool:
@@ -63,7 +64,12 @@ def why(task: TaskFacts, provider: str, blockers: Blockers) -> str:
             return f"Task {task.id} is done: {_DONE.get(task.outcome, 'it was completed by hand')}."
         case Status.FAILED:
             after = f" after {times(task.attempts)}" if task.attempts else ""
-            return f"Task {task.id} failed{after}{error(task)}. Requeue it to try again."
+            then = (
+                "Its article's text is embedded since: nothing to do"
+                if task.is_current
+                else "Requeue it to try again"
+            )
+            return f"Task {task.id} failed{after}{error(task)}. {then}."
         case _:
             return f"Task {task.id} was cancelled{error(task)}. Requeue it to run it."
 

@@ -17,7 +17,7 @@ from queueops.operate.operations import pacing
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGE = re.compile(r"(\d{1,6})([smhdw])")
 _MOST_AGE = timedelta(days=36_500)  # older than any task, and no date before the first year
-_FILTERS = ("error_class", "task_reason", "priority", "older_than", "newer_than", "space", "slug")
+_FILTERS = ("error_class", "task_reason", "priority", "older_than", "newer_than", "space", "slug", "open")
 
 
 def add_tasks(parser: ArgumentParser) -> None:
@@ -57,6 +57,7 @@ def add_tasks(parser: ArgumentParser) -> None:
     add("--newer-than", action=Once, type=age, metavar="AGE", help="created more recently than this")
     add("--space", action=Once, type=task_id, metavar="ID", help="only this embedding space")
     add("--slug", action=Once, default="", help="only the article with this slug")
+    add("--open", action="store_true", help="only failed tasks whose article's current text has no vectors")
     add("--all", dest="everything", action="store_true", help="every task that the verb applies to")
 
 

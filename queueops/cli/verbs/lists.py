@@ -16,7 +16,7 @@ from queueops.cli.frame.verb import VerbGroup
 from queueops.models import Priority, Status
 from queueops.monitoring import task_lists
 from queueops.monitoring.task_filter import SelectionError, TaskFilter, refuse_unknown_words
-from queueops.monitoring.task_lists import Page, TaskRow
+from queueops.monitoring.task_lists import FailureKind, Page, TaskRow
 
 family = VerbGroup("Lists", is_brief=True)
 
@@ -52,6 +52,12 @@ def _add_paging(parser: ArgumentParser, default: int) -> None:
 def _failed_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--details", action="store_true", help="print each task with its full message")
     parser.add_argument("--error", default="", metavar="CLASS", help="only this error class")
+    parser.add_argument(
+        "--open",
+        dest="only_open",
+        action="store_true",
+        help="only if the article's current text has no vectors",
+    )
     _add_paging(parser, 20)
 
 
@@ -61,21 +67,32 @@ def _failed_arguments(parser: ArgumentParser) -> None:
     arguments=_failed_arguments,
     keys=("kinds", "tasks", "next"),
 )
-def failed(console: Console, *, details: bool, error: str, after: int | None, limit: int) -> None:
-    page = _page(Status.FAILED, after=after, limit=limit, error_class=error)
+def failed(
+    console: Console, *, details: bool, error: str, only_open: bool, after: int | None, limit: int
+) -> None:
+    page = _page(Status.FAILED, after=after, limit=limit, error_class=error, only_open=only_open)
     kinds = task_lists.failure_kinds()
     console.answer({"kinds": kinds, **vars(page)})
     if not page.tasks:
-        console.show("No task has failed." if after is None and not error else "No more failed tasks.")
+        console.show(_no_failures(is_first=after is None and not error, only_open=only_open, kinds=kinds))
         return
-    rows = [[kind.error_class or "unknown", kind.tasks, kind.newest, _cut(kind.message)] for kind in kinds]
-    console.show(table(["error", "tasks", "newest task", "message"], rows, ["tasks", "newest task"]), "")
+    rows = [[kind.error_class, kind.tasks, kind.open, kind.newest, _cut(kind.message)] for kind in kinds]
+    heads = ["error", "tasks", "open", "newest task", "message"]
+    console.show(table(heads, rows, heads[1:4]), "")
     if details:
         for row in page.tasks:
             console.show(*_details(row))
     else:
         console.show(tasks_table(page.tasks))
     console.show(*_more(page))
+
+
+def _no_failures(*, is_first: bool, only_open: bool, kinds: list[FailureKind]) -> str:
+    if only_open and is_first and kinds:
+        return (
+            "No failure is open: the current texts of all articles with failed tasks are embedded or queued."
+        )
+    return "No task has failed." if is_first and not kinds else "No more failed tasks."
 
 
 def _list_arguments(parser: ArgumentParser) -> None:
@@ -127,7 +144,9 @@ def _cells(row: TaskRow) -> list[object]:
     error = f"{row.error_class} {row.error_message}".strip()
     return [
         row.id,
-        line(row.status, COLOURS.get(row.status, "")),
+        line("failed, not open", "dim")
+        if row.is_open is False
+        else line(row.status, COLOURS.get(row.status, "")),
         moment(row.since),
         "" if row.seconds is None else f"{row.seconds:.2f}",
         f"{row.attempts} of {row.max_attempts}",

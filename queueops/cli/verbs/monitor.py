@@ -20,7 +20,7 @@ from queueops.cli.frame.tables import facts, line, table
 from queueops.cli.frame.verb import VerbGroup
 from queueops.cli.verbs import health as health_verb
 from queueops.cli.verbs.pause_and_mode import provider_line
-from queueops.cli.verbs.status import number, verdict
+from queueops.cli.verbs.status import count, number, verdict
 from queueops.models import Status
 from queueops.monitoring import health, snapshot, statistics, task_lists
 from queueops.monitoring.snapshot import Snapshot
@@ -163,7 +163,7 @@ def rendered(data: ScreenData) -> RenderableType:
 
 def _depths(now: Snapshot) -> list[tuple[str, Any]]:
     return [
-        *((each.label, number(now, each)) for each in Status),
+        *((each.label, count(now, each)) for each in Status),
         ("Oldest due for", "-" if now.oldest_due_age is None else age(now.oldest_due_age)),
         ("Tasks per second", f"{now.per_second:,.1f}"),
         ("Time left", _left(now)),
@@ -188,8 +188,8 @@ def _worker(worker: WorkerView) -> list[object]:
 def _failures(kinds: list[FailureKind]) -> list[RenderableType]:
     if not kinds:
         return [line("No task has failed.", "green")]
-    rows = [[kind.error_class or "unknown", f"{kind.tasks:,}", kind.message] for kind in kinds]
-    return [table(("error", "tasks", "message"), rows, ("tasks",))]
+    rows = [[kind.error_class, f"{kind.tasks:,}", f"{kind.open:,}", kind.message] for kind in kinds]
+    return [table(("error", "tasks", "open", "message"), rows, ("tasks", "open"))]
 
 
 def _keys(*, is_paused: bool = False) -> Text:

@@ -39,7 +39,7 @@ def status(console: Console) -> None:
         line(f"Worker Status: {word.capitalize()} ({note})", "green" if word == "running" else "yellow"),
         line(f"Mode: {now.mode}"),
         "Queue Statistics:",
-        *(line(f"  {each.label}: {number(now, each)}") for each in Status),
+        *(line(f"  {each.label}: {count(now, each)}") for each in Status),
         *([line(f"Long Articles: {judged.progress}")] if judged.progress else []),
         *verdict(judged),
     )
@@ -110,6 +110,14 @@ def number(now: Snapshot, status: Status) -> str:
     return f"about {about:,}" if about > COUNT_LIMIT else f"{COUNT_LIMIT:,} or more"
 
 
+def count(now: Snapshot, status: Status) -> str:
+    """The same; of failed tasks first those whose article still waits for its text to be embedded."""
+    total = number(now, status)
+    if status != Status.FAILED or now.partial or not now.tasks[status]:
+        return total
+    return f"{_bounded(now.failed_open)} open, {total} in all"
+
+
 def verdict(judged: Health) -> list[RenderableType]:
     """The condition and its reasons."""
     colour = COLOURS[judged.condition]
@@ -120,11 +128,12 @@ def verdict(judged: Health) -> list[RenderableType]:
 def _facts(now: Snapshot, more: Breakdown) -> list[tuple[str, object]]:
     took = more.seconds_per_task
     return [
-        *((each.label, number(now, each)) for each in Status),
+        *((each.label, count(now, each)) for each in Status),
         ("Due", _bounded(now.due)),
         ("Oldest due for", _span(now.oldest_due_age)),
         ("Pending by priority", _list(more.pending_by_priority)),
         ("Failed by error", _list(more.failed_by_error)),
+        ("Open by error", _list(more.open_by_error)),
         ("Ended in 5 minutes", f"{_bounded(now.completed_5m)} completed, {_bounded(now.failed_5m)} failed"),
         ("Ended in an hour", f"{_bounded(now.completed_1h)} completed, {_bounded(now.failed_1h)} failed"),
         ("Tasks per second", f"{now.per_second:.1f}"),

@@ -77,6 +77,7 @@ class Line(BaseModel):
     error_class: _Text = Field(max_length=32)
     error_message: _Text
     metadata: Annotated[dict[str, Any], AfterValidator(_without_nul)]
+    open: bool | None = None  # for readers of the file: of a failed task, whether it still matters
 
 
 class Tail(BaseModel):

@@ -18,6 +18,7 @@ from django.db import DataError, connection, transaction
 from embeddings.models import SPACE_NAME_SQL
 from queueops.base.signals import tasks_ready
 from queueops.models import AuditLog, Task
+from queueops.monitoring.open_failures import IS_OPEN_SQL
 from queueops.operate.transfer import file_format
 from queueops.operate.transfer.file_format import FileRefused, Head, Tail
 
@@ -28,7 +29,8 @@ _IDS_AHEAD, _HIGHEST_ID = 10**9, 2**62
 _PAGE_OF_TASKS = f"""
 SELECT t.id, (
     to_jsonb(t) - '{{article_id,space_id,priority_rank,claim_token,schedule_set_at,losses,is_alone}}'::text[]
-    || jsonb_build_object('article', a.slug, 'space', {SPACE_NAME_SQL}))::text
+    || jsonb_build_object('article', a.slug, 'space', {SPACE_NAME_SQL})
+    || CASE WHEN t.status = 'failed' THEN jsonb_build_object('open', {IS_OPEN_SQL}) ELSE '{{}}' END)::text
 FROM embedding_tasks t JOIN articles a ON a.id = t.article_id JOIN embedding_spaces s ON s.id = t.space_id
 WHERE t.id > %s ORDER BY t.id LIMIT %s
 """  # noqa: S608  the only text put in is our own

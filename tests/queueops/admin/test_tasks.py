@@ -109,3 +109,16 @@ def test_whatever_plain_sql_wrote_a_tasks_page_opens(operator: Client, space: Sp
     page = operator.get(reverse("admin:queueops_task_change", args=[task.pk]))
     assert page.status_code == 200
     assert NASTY not in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("failure", "shown"), [("open", {"open"}), ("not_open", {"repaired"}), ("anything", set())]
+)
+def test_failures_that_still_matter_are_listed_apart(
+    operator: Client, space: Space, failure: str, shown: set[str]
+) -> None:
+    still, repaired = make_tasks(2, space, Status.FAILED)
+    Task.objects.create(article=repaired.article, space=space)
+    page = operator.get(f"{URL}?failure={failure}").content.decode()
+    slugs = {"open": still.slug, "repaired": repaired.slug}
+    assert {name for name, slug in slugs.items() if f">{slug}<" in page} == shown

@@ -166,3 +166,12 @@ def test_pages_of_the_audit_log_follow_one_another(api: Api) -> None:
     rest = body(api.get(f"/queue/audit?limit=2&category=sweep&after={page['next']}"))
     found = [entry["message"] for entry in (*page["entries"], *rest["entries"])]
     assert (found, rest["next"]) == (["row 2", "row 1", "row 0"], None)
+
+
+def test_failures_that_still_matter_can_be_asked_for(api: Api, space: Space) -> None:
+    [open_one, repaired] = make_tasks(2, space, Status.FAILED)
+    Task.objects.create(article=repaired.article, space=space)
+    assert ids(body(api.get("/queue/tasks?open=true"))) == [open_one.pk]
+    [row] = body(api.get("/queue/tasks?open=true&error_class=unknown"))["tasks"]
+    assert row["is_open"] is True
+    assert api.get("/queue/tasks?open=false").status_code == 422

@@ -124,7 +124,7 @@ def test_a_kind_of_error_tells_the_message_of_its_newest_task(space: Space) -> N
         newest.pk,
         "the new key",
     )
-    assert (second.error_class, second.tasks, second.message) == ("", 1, "")
+    assert (second.error_class, second.tasks, second.message) == ("unknown", 1, "")
 
 
 def test_of_many_failures_the_newest_tell_the_kinds(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
