@@ -12,10 +12,12 @@ class ConfigConfig(AppConfig):
     def ready(self) -> None:
         from access.signals import token_changed
         from config import audit, security_log, token_check
+        from config.backups import program_check
         from queueops.operate.checks import added
 
         token_changed.connect(audit.token_changed)
         added.add(token_check.check)
+        added.add(program_check.check)
         security_log.connect()
 
 

@@ -15,6 +15,7 @@ from config.stack.firststart import write_private
 
 __all__ = ["FORMAT", "QUEUE", "WHOLE", "Manifest", "beside", "digest", "read"]
 MAX_BYTES = 1024 * 1024
+_HEAD = 4_096
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,20 @@ def checked(archive: Path) -> tuple[Manifest, Stamp]:
     return manifest, stamp
 
 
+def _is_sql(archive: Path) -> bool:
+    with files.opened(archive) as file:
+        return b"PostgreSQL database dump" in file.read(_HEAD)
+
+
 def _parsed(archive: Path) -> Manifest:
     place = beside(archive)
     if not place.exists(follow_symlinks=False):
+        if _is_sql(archive):
+            raise BackupError(
+                f"{archive} is SQL that pg_dump wrote, not a file of manage.py backup: run into tables that are there, "
+                "it adds to some and fails on others. Make a backup with manage.py backup --queue-only (or manage.py "
+                "queue_admin export), which is restored as a whole"
+            )
         raise BackupError(
             f"{archive} has no manifest ({place.name}): it was not finished, or not made by manage.py backup"
         )

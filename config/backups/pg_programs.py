@@ -112,6 +112,12 @@ def for_server(major: int) -> Programs:
     )
 
 
+def version_in(folder: Path) -> int | None:
+    """The major version of the programs in a folder; None if they are not there or do not run."""
+    found = _in(folder)
+    return found.major if found else None
+
+
 def _folders() -> Iterator[Path]:
     """Folders to search: POSTGRES_BIN_DIR alone, or PATH, if the server is not ours, and where the embedded server
     is."""

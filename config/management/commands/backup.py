@@ -8,14 +8,14 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from config.backups import dump, manifest
+from config.backups import dump, manifest, pg_programs
 from config.backups.errors import BackupError
 from config.backups.server import Server
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit
 from queueops.cli.frame.verb import ShellVerb, no_arguments
 
-_KEYS = ("file", "kind", "bytes", "rows", "seconds")
+_KEYS = ("file", "kind", "bytes", "rows", "seconds", "program")
 
 
 class Command(BaseCommand):
@@ -46,6 +46,7 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=Exit.TROUBLE) from error
         except KeyboardInterrupt as error:
             raise CommandError("stopped; no backup was made", returncode=Exit.INTERRUPTED) from error
+        program = pg_programs.for_server(made.server).path("pg_dump")
         seconds = time.monotonic() - began
         console.answer(
             {
@@ -54,6 +55,8 @@ class Command(BaseCommand):
                 "bytes": made.bytes,
                 "rows": made.rows,
                 "seconds": round(seconds, 3),
+                "program": program,
             },
+            f"Written by {program}, for Postgres {made.server}.",
             f"Backed up {made.total:,} rows of {len(made.rows)} tables in {seconds:.1f} s, and read them back: {path}",
         )

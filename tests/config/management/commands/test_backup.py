@@ -24,6 +24,7 @@ def test_it_tells_the_file_and_its_rows(settings: Settings, tmp_path: Path, give
     made = manifest.read(Path(reply["file"]))
     assert Path(reply["file"]).parent == folder
     assert (reply["kind"], reply["rows"], reply["bytes"]) == ("queue", made.rows, made.bytes)
+    assert reply["program"].endswith("/pg_dump")
     assert folder.stat().st_mode & 0o777 == 0o700
 
 

@@ -63,3 +63,24 @@ def test_a_file_that_is_no_backup_is_refused(tmp_path: Path) -> None:
         with pytest.raises(CommandError) as refused:
             said(str(tmp_path / name), "--yes")
         assert refused.value.returncode == 3
+
+
+def test_sql_of_pg_dump_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    """It would run into the tables that are there, and half of it on the first error."""
+    file = tmp_path / "embedding-queue-backup.sql"
+    file.write_text(
+        "--\n-- PostgreSQL database dump\n--\n\nCREATE TABLE public.embedding_tasks (id bigint);\n"
+    )
+    with pytest.raises(CommandError) as refused:
+        said(str(file), "--queue-only", "--yes")
+    assert refused.value.returncode == 3
+    assert "is SQL that pg_dump wrote" in str(refused.value)
+    assert "manage.py backup --queue-only" in str(refused.value)
+
+
+def test_tables_with_rows_are_replaced_only_on_a_yes(archive: Path, transactional_db: None) -> None:
+    AuditLog.objects.create(category="engine", message="kept")
+    with pytest.raises(CommandError) as refused:
+        said(str(archive), "--queue-only")
+    assert refused.value.returncode == 3
+    assert AuditLog.objects.get().message == "kept"
