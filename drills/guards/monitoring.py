@@ -8,7 +8,7 @@ MUTATIONS = (
     Mutation(
         "snapshot: a worker seen ahead of now is not alive",
         "queueops/monitoring/snapshot_statement.py",
-        "BETWEEN {_NOW} - interval '{ALIVE_WITHIN_SECONDS} seconds' AND {_NOW}",
+        "BETWEEN {_NOW} - interval '{ALIVE_WITHIN_SECONDS} seconds' AND clock_timestamp()",
         "> {_NOW} - interval '{ALIVE_WITHIN_SECONDS} seconds'",
         (_CLOCKS,),
     ),

@@ -22,7 +22,7 @@ from queueops.monitoring.snapshot_statement import ALIVE_WITHIN_SECONDS
 from queueops.monitoring.why_not_running import Blockers, TaskFacts
 
 _LATELY = f"statement_timestamp() - interval '{ALIVE_WITHIN_SECONDS} seconds'"
-_ALIVE = f"""name <> '' AND is_running AND last_seen_at BETWEEN {_LATELY} AND statement_timestamp()
+_ALIVE = f"""name <> '' AND is_running AND last_seen_at BETWEEN {_LATELY} AND clock_timestamp()
     AND NOT EXISTS (SELECT FROM embedding_worker_status WHERE {BRAKES_ALL_SQL})"""
 
 _STORAGE = f"""

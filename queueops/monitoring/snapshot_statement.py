@@ -101,5 +101,6 @@ SNAPSHOT = _SQL.format(
     lost=worker_loss.METRIC,
     refused=STEP_REFUSED,
     brakes_all=BRAKES_ALL_SQL,
-    alive=f"last_seen_at BETWEEN {_NOW} - interval '{ALIVE_WITHIN_SECONDS} seconds' AND {_NOW}",
+    # Not {_NOW}, which is when the statement arrived: it sees what workers wrote while it was planned.
+    alive=f"last_seen_at BETWEEN {_NOW} - interval '{ALIVE_WITHIN_SECONDS} seconds' AND clock_timestamp()",
 )

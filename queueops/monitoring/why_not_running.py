@@ -84,7 +84,9 @@ def why_pending(task: TaskFacts, provider: str, blockers: Blockers) -> str:
         reason = f" ({blockers.reason})" if blockers.reason else ""
         return f"task {task.id} waits, because the queue is paused{reason}."
     if not blockers.workers:
-        stopped = f": {blockers.stopped} stopped" if blockers.stopped else ""
+        stopped = (
+            f": {blockers.stopped} stopped. To start: manage.py queue_admin start" if blockers.stopped else ""
+        )
         return f"task {task.id} waits for a worker, and none is running{stopped}."
     if blockers.storage:
         return f"task {task.id} waits. {blockers.storage}"

@@ -1,5 +1,6 @@
 """The snapshot's figures, and that each is read through an index."""
 
+import threading
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +14,9 @@ from articles.models import Article
 from embeddings.models import ArticleEmbedding, KeptVector, Space
 from queueops.models import Metric, ProviderState, QueueState, Status, Task, Worker
 from queueops.monitoring import snapshot, snapshot_statement
+from tests.concurrently import another_session
 from tests.queueops.factories import make_article, make_space, make_tasks, make_worker
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -260,3 +263,36 @@ def test_partly_embedded_articles_are_shown_with_chunks_and_rate(space: Space) -
     assert now.chunks_done_at is not None
     left = (now.chunks_done_at - datetime.now(UTC)).total_seconds()
     assert left == pytest.approx(130, abs=30)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_seen_while_the_statement_was_planned_is_alive() -> None:
+    """A locked table holds the statement up between its arrival and what it sees."""
+    worker = make_worker()
+    found: list[int] = []
+
+    def look() -> None:
+        try:
+            found.append(snapshot.take().workers_alive)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=look)
+    with another_session() as session:
+        session.execute("LOCK TABLE embedding_worker_status IN ACCESS EXCLUSIVE MODE")
+        thread.start()
+        wait_until(is_held_up, what="the snapshot to wait for the table")
+        session.execute(
+            "UPDATE embedding_worker_status SET last_seen_at = clock_timestamp() WHERE id = %s", [worker.pk]
+        )
+        session.commit()
+    thread.join()
+    assert found == [1]
+
+
+def is_held_up() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'embedding_worker_status'::regclass)"
+        )
+        return bool(cursor.fetchone()[0])

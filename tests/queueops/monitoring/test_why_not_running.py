@@ -46,7 +46,7 @@ PENDING = [
     (
         task(),
         replace(RUNNING, workers=0, stopped=2),
-        "Task 7 waits for a worker, and none is running: 2 stopped.",
+        "Task 7 waits for a worker, and none is running: 2 stopped. To start: manage.py queue_admin start.",
     ),
     (task(), replace(RUNNING, stopped=1), "Task 7 waits for a worker."),
     (task(), replace(RUNNING, held={"a": OUT}), f"Task 7 waits. {OUT}"),
