@@ -51,9 +51,9 @@ def demand_broker() -> None:
         raise StackError(f"The server that REDIS_URL names cannot be used: {error}") from None
 
 
-def embedder() -> list[Service]:
-    """The local embedder, where it is the provider."""
-    if settings.EMBEDDING_PROVIDER != "local":
+def embedder(*, is_needed: bool = False) -> list[Service]:
+    """The local embedder, where it is the provider of the settings, or `is_needed` for another reason."""
+    if settings.EMBEDDING_PROVIDER != "local" and not is_needed:
         return []
     process = manage("embedder", "serve_embedder")
     process.stop_signal = signal.SIGKILL  # it holds nothing, and is stopped after those who ask it

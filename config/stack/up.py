@@ -17,8 +17,10 @@ from config.stack.service import Service
 from config.stack.supervisor import Supervisor
 from config.stack.terminal import Report
 from embeddings import spaces
+from embeddings.models import Space
 from queueops.base import database_away, installed
-from queueops.operate.checks import configuration, server
+from queueops.operate.checks import configuration, database, server
+from queueops.operate.checks.finding import CheckResult
 
 SECONDS_TO_START = 120.0
 
@@ -121,6 +123,7 @@ def start(supervisor: Supervisor) -> tuple[firststart.Login | None, firststart.T
     services.demand_broker()
     give_up_root(services.account(), [*servers, *embedder, web])  # root made the roles; nobody else may
     made = prepare_database(supervisor)
+    embedder += embedder_of_spaces(supervisor, is_there=bool(embedder))
     supervisor.launch(web)
     supervisor.await_ready([*embedder, web], SECONDS_TO_START)
     if firststart.has_queue():
@@ -130,6 +133,23 @@ def start(supervisor: Supervisor) -> tuple[firststart.Login | None, firststart.T
     else:
         supervisor.report.say(f"no workers: {installed.NOT_INSTALLED}; then start this again")
     return made
+
+
+def embedder_of_spaces(supervisor: Supervisor, *, is_there: bool) -> list[Service]:
+    """The local embedder, started because a space has vectors of its model, whatever the settings name now. Says so if
+    the settings name another model than the serving space."""
+    try:
+        for finding in database.check_space():
+            if finding.verdict is not CheckResult.OK:
+                supervisor.report.say(f"warning: {finding.says}. {finding.fix}")
+        if is_there or not Space.objects.receiving().filter(provider="local").exists():
+            return []
+    finally:
+        firststart.release_connections()
+    found = services.embedder(is_needed=True)
+    for service in found:
+        supervisor.launch(service)
+    return found
 
 
 def prepare_database(supervisor: Supervisor) -> tuple[firststart.Login | None, firststart.Token]:

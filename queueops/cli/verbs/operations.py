@@ -169,7 +169,8 @@ def _cells(row: dict[str, Any]) -> list[object]:
 
 def _scope(row: dict[str, Any]) -> str:
     """What a single operation was given, in words."""
-    return plain(", ".join(f"{name} {value}" for name, value in row["scope"].items() if name != "verb"))
+    shown = ((name, value) for name, value in row["scope"].items() if isinstance(value, str | int))
+    return plain(", ".join(f"{name} {value}" for name, value in shown if name not in {"verb", "sha256"}))
 
 
 def _filter(row: dict[str, Any]) -> TaskFilter | ArticleFilter:

@@ -37,7 +37,7 @@ def check() -> Iterator[Finding]:
         _role_and_connections,
         _migrations,
         schema.check,
-        _space,
+        check_space,
         _vectors,
         added.check,
     ):
@@ -96,7 +96,8 @@ def _migrations() -> Iterator[Finding]:
         yield ok("migrations", "all applied")
 
 
-def _space() -> Iterator[Finding]:
+def check_space() -> Iterator[Finding]:
+    """Whether the serving space is the one that the settings name."""
     space, named = Space.objects.serving(), configuration.in_settings()
     if space is None:
         yield warn("space", "none serves: searches answer by words", "Run: manage.py migrate")

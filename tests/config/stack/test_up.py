@@ -250,3 +250,29 @@ def test_a_start_names_its_file_of_settings_and_what_is_wrong_with_it(tmp_path: 
     said = refused(tmp_path, free_port(), ENV_FILE=str(file), **servers)
     assert f"settings are read from {file}" in said
     assert f"warning: setting EMBEDING_MODEL is set in {file}, but nothing reads it" in said
+
+
+def test_vectors_keep_their_embedder_whatever_provider_is_set_later(tmp_path: Path) -> None:
+    first = Stack(tmp_path, free_port())
+    first.await_line("stop    Ctrl-C")
+    token = (tmp_path / "auth_token").read_text().strip()
+    api = {"Authorization": f"Bearer {token}"}
+    text = {"title": "A kept text", "content": "Its vectors stay."}
+    httpx.post(f"http://127.0.0.1:{first.port}/api/articles", json=text, headers=api).raise_for_status()
+    wait_until(lambda: vectors_of(tmp_path) == 1, 60, "the vectors")
+    first.end()
+    second = Stack(tmp_path, free_port(), EMBEDDING_PROVIDER="ollama")
+    second.await_line(
+        "warning: local/all-MiniLM-L6-v2 v1 serves, and the settings name ollama/nomic-embed-text"
+    )
+    second.await_line("stop    Ctrl-C")
+    query = {"query": "what stays", "k": 1, "mode": "semantic"}
+    reply = httpx.post(f"http://127.0.0.1:{second.port}/api/search", json=query, headers=api).json()
+    second.end()
+    assert (reply["answered_by"], reply["degraded"]) == ("semantic", False)
+
+
+def vectors_of(data_dir: Path) -> int:
+    with psycopg.connect(paths.database_url(data_dir)) as connection:
+        row = connection.execute("SELECT count(*) FROM article_embeddings").fetchone()
+    return row[0] if row else 0
