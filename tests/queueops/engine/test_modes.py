@@ -57,7 +57,7 @@ def test_setting_the_mode_says_who_and_why_rings_and_is_an_operation(rings: list
     assert (state.mode, state.mode_changed_by, state.mode_reason) == ("synchronous", "ada", "no Redis")
     entry = AuditLog.objects.get(operation_id=operation)
     assert (entry.message, entry.actor) == ("mode set: synchronous", "ada")
-    assert entry.metadata["scope"] == {"from": "environment", "to": "synchronous"}
+    assert entry.metadata["scope"] == {"verb": "mode", "from": "environment", "to": "synchronous"}
     assert rings == [True]
 
 
