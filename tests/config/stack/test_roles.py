@@ -51,7 +51,7 @@ class Installation:
 
     def manage(self, *words: str, **settings: str) -> str:
         """What a command prints; it must end well."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "REDIS_URL")}
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "REDIS_URL", "ENV_FILE")}
         own = {"DATA_DIR": str(self.data_dir), "DATABASE_POOL": "0", "EMBEDDING_PROVIDER": "ollama"}
         ran = subprocess.run(
             [sys.executable, "manage.py", *words],
