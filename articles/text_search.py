@@ -5,6 +5,7 @@ ZipFile) is asked for whole and in parts; a word of a script without spaces by p
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -27,12 +28,16 @@ _UNSPACED = re.compile(f"[{UNSPACED}]")
 
 @dataclass(frozen=True)
 class Item:
-    """One thing that is asked for. `whole` is the tsquery of all of it; `words` are what it consists of, each a tsquery
-    of one word; `joined` if the words are written as one."""
+    """One thing that is asked for. `whole` is the tsquery of all of it, `loose` the same without the order of words;
+    `words` are what it consists of, each a tsquery of one word; `joined` if the words are written as one or in quotes,
+    `spelled` then their spelling in one word; `either` if one of the words is enough."""
 
     whole: str
+    loose: str
     words: tuple[str, ...]
     joined: bool = False
+    spelled: str = ""
+    either: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,12 +54,21 @@ class Query:
         return _limited(" & ".join(item.whole for item in self.items), self.excluded)
 
     @property
+    def all_loosely(self) -> str:
+        """The tsquery of articles with all words in any order, which the index answers without reading an article, but
+        for what is quoted; empty if nothing is asked for."""
+        return _limited(" & ".join([*(item.loose for item in self.items), *self.required]), self.excluded)
+
+    @property
     def any_word(self) -> str:
         """The tsquery of articles with at least one word; empty if nothing is asked for."""
-        asked = [text for item in self.items for text in (item.whole, *item.words)]
+        return self.any_of(text for item in self.items for text in (item.whole, *item.words))
+
+    def any_of(self, words: Iterable[str]) -> str:
+        """The tsquery of articles with one of these, and with what is required; empty if there are none."""
+        asked = list(dict.fromkeys(words))
         return _limited(
-            " & ".join([f"({' | '.join(dict.fromkeys(asked))})", *self.required]) if asked else "",
-            self.excluded,
+            " & ".join([f"({' | '.join(asked)})", *self.required]) if asked else "", self.excluded
         )
 
 
@@ -108,17 +122,21 @@ def _of_chunk(chunk: str) -> list[Item]:
     parts = [part for part in re.split(rf"[{re.escape(_JOINTS)}]+", chunk) if part]
     words = [word for part in parts for word in _HUMP.split(part)]
     if len(words) < 2:
-        return [Item(_word(word), (_word(word),)) for word in words]
-    spellings = dict.fromkeys([_adjacent(parts), _adjacent(words), _word("".join(parts))])
-    return [Item(f"({' | '.join(spellings)})", tuple(map(_word, dict.fromkeys(words))), joined=True)]
+        return [_single(word) for word in words]
+    spelled = _word("".join(parts))
+    spellings = dict.fromkeys([_adjacent(parts), _adjacent(words), spelled])
+    single = tuple(dict.fromkeys(map(_word, words)))
+    loose = f"(({' & '.join(single)}) | {spelled})"
+    return [Item(f"({' | '.join(spellings)})", loose, single, joined=True, spelled=spelled)]
 
 
 def _of_run(run: str) -> Item:
     """A run of one script: a word, or pairs of characters of a script without spaces."""
     if not _UNSPACED.match(run):
-        return Item(_word(run), (_word(run),))
+        return _single(run)
     words = tuple(dict.fromkeys(_pairs(run)))
-    return Item(f"({' & '.join(words)})", words)
+    whole = f"({' & '.join(words)})"
+    return Item(whole, whole, words)
 
 
 def _pairs(run: str) -> list[str]:
@@ -134,11 +152,17 @@ def _phrase(quoted: str) -> Item:
         for part in re.split(rf"[{re.escape(_JOINTS)}]+", chunk):
             for run in _RUN.findall(part):
                 words += _pairs(run) if _UNSPACED.match(run) else [_word(run)]
-    return Item(f"({' <-> '.join(words)})", tuple(words[:MOST_WORDS]), joined=len(words) > 1)
+    loose = f"({' & '.join(words)})"
+    return Item(f"({' <-> '.join(words)})", loose, tuple(words[:MOST_WORDS]), joined=len(words) > 1)
 
 
 def _either(one: Item, other: Item) -> Item:
-    return Item(f"({one.whole} | {other.whole})", (*one.words, *other.words))
+    words = (*one.words, *other.words)
+    return Item(f"({one.whole} | {other.whole})", f"({one.loose} | {other.loose})", words, either=True)
+
+
+def _single(word: str) -> Item:
+    return Item(_word(word), _word(word), (_word(word),))
 
 
 def _adjacent(words: list[str]) -> str:

@@ -23,6 +23,7 @@ TINY = {
     "backfill": ["--n=300", "--edits=2", "--latency-ms=20"],
     "migrate": ["--n=200"],
     "long-pages": ["--folder=docs", "--characters=20000", "--slice-seconds=1"],
+    "quality": ["--questions=6", "--vectors=/dev/null/none"],
     "bulk": ["--n=300", "--latency-ms=20", "--alone-seconds=0.3"],
 }
 FIGURES: dict[str, Callable[[Any], float]] = {
@@ -36,6 +37,7 @@ FIGURES: dict[str, Callable[[Any], float]] = {
     "backfill": lambda found: found["saved_to_embedded"]["p50_ms"],
     "migrate": lambda found: found["run"]["enqueue_seconds"],
     "long-pages": lambda found: found["passages_computed"],
+    "quality": lambda found: found["reporting"]["hybrid"]["first"],
     "bulk": lambda found: found["acts"][0]["tasks_per_second"],
 }
 

@@ -83,7 +83,10 @@ QUERIES = {
     "articles_metadata": lambda space: plan_of_rows(Article.objects.having({"number": 7})),
     "articles_keywords": lambda space: plan_of(
         keyword._MATCHES,
-        {"query": "'word77'", "filter": None, "most": 5000, "k": 10, "read": 100},
+        {
+            **{"all": "'word77'", "any": "'word77' | 'word78'", "ranked": "'word77'", "filter": None},
+            **{"most": 1000, "scored": 100, "lexemes": ["word77"], "joined": ["'word77'"]},
+        },
     ),
     "articles_slug": lambda space: plan_of_rows(some(Article, slug="article-7")),
     "article_versions_number": lambda space: plan_of_rows(first_article().versions.all()[:5]),

@@ -31,4 +31,18 @@ MUTATIONS = (
         "AND (held.slug <> ALL(%s::text[]) OR true)",
         ("tests/articles/importing/test_identity.py",),
     ),
+    Mutation(
+        "letters: texts are saved in the composed form",
+        "articles/models.py",
+        "        self._compose()\n",
+        "",
+        ("tests/articles/test_models.py",),
+    ),
+    Mutation(
+        "keywords: marks are cut before Postgres sorts them",
+        "articles/migrations/0005_keyword_letters.py",
+        "        words := regexp_replace(words, '([^\\u0001-\\u007f]{{100}})', '\\1 ', 'g');\n",
+        "",
+        ("tests/articles/test_keyword_letters.py",),
+    ),
 )

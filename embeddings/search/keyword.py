@@ -1,57 +1,212 @@
-"""Articles that contain a query's words, by Postgres' full-text index."""
+"""Articles that hold a query's words, by Postgres' full-text index: the best passage decides."""
 
 import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
 
-from articles.text_search import parse
+from articles.text_search import Query, parse
+from embeddings.search import keyword_score
+from embeddings.search.keyword_score import Candidate, Scored, Wanted, Weights
 from embeddings.search.reply import Found, Hit
 from embeddings.search.snippet import passage_of
 
-# Ranking reads every match: for a word in half the corpus, only this many are ranked.
-_RANKED_MOST = 5_000
-_READ_CHARACTERS = 20_000
+# Matches are counted, and read, no further than this: a word in more articles is a common one.
+MATCHES_MOST = 1_000
+# What the database ranks best is ranked by its passages, which costs more.
+SCORED_MOST = 100
+_READ_CHARACTERS = 100_000
 
+# A word's lexeme, how many articles hold it, and how many there are: an estimate where there are many. Stop words have
+# no lexeme and are left out.
+_WORDS = """
+SELECT asked.place, asked.query::text,
+       (SELECT count(*) FROM (SELECT FROM articles a WHERE a.keywords @@ asked.query LIMIT asked.most) held),
+       greatest((SELECT count(*) FROM (SELECT FROM articles LIMIT %(articles)s) few),
+                (SELECT reltuples::bigint FROM pg_class WHERE oid = 'articles'::regclass))
+FROM (
+    SELECT place, to_tsquery('english', word) AS query, most
+    FROM unnest(%(words)s::text[], %(most)s::int[]) WITH ORDINALITY AS given (word, most, place)
+) asked
+WHERE numnode(asked.query) > 0 ORDER BY asked.place
+"""
+_LEXEME = re.compile(r"'((?:[^']|'')+)'")
+_PLACES = re.compile(r"'((?:[^']|'')+)':([\d,]+)")
+# Articles with all words, and those with a word that few hold: two plain reads of the index. For the best of them, what
+# the tsvector has of the lexemes: setweight marks them, ts_filter drops the others.
 _MATCHES = """
-WITH asked_for AS (SELECT to_tsquery('english', %(query)s) AS query),
-matches AS MATERIALIZED (
-    SELECT a.id, a.keywords, asked_for.query FROM articles a, asked_for
-    WHERE a.keywords @@ asked_for.query AND (%(filter)s::jsonb IS NULL OR a.metadata @> %(filter)s::jsonb)
-    LIMIT %(most)s
+WITH matches AS MATERIALIZED (
+    (SELECT id FROM articles
+     WHERE keywords @@ to_tsquery('english', %(all)s)
+       AND (%(filter)s::jsonb IS NULL OR metadata @> %(filter)s::jsonb) LIMIT %(most)s)
+    UNION
+    (SELECT id FROM articles
+     WHERE keywords @@ to_tsquery('english', %(any)s)
+       AND (%(filter)s::jsonb IS NULL OR metadata @> %(filter)s::jsonb) LIMIT %(most)s)
 ),
-best AS (SELECT id, ts_rank_cd(keywords, query) AS rank FROM matches ORDER BY rank DESC, id LIMIT %(k)s)
-SELECT a.slug, a.title, a.metadata, a.version_number, best.rank, left(a.content, %(read)s)
-FROM best JOIN articles a ON a.id = best.id ORDER BY best.rank DESC, a.id
+best AS MATERIALIZED (
+    SELECT id, ts_filter(keywords, '{a}') AS title, ts_filter(keywords, '{b}') AS body,
+           ts_filter(keywords, '{c}') AS spelled, keywords
+    FROM matches JOIN articles USING (id)
+    ORDER BY ts_rank(keywords, to_tsquery('english', %(ranked)s), 1) DESC, id LIMIT %(scored)s
+)
+SELECT id,
+       tsvector_to_array(ts_filter(setweight(title, 'D', %(lexemes)s::text[]), '{d}')),
+       ts_filter(setweight(body, 'D', %(lexemes)s::text[]), '{d}')::text,
+       tsvector_to_array(ts_filter(setweight(spelled, 'D', %(lexemes)s::text[]), '{d}')),
+       ARRAY(SELECT keywords @@ one FROM unnest(%(joined)s::tsquery[]) WITH ORDINALITY AS j (one, n) ORDER BY n),
+       ARRAY(SELECT title @@ one FROM unnest(%(joined)s::tsquery[]) WITH ORDINALITY AS j (one, n) ORDER BY n),
+       (SELECT coalesce(max(place), 0) FROM unnest(title) t, unnest(t.positions) place)
+FROM best
+"""
+_SHOWN = """
+SELECT id, slug, title, metadata, version_number, left(content, %(read)s)
+FROM articles WHERE id = ANY(%(ids)s::bigint[])
 """
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """A query as the database reads it. `joined` are the tsqueries of what must stand together, `rare` the words that
+    few articles hold."""
+
+    wanted: list[Wanted]
+    weights: Weights
+    joined: list[str]
+    rare: list[str]
+
+
+@dataclass(frozen=True)
+class _Match:
+    article_id: int
+    scored: Scored
+
+
 def matching(query: str, k: int, metadata: dict[str, Any] | None) -> Found:
-    """The k best articles for a query's words; if fewer than k have all words, articles with some words follow."""
+    """The k best articles for a query's words. Scores are from 0 to 1, whatever the query and the lengths of texts."""
+    path = "full text, filtered" if metadata else "full text"
     asked = parse(query)
-    hits = _ask(query, asked.all_words, k, metadata)
-    if len(hits) < k:
-        found = {hit.slug for hit in hits}
-        hits += [hit for hit in _ask(query, asked.any_word, k, metadata) if hit.slug not in found]
-    return Found(hits[:k], "full text, filtered" if metadata else "full text")
+    read = _read(asked)
+    if read is None:
+        return Found([], path)
+    matches = _matches(asked, read, metadata)
+    best = sorted(matches, key=lambda match: (-match.scored.score, match.article_id))[:k]
+    return Found(_hits(best, asked), path)
 
 
-def _ask(query: str, asked: str, k: int, metadata: dict[str, Any] | None) -> list[Hit]:
+def _read(asked: Query) -> _Asked | None:
+    """None if nothing but stop words is asked for."""
+    words = [word for item in asked.items for word in (*item.words, item.spelled) if word]
+    wholes = [item.whole for item in asked.items if item.joined]
+    texts = list(dict.fromkeys(words + wholes))
+    # what must stand together is not counted: the database would read each article that has its words
+    most = [MATCHES_MOST if text in set(words) else 0 for text in texts]
+    with connection.cursor() as cursor:
+        cursor.execute(_WORDS, {"words": texts, "most": most, "articles": MATCHES_MOST + 1})
+        rows = cursor.fetchall()
+    if not rows:
+        return None
+    read = {texts[place - 1]: query for place, query, _, _ in rows}
+    held = {texts[place - 1]: count for place, _, count, _ in rows if most[place - 1]}
+    return _weighed(asked, read, held, articles=rows[0][3])
+
+
+def _weighed(asked: Query, read: dict[str, str], held: dict[str, int], articles: int) -> _Asked:
+    """`read` has the tsquery of each text that has one, `held` how many articles hold a word."""
+    found = {
+        text: match[1].replace("''", "'")
+        for text, query in read.items()
+        if (match := _LEXEME.fullmatch(query))
+    }
+    words = {word for item in asked.items for word in item.words}
+    lexeme = {text: value for text, value in found.items() if text in words}
+    rarity = {text: keyword_score.rarity(count, articles) for text, count in held.items()}
+    joined = {
+        text: max((rarity.get(word, 0.0) for word in words_of), default=0.0)
+        for text, words_of in _standing_together(asked, lexeme)
+        if text in read
+    }
+    places = {text: place for place, text in enumerate(joined)}
+    wanted = [
+        Wanted(
+            frozenset(lexeme[word] for word in item.words if word in lexeme),
+            tuple(places[text] for text in (item.whole, *item.words) if text in places),
+            item.either,
+        )
+        for item in asked.items
+    ]
+    shares = keyword_score.weights(
+        {value: rarity[text] for text, value in lexeme.items()}, list(joined.values())
+    )
+    return _Asked(wanted, shares, [read[text] for text in joined], _rare(held))
+
+
+def _standing_together(asked: Query, lexeme: dict[str, str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The texts that are not one lexeme, each with the words whose rarity is theirs: joined words and phrases, and the
+    beginning of a word."""
+    for item in asked.items:
+        if item.joined:
+            yield item.whole, (*item.words, item.spelled)
+        yield from ((word, (word,)) for word in item.words if word not in lexeme)
+
+
+def _rare(held: dict[str, int]) -> list[str]:
+    """The words that fewest articles hold, as many as have MATCHES_MOST matches together; one at least."""
+    found: list[str] = []
+    matches = 0
+    for text in sorted(held, key=lambda text: held[text]):
+        matches += held[text]
+        if found and matches > MATCHES_MOST:
+            break
+        found.append(text)
+    return found
+
+
+def _matches(asked: Query, read: _Asked, metadata: dict[str, Any] | None) -> list[_Match]:
     with connection.cursor() as cursor:
         cursor.execute(
             _MATCHES,
             {
-                "query": asked,
+                "all": asked.all_loosely,
+                "any": asked.any_of(read.rare),
+                "ranked": asked.any_word,
                 "filter": json.dumps(metadata) if metadata else None,
-                "most": _RANKED_MOST,
-                "k": k,
-                "read": _READ_CHARACTERS,
+                "most": MATCHES_MOST,
+                "scored": SCORED_MOST,
+                "lexemes": list(read.weights.lexemes),
+                "joined": read.joined,
             },
         )
-        return [_hit(query, row) for row in cursor.fetchall()]
+        rows = cursor.fetchall()
+    return [_Match(row[0], keyword_score.score(_candidate(row), read.wanted, read.weights)) for row in rows]
 
 
-def _hit(query: str, row: tuple[Any, ...]) -> Hit:
-    slug, title, metadata, version, rank, content = row
-    start, end = passage_of(content, query)
-    return Hit(slug, title, round(rank, 6), content[start:end], start, end, version, json.loads(metadata))
+def _candidate(row: tuple[Any, ...]) -> Candidate:
+    _, title, body, spelled, joined, joined_in_title, last_of_title = row
+    places = {
+        lexeme.replace("''", "'"): [int(place) - last_of_title for place in numbers.split(",")]
+        for lexeme, numbers in _PLACES.findall(body)
+    }
+    return Candidate(frozenset(title), places, frozenset(spelled), joined, joined_in_title)
+
+
+def _hits(best: Sequence[_Match], asked: Query) -> list[Hit]:
+    if not best:
+        return []
+    words = [word.strip("':*") for item in asked.items for word in item.words]
+    with connection.cursor() as cursor:
+        cursor.execute(_SHOWN, {"ids": [match.article_id for match in best], "read": _READ_CHARACTERS})
+        rows = {row[0]: row[1:] for row in cursor.fetchall()}
+    # an article that was deleted since is left out
+    return [_hit(rows[match.article_id], match.scored, words) for match in best if match.article_id in rows]
+
+
+def _hit(row: tuple[Any, ...], scored: Scored, words: Sequence[str]) -> Hit:
+    slug, title, metadata, version, content = row
+    start, end = passage_of(content, words, scored.passage or 0)
+    return Hit(
+        slug, title, round(scored.score, 6), content[start:end], start, end, version, json.loads(metadata)
+    )

@@ -90,7 +90,7 @@ def _answer(
     depth = max(k, _FUSE_FROM)
     by_meaning = semantic.nearest(space, vector, depth, metadata)
     by_words = keyword.matching(query, depth, metadata)
-    return Found(fusion.fuse([by_meaning.hits, by_words.hits], k), f"{by_meaning.path} + {by_words.path}")
+    return Found(fusion.fuse(by_meaning.hits, by_words.hits, k), f"{by_meaning.path} + {by_words.path}")
 
 
 def _ms(seconds: float) -> float:

@@ -1,5 +1,8 @@
 """Articles that hold the words of a query."""
 
+import time
+from typing import Any
+
 import pytest
 
 from embeddings.search import keyword
@@ -76,8 +79,79 @@ def test_odd_queries_break_nothing(query: str) -> None:
     titles(query)
 
 
-def test_of_many_matches_so_many_are_ranked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keyword, "_RANKED_MOST", 2)
+def test_of_many_matches_so_many_are_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyword, "SCORED_MOST", 2)
     for n in range(4):
         make_article(f"Common {n}", "Common words.")
     assert len(titles("common")) == 2
+
+
+def test_a_word_that_many_articles_hold_hides_none_with_a_rarer_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyword, "MATCHES_MOST", 3)
+    for n in range(6):
+        make_article(f"Common {n}", "Common words.")
+    make_article("Rare", "A zebra.")
+    assert titles("common zebra")[0] == "Rare"
+
+
+def test_a_long_page_does_not_stand_before_the_page_about_it() -> None:
+    filler = "Nothing about that is said here, only many other things. "
+    make_article(
+        "Change log", (f"Fixed a zip error. {filler * 30} Fixed an archive error. {filler * 30}") * 20
+    )
+    make_article("Zip archives", "How to read and write a zip archive.")
+    assert titles("zip archive") == ["Zip archives", "Change log"]
+
+
+def test_scores_are_on_one_scale_whoever_holds_all_words_or_some() -> None:
+    make_article("One", "Read a zip archive.")
+    make_article("Two", "Zip. " * 50)
+    make_article("Three", "An archive of letters, a read, a zip: " + "and so on. " * 900)
+    hits = matching("read zip archive", 10, None).hits
+    scores = [hit.score for hit in hits]
+    assert [hit.title for hit in hits][:2] in (["One", "Three"], ["Three", "One"])
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 < score <= 1 for score in scores)
+
+
+def test_a_hit_shows_its_best_passage_however_late_it_comes() -> None:
+    filler = "Zip of something else, at length and without end. " * 200
+    article = make_article("Long", f"{filler}The zip archive has members. {filler}")
+    (hit,) = matching("archive members", 1, None).hits
+    assert "archive has members" in article.content[hit.start : hit.end]
+
+
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        ("TCP/IP", "Whole"),
+        ("ZipFile", "Camel"),
+        ("read_text", "Snake"),
+        ("AB-1234/7", "Part"),
+    ],
+)
+def test_the_article_with_the_whole_joined_word_comes_first(query: str, first: str) -> None:
+    make_article("Apart", "An IP for TCP. A zip in a file. A text to read. 7 of 1234 in AB. " * 3)
+    make_article("Whole", "About TCP/IP.")
+    make_article("Camel", "About ZipFile.")
+    make_article("Snake", "About read_text.")
+    make_article("Part", "Order AB-1234/7.")
+    assert titles(query)[:2] == [first, "Apart"]
+
+
+def test_words_that_are_excluded_or_required_limit_those_with_some_words_too() -> None:
+    make_article("One", "Bread and butter.")
+    make_article("Two", "Bread and jam.")
+    assert titles("bread cheese -jam") == ["One"]
+    assert titles('"and jam" cheese bread') == ["Two"]
+    assert titles("-jam") == []
+
+
+def test_a_query_of_joined_common_words_reads_few_articles(django_assert_max_num_queries: Any) -> None:
+    for n in range(30):
+        make_article(f"Page {n}", "Read this, and a file. " * 200)
+    for query in ("read/file " * 90, "read_file" * 100, "ReadFile" * 110, '"file read" ' * 80):
+        started = time.monotonic()
+        with django_assert_max_num_queries(3):
+            titles(query[:1_000])
+        assert time.monotonic() - started < 10
