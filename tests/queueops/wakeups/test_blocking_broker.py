@@ -103,18 +103,27 @@ def test_ids_whose_message_is_gone_are_skipped(broker: BlockingRedisBroker) -> N
     wait_until(lambda: first.found, SOON)
 
 
-def test_a_consumer_without_room_waits_for_an_acknowledgement(broker: BlockingRedisBroker) -> None:
-    consumer = broker.consume(QUEUE, 1, LONG)
+def test_a_consumer_without_room_does_not_ask_the_server(broker: BlockingRedisBroker) -> None:
+    consumer = broker.consume(QUEUE, 1, 50)
     ring()
     ring()
     first = next(consumer)
     assert first is not None
     before = commands(broker.client, "blmove")
+    assert next(consumer) is None
+    assert commands(broker.client, "blmove") == before
+
+
+def test_an_acknowledgement_makes_room_at_once(broker: BlockingRedisBroker) -> None:
+    consumer = broker.consume(QUEUE, 1, LONG)
+    ring()
+    ring()
+    first = next(consumer)
+    assert first is not None
     waiting = InAThread(consumer)
     wait_until(lambda: waiting.rounds > 0)
     consumer.ack(first)
     wait_until(lambda: waiting.found, SOON)
-    assert commands(broker.client, "blmove") == before
 
 
 def test_of_two_waiting_consumers_one_gets_the_message_and_the_other_waits_on(
