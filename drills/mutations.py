@@ -19,7 +19,7 @@ from drills.guards import MUTATIONS, Mutation
 from tests import servers
 
 ROOT = Path(__file__).resolve().parent.parent
-_SECONDS_TO_FAIL = 300.0
+_SECONDS_PER_FILE = 300.0
 _PASSED, _FAILED = 0, 1  # pytest's exit codes; others mean that it could not run
 _NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "var")
 _FALLEN = re.compile(r"^(FAILED|ERROR) \S*?::(\S+)", re.MULTILINE)
@@ -110,6 +110,7 @@ def without_guard(source: str, mutation: Mutation) -> str:
 def falling(tree: Path, tests: Sequence[str], addresses: Mapping[str, str]) -> list[str]:
     """The names of the tests in these files that fail or leave impossible rows, on servers that run already.
     Raises UselessError."""
+    seconds = _SECONDS_PER_FILE * len(tests)
     ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     try:
         ended = subprocess.run(
@@ -119,10 +120,10 @@ def falling(tree: Path, tests: Sequence[str], addresses: Mapping[str, str]) -> l
             env={**ours, **addresses, "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
             text=True,
-            timeout=_SECONDS_TO_FAIL,
+            timeout=seconds,
         )
     except subprocess.TimeoutExpired:
-        raise UselessError(f"{', '.join(tests)} did not end within {_SECONDS_TO_FAIL:g} s.") from None
+        raise UselessError(f"{', '.join(tests)} did not end within {seconds:g} s.") from None
     return fallen_in(ended.returncode, ended.stdout + ended.stderr)
 
 
