@@ -86,7 +86,11 @@ _Verb = Annotated[str, _one_of("verb", VERBS), Field(json_schema_extra={"enum": 
 _Event = Annotated[str, _one_of("event", EVENTS), Field(json_schema_extra={"enum": list(EVENTS)})]
 # In a query string it is a word. False would select every task, so it cannot be given.
 _True = Annotated[Literal[True], BeforeValidator(lambda given: True if given == "true" else given)]
-_AgeInSeconds = Annotated[WholeNumber, Field(ge=1, le=MAX_AGE_SECONDS)]
+# Pydantic leaves the bounds of a number with a check of its own out of the schema.
+_AgeInSeconds = Annotated[
+    WholeNumber,
+    Field(ge=1, le=MAX_AGE_SECONDS, json_schema_extra={"minimum": 1, "maximum": MAX_AGE_SECONDS}),
+]
 _Actor = Annotated[str, _bounded("actor", _MAX_ACTOR), _schema(_MAX_ACTOR, "name of the operator")]
 _Limit = Annotated[int, Field(ge=1, le=MAX_PAGE)]
 TaskInPath = Annotated[int, Path(ge=1, le=MAX_ID, description="task id")]
