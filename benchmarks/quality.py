@@ -47,9 +47,8 @@ def _options(words: list[str] | None) -> argparse.Namespace:
     )
     add(
         "--vectors",
-        type=Path,
-        default=Path("var/quality-vectors.npz"),
-        help="file that keeps the vectors (default: %(default)s)",
+        default="var/quality-vectors.npz",
+        help="file that keeps the vectors; empty: none does (default: %(default)s)",
     )
     return parser.parse_args(words)
 
@@ -64,9 +63,9 @@ def _corpus(stack: Stack, most: int) -> list[Judged]:
     return questions
 
 
-def _embed(stack: Stack, file: Path) -> None:
+def _embed(stack: Stack, file: str) -> None:
     """Vectors of every article: those that the file has, the others from the model."""
-    known = _read(file)
+    known = _read(Path(file)) if file else {}
     space = stack.load("embeddings.models.Space").objects.serving()
     render, source = (
         stack.load("embeddings.indexing.render.render"),
@@ -83,7 +82,8 @@ def _embed(stack: Stack, file: Path) -> None:
         known |= made.by_hash
         store(space, rendered, known)
         say(f"embedded {min(first + _BATCH, len(rows))} of {len(rows)} articles")
-    _write(file, known)
+    if file:
+        _write(Path(file), known)
 
 
 def _read(file: Path) -> dict[bytes, bytes]:
