@@ -26,6 +26,7 @@ DATA_DIR = data_folder(env.path("DATA_DIR", str(BASE_DIR / "var")))
 
 # --- this installation ------------------------------------------------------------------------------------
 DEBUG = env.flag("DEBUG", False)
+MANAGE_COMMAND = env.text("MANAGE_COMMAND", "python manage.py")  # how hints begin; `./dev` sets it
 RUN_AS = env.text("RUN_AS", accounts.DEFAULT)
 SECRET_KEY = env.secret("SECRET_KEY") or kept_secret(DATA_DIR / "secret_key")
 _given_token = env.secret("AUTH_TOKEN")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from access.models import EXPIRING_DAYS, ApiToken
+from lib.manage_command import manage
 from queueops.operate.checks.finding import Finding, ok, warn
 
 _NAMES_SHOWN = 5
@@ -19,5 +20,5 @@ def check() -> Iterator[Finding]:
     yield warn(
         "tokens",
         f"end within {EXPIRING_DAYS} days: {named}{more}",
-        "Renew with: manage.py rotate_token ID. Their users need the new one.",
+        f"Renew with: {manage('rotate_token ID')}. Their users need the new one.",
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from queueops.base.installed import NOT_INSTALLED
+from queueops.base import installed
 from tests.command_shell import Obeying, Saving
 from tests.databases import empty_database
 from tests.providers import FakeProvider
@@ -79,7 +79,7 @@ def test_the_queue_goes_and_comes_back_and_no_save_fails(
         assert tables(database) == {"embedding_spaces"}
         wait_until(lambda: saving.told[-1] == (201, "embedded"), what="a save that embeds in its request")
         status = shell.do("queue_admin", "status")
-        assert (status.code, status.error) == (2, NOT_INSTALLED)
+        assert (status.code, status.error) == (2, installed.missing())
         assert shell.do("remove_queue").out == "The queue is already removed.\n"
         assert "the queue is not installed" in shell.do("restore", removed["backup"], "--yes").error
 

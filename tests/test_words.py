@@ -60,6 +60,27 @@ def test_nothing_that_a_program_prints_has_a_retired_word(room: str) -> None:
     assert not found, "\n".join(found)
 
 
+PREFIX_OF_A_COMMAND = re.compile(r"manage\.py [a-z{]|\./dev [a-z{]")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_printed_command_begins_as_it_is_typed_where_it_is_read(room):
+    """`lib.manage_command.manage` writes it; a text of its own would be wrong in a checkout or in a container."""
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {text.strip()[:80]!r}"
+        for path in sorted((ROOT / room).rglob("*.py"))
+        if "migrations" not in path.parts
+        for line, text in sentences_of(path)
+        if PREFIX_OF_A_COMMAND.search(text) or text.endswith("manage.py ")
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_no_page_of_the_site_shows_a_command_with_the_prefix_of_a_checkout():
+    for page in (ROOT / "templates").rglob("*.html"):
+        assert not PREFIX_OF_A_COMMAND.search(page.read_text()), page
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_page_has_a_retired_word(page: Path) -> None:
     lines = page.read_text().splitlines()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from config.backups.errors import BackupError
+from lib.manage_command import manage
 
 
 class Stamp(NamedTuple):
@@ -57,4 +58,4 @@ def stamp(file: FileIO) -> Stamp:
 
 
 def _refusal(path: Path) -> BackupError:
-    return BackupError(f"{path} is not a regular file; expected the file that manage.py backup made")
+    return BackupError(f"{path} is not a regular file; expected a file that {manage('backup')} wrote")

@@ -12,6 +12,7 @@ from config.backups.errors import BackupError
 from config.backups.files import Stamp
 from config.backups.manifest_fields import FORMAT, QUEUE, WHOLE
 from config.stack.firststart import write_private
+from lib.manage_command import manage
 
 __all__ = ["FORMAT", "QUEUE", "WHOLE", "Manifest", "beside", "digest", "read"]
 MAX_BYTES = 1024 * 1024
@@ -93,7 +94,7 @@ def _parsed(archive: Path) -> Manifest:
                 "queue_admin export), which is restored as a whole"
             )
         raise BackupError(
-            f"{archive} has no manifest ({place.name}): it was not finished, or not made by manage.py backup"
+            f"{archive} has no manifest ({place.name}): it was not finished, or not made by {manage('backup')}"
         )
     with files.opened(place) as file:
         content = file.read(MAX_BYTES + 1)

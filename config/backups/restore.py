@@ -18,6 +18,7 @@ from config.backups.manifest import QUEUE, Manifest
 from config.backups.pg_programs import Programs
 from config.backups.running import Target
 from config.backups.server import Server
+from lib.manage_command import manage
 
 _APP = "queueops"
 _TIED = ("articles", "embedding_spaces")
@@ -83,11 +84,11 @@ def _demand_same_queue(described: Manifest, there: dict[str, str]) -> None:
     if wanted is None or not set(described.rows) & set(server.queue_tables()):
         raise BackupError("this backup holds no queue: it was made while the queue was not installed")
     if there.get(_APP) is None:
-        raise BackupError("the queue is not installed: run manage.py migrate, then restore again")
+        raise BackupError(f"the queue is not installed: run {manage('migrate')}, then restore again")
     if there[_APP] != wanted:
         raise BackupError(
-            f"the backup's queue is that of migration {wanted}, the database's that of {there[_APP]}: run manage.py "
-            f"migrate {_APP} {wanted}, restore, then run manage.py migrate"
+            f"the backup's queue is that of migration {wanted}, the database's that of {there[_APP]}: run "
+            f"{manage(f'migrate {_APP} {wanted}')}, restore, then run {manage('migrate')}"
         )
 
 

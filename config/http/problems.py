@@ -17,6 +17,7 @@ from config.http.database_trouble import Trouble
 from config.http.json_bodies import dump
 from config.http.validation_messages import errors_in_words
 from lib.database_errors import CHECK, constraint, sqlstate
+from lib.manage_command import manage
 
 CONTENT_TYPE = "application/problem+json"
 PREFIX = "/api/"
@@ -146,7 +147,9 @@ def _database(request: HttpRequest, error: DatabaseError | InterfaceError) -> Ht
     if state == CHECK:
         return problem(422, f"the database refuses this change: it breaks the check {constraint(error)}")
     if state == _NO_TABLE:
-        return problem(503, "tables of this part are not in the database; manage.py migrate makes them")
+        return problem(
+            503, f"tables of this part are not in the database; to create them: {manage('migrate')}"
+        )
     return _unexpected(request, error)
 
 

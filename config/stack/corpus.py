@@ -11,6 +11,7 @@ from config.stack.supervisor import Supervisor
 from config.stack.terminal import SearchableArticles
 from embeddings.models import Space
 from embeddings.storage import coverage
+from lib.manage_command import manage
 from queueops.models import Task
 
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -35,7 +36,7 @@ def import_corpus(supervisor: Supervisor) -> None:
         first_import.done()
         supervisor.report.say("the first corpus is searchable")
     else:
-        again = "./dev manage import_articles --pydoc runs it again"
+        again = f"to run it again: {manage('import_articles --pydoc')}"
         supervisor.report.say(f"the first import {importing.describe_end()}; {again}")
 
 

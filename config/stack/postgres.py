@@ -17,6 +17,7 @@ from config.stack.ownership import claim_folder, rights_in
 from config.stack.processes import Process, StackError, launcher
 from config.stack.service import Service
 from config.stack.working import acting
+from lib.manage_command import manage
 
 SMALL_MACHINE = {
     "shared_buffers": "256MB",
@@ -142,7 +143,7 @@ class PostgresServer(Service):
             return f"\n{disk_space.sentence(self.data_dir)}"
         return (
             f"\nIts data in {self.data_dir} was not changed. If it is damaged, restore a backup: set DATA_DIR "
-            "to a new folder, run ./dev up --no-import, then ./dev manage restore FILE"
+            f"to a new folder, run {manage('runstack --no-import')}, then {manage('restore FILE')}"
         )
 
     def _says_ready(self) -> bool:

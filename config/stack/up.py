@@ -18,6 +18,7 @@ from config.stack.supervisor import Supervisor
 from config.stack.terminal import Report
 from embeddings import spaces
 from embeddings.models import Space
+from lib.manage_command import manage
 from queueops.base import database_away, installed
 from queueops.operate.checks import configuration, database, server
 from queueops.operate.checks.finding import CheckResult
@@ -35,7 +36,7 @@ def up(*, first_import: bool) -> None:
         if disk_reserve.give_up(settings.DATA_DIR):
             report.say(
                 f"{disk_space.sentence(settings.DATA_DIR)}. The reserve was deleted for this start: remove something "
-                "now, for instance with ./dev manage queue_admin cleanup, or the next start fails"
+                f"now, for instance with {manage('queue_admin cleanup')}, or the next start fails"
             )
         say_settings_file(report)
         account = take_account(report)
@@ -131,7 +132,7 @@ def start(supervisor: Supervisor) -> tuple[firststart.Login | None, firststart.T
             services.workers()
         )  # last: on a small machine they would slow down the others' start
     else:
-        supervisor.report.say(f"no workers: {installed.NOT_INSTALLED}; then start this again")
+        supervisor.report.say(f"no workers: {installed.missing()}; then start the stack again")
     return made
 
 
@@ -189,7 +190,7 @@ def welcome(login: firststart.Login | None, token: firststart.Token) -> str:
     """Address, login and token, and where they are kept."""
     kept = firststart.login_file()
     if login is None:
-        admin = "an existing account; ./dev manage createsuperuser makes another"
+        admin = f"an existing account; to create another: {manage('createsuperuser')}"
     elif login.password is None:
         admin = f"{login.name}, with the password in {kept}"
     else:
@@ -208,7 +209,7 @@ def token_in_words(token: firststart.Token) -> str:
     """The token in the run that made it; afterwards where it is."""
     place = settings.AUTH_TOKEN_FILE or "the environment (AUTH_TOKEN)"
     if token.has_ended:
-        return f"in {place} is revoked or expired; ./dev manage create_token makes another"
+        return f"in {place} is revoked or expired; to create another: {manage('create_token')}"
     if token.is_new and settings.AUTH_TOKEN_FILE:
         return f"{settings.AUTH_TOKEN} (shown this once, kept in {place})"
     return f"in {place}"

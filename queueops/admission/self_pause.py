@@ -3,6 +3,7 @@
 from django.db import connection, transaction
 
 from embeddings.providers.errors import ProviderError
+from lib.manage_command import manage
 from queueops.models import AuditLog, Category, Level
 from queueops.models.audit import MAX_REASON
 
@@ -23,7 +24,7 @@ def pause_itself(provider: str, error: ProviderError, elapsed: float) -> bool:
     `elapsed` is how long ago the refused batch began, in seconds.
     """
     reason = (
-        f"the provider {provider} refuses requests ({error}). Fix that, then resume: manage.py queue_admin resume"
+        f"the provider {provider} refuses requests ({error}). Fix that, then resume: {manage('queue_admin resume')}"
     )[:MAX_REASON]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_PAUSE_ITSELF, {"reason": reason, "who": ITSELF, "elapsed": elapsed})

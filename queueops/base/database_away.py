@@ -7,6 +7,7 @@ from django.db import connection
 from psycopg_pool import PoolTimeout
 
 from lib.database_errors import is_held_up
+from lib.manage_command import manage
 from queueops.base import database_refusals
 from queueops.base.database_refusals import Blame
 
@@ -25,11 +26,11 @@ def sentence(error: BaseException) -> str:
             "default_transaction_read_only"
         )
     if refusal.sqlstate == _NO_TABLE:
-        return f"a table is missing: {reason(error)}; run manage.py migrate"
+        return f"a table is missing: {reason(error)}; run {manage('migrate')}"
     if (refusal.sqlstate and refusal.blame is not Blame.CONNECTION) or is_held_up(error):
         return f"the database refused the statement: {reason(error)}"
     is_away = _is_of_pool(error) or _is_of_connecting(error)
-    advice = "; start it (./dev up), or correct DATABASE_URL" if is_away else ""
+    advice = f"; start it ({manage('runstack')}), or correct DATABASE_URL" if is_away else ""
     return f"the database does not answer: {reason(error)}{advice}"
 
 

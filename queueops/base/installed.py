@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import connection
 
+from lib.manage_command import manage
 from lib.remembered import Remembered
 
 # A view over the tables: it is dropped before them, and a plain DROP TABLE of one of them fails while it exists.
@@ -21,7 +22,12 @@ _SECONDS = 1.0
 _UNTIL_ALL_HAVE_SEEN = _SECONDS + 1.0
 _FIRST_MIGRATION = ("queueops", "0001_initial")
 
-NOT_INSTALLED = "the queue is not installed: its tables are not in the database; manage.py migrate makes them"
+
+def missing() -> str:
+    """The sentence about a queue that is not installed."""
+    return (
+        f"the queue is not installed: its tables are not in the database; to create them: {manage('migrate')}"
+    )
 
 
 def is_there() -> bool:

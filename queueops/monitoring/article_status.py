@@ -11,6 +11,7 @@ from django.db import connection
 from articles.api.schemas import EmbeddingState, State
 from articles.models import Article
 from embeddings.models import SPACE_NAME_SQL, Space
+from lib.manage_command import manage
 from lib.named_rows import named_rows, part
 from lib.remembered import Remembered
 from queueops.base import installed
@@ -199,7 +200,7 @@ def _why_behind(status: ArticleStatus, blockers: Blockers) -> str:
         case _ if not blockers.installed:
             return "it was not embedded when it was saved, and the queue is not installed. Save it again."
         case _ if blockers.is_staged:
-            return "a backfill left it for a later stage. To queue it: manage.py embed_migrate run"
+            return f"a backfill left it for a later stage. To queue it: {manage('embed_migrate run')}"
         case _:
             seconds = settings.EMBEDDING_WORKER_INTERVAL / 1000
             return f"its current text has no task; the sweep, every {seconds:g} s, will create one."

@@ -8,6 +8,7 @@ from enum import StrEnum
 from django.conf import settings
 
 from lib.durations import age
+from lib.manage_command import manage
 from queueops.models import Mode, Status
 from queueops.models.metric import STATUS_STEP, STATUS_TABLE
 from queueops.monitoring.health_sentences import (
@@ -62,7 +63,7 @@ class Health:
             articles = "1" if self.ended_badly == 1 else f"{self.ended_badly:,}"
             return (
                 f"All saved articles are searchable or queued, except {articles} whose tasks failed or were cancelled. "
-                "See: manage.py queue_admin failed."
+                f"See: {manage('queue_admin failed')}."
             )
         rest = f" {self.progress}" if self.progress else ""
         return f"All saved articles are searchable or queued.{rest}"
@@ -220,7 +221,7 @@ def _of_mode(snapshot: Snapshot) -> Iterator[str]:
         who = "" if snapshot.mode == snapshot.mode_in_settings else mode_by(snapshot)
         yield f"Embedding is switched off{who}; new texts are found by words only."
     elif not snapshot.installed and snapshot.mode_in_settings == Mode.QUEUED:
-        yield "The queue is not installed, so saves embed in the request. To install it: manage.py migrate."
+        yield f"The queue is not installed, so saves embed in the request. To install it: {manage('migrate')}."
     elif snapshot.mode != snapshot.mode_in_settings:
         yield f"The mode was changed to {snapshot.mode}{mode_by(snapshot)}."
     if snapshot.paused_itself:
@@ -244,7 +245,7 @@ def _of_workers(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.brake_rows and not snapshot.paused:
         yield f"No worker claims tasks: {brake(snapshot)}."
     elif snapshot.workers_stopped:
-        yield f"{count_of(snapshot.workers_stopped, 'worker')} stopped. To start: manage.py queue_admin start."
+        yield f"{count_of(snapshot.workers_stopped, 'worker')} stopped. To start: {manage('queue_admin start')}."
     if snapshot.mode == Mode.QUEUED and _is_none_there(snapshot):
         yield "No worker is alive."
     if snapshot.workers_alive and _is_swept_late(snapshot):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from lib.durations import age
+from lib.manage_command import manage
 from queueops.base.table_locks import TableLock
 from queueops.models.metric import STATUS_STEP
 from queueops.monitoring.provider_status import ProviderStatus
@@ -57,7 +58,7 @@ def of_lost_workers(snapshot: Snapshot) -> str:
     retried = f"; {tasks} they held will be retried in small batches" if snapshot.lost_waiting else ""
     return (
         f"Workers were lost {snapshot.workers_lost_10m:,} times in the last ten minutes{retried}. "
-        "See: manage.py queue_admin metrics --minutes 10, and docs/operations/workers-lost.md."
+        f"See: {manage('queue_admin metrics --minutes 10')}, and docs/operations/workers-lost.md."
     )
 
 

@@ -164,7 +164,7 @@ class Housekeeper:
         is_there = installed.is_there()
         if self._is_idle is is_there:
             self._is_idle = not is_there
-            log.warning("the queue is installed again" if is_there else f"idle: {installed.NOT_INSTALLED}")
+            log.warning("the queue is installed again" if is_there else f"idle: {installed.missing()}")
         if not is_there:
             self.worker_id = None
         return is_there

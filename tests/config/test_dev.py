@@ -186,3 +186,29 @@ def test_files_are_compiled_once_whatever_the_shell_says(
 
 def test_what_every_change_must_pass_leaves_nothing_out() -> None:
     assert 'exec ./dev test --all "$@"' in (DEV.parent / ".ci" / "run").read_text()
+
+
+@pytest.mark.parametrize(
+    ("typed", "prefix"),
+    [
+        ("./dev", "./dev manage"),
+        ("/srv/vector press/dev", "'/srv/vector press/dev' manage"),
+        ("dev", "./dev manage"),
+    ],
+)
+def test_hints_name_commands_as_dev_was_typed(
+    dev: ModuleType, monkeypatch: pytest.MonkeyPatch, typed: str, prefix: str
+) -> None:
+    monkeypatch.setattr(dev, "install", lambda kind: None)
+    monkeypatch.setattr(dev, "become", lambda *words: 0)
+    monkeypatch.setattr(sys, "argv", [typed, "manage", "check"])
+    monkeypatch.setenv("MANAGE_COMMAND", "set first, so that it is restored")
+    monkeypatch.delenv("MANAGE_COMMAND")
+    dev.manage(["check"])
+    assert os.environ["MANAGE_COMMAND"] == prefix
+
+
+def test_a_command_prefix_of_the_environment_stays(dev: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MANAGE_COMMAND", "kubectl exec deploy/web -- python manage.py")
+    dev.name_own_commands()
+    assert os.environ["MANAGE_COMMAND"] == "kubectl exec deploy/web -- python manage.py"

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 
 from access.management import options as shared
 from access.models import EXPIRING_DAYS, ApiToken, State
+from lib.manage_command import manage
 
 _HEADS = ("ID", "NAME", "SCOPES", "STATE", "ENDS", "LAST USED", "FROM", "CREATED BY")
 
@@ -35,7 +36,7 @@ class Command(BaseCommand):
             self.stdout.write("  ".join(padded).rstrip())
         if ending := [token for token in tokens if token.state == State.EXPIRING]:
             self.stderr.write(
-                f"{len(ending)} will end within {EXPIRING_DAYS} days. Replace with: rotate_token ID"
+                f"{len(ending)} will end within {EXPIRING_DAYS} days. Replace with: {manage('rotate_token ID')}"
             )
 
 

@@ -16,6 +16,7 @@ from config.backups.errors import BackupError
 from config.backups.server import Server
 from embeddings.models import Space
 from embeddings.storage import coverage
+from lib.manage_command import manage
 from queueops.base import database_away, installed
 from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
@@ -57,14 +58,12 @@ class Command(BaseCommand):
         except BackupError as error:
             raise CommandError(f"nothing was changed: {error}", returncode=Exit.TROUBLE) from error
         except KeyboardInterrupt as error:
-            back = "run manage.py migrate and manage.py queue_admin start to restore the queue"
+            back = f"run {manage('migrate')} and {manage('queue_admin start')} to restore the queue"
             said = f"stopped; {back if self._has_begun else 'nothing was changed'}"
             raise CommandError(said, returncode=Exit.INTERRUPTED) from error
         except (DatabaseError, InterfaceError, psycopg.Error) as error:
             if self._has_begun:
-                said = (
-                    f"not removed: {database_away.reason(error)}; run manage.py migrate to restore the queue"
-                )
+                said = f"not removed: {database_away.reason(error)}; run {manage('migrate')} to restore the queue"
             else:
                 said = f"nothing was changed: {database_away.sentence(error)}"
             raise CommandError(said, returncode=Exit.TROUBLE) from error
@@ -110,9 +109,9 @@ def _write_down(console: Console, reason: str, rows: dict[str, int]) -> None:
 
 
 def _summary(backup: str | None, behind: int) -> list[str]:
-    rows = f" and their rows: manage.py restore {shlex.quote(backup)} --yes" if backup else ""
+    rows = f" and their rows: {manage(f'restore {shlex.quote(backup)} --yes')}" if backup else ""
     left = f" {behind:,} articles are found only by words until they are saved again." if behind else ""
     return [
         f"The queue is removed. Articles, search and pages keep working; a save embeds in its request.{left}",
-        f"To restore its tables: manage.py migrate{rows}; then start the workers.",
+        f"To restore its tables: {manage('migrate')}{rows}; then start the workers.",
     ]

@@ -14,6 +14,7 @@ from config.backups import dump, restore
 from config.backups.errors import BackupError
 from config.backups.restore import Plan
 from config.backups.server import Server
+from lib.manage_command import manage
 from queueops.base import database_away
 from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
@@ -34,7 +35,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "file", type=Path, help="file written by manage.py backup, with its manifest beside it"
+            "file", type=Path, help=f"file written by {manage('backup')}, with its manifest beside it"
         )
         parser.add_argument(
             "--queue-only", action="store_true", help="only the queue's tables of a whole backup"
@@ -73,7 +74,7 @@ class Command(BaseCommand):
         then = (
             ""
             if planned.queue_only
-            else " Run manage.py migrate in case the backup is from an older version."
+            else f" Run {manage('migrate')} in case the backup is from an older version."
         )
         console.answer(
             fields | {"backup": str(kept) if kept else None, "operation": operation},

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from rich.text import Text
 
+from lib.manage_command import manage
 from queueops.cli.frame import task_options
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
@@ -153,7 +154,7 @@ def carry_out(console: Console, operation: Operation, batch_size: int | None = N
         done = operation.changed + operation.skipped
         raise Refused(
             f"interrupted after {done:,} of {operation.total:,} tasks; resume with: "
-            f"manage.py queue_admin operations resume {operation.pk}",
+            f"{manage(f'queue_admin operations resume {operation.pk}')}",
             Exit.INTERRUPTED,
         ) from error
 
@@ -167,7 +168,7 @@ def sentences(done: Operation, named: Mapping[str, str] | None = None) -> list[T
     if done.changed and _removes_failed_or_cancelled(done.verb, TaskFilter.from_json(done.scope)):
         lines.append(line(_COMES_BACK))
     if done.changed and operations.POLICIES[Verb(done.verb)].can_be_undone:
-        lines.append(line(f"To undo: manage.py queue_admin undo {done.pk}", "dim"))
+        lines.append(line(f"To undo: {manage(f'queue_admin undo {done.pk}')}", "dim"))
     return lines
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from rich.console import RenderableType
 
+from lib.manage_command import manage
 from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
@@ -93,7 +94,7 @@ def show(
         which = OperationFilter(verb=verb, actor=by, newer_than=newer_than, id=operation)
         return _list(console, which, after=after, limit=limit, dry_run=dry_run)
     if operation is None:
-        raise Refused(f"no operation to {what} given; `queue_admin operations` lists their ids")
+        raise Refused(f"no operation to {what} given; to list their ids: {manage('queue_admin operations')}")
     try:
         running = operations.resumable(operation)
         left = running.total - running.changed - running.skipped

@@ -3,6 +3,7 @@
 from argparse import ArgumentParser
 
 from lib.durations import age
+from lib.manage_command import manage
 from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Refused
@@ -60,7 +61,7 @@ def _still_stopped() -> str:
     """The workers that `stop` has stopped: a resume does not start them."""
     stopped = Worker.objects.stopped().count()
     workers = "1 worker is" if stopped == 1 else f"{stopped:,} workers are"
-    return f", but {workers} still stopped: run manage.py queue_admin start" if stopped else ""
+    return f", but {workers} still stopped: run {manage('queue_admin start')}" if stopped else ""
 
 
 def _mode_arguments(parser: ArgumentParser) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from embeddings.models import Space
 from embeddings.storage import ann_index
+from lib.manage_command import manage
 from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
@@ -44,7 +45,7 @@ def reindex(
             raise Refused("--filter does not apply to --index-only: an index has all articles of its space")
         return _index(console, yes=yes, dry_run=dry_run, reason=tidy_reason(reason) or "reindex")
     if modes.current() is Mode.DISABLED:
-        raise Refused("embedding is disabled: set the mode first, with manage.py queue_admin mode")
+        raise Refused(f"embedding is disabled: set the mode first, with {manage('queue_admin mode')}")
     scope = arguments.article_filter(filters)
     return _embed(console, scope, yes=yes, dry_run=dry_run, reason=tidy_reason(reason) or "reindex")
 
@@ -74,7 +75,7 @@ def _embed(console: Console, scope: ArticleFilter, *, yes: bool, dry_run: bool, 
         fields | {"articles": done, "tasks": queued, "operation": operation},
         line(f"Articles: {done:,}; pending tasks for them: {queued:,} (operation {operation})."),
         line(
-            "To watch: manage.py queue_admin monitor. To stop: manage.py queue_admin cancel --task-reason reindex"
+            f"To watch: {manage('queue_admin monitor')}. To stop: {manage('queue_admin cancel --task-reason reindex')}"
         ),
     )
     return Exit.OK

@@ -6,6 +6,7 @@ from django.db.models import F
 from django.db.models.functions import Extract, Now
 
 from lib.durations import age
+from lib.manage_command import manage
 from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.tables import table
@@ -66,7 +67,7 @@ def emergency_stop(console: Console, *, reason: str, yes: bool, dry_run: bool) -
         {"dry_run": False, **vars(done)},
         f"stopped; workers: {done.workers:,}; tasks released, pending again: {done.released:,} "
         f"(operation {done.operation})",
-        "When the cause is gone: manage.py queue_admin start",
+        f"When the cause is gone: {manage('queue_admin start')}",
     )
 
 
@@ -101,7 +102,8 @@ def stuck(console: Console, *, limit: int) -> None:
         for row in tasks
     ]
     more = (
-        "The sweep releases them within its interval. To release them now: manage.py queue_admin reset-stuck"
+        "The sweep releases them within its interval. To release them now: "
+        f"{manage('queue_admin reset-stuck')}"
     )
     answer = [table(heads, cells, ["id"]), more] if tasks else ["No task is stuck."]
     console.answer({"stuck": expired.count(), "tasks": tasks}, *answer)

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError, ProgrammingError, connection
 
 from lib.database_errors import is_held_up
+from lib.manage_command import manage
 from lib.visible import one_line
 from queueops.base import database_away, installed, table_locks
 from queueops.cli.frame.console import Console
@@ -84,7 +85,7 @@ class Command(BaseCommand):
             if verb.is_brief:
                 _wait_for_locks(_BRIEF_MS)
             if self.needs_queue and not installed.look():
-                raise Refused(installed.NOT_INSTALLED, Exit.TROUBLE)
+                raise Refused(installed.missing(), Exit.TROUBLE)
             return verb.run(console, **options)
         except ReasonMissing as error:
             raise CommandError(NO_REASON, returncode=Exit.REFUSED) from error
@@ -130,5 +131,5 @@ def _sentence(error: Exception) -> str:
         return f"a table is locked, nothing was changed: {holders}"
     reason = str(error).strip().partition("\n")[0]
     if isinstance(error, ProgrammingError) and getattr(error.__cause__, "sqlstate", "") == _NO_TABLE:
-        return f"the queue's tables do not exist ({reason}): run manage.py migrate"
+        return f"the queue's tables do not exist ({reason}): run {manage('migrate')}"
     return database_away.sentence(error)

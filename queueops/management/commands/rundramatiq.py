@@ -40,7 +40,7 @@ class Command(rundramatiq.Command):  # type: ignore[misc]  # it has no types
         if kept_by:
             self._work(kept_by, after, options)
         if not _has_work():
-            raise CommandError(f"no workers started: {installed.NOT_INSTALLED}", returncode=Exit.TROUBLE)
+            raise CommandError(f"no workers started: {installed.missing()}", returncode=Exit.TROUBLE)
         if settings.DATABASE_LOCK_TIMEOUT:
             os.environ.setdefault(*_SESSIONS)
         if any(options[name] for name in _MASTERS_OWN):

@@ -13,6 +13,7 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models import Max
 
 from articles.models import Article
+from lib.manage_command import manage
 from queueops.models import Operation, OperationStatus, Verb
 from queueops.models.audit import needed_reason
 from queueops.monitoring.article_filter import ArticleFilter
@@ -86,7 +87,7 @@ def _who_runs(operation: Operation) -> str:
     return (
         f"another migration runs: by {operation.actor} ({session}), since {operation.started_at:%Y-%m-%d %H:%M:%S} "
         f"UTC, {operation.changed:,} of {operation.total:,} articles queued. Wait for it, or stop it with: "
-        f"manage.py queue_admin operations stop {operation.pk}"
+        f"{manage(f'queue_admin operations stop {operation.pk}')}"
     )
 
 

@@ -7,6 +7,7 @@ from django.conf import settings
 from redis import Redis
 from redis.exceptions import RedisError
 
+from lib.manage_command import manage
 from queueops.operate.checks.finding import Finding, fail, ok, warn
 from queueops.wakeups import broker_health, broker_keys, broker_strangers, doorbell
 
@@ -75,5 +76,5 @@ def _depth(waiting: int) -> Finding:
     return warn(
         "broker queue",
         f"{waiting:,} wake-ups wait, so no worker takes them",
-        "Start workers: manage.py rundramatiq. Surplus wake-ups are harmless.",
+        f"Start workers: {manage('rundramatiq')}. Surplus wake-ups are harmless.",
     )

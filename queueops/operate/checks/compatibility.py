@@ -13,6 +13,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.db import transaction
 
 from articles.models import Article
+from lib.manage_command import manage
 from queueops.base.signals import tasks_ready
 from queueops.engine import modes
 from queueops.models import AuditLog, Mode, QueueState, Task
@@ -125,7 +126,7 @@ class _Calls:
         if state in _STATES[self.mode]:
             return ok(f"{self.mode} articles", f"made, changed and read; embedding {state}")
         says = f"made, changed and read, but its embedding is {state} and not {' or '.join(sorted(_STATES[self.mode]))}"
-        return warn(f"{self.mode} articles", says, "Run: manage.py embed_check provider")
+        return warn(f"{self.mode} articles", says, f"Run: {manage('embed_check provider')}")
 
     def search(self) -> Finding:
         question = {"query": self.mark, "k": 5, "filter": {MARK: self.mark}}
@@ -140,11 +141,11 @@ class _Calls:
                 raise _Unexpected(f"nothing may be embedded, and yet {said}")
         elif reply["degraded"]:
             return warn(
-                f"{self.mode} search", f"{said}: {reply['reason']}", "Run: manage.py embed_check provider"
+                f"{self.mode} search", f"{said}: {reply['reason']}", f"Run: {manage('embed_check provider')}"
             )
         elif self.mode is Mode.SYNCHRONOUS and not is_found:
             return warn(
-                f"{self.mode} search", f"{said} without the article", "Run: manage.py embed_check provider"
+                f"{self.mode} search", f"{said} without the article", f"Run: {manage('embed_check provider')}"
             )
         return ok(f"{self.mode} search", said)
 

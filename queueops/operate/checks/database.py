@@ -8,6 +8,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.loader import MigrationLoader
 
 from embeddings.models import Space
+from lib.manage_command import manage
 from queueops.base import database_away
 from queueops.engine import storage_probe
 from queueops.operate.checks import added, configuration, schema, server
@@ -85,7 +86,9 @@ def _migrations() -> Iterator[Finding]:
     replaced = {each for migration in loader.disk_migrations.values() for each in migration.replaces}
     ours = {app for app, _ in known}
     if missing := sorted(known - applied):
-        yield fail("migrations", f"{len(missing)} not applied: {_listed(missing)}", "Run: manage.py migrate")
+        yield fail(
+            "migrations", f"{len(missing)} not applied: {_listed(missing)}", f"Run: {manage('migrate')}"
+        )
     elif newer := sorted(each for each in applied - known - replaced if each[0] in ours):
         yield warn(
             "migrations",
@@ -100,7 +103,7 @@ def check_space() -> Iterator[Finding]:
     """Whether the serving space is the one that the settings name."""
     space, named = Space.objects.serving(), configuration.in_settings()
     if space is None:
-        yield warn("space", "none serves: searches answer by words", "Run: manage.py migrate")
+        yield warn("space", "none serves: searches answer by words", f"Run: {manage('migrate')}")
     elif (space.provider, space.model, space.dimensions) != (named.provider, named.model, named.dimensions):
         yield warn(
             "space",

@@ -10,19 +10,20 @@ from embeddings.models import Space
 from embeddings.providers.errors import ErrorClass, ProviderError
 from embeddings.providers.registry import provider_of
 from embeddings.search.query_vector import DEADLINE_SECONDS
+from lib.manage_command import manage
 from queueops.operate.checks import configuration
 from queueops.operate.checks.finding import Finding, fail, ok, warn
 
 _TEXT = "A short text, to see whether the provider answers."
 _PATIENCE_SECONDS = 30.0
 _FIXES = {
-    ErrorClass.PROVIDER_DOWN: "Start it (the local one: ./dev up, or manage.py serve_embedder), or correct its address "
-    "(OLLAMA_BASE_URL, OPENAI_BASE_URL) and model.",
-    ErrorClass.AUTH: "Put the key or the account right: OPENAI_API_KEY, quota, payment.",
+    ErrorClass.PROVIDER_DOWN: f"Start it (the local one: {manage('runstack')}, or {manage('serve_embedder')}), or "
+    "correct its address (OLLAMA_BASE_URL, OPENAI_BASE_URL) and model.",
+    ErrorClass.AUTH: "Correct the key or the account: OPENAI_API_KEY, quota, payment.",
     ErrorClass.RATE_LIMITED: "Wait, or set EMBEDDING_REQUESTS_PER_MINUTE below what the provider allows.",
-    ErrorClass.INVALID_INPUT: "Check EMBEDDING_MODEL and EMBEDDING_DIMENSIONS: it refuses even a harmless text.",
+    ErrorClass.INVALID_INPUT: "Check EMBEDDING_MODEL and EMBEDDING_DIMENSIONS: the provider refuses even a short text.",
 }
-_OTHER_FIX = "Ask again; if it stays so, look at the provider's own log."
+_OTHER_FIX = "Run this check again; if it fails again, read the provider's own log."
 
 
 def check() -> Iterator[Finding]:

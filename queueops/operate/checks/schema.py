@@ -8,6 +8,7 @@ from django.apps import apps
 from django.db import connection, models
 from psycopg import sql
 
+from lib.manage_command import manage
 from queueops.operate.checks.finding import Finding, fail, ok
 
 ROOMS = ("articles", "embeddings", "queueops", "access")
@@ -23,7 +24,7 @@ TRIGGERS: Mapping[str, tuple[str, ...]] = {
     "embedding_tasks": ("embedding_tasks_tidy", "embedding_tasks_tell", "embedding_tasks_note_schedule"),
     "embedding_audit_logs": ("embedding_audit_logs_append_only",),
 }
-_MEND = "Restore the schema from a backup, or make it again as its migration does (manage.py sqlmigrate shows how)."
+_MEND = f"Restore the schema from a backup, or run the statement of its migration; to print it: {manage('sqlmigrate')}."
 _ANN = "article_embeddings_ann_"
 
 # one row a table: what stands there; 'O' and 'A' are triggers that fire
@@ -94,7 +95,7 @@ def _missing() -> Iterator[Finding]:
 
 def _invalid(index: str) -> Finding:
     if index.startswith(_ANN):
-        fix = "Run: manage.py reindex --index-only"
+        fix = f"Run: {manage('reindex --index-only')}"
     else:
         fix = f"Run: REINDEX INDEX CONCURRENTLY {sql.Identifier(index).as_string()};"
     return fail(f"index {index}", "was left half built and answers nothing", fix)

@@ -11,6 +11,7 @@ from django.db import DatabaseError, IntegrityError, InterfaceError, Operational
 from django.db.models import Count, Max
 from psycopg.errors import DeadlockDetected, ForeignKeyViolation, LockNotAvailable, UniqueViolation
 
+from lib.manage_command import manage
 from queueops.models import AuditLog, Operation, OperationStatus, Task, Verb
 from queueops.models.audit import needed_reason
 from queueops.models.operation import BUSY, MOVED_ON
@@ -183,7 +184,9 @@ def find(operation_id: UUID) -> Operation:
         return operation
     if entry := AuditLog.objects.filter(operation_id=operation_id).order_by("id").first():
         raise OperationError(f"operation {operation_id} ({entry.message}) was not an operation on many tasks")
-    raise OperationError(f"there is no operation {operation_id}; `queue_admin operations` lists them")
+    raise OperationError(
+        f"there is no operation {operation_id}; to list them: {manage('queue_admin operations')}"
+    )
 
 
 @contextlib.contextmanager

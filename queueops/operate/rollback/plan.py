@@ -1,4 +1,4 @@
-"""The rollback plan of this installation: what it is now, and for each way back its commands, price and undo."""
+"""The rollback plan of this installation: its current state, and for each kind of rollback commands, loss and undo."""
 
 import re
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from articles.models import ArticleVersion
 from embeddings.models import ArticleEmbedding, Space
+from lib.manage_command import manage
 from queueops.engine import modes
 from queueops.models import Priority, QueueState, Status, Task
 from queueops.monitoring import snapshot
@@ -20,7 +21,7 @@ _MARKS = re.compile(r"[\\`|<>\[\]]")
 
 @dataclass(frozen=True)
 class Way:
-    """One kind of rollback. Commands are for a shell in the checkout; `verify` says afterwards that it worked."""
+    """One kind of rollback: its commands for a shell, and those that verify the result."""
 
     title: str
     when: str
@@ -38,13 +39,13 @@ def write() -> str:
         _settings(),
         _before(),
         *(_way(number, way) for number, way in enumerate(ways(now), 1)),
-        _END,
+        _afterwards(),
     ]
     return "\n".join(parts)
 
 
 def ways(now: Snapshot) -> list[Way]:
-    """The five kinds, the mildest first."""
+    """The five kinds, the one with the least effect first."""
     return [_disable(now), _configuration(), _migration(), _provider(), _removal()]
 
 
@@ -52,32 +53,32 @@ def _disable(now: Snapshot) -> Way:
     back = now.mode if now.mode != now.mode_in_settings else "environment"
     return Way(
         "Temporary disable",
-        "Background embedding slows the system down, or must stand still for a while.",
+        "Background embedding slows the system down, or must stop for a while.",
         [
-            "# a save embeds in its own request, workers stand still:",
-            './dev manage queue_admin mode synchronous --reason "WHY"',
-            './dev manage queue_admin stop --reason "WHY"',
-            "# or, in an emergency, take from the workers what they hold too:",
-            './dev manage queue_admin emergency-stop --reason "WHY"',
-            "# or embed nothing at all; searches answer by words:",
-            './dev manage queue_admin mode disabled --reason "WHY"',
+            "# saves embed in their requests; workers stop claiming:",
+            manage('queue_admin mode synchronous --reason "WHY"'),
+            manage('queue_admin stop --reason "WHY"'),
+            "# or, in an emergency, also release the tasks in progress:",
+            manage('queue_admin emergency-stop --reason "WHY"'),
+            "# or embed nothing; searches use keywords:",
+            manage('queue_admin mode disabled --reason "WHY"'),
         ],
-        ["./dev manage queue_admin status", "./dev manage queue_admin health"],
-        "Nothing. What waits keeps waiting; what is saved while disabled is found by the sweep afterwards.",
-        [f'./dev manage queue_admin mode {back} --reason "WHY"', "./dev manage queue_admin start"],
+        [manage("queue_admin status"), manage("queue_admin health")],
+        "Nothing. Pending tasks stay pending; the sweep queues what is saved while embedding is disabled.",
+        [manage(f'queue_admin mode {back} --reason "WHY"'), manage("queue_admin start")],
     )
 
 
 def _configuration() -> Way:
     return Way(
         "Configuration rollback",
-        "New settings do harm.",
+        "New settings cause errors or slow the system down.",
         [
-            "./dev manage embed_check config",
-            "# put the former values back (in .env: cp .env.before .env), and restart the processes",
-            "./dev manage embed_check all",
+            manage("embed_check config"),
+            "# restore the former values (in .env: cp .env.before .env), and restart the processes",
+            manage("embed_check all"),
         ],
-        ["./dev manage embed_check config", "./dev manage queue_admin health"],
+        [manage("embed_check config"), manage("queue_admin health")],
         "Nothing: tasks and vectors do not depend on settings, except for the provider (see below).",
         ["# set the new values again and restart"],
     )
@@ -87,12 +88,12 @@ def _migration() -> Way:
     queued = Task.objects.filter(status=Status.PENDING, metadata__reason="migration")[:COUNT_LIMIT].count()
     return Way(
         "Migration rollback",
-        "Bringing the existing corpus into the queue overloads something or fails in numbers.",
-        ["./dev manage embed_migrate rollback --confirm"],
-        ["./dev manage queue_admin status", "./dev manage queue_admin operations"],
-        f"The place in the queue of what the migration queued and nobody has embedded yet ({_number(queued)} tasks). "
-        "Vectors that it made stay.",
-        ["./dev manage embed_migrate run --forward"],
+        "Queueing the existing corpus overloads the system, or many of its tasks fail.",
+        [manage("embed_migrate rollback --confirm")],
+        [manage("queue_admin status"), manage("queue_admin operations")],
+        f"The tasks of the migration that are still pending ({_number(queued)}) are cancelled. "
+        "Vectors that it stored are kept.",
+        [manage("embed_migrate run --forward")],
     )
 
 
@@ -103,20 +104,20 @@ def _provider() -> Way:
         "Provider rollback",
         "The embedding service is unreliable, refuses the key, or gives poor vectors.",
         [
-            './dev manage queue_admin pause --reason "WHY"',
-            f"# vectors of two models cannot be compared: go back to a server that has {same}",
+            manage('queue_admin pause --reason "WHY"'),
+            f"# vectors of two models cannot be compared: return to a server that has {same}",
             "# EMBEDDING_PROVIDER, OPENAI_BASE_URL, OPENAI_API_KEY, OLLAMA_BASE_URL: former values, then restart",
-            "./dev manage embed_check provider",
-            './dev manage queue_admin breaker --reset --reason "WHY"',
-            "# what failed while the provider was bad:",
-            './dev manage queue_admin retry --newer-than 1h --status failed --reason "WHY"',
-            "./dev manage queue_admin resume",
+            manage("embed_check provider"),
+            manage('queue_admin breaker --reset --reason "WHY"'),
+            "# requeue the tasks that failed meanwhile:",
+            manage('queue_admin retry --newer-than 1h --status failed --reason "WHY"'),
+            manage("queue_admin resume"),
         ],
-        ["./dev manage embed_check provider", "./dev manage queue_admin breaker"],
-        "Nothing, with the same model. If its vectors were wrong, make them again: ./dev manage reindex",
+        [manage("embed_check provider"), manage("queue_admin breaker")],
+        "Nothing, if the model is the same. If its vectors were wrong, embed again: " + manage("reindex"),
         [
-            "# the newer values again, restart, and:",
-            './dev manage queue_admin breaker --reset --reason "WHY"',
+            "# set the newer values again, restart, then:",
+            manage('queue_admin breaker --reset --reason "WHY"'),
         ],
     )
 
@@ -124,20 +125,20 @@ def _provider() -> Way:
 def _removal() -> Way:
     return Way(
         "Complete removal",
-        "The queue is to go. Articles, search, and embedding in the request stay.",
+        "The queue is not wanted any more. Articles, search, and embedding in the request stay.",
         [
-            './dev manage queue_admin emergency-stop --reason "WHY"',
-            "./dev manage queue_admin export --output queue-state.jsonl",
-            "./dev manage backup",
-            './dev manage queue_admin clear --all --confirm --why "WHY"',
-            "# drops the tables, once they are backed up (migrate queueops zero drops them and asks nothing):",
-            "./dev manage remove_queue --yes",
+            manage('queue_admin emergency-stop --reason "WHY"'),
+            manage("queue_admin export --output queue-state.jsonl"),
+            manage("backup"),
+            manage('queue_admin clear --all --confirm --why "WHY"'),
+            "# backs up the tables, then drops them (migrate queueops zero drops them without asking):",
+            manage("remove_queue --yes"),
             "# remove the EMBEDDING_QUEUE_…, EMBEDDING_WORKER_… and EMBEDDING_CLEANUP_… settings; stop the workers",
         ],
-        ["./dev manage embed_check provider", f"curl http://{settings.HOST}:{settings.PORT}/health"],
-        "Every task, the audit log, the metrics, and the workers' brakes; the backup has them. "
-        "SEMANTIC_SEARCH_ENABLED=false also ends search by meaning.",
-        ["./dev manage migrate", "./dev manage queue_admin import queue-state.jsonl", "# start the workers"],
+        [manage("embed_check provider"), f"curl http://{settings.HOST}:{settings.PORT}/health"],
+        "Every task, the audit log, the metrics, and the stop requests to workers; the backup contains them. "
+        "SEMANTIC_SEARCH_ENABLED=false also turns off search by meaning.",
+        [manage("migrate"), manage("queue_admin import queue-state.jsonl"), "# start the workers"],
     )
 
 
@@ -156,11 +157,11 @@ Written {written} for database `{_code(connection.settings_dict["NAME"])}` at `{
 | | |
 | --- | --- |
 | mode | {now.mode} (the settings ask for {modes.of_settings()}); {paused} |
-| articles | {now.articles:,}, of which {now.embedded:,} are found by their present text |
+| articles | {now.articles:,}, of which {now.embedded:,} are searchable by their current text |
 | versions | {_number(ArticleVersion.objects.all()[:COUNT_LIMIT].count())} |
 | tasks | {tasks} |
-| waiting by priority | {_waiting()} |
-| passages with vectors | {vectors} |
+| pending by priority | {_waiting()} |
+| chunks with vectors | {vectors} |
 | spaces | {spaces} |
 | workers | {now.workers_alive} alive, {now.workers_stopped} stopped |
 """
@@ -179,22 +180,22 @@ def _settings() -> str:
         for name, reading in sorted(settings.ENVIRONMENT.items())
         if reading.is_set
     ]
-    told = (
+    table = (
         "\n".join(["| set in the environment or .env | to |", "| --- | --- |", *rows])
         if rows
         else "Every setting has its default."
     )
-    return f"## Settings\n\n{told}\n"
+    return f"## Settings\n\n{table}\n"
 
 
 def _before() -> str:
     commands = [
-        "./dev manage backup",
-        "./dev manage queue_admin export --output queue-state.jsonl",
-        "./dev manage rollback_drill",
+        manage("backup"),
+        manage("queue_admin export --output queue-state.jsonl"),
+        manage("rollback_drill"),
         "# cp .env .env.before, if there is such a file",
     ]
-    return f"## Before anything else\n\n{_shell(commands)}\n"
+    return f"## Before any rollback\n\n{_shell(commands)}\n"
 
 
 def _way(number: int, way: Way) -> str:
@@ -208,7 +209,7 @@ Verify:
 
 {_shell(way.verify)}
 
-It loses: {way.loses}
+Lost: {way.loses}
 
 Undo:
 
@@ -216,15 +217,16 @@ Undo:
 """
 
 
-_END = """## Afterwards
+def _afterwards() -> str:
+    return f"""## Afterwards
 
-- [ ] the application starts, and `/health` answers
-- [ ] articles can be made, read, changed and deleted
-- [ ] nothing is embedded that should not be: `./dev manage queue_admin status`
-- [ ] saves answer as fast as before
+- [ ] the application starts, and `/health` returns 200
+- [ ] articles can be created, read, changed and deleted
+- [ ] no task that should have stopped is in progress: `{manage("queue_admin status")}`
+- [ ] saves are as fast as before
 - [ ] no errors of the queue in the logs
-- [ ] the rows are whole: `./dev manage embed_check invariants`
-- [ ] searches find what they should
+- [ ] the rows violate no invariant: `{manage("embed_check invariants")}`
+- [ ] searches find the expected articles
 """
 
 
@@ -233,20 +235,20 @@ def _shell(commands: Sequence[str]) -> str:
 
 
 def _one_line(value: object) -> str:
-    """A value of a row or a setting on one line: it adds no command to those that an operator copies."""
+    """A value of a row or a setting on one line, so that it adds no command to those that an operator copies."""
     return "".join(char if char.isprintable() else " " for char in str(value))
 
 
 def _text(value: object) -> str:
-    """The same where Markdown is read: it ends no cell of a table, and begins no code, tag or link."""
+    """The same for Markdown: it cannot end a table cell, or begin code, a tag or a link."""
     return _MARKS.sub(r"\\\g<0>", _one_line(value))
 
 
 def _code(value: object) -> str:
-    """The same between backticks, where Markdown knows no escapes but that of a table's cell."""
+    """The same between backticks, where only the pipe of a table cell can be escaped."""
     return _one_line(value).replace("`", "'").replace("|", "\\|")
 
 
 def _number(count: int) -> str:
-    """A count that was bounded, or the limit at which counting stopped."""
+    """A bounded count, or the limit at which counting stopped."""
     return f"{count:,}" if count < COUNT_LIMIT else f"{COUNT_LIMIT:,} or more"

@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command, get_commands
 from articles.models import Article
 from embeddings.models import Space
 from embeddings.search import search
+from lib.manage_command import manage
 from queueops.engine import claims, execution, modes
 from queueops.maintenance import sweep
 from queueops.models import Mode, Task, Worker, worker_registry
@@ -190,7 +191,7 @@ def _call(command: str, *words: str) -> Any:
     try:
         call_command(command, *words, stdout=out)
     except (CommandError, SystemExit) as error:
-        raise Broken(f"manage.py {command} {' '.join(words)} ended with: {error}") from error
+        raise Broken(f"{manage(' '.join([command, *words]))} ended with: {error}") from error
     finally:
         modes.forget()
     said = out.getvalue().splitlines()

@@ -43,6 +43,6 @@ def test_a_backup_while_nothing_runs_says_how_to_start_it_and_makes_no_folder(
     with pytest.raises(BackupError) as refusal:
         dump.make(Server(dict(target.parameters) | {"host": str(tmp_path)}), tmp_path / "backups")
     assert str(refusal.value).startswith("the database does not answer: connection ")
-    assert str(refusal.value).endswith("; start it (./dev up), or correct DATABASE_URL")
+    assert str(refusal.value).endswith("; start it (python manage.py runstack), or correct DATABASE_URL")
     assert "\n" not in str(refusal.value)
     assert list(tmp_path.iterdir()) == []

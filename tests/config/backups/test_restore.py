@@ -119,11 +119,11 @@ def test_the_queue_comes_back_alone_without_the_tasks_of_articles_that_are_gone(
 def test_a_queue_is_restored_only_into_tables_of_its_own_migration(
     whole: Path, queue: Path, target: server.Server
 ) -> None:
-    with pytest.raises(BackupError, match=r"the queue is not installed: run manage.py migrate"):
+    with pytest.raises(BackupError, match=r"the queue is not installed: run python manage.py migrate"):
         restore.plan(target, queue)
     restored(target, whole)
     execute(target, "DELETE FROM django_migrations WHERE app = 'queueops' AND name > '0005'")
-    with pytest.raises(BackupError, match=r"run manage.py migrate queueops"):
+    with pytest.raises(BackupError, match=r"run python manage.py migrate queueops"):
         restore.plan(target, queue)
 
 

@@ -177,7 +177,7 @@ def test_a_start_on_a_damaged_valkey_and_then_on_a_damaged_postgres(tmp_path: Pa
     control.write_bytes(b"garbled" * 100)
     sentence = refused(tmp_path, free_port(), EMBEDDING_PROVIDER="ollama")
     assert f"Its data in {tmp_path / 'postgres'} was not changed." in sentence
-    assert "./dev manage restore FILE" in sentence
+    assert "python manage.py restore FILE" in sentence
     assert "Traceback" not in sentence
     assert control.read_bytes() == b"garbled" * 100
     assert list(tmp_path.glob("postgres.*")) == []

@@ -336,7 +336,7 @@ def test_a_refused_key_pauses_the_queue_with_a_reason_and_its_tasks_wait_at_no_c
     assert (queue.is_paused, queue.changed_by) == (True, "vectorpress")
     status = "429" if fault == "quota" else fault
     assert f"the provider openai refuses requests (127.0.0.1 returned {status}" in queue.reason
-    assert "manage.py queue_admin resume" in queue.reason
+    assert "python manage.py queue_admin resume" in queue.reason
     (entry,) = AuditLog.objects.filter(level="error")
     assert (entry.actor, entry.message) == ("vectorpress", f"queue paused: {queue.reason}")
 

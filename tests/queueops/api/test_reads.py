@@ -122,7 +122,7 @@ def test_without_the_queues_tables_the_answer_says_what_to_do(api: Api, space: S
         cursor.execute("ALTER TABLE embedding_tasks RENAME TO somewhere_else")
         reply = api.get("/queue/tasks")
         transaction.set_rollback(True)
-    assert "manage.py migrate" in problem(reply, 503)["detail"]
+    assert "python manage.py migrate" in problem(reply, 503)["detail"]
 
 
 def test_single_operations_are_listed_with_the_others_and_read_one_by_one(api: Api) -> None:

@@ -36,7 +36,7 @@ def test_a_pool_timeout_is_reported_with_the_servers_message(
     said = database_away.sentence(pool_timeout())
     assert said.startswith("the database does not answer: ")
     assert says in said
-    assert said.endswith("; start it (./dev up), or correct DATABASE_URL")
+    assert said.endswith("; start it (python manage.py runstack), or correct DATABASE_URL")
     assert "s3cret" not in said
     assert "\n" not in said
 

@@ -125,7 +125,7 @@ CASES = [
     (
         {"workers_lost_10m": 3},
         "degraded",
-        "lost 3 times in the last ten minutes. See: manage.py queue_admin metrics",
+        "lost 3 times in the last ten minutes. See: python manage.py queue_admin metrics",
     ),
     ({"expired_leases": 2}, "degraded", "2 tasks are held by a worker past the lease"),
     ({"space": None}, "degraded", "No embedding space serves"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
+from lib.manage_command import manage
 from queueops.cli.frame import arguments
 from queueops.cli.frame.tables import line
 from queueops.cli.frame.verb import VerbGroup
@@ -51,7 +52,7 @@ def article_filter(options: dict[str, Any]) -> ArticleFilter:
 def missing(found: Found) -> str:
     if not found.articles:
         return "Every matching article is embedded or queued."
-    return f"{found.articles:,} {noun(found.articles)} to queue: manage.py embed_migrate run"
+    return f"{found.articles:,} {noun(found.articles)} to queue: {manage('embed_migrate run')}"
 
 
 def parked(articles: int) -> list[RenderableType]:

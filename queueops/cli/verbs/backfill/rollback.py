@@ -3,6 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from lib.manage_command import manage
 from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit
@@ -46,7 +47,7 @@ def roll_back(console: Console, *, yes: bool, dry_run: bool, reason: str) -> Exi
         fields | _reading(after, done.skipped),
         line(f"{done.changed:,} tasks cancelled (operation {done.pk}); {_sentence(after)}."),
         line("Verified." if after.is_rolled_back else "Incomplete: run it again."),
-        line("To return to queued mode: manage.py embed_migrate run --forward", "dim"),
+        line(f"To return to queued mode: {manage('embed_migrate run --forward')}", "dim"),
     )
     return Exit.OK if after.is_rolled_back else Exit.PARTLY
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from embeddings.models import Space
+from lib.manage_command import manage
 from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
@@ -198,7 +199,7 @@ def _print_result(
             )
         )
     if done.state == "done":
-        lines.append(line("To watch: manage.py queue_admin monitor, or wait-for-completion", "dim"))
+        lines.append(line(f"To watch: {manage('queue_admin monitor')}, or wait-for-completion", "dim"))
     else:
         lines.append(line(f"Stopped: {done.state}. Run it again for the rest.", "yellow"))
     modes.forget()

@@ -95,7 +95,7 @@ def test_ctrl_c_keeps_what_was_queued_and_says_how_to_resume(space: Space) -> No
         called = embed_migrate("--yes", "--batch-size=2")
     assert (called.code, Task.objects.count()) == (130, 2)
     assert (
-        f"resume with: manage.py queue_admin operations resume {Operation.objects.get().pk}"
+        f"resume with: python manage.py queue_admin operations resume {Operation.objects.get().pk}"
         in called.sentence
     )
     assert embed_migrate("--yes", "--json").json["changed"] == 5

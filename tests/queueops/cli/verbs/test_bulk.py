@@ -48,7 +48,7 @@ def test_each_verb_says_what_it_did_and_how_to_take_it_back(
     operation = Operation.objects.get()
     assert called.code == 0
     assert called.out.startswith("2 tasks ")
-    assert f"manage.py queue_admin undo {operation.pk}" in called.out
+    assert f"python manage.py queue_admin undo {operation.pk}" in called.out
     assert statuses() == ([after] * 2 if after else [])
     assert (operation.reason, operation.changed) == ("a drill", 2)
     assert queue_admin("undo", str(operation.pk), *YES).code == 0

@@ -118,7 +118,9 @@ def test_a_dry_run_of_a_control_changes_nothing(space: Space, words: tuple[str, 
 
 def test_a_resume_says_how_many_workers_are_still_stopped() -> None:
     queue_admin("stop")
-    assert "but 1 worker is still stopped: run manage.py queue_admin start" in queue_admin("resume").out
+    assert (
+        "but 1 worker is still stopped: run python manage.py queue_admin start" in queue_admin("resume").out
+    )
     queue_admin("start")
     assert "still stopped" not in queue_admin("resume").out
 

@@ -75,7 +75,7 @@ def test_tables_that_are_not_there_are_named_with_the_remedy() -> None:
         raise transaction.TransactionManagementError  # so that the table gets its name back
     assert called.code == 2
     assert called.sentence.startswith("the queue's tables do not exist")
-    assert called.sentence.endswith("run manage.py migrate")
+    assert called.sentence.endswith("run python manage.py migrate")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -117,6 +117,6 @@ def test_the_analysis_names_the_command_that_goes_on(space: Space) -> None:
     make_corpus(2)
     out = embed_migrate("analyze").out
     assert "The mode is queued." in out
-    assert "2 articles to queue: manage.py embed_migrate run" in out
+    assert "2 articles to queue: python manage.py embed_migrate run" in out
     embed_migrate("--yes")
     assert "Every matching article is embedded or queued." in embed_migrate("analyze").out

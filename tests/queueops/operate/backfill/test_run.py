@@ -122,7 +122,7 @@ def test_the_sweep_leaves_alone_what_a_stage_has_left(partly: list[str]) -> None
     assert drift.enqueue_drift() == 0
     left = Article.objects.filter(tasks=None)[0]
     assert article_status.explain(left)["why"] == (
-        "Not found by meaning: a backfill left it for a later stage. To queue it: manage.py embed_migrate run"
+        "Not found by meaning: a backfill left it for a later stage. To queue it: python manage.py embed_migrate run"
     )
     assert embed_migrate("--yes").code == 0
     assert Task.objects.count() == len(articles)

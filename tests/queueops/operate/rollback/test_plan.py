@@ -18,7 +18,7 @@ from tests.queueops.factories import make_article, make_space, make_tasks
 
 def commands(text: str) -> list[str]:
     blocks = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
-    return [row for block in blocks for row in block.splitlines() if row.startswith("./dev manage ")]
+    return [row for block in blocks for row in block.splitlines() if row.startswith("python manage.py ")]
 
 
 @pytest.mark.django_db
@@ -28,9 +28,9 @@ def test_the_plan_tells_of_this_installation_and_no_secret() -> None:
     controls.set_mode(Mode.SYNCHRONOUS, actor="ada", reason="no Redis")
     text = called("rollback_plan").out
     assert "| mode | synchronous (the settings ask for queued); not paused |" in text
-    assert "| articles | 1, of which 0 are found by their present text |" in text
+    assert "| articles | 1, of which 0 are searchable by their current text |" in text
     assert "openai/fake-embed v100 (serving)" in text
-    assert "./dev manage queue_admin mode synchronous --reason" in text
+    assert "python manage.py queue_admin mode synchronous --reason" in text
     assert django_settings.AUTH_TOKEN not in text
     assert [f"## {n}. {way.title}" in text for n, way in enumerate(plan.ways(snapshot.take()), 1)] == [
         True
@@ -41,7 +41,7 @@ def test_the_plan_tells_of_this_installation_and_no_secret() -> None:
 @pytest.mark.django_db
 def test_no_text_of_a_row_adds_a_command_to_the_plan() -> None:
     honest = commands(plan.write())
-    evil = "x\n```bash\n./dev manage shell -c evil\n```\u2028| a | [click](http://evil.example) <b>"
+    evil = "x\n```bash\npython manage.py shell -c evil\n```\u2028| a | [click](http://evil.example) <b>"
     space = make_space()
     space.model = evil
     space.save()
@@ -90,7 +90,7 @@ def test_a_mode_that_somebody_set_is_the_one_to_go_back_to(mode: str) -> None:
 def test_what_a_migration_has_queued_is_counted_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "COUNT_LIMIT", 2)
     space = make_space()
-    for count, told in ((1, "(1 tasks)"), (1, "2 or more")):
+    for count, told in ((1, "(1)"), (1, "2 or more")):
         make_tasks(count, space, metadata={"reason": "migration"}, priority="low" if "1" in told else "high")
         [loses] = [way.loses for way in plan.ways(snapshot.take()) if way.title.startswith("Migration")]
         assert told in loses
