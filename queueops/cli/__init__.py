@@ -4,7 +4,7 @@ A verb is one function and, if it takes options, one function that adds them:
 
     family = VerbGroup("Lists")
 
-    def _recent_arguments(parser: ArgumentParser) -> None:
+    def _recent_arguments(parser: Options) -> None:
         arguments.add_limit(parser, 20)
 
     @family.verb("recent", "tasks that ended last", arguments=_recent_arguments, keys=("tasks",))

@@ -33,6 +33,9 @@ _PRIORITIES = {
     Reason.REINDEX: Priority.LOW,
 }
 
+# Each statement below names its columns above its SELECT, which lists their values in the same order: read together,
+# they can be checked, which a list of columns kept elsewhere would prevent.
+
 # A change merges into the pending task of its article: new text gets new attempts, and the higher priority wins.
 # An article whose current text is embedded needs no task, nor does one for whose current text and version a worker
 # holds a task: it writes the vectors or returns to pending by itself. Written like IS_CURRENT_SQL, for the same reason.

@@ -1,16 +1,17 @@
 """Options that many verbs share: the same names, the same meaning."""
 
 import json
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from queueops.cli.frame.exit_codes import Refused
+from queueops.cli.frame.verb import Options
 from queueops.models.audit import MAX_REASON
 from queueops.monitoring.article_filter import ArticleFilter
 
 
-def add_reason(parser: ArgumentParser, *names: str, help: str = "why; kept in the audit log") -> None:
+def add_reason(parser: Options, *names: str, help: str = "why; kept in the audit log") -> None:
     """`--reason` and its other names, passed to the verb as `reason`. `needed_reason` refuses an empty one."""
     parser.add_argument(
         "--reason", *names, dest="reason", type=bounded_reason, default="", metavar="WHY", help=help
@@ -24,7 +25,7 @@ def bounded_reason(text: str) -> str:
     return text
 
 
-def add_agreement(parser: ArgumentParser, *, asks: bool = True) -> None:
+def add_agreement(parser: Options, *, asks: bool = True) -> None:
     """`--yes` (or `--confirm`) and `--dry-run`, passed to the verb as `yes` and `dry_run`; see Console.agree.
     `asks` is False for a verb that never asks and takes them all the same."""
     help = "do not ask" if asks else "no effect: this command never asks"
@@ -32,13 +33,13 @@ def add_agreement(parser: ArgumentParser, *, asks: bool = True) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print what would be done; change nothing")
 
 
-def add_change(parser: ArgumentParser, *, reason: str = "why; kept in the audit log") -> None:
+def add_change(parser: Options, *, reason: str = "why; kept in the audit log") -> None:
     """The options of a verb that changes something and never asks; `reason` is the help of --reason."""
     add_reason(parser, help=reason)
     add_agreement(parser, asks=False)
 
 
-def add_limit(parser: ArgumentParser, default: int, most: int = 1_000) -> None:
+def add_limit(parser: Options, default: int, most: int = 1_000) -> None:
     """`--limit N`, passed to the verb as `limit`."""
     parser.add_argument(
         "--limit",
@@ -49,7 +50,7 @@ def add_limit(parser: ArgumentParser, default: int, most: int = 1_000) -> None:
     )
 
 
-def add_article_filter(parser: ArgumentParser) -> None:
+def add_article_filter(parser: Options) -> None:
     """`--filter`, which may be repeated, passed to the verb as `filters`; see `article_filter`."""
     parser.add_argument(
         "--filter",

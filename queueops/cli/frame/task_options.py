@@ -1,13 +1,14 @@
 """Options that select tasks, and that say how and why a verb changes them."""
 
 import re
-from argparse import Action, ArgumentError, ArgumentParser, ArgumentTypeError, Namespace
+from argparse import Action, ArgumentError, ArgumentTypeError, Namespace
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from queueops.cli.frame import arguments
 from queueops.cli.frame.exit_codes import Refused
+from queueops.cli.frame.verb import Options
 from queueops.cli.verbs.lists import task_id
 from queueops.engine.enqueue import Reason
 from queueops.models import Priority, Status
@@ -20,7 +21,7 @@ _MOST_AGE = timedelta(days=36_500)  # older than any task, and no date before th
 _FILTERS = ("error_class", "task_reason", "priority", "older_than", "newer_than", "space", "slug", "open")
 
 
-def add_tasks(parser: ArgumentParser) -> None:
+def add_tasks(parser: Options) -> None:
     """Ids, filters and `--all`; `chosen` makes a TaskFilter of them."""
     add = parser.add_argument
     add("ids", nargs="*", type=task_id, metavar="ID", help="task ids")
@@ -75,13 +76,13 @@ def chosen(options: Mapping[str, Any]) -> TaskFilter:
     return selection
 
 
-def add_manner(parser: ArgumentParser, *, asks: bool = True) -> None:
+def add_manner(parser: Options, *, asks: bool = True) -> None:
     """`--reason`, `--yes`, `--dry-run` and `--batch-size`. `--why` is the older name of `--reason`."""
     arguments.add_reason(parser, "--why")
     add_pace(parser, asks=asks)
 
 
-def add_pace(parser: ArgumentParser, *, asks: bool = True) -> None:
+def add_pace(parser: Options, *, asks: bool = True) -> None:
     """`--yes`, `--dry-run` and `--batch-size`."""
     arguments.add_agreement(parser, asks=asks)
     parser.add_argument(
@@ -93,7 +94,7 @@ def add_pace(parser: ArgumentParser, *, asks: bool = True) -> None:
     )
 
 
-def add_ambiguous_reason(parser: ArgumentParser) -> None:
+def add_ambiguous_reason(parser: Options) -> None:
     """`--reason` of `clear`, which the reference uses as a filter (`clear --reason migration`), beside `--why`."""
     parser.add_argument(
         "--reason",
@@ -138,7 +139,7 @@ class Once(Action):
     """Stores an option's value and refuses a second one, which would silently replace the first."""
 
     def __call__(
-        self, parser: ArgumentParser, namespace: Namespace, values: Any, option_string: str | None = None
+        self, parser: Options, namespace: Namespace, values: Any, option_string: str | None = None
     ) -> None:
         if (given := getattr(namespace, self.dest)) != self.default:
             raise ArgumentError(self, f"given twice, as {given!r} and as {values!r}: give it once")

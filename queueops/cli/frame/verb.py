@@ -1,17 +1,25 @@
 """A verb of the command line, and the group it belongs to."""
 
-from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
+from argparse import Action
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from queueops.cli.frame.exit_codes import Exit
 
 type Run = Callable[..., Exit | None]
-type Arguments = Callable[[ArgumentParser], None]
+type Arguments = Callable[[Options], None]
 
 
-def no_arguments(_: ArgumentParser) -> None:
+class Options(Protocol):
+    """Where a verb declares its options: an ArgumentParser, or a group of one."""
+
+    def add_argument(self, *names: str, **settings: Any) -> Action: ...
+
+    def add_mutually_exclusive_group(self, *, required: bool = False) -> "Options": ...
+
+
+def no_arguments(_: Options) -> None:
     """For a verb without options."""
 
 
@@ -51,9 +59,29 @@ class VerbGroup:
         return add
 
 
-def own_options(parser: ArgumentParser, arguments: Arguments) -> tuple[str, ...]:
-    """Adds a verb's options to the parser; returns the names of its keyword arguments."""
-    before = len(parser._actions)
-    arguments(parser)
-    added: list[Any] = parser._actions[before:]
-    return tuple(dict.fromkeys(action.dest for action in added))
+def own_options(parser: Options, arguments: Arguments) -> list[Action]:
+    """Adds a verb's options to the parser; returns them."""
+    declared = _Declared(parser)
+    arguments(declared)
+    return declared.actions
+
+
+def names_of(options: Iterable[Action]) -> tuple[str, ...]:
+    """The names of the keyword arguments that these options become."""
+    return tuple(dict.fromkeys(option.dest for option in options))
+
+
+class _Declared:
+    """Passes options on to a parser and lists them."""
+
+    def __init__(self, parser: Options, actions: list[Action] | None = None) -> None:
+        self._parser = parser
+        self.actions: list[Action] = [] if actions is None else actions
+
+    def add_argument(self, *names: str, **settings: Any) -> Action:
+        action = self._parser.add_argument(*names, **settings)
+        self.actions.append(action)
+        return action
+
+    def add_mutually_exclusive_group(self, *, required: bool = False) -> Options:
+        return _Declared(self._parser.add_mutually_exclusive_group(required=required), self.actions)

@@ -1,6 +1,5 @@
 """Verbs for many tasks: retry, cancel, prioritize, clear, reset-stuck and undo."""
 
-from argparse import ArgumentParser
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -12,7 +11,7 @@ from queueops.cli.frame import task_options
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
 from queueops.cli.frame.tables import line, table
-from queueops.cli.frame.verb import VerbGroup
+from queueops.cli.frame.verb import Options, VerbGroup
 from queueops.models import Operation, Priority, Status, Verb
 from queueops.models.audit import needed_reason
 from queueops.monitoring.task_filter import SelectionError, TaskFilter
@@ -24,7 +23,7 @@ family = VerbGroup("Many tasks")
 KEYS = ("operation", "verb", "state", "dry_run", "total", "changed", "skipped", "skips", "sample")
 
 
-def _retry_arguments(parser: ArgumentParser) -> None:
+def _retry_arguments(parser: Options) -> None:
     task_options.add_tasks(parser)
     task_options.add_manner(parser)
 
@@ -47,7 +46,7 @@ def cancel(console: Console, **options: Any) -> Exit:
     return run_operation(console, Verb.CANCEL, task_options.chosen(options), options)
 
 
-def _prioritize_arguments(parser: ArgumentParser) -> None:
+def _prioritize_arguments(parser: Options) -> None:
     parser.add_argument(
         "to", choices=[str(each) for each in Priority], metavar="PRIORITY", help="one of %(choices)s"
     )
@@ -64,7 +63,7 @@ def prioritize(console: Console, *, to: str, **options: Any) -> Exit:
     return run_operation(console, Verb.PRIORITIZE, task_options.chosen(options), options, priority=to)
 
 
-def _clear_arguments(parser: ArgumentParser) -> None:
+def _clear_arguments(parser: Options) -> None:
     task_options.add_tasks(parser)
     task_options.add_ambiguous_reason(parser)
     task_options.add_pace(parser)
@@ -84,7 +83,7 @@ def clear(console: Console, **options: Any) -> Exit:
     return run_operation(console, Verb.CLEAR, task_options.chosen(options), options)
 
 
-def _reset_arguments(parser: ArgumentParser) -> None:
+def _reset_arguments(parser: Options) -> None:
     task_options.add_manner(parser, asks=False)
 
 
@@ -99,7 +98,7 @@ def reset_stuck(console: Console, **options: Any) -> Exit:
     return run_operation(console, Verb.RELEASE, TaskFilter(stuck=True), options | {"yes": True})
 
 
-def _undo_arguments(parser: ArgumentParser) -> None:
+def _undo_arguments(parser: Options) -> None:
     parser.add_argument(
         "operation", type=UUID, metavar="OPERATION", help="operation id, as printed by the command to undo"
     )

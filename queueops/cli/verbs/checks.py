@@ -1,7 +1,6 @@
 """The verbs of `manage.py embed_check`: what is wrong with this installation, and how to fix it."""
 
 import json
-from argparse import ArgumentParser
 from collections.abc import Callable, Iterable, Iterator
 
 from django.conf import settings
@@ -11,7 +10,7 @@ from queueops.cli.frame import arguments, keyboard
 from queueops.cli.frame.console import Console, Encoder
 from queueops.cli.frame.exit_codes import Exit
 from queueops.cli.frame.tables import line
-from queueops.cli.frame.verb import VerbGroup
+from queueops.cli.frame.verb import Options, VerbGroup
 from queueops.models.audit import tidy_reason
 from queueops.monitoring import invariant_check
 from queueops.monitoring.invariant_check import Breach
@@ -35,7 +34,7 @@ KEYS = ("verdict", "findings")
 _ROWS_SHOWN = 3
 
 
-def _gate_arguments(parser: ArgumentParser) -> None:
+def _gate_arguments(parser: Options) -> None:
     parser.add_argument("--strict", action="store_true", help="exit with 1 if there are warnings")
 
 
@@ -66,7 +65,7 @@ def check_all(console: Console, *, strict: bool) -> Exit:
     return report(console, (finding for check in CHECKS.values() for finding in check()), strict=strict)
 
 
-def _compatibility_arguments(parser: ArgumentParser) -> None:
+def _compatibility_arguments(parser: Options) -> None:
     _gate_arguments(parser)
     parser.add_argument(
         "--url", default="", help="a running site on this database (default: the API in this process)"
@@ -121,7 +120,7 @@ def _line(finding: Finding) -> Text:
     return line(f"{text}. {finding.fix}" if finding.fix else text, COLOURS[finding.verdict])
 
 
-def _invariants_arguments(parser: ArgumentParser) -> None:
+def _invariants_arguments(parser: Options) -> None:
     parser.add_argument(
         "--at-rest", action="store_true", help="no work is in progress: every text must be embedded or parked"
     )

@@ -1,6 +1,5 @@
 """Verbs that explain one task, or why a search finds an article."""
 
-from argparse import ArgumentParser
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +9,7 @@ from articles.models import Article
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Refused
 from queueops.cli.frame.tables import facts, line, table
-from queueops.cli.frame.verb import VerbGroup
+from queueops.cli.frame.verb import Options, VerbGroup
 from queueops.cli.verbs.lists import COLOURS, moment, task_id
 from queueops.models import Task
 from queueops.monitoring import article_status, task_report
@@ -19,7 +18,7 @@ from queueops.monitoring.task_report import TaskReport
 family = VerbGroup("Explanations", is_brief=True)
 
 
-def _debug_arguments(parser: ArgumentParser) -> None:
+def _debug_arguments(parser: Options) -> None:
     parser.add_argument("id", type=task_id, metavar="ID", help="task id")
 
 
@@ -91,7 +90,7 @@ def _utc(time: Any) -> str:
     return f"{moment(time)} UTC" if time else "-"
 
 
-def _explain_arguments(parser: ArgumentParser) -> None:
+def _explain_arguments(parser: Options) -> None:
     parser.add_argument("slug", metavar="SLUG", help="slug of the article")
 
 

@@ -1,6 +1,6 @@
 """Verbs that list tasks: those that ended last, failed ones, and any status page by page."""
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Refused
 from queueops.cli.frame.tables import line, plain, table
-from queueops.cli.frame.verb import VerbGroup
+from queueops.cli.frame.verb import Options, VerbGroup
 from queueops.models import Priority, Status
 from queueops.monitoring import task_lists
 from queueops.monitoring.task_filter import SelectionError, TaskFilter, refuse_unknown_words
@@ -29,7 +29,7 @@ COLOURS = {
 _ERROR_CHARACTERS = 100
 
 
-def _recent_arguments(parser: ArgumentParser) -> None:
+def _recent_arguments(parser: Options) -> None:
     arguments.add_limit(parser, 20)
 
 
@@ -39,7 +39,7 @@ def recent(console: Console, *, limit: int) -> None:
     console.answer({"tasks": rows}, tasks_table(rows) if rows else "No task has ended yet.")
 
 
-def _add_paging(parser: ArgumentParser, default: int) -> None:
+def _add_paging(parser: Options, default: int) -> None:
     parser.add_argument(
         "--after",
         type=task_id,
@@ -49,7 +49,7 @@ def _add_paging(parser: ArgumentParser, default: int) -> None:
     arguments.add_limit(parser, default)
 
 
-def _failed_arguments(parser: ArgumentParser) -> None:
+def _failed_arguments(parser: Options) -> None:
     parser.add_argument("--details", action="store_true", help="print each task with its full message")
     parser.add_argument("--error", default="", metavar="CLASS", help="only this error class")
     parser.add_argument(
@@ -95,7 +95,7 @@ def _no_failures(*, is_first: bool, only_open: bool, kinds: list[FailureKind]) -
     return "No task has failed." if is_first and not kinds else "No more failed tasks."
 
 
-def _list_arguments(parser: ArgumentParser) -> None:
+def _list_arguments(parser: Options) -> None:
     parser.add_argument(
         "status", choices=[str(status) for status in Status], metavar="STATUS", help="one of %(choices)s"
     )

@@ -1,7 +1,6 @@
 """Verbs that run by hand what workers run on a schedule: maintenance, and the cleanup of old rows."""
 
 import time
-from argparse import ArgumentParser
 from dataclasses import asdict
 from datetime import timedelta
 
@@ -9,7 +8,7 @@ from django.conf import settings
 
 from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
-from queueops.cli.frame.verb import VerbGroup
+from queueops.cli.frame.verb import Options, VerbGroup
 from queueops.maintenance import cleanup as cleanup_rows
 from queueops.maintenance import schedule
 from queueops.maintenance.cleanup import Removed
@@ -22,7 +21,7 @@ family = VerbGroup("Maintenance")
 _MOST_DAYS = 36_500
 
 
-def _maintenance_arguments(parser: ArgumentParser) -> None:
+def _maintenance_arguments(parser: Options) -> None:
     parser.add_argument("--once", action="store_true", help="do all of it now, then exit: for cron")
     arguments.add_change(parser)
 
@@ -56,7 +55,7 @@ def _print_result(console: Console, kept: MaintenanceResult) -> None:
     console.answer({"dry_run": False, **vars(kept)}, str(kept))
 
 
-def _cleanup_arguments(parser: ArgumentParser) -> None:
+def _cleanup_arguments(parser: Options) -> None:
     parser.add_argument(
         "--days",
         type=arguments.whole(0, _MOST_DAYS),

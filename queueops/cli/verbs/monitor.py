@@ -1,7 +1,6 @@
 """The verb `monitor`: a live screen on a terminal, one line per interval elsewhere."""
 
 import time
-from argparse import ArgumentParser
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.keyboard import QUIT, ending_in_order, keys
 from queueops.cli.frame.tables import facts, line, table
-from queueops.cli.frame.verb import VerbGroup
+from queueops.cli.frame.verb import Options, VerbGroup
 from queueops.cli.verbs import health as health_verb
 from queueops.cli.verbs.pause_and_mode import provider_line
 from queueops.cli.verbs.status import count, number, verdict
@@ -44,7 +43,7 @@ class ScreenData:
     failures: list[FailureKind]
 
 
-def _arguments(parser: ArgumentParser) -> None:
+def _arguments(parser: Options) -> None:
     parser.add_argument(
         "--interval",
         type=arguments.whole(1, 3_600),

@@ -1,6 +1,5 @@
 """The verb that lists operations, and resumes or stops one on many tasks."""
 
-from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -13,7 +12,7 @@ from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
 from queueops.cli.frame.tables import fitting, line, plain
 from queueops.cli.frame.task_options import age
-from queueops.cli.frame.verb import VerbGroup
+from queueops.cli.frame.verb import Options, VerbGroup
 from queueops.cli.verbs.bulk import carry_out, ended, sentences
 from queueops.cli.verbs.lists import moment
 from queueops.models import AuditLog, Operation, Verb
@@ -42,7 +41,7 @@ _HEADS = (
 )
 
 
-def _operations_arguments(parser: ArgumentParser) -> None:
+def _operations_arguments(parser: Options) -> None:
     parser.add_argument(
         "what",
         nargs="?",

@@ -1,14 +1,12 @@
 """Verbs for the queue as a whole: pause, resume, mode, and the circuit breakers of its providers."""
 
-from argparse import ArgumentParser
-
 from lib.durations import age
 from lib.manage_command import manage
 from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Refused
 from queueops.cli.frame.tables import line
-from queueops.cli.frame.verb import VerbGroup
+from queueops.cli.frame.verb import Options, VerbGroup
 from queueops.engine import modes
 from queueops.models import Mode, QueueState, Worker
 from queueops.monitoring import provider_status
@@ -64,7 +62,7 @@ def _still_stopped() -> str:
     return f", but {workers} still stopped: run {manage('queue_admin start')}" if stopped else ""
 
 
-def _mode_arguments(parser: ArgumentParser) -> None:
+def _mode_arguments(parser: Options) -> None:
     parser.add_argument(
         "mode",
         nargs="?",
@@ -117,7 +115,7 @@ def _mode_origin(state: QueueState, in_settings: Mode) -> str:
     return f"Set{who}{why}. The mode of the settings is {in_settings}: mode {controls.ENVIRONMENT} returns to it."
 
 
-def _breaker_arguments(parser: ArgumentParser) -> None:
+def _breaker_arguments(parser: Options) -> None:
     parser.add_argument(
         "--reset", action="store_true", help="clear outages and limits; call the provider at once"
     )

@@ -1,7 +1,6 @@
 """The verb `reindex`: embeds articles again, or rebuilds the approximate index."""
 
 import uuid
-from argparse import ArgumentParser
 from typing import Any
 
 from embeddings.models import Space
@@ -11,7 +10,7 @@ from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
 from queueops.cli.frame.tables import line
-from queueops.cli.frame.verb import VerbGroup
+from queueops.cli.frame.verb import Options, VerbGroup
 from queueops.cli.verbs import estimate_table
 from queueops.engine import modes
 from queueops.models import AuditLog, Mode
@@ -22,7 +21,7 @@ from queueops.operate.backfill import estimation, reindexing
 family = VerbGroup("Reindex")
 
 
-def _arguments(parser: ArgumentParser) -> None:
+def _arguments(parser: Options) -> None:
     arguments.add_article_filter(parser)
     parser.add_argument(
         "--index-only", action="store_true", help="rebuild the approximate index; embed nothing"

@@ -1,7 +1,7 @@
 """The verb `review_flag`: marks the articles of a time window for review, removes the marks, or restores their text."""
 
 import uuid
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentTypeError
 from datetime import datetime, timedelta
 
 from django.db import connection
@@ -13,7 +13,7 @@ from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
 from queueops.cli.frame.tables import line
 from queueops.cli.frame.task_options import age
-from queueops.cli.frame.verb import VerbGroup
+from queueops.cli.frame.verb import Options, VerbGroup
 from queueops.models.audit import needed_reason
 from queueops.operate.article_review import MARK, Done, Review, Window
 
@@ -41,7 +41,7 @@ def when(text: str) -> datetime | timedelta:
     return found if timezone.is_aware(found) else timezone.make_aware(found)
 
 
-def _arguments(parser: ArgumentParser) -> None:
+def _arguments(parser: Options) -> None:
     parser.add_argument(
         "--since",
         type=when,

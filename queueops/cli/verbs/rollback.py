@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import json
-from argparse import SUPPRESS, ArgumentParser
+from argparse import SUPPRESS
 
 from rich.text import Text
 
@@ -11,7 +11,7 @@ from queueops.cli.frame import keyboard
 from queueops.cli.frame.console import Console, Encoder
 from queueops.cli.frame.exit_codes import Exit
 from queueops.cli.frame.tables import line
-from queueops.cli.frame.verb import VerbGroup
+from queueops.cli.frame.verb import Options, VerbGroup
 from queueops.operate.rollback import drill, plan, runner, scratch_database
 from queueops.operate.rollback.step_result import Result, Step
 
@@ -30,7 +30,7 @@ def write_plan(console: Console) -> None:
         console.stdout.write(written)
 
 
-def _drill_arguments(parser: ArgumentParser) -> None:
+def _drill_arguments(parser: Options) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print the steps; create nothing")
     parser.add_argument(drill.INSIDE, action="store_true", help=SUPPRESS)
 

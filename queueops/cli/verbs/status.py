@@ -1,6 +1,5 @@
 """Verbs for the queue as a whole: status, statistics and metrics."""
 
-from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +9,7 @@ from lib.durations import age
 from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.tables import facts, line, table
-from queueops.cli.frame.verb import VerbGroup
+from queueops.cli.frame.verb import Options, VerbGroup
 from queueops.cli.verbs import health as health_verb
 from queueops.cli.verbs.health import COLOURS
 from queueops.models import Status
@@ -57,7 +56,7 @@ def stats(console: Console) -> None:
     console.answer(health_verb.fields(now, judged) | vars(more), facts(_facts(now, more)), *verdict(judged))
 
 
-def _metrics_arguments(parser: ArgumentParser) -> None:
+def _metrics_arguments(parser: Options) -> None:
     parser.add_argument(
         "--minutes",
         type=arguments.whole(1, _MOST_MINUTES),

@@ -1,7 +1,5 @@
 """Verbs that stop and start every worker, and list stuck tasks."""
 
-from argparse import ArgumentParser
-
 from django.db.models import F
 from django.db.models.functions import Extract, Now
 
@@ -10,7 +8,7 @@ from lib.manage_command import manage
 from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.tables import table
-from queueops.cli.frame.verb import VerbGroup
+from queueops.cli.frame.verb import Options, VerbGroup
 from queueops.models import Task, Worker
 from queueops.operate import controls
 
@@ -71,7 +69,7 @@ def emergency_stop(console: Console, *, reason: str, yes: bool, dry_run: bool) -
     )
 
 
-def _stuck_arguments(parser: ArgumentParser) -> None:
+def _stuck_arguments(parser: Options) -> None:
     arguments.add_limit(parser, 50)
 
 

@@ -5,7 +5,6 @@ import shutil
 import stat
 import sys
 import tempfile
-from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
@@ -16,7 +15,7 @@ from lib.private_files import replacing
 from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
-from queueops.cli.frame.verb import VerbGroup
+from queueops.cli.frame.verb import Options, VerbGroup
 from queueops.models import Task
 from queueops.operate.transfer import jsonl
 from queueops.operate.transfer.file_format import FileRefused
@@ -25,7 +24,7 @@ from queueops.operate.transfer.jsonl import Export, Imported, Verified
 family = VerbGroup("Export and import")
 
 
-def _export_arguments(parser: ArgumentParser) -> None:
+def _export_arguments(parser: Options) -> None:
     parser.add_argument("--output", metavar="FILE", help="file to write (default: standard output)")
     parser.add_argument(
         "--yes", "--confirm", "--force", dest="yes", action="store_true", help="replace FILE if it exists"
@@ -70,7 +69,7 @@ def _write(path: Path, made: Export, console: Console) -> None:
             steps.advance()
 
 
-def _import_arguments(parser: ArgumentParser) -> None:
+def _import_arguments(parser: Options) -> None:
     parser.add_argument("file", metavar="FILE", help="file that export wrote; - reads standard input")
     arguments.add_agreement(parser)
     arguments.add_reason(parser)

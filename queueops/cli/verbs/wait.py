@@ -1,13 +1,12 @@
 """The verb that waits until no task is left, or the queue is stuck."""
 
 import time
-from argparse import ArgumentParser
 
 from lib.durations import age
 from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit
-from queueops.cli.frame.verb import VerbGroup
+from queueops.cli.frame.verb import Options, VerbGroup
 from queueops.monitoring import drain_progress
 from queueops.monitoring.drain_progress import DrainState, Remaining
 
@@ -19,7 +18,7 @@ _STUCK_READINGS = 3
 _MOST_SECONDS = 7 * 86_400
 
 
-def _arguments(parser: ArgumentParser) -> None:
+def _arguments(parser: Options) -> None:
     parser.add_argument(
         "--timeout",
         type=arguments.whole(0, _MOST_SECONDS),

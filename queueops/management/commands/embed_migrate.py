@@ -1,8 +1,6 @@
 """`manage.py embed_migrate`: queues an existing corpus (backfill), and rolls that back."""
 
-import functools
-from argparse import Namespace
-from collections.abc import Callable, Sequence
+from argparse import Action
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -11,11 +9,8 @@ from queueops.cli.verbs import backfill
 from queueops.management.commands import queue_admin
 
 _DEFAULT = "run"
-_VERBS = tuple(verb.name for verb in backfill.family)
-# Django's own options, and ours, that may come before the verb
-_WITH_VALUE = ("-v", "--verbosity", "--settings", "--pythonpath", "--actor")
-_ALONE = ("--traceback", "--no-color", "--force-color")
-_HELP = ("-h", "--help", "--version")
+# of the names of options without a verb, so that a verb's own options do not overwrite them
+_BARE = "bare_"
 
 
 class Command(queue_admin.Command):
@@ -24,21 +19,26 @@ class Command(queue_admin.Command):
         "docs/migrating.md lists each verb's options and JSON keys."
     )
     families = (backfill.family,)
+    requires_verb = False
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        parser = super().create_parser(prog_name, subcommand, **kwargs)
-        parser.parse_args = functools.partial(_parsed, parser.parse_args)  # type: ignore[assignment, method-assign]
-        return parser
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        (default,) = (verb for verb in backfill.family if verb.name == _DEFAULT)
+        self._parser = parser
+        self._bare = queue_admin.give_options(parser, default)
+        for option in self._bare:
+            if not option.choices:
+                option.metavar = option.metavar or option.dest.upper()
+            option.dest = _BARE + option.dest
+
+    def handle(self, **options: Any) -> None:
+        given = {option.dest: options.pop(option.dest) for option in self._bare}
+        if options["verb"] is None:
+            options |= {name.removeprefix(_BARE): value for name, value in given.items()}
+        elif misplaced := [_name(option) for option in self._bare if given[option.dest] != option.default]:
+            self._parser.error(f"{', '.join(misplaced)} before the verb: put it after {options['verb']}")
+        super().handle(**options)
 
 
-def _parsed(parse: Callable[..., Namespace], args: Sequence[str] = (), namespace: Any = None) -> Namespace:
-    return parse(with_verb(args), namespace)
-
-
-def with_verb(words: Sequence[str]) -> list[str]:
-    """The command line, with the verb `run` inserted if it has none."""
-    at = 0
-    while at < len(words) and words[at].partition("=")[0] in (*_WITH_VALUE, *_ALONE):
-        at += 2 if words[at] in _WITH_VALUE else 1
-    is_complete = at < len(words) and words[at] in (*_VERBS, *_HELP)
-    return list(words) if is_complete else [*words[:at], _DEFAULT, *words[at:]]
+def _name(option: Action) -> str:
+    return option.option_strings[0]

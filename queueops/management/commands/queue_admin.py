@@ -2,7 +2,7 @@
 
 import os
 import sys
-from argparse import SUPPRESS
+from argparse import SUPPRESS, Action
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -14,7 +14,7 @@ from lib.visible import one_line
 from queueops.base import database_away, installed, table_locks
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
-from queueops.cli.frame.verb import ShellVerb, VerbGroup, own_options
+from queueops.cli.frame.verb import ShellVerb, VerbGroup, names_of, own_options
 from queueops.cli.verbs import (
     audit,
     bulk,
@@ -57,11 +57,12 @@ class Command(BaseCommand):
     help = "Inspects and controls the queue. docs/commands.md lists each verb's JSON keys and exit codes."
     requires_system_checks: list[str] = []
     families = FAMILIES
+    requires_verb = True
     needs_queue = True  # False: it also runs without the queue's tables
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--actor", default="", help="name for the audit log (default: your login name)")
-        verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+        verbs = parser.add_subparsers(dest="verb", required=self.requires_verb, metavar="VERB")
         for verb in (verb for family in self.families for verb in family):
             added = verbs.add_parser(verb.name, help=verb.help, description=verb.help)
             give_options(added, verb)
@@ -109,11 +110,12 @@ class OneVerb(Command):
         give_options(parser, verb)
 
 
-def give_options(parser: Any, verb: ShellVerb) -> None:
-    """Adds a verb's options and --json to a parser, and makes it the verb to run."""
-    names = own_options(parser, verb.arguments)
-    parser.add_argument("--json", action="store_true", help="print JSON, one object per line")
-    parser.set_defaults(shell_verb=verb, names=names)
+def give_options(parser: CommandParser, verb: ShellVerb) -> list[Action]:
+    """Adds a verb's options and --json to a parser, and makes it the verb to run; returns the options."""
+    options = own_options(parser, verb.arguments)
+    as_json = parser.add_argument("--json", action="store_true", help="print JSON, one object per line")
+    parser.set_defaults(shell_verb=verb, names=names_of(options))
+    return [*options, as_json]
 
 
 def _wait_for_locks(milliseconds: int) -> None:

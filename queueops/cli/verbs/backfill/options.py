@@ -1,6 +1,6 @@
 """What the verbs of a backfill share: the group, the filter of articles, and sentences about what is found."""
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentTypeError
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from lib.manage_command import manage
 from queueops.cli.frame import arguments
 from queueops.cli.frame.tables import line
-from queueops.cli.frame.verb import VerbGroup
+from queueops.cli.frame.verb import Options, VerbGroup
 from queueops.cli.verbs import estimate_table
 from queueops.monitoring.article_filter import ArticleFilter, Found
 from queueops.operate.backfill import estimation
@@ -17,7 +17,7 @@ from queueops.operate.backfill import estimation
 family = VerbGroup("Backfill")
 
 
-def add_filter(parser: ArgumentParser) -> None:
+def add_filter(parser: Options) -> None:
     arguments.add_article_filter(parser)
     parser.add_argument("--only-failed", action="store_true", help="only articles whose task failed")
     parser.add_argument("--limit", type=arguments.whole(1, 10**9), metavar="N", help="maximum articles")

@@ -1,6 +1,5 @@
 """`embed_migrate rollback`: pauses, cancels the tasks of the backfill, and returns to synchronous mode."""
 
-from argparse import ArgumentParser
 from typing import Any
 
 from lib.manage_command import manage
@@ -8,12 +7,13 @@ from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit
 from queueops.cli.frame.tables import line
+from queueops.cli.frame.verb import Options
 from queueops.cli.verbs import bulk
 from queueops.cli.verbs.backfill.options import family
 from queueops.operate.backfill import rollback
 
 
-def _rollback_arguments(parser: ArgumentParser) -> None:
+def _rollback_arguments(parser: Options) -> None:
     arguments.add_agreement(parser)
     arguments.add_reason(parser)
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import time
-from argparse import ArgumentParser
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused
 from queueops.cli.frame.tables import line
+from queueops.cli.frame.verb import Options
 from queueops.cli.verbs import bulk
 from queueops.cli.verbs.backfill.options import add_filter, article_filter, estimated, family, noun
 from queueops.cli.verbs.backfill.options import parked as parked_lines
@@ -27,7 +27,7 @@ _MOST_A_BATCH = POLICIES[Verb.MIGRATE].most
 _FORWARD = "add --forward to return to queued mode and resume the workers"
 
 
-def _run_arguments(parser: ArgumentParser) -> None:
+def _run_arguments(parser: Options) -> None:
     add_filter(parser)
     parser.add_argument(
         "--priority", choices=[str(each) for each in Priority], default="", help="of the tasks (default: low)"

@@ -3,7 +3,9 @@
 from argparse import ArgumentParser
 
 from queueops.cli.frame.console import Console
-from queueops.cli.frame.verb import VerbGroup, no_arguments, own_options
+import pytest
+
+from queueops.cli.frame.verb import Options, VerbGroup, names_of, no_arguments, own_options
 
 
 def test_a_family_keeps_its_verbs_in_order() -> None:
@@ -28,18 +30,21 @@ def test_a_verb_is_given_its_own_options_and_none_of_those_that_all_have() -> No
     parser = ArgumentParser()
     parser.add_argument("--actor")
 
-    def arguments(parser: ArgumentParser) -> None:
+    def arguments(parser: Options) -> None:
         parser.add_argument("ids", nargs="*")
         parser.add_argument("--dry-run", action="store_true")
 
-    assert own_options(parser, arguments) == ("ids", "dry_run")
-    assert own_options(parser, no_arguments) == ()
+    assert names_of(own_options(parser, arguments)) == ("ids", "dry_run")
+    assert own_options(parser, no_arguments) == []
 
 
 def test_two_options_for_one_name_are_one() -> None:
-    def arguments(parser: ArgumentParser) -> None:
+    def arguments(parser: Options) -> None:
         what = parser.add_mutually_exclusive_group()
         what.add_argument("--restore", dest="what", action="store_const", const="restore")
         what.add_argument("--clear", dest="what", action="store_const", const="clear")
 
-    assert own_options(ArgumentParser(), arguments) == ("what",)
+    parser = ArgumentParser()
+    assert names_of(own_options(parser, arguments)) == ("what",)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--restore", "--clear"])

@@ -11,7 +11,6 @@ from django.db import connection
 from embeddings.models import Space
 from queueops.cli.frame.verb import ShellVerb
 from queueops.cli.verbs import backfill
-from queueops.management.commands.embed_migrate import with_verb
 from queueops.models import Operation, Task
 from queueops.operate import operations
 from queueops.operate.backfill import run
@@ -23,26 +22,6 @@ from tests.queueops.operate.backfill.test_run import make_corpus
 
 PAGE = (ROOT / "docs/migrating.md").read_text()
 SECTIONS = dict(re.findall(r"^### `([\w-]+)`\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))
-
-
-@pytest.mark.parametrize(
-    ("words", "meant"),
-    [
-        ("", "run"),
-        ("--dry-run", "run --dry-run"),
-        ("analyze --json", "analyze --json"),
-        ("rollback", "rollback"),
-        ("--actor ada", "--actor ada run"),
-        ("--actor=ada --no-color rollback", "--actor=ada --no-color rollback"),
-        ("--actor rollback --dry-run", "--actor rollback run --dry-run"),
-        ("-v 0 --settings x --yes", "-v 0 --settings x run --yes"),
-        ("--reason rollback", "run --reason rollback"),
-        ("--help", "--help"),
-        ("nonsense", "run nonsense"),
-    ],
-)
-def test_without_a_verb_the_words_are_those_of_a_run(words: str, meant: str) -> None:
-    assert with_verb(words.split()) == meant.split()
 
 
 @pytest.mark.parametrize("verb", list(backfill.family), ids=lambda verb: verb.name)
