@@ -122,14 +122,14 @@ class ArticleEmbedding(models.Model):
 
 class KeptVector(models.Model):
     """A paid vector of an incomplete article: its task continues from here at its next turn. Removed when the article's
-    vectors are stored, or no task needs it. `passages` is how many of the article
-    had no vector when it was begun."""
+    vectors are stored, or no task needs it. `chunks_to_embed` is how many chunks of the article had no vector when it
+    was begun."""
 
     article = models.ForeignKey(Article, on_delete=models.DB_CASCADE, related_name="+", db_index=False)
     space = models.ForeignKey(Space, on_delete=models.DB_CASCADE, related_name="+", db_index=False)
     text_hash = models.BinaryField(max_length=16, help_text="BLAKE2b-128 of the text that was embedded")
     embedding = models.BinaryField(help_text="as pgvector sends it: vectors.WireVector")
-    passages = models.PositiveIntegerField()
+    chunks_to_embed = models.PositiveIntegerField()
     kept_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

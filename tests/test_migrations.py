@@ -6,7 +6,9 @@ from importlib import import_module
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from psycopg.types.json import Jsonb
 
+from queueops.monitoring import task_report
 from tests.queueops.factories import make_space, make_tasks, now
 
 pytestmark = pytest.mark.django_db
@@ -71,3 +73,22 @@ def test_times_that_no_list_could_show_become_the_present() -> None:
     task.refresh_from_db()
     assert task.processed_at == task.scheduled_at
     assert abs(task.scheduled_at - now()) < timedelta(minutes=1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_keys_in_a_tasks_metadata_keep_their_values_under_their_new_names():
+    kept = {"attempt": 1, "at": "2026-01-01T00:00:00Z", "error_class": "transient", "error_message": "x"}
+    task, plain = make_tasks(2, make_space())
+    call_command("migrate", "queueops", "0016", verbosity=0)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE embedding_tasks SET metadata = %s WHERE id = %s",
+            [Jsonb({"reason": "reindex", "tries": [kept], "anew": True}), task.pk],
+        )
+    call_command("migrate", "queueops", verbosity=0)
+    task.refresh_from_db()
+    before = plain.metadata
+    plain.refresh_from_db()
+    assert task.metadata == {"reason": "reindex", "failed_attempts": [kept], "reembed": True}
+    assert plain.metadata == before
+    assert task_report.of(task.pk).task.failed_attempts[0].error_class == "transient"

@@ -12,7 +12,7 @@ _OF_ARTICLES = """
 SELECT text_hash, embedding FROM kept_vectors WHERE article_id = ANY(%s::bigint[]) AND space_id = %s::bigint
 """
 _TRY = """
-INSERT INTO kept_vectors (article_id, space_id, text_hash, embedding, passages, kept_at)
+INSERT INTO kept_vectors (article_id, space_id, text_hash, embedding, chunks_to_embed, kept_at)
 SELECT a.id, %s::bigint, %s::bytea, '', 1, statement_timestamp() FROM articles a, (
     SELECT set_config('lock_timeout', %s, true)) AS bounded
 WHERE a.id <> ALL(%s::bigint[]) ORDER BY a.id LIMIT 1

@@ -35,7 +35,6 @@ def add_status(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 def _figures(now: Snapshot) -> list[dict[str, str]]:
     waiting = "no task is due" if now.oldest_due_age is None else f"oldest due for {age(now.oldest_due_age)}"
     claim = "no claim yet" if now.last_claim_age is None else f"last claim {age(now.last_claim_age)} ago"
-    alive = f"{now.workers_alive} alive" + (f", {now.workers_stopped} stopped" if now.workers_stopped else "")
     return [
         _figure("Pending", number(now.tasks[Status.PENDING]), waiting, _tasks("pending")),
         _figure("Processing", number(now.tasks[Status.PROCESSING]), claim, _tasks("processing")),
@@ -54,7 +53,12 @@ def _figures(now: Snapshot) -> list[dict[str, str]]:
             f"{number(now.completed_1h)} in an hour",
             _tasks("completed"),
         ),
-        _figure("Workers", alive, f"mode: {now.mode}", reverse("admin:queueops_worker_changelist")),
+        _figure(
+            "Workers",
+            health.workers_in_words(now),
+            f"mode: {now.mode}",
+            reverse("admin:queueops_worker_changelist"),
+        ),
     ]
 
 

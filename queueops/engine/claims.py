@@ -28,7 +28,7 @@ class Claimed:
     attempts: int
     max_attempts: int
     source: Source
-    is_anew: bool = False  # embed it even where its text has vectors: see reindexing.py
+    is_reembedding: bool = False  # also embed chunks that have vectors: see reindexing.py
     was_lost: bool = False  # with the worker that had it last, or with the provider
 
 
@@ -142,8 +142,8 @@ def _take(sql: str, space: Space, claimed_by: str, arguments: dict[str, Any]) ->
 
 
 def _claimed(row: tuple[Any, ...]) -> Claimed:
-    task_id, attempts, max_attempts, is_anew, was_lost, *source = row
-    return Claimed(task_id, attempts, max_attempts, Source(*source), is_anew, was_lost)
+    task_id, attempts, max_attempts, is_reembedding, was_lost, *source = row
+    return Claimed(task_id, attempts, max_attempts, Source(*source), is_reembedding, was_lost)
 
 
 def _rows(sql: str, arguments: dict[str, Any]) -> list[tuple[Any, ...]]:

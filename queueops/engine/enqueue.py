@@ -42,7 +42,7 @@ _PRIORITIES = {
 # A change that merges into a task of a backfill takes it over: rolling back the backfill must not cancel an edit.
 # An edit that overtakes a re-embedding task keeps re-embedding: the unchanged chunks still have old vectors.
 # The status is filtered after the lookup: in the WHERE, the planner would read every held task while it expects few.
-_HELD = """(SELECT bool_or(t.metadata ? 'anew') FILTER (WHERE t.status = 'processing') AS is_anew,
+_HELD = """(SELECT bool_or(t.metadata ? 'reembed') FILTER (WHERE t.status = 'processing') AS is_reembedding,
                    bool_or(t.content_hash = a.content_hash AND t.source_version = a.version_number
                            AND t.lease_expires_at > statement_timestamp())
                        FILTER (WHERE t.status = 'processing') AS is_same
@@ -50,7 +50,7 @@ _HELD = """(SELECT bool_or(t.metadata ? 'anew') FILTER (WHERE t.status = 'proces
 _ENQUEUE = f"""
 INSERT INTO embedding_tasks (article_id, slug, space_id, priority, max_attempts, source_version, content_hash, metadata)
 SELECT a.id, a.slug, s.id, %(priority)s::text, %(max_attempts)s::int, a.version_number, a.content_hash,
-       CASE WHEN held.is_anew THEN %(metadata)s::jsonb || '{{"anew": true}}' ELSE %(metadata)s::jsonb END
+       CASE WHEN held.is_reembedding THEN %(metadata)s::jsonb || '{{"reembed": true}}' ELSE %(metadata)s::jsonb END
 FROM articles a CROSS JOIN embedding_spaces s CROSS JOIN LATERAL {_HELD} AS held
 WHERE a.id = ANY(%(articles)s::bigint[]) AND s.state <> 'retired'
   AND NOT {coverage.IS_CURRENT_SQL} AND held.is_same IS NOT TRUE
@@ -108,12 +108,12 @@ def enqueue(
 _ENQUEUE_REEMBEDDING = """
 INSERT INTO embedding_tasks (article_id, slug, space_id, priority, max_attempts, source_version, content_hash, metadata)
 SELECT a.id, a.slug, s.id, %(priority)s::text, %(max_attempts)s::int, a.version_number, a.content_hash,
-       jsonb_build_object('reason', %(reason)s::text, 'operation', %(operation)s::text, 'anew', true)
+       jsonb_build_object('reason', %(reason)s::text, 'operation', %(operation)s::text, 'reembed', true)
 FROM articles a CROSS JOIN embedding_spaces s
 WHERE a.id = ANY(%(articles)s::bigint[]) AND s.state <> 'retired'
 ORDER BY a.id, s.id
 ON CONFLICT (article_id, space_id) WHERE status = 'pending' DO UPDATE SET
-    metadata = embedding_tasks.metadata || '{"anew": true}'
+    metadata = embedding_tasks.metadata || '{"reembed": true}'
 """
 
 

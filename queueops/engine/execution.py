@@ -106,14 +106,16 @@ def _held_until(run: _Run, deadline: float | None) -> float:
 
 def _render(run: _Run) -> None:
     run.rendered = [(task, render(run.claim.space, task.source)) for task in run.claim.tasks]
-    reusing = [rendered for task, rendered in run.rendered if not task.is_anew]
+    reusing = [rendered for task, rendered in run.rendered if not task.is_reembedding]
     found = with_database_retry(lambda: reusable(run.claim.space, reusing), "batch not started")
-    excluded = {text_hash for task, rendered in run.rendered if task.is_anew for text_hash in rendered.hashes}
+    excluded = {
+        text_hash for task, rendered in run.rendered if task.is_reembedding for text_hash in rendered.hashes
+    }
     run.stored = {
         text_hash: vector for text_hash, vector in found.stored.items() if text_hash not in excluded
     }
     run.kept = {text_hash: vector for text_hash, vector in found.kept.items() if text_hash not in excluded}
-    reembedded = [task.source.article_id for task, _ in run.rendered if task.is_anew]
+    reembedded = [task.source.article_id for task, _ in run.rendered if task.is_reembedding]
     run.kept |= with_database_retry(
         lambda: kept_vectors.of_articles(run.claim.space.pk, reembedded), "batch not started"
     )

@@ -12,8 +12,8 @@ _MESSAGE_CHARACTERS = 300
 # The metadata of a task `t` with the failed attempt of `d` added; beyond the limit the oldest are dropped. Metadata
 # that plain SQL has replaced by something other than an object is left unchanged.
 ADDED_SQL = f"""
-CASE WHEN jsonb_typeof(t.metadata) = 'object' THEN jsonb_set(t.metadata, '{{tries}}', jsonb_path_query_array(
-    coalesce(t.metadata->'tries', '[]') || jsonb_build_object(
+CASE WHEN jsonb_typeof(t.metadata) = 'object' THEN jsonb_set(t.metadata, '{{failed_attempts}}', jsonb_path_query_array(
+    coalesce(t.metadata->'failed_attempts', '[]') || jsonb_build_object(
         'attempt', t.attempts, 'at', clock_timestamp(), 'error_class', d.error_class,
         'error_message', left(d.error_message, {_MESSAGE_CHARACTERS})),
     '$[last - {MOST_KEPT - 1} to last]'))
@@ -31,7 +31,7 @@ class FailedAttempt:
 
 
 def of(json: str) -> list[FailedAttempt]:
-    """The failed attempts in a task's metadata under `tries`, oldest first; invalid entries are skipped."""
+    """The failed attempts in a task's metadata under `failed_attempts`, oldest first; invalid entries are skipped."""
     try:
         kept = orjson.loads(json)
     except orjson.JSONDecodeError:  # a number that only Postgres can hold

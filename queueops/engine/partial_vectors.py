@@ -29,9 +29,9 @@ log = structlog.get_logger(__name__)
 
 # The token fences: a worker that lost a task keeps nothing of it.
 _KEEP = """
-INSERT INTO kept_vectors (article_id, space_id, text_hash, embedding, passages, kept_at)
-SELECT t.article_id, t.space_id, k.text_hash, k.embedding, k.passages, statement_timestamp()
-FROM unnest(%s::bigint[], %s::bytea[], %s::bytea[], %s::int[]) AS k (task_id, text_hash, embedding, passages)
+INSERT INTO kept_vectors (article_id, space_id, text_hash, embedding, chunks_to_embed, kept_at)
+SELECT t.article_id, t.space_id, k.text_hash, k.embedding, k.chunks, statement_timestamp()
+FROM unnest(%s::bigint[], %s::bytea[], %s::bytea[], %s::int[]) AS k (task_id, text_hash, embedding, chunks)
      JOIN embedding_tasks t ON t.id = k.task_id,
      (SELECT set_config('lock_timeout', %s, true)) AS bounded
 WHERE t.claim_token = %s AND t.status = 'processing'
@@ -133,7 +133,7 @@ class PartialVectors:
                     sql_arrays.of_integers(task.task_id for task, _ in held),
                     sql_arrays.of_bytes(made),
                     sql_arrays.of_bytes(made.values()),
-                    sql_arrays.of_integers(passages for _, passages in held),
+                    sql_arrays.of_integers(chunks for _, chunks in held),
                     _LOCK_MILLISECONDS,
                     self._token,
                 ],

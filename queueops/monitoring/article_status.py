@@ -18,7 +18,7 @@ from queueops.base import installed
 from queueops.engine import modes
 from queueops.models import Mode, Operation, Status
 from queueops.models.worker import BRAKES_ALL_SQL
-from queueops.monitoring import health_sentences, provider_status, why_not_running
+from queueops.monitoring import health, health_sentences, provider_status, snapshot, why_not_running
 from queueops.monitoring.snapshot_statement import ALIVE_WITHIN_SECONDS
 from queueops.monitoring.why_not_running import Blockers, TaskFacts
 
@@ -267,16 +267,25 @@ _first_space = Remembered(_name_of_first_space, _SECONDS)
 def blockers() -> Blockers:
     """What blocks work right now."""
     if not installed.is_there():
-        return Blockers(modes.current(), False, "", 0, installed=False)
+        return Blockers(modes.current(), False, "", installed=False)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT is_paused, reason, (SELECT count(*) FROM embedding_worker_status "  # noqa: S608  our own text
-            f"WHERE {_ALIVE}), (SELECT count(*) FROM embedding_worker_status WHERE NOT is_running) FROM queue_state"
+            "SELECT is_paused, reason, EXISTS (SELECT FROM embedding_worker_status "  # noqa: S608  our own text
+            f"WHERE {_ALIVE}) FROM queue_state"
         )
-        is_paused, reason, workers, stopped = cursor.fetchone() or (False, "", 0, 0)
+        is_paused, reason, is_one_alive = cursor.fetchone() or (False, "", False)
         cursor.execute(_STORAGE)
         storage = next(health_sentences.of_storage(*cursor.fetchone()), "")
     views = provider_status.views()
     held = {view.name: next(health_sentences.of_provider(view)) for view in views if view.is_held}
     spent = {view.name: health_sentences.of_budget(view) for view in views if view.is_spent}
-    return Blockers(modes.current(), is_paused, reason, workers, held, stopped, spent, storage=storage)
+    no_worker, is_unknown = ("", False) if is_one_alive else _why_no_worker()
+    return Blockers(
+        modes.current(), is_paused, reason, no_worker, is_unknown, held=held, spent=spent, storage=storage
+    )
+
+
+def _why_no_worker() -> tuple[str, bool]:
+    """Why no worker counts as alive, and whether some may be: the snapshot knows what one row does not show."""
+    now = snapshot.take()
+    return health.workers_in_words(now), health.workers(now)[0] == "unknown"

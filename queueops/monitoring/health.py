@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC
 from enum import StrEnum
 
 from django.conf import settings
@@ -11,6 +10,7 @@ from lib.durations import age
 from lib.manage_command import manage
 from queueops.models import Mode, Status
 from queueops.models.metric import STATUS_STEP, STATUS_TABLE
+from queueops.monitoring.chunk_progress import STALLED_SECONDS, ChunkProgress
 from queueops.monitoring.health_sentences import (
     brake,
     by,
@@ -29,8 +29,6 @@ from queueops.monitoring.snapshot_statement import ALIVE_WITHIN_SECONDS
 # the first limit is late, and after the second it is not being done at all.
 LATE_SECONDS = 60
 STUCK_SECONDS = 900
-# Long articles in progress of which no chunk was embedded for this long are stuck: a request takes two minutes at most.
-STALLED_SECONDS = 180
 # Share of failed among the tasks that ended in five minutes, once at least FAILING_FROM failed.
 FAILING_SHARE = 0.2
 FAILING_FROM = 5
@@ -86,15 +84,14 @@ def progress(snapshot: Snapshot) -> str:
     articles = (
         "1 long article" if snapshot.begun_articles == 1 else f"{snapshot.begun_articles:,} long articles"
     )
-    done = f"{snapshot.kept_chunks:,} of {snapshot.begun_chunks:,} chunks"
-    if snapshot.chunks_done_at is None:
-        seconds = snapshot.last_chunk_age or 0.0
-        lately = "in the last minute" if seconds < STALLED_SECONDS else f"for {age(seconds)}"
-        return f"{articles} in progress: {done} embedded, none {lately}."
-    by = f"{snapshot.chunks_done_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    return (
-        f"{articles} in progress: {done} embedded, {snapshot.chunks_per_second:.1f} per second, done by {by}."
+    chunks = ChunkProgress(
+        snapshot.begun_chunks,
+        snapshot.kept_chunks,
+        snapshot.chunks_per_second,
+        snapshot.chunks_done_at,
+        snapshot.last_chunk_age,
     )
+    return f"{articles} in progress: {chunks}."
 
 
 def _ended_badly(snapshot: Snapshot) -> int:
@@ -104,12 +101,28 @@ def _ended_badly(snapshot: Snapshot) -> int:
     return max(min(snapshot.articles - snapshot.embedded - live, ended), 0)
 
 
+def workers_in_words(snapshot: Snapshot) -> str:
+    """How many workers are alive and stopped, or why that is unknown."""
+    counts = (snapshot.workers_alive, "alive"), (snapshot.workers_stopped, "stopped")
+    if known := ", ".join(f"{count} {word}" for count, word in counts if count):
+        return known
+    return f"unknown: {unknown}" if (unknown := _why_unknown(snapshot)) else "no worker is alive"
+
+
+def _why_unknown(snapshot: Snapshot) -> str:
+    """Why the number of living workers is unknown, empty if it is known."""
+    if snapshot.partial:
+        return "a table is locked"
+    if snapshot.is_read_only:
+        return "the database is read-only"
+    return "workers cannot update their status" if _cannot_write_status(snapshot) else ""
+
+
 def workers(snapshot: Snapshot) -> tuple[str, str]:
     """Whether tasks are being claimed, in one word for scripts ("running", "stopped" or, behind a lock, "unknown"), and
     a note with the reason."""
     if snapshot.partial:
-        return "unknown", "a table is locked"
-    alive = f"{snapshot.workers_alive} alive"
+        return "unknown", _why_unknown(snapshot)
     if not snapshot.installed:
         return "stopped", "the queue is not installed: saves embed in the request"
     if snapshot.mode == Mode.DISABLED:
@@ -117,20 +130,15 @@ def workers(snapshot: Snapshot) -> tuple[str, str]:
     if snapshot.paused:
         return "stopped", f"the queue is paused{by(snapshot)}"
     if snapshot.mode == Mode.SYNCHRONOUS:
-        return (
-            "stopped",
-            f"synchronous mode: saves embed in the request; workers for what is left over: {alive}",
-        )
-    stopped = f"{snapshot.workers_stopped} stopped" if snapshot.workers_stopped else ""
+        left = f"workers for what is left over: {workers_in_words(snapshot)}"
+        return "stopped", f"synchronous mode: saves embed in the request; {left}"
     if snapshot.brake_rows:
         return "stopped", f"{stopped}: {brake(snapshot)}"
     if snapshot.workers_alive:
-        return "running", f"{alive}, {stopped}" if stopped else alive
-    if not stopped and snapshot.is_read_only:
-        return "unknown", "the database is read-only"
-    if not stopped and _cannot_write_status(snapshot):
-        return "unknown", "workers cannot update their status"
-    return "stopped", stopped or "no worker is alive"
+        return "running", workers_in_words(snapshot)
+    if not snapshot.workers_stopped and (unknown := _why_unknown(snapshot)):
+        return "unknown", unknown
+    return "stopped", workers_in_words(snapshot)
 
 
 def _down(snapshot: Snapshot) -> Iterator[str]:

@@ -12,7 +12,8 @@ from lib.named_rows import named_rows, part
 from queueops.engine import failed_attempts
 from queueops.engine.failed_attempts import FailedAttempt
 from queueops.models import AuditLog, Task
-from queueops.monitoring import article_status, why_not_running
+from queueops.monitoring import article_status, chunk_progress, why_not_running
+from queueops.monitoring.chunk_progress import ChunkProgress
 
 MOST_ENTRIES = 100
 
@@ -78,12 +79,14 @@ class Entry:
 @dataclass(frozen=True)
 class TaskReport:
     """`why` is why the task is not running, or that it is running or has ended. `others` are ids of live tasks of the
-    same article and space; `audit` holds the newest MOST_ENTRIES rows, oldest first."""
+    same article and space; `audit` holds the newest MOST_ENTRIES rows, oldest first. `progress` is that of a long
+    article that is partly embedded."""
 
     task: TaskDetails
     why: str
     article: ArticleFacts
     vectors: VectorFacts
+    progress: ChunkProgress | None
     others: list[int]
     audit: list[Entry]
 
@@ -100,7 +103,7 @@ SELECT t.id AS task_id, t.status AS task_status, t.outcome AS task_outcome, t.pr
        t.lease_expires_at AS task_lease_expires_at, t.claimed_by AS task_claimed_by,
        t.source_version AS task_source_version,
        coalesce(t.content_hash = a.content_hash, false) AS task_is_newest_text, t.error_class AS task_error_class,
-       t.error_message AS task_error_message, coalesce(t.metadata->'tries', '[]') AS task_failed_attempts,
+       t.error_message AS task_error_message, coalesce(t.metadata->'failed_attempts', '[]') AS task_failed_attempts,
        a.id AS article_id, a.slug AS article_slug, a.title AS article_title,
        a.version_number AS article_version_number, a.updated_at AS article_updated_at,
        {SPACE_NAME_SQL} AS vectors_space, s.state AS vectors_state, coalesce(e.chunk_count, 0) AS vectors_chunks,
@@ -147,8 +150,11 @@ def of(task_id: int) -> TaskReport:
         is_current=vectors.is_current,
     )
     why = why_not_running.why(known, row["provider"], article_status.blockers())
+    progress = chunk_progress.of_task(task_id) if known.is_live else None
+    if progress:
+        why = f"{why} Progress: {progress}."
     article = ArticleFacts(**part(row, "article_"))
-    return TaskReport(task, why, article, vectors, row["others"], _entries(task_id))
+    return TaskReport(task, why, article, vectors, progress, row["others"], _entries(task_id))
 
 
 def _entries(task_id: int) -> list[Entry]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.conf import settings
 
 from lib.durations import age
+from lib.manage_command import manage
 from queueops.models import Mode, Outcome, Priority, Status
 
 
@@ -38,15 +39,16 @@ class TaskFacts:
 
 @dataclass(frozen=True, slots=True)
 class Blockers:
-    """What blocks work on any article. `held` has a sentence per provider that may not be called now, `spent` one per
-    provider whose daily budget is spent, both by provider name."""
+    """What blocks work on any article. `no_worker` is why no worker is known to be alive, in the words of health, empty
+    if one is; with `is_unknown` there may be some. `held` has a sentence per provider that may not be called now,
+    `spent` one per provider whose daily budget is spent, both by provider name."""
 
     mode: Mode
     is_paused: bool
     reason: str
-    workers: int
+    no_worker: str = ""
+    is_unknown: bool = False
     held: Mapping[str, str] = field(default_factory=dict)
-    stopped: int = 0
     spent: Mapping[str, str] = field(default_factory=dict)
     installed: bool = True  # the queue is
     is_staged: bool = False  # a backfill left the article for a later stage
@@ -83,11 +85,8 @@ def why_pending(task: TaskFacts, provider: str, blockers: Blockers) -> str:
     if blockers.is_paused:
         reason = f" ({blockers.reason})" if blockers.reason else ""
         return f"task {task.id} waits, because the queue is paused{reason}."
-    if not blockers.workers:
-        stopped = (
-            f": {blockers.stopped} stopped. To start: manage.py queue_admin start" if blockers.stopped else ""
-        )
-        return f"task {task.id} waits for a worker, and none is running{stopped}."
+    if blockers.no_worker and not blockers.is_unknown:
+        return f"task {task.id} waits for a worker: {blockers.no_worker}."
     if blockers.storage:
         return f"task {task.id} waits. {blockers.storage}"
     if held := blockers.held.get(provider):
@@ -96,7 +95,8 @@ def why_pending(task: TaskFacts, provider: str, blockers: Blockers) -> str:
         return _why_later(task)
     if task.priority == Priority.LOW and (spent := blockers.spent.get(provider)):
         return f"task {task.id} waits. {spent}"
-    return f"task {task.id} waits for a worker."
+    unknown = f"; whether one is alive is {blockers.no_worker}" if blockers.no_worker else ""
+    return f"task {task.id} waits for a worker{unknown}."
 
 
 def times(number: int) -> str:
@@ -129,8 +129,9 @@ def _why_held(task: TaskFacts, blockers: Blockers) -> str:
         attempt = f"attempt {task.attempts} of {task.max_attempts}"
         return f"{holder} is embedding it right now: {attempt}, its lease ends in {left:.0f} s."
     lost = f"{holder} has held it past its lease for {age(-left)}: it died or hangs"
-    if not blockers.workers:
-        return f"{lost}, and no worker is alive to requeue it. Start one, or run maintenance --once."
+    if blockers.no_worker and not blockers.is_unknown:
+        once = manage("queue_admin maintenance --once")
+        return f"{lost}, and cannot be requeued: {blockers.no_worker}. Start a worker, or run: {once}"
     return f"{lost}; the sweep, every {settings.EMBEDDING_WORKER_INTERVAL / 1000:g} s, will requeue it."
 
 

@@ -59,6 +59,7 @@ def _of_task(report: TaskReport) -> Iterator[RenderableType]:
         ("Error", ": ".join(part for part in (task.error_class, task.error_message) if part) or "none"),
         ("Article", f"{article.slug} (id {article.id}): {article.title}"),
         ("Vectors", _vectors(report)),
+        *([("Progress", str(report.progress))] if report.progress else []),
         ("Space", f"{vectors.space} ({vectors.state})"),
         ("Other live tasks", ", ".join(map(str, report.others)) or "none"),
     ])  # fmt: skip

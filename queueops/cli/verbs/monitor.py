@@ -128,13 +128,14 @@ def summary(now: Snapshot) -> str:
     return (
         f"pending {number(now, Status.PENDING)}  processing {number(now, Status.PROCESSING)}  "
         f"failed {number(now, Status.FAILED)}  {now.per_second:,.1f} per second  left {_left(now)}  "
-        f"workers {now.workers_alive}"
+        f"workers: {health.workers_in_words(now)}"
     )
 
 
 def _left(now: Snapshot) -> str:
     """The time until the queue is drained at its current rate; "-" while nothing is claimed."""
-    if now.paused or not now.workers_alive or now.eta is None:
+    is_none_there = not now.workers_alive and health.workers(now)[0] == "stopped"
+    if now.paused or is_none_there or now.eta is None:
         return "-"
     return age(now.eta)
 

@@ -13,7 +13,7 @@ from embeddings.models import ArticleEmbedding, Space
 from lib.manage_command import manage
 from queueops.engine import modes
 from queueops.models import Priority, QueueState, Status, Task
-from queueops.monitoring import snapshot
+from queueops.monitoring import health, snapshot
 from queueops.monitoring.snapshot import COUNT_LIMIT, Snapshot
 
 _MARKS = re.compile(r"[\\`|<>\[\]]")
@@ -163,7 +163,7 @@ Written {written} for database `{_code(connection.settings_dict["NAME"])}` at `{
 | pending by priority | {_waiting()} |
 | chunks with vectors | {vectors} |
 | spaces | {spaces} |
-| workers | {now.workers_alive} alive, {now.workers_stopped} stopped |
+| workers | {health.workers_in_words(now)} |
 """
 
 

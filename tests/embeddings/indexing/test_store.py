@@ -83,7 +83,7 @@ def test_what_is_kept_and_what_is_stored_turns_up_in_the_midst(space: Space) -> 
     one, two = rendered(article, "stored"), rendered(article, "kept")
     store(space, [one], dict.fromkeys(one.hashes, VECTOR))
     KeptVector.objects.create(
-        article=article, space=space, text_hash=two.hashes[0], embedding=VECTOR, passages=1
+        article=article, space=space, text_hash=two.hashes[0], embedding=VECTOR, chunks_to_embed=1
     )
     wanted = [*one.hashes, *two.hashes, bytes(16)]
     assert stored_meanwhile(space, wanted) == dict.fromkeys([*one.hashes, *two.hashes], VECTOR)

@@ -18,7 +18,9 @@ def space() -> Space:
 
 
 def keep(article: Article, space: Space, text_hash: bytes, vector: bytes = b"\x00vector") -> None:
-    KeptVector.objects.create(article=article, space=space, text_hash=text_hash, embedding=vector, passages=2)
+    KeptVector.objects.create(
+        article=article, space=space, text_hash=text_hash, embedding=vector, chunks_to_embed=2
+    )
 
 
 def test_each_article_has_kept_its_own(space: Space) -> None:

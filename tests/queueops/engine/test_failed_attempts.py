@@ -21,7 +21,7 @@ def try_once(space: Space, worker: Worker) -> None:
 
 def kept() -> list[tuple[int, str]]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT coalesce(metadata->'tries', '[]') FROM embedding_tasks")
+        cursor.execute("SELECT coalesce(metadata->'failed_attempts', '[]') FROM embedding_tasks")
         (found,) = cursor.fetchone()
     return [(made.attempt, made.error_class) for made in failed_attempts.of(found)]
 
@@ -54,12 +54,14 @@ def test_so_many_are_kept_and_no_more(space: Space, worker: Worker, provider: Fa
         for n in range(100, 100 + failed_attempts.MOST_KEPT)
     ]
     provider.config(fail_next=["500"] * 4)
-    make_tasks(1, space, metadata={"tries": earlier})
+    make_tasks(1, space, metadata={"failed_attempts": earlier})
     try_once(space, worker)
     assert [attempt for attempt, _ in kept()] == [*range(101, 100 + failed_attempts.MOST_KEPT), 1]
 
 
-@pytest.mark.parametrize("metadata", [[], "a word", 7, {"tries": "a word"}, {"tries": {"attempt": 1}}])
+@pytest.mark.parametrize(
+    "metadata", [[], "a word", 7, {"failed_attempts": "a word"}, {"failed_attempts": {"attempt": 1}}]
+)
 def test_what_plain_sql_put_there_keeps_no_batch_from_being_settled(
     space: Space, worker: Worker, provider: FakeProvider, metadata: Any
 ) -> None:

@@ -242,7 +242,7 @@ def test_what_a_stop_gave_back_under_a_clock_ahead_is_due(space: Space, worker: 
 def test_a_worker_seen_ahead_does_not_count_as_alive_and_is_forgotten_in_time(space: Space) -> None:
     make_worker(last_seen_at=Now() + HOUR, last_claim_at=Now() + HOUR)
     assert (snapshot.take().workers_alive, snapshot.take().last_claim_age) == (0, None)
-    assert article_status.blockers().workers == 0
+    assert article_status.blockers().no_worker == "no worker is alive"
     sweep.sweep()
     row = Worker.objects.get()
     assert (abs(seconds_until(row.last_seen_at)) < 10, row.last_claim_at) == (True, None)

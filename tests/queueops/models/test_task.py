@@ -16,7 +16,7 @@ PAST, FUTURE = Now() - timedelta(minutes=1), Now() + timedelta(minutes=1)
 
 @pytest.mark.parametrize(
     ("metadata", "reason"),
-    [({}, ""), ({"reason": "edit"}, "edit"), ({"reason": 5}, "5"), ({"tries": []}, "")],
+    [({}, ""), ({"reason": "edit"}, "edit"), ({"reason": 5}, "5"), ({"failed_attempts": []}, "")],
 )
 def test_a_task_says_why_it_was_made(metadata: dict[str, Any], reason: str) -> None:
     assert Task(metadata=metadata).reason == reason

@@ -27,7 +27,7 @@ from queueops.monitoring.why_not_running import Blockers, TaskFacts
 from tests.queueops.factories import make_article, make_space
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
-RUNNING = Blockers(Mode.QUEUED, is_paused=False, reason="", workers=1)
+RUNNING = Blockers(Mode.QUEUED, is_paused=False, reason="")
 
 
 def task(status: str, **fields: Any) -> TaskFacts:
@@ -85,7 +85,7 @@ RETRYING = task(
     error_class="transient",
     error_message="HTTP 500 from the provider.",
 )
-PAUSED = Blockers(Mode.QUEUED, is_paused=True, reason="key is being changed", workers=1)
+PAUSED = Blockers(Mode.QUEUED, is_paused=True, reason="key is being changed")
 SENTENCES = [
     (None, RUNNING, "Not found by meaning: no embedding space serves searches yet."),
     (status(**CURRENT), RUNNING, "Found by meaning: version 3 is embedded in 2 chunks."),
@@ -93,8 +93,8 @@ SENTENCES = [
     (status(task=task("pending")), RUNNING, "Not found by meaning: task 7 waits for a worker."),
     (
         status(task=task("pending")),
-        Blockers(Mode.QUEUED, False, "", 0),
-        "Not found by meaning: task 7 waits for a worker, and none is running.",
+        Blockers(Mode.QUEUED, False, "", "no worker is alive"),
+        "Not found by meaning: task 7 waits for a worker: no worker is alive.",
     ),
     (
         status(task=task("pending")),
@@ -143,7 +143,7 @@ SENTENCES = [
         RUNNING,
         "Not found by meaning: its current text has no task; the sweep, every 5 s, will create one.",
     ),
-    (status(), Blockers(Mode.DISABLED, False, "", 1), "Not found by meaning: embedding is switched off."),
+    (status(), Blockers(Mode.DISABLED, False, ""), "Not found by meaning: embedding is switched off."),
 ]
 
 

@@ -125,7 +125,7 @@ BREAKS = [
     ("chunks_are_complete", f"UPDATE article_embeddings SET source_hash = gen_random_uuid() WHERE {FIRST_CHUNK}"),
     (
         "kept_vector_fits_its_space",
-        "INSERT INTO kept_vectors (article_id, space_id, text_hash, embedding, passages)"
+        "INSERT INTO kept_vectors (article_id, space_id, text_hash, embedding, chunks_to_embed)"
         " SELECT article_id, space_id, text_hash, 'too short', 1 FROM article_embeddings ON CONFLICT DO NOTHING",
     ),
     ("vector_fits_its_space", "UPDATE article_embeddings SET embedding = '[1,2,3]' WHERE embedding IS NOT NULL"),
@@ -182,7 +182,7 @@ def test_a_text_that_changed_without_a_task_is_reported_at_rest_only(at_rest: No
 
 def test_a_vector_that_is_kept_for_no_task_is_reported_at_rest_only(at_rest: None, space: Space) -> None:
     sql(
-        "INSERT INTO kept_vectors (article_id, space_id, text_hash, embedding, passages, kept_at)"
+        "INSERT INTO kept_vectors (article_id, space_id, text_hash, embedding, chunks_to_embed, kept_at)"
         " SELECT article_id, space_id, text_hash, vector_send(embedding), 1, now() - interval '2 hours'"
         " FROM article_embeddings WHERE embedding IS NOT NULL AND chunk_index = 0"
     )

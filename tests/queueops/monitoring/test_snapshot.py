@@ -245,14 +245,14 @@ def test_the_rate_is_of_what_ended_lately_and_gives_the_time_that_is_left(space:
 
 
 def test_partly_embedded_articles_are_shown_with_chunks_and_rate(space: Space) -> None:
-    for article, passages in ((make_article(), 100), (make_article(), 50)):
+    for article, chunks in ((make_article(), 100), (make_article(), 50)):
         KeptVector.objects.bulk_create(
             KeptVector(
                 article=article,
                 space=space,
                 text_hash=bytes([n]) * 16,
                 embedding=bytes(36),
-                passages=passages,
+                chunks_to_embed=chunks,
                 kept_at=Now() - timedelta(seconds=20),
             )
             for n in range(10)

@@ -8,10 +8,10 @@ from django.db import connection
 from django.db.models.functions import Now
 from pytest_django import DjangoAssertNumQueries
 
-from embeddings.models import Space
+from embeddings.models import KeptVector, Space
 from queueops.cli.frame.console import Encoder
-from queueops.models import AuditLog, Status, Task
-from queueops.monitoring import task_report
+from queueops.models import AuditLog, Status, Task, Worker
+from queueops.monitoring import health, snapshot, task_report
 from tests.queueops.factories import make_article, make_space, make_tasks, make_worker
 from tests.queueops.monitoring.test_snapshot import make_current
 
@@ -67,6 +67,60 @@ def test_vectors_of_an_earlier_text_are_not_current_and_none_are_of_no_version(s
 def test_why_it_is_not_running_fits_its_status(space: Space, status: str, word: str) -> None:
     [task] = make_tasks(1, space, status)
     assert word in task_report.of(task.pk).why
+
+
+@pytest.mark.parametrize("status", ["pending", "processing"])
+def test_a_long_article_shows_its_progress_in_its_first_turn(space: Space, status: str) -> None:
+    task, other = make_tasks(2, space, status)
+    keep(task, 4, of=10)
+    keep(other, 7, of=9)
+    report = task_report.of(task.pk)
+    assert report.progress
+    assert (report.progress.kept, report.progress.chunks) == (4, 10)
+    assert report.progress.done_at
+    done = f"4 of 10 chunks embedded, 0.2 per second, done by {report.progress.done_at:%Y-%m-%d %H:%M} UTC"
+    assert f" Progress: {done}." in report.why
+
+
+def test_a_task_that_has_ended_or_has_no_chunk_yet_shows_no_progress(space: Space) -> None:
+    ended, begun = make_tasks(1, space, "failed") + make_tasks(1, space, "processing")
+    keep(ended, 4, of=10)
+    for task in (ended, begun):
+        assert task_report.of(task.pk).progress is None
+        assert "Progress" not in task_report.of(task.pk).why
+
+
+def keep(task: Task, count: int, of: int) -> None:
+    """This many of the chunks of a task's article have vectors since 20 seconds ago."""
+    KeptVector.objects.bulk_create(
+        KeptVector(
+            article_id=task.article_id,
+            space_id=task.space_id,
+            text_hash=bytes([n]) * 16,
+            embedding=bytes(36),
+            chunks_to_embed=of,
+            kept_at=Now() - timedelta(seconds=20),
+        )
+        for n in range(count)
+    )
+
+
+def test_a_worker_that_cannot_update_its_row_is_named_as_health_names_it(space: Space) -> None:
+    Worker.objects.update(last_seen_at=Now() - timedelta(minutes=2))
+    make_tasks(1, space, "completed", outcome="embedded", completed_at=Now() - timedelta(seconds=3))
+    [task] = make_tasks(1, space)
+    words = health.workers_in_words(snapshot.take())
+    assert words == "unknown: workers cannot update their status"
+    assert (
+        task_report.of(task.pk).why == f"Task {task.pk} waits for a worker; whether one is alive is {words}."
+    )
+    assert health.workers(snapshot.take())[0] == "unknown"
+
+
+def test_a_worker_that_is_gone_is_named_as_health_names_it(space: Space) -> None:
+    Worker.objects.all().delete()
+    [task] = make_tasks(1, space)
+    assert task_report.of(task.pk).why == f"Task {task.pk} waits for a worker: no worker is alive."
 
 
 def test_a_task_of_a_retired_space_says_so(space: Space) -> None:

@@ -10,7 +10,7 @@ from queueops.models import Mode
 from queueops.monitoring.why_not_running import Blockers, TaskFacts, why
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
-RUNNING = Blockers(Mode.QUEUED, is_paused=False, reason="", workers=2)
+RUNNING = Blockers(Mode.QUEUED, is_paused=False, reason="")
 OUT = "The provider a has not responded for 5 min; next attempt in 12 s."
 SPENT = "Today's token budget for a is spent; the backfill waits until midnight UTC."
 
@@ -39,16 +39,24 @@ PENDING = [
     (task(), replace(RUNNING, is_paused=True), "Task 7 waits, because the queue is paused."),
     (
         task(seconds_to_attempt=60.0),
-        replace(RUNNING, is_paused=True, reason="an upgrade", workers=0),
+        replace(RUNNING, is_paused=True, reason="an upgrade", no_worker="no worker is alive"),
         "Task 7 waits, because the queue is paused (an upgrade).",
     ),
-    (task(), replace(RUNNING, workers=0), "Task 7 waits for a worker, and none is running."),
     (
         task(),
-        replace(RUNNING, workers=0, stopped=2),
-        "Task 7 waits for a worker, and none is running: 2 stopped. To start: manage.py queue_admin start.",
+        replace(RUNNING, no_worker="no worker is alive"),
+        "Task 7 waits for a worker: no worker is alive.",
     ),
-    (task(), replace(RUNNING, stopped=1), "Task 7 waits for a worker."),
+    (
+        task(),
+        replace(RUNNING, no_worker="2 stopped"),
+        "Task 7 waits for a worker: 2 stopped.",
+    ),
+    (
+        task(),
+        replace(RUNNING, no_worker="unknown: workers cannot update their status", is_unknown=True),
+        "Task 7 waits for a worker; whether one is alive is unknown: workers cannot update their status.",
+    ),
     (task(), replace(RUNNING, held={"a": OUT}), f"Task 7 waits. {OUT}"),
     (task(), replace(RUNNING, held={"b": OUT}), "Task 7 waits for a worker."),
     (
@@ -80,9 +88,14 @@ NOT_PENDING = [
     ),
     (
         task(**HELD, seconds_of_lease=-9.0),
-        replace(RUNNING, workers=0),
-        "Worker 4 has held it past its lease for 9 s: it died or hangs, and no worker is alive to requeue it. "
-        "Start one, or run maintenance --once.",
+        replace(RUNNING, no_worker="no worker is alive"),
+        "Worker 4 has held it past its lease for 9 s: it died or hangs, and cannot be requeued: no worker is alive. "
+        "Start a worker, or run: python manage.py queue_admin maintenance --once",
+    ),
+    (
+        task(**HELD, seconds_of_lease=-9.0),
+        replace(RUNNING, no_worker="unknown: the database is read-only", is_unknown=True),
+        "Worker 4 has held it past its lease for 9 s: it died or hangs; the sweep, every 5 s, will requeue it.",
     ),
     (
         task("processing"),

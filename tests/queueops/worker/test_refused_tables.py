@@ -148,7 +148,9 @@ def test_a_refused_step_of_the_sweep_does_not_skip_the_others(process: Housekeep
     article = make_article()
     Task.objects.all().delete()
     vector = bytes([0, space.dimensions, 0, 0]) + bytes(4 * space.dimensions)
-    KeptVector.objects.create(article=article, space=space, text_hash=b"x" * 16, embedding=vector, passages=1)
+    KeptVector.objects.create(
+        article=article, space=space, text_hash=b"x" * 16, embedding=vector, chunks_to_embed=1
+    )
     with refusing("P0001", table="kept_vectors", writes="DELETE"):
         process._once(0)
     assert Task.objects.get().article_id == article.pk  # found by drift

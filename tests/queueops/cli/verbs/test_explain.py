@@ -62,7 +62,7 @@ def test_the_story_of_a_task_that_succeeded_tells_what_the_attempts_before_met(s
         "error_class": "transient",
         "error_message": "a 500",
     }
-    (task,) = make_tasks(1, space, Status.COMPLETED, metadata={"tries": [kept]})
+    (task,) = make_tasks(1, space, Status.COMPLETED, metadata={"failed_attempts": [kept]})
     (told,) = queue_admin("debug", str(task.pk), "--json").json["task"]["failed_attempts"]
     assert (told["attempt"], told["error_class"], told["error_message"]) == (1, "transient", "a 500")
     said = queue_admin("debug", str(task.pk)).out

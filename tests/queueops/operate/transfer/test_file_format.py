@@ -30,7 +30,7 @@ TASK: dict[str, Any] = {
     "outcome": "failed",
     "error_class": "transient",
     "error_message": "é\u2028 \U0001f600",
-    "metadata": {"reason": "import", "tries": [{"attempt": 1}]},
+    "metadata": {"reason": "import", "failed_attempts": [{"attempt": 1}]},
 }
 
 
