@@ -341,6 +341,7 @@ def test_everything_on_a_page_works_and_prints_what_the_page_says(
     page: Path, space: Space, backed_up: Called, tmp_path: Path, settings: Settings
 ) -> None:
     settings.DATA_DIR = tmp_path
+    settings.MANAGE_COMMAND = "./dev manage"
     shell = Shell(prepare(space), tmp_path, backed_up)
     if scene := SCENES.get(page.stem):
         scene(space)
