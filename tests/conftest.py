@@ -18,6 +18,7 @@ from queueops.base import installed, shutdown
 from queueops.engine import modes, settle_retry, storage_probe
 from queueops.engine.table_lock_pause import locked_out
 from queueops.engine.unsaved_vectors import unsaved
+from queueops.models import refused_steps
 from queueops.monitoring import article_status
 from queueops.worker import drain, trials
 from tests.emptying import quickly_emptied
@@ -54,6 +55,7 @@ def forget_everything() -> None:
     article_status.forget()
     health.seen.forget()
     shutdown.clear()
+    refused_steps.forget()
     storage_probe.brake.accepted()
     locked_out.forget()
     settle_retry.owed.take()

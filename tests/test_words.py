@@ -64,7 +64,7 @@ PREFIX_OF_A_COMMAND = re.compile(r"manage\.py [a-z{]|\./dev [a-z{]")
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_a_printed_command_begins_as_it_is_typed_where_it_is_read(room):
+def test_a_printed_command_begins_as_it_is_typed_where_it_is_read(room: str) -> None:
     """`lib.manage_command.manage` writes it; a text of its own would be wrong in a checkout or in a container."""
     found = [
         f"{path.relative_to(ROOT)}:{line}: {text.strip()[:80]!r}"
@@ -76,7 +76,7 @@ def test_a_printed_command_begins_as_it_is_typed_where_it_is_read(room):
     assert not found, "\n".join(found)
 
 
-def test_no_page_of_the_site_shows_a_command_with_the_prefix_of_a_checkout():
+def test_no_page_of_the_site_shows_a_command_with_the_prefix_of_a_checkout() -> None:
     for page in (ROOT / "templates").rglob("*.html"):
         assert not PREFIX_OF_A_COMMAND.search(page.read_text()), page
 

@@ -10,14 +10,16 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import BooleanField, ExpressionWrapper, F, Q
 from django.db.models.functions import Greatest, Now
 
 from embeddings.providers.errors import ErrorClass, ProviderError
 from queueops.admission import circuit_breaker, rate_limiter
 from queueops.admission.circuit_breaker import BatchVerdict, BreakerState, ProviderReading
-from queueops.models import AuditLog, Breaker, Category, Level, ProviderState
+from queueops.base import database_refusals
+from queueops.models import AuditLog, Breaker, Category, Level, ProviderState, refused_steps
+from queueops.models.metric import PROVIDER_STEP
 
 _MESSAGE_CHARACTERS = 500
 
@@ -96,7 +98,7 @@ def report(permit: Permit, verdict: BatchVerdict, error: ProviderError | None = 
     is_refusal = error is not None and error.kind is ErrorClass.RATE_LIMITED
     if verdict is not BatchVerdict.FAILED and not is_refusal and not permit.is_marked:
         return False
-    with transaction.atomic():
+    with database_refusals.named("provider_states"), transaction.atomic():
         row = _locked(permit.provider)
         is_canary = permit.canary is not None and row.canary == permit.canary
         before = BreakerState(Breaker(row.breaker), row.failures, row.openings)
@@ -114,9 +116,13 @@ def _become_canary(provider: str) -> uuid.UUID | None:
         "token": token,
         "lease": circuit_breaker.CANARY_LEASE_SECONDS,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_BECOME_CANARY, arguments)
-        return token if cursor.fetchone() else None
+    try:
+        with database_refusals.named("provider_states"), connection.cursor() as cursor:
+            cursor.execute(_BECOME_CANARY, arguments)
+            return token if cursor.fetchone() else None
+    except DatabaseError as error:
+        refused_steps.note(PROVIDER_STEP, error)
+        raise
 
 
 def _locked(provider: str) -> Any:

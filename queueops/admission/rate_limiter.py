@@ -17,7 +17,9 @@ from django.db import DatabaseError, InterfaceError, connection
 from embeddings.indexing.metering import FREE, Meter
 from embeddings.providers.errors import NotAskedError
 from lib import database_connection
-from queueops.models import ProviderState
+from queueops.base import database_refusals
+from queueops.models import ProviderState, refused_steps
+from queueops.models.metric import BUDGET_STEP
 
 log = structlog.get_logger(__name__)
 
@@ -130,11 +132,12 @@ class Limiter:
         """
         token = uuid.uuid4()
         try:
-            self._reserve(token, tokens)
+            with database_refusals.named("provider_states"):
+                self._reserve(token, tokens)
         except (DatabaseError, InterfaceError) as error:
-            raise NotAskedError(
-                f"the budget for {self.provider} is unknown while the database is away"
-            ) from error
+            refused_steps.note(BUDGET_STEP, error)
+            reason = database_refusals.of(error).reason
+            raise NotAskedError(f"the budget for {self.provider} is unknown: {reason}") from error
         finally:
             database_connection.release()
         try:

@@ -10,7 +10,7 @@ A verb is one function and, if it takes options, one function that adds them:
     @family.verb("recent", "tasks that ended last", arguments=_recent_arguments, keys=("tasks",))
     def recent(console: Console, *, limit: int) -> Exit | None:
         rows = …
-        console.answer({"tasks": rows}, table(…))
+        console.print_result({"tasks": rows}, table(…))
 
 Its options are passed as keywords; the console handles `--json` and `--actor`. A group is listed in
 queueops/management/commands/queue_admin.py, and its verbs have a section in docs/commands.md.

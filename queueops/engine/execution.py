@@ -20,7 +20,7 @@ from lib import database_connection
 from queueops.admission import circuit_breaker, gate, rate_limiter, self_pause
 from queueops.admission.circuit_breaker import BatchVerdict
 from queueops.admission.gate import Permit
-from queueops.base import failpoints, shutdown
+from queueops.base import database_refusals, failpoints, shutdown
 from queueops.base.database_refusals import Refusal
 from queueops.base.database_retry import with_database_retry
 from queueops.engine import bisection, retry_policy, settle_retry
@@ -28,7 +28,8 @@ from queueops.engine.claims import Claim, Claimed
 from queueops.engine.partial_vectors import PartialVectors
 from queueops.engine.results import Batch, Effort, Failure, Settled, Success
 from queueops.engine.unsaved_vectors import unsaved
-from queueops.models import Outcome
+from queueops.models import Outcome, refused_steps
+from queueops.models.metric import PROVIDER_STEP
 
 # The lease is renewed while a batch runs (leases.py), so the provider's time does not depend on its length.
 _DEADLINE_SECONDS = 120.0
@@ -157,7 +158,8 @@ def _report(run: _Run) -> bool:
         if failure and failure.kind is ErrorClass.AUTH:
             self_pause.pause_itself(run.claim.space.provider, failure, time.perf_counter() - run.started)
     except (DatabaseError, InterfaceError) as error:
-        log.warning("provider state not written", error=type(error).__name__)
+        refused_steps.note(PROVIDER_STEP, error)
+        log.warning("provider state not written", reason=str(database_refusals.of(error)))
         return False
     return True
 

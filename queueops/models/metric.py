@@ -17,6 +17,8 @@ WITH RECURSIVE names AS (
 STEP_REFUSED = "housekeeping_refused"
 STATUS_TABLE = "embedding_worker_status"
 STATUS_STEP = f"update their rows of {STATUS_TABLE}"
+PROVIDER_STEP = "share the state of a provider"
+BUDGET_STEP = "reserve a provider's budget"
 
 
 class Metric(models.Model):

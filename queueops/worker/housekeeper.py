@@ -4,7 +4,6 @@ If the broker accepts or delivers no wake-ups, so that no actor runs, it starts 
 """
 
 import threading
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -17,15 +16,13 @@ from queueops.base import database_refusals, installed, shutdown
 from queueops.base.database_refusals import Blame
 from queueops.engine.table_lock_pause import locked_out
 from queueops.maintenance import cleanup, clock_repair, reaper, sampler, sweep
-from queueops.models import Metric, worker_registry
-from queueops.models.metric import STATUS_STEP, STEP_REFUSED
+from queueops.models import refused_steps, worker_registry
+from queueops.models.metric import STATUS_STEP
 from queueops.wakeups import broker_health, broker_strangers, doorbell
 from queueops.worker.brokerless import BrokerlessWorker
 from queueops.worker.storage_report import report
 
 _KEYS_SHOWN = 5
-# A step that stays refused is recorded this often per process; health reads the last half minute.
-_RECORD_SECONDS = 10.0
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +36,6 @@ class Housekeeper:
         self._thread: threading.Thread | None = None
         self._is_idle = False  # the queue's tables are missing
         self._problem = ""  # of the database, as last logged
-        self._refused: dict[str, tuple[float, str]] = {}  # when it was last recorded, and the reason, by step
         self._brokerless = BrokerlessWorker(shutdown.is_requested)
         self._clock = clock_repair.Watch()
 
@@ -114,24 +110,13 @@ class Housekeeper:
             if refusal.blame is Blame.CONNECTION:
                 raise
             if not locked_out.note(error):
-                self._record(step, str(refusal))
+                refused_steps.record(step, str(refusal))
                 return str(refusal)
             if step == STATUS_STEP:
-                self._record(step, str(refusal))
+                refused_steps.record(step, str(refusal))
         except Exception:
             log.exception("housekeeping failed; retrying", step=step)
         return ""
-
-    def _record(self, step: str, reason: str) -> None:
-        """Writes a refused step down for `health`, at intervals."""
-        before = self._refused.get(step)
-        if before and before[1] == reason and time.monotonic() - before[0] < _RECORD_SECONDS:
-            return
-        try:
-            Metric.objects.create(name=STEP_REFUSED, value=1.0, labels={"step": step, "reason": reason})
-        except (DatabaseError, InterfaceError):
-            return
-        self._refused[step] = time.monotonic(), reason
 
     def _beat(self) -> None:
         if not worker_registry.beat(self.registered()):

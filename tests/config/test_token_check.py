@@ -22,15 +22,15 @@ def test_a_token_that_ends_soon_is_named() -> None:
     row, text = make_token(expires_at=Now() + timedelta(days=13))
     found = finding()
     assert found.verdict is CheckResult.WARN
-    assert f"vp_{row.prefix}_… on" in found.says
-    assert text[12:] not in found.says
+    assert f"vp_{row.prefix}_… on" in found.detail
+    assert text[12:] not in found.detail
 
 
 def test_of_many_the_first_ones_are_named() -> None:
     for _ in range(7):
         make_token(expires_at=Now() + timedelta(days=1))
-    assert finding().says.count("vp_") == 5
-    assert finding().says.endswith("and more")
+    assert finding().detail.count("vp_") == 5
+    assert finding().detail.endswith("and more")
 
 
 def test_tokens_that_go_on_or_have_ended_are_well() -> None:

@@ -1,6 +1,7 @@
 """Hints name the command as it is typed where they are read."""
 
 import pytest
+from pytest_django import Settings
 
 from lib.manage_command import manage
 
@@ -13,6 +14,6 @@ from lib.manage_command import manage
         ("docker compose exec web python manage.py", "docker compose exec web python manage.py migrate"),
     ],
 )
-def test_a_command_begins_as_the_installation_says(settings, prefix, typed):
+def test_a_command_begins_as_the_installation_says(settings: Settings, prefix: str, typed: str) -> None:
     settings.MANAGE_COMMAND = prefix
     assert manage("migrate") == typed

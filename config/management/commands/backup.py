@@ -48,7 +48,7 @@ class Command(BaseCommand):
             raise CommandError("stopped; no backup was made", returncode=Exit.INTERRUPTED) from error
         program = pg_programs.for_server(made.server).path("pg_dump")
         seconds = time.monotonic() - began
-        console.answer(
+        console.print_result(
             {
                 "file": str(path),
                 "kind": made.kind,

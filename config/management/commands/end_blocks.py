@@ -44,10 +44,10 @@ class Command(AccountCommand):
         fields = {"whose": whose, "dry_run": options["dry_run"], "ended": 0}
         change = f"remove {len(keys)} count{'' if len(keys) == 1 else 's'} of failed attempts of {whose}"
         if not console.agree(change, yes=options["yes"], dry_run=options["dry_run"]):
-            console.answer(fields)
+            console.print_result(fields)
             return
         fields["ended"] = unblocking.end(keys, actor=console.actor, whose=whose, reason=reason)
-        console.answer(fields, f"{whose} is no longer blocked.")
+        console.print_result(fields, f"{whose} is no longer blocked.")
 
 
 def _checked(address: str) -> str:

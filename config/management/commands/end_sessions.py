@@ -29,16 +29,18 @@ class Command(AccountCommand):
         whose, count = options["name"] or "everybody", rows.signed_in().count()
         fields = {"whose": whose, "dry_run": options["dry_run"], "ended": 0}
         if not rows.exists():
-            console.answer(
+            console.print_result(
                 fields, "There are no sessions." if options["all"] else f"{whose} has no sessions."
             )
             return
         change = f"end {_sessions(count)} of {whose}"
         if not console.agree(change, yes=options["yes"], dry_run=options["dry_run"]):
-            console.answer(fields)
+            console.print_result(fields)
             return
         fields["ended"] = sessions.end(rows, name=console.actor, reason=reason)
-        console.answer(fields, f"Ended {_sessions(fields['ended'])} of {whose}. API tokens are not affected.")
+        console.print_result(
+            fields, f"Ended {_sessions(fields['ended'])} of {whose}. API tokens are not affected."
+        )
 
 
 def _sessions(count: int) -> str:

@@ -77,7 +77,7 @@ class Command(BaseCommand):
             "is_removed": False,
         }
         if not installed.look():
-            console.answer(fields | {"is_removed": True}, "The queue is already removed.")
+            console.print_result(fields | {"is_removed": True}, "The queue is already removed.")
             return
         with Server.of_settings().connect() as session:
             fields["rows"] = server.count(session, server.queue_tables())
@@ -87,7 +87,7 @@ class Command(BaseCommand):
         rest = "which are lost" if options["no_backup"] else "after a backup"
         change = f"stop the queue and drop its {len(fields['rows'])} tables with {rows:,} rows, {rest}"
         if not console.agree(change, yes=yes, dry_run=dry_run):
-            console.answer(fields)
+            console.print_result(fields)
             return
         reason = options["reason"] or "the queue is being removed"
         _write_down(console, reason, fields["rows"])
@@ -98,7 +98,7 @@ class Command(BaseCommand):
         self._has_begun = True
         controls.emergency_stop(actor=console.actor, reason=reason)
         call_command("migrate", "queueops", "zero", interactive=False, verbosity=0)
-        console.answer(fields | {"is_removed": True}, *_summary(fields["backup"], fields["behind"]))
+        console.print_result(fields | {"is_removed": True}, *_summary(fields["backup"], fields["behind"]))
 
 
 def _write_down(console: Console, reason: str, rows: dict[str, int]) -> None:

@@ -30,8 +30,10 @@ class Command(AccountCommand):
         fields = {"whose": whose, "dry_run": options["dry_run"], "is_removed": False, "sessions_ended": 0}
         change = f"remove the second factor of {whose} and end their sessions"
         if not console.agree(change, yes=options["yes"], dry_run=options["dry_run"]):
-            console.answer(fields)
+            console.print_result(fields)
             return
         fields["is_removed"] = second_factor.remove(user, name=console.actor, reason=reason)
         fields["sessions_ended"] = sessions.end(Session.objects.of(user), name=console.actor, reason=reason)
-        console.answer(fields, f"{whose} signs in with the password alone until they set up a second factor.")
+        console.print_result(
+            fields, f"{whose} signs in with the password alone until they set up a second factor."
+        )

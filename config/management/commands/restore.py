@@ -59,7 +59,7 @@ class Command(BaseCommand):
                 "rows": planned.rows, "replaced": planned.replaced, "backup": None, "operation": None,
             }  # fmt: skip
             if not self._is_agreed(console, planned, server, yes=yes, dry_run=dry_run):
-                console.answer(fields)
+                console.print_result(fields)
                 return
             kept = self._keep(console, planned, server, is_wanted=not options["no_backup"])
             with console.progress("Restoring", len(planned.rows)) as steps:
@@ -76,7 +76,7 @@ class Command(BaseCommand):
             if planned.queue_only
             else f" Run {manage('migrate')} in case the backup is from an older version."
         )
-        console.answer(
+        console.print_result(
             fields | {"backup": str(kept) if kept else None, "operation": operation},
             f"Restored {sum(planned.rows.values()):,} rows of {len(planned.rows)} tables.{then}",
         )

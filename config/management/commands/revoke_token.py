@@ -27,12 +27,14 @@ class Command(AccountCommand):
         token = shared.the_token(options["token"])
         fields = {"token": token.prefix, "name": token.name, "dry_run": options["dry_run"]}
         if token.revoked_at:
-            console.answer(fields | {"is_revoked": True}, f"{token} is revoked already; nothing was changed.")
+            console.print_result(
+                fields | {"is_revoked": True}, f"{token} is revoked already; nothing was changed."
+            )
             return
         if not console.agree(
             f"revoke {token}; this cannot be undone", yes=options["yes"], dry_run=options["dry_run"]
         ):
-            console.answer(fields | {"is_revoked": False})
+            console.print_result(fields | {"is_revoked": False})
             return
         lifecycle.revoke(token, actor=console.actor, reason=reason)
-        console.answer(fields | {"is_revoked": True}, f"{token} is revoked.")
+        console.print_result(fields | {"is_revoked": True}, f"{token} is revoked.")

@@ -53,7 +53,7 @@ class Console:
         )
         self._verb = verb
 
-    def answer(self, fields: Mapping[str, Any], *human: RenderableType) -> None:
+    def print_result(self, fields: Mapping[str, Any], *human: RenderableType) -> None:
         """Prints `fields` as one JSON object on a line with --json, else the lines and tables for people."""
         if set(fields) != set(self._verb.keys):
             raise TypeError(f"{self._verb.name} declares {self._verb.keys} and prints {tuple(fields)}")
@@ -66,7 +66,7 @@ class Console:
         """Prints lines and tables for people; nothing with --json."""
         for item in () if self.as_json else map(_shown, human):
             if self.is_terminal:
-                self.rich.print(item)
+                self.rich.print(item, crop=False)  # a longer id is for the terminal to wrap
             else:
                 self.stdout.write(_without_padding(self.rich, item))
 

@@ -134,7 +134,7 @@ def run_operation(
     begun = operations.begin(verb, selection, actor=console.actor, reason=options["reason"], **details)
     done = carry_out(console, begun, options["batch_size"])
     fields = {name: getattr(done, name) for name in ("verb", "state", "total", "changed", "skipped", "skips")}
-    console.answer(
+    console.print_result(
         {"operation": done.pk, "dry_run": False, "sample": [], **fields},
         *sentences(done, _named(found.left_out)),
     )
@@ -183,7 +183,7 @@ def _print_preview(console: Console, found: Preview, *, is_dry_run: bool) -> Non
     fields = nothing | {"verb": found.verb, "dry_run": is_dry_run, "total": found.total, "skips": found.skips}
     rows = table(["id", "status", "article"], [[row["id"], row["status"], row["slug"]] for row in sample])
     nothing_to_do = line(f"No task to {_WORDS[found.verb]}.")
-    console.answer(
+    console.print_result(
         fields | {"sample": sample},
         *([rows] if found.doable and sample else []),
         *([] if found.doable else [nothing_to_do]),

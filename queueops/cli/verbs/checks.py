@@ -109,14 +109,14 @@ def report(console: Console, findings: Iterable[Finding], *, strict: bool = Fals
         found.append(finding)
         console.show(_line(finding))
     verdict = worst(found)
-    console.answer({"verdict": verdict, "findings": found})
+    console.print_result({"verdict": verdict, "findings": found})
     if verdict is CheckResult.FAIL:
         return Exit.TROUBLE
     return Exit.PARTLY if strict and verdict is CheckResult.WARN else Exit.OK
 
 
 def _line(finding: Finding) -> Text:
-    text = f"{finding.verdict:<6}{finding.check}: {finding.says}"
+    text = f"{finding.verdict:<6}{finding.check}: {finding.detail}"
     return line(f"{text}. {finding.fix}" if finding.fix else text, COLOURS[finding.verdict])
 
 
@@ -136,7 +136,7 @@ def check_invariants(console: Console, *, at_rest: bool) -> Exit:
     found = {breach.invariant.name: breach for breach in invariant_check.broken(at_rest)}
     asked = invariant_check.asked(at_rest)
     rows = [_as_dict(each, found.get(each.name)) for each in asked]
-    console.answer({"ok": not found, "invariants": rows}, *_lines(asked, found))
+    console.print_result({"ok": not found, "invariants": rows}, *_lines(asked, found))
     return Exit.PARTLY if found else Exit.OK
 
 

@@ -3,16 +3,15 @@
 from collections.abc import Iterable
 
 from rich.console import RenderableType
-from rich.table import Table
 
 from lib.durations import age
-from queueops.cli.frame.tables import facts, line, table
+from queueops.cli.frame.tables import Rows, facts, line, table
 from queueops.operate.backfill.estimation import CorpusReading, Estimate
 
 _HEADS = ("space", "articles", "up to date", "behind", "without", "tasks pending", "failed")
 
 
-def corpus_table(spaces: Iterable[CorpusReading]) -> Table:
+def corpus_table(spaces: Iterable[CorpusReading]) -> Rows:
     """One row per space."""
     rows = [
         [

@@ -33,7 +33,7 @@ def debug(console: Console, *, id: int) -> None:
         report = task_report.of(id)
     except Task.DoesNotExist as missing:
         raise Refused(f"task {id} not found: it may have been removed, or its article deleted") from missing
-    console.answer(report.as_dict(), *_of_task(report))
+    console.print_result(report.as_dict(), *_of_task(report))
 
 
 def _of_task(report: TaskReport) -> Iterator[RenderableType]:
@@ -119,7 +119,7 @@ def explain_article(console: Console, *, slug: str) -> None:
         ]
         for space in explanation["spaces"]
     ]
-    console.answer(
+    console.print_result(
         explanation,
         line(explanation["why"], "bold"),
         *([table(heads, rows, ("chunks", "of version"))] if rows else []),

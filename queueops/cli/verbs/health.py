@@ -22,7 +22,7 @@ def print_health(console: Console) -> Exit:
     now = snapshot.take_despite_locks()
     judged = health.judge(now)
     sentences = judged.reasons or (judged.sentence,)
-    console.answer(
+    console.print_result(
         fields(now, judged), line(judged.condition, COLOURS[judged.condition]), *map(line, sentences)
     )
     return _EXITS[judged.condition]

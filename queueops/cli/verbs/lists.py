@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
 from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Refused
-from queueops.cli.frame.tables import line, plain, table
+from queueops.cli.frame.tables import Rows, line, plain, table
 from queueops.cli.frame.verb import Options, VerbGroup
 from queueops.models import Priority, Status
 from queueops.monitoring import task_lists
@@ -36,7 +35,7 @@ def _recent_arguments(parser: Options) -> None:
 @family.verb("recent", "tasks that ended last, newest first", arguments=_recent_arguments, keys=("tasks",))
 def recent(console: Console, *, limit: int) -> None:
     rows = task_lists.recent(limit)
-    console.answer({"tasks": rows}, tasks_table(rows) if rows else "No task has ended yet.")
+    console.print_result({"tasks": rows}, tasks_table(rows) if rows else "No task has ended yet.")
 
 
 def _add_paging(parser: Options, default: int) -> None:
@@ -72,7 +71,7 @@ def failed(
 ) -> None:
     page = _page(Status.FAILED, after=after, limit=limit, error_class=error, only_open=only_open)
     kinds = task_lists.failure_kinds()
-    console.answer({"kinds": kinds, **vars(page)})
+    console.print_result({"kinds": kinds, **vars(page)})
     if not page.tasks:
         console.show(_no_failures(is_first=after is None and not error, only_open=only_open, kinds=kinds))
         return
@@ -115,7 +114,9 @@ def tasks(
         error_class=error,
         priority=Priority(priority) if priority else None,
     )
-    console.answer(vars(page), tasks_table(page.tasks) if page.tasks else f"No {status} tasks.", *_more(page))
+    console.print_result(
+        vars(page), tasks_table(page.tasks) if page.tasks else f"No {status} tasks.", *_more(page)
+    )
 
 
 def _page(status: Status, *, error_class: str, **which: Any) -> Page:
@@ -134,7 +135,7 @@ def task_id(text: str) -> int:
     return int(text)
 
 
-def tasks_table(rows: Sequence[TaskRow]) -> Table:
+def tasks_table(rows: Sequence[TaskRow]) -> Rows:
     """Tasks, one per line."""
     heads = ("id", "status", "since (UTC)", "seconds", "attempts", "priority", "article", "error or outcome")
     return table(heads, map(_cells, rows), ("id", "seconds"))

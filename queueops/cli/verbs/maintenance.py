@@ -35,7 +35,7 @@ def _maintenance_arguments(parser: Options) -> None:
 def maintenance(console: Console, *, once: bool, reason: str, yes: bool, dry_run: bool) -> None:
     how_long = "once" if once else "until stopped"
     if not console.agree(f"run the sweep, the cleanup and the sampler {how_long}", yes=True, dry_run=dry_run):
-        console.answer({"dry_run": True, **vars(MaintenanceResult())})
+        console.print_result({"dry_run": True, **vars(MaintenanceResult())})
         return
     if reason := tidy_reason(reason):
         scope = {"verb": "maintenance", "once": once}
@@ -52,7 +52,7 @@ def maintenance(console: Console, *, once: bool, reason: str, yes: bool, dry_run
 
 
 def _print_result(console: Console, kept: MaintenanceResult) -> None:
-    console.answer({"dry_run": False, **vars(kept)}, str(kept))
+    console.print_result({"dry_run": False, **vars(kept)}, str(kept))
 
 
 def _cleanup_arguments(parser: Options) -> None:
@@ -79,12 +79,12 @@ def cleanup(console: Console, *, days: int | None, yes: bool, dry_run: bool, rea
     # It removes what the schedule removes: cron needs no --yes, a person is asked.
     agreed = yes or not console.can_ask
     if not there.total:
-        console.answer(fields | asdict(there), f"Nothing is older than {age.days} days.")
+        console.print_result(fields | asdict(there), f"Nothing is older than {age.days} days.")
     elif not console.agree(f"remove {there}, older than {age.days} days", yes=agreed, dry_run=dry_run):
-        console.answer(fields | asdict(there))
+        console.print_result(fields | asdict(there))
     else:
         removed, operation = _clean(console, age, there.total, reason)
-        console.answer(
+        console.print_result(
             fields | asdict(removed) | {"operation": operation}, f"Removed {removed} (operation {operation})."
         )
 

@@ -79,7 +79,7 @@ def _by_lines(console: Console, interval: int, count: int | None) -> None:
             time.sleep(interval)
         now = snapshot.take()
         judged = health.judge(now)
-        console.answer(
+        console.print_result(
             health_verb.fields(now, judged),
             line(f"{time.strftime('%H:%M:%S')}  {summary(now)}  {judged.condition}"),
         )

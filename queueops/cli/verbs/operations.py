@@ -98,7 +98,7 @@ def show(
         running = operations.resumable(operation)
         left = running.total - running.changed - running.skipped
         if not console.agree(f"{what} operation {operation}, {left:,} left", yes=True, dry_run=dry_run):
-            console.answer(_fields([running.as_dict()], dry_run=True))
+            console.print_result(_fields([running.as_dict()], dry_run=True))
             return Exit.OK
         _note(console, operation, what, reason)
         return _resume(console, running) if what == "resume" else _stop(console, operation)
@@ -110,8 +110,8 @@ def _list(console: Console, which: OperationFilter, *, after: UUID | None, limit
     rows, following = operation_list.page(which, after=after, limit=limit)
     none = "No operations yet." if which == OperationFilter() and not after else "No operation matches."
     more = [line(f"More: --after {following}", "dim")] if following else []
-    console.answer(
-        _fields(rows, dry_run=dry_run, following=following), _shown(console, rows) if rows else none, *more
+    console.print_result(
+        _fields(rows, dry_run=dry_run, following=following), _shown(rows) if rows else none, *more
     )
     return Exit.OK
 
@@ -133,18 +133,18 @@ def _note(console: Console, operation_id: UUID, what: str, reason: str) -> None:
 
 def _resume(console: Console, operation: Operation) -> Exit:
     done = carry_out(console, operation)
-    console.answer(_fields([done.as_dict()]), *sentences(done))
+    console.print_result(_fields([done.as_dict()]), *sentences(done))
     return ended(done)
 
 
 def _stop(console: Console, operation_id: UUID) -> Exit:
     rows = [operations.stop(operation_id, actor=console.actor).as_dict()]
-    console.answer(_fields(rows), _shown(console, rows))
+    console.print_result(_fields(rows), _shown(rows))
     return Exit.OK
 
 
-def _shown(console: Console, rows: list[dict[str, Any]]) -> RenderableType:
-    return fitting(console.rich, _HEADS, [_cells(row) for row in rows], ("handled", "changed", "skipped"))
+def _shown(rows: list[dict[str, Any]]) -> RenderableType:
+    return fitting(_HEADS, [_cells(row) for row in rows], ("handled", "changed", "skipped"))
 
 
 def _cells(row: dict[str, Any]) -> list[object]:

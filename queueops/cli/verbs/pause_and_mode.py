@@ -30,10 +30,10 @@ _MEANS = {
 )
 def pause(console: Console, *, reason: str, yes: bool, dry_run: bool) -> None:
     if not console.agree("pause the queue; tasks in progress finish", yes=True, dry_run=dry_run):
-        console.answer({"dry_run": True, "operation": None})
+        console.print_result({"dry_run": True, "operation": None})
         return
     operation = controls.pause(actor=console.actor, reason=reason)
-    console.answer(
+    console.print_result(
         {"dry_run": False, "operation": operation},
         f"paused; tasks in progress finish (operation {operation})",
     )
@@ -47,10 +47,10 @@ def pause(console: Console, *, reason: str, yes: bool, dry_run: bool) -> None:
 )
 def resume(console: Console, *, reason: str, yes: bool, dry_run: bool) -> None:
     if not console.agree(f"resume the queue{_still_stopped()}", yes=True, dry_run=dry_run):
-        console.answer({"dry_run": True, "operation": None})
+        console.print_result({"dry_run": True, "operation": None})
         return
     operation = controls.resume(actor=console.actor, reason=reason)
-    console.answer(
+    console.print_result(
         {"dry_run": False, "operation": operation}, f"resumed{_still_stopped()} (operation {operation})"
     )
 
@@ -100,7 +100,7 @@ def mode(console: Console, *, mode: str | None, reason: str, yes: bool, dry_run:
         "operation": operation,
         "dry_run": dry_run,
     }
-    console.answer(fields, *map(line, lines))
+    console.print_result(fields, *map(line, lines))
 
 
 def _change_of_mode(mode: str) -> str:
@@ -142,7 +142,7 @@ def breaker(
         console.show(f"reset: {', '.join(done.providers) or 'nothing to clear'} (operation {operation})")
     views = [view for view in provider_status.views() if not provider or view.name in provider]
     fields = {"dry_run": dry_run, "operation": operation, "providers": views}
-    console.answer(fields, *(line(provider_line(view)) for view in views))
+    console.print_result(fields, *(line(provider_line(view)) for view in views))
 
 
 def _refuse_unknown(wanted: list[str]) -> None:

@@ -57,11 +57,11 @@ def _embed(console: Console, scope: ArticleFilter, *, yes: bool, dry_run: bool, 
     total, operation = articles.count(), uuid.uuid4()
     fields = _fields(dry_run=dry_run, articles=total, estimates=estimates)
     if not total:
-        console.answer(fields, "No article matches.")
+        console.print_result(fields, "No article matches.")
         return Exit.OK
     change = f"embed {total:,} articles again in {len(estimates)} space(s) with low priority; searches still find them"
     if not console.agree(change, yes=yes, dry_run=dry_run):
-        console.answer(fields)
+        console.print_result(fields)
         return Exit.OK
     done = queued = 0
     with console.progress("Enqueueing", total) as steps:
@@ -70,7 +70,7 @@ def _embed(console: Console, scope: ArticleFilter, *, yes: bool, dry_run: bool, 
         ):
             done, queued = done + count, queued + tasks
             steps.advance(count)
-    console.answer(
+    console.print_result(
         fields | {"articles": done, "tasks": queued, "operation": operation},
         line(f"Articles: {done:,}; pending tasks for them: {queued:,} (operation {operation})."),
         line(
@@ -86,12 +86,14 @@ def _index(console: Console, *, yes: bool, dry_run: bool, reason: str) -> Exit:
     ]
     if not spaces:
         why = f"exact search is faster below {ann_index.WANTED_FROM_ROWS:,} chunks"
-        console.answer(_fields(dry_run=dry_run, index_only=True), f"No space has or needs an index: {why}.")
+        console.print_result(
+            _fields(dry_run=dry_run, index_only=True), f"No space has or needs an index: {why}."
+        )
         return Exit.OK
     names = ", ".join(map(str, spaces))
     change = f"rebuild the approximate index of {names}; the current one stays in use meanwhile"
     if not console.agree(change, yes=yes, dry_run=dry_run):
-        console.answer(_fields(dry_run=dry_run, index_only=True))
+        console.print_result(_fields(dry_run=dry_run, index_only=True))
         return Exit.OK
     built = []
     for space in spaces:
@@ -101,7 +103,7 @@ def _index(console: Console, *, yes: bool, dry_run: bool, reason: str) -> Exit:
     scope = {"verb": "reindex", "indexes": built}
     operation = AuditLog.write_operation("index rebuilt", actor=console.actor, reason=reason, scope=scope)
     fields = _fields(index_only=True, indexes=built, operation=operation)
-    console.answer(fields, line(f"Built: {', '.join(built)} (operation {operation})"))
+    console.print_result(fields, line(f"Built: {', '.join(built)} (operation {operation})"))
     return Exit.OK
 
 

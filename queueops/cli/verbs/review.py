@@ -97,7 +97,7 @@ def review_flag(
     if not dry_run:
         reason = needed_reason(reason)
     if not console.agree(change, yes=yes, dry_run=dry_run):
-        console.answer(fields | vars(Done(articles=total)))
+        console.print_result(fields | vars(Done(articles=total)))
         return Exit.OK
     review = Review(console.actor, reason, uuid.uuid4())
     batches = {"flag": review.flag, "restore": review.restore, "clear": review.unflag}[what](window)
@@ -106,7 +106,7 @@ def review_flag(
         for batch in batches:
             done += batch
             steps.advance(batch.articles)
-    console.answer(
+    console.print_result(
         fields | vars(done) | {"operation": review.operation}, *map(line, _summary(done, review.operation))
     )
     return Exit.PARTLY if done.without_earlier or done.changed_since else Exit.OK

@@ -25,7 +25,7 @@ _COLOURS = {Result.PASS: "green", Result.SKIP: "yellow", Result.FAIL: "bold red"
 def write_plan(console: Console) -> None:
     written = plan.write()
     if console.as_json:
-        console.answer({"plan": written})
+        console.print_result({"plan": written})
     else:
         console.stdout.write(written)
 
@@ -52,7 +52,7 @@ def walk_drill(console: Console, *, dry_run: bool, inside: bool) -> Exit:
             )
         ]
         lines += [line(f"  {name}") for name in drill.names()]
-        console.answer(
+        console.print_result(
             {"database": scratch_database.name(), "dry_run": True, "passed": None, "steps": drill.names()},
             *lines,
         )
@@ -63,7 +63,9 @@ def walk_drill(console: Console, *, dry_run: bool, inside: bool) -> Exit:
             steps.append(step)
             console.show(_line(step))
     passed = all(step.result is not Result.FAIL for step in steps)
-    console.answer({"database": scratch_database.name(), "dry_run": False, "passed": passed, "steps": steps})
+    console.print_result(
+        {"database": scratch_database.name(), "dry_run": False, "passed": passed, "steps": steps}
+    )
     return Exit.OK if passed else Exit.TROUBLE
 
 
@@ -75,4 +77,4 @@ def _print_steps(console: Console) -> None:
 
 
 def _line(step: Step) -> Text:
-    return line(f"{step.result}  {step.name}: {step.says}", _COLOURS[step.result])
+    return line(f"{step.result}  {step.name}: {step.detail}", _COLOURS[step.result])

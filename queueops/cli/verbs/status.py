@@ -33,7 +33,7 @@ def status(console: Console) -> None:
     judged = health.judge(now)
     word, note = health.workers(now)
     fields = {"worker_status": word, "worker_note": note, **health_verb.fields(now, judged)}
-    console.answer(
+    console.print_result(
         fields,
         line(f"Worker Status: {word.capitalize()} ({note})", "green" if word == "running" else "yellow"),
         line(f"Mode: {now.mode}"),
@@ -53,7 +53,9 @@ def stats(console: Console) -> None:
     now = snapshot.take()
     judged = health.judge(now)
     more = statistics.breakdown()
-    console.answer(health_verb.fields(now, judged) | vars(more), facts(_facts(now, more)), *verdict(judged))
+    console.print_result(
+        health_verb.fields(now, judged) | vars(more), facts(_facts(now, more)), *verdict(judged)
+    )
 
 
 def _metrics_arguments(parser: Options) -> None:
@@ -77,7 +79,7 @@ def metrics(console: Console, *, minutes: int) -> None:
     measured = statistics.courses(timedelta(minutes=minutes))
     fields = {"minutes": minutes, "now": present, "measured": measured}
     heads = ("name", "samples", "average", "least", "most", "sum", "last", "measured at")
-    console.answer(
+    console.print_result(
         fields,
         table(["now", "value"], [[name, _short(value)] for name, value in present.items()], ["value"]),
         "",

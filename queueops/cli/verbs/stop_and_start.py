@@ -23,10 +23,10 @@ family = VerbGroup("Stop and start", is_brief=True)
 )
 def stop(console: Console, *, reason: str, yes: bool, dry_run: bool) -> None:
     if not console.agree("stop every worker; tasks in progress finish", yes=True, dry_run=dry_run):
-        console.answer({"dry_run": True, "operation": None})
+        console.print_result({"dry_run": True, "operation": None})
         return
     operation = controls.stop(actor=console.actor, reason=reason or "stopped from the command line")
-    console.answer(
+    console.print_result(
         {"dry_run": False, "operation": operation},
         f"stopped; tasks in progress finish (operation {operation})",
     )
@@ -40,10 +40,10 @@ def stop(console: Console, *, reason: str, yes: bool, dry_run: bool) -> None:
 )
 def start(console: Console, *, reason: str, yes: bool, dry_run: bool) -> None:
     if not console.agree("start every worker and resume the queue", yes=True, dry_run=dry_run):
-        console.answer({"dry_run": True, "operation": None})
+        console.print_result({"dry_run": True, "operation": None})
         return
     operation = controls.start(actor=console.actor, reason=reason)
-    console.answer({"dry_run": False, "operation": operation}, f"started (operation {operation})")
+    console.print_result({"dry_run": False, "operation": operation}, f"started (operation {operation})")
 
 
 @family.verb(
@@ -56,12 +56,12 @@ def emergency_stop(console: Console, *, reason: str, yes: bool, dry_run: bool) -
     if dry_run:
         workers, held = Worker.objects.count(), Task.objects.processing().count()
         console.agree(f"stop {workers:,} workers and release {held:,} tasks", yes=True, dry_run=True)
-        console.answer({"dry_run": True, "operation": None, "workers": workers, "released": held})
+        console.print_result({"dry_run": True, "operation": None, "workers": workers, "released": held})
         return
     done = controls.emergency_stop(
         actor=console.actor, reason=reason or "emergency stop from the command line"
     )
-    console.answer(
+    console.print_result(
         {"dry_run": False, **vars(done)},
         f"stopped; workers: {done.workers:,}; tasks released, pending again: {done.released:,} "
         f"(operation {done.operation})",
@@ -104,4 +104,4 @@ def stuck(console: Console, *, limit: int) -> None:
         f"{manage('queue_admin reset-stuck')}"
     )
     answer = [table(heads, cells, ["id"]), more] if tasks else ["No task is stuck."]
-    console.answer({"stuck": expired.count(), "tasks": tasks}, *answer)
+    console.print_result({"stuck": expired.count(), "tasks": tasks}, *answer)

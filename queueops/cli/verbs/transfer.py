@@ -43,7 +43,7 @@ def export(console: Console, *, output: str | None, yes: bool, dry_run: bool) ->
     if dry_run:
         tasks = Task.objects.count()
         console.agree(f"write {tasks:,} tasks to {output or 'standard output'}", yes=yes, dry_run=True)
-        console.answer({"dry_run": True, "file": output, "tasks": tasks, "sha256": None})
+        console.print_result({"dry_run": True, "file": output, "tasks": tasks, "sha256": None})
         return
     if output is None or output == "-":
         for line in made:
@@ -55,7 +55,7 @@ def export(console: Console, *, output: str | None, yes: bool, dry_run: bool) ->
         _write(Path(output), made, console)
     except OSError as error:
         raise Refused(f"cannot write {output}: {error.strerror}") from error
-    console.answer(
+    console.print_result(
         {"dry_run": False, "file": output, "tasks": made.tasks, "sha256": made.sha256},
         f"{output}: {made.tasks:,} tasks",
     )
@@ -91,10 +91,10 @@ def import_tasks(console: Console, *, file: str, yes: bool, dry_run: bool, reaso
             expected = _rehearse(console, opened, verified)
             change += f": {expected.added:,} added, {expected.present:,} already present, {expected.left_out:,} skipped"
         if not console.agree(change, yes=yes, dry_run=dry_run):
-            console.answer(fields | asdict(expected), *_skipped(expected))
+            console.print_result(fields | asdict(expected), *_skipped(expected))
             return None
         imported, operation = _load(console, opened, verified, reason or f"import of {file}")
-    console.answer(fields | asdict(imported) | {"operation": operation}, *_summary(imported, operation))
+    console.print_result(fields | asdict(imported) | {"operation": operation}, *_summary(imported, operation))
     return Exit.PARTLY if imported.left_out else None
 
 

@@ -40,7 +40,7 @@ def wait_for_completion(console: Console, *, timeout: int | None) -> Exit:
     took = time.monotonic() - began
     state = "timed out" if found.state is DrainState.WORKING else found.state.value
     fields = {"state": state.replace(" ", "_"), "left": found.left, "reason": found.reason}
-    console.answer(fields | {"seconds": round(took, 1)}, _sentence(found, took))
+    console.print_result(fields | {"seconds": round(took, 1)}, _sentence(found, took))
     return _EXITS[found.state]
 
 

@@ -125,8 +125,9 @@ class _Calls:
         state = self._call("GET", f"/api/articles/{self.slug}", 200)["embedding"]["state"]
         if state in _STATES[self.mode]:
             return ok(f"{self.mode} articles", f"made, changed and read; embedding {state}")
-        says = f"made, changed and read, but its embedding is {state} and not {' or '.join(sorted(_STATES[self.mode]))}"
-        return warn(f"{self.mode} articles", says, f"Run: {manage('embed_check provider')}")
+        expected = " or ".join(sorted(_STATES[self.mode]))
+        detail = f"made, changed and read; embedding {state}, expected {expected}"
+        return warn(f"{self.mode} articles", detail, f"Run: {manage('embed_check provider')}")
 
     def search(self) -> Finding:
         question = {"query": self.mark, "k": 5, "filter": {MARK: self.mark}}

@@ -73,11 +73,11 @@ def _connections(most: int, open_now: int) -> Finding:
     # a heartbeat, a pulse and a command or two on top of each process's pool
     each = pool["max_size"] if pool else max(settings.WEB_THREADS, settings.EMBEDDING_WORKER_THREADS) + 3
     wanted = each * (settings.WEB_PROCESSES + settings.EMBEDDING_CONCURRENT_WORKERS)
-    says = f"{free} of {most} are free; this machine's processes may open {wanted}"
+    detail = f"{free} of {most} are free; this machine's processes may open {wanted}"
     if free < 1 or wanted > most:
         fix = f"Set max_connections to {wanted + open_now + 10} or more, or use fewer processes and threads."
-        return warn("connections", says, fix) if free > 0 else fail("connections", says, fix)
-    return ok("connections", says)
+        return warn("connections", detail, fix) if free > 0 else fail("connections", detail, fix)
+    return ok("connections", detail)
 
 
 def _migrations() -> Iterator[Finding]:

@@ -13,24 +13,24 @@ class CheckResult(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """`says` is what was found, `fix` a sentence that says what to do; empty where all is well."""
+    """`detail` is what was found, `fix` what to do, as a sentence; empty if all is well."""
 
     check: str
     verdict: CheckResult
-    says: str
+    detail: str
     fix: str = ""
 
 
-def ok(check: str, says: str) -> Finding:
-    return Finding(check, CheckResult.OK, says)
+def ok(check: str, detail: str) -> Finding:
+    return Finding(check, CheckResult.OK, detail)
 
 
-def warn(check: str, says: str, fix: str) -> Finding:
-    return Finding(check, CheckResult.WARN, says, fix)
+def warn(check: str, detail: str, fix: str) -> Finding:
+    return Finding(check, CheckResult.WARN, detail, fix)
 
 
-def fail(check: str, says: str, fix: str) -> Finding:
-    return Finding(check, CheckResult.FAIL, says, fix)
+def fail(check: str, detail: str, fix: str) -> Finding:
+    return Finding(check, CheckResult.FAIL, detail, fix)
 
 
 def worst(findings: Iterable[Finding]) -> CheckResult:

@@ -59,7 +59,7 @@ def _walked(environment: dict[str, str]) -> Generator[Step]:
     try:
         for row in process.stdout:
             told = json.loads(row)
-            yield Step(told["name"], Result(told["result"]), told["says"])
+            yield Step(told["name"], Result(told["result"]), told["detail"])
             walked += 1
         if walked < len(runner.STEPS):
             said = process.stderr.read().strip().rpartition("\n")[2]

@@ -12,11 +12,11 @@ class Result(StrEnum):
 
 @dataclass(frozen=True)
 class Step:
-    """`says` is what was seen: what worked, what did not, or why it was left out."""
+    """`detail` is what was seen: what worked, what did not, or why it was left out."""
 
     name: str
     result: Result
-    says: str
+    detail: str
 
 
 class Broken(Exception):

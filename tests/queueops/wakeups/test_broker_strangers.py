@@ -77,7 +77,7 @@ def test_a_strangers_consumers_and_queues_are_named_with_what_to_do(
     send(theirs)
     (found,) = [each for each in check.check() if each.check == "broker database"]
     assert found.verdict is CheckResult.WARN
-    assert found.says == (
+    assert found.detail == (
         "is used by another Dramatiq program too: dramatiq (1 consumers), the queue dramatiq:embed (1 messages)"
     )
     assert "REDIS_URL" in found.fix

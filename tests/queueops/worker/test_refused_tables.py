@@ -4,13 +4,15 @@ resumes by itself."""
 from datetime import timedelta
 
 import pytest
+from django.db import DatabaseError
 from django.db.models.functions import Now
+from pytest_django import Settings
 
 from embeddings.indexing import provider_pace
 from embeddings.models import ArticleEmbedding, KeptVector, Space
 from queueops.engine import execution, partial_vectors, storage_breaker, storage_probe
 from queueops.maintenance import sampler
-from queueops.models import AuditLog, Metric, Task, Worker
+from queueops.models import AuditLog, Metric, ProviderState, Task, Worker
 from queueops.monitoring import health, snapshot
 from queueops.worker import storage_report
 from queueops.worker.drain import drain
@@ -159,6 +161,44 @@ def test_a_refused_step_of_the_sweep_does_not_skip_the_others(process: Housekeep
         .reasons[0]
         .startswith("Workers cannot sweep (P0001 refused by a trigger")
     )
+
+
+def test_health_names_the_rows_of_providers_that_take_no_news_of_one(
+    process: Housekeeper, provider: FakeProvider
+) -> None:
+    provider.config(fail_next=["503"] * 20)
+    save_articles()
+    with refusing("P0001", table="provider_states", writes="INSERT OR UPDATE"):
+        work(process)
+        reasons = " ".join(health.judge(snapshot.take()).reasons)
+    assert (
+        "Workers cannot share the state of a provider (P0001 refused by a trigger: No space left on device, in "
+        "provider_states)." in reasons
+    )
+
+
+def test_health_names_the_rows_of_providers_that_take_no_canary(
+    process: Housekeeper, provider: FakeProvider
+) -> None:
+    ProviderState.objects.create(name="openai", breaker="open", failures=3, retry_at=Now())
+    save_articles()
+    with refusing("P0001", table="provider_states", writes="INSERT OR UPDATE"):
+        with pytest.raises(DatabaseError):
+            work(process)
+        reasons = " ".join(health.judge(snapshot.take()).reasons)
+    assert "Workers cannot share the state of a provider (P0001 refused by a trigger" in reasons
+
+
+def test_health_names_the_rows_of_providers_that_take_no_reservation(
+    process: Housekeeper, provider: FakeProvider, settings: Settings
+) -> None:
+    settings.EMBEDDING_REQUESTS_PER_MINUTE = 6_000
+    save_articles()
+    with refusing("P0001", table="provider_states", writes="INSERT OR UPDATE"):
+        work(process)
+        reasons = " ".join(health.judge(snapshot.take()).reasons)
+        assert not provider.stats()["texts"]
+    assert "Workers cannot reserve a provider's budget (P0001 refused by a trigger" in reasons
 
 
 def test_workers_that_cannot_write_their_status_are_at_work_and_said_to_be(process: Housekeeper) -> None:

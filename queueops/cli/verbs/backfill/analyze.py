@@ -21,7 +21,7 @@ def analyze(console: Console, **options: Any) -> None:
     scope = article_filter(options)
     spaces, found, estimates = estimation.standings(scope), scope.find(), estimation.estimates(scope)
     mode, parked = modes.current(), scope.left_out()
-    console.answer(
+    console.print_result(
         {
             "mode": mode,
             "spaces": spaces,

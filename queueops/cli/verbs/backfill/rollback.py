@@ -28,13 +28,13 @@ def roll_back(console: Console, *, yes: bool, dry_run: bool, reason: str) -> Exi
     before = rollback.look()
     fields: dict[str, Any] = {"dry_run": dry_run, "waiting": before.left, "operation": None, "cancelled": 0}
     if before.is_rolled_back:
-        console.answer(fields | _reading(before), line(f"Nothing to roll back: {_sentence(before)}."))
+        console.print_result(fields | _reading(before), line(f"Nothing to roll back: {_sentence(before)}."))
         return Exit.OK
     change = (
         f"pause the workers, cancel {before.left:,} tasks of the migration, and return to synchronous mode"
     )
     if not console.agree(change, yes=yes, dry_run=dry_run):
-        console.answer(fields | _reading(before))
+        console.print_result(fields | _reading(before))
         return Exit.OK
     done = rollback.roll_back(
         actor=console.actor,
@@ -43,7 +43,7 @@ def roll_back(console: Console, *, yes: bool, dry_run: bool, reason: str) -> Exi
     )
     after = rollback.look()
     fields |= {"operation": done.pk, "cancelled": done.changed, "skipped": done.skipped}
-    console.answer(
+    console.print_result(
         fields | _reading(after, done.skipped),
         line(f"{done.changed:,} tasks cancelled (operation {done.pk}); {_sentence(after)}."),
         line("Verified." if after.is_rolled_back else "Incomplete: run it again."),

@@ -63,10 +63,12 @@ def _run_arguments(parser: Options) -> None:
 def migrate(console: Console, **options: Any) -> Exit:
     plan = _plan(console, options)
     if not plan.has_work:
-        console.answer(plan.fields(), line("Nothing to do: every matching article is embedded or queued."))
+        console.print_result(
+            plan.fields(), line("Nothing to do: every matching article is embedded or queued.")
+        )
         return Exit.OK
     if not console.agree(plan.change, yes=options["yes"], dry_run=options["dry_run"]):
-        console.answer(plan.fields())
+        console.print_result(plan.fields())
         return Exit.OK
     reason = options["reason"] or "migrated from the command line"
     if plan.mode is not Mode.QUEUED:
@@ -204,7 +206,7 @@ def _print_result(
         lines.append(line(f"Stopped: {done.state}. Run it again for the rest.", "yellow"))
     modes.forget()
     mode = modes.current()  # it may have changed during the run
-    console.answer(plan.fields(done, adopted) | {"mode": mode, "seconds": round(seconds, 2)}, *lines)
+    console.print_result(plan.fields(done, adopted) | {"mode": mode, "seconds": round(seconds, 2)}, *lines)
     return Exit.OK if done.state == "done" else Exit.PARTLY
 
 

@@ -70,14 +70,14 @@ def test_each_verb_that_changes_something_takes_the_same_options(verb: ShellVerb
 
 def test_a_verb_answers_with_exactly_the_keys_that_it_declares() -> None:
     with pytest.raises(TypeError, match="try declares"):
-        a_console().answer({"others": 1}, "")
+        a_console().print_result({"others": 1}, "")
 
 
 def test_json_is_one_object_on_a_line_and_nothing_else() -> None:
     out = io.StringIO()
     console = a_console(out, as_json=True)
     console.show("for people")
-    console.answer({"rows": [ProviderStatus("local")]}, "for people")
+    console.print_result({"rows": [ProviderStatus("local")]}, "for people")
     assert out.getvalue().startswith('{"rows": [{"name": "local", "breaker": "closed"')
     assert out.getvalue().count("\n") == 1
 

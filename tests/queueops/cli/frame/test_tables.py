@@ -2,11 +2,12 @@
 
 import io
 import uuid
+from collections.abc import Callable
 
 import pytest
 from rich.console import Console, RenderableType
 
-from queueops.cli.frame.tables import facts, fitting, line, plain, table
+from queueops.cli.frame.tables import Rows, facts, fitting, line, plain, table
 
 
 def screen(width: int = 80) -> Console:
@@ -16,7 +17,7 @@ def screen(width: int = 80) -> Console:
 def shown(what: RenderableType, width: int = 80) -> list[str]:
     console = screen(width)
     with console.capture() as captured:
-        console.print(what)
+        console.print(what, crop=False)
     return [row.rstrip() for row in captured.get().splitlines()]
 
 
@@ -69,22 +70,32 @@ HEADS = ["operation", "verb", "reason"]
 
 
 def test_a_table_that_fits_is_a_table() -> None:
-    console = screen(200)
-    assert shown(fitting(console, HEADS, [[ID, "cancel", "x"]]), 200)[0].split() == HEADS
+    assert shown(fitting(HEADS, [[ID, "cancel", "x"]]), 200)[0].split() == HEADS
 
 
 def test_one_that_does_not_is_a_record_for_each_row_and_no_id_is_cut() -> None:
-    console = screen(40)
-    rows = shown(fitting(console, HEADS, [[ID, "cancel", "word " * 10], [ID, line("undo", "red"), "y"]]), 40)
+    rows = shown(fitting(HEADS, [[ID, "cancel", "word " * 10], [ID, line("undo", "red"), "y"]]), 40)
     assert rows.count(ID) == 2
     assert [row.split()[0] for row in rows if row.startswith("  verb")] == ["verb", "verb"]
     assert sum("word" in row for row in rows) > 1
 
 
+@pytest.mark.parametrize("width", [1, 20, 35, 36])
+@pytest.mark.parametrize("made", [table, fitting])
+def test_no_id_is_cut_on_a_terminal_narrower_than_it(made: Callable[..., Rows], width: int) -> None:
+    assert ID in shown(made(HEADS, [[ID, "cancel", "x"]]), width)
+
+
+def test_a_table_whose_first_columns_do_not_fit_is_a_record_for_each_row() -> None:
+    rows = shown(table(["id", "article", "error", "when"], [[7, "a" * 50, "e", "now"]]), 40)
+    assert rows[0] == "7"
+    assert "".join(rows).count("a") > 50
+
+
 def test_a_table_as_wide_as_the_console_still_fits() -> None:
     rows = [["a" * 10, "b"]]
-    assert shown(fitting(screen(13), ["x", "y"], rows), 13)[0].split() == ["x", "y"]
-    assert shown(fitting(screen(12), ["x", "y"], rows), 12)[0] == "a" * 10
+    assert shown(fitting(["x", "y"], rows), 13)[0].split() == ["x", "y"]
+    assert shown(fitting(["x", "y"], rows), 12)[0] == "a" * 10
 
 
 def test_facts_are_names_with_their_values() -> None:

@@ -2,9 +2,9 @@
 
 from argparse import ArgumentParser
 
-from queueops.cli.frame.console import Console
 import pytest
 
+from queueops.cli.frame.console import Console
 from queueops.cli.frame.verb import Options, VerbGroup, names_of, no_arguments, own_options
 
 

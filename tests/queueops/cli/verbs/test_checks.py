@@ -32,7 +32,7 @@ def test_the_command_is_a_gate(provider: FakeProvider, settings: Settings) -> No
     assert called("embed_check", "all", "--strict").code == 1
     told = called("embed_check", "all", "--json").json
     assert told["verdict"] == "warn"
-    assert {"check", "verdict", "says", "fix"} == set(told["findings"][0])
+    assert {"check", "verdict", "detail", "fix"} == set(told["findings"][0])
     provider.config(rate_500=1)
     assert called("embed_check", "provider").code == 2
     assert called("embed_check", "all", "--strict").code == 2
@@ -75,7 +75,7 @@ def test_with_json_all_findings_are_one_object_at_the_end() -> None:
     assert json.loads(out.getvalue()) == {
         "verdict": "warn",
         "findings": [
-            {"check": "a", "verdict": "ok", "says": "is well", "fix": ""},
-            {"check": "b", "verdict": "warn", "says": "is slow", "fix": "Wait."},
+            {"check": "a", "verdict": "ok", "detail": "is well", "fix": ""},
+            {"check": "b", "verdict": "warn", "detail": "is slow", "fix": "Wait."},
         ],
     }

@@ -6,15 +6,17 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from queueops.cli.frame.console import Console
+from queueops.cli.frame.verb import ShellVerb
 from queueops.management.commands import embed_migrate, queue_admin
 
 
 @pytest.fixture
-def ran(monkeypatch) -> dict[str, Any]:
+def ran(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The verb that was run last, its options, and the actor."""
     seen: dict[str, Any] = {}
 
-    def run(self, verb, console, options):
+    def run(self: object, verb: ShellVerb, console: Console, options: dict[str, Any]) -> None:
         seen.update(verb=verb.name, actor=console.actor, as_json=console.as_json, **options)
 
     monkeypatch.setattr(queue_admin.Command, "_run", run)
@@ -45,7 +47,9 @@ def ran(monkeypatch) -> dict[str, Any]:
         ("run --limit 5", {"verb": "run", "limit": 5, "filters": []}),
     ],
 )
-def test_without_a_verb_the_options_are_those_of_a_run(ran, words, meant):
+def test_without_a_verb_the_options_are_those_of_a_run(
+    ran: dict[str, Any], words: str, meant: dict[str, Any]
+) -> None:
     call_command("embed_migrate", *words.split())
     assert ran | meant == ran
 
@@ -54,19 +58,21 @@ def test_without_a_verb_the_options_are_those_of_a_run(ran, words, meant):
 @pytest.mark.parametrize(
     ("words", "named"), [("--dry-run", "--dry-run"), ("--yes --limit 5", "--limit, --yes")]
 )
-def test_an_option_before_the_verb_is_refused_and_not_ignored(ran, words, named, verb):
+def test_an_option_before_the_verb_is_refused_and_not_ignored(
+    ran: dict[str, Any], words: str, named: str, verb: str
+) -> None:
     with pytest.raises(CommandError, match=f"{named} before the verb: put it after {verb}"):
         call_command("embed_migrate", *words.split(), verb)
     assert not ran
 
 
-def test_an_unknown_verb_is_refused_with_those_there_are(ran):
+def test_an_unknown_verb_is_refused_with_those_there_are(ran: dict[str, Any]) -> None:
     with pytest.raises(CommandError, match=r"invalid choice: 'analyse' \(choose from '?analyze"):
         call_command("embed_migrate", "analyse")
     assert not ran
 
 
-def test_the_help_has_the_verbs_and_the_options_of_a_run():
+def test_the_help_has_the_verbs_and_the_options_of_a_run() -> None:
     shown = embed_migrate.Command().create_parser("manage.py", "embed_migrate").format_help()
     for word in ("analyze", "rollback", "--dry-run", "--limit N", "--filter JSON|SLUG", "--priority {"):
         assert word in shown

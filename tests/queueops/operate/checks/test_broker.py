@@ -17,7 +17,7 @@ def test_a_broker_without_an_append_only_file_is_worth_a_warning() -> None:
 
 def test_a_broker_that_does_not_answer_fails(settings: Settings) -> None:
     settings.REDIS_URL = "unix:///nowhere/valkey.sock"
-    assert {name: f.says for name, f in troubles(broker.check()).items()} == {"broker": "does not answer"}
+    assert {name: f.detail for name, f in troubles(broker.check()).items()} == {"broker": "does not answer"}
 
 
 @pytest.mark.parametrize(
@@ -47,4 +47,4 @@ def test_a_bounded_broker_that_throws_away_is_worth_a_warning(facts: dict[str, A
 def test_more_wake_ups_than_a_burst_has_mean_that_nobody_takes_them(waiting: int, verdict: str) -> None:
     finding = broker._depth(waiting)
     assert finding.verdict == verdict
-    assert f"{waiting:,}" in finding.says
+    assert f"{waiting:,}" in finding.detail

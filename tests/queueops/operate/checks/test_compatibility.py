@@ -23,7 +23,7 @@ def test_every_mode_serves_articles_and_searches_and_leaves_no_trace(space: Spac
     controls.set_mode(Mode.SYNCHRONOUS, actor="ada", reason="no Redis")
     tried = try_it("--yes", "--json", "--actor=bob")
     assert tried.code == 0, tried.out
-    found = {finding["check"]: finding["says"] for finding in tried.json["findings"]}
+    found = {finding["check"]: finding["detail"] for finding in tried.json["findings"]}
     assert list(found) == [f"{mode} {what}" for mode in Mode for what in ("articles", "search", "deletion")]
     assert found["synchronous articles"].endswith("embedding embedded")
     assert found["disabled search"].endswith("answered by keyword")

@@ -12,7 +12,7 @@ from tests.queueops.operate.checks.troubles import troubles
 
 
 def test_every_setting_is_shown_with_its_origin_and_without_its_secret(settings: Settings) -> None:
-    shown = {f.check.removeprefix("setting "): f.says for f in configuration.check()}
+    shown = {f.check.removeprefix("setting "): f.detail for f in configuration.check()}
     assert set(settings.ENVIRONMENT) <= set(shown)
     assert shown["EMBEDDING_MAX_RETRIES"] == "3 (default)"
     assert shown["AUTH_TOKEN"] == "**** (environment)"

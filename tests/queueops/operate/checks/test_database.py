@@ -111,5 +111,5 @@ def test_a_database_that_takes_no_vectors_is_named_with_its_reason(table: str, w
     assert "vectors" not in troubles(database._vectors())
     refuse("53100", table=table)
     assert (
-        f"53100 disk full: No space left on device{where})" in troubles(database._vectors())["vectors"].says
+        f"53100 disk full: No space left on device{where})" in troubles(database._vectors())["vectors"].detail
     )

@@ -16,4 +16,4 @@ def test_the_gravest_verdict_counts(verdicts: list[str], answer: str) -> None:
 def test_what_is_well_needs_no_fix_and_what_is_not_has_one() -> None:
     assert (ok("a", "b").verdict, ok("a", "b").fix) == ("ok", "")
     assert (warn("a", "b", "c").verdict, warn("a", "b", "c").fix) == ("warn", "c")
-    assert (fail("a", "b", "c").verdict, fail("a", "b", "c").says) == ("fail", "b")
+    assert (fail("a", "b", "c").verdict, fail("a", "b", "c").detail) == ("fail", "b")

@@ -17,7 +17,7 @@ def test_a_provider_that_gives_a_vector_passes_and_its_width_is_told(provider: F
     make_space()
     (finding,) = provider_check.check()
     assert finding.verdict is CheckResult.OK
-    assert re.match(r"gave a finite vector of 8 numbers, length 1\.000, in \d+ ms", finding.says)
+    assert re.match(r"gave a finite vector of 8 numbers, length 1\.000, in \d+ ms", finding.detail)
 
 
 @pytest.mark.django_db
@@ -40,7 +40,7 @@ def test_a_provider_that_gives_no_usable_vector_fails_and_says_why(
     make_space()
     (finding,) = troubles(provider_check.check()).values()
     assert finding.verdict is CheckResult.FAIL
-    assert says in finding.says
+    assert says in finding.detail
 
 
 @pytest.mark.django_db

@@ -10,7 +10,7 @@ from queueops.operate.checks.finding import CheckResult, Finding
 def troubles(findings: Iterable[Finding]) -> dict[str, Finding]:
     """What is not ok, by the check's name; each says what to do in a sentence."""
     found = {finding.check: finding for finding in findings if finding.verdict is not CheckResult.OK}
-    assert all(finding.fix and finding.says for finding in found.values())
+    assert all(finding.fix and finding.detail for finding in found.values())
     return found
 
 

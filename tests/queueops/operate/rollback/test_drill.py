@@ -22,7 +22,7 @@ GENEROUS = 60.0
 @pytest.mark.django_db(transaction=True)
 def test_the_drill_passes_every_step_and_drops_its_database() -> None:
     walked = called("rollback_drill", "--json")
-    steps = {step["name"]: (step["result"], step["says"]) for step in walked.json["steps"]}
+    steps = {step["name"]: (step["result"], step["detail"]) for step in walked.json["steps"]}
     assert {name: says for name, (result, says) in steps.items() if result != "pass"} == {}
     assert walked.code == 0
     assert list(steps) == ["scratch database", *drill.names()]
@@ -55,4 +55,7 @@ def test_a_user_who_may_not_create_databases_is_told_so(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(scratch_database, "_server", refuse)
     (step,) = drill.run()
-    assert (step.result, step.says.partition(";")[0]) == (Result.FAIL, "permission denied to create database")
+    assert (step.result, step.detail.partition(";")[0]) == (
+        Result.FAIL,
+        "permission denied to create database",
+    )

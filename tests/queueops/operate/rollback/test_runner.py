@@ -24,7 +24,7 @@ def test_a_step_that_is_broken_fails_and_the_next_is_walked_all_the_same(
 
     monkeypatch.setattr(scratch_database, "is_here", lambda: True)
     monkeypatch.setattr(runner, "STEPS", (first, second, lambda: "well"))
-    assert [(step.result, step.says) for step in runner.walk()] == [
+    assert [(step.result, step.detail) for step in runner.walk()] == [
         (Result.FAIL, "it did not hold"),
         (Result.FAIL, "ZeroDivisionError: a bug"),
         (Result.PASS, "well"),
