@@ -79,7 +79,7 @@ def test_times_that_no_list_could_show_become_the_present() -> None:
 def test_keys_in_a_tasks_metadata_keep_their_values_under_their_new_names() -> None:
     kept = {"attempt": 1, "at": "2026-01-01T00:00:00Z", "error_class": "transient", "error_message": "x"}
     task, plain = make_tasks(2, make_space())
-    call_command("migrate", "queueops", "0016", verbosity=0)
+    call_command("migrate", "queueops", "0017", verbosity=0)
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE embedding_tasks SET metadata = %s WHERE id = %s",

@@ -58,9 +58,9 @@ def up(*, first_import: bool) -> None:
 def say_settings_file(report: Report) -> None:
     """Names the file of settings, if there is one, and what is wrong with it."""
     if path := settings.ENV_FILE.path:
-        report.say(f"settings are read from {path}; ./dev manage embed_check config shows each")
+        report.say(f"settings are read from {path}; to show each: {manage('embed_check config')}")
     for finding in configuration.of_file():
-        report.say(f"warning: {finding.check} {finding.says}. {finding.fix}")
+        report.say(f"warning: {finding.check} {finding.detail}. {finding.fix}")
 
 
 def take_account(report: Report) -> Account | None:

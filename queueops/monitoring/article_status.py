@@ -288,4 +288,6 @@ def blockers() -> Blockers:
 def _why_no_worker() -> tuple[str, bool]:
     """Why no worker counts as alive, and whether some may be: the snapshot knows what one row does not show."""
     now = snapshot.take()
-    return health.workers_in_words(now), health.workers(now)[0] == "unknown"
+    words = health.workers_in_words(now)
+    cause = f"{words}: {health_sentences.brake(now)}" if now.brake_rows else words
+    return cause, health.workers(now)[0] == "unknown"

@@ -133,7 +133,7 @@ def workers(snapshot: Snapshot) -> tuple[str, str]:
         left = f"workers for what is left over: {workers_in_words(snapshot)}"
         return "stopped", f"synchronous mode: saves embed in the request; {left}"
     if snapshot.brake_rows:
-        return "stopped", f"{stopped}: {brake(snapshot)}"
+        return "stopped", f"{workers_in_words(snapshot)}: {brake(snapshot)}"
     if snapshot.workers_alive:
         return "running", workers_in_words(snapshot)
     if not snapshot.workers_stopped and (unknown := _why_unknown(snapshot)):

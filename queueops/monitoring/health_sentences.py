@@ -49,7 +49,7 @@ def brake(snapshot: Snapshot) -> str:
     rows, verb = ("rows", "have") if "," in snapshot.brake_rows else ("row", "has")
     return (
         f"{rows} {snapshot.brake_rows} of embedding_worker_status {verb} is_running = false, which stops every worker. "
-        "To start: manage.py queue_admin start"
+        f"To start: {manage('queue_admin start')}"
     )
 
 

@@ -34,7 +34,7 @@ IMPORTING = {"import_articles"}
 READING_VERBS = {
     "queue_admin": {
         *("status", "stats", "metrics", "health", "recent", "failed", "list", "debug", "explain", "monitor"),
-        *("wait-for-completion", "stuck"),
+        *("wait-for-completion", "stuck", "audit"),
     },
     "embed_migrate": {"analyze"},
     "embed_check": {"config", "database", "broker", "provider", "all", "invariants"},

@@ -1,6 +1,5 @@
 """The verb that reads the audit log."""
 
-from argparse import ArgumentParser
 from datetime import timedelta
 from uuid import UUID
 
@@ -8,7 +7,7 @@ from queueops.cli.frame import arguments
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.tables import fitting, line, plain
 from queueops.cli.frame.task_options import age
-from queueops.cli.frame.verb import VerbGroup
+from queueops.cli.frame.verb import Options, VerbGroup
 from queueops.cli.verbs.lists import moment, task_id
 from queueops.models import AuditLog, Category, Level
 from queueops.models.audit import EVENTS
@@ -22,7 +21,7 @@ _HEADS = ("id", "time (UTC)", "level", "category", "task", "by", "operation", "m
 _MOST_ACTOR = AuditLog._meta.get_field("actor").max_length or 0
 
 
-def _audit_arguments(parser: ArgumentParser) -> None:
+def _audit_arguments(parser: Options) -> None:
     parser.add_argument("--level", choices=list(map(str, Level)), default="", help="only this level")
     parser.add_argument("--category", choices=list(map(str, Category)), default="", help="only this category")
     parser.add_argument(
@@ -70,8 +69,10 @@ def audit(
     )
     found = audit_list.page(which, after=after, limit=limit)
     rows = [_cells(entry) for entry in found.entries]
-    shown = fitting(console.rich, _HEADS, rows, ("task",)) if rows else _nothing(found)
-    console.answer(vars(found), shown, *([line(f"More: --after {found.next}", "dim")] if found.next else []))
+    shown = fitting(_HEADS, rows, ("task",)) if rows else _nothing(found)
+    console.print_result(
+        vars(found), shown, *([line(f"More: --after {found.next}", "dim")] if found.next else [])
+    )
 
 
 def _nothing(found: AuditPage) -> str:

@@ -223,7 +223,7 @@ def test_a_restored_worker_row_is_named_and_a_start_releases_it(
     word, note = health.workers(snapshot.take())
     assert word == "stopped"
     assert "row 1 of embedding_worker_status has is_running = false" in note
-    assert "To start: manage.py queue_admin start" in note
+    assert "To start: python manage.py queue_admin start" in note
     assert health.judge(snapshot.take()).reasons[0].startswith("No worker claims tasks: row 1")
     controls.start(actor="ada")
     assert health.workers(snapshot.take()) == ("running", "1 alive")

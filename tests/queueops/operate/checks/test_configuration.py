@@ -141,7 +141,7 @@ def test_a_file_of_settings_that_others_can_read_or_change_is_named(
     found = troubles(configuration.check())
     assert set(found) == ({"settings file"} if says else set())
     if says:
-        assert says in found["settings file"].says
+        assert says in found["settings file"].detail
         assert found["settings file"].fix == "chmod 600 /app/.env"
 
 

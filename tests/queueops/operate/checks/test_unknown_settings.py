@@ -61,5 +61,5 @@ def test_names_of_other_programs_are_left_alone(name: str) -> None:
 def test_every_unknown_name_in_the_file_is_named() -> None:
     found = {each.check: each for each in unknown_in_file(["PORT", "HOMEE", "NODE_ENV"], "/app/.env", KNOWN)}
     assert set(found) == {"setting HOMEE", "setting NODE_ENV"}
-    assert "is set in /app/.env, but nothing reads it" in found["setting HOMEE"].says
+    assert "is set in /app/.env, but nothing reads it" in found["setting HOMEE"].detail
     assert "remove it from /app/.env" in found["setting HOMEE"].fix

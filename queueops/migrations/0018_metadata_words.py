@@ -11,7 +11,7 @@ WHERE jsonb_typeof(metadata) = 'object' AND metadata ?| ARRAY['{tries}', '{anew}
 
 
 class Migration(migrations.Migration):
-    dependencies = [("queueops", "0016_audit_events")]
+    dependencies = [("queueops", "0017_audit_operations")]
 
     operations = [
         migrations.RunSQL(
