@@ -60,7 +60,7 @@ class ProxyUserBackend(RemoteUserBackend):
         user = super().authenticate(request, remote_user=remote_user)
         if user is None and time.monotonic() >= _log_unknown_from[0]:
             _log_unknown_from[0] = time.monotonic() + _LOG_EVERY_SECONDS
-            log.warning("the proxy names somebody without an active account", name=remote_user[:150])
+            log.warning("the proxy names a person without an active account", name=remote_user[:150])
         return user
 
 

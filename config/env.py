@@ -94,7 +94,7 @@ def key(name: str) -> str:
     if not all("!" <= character <= "~" for character in value):
         raise ImproperlyConfigured(
             f"{env_source.place(name)} holds a character that no key has: a blank, a line break, a control character "
-            "or one beyond ASCII. Copy the key once more; it is not shown here."
+            "or one beyond ASCII. Copy the key again; it is not shown here."
         )
     return _noted(name, value, masking.MASK if value else "")
 

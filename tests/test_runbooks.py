@@ -155,7 +155,7 @@ def break_provider(_: Space) -> None:
         "retry_at": Now() + timedelta(seconds=30),
     }
     ProviderState.objects.update_or_create(
-        pk="openai", defaults={"breaker": Breaker.OPEN, "failures": 3, "last_error": "nobody answers"} | out
+        pk="openai", defaults={"breaker": Breaker.OPEN, "failures": 3, "last_error": "no response"} | out
     )
 
 
@@ -408,7 +408,7 @@ def test_a_page_begins_with_its_question_and_what_to_type(page: Path) -> None:
     assert title.startswith("# ")
     assert rest.lstrip().startswith(("```console", "```sql")), "the commands come first"
     headings = re.findall(r"^## (.+)$", rest, re.MULTILINE)
-    assert headings[-2:] == ["Undo", "Wake somebody"]
+    assert headings[-2:] == ["Undo", "Escalate"]
     assert "What it means" in headings
 
 

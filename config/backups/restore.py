@@ -82,7 +82,7 @@ def plan(of: Server, named: Path, *, queue_only: bool = False) -> Plan:
 def _demand_same_queue(described: Manifest, there: dict[str, str]) -> None:
     wanted = described.migrations.get(_APP)
     if wanted is None or not set(described.rows) & set(server.queue_tables()):
-        raise BackupError("this backup holds no queue: it was made while the queue was not installed")
+        raise BackupError("this backup contains no queue: it was made while the queue was not installed")
     if there.get(_APP) is None:
         raise BackupError(f"the queue is not installed: run {manage('migrate')}, then restore again")
     if there[_APP] != wanted:

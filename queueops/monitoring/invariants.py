@@ -25,7 +25,7 @@ INVARIANTS = (
     ),
     Invariant(
         "processing_is_leased",
-        "A task is in work, but lacks the lease, the token or the name of who holds it: no sweep brings it back.",
+        "A task is in progress without a lease, a token or its worker's name: no sweep will release it.",
         """
         SELECT id AS task, claimed_by, claim_token, lease_expires_at::text FROM embedding_tasks
         WHERE status = 'processing' AND (lease_expires_at IS NULL OR claim_token IS NULL OR claimed_by = '')
@@ -33,7 +33,7 @@ INVARIANTS = (
     ),
     Invariant(
         "only_processing_is_leased",
-        "A task that nobody works on still has a lease or a token: a former holder could still write.",
+        "A task that is not in progress still has a lease or a token: a former worker could still write.",
         """
         SELECT id AS task, status, claim_token, lease_expires_at::text FROM embedding_tasks
         WHERE status <> 'processing' AND (lease_expires_at IS NOT NULL OR claim_token IS NOT NULL)
@@ -41,7 +41,7 @@ INVARIANTS = (
     ),
     Invariant(
         "turn_comes",
-        "A task waits for a time, or is held by a lease, that is over a year away: no worker and no sweep takes it up.",
+        "A task is due, or its lease ends, over a year from now: no worker or sweep will process it.",
         """
         SELECT id AS task, status, scheduled_at::text, lease_expires_at::text FROM embedding_tasks
         WHERE CASE status WHEN 'pending' THEN scheduled_at WHEN 'processing' THEN lease_expires_at END
@@ -50,7 +50,7 @@ INVARIANTS = (
     ),
     Invariant(
         "retired_is_empty",
-        "A task has waited in a retired space for over an hour: no worker claims there, and no sweep has ended it.",
+        "A task has been pending in a retired space for over an hour: no worker claims it, and no sweep has ended it.",
         """
         SELECT t.id AS task, s.id AS space, t.created_at::text, s.retired_at::text
         FROM embedding_tasks t JOIN embedding_spaces s ON s.id = t.space_id
@@ -69,8 +69,8 @@ INVARIANTS = (
     ),
     Invariant(
         "attempts_are_counted",
-        "A task has had more attempts than it may have, waits for one too many, or is in work without having been "
-        "charged: a text that kills its worker would never be parked.",
+        "A task has had more attempts than allowed, or is in progress without a charged attempt: a text that kills "
+        "its worker would never be parked.",
         """
         SELECT id AS task, status, attempts, max_attempts FROM embedding_tasks
         WHERE attempts > max_attempts
@@ -80,7 +80,7 @@ INVARIANTS = (
     ),
     Invariant(
         "outcome_fits_status",
-        "A task's end does not fit its status: it has ended without a time or an outcome, or has one and goes on.",
+        "A task's end does not match its status: it ended without a time or an outcome, or has one and did not end.",
         """
         SELECT id AS task, status, outcome, completed_at FROM embedding_tasks
         WHERE CASE status
@@ -92,7 +92,7 @@ INVARIANTS = (
     ),
     Invariant(
         "parked_until_requeued",
-        "A task that was parked or cancelled went on, and the audit log does not say who requeued it.",
+        "A task that was parked or cancelled is active again, and the audit log does not show who requeued it.",
         """
         SELECT t.id AS task, t.status, told.parked AS parked_in_audit_row
         FROM embedding_tasks t JOIN (
@@ -110,8 +110,8 @@ INVARIANTS = (
     ),
     Invariant(
         "operation_is_counted",
-        "An operator's act says that it changed more or fewer tasks than it wrote down: a kill has lost some, or they "
-        "were done twice.",
+        "An operation counts more or fewer changed tasks than it has audit rows: a kill lost some, or they were "
+        "changed twice.",
         """
         SELECT o.id AS operation, o.status, o.total, o.changed, o.skipped, count(a.id) AS audit_rows
         FROM embedding_operations o
@@ -124,7 +124,7 @@ INVARIANTS = (
     ),
     Invariant(
         "audit_is_append_only",
-        "The trigger that keeps audit rows from being changed is missing or switched off: the history proves nothing.",
+        "The trigger that protects audit rows from changes is missing or disabled: the history proves nothing.",
         """
         SELECT 'embedding_audit_logs_append_only' AS trigger
         WHERE NOT EXISTS (
@@ -134,7 +134,7 @@ INVARIANTS = (
     ),
     Invariant(
         "task_has_its_article",
-        "A task is about an article or a space that is gone: it can never end.",
+        "A task refers to an article or a space that no longer exists: it can never end.",
         """
         SELECT t.id AS task, t.status, t.article_id AS article, t.space_id AS space FROM embedding_tasks t
         WHERE NOT EXISTS (SELECT 1 FROM articles a WHERE a.id = t.article_id)
@@ -143,7 +143,7 @@ INVARIANTS = (
     ),
     Invariant(
         "vector_has_its_article",
-        "A vector belongs to an article or a space that is gone: searches find what was deleted.",
+        "A vector refers to an article or a space that no longer exists: searches find deleted text.",
         """
         SELECT e.id AS embedding, e.article_id AS article, e.space_id AS space FROM article_embeddings e
         WHERE NOT EXISTS (SELECT 1 FROM articles a WHERE a.id = e.article_id)
@@ -152,8 +152,8 @@ INVARIANTS = (
     ),
     Invariant(
         "chunks_are_complete",
-        "An article's chunks in a space are not one whole set made from one text: some are missing, doubled or left "
-        "over from another version.",
+        "An article's chunks in a space are not one complete set of one text: some are missing, duplicated or from "
+        "another version.",
         """
         SELECT article_id AS article, space_id AS space, count(*) AS chunks, max(chunk_count) AS of,
                max(chunk_index) AS last, min(source_version) AS from_version, max(source_version) AS to_version
@@ -166,7 +166,7 @@ INVARIANTS = (
     ),
     Invariant(
         "vector_fits_its_space",
-        "A vector is not as wide as those of its space: it was made by another model.",
+        "A vector does not have the width of its space: it was computed by another model.",
         """
         SELECT e.id AS embedding, e.article_id AS article, e.space_id AS space,
                vector_dims(e.embedding) AS width, s.dimensions AS of
@@ -176,7 +176,7 @@ INVARIANTS = (
     ),
     Invariant(
         "vector_means_something",
-        "A chunk has no vector, or one of zeros or of something other than numbers: no search can find it.",
+        "A chunk has no vector, or one with only zeros or with values that are not finite: no search can find it.",
         """
         SELECT id AS embedding, article_id AS article, space_id AS space, chunk_index AS chunk
         FROM article_embeddings
@@ -185,8 +185,8 @@ INVARIANTS = (
     ),
     Invariant(
         "kept_vector_fits_its_space",
-        "A vector that is kept for an article which is not complete is not as wide as those of its space: its article "
-        "would be stored with vectors of another model.",
+        "A vector kept for an incomplete article does not have the width of its space: the article would be stored "
+        "with vectors of another model.",
         """
         SELECT k.id AS kept, k.article_id AS article, k.space_id AS space, octet_length(k.embedding) AS bytes
         FROM kept_vectors k JOIN embedding_spaces s ON s.id = k.space_id
@@ -195,7 +195,7 @@ INVARIANTS = (
     ),
     Invariant(
         "empty_is_blank",
-        "An article is noted as having nothing to embed although its text, the same then and now, is not blank.",
+        "An article is recorded as having nothing to embed, although its text is unchanged and not blank.",
         """
         SELECT a.id AS article, e.space_id AS space, a.version_number AS version
         FROM article_embeddings e JOIN articles a ON a.id = e.article_id AND a.content_hash = e.source_hash
@@ -213,7 +213,7 @@ INVARIANTS = (
     ),
     Invariant(
         "kept_vector_is_needed",
-        "A vector is kept for an article that no task is about any more: the sweep, which removes it, does not run.",
+        "A vector is kept for an article without a task: the sweep, which would remove it, does not run.",
         """
         SELECT k.article_id AS article, k.space_id AS space, count(*) AS vectors FROM kept_vectors k
         WHERE kept_at < statement_timestamp() - interval '1 hour'
@@ -225,8 +225,8 @@ INVARIANTS = (
     ),
     Invariant(
         "every_text_is_embedded_or_parked",
-        "An article's current text has no vectors in a space that receives it, and no task waits for it or says why "
-        "it was given up: the change is lost until the sweep finds it.",
+        "An article's current text has no vectors in a space that receives it, and no pending or parked task: the "
+        "change is lost until the sweep finds it.",
         """
         SELECT a.id AS article, a.slug, a.version_number AS version, s.id AS space
         FROM articles a CROSS JOIN embedding_spaces s

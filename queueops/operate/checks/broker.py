@@ -35,10 +35,10 @@ def check() -> Iterator[Finding]:
         yield warn(
             "broker",
             f"accepts writes, but does not report its state ({type(error).__name__})",
-            "Let this user run INFO and LLEN.",
+            "Allow this user to run INFO and LLEN.",
         )
         return
-    yield ok("broker", f"{facts.get('server_name', 'redis')} {facts.get('redis_version', '?')} answers")
+    yield ok("broker", f"{facts.get('server_name', 'redis')} {facts.get('redis_version', '?')} responds")
     yield _persistence(facts)
     yield from _memory(facts)
     yield _depth(waiting)
@@ -50,7 +50,7 @@ def _persistence(facts: dict[str, Any]) -> Finding:
         return ok("broker persistence", "on (append-only file)")
     return warn(
         "broker persistence",
-        "no append-only file: a restart loses wake-ups, and what they were for waits for the next sweep",
+        "no append-only file: a restart loses wake-ups, and their tasks wait for the next sweep",
         "Start the broker with --appendonly yes.",
     )
 
@@ -60,7 +60,7 @@ def _memory(facts: dict[str, Any]) -> Iterator[Finding]:
     if facts.get("maxmemory") and policy != "noeviction":
         yield warn(
             "broker memory",
-            f"maxmemory-policy is {policy}: a full broker throws wake-ups away",
+            f"maxmemory-policy is {policy}: a full broker drops wake-ups",
             "Set maxmemory-policy noeviction.",
         )
 
@@ -75,6 +75,6 @@ def _depth(waiting: int) -> Finding:
         return ok("broker queue", f"{waiting:,} wake-ups wait")
     return warn(
         "broker queue",
-        f"{waiting:,} wake-ups wait, so no worker takes them",
+        f"{waiting:,} wake-ups wait, so no worker receives them",
         f"Start workers: {manage('rundramatiq')}. Surplus wake-ups are harmless.",
     )

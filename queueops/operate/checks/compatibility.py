@@ -136,7 +136,7 @@ class _Calls:
             raise _Unexpected("a search by words did not find the article")
         reply = self._call("POST", "/api/search", 200, question)
         is_found, answered_by = self.slug in [hit["slug"] for hit in reply["results"]], reply["answered_by"]
-        said = f"found by words; a search by meaning was answered by {answered_by}"
+        said = f"found by keywords; a search by meaning was answered by {answered_by}"
         if self.mode is Mode.DISABLED:
             if not reply["degraded"] or answered_by != "keyword" or not is_found:
                 raise _Unexpected(f"nothing may be embedded, and yet {said}")

@@ -95,21 +95,21 @@ def _of_times() -> Iterator[Finding]:
         yield warn(
             "lease",
             f"EMBEDDING_WORKER_TIMEOUT is {lease:g} s, and a save may take {synchronous.DEADLINE_SECONDS:g} s to "
-            "embed: a worker could take the text from it and pay for it again",
+            "embed: a worker could claim the same text, and it would be paid for twice",
             f"Set EMBEDDING_WORKER_TIMEOUT above {2_000 * synchronous.DEADLINE_SECONDS:.0f}.",
         )
     if settings.EMBEDDING_WORKER_INTERVAL > 1_000 * _SLOW_SWEEP_SECONDS:
         yield warn(
             "sweep",
-            f"EMBEDDING_WORKER_INTERVAL is {settings.EMBEDDING_WORKER_INTERVAL / 1000:g} s: so late comes back what a "
-            "lost wake-up or a dead worker left",
+            f"EMBEDDING_WORKER_INTERVAL is {settings.EMBEDDING_WORKER_INTERVAL / 1000:g} s, so work left by a "
+            "lost wake-up or a dead worker is delayed by that long",
             f"Set EMBEDDING_WORKER_INTERVAL to {1_000 * _SLOW_SWEEP_SECONDS} or less.",
         )
     if settings.EMBEDDING_CLEANUP_INTERVAL > 24 * settings.EMBEDDING_CLEANUP_RETENTION_DAYS:
         yield warn(
             "cleanup",
-            "EMBEDDING_CLEANUP_INTERVAL is longer than EMBEDDING_CLEANUP_RETENTION_DAYS: rows stay twice as long as "
-            "they are meant to",
+            "EMBEDDING_CLEANUP_INTERVAL is longer than EMBEDDING_CLEANUP_RETENTION_DAYS: rows stay up to twice as "
+            "long as intended",
             f"Set EMBEDDING_CLEANUP_INTERVAL to {24 * settings.EMBEDDING_CLEANUP_RETENTION_DAYS} hours or less.",
         )
 
@@ -120,15 +120,15 @@ def _of_sizes() -> Iterator[Finding]:
     if most < settings.EMBEDDING_BATCH_SIZE:
         yield warn(
             "batch",
-            f"EMBEDDING_BATCH_SIZE is {settings.EMBEDDING_BATCH_SIZE}, and the provider takes {most} texts a request: "
-            "each batch becomes several requests",
+            f"EMBEDDING_BATCH_SIZE is {settings.EMBEDDING_BATCH_SIZE}, and the provider accepts {most} texts per "
+            "request: each batch becomes several requests",
             f"Set EMBEDDING_BATCH_SIZE to {most} or less, or to 0.",
         )
     if 0 < settings.EMBEDDING_TOKENS_PER_MINUTE < 10 * spec.chunk_tokens:
         yield warn(
             "token limit",
-            f"EMBEDDING_TOKENS_PER_MINUTE is {settings.EMBEDDING_TOKENS_PER_MINUTE}, and one passage has up to "
-            f"{spec.chunk_tokens} tokens, of which a tenth of a minute's budget must hold one",
+            f"EMBEDDING_TOKENS_PER_MINUTE is {settings.EMBEDDING_TOKENS_PER_MINUTE}, and one chunk has up to "
+            f"{spec.chunk_tokens} tokens, which must fit into a tenth of a minute's budget",
             f"Set EMBEDDING_TOKENS_PER_MINUTE to {10 * spec.chunk_tokens} or more, or to 0.",
         )
     pool = settings.DATABASES["default"]["OPTIONS"].get("pool")
@@ -137,7 +137,7 @@ def _of_sizes() -> Iterator[Finding]:
         yield warn(
             "pool",
             f"a process has {threads} threads and {pool['max_size']} database connections",
-            f"Let DATABASES' pool have {threads + 3} connections.",
+            f"Set the pool in DATABASES to {threads + 3} connections.",
         )
 
 
@@ -145,7 +145,7 @@ def _of_faces() -> Iterator[Finding]:
     if settings.DEBUG and settings.HOST not in _LOCAL_HOSTS:
         yield warn(
             "debug",
-            f"DEBUG is on, and the site listens on {settings.HOST}: error pages show its inner life to anybody",
+            f"DEBUG is on, and the site listens on {settings.HOST}: error pages show its code and settings to anyone",
             "Set DEBUG=false.",
         )
 

@@ -61,9 +61,9 @@ def _role(role: str, is_super: bool) -> Finding:
         return ok("role", f"{role} is not a superuser")
     return warn(
         "role",
-        f"{role} is a superuser: SQL that somebody smuggles in may run programs and read files on the server",
+        f"{role} is a superuser: injected SQL can run programs and read files on the server",
         f"Run: CREATE ROLE vectorpress LOGIN {_LEAST}; make it the owner of the database and its tables "
-        "(docs/security.md has the statements), and let DATABASE_URL name it.",
+        "(docs/security.md has the statements), and set DATABASE_URL to it.",
     )
 
 
@@ -103,16 +103,16 @@ def check_space() -> Iterator[Finding]:
     """Whether the serving space is the one that the settings name."""
     space, named = Space.objects.serving(), configuration.in_settings()
     if space is None:
-        yield warn("space", "none serves: searches answer by words", f"Run: {manage('migrate')}")
+        yield warn("space", "none is serving: searches use keywords", f"Run: {manage('migrate')}")
     elif (space.provider, space.model, space.dimensions) != (named.provider, named.model, named.dimensions):
         yield warn(
             "space",
-            f"{space} serves, and the settings name {named.provider}/{named.model} ({named.dimensions} numbers): "
-            "settings do not exchange a space that has vectors",
+            f"{space} is serving, and the settings name {named.provider}/{named.model} ({named.dimensions} numbers): "
+            "settings do not replace a space that has vectors",
             f"Set EMBEDDING_PROVIDER={space.provider} and EMBEDDING_MODEL={space.model}, or roll the new space out.",
         )
     else:
-        yield ok("space", f"{space} serves, as the settings say")
+        yield ok("space", f"{space} is serving, as in the settings")
 
 
 def _vectors() -> Iterator[Finding]:
@@ -121,10 +121,10 @@ def _vectors() -> Iterator[Finding]:
     if space is None:
         return
     if refusal := storage_probe.refusal_of_a_row(space):
-        fix = "docs/operations/database-refuses.md says what each reason asks for; workers go on by themselves then."
-        yield fail("vectors", f"the database takes none ({str(refusal).rstrip('.')})", fix)
+        fix = "docs/operations/database-refuses.md has the fix for each reason; then workers resume by themselves."
+        yield fail("vectors", f"the database accepts none ({str(refusal).rstrip('.')})", fix)
     else:
-        yield ok("vectors", "the database takes them")
+        yield ok("vectors", "the database accepts them")
 
 
 def _listed(migrations: Sequence[tuple[str, str]]) -> str:

@@ -41,7 +41,7 @@ def of_space(space: Space) -> Iterator[Finding]:
         (vector,) = provider_of(space).embed([_TEXT], _PATIENCE_SECONDS)
     except ProviderError as error:
         kind = error.kind.value.replace("_", " ")
-        yield fail(name, f"gives no vector ({kind}): {error}", _FIXES.get(error.kind, _OTHER_FIX))
+        yield fail(name, f"returns no vector ({kind}): {error}", _FIXES.get(error.kind, _OTHER_FIX))
         return
     seconds = time.monotonic() - began
     norm = float(np.linalg.norm(vector))
@@ -51,9 +51,10 @@ def of_space(space: Space) -> Iterator[Finding]:
     if seconds > DEADLINE_SECONDS:
         yield warn(
             f"latency of {space.provider}",
-            f"{seconds:.1f} s for one short text; a search waits {DEADLINE_SECONDS:g} s for its vector and then "
-            "answers by words",
-            "Run it nearer, on more cores, or with a smaller model; if this was its first text, ask again.",
+            f"{seconds:.1f} s for one short text; a search waits {DEADLINE_SECONDS:g} s for its vector, then "
+            "uses keywords",
+            "Run the provider closer, on more cores, or with a smaller model. If this was its first text, run the "
+            "check again.",
         )
 
 

@@ -65,7 +65,7 @@ def check() -> Iterator[Finding]:
     behind = list(_sequences())
     yield from behind
     if not behind:
-        yield ok("sequences", "stand past the highest ids")
+        yield ok("sequences", "are above the highest ids")
 
 
 def _models() -> list[type[models.Model]]:
@@ -85,10 +85,10 @@ def _missing() -> Iterator[Finding]:
     for model in _models():
         name = model._meta.db_table
         if name not in there:
-            yield fail(f"table {name}", "is not there", "Restore it from a backup.")
+            yield fail(f"table {name}", "is missing", "Restore it from a backup.")
             continue
         for kind, thing in _lacks(model, there[name]):
-            yield fail(f"{kind} {name}.{thing}", "is not there, or cannot be used", _MEND)
+            yield fail(f"{kind} {name}.{thing}", "is missing or unusable", _MEND)
         for index in sorted(there[name].invalid):
             yield _invalid(index)
 
@@ -98,7 +98,7 @@ def _invalid(index: str) -> Finding:
         fix = f"Run: {manage('reindex --index-only')}"
     else:
         fix = f"Run: REINDEX INDEX CONCURRENTLY {sql.Identifier(index).as_string()};"
-    return fail(f"index {index}", "was left half built and answers nothing", fix)
+    return fail(f"index {index}", "is invalid: its build was interrupted", fix)
 
 
 def _lacks(model: type[models.Model], table: _Table) -> Iterator[tuple[str, str]]:
@@ -160,17 +160,17 @@ def _sequences() -> Iterator[Finding]:
             cursor.execute(statement)
             sequence, highest, stands, most = cursor.fetchone()
         if sequence is None:
-            yield fail(f"sequence {name}.{column}", "is not there: no row can be added", _MEND)
+            yield fail(f"sequence {name}.{column}", "is missing: no row can be added", _MEND)
         elif max(stands, highest) > most * _NEARLY_USED_UP:
             yield fail(
                 f"sequence {name}.{column}",
-                f"is nearly used up: it stands at {stands} of {most}, and the highest id is {highest}; after the last "
+                f"is nearly exhausted: it is at {stands} of {most}, and the highest id is {highest}; after the last "
                 "one no row can be added",
                 f"Give rows with such ids lower ones, then set {sequence} to the highest that is left: setval().",
             )
         elif stands < highest:
             yield fail(
                 f"sequence {name}.{column}",
-                f"stands at {stands}, and the highest id is {highest}: new rows meet taken ids",
+                f"is at {stands}, and the highest id is {highest}: new rows get ids that exist",
                 f"Run: SELECT setval({sql.Literal(sequence).as_string()}, {highest});",
             )

@@ -22,7 +22,7 @@ def refuse_contradictions(verb: Verb, selection: TaskFilter) -> None:
     """Raises SelectionError for a filter that no task can match: a status the verb is not for, or an unknown space,
     error class or reason."""
     if wrong := [status for status in selection.statuses if status not in policies.POLICIES[verb].statuses]:
-        raise SelectionError(f"what is {wrong[0]} cannot be {verb.acted}: {_possible(verb)}")
+        raise SelectionError(f"{wrong[0]} tasks cannot be {verb.acted}: {_possible(verb)}")
     refuse_unknown_words(selection)
     if selection.space and not Space.objects.filter(pk=selection.space).exists():
         known = ", ".join(map(str, Space.objects.order_by("pk").values_list("pk", flat=True)))
@@ -36,4 +36,4 @@ def _why_not(verb: Verb, status: str | None) -> str:
 
 
 def _possible(verb: Verb) -> str:
-    return f"only what is {' or '.join(policies.POLICIES[verb].statuses)} can be {verb.acted}"
+    return f"only {' or '.join(policies.POLICIES[verb].statuses)} tasks can be {verb.acted}"

@@ -24,7 +24,7 @@ type Perform = Callable[[Operation, Sequence[int]], dict[int, str]]
 # While all that is left is locked by somebody else, it is tried again every so often, until for so long none came free.
 _WAIT_SECONDS = 0.1
 _PATIENCE_SECONDS = 10.0
-LOCKED_TOO_LONG = "somebody else had it locked for too long"
+LOCKED_TOO_LONG = "another session locked it for too long"
 # Somebody was quicker, or is in the way; a moment later it may be otherwise.
 _COLLISIONS = (LockNotAvailable, DeadlockDetected, UniqueViolation, ForeignKeyViolation)
 _SAMPLE = 5

@@ -9,7 +9,7 @@ from queueops.engine import worker_loss
 from queueops.models.operation import BUSY
 from queueops.operate.operations.sql import LOCKED, RETIRED, UNHELD, WAITS_ALREADY, from_to, logged
 
-ENDED_ON_PURPOSE = "kept: it is what says that this text was ended on purpose"
+ENDED_ON_PURPOSE = "kept: it records that this text was ended on purpose"
 
 _CANCELLED = f"status = 'cancelled', completed_at = statement_timestamp(), error_message = %(why)s, {UNHELD}"
 ANSWERS = "SELECT id, answer FROM judged"

@@ -106,7 +106,7 @@ def head(line: bytes) -> Head:
     try:
         head = Head.model_validate_json(line)
     except ValidationError as error:
-        raise FileRefused("the first line does not say that this is a file of tasks") from error
+        raise FileRefused("the first line is not the header of a file of tasks") from error
     if head.format != FORMAT:
         raise FileRefused(f"the file is of the format {head.format!r}, not {FORMAT!r}")
     if head.version != VERSION:

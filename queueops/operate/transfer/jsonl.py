@@ -285,7 +285,7 @@ class _Reading:
 
 def _ended(file: IO[bytes], tail: Tail, reading: _Reading, head: Head, sha256: str) -> Verified:
     if file.read(1):
-        raise FileRefused("the file goes on after its last line")
+        raise FileRefused("the file continues after its last line")
     if (tail.tasks, tail.sha256) != (reading.tasks, sha256):
         raise FileRefused("the file was changed since it was exported: its checksum does not match")
     size = file.tell()

@@ -80,7 +80,7 @@ def test_a_retry_takes_what_was_cancelled_only_when_that_is_named(api: Api, spac
 def test_tasks_named_by_ids_that_it_cannot_be_done_to_are_told(api: Api, space: Space) -> None:
     [done] = make_tasks(1, space, Status.COMPLETED)
     [waiting] = make_tasks(1, space)
-    not_live = "completed: only what is pending or processing can be cancelled"
+    not_live = "completed: only pending or processing tasks can be cancelled"
     nothing = body(api.post("/queue/cancel", WHY | {"filter": {"ids": [done.pk, 10**9]}}))
     assert (nothing["operation"], nothing["skips"]) == (None, {not_live: 1, "there is no such task": 1})
     partly = body(api.post("/queue/cancel", WHY | {"filter": {"ids": [done.pk, waiting.pk]}}))

@@ -432,7 +432,7 @@ def test_the_command_shows_what_is_broken_and_exits_with_1(space: Space) -> None
     checked = check()
     assert checked.code == 1
     (line,) = [line for line in checked.out.splitlines() if line.startswith("broken")]
-    assert line.startswith("broken  outcome_fits_status: 1. A task's end does not fit its status")
+    assert line.startswith("broken  outcome_fits_status: 1. A task's end does not match its status")
     assert f'"task": {task.pk}' in line
 
 

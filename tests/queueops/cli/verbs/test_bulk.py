@@ -203,7 +203,7 @@ def test_clearing_says_what_it_keeps_and_what_comes_back(space: Space) -> None:
     kept = queue_admin("clear", "--all", *YES_CLEAR)
     assert (kept.code, kept.out) == (
         1,
-        "No task to clear.\n2 skipped: kept: it is what says that this text was ended on purpose\n",
+        "No task to clear.\n2 skipped: kept: it records that this text was ended on purpose\n",
     )
     removed = queue_admin("clear", "--status=failed", *YES_CLEAR)
     assert removed.code == 0
@@ -228,7 +228,7 @@ def test_ids_that_cannot_be_acted_on_are_named_with_the_reason(space: Space) -> 
     [done] = make_tasks(1, space, Status.COMPLETED)
     [waiting] = make_tasks(1, space)
     none = queue_admin("cancel", str(done.pk), *YES)
-    only = "only what is pending or processing can be"
+    only = "only pending or processing tasks can be"
     assert (none.code, none.out) == (
         3,
         f"No task to cancel.\n1 skipped: completed: {only} cancelled ({done.pk})\n",
@@ -242,8 +242,8 @@ def test_ids_that_cannot_be_acted_on_are_named_with_the_reason(space: Space) -> 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("cancel", "--status=failed"), "what is failed cannot be cancelled: only what is pending"),
-        (("retry", "--status=completed"), "what is completed cannot be requeued: only what is failed"),
+        (("cancel", "--status=failed"), "failed tasks cannot be cancelled: only pending"),
+        (("retry", "--status=completed"), "completed tasks cannot be requeued: only failed"),
         (("cancel", "--space=99"), "unknown embedding space 99; known:"),
         (("retry", "--error=all"), "unknown error class 'all'; known: transient, rate_limited,"),
         (("cancel", "--task-reason=migratoin"), "unknown task reason 'migratoin'; known: edit, import,"),

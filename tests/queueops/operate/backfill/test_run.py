@@ -228,7 +228,7 @@ def test_an_article_given_up_many_times_is_one_that_failed(space: Space) -> None
         (["--stage=150"], "invalid share"),
         (["--filter={x"], "invalid JSON object"),
         (["--limit=many"], "invalid number"),
-        (["--dry-run", "rollback"], "unrecognized arguments: rollback"),
+        (["--dry-run", "rollback"], "--dry-run before the verb: put it after rollback"),
         (["--filter=a", "--filter=b"], "too many --filter: give at most one for metadata and one for a slug"),
     ],
 )

@@ -20,7 +20,7 @@ def test_a_sequence_near_its_end_is_named_while_rows_can_still_be_added() -> Non
     execute(f"ALTER TABLE embedding_tasks ALTER id RESTART WITH {2**63 - 1_000}")
     execute("SELECT nextval(pg_get_serial_sequence('embedding_tasks', 'id'))")
     says = {finding.check: finding.detail for finding in schema.check()}
-    assert "nearly used up" in says["sequence embedding_tasks.id"]
+    assert "nearly exhausted" in says["sequence embedding_tasks.id"]
 
 
 @pytest.mark.django_db

@@ -68,7 +68,7 @@ def test_one_that_is_in_its_lane_already_says_so(space: Space) -> None:
     ],
 )
 def test_a_status_that_a_verb_is_not_for_is_refused(verb: Verb, status: str) -> None:
-    with pytest.raises(SelectionError, match=f"{status} cannot be {verb.acted}"):
+    with pytest.raises(SelectionError, match=f"{status} tasks cannot be {verb.acted}"):
         eligibility.refuse_contradictions(verb, TaskFilter(statuses=(status,)))
 
 

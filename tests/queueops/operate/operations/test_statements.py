@@ -192,7 +192,7 @@ def test_tasks_that_were_named_and_cannot_be_had_are_skipped_with_the_reason(spa
     cancelled = cancel(TaskFilter(ids=(waiting.pk, done.pk, 10**9)), **WHO)
     assert (cancelled.total, cancelled.changed, cancelled.skipped) == (3, 1, 2)
     assert cancelled.skips == {
-        "completed: only what is pending or processing can be cancelled": 1, "there is no such task": 1,
+        "completed: only pending or processing tasks can be cancelled": 1, "there is no such task": 1,
     }  # fmt: skip
 
 
@@ -202,9 +202,9 @@ def test_tasks_that_were_named_and_cannot_be_had_are_skipped_with_the_reason(spa
         (
             Verb.CANCEL,
             TaskFilter(statuses=("failed",)),
-            "what is failed cannot be cancelled: only what is pending",
+            "failed tasks cannot be cancelled: only pending",
         ),
-        (Verb.REQUEUE, TaskFilter(statuses=("failed", "completed")), "what is completed cannot be requeued"),
+        (Verb.REQUEUE, TaskFilter(statuses=("failed", "completed")), "completed tasks cannot be requeued"),
         (Verb.CANCEL, TaskFilter(space=10**9), "unknown embedding space 1000000000; known:"),
     ],
 )

@@ -217,7 +217,7 @@ DAMAGES = [
         lambda lines: "\n".join([lines[0], lines[1].replace("normal", "high"), *lines[2:]]).encode() + b"\n",
         "checksum",
     ),
-    (lambda lines: "\n".join([*lines, lines[1]]).encode() + b"\n", "goes on after its last line"),
+    (lambda lines: "\n".join([*lines, lines[1]]).encode() + b"\n", "continues after its last line"),
     (
         lambda lines: signed([changed(lines[0], version=2), *lines[1:-1]]),
         "of version 2; this Vectorpress reads",
@@ -245,8 +245,8 @@ DAMAGES = [
         ]
     ),
     (lambda lines: signed([*lines[:-1], lines[1]]), "line 7 holds no task: id"),
-    (lambda lines: b"", "does not say that this is a file of tasks"),
-    (lambda lines: b"\x00\xff\n", "does not say that this is a file of tasks"),
+    (lambda lines: b"", "is not the header of a file of tasks"),
+    (lambda lines: b"\x00\xff\n", "is not the header of a file of tasks"),
     (lambda lines: b"x" * (1 << 21), "a line is incomplete"),
 ]
 
