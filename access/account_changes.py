@@ -16,7 +16,7 @@ _WATCHED = ("is_active", "password")
 
 
 def name_author(user: User, request: HttpRequest) -> None:
-    """Names who is about to change this account, for the audit log. The author's own session goes on where they change
+    """Sets who changes this account, for the audit log. The author's own session continues if they change
     their own password."""
     cast(Any, user).changed_in = request  # not by vars(): request.user is lazy
 

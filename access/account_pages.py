@@ -21,7 +21,7 @@ _WRONG = "This code is wrong or was used already. Enter the one that the app sho
 
 def second_factor_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     """Shows the state; a POST's `act` is start, confirm, codes or remove. Keys and recovery codes are in a POST's
-    reply only, which nobody may store."""
+    reply only, which must not be stored."""
     acts = {"start": _start, "confirm": _confirm, "codes": _renew_codes, "remove": _remove}
     act = acts.get(request.POST.get("act", "")) if request.method == "POST" else None
     try:

@@ -6,8 +6,8 @@ the count. Over a limit the right secret is refused as well, without a hash bein
 Passwords are limited by three counts. *Name and address* (10 in 5 minutes) stops a person or script that guesses one
 account. *Address* (30 in 5 minutes) stops one that tries many names. *Name* (100 in an hour, from all addresses)
 slows a botnet; its block begins at one minute. Each block is twice as long as the one before it that day, 15 minutes
-at most, so nobody is locked out for good. A name that signed in from this address within 30 days is held to its first
-count alone: neither a guesser in the same office nor a botnet elsewhere keeps its owner out.
+at most, so no one is locked out permanently. A name that signed in from this address within 30 days is held to its
+first count alone: neither a guesser in the same office nor a botnet elsewhere keeps its owner out.
 
 A token has 256 random bits and no name, so one count by address does (120 in a minute). A token that was valid from
 this address within a day passes: one broken integration behind an office's address does not shut out the others.
@@ -131,7 +131,8 @@ def begin(door: Door, name: str, address: str, *, shown_name: str | None = None)
 
 
 def address_of(request: HttpRequest | None) -> str:
-    """The client's address (config/http/proxies.py puts it there); empty where nobody called over the network."""
+    """The client's address (config/http/proxies.py puts it there); empty for calls that did not come over the
+    network."""
     return str(request.META.get("REMOTE_ADDR", "")) if request else ""
 
 

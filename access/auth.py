@@ -75,7 +75,7 @@ class Bearer(AuthBase):
 
 @dataclass(frozen=True, slots=True)
 class _Identified:
-    """A good token, as it is remembered for a moment. `networks` may use it; None: from everywhere."""
+    """A valid token, remembered for a second. `networks` may use it; None: every network may."""
 
     caller: Caller
     networks: list[Network] | None

@@ -66,7 +66,7 @@ class ProxyUserBackend(RemoteUserBackend):
 
 @sensitive_variables("password")
 def is_password_of(user: User, password: str, request: HttpRequest | None) -> bool:
-    """Whether the password is the user's, asked once more of one who is signed in. Raises TooManyAttempts."""
+    """Whether this is the signed-in user's password, on a page that asks for it again. Raises TooManyAttempts."""
     return bool(
         _guarded(user.get_username(), attempts.address_of(request), lambda: user.check_password(password))
     )

@@ -1,7 +1,7 @@
 """AUTH_TOKEN, the token an installation begins with: a row like that of any other token, made once.
 
 The row is made at the first start, or at the first use where nothing made it before. Revoked, it stays: the same text
-is refused for good.
+is refused permanently.
 """
 
 import hmac

@@ -1,4 +1,4 @@
-"""Reads a count within a Lua script of Redis (https://valkey.io/topics/eval-intro/), whatever somebody has put there.
+"""Reads a count within a Lua script of Redis (https://valkey.io/topics/eval-intro/), even if its value is invalid.
 
 Writers of Redis can delete a count; an invalid value, or a key without expiry, must not have another effect.
 """

@@ -16,7 +16,8 @@ _hashing = threading.BoundedSemaphore(AT_ONCE)
 
 @contextmanager
 def slot() -> Iterator[None]:
-    """A slot for one hash. Waits two seconds at most, and not at all behind two others: waiting threads serve nobody.
+    """A slot for one hash. Waits two seconds at most, and not at all behind two others: a waiting thread serves no
+    request.
 
     Raises TooManyAttempts.
     """

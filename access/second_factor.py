@@ -126,7 +126,7 @@ def remove(user: User, *, name: str, address: str = "", reason: str = "") -> boo
 
 
 def hold(request: HttpRequest, user: User, next_url: str) -> None:
-    """Keeps in the session that the password was right, for five minutes; nobody is signed in by that.
+    """Stores in the session for five minutes that the password was correct; this signs no one in.
 
     It is announced, and sessions that have ended are removed by the way: who has the password alone leaves a trace, and
     no heap of rows."""

@@ -37,7 +37,7 @@ class SessionStore(db.SessionStore):
         return self.decode(row.session_data)
 
     def save(self, must_create: bool = False) -> None:
-        """Raises the database's own error where it refuses. Django takes each for a key that is taken, and tries other
+        """Raises the database's own error if it refuses. Django takes each for a duplicate key, and tries other
         keys without end, or for a session that has ended."""
         try:
             super().save(must_create)

@@ -40,7 +40,7 @@ class SessionQuerySet(models.QuerySet["Session"]):
         return rows.filter(Q(user__isnull=True) | Q(seen_at__gt=Now() - idle))
 
     def of(self, user: User | AnonymousUser) -> Self:
-        """This person's; none of nobody."""
+        """The sessions of this person; none for None."""
         return self.filter(user_id=user.pk) if user.pk else self.none()
 
     def to_use(self, session_key: str) -> "Session | None":
@@ -52,7 +52,7 @@ class SessionQuerySet(models.QuerySet["Session"]):
         return row
 
     def signed_in(self) -> Self:
-        """Living, and somebody's."""
+        """Sessions that have not ended and belong to a person."""
         return self.living().filter(user__isnull=False)
 
 
@@ -80,7 +80,7 @@ class Session(AbstractBaseSession):
 
 
 def describe(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
-    """Listens to user_logged_in: the session remembers from where it began, and ends for good SESSION_COOKIE_AGE
+    """Listens to user_logged_in: the session stores where it began, and ends SESSION_COOKIE_AGE
     later. Sessions that have ended are removed by the way, a bounded number of them."""
     now = timezone.now()
     request.session[BEGAN] = now.isoformat()
@@ -91,7 +91,7 @@ def describe(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
 
 
 def remove_ended() -> None:
-    """Removes the rows of sessions that nobody can use any more."""
+    """Removes the rows of sessions that have ended."""
     living = Session.objects.living().filter(pk=OuterRef("pk"))
     ended = Session.objects.filter(~Exists(living)).values("pk")[:_REMOVED_PER_SIGN_IN]
     Session.objects.filter(pk__in=list(ended.values_list("pk", flat=True))).delete()
@@ -109,5 +109,5 @@ def end(rows: models.QuerySet[Session], *, name: str, address: str = "", reason:
 
 
 def printable(text: str, length: int) -> str:
-    """A text of strangers, of bounded length and without characters that move or hide others."""
+    """Foreign text, of bounded length and without characters that move or hide others."""
     return "".join(c if c.isprintable() else "?" for c in text[:length])

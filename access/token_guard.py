@@ -65,7 +65,7 @@ def guarded(header: str, address: str) -> Iterator[None]:
 
 @contextmanager
 def _counting_bare_requests(address: str) -> Iterator[None]:
-    """A request without a token guesses nothing, so it blocks nobody; only its replies are limited."""
+    """A request without a token is not a guess, so it causes no block; only its replies are limited."""
     try:
         yield
     except AuthenticationError:

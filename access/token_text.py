@@ -38,5 +38,5 @@ def fingerprint(text: str) -> Fingerprint | None:
 
 
 def digest(text: str) -> bytes:
-    """The SHA-256 of a text. A fast hash is right here: the secret has 256 random bits, so nobody can guess it."""
+    """The SHA-256 of a text. A fast hash is right here: the secret has 256 random bits, so it cannot be guessed."""
     return hashlib.sha256(text.encode("utf-8", "replace")).digest()

@@ -49,7 +49,7 @@ class ArticleQuerySet(models.QuerySet["Article"]):
         return self.filter(metadata__contains=metadata)
 
     def locked(self) -> Self:
-        """Rows that nobody else can change or delete before this transaction ends."""
+        """Rows that no other session can change or delete before this transaction ends."""
         return self.select_for_update(no_key=True)
 
 

@@ -1,6 +1,6 @@
 """Turns what people type into a query for Postgres' full-text index; pure.
 
-Quoted words must stand together, a minus excludes, `or` joins alternatives. A joined word (TCP/IP, node.js, read_text,
+Quoted words must be adjacent, a minus excludes, `or` joins alternatives. A joined word (TCP/IP, node.js, read_text,
 ZipFile) is asked for whole and in parts; a word of a script without spaces by pairs of its characters.
 """
 

@@ -19,7 +19,7 @@ from benchmarks.tools.report import latencies, say, tell
 from benchmarks.tools.stack import TOKEN, Stack, own_stack
 from benchmarks.tools.usage import rss_mib
 
-# sessions tell the statistics what they met a second later
+# sessions report to the statistics a second later
 _STATISTICS_SECONDS = 1.5
 _HEADERS = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
 _FAILED = """

@@ -64,7 +64,7 @@ _VERBS: dict[str, list[str]] = {
     "monitor": ["monitor", "--count=1"],
 }
 _LONG_VERBS: dict[str, list[str]] = {
-    "export": ["export", "--output={file}", "--yes"],  # it runs once more for its memory
+    "export": ["export", "--output={file}", "--yes"],  # it runs again to measure its memory
     "import": ["import", "{file}", "--yes"],
     "cleanup_dry_run": ["cleanup", "--days=30", "--dry-run"],
 }

@@ -49,7 +49,7 @@ def _options(words: list[str] | None) -> argparse.Namespace:
 
 def _run(stack: Stack, options: argparse.Namespace, count: int, name: str, seed: int) -> dict[str, Any]:
     """One backlog to its end. Wanted are full requests; sent again is a text that was in another request before; paid
-    extra are vectors beyond one for each article, among them those of harmless texts that tell what is at fault."""
+    extra are vectors beyond one for each article, among them those of harmless texts that find the fault."""
     draining.fill(stack, count)
     stack.database.execute("DELETE FROM provider_states")  # no breaker that another run has opened
     fixed = {"latency_ms": options.latency_ms, "retry_after": options.retry_after, "seed": seed}

@@ -186,7 +186,7 @@ def _passages(stack: Stack) -> list[str]:
 
 
 def _directly(stack: Stack, passages: Iterator[str], seconds: float) -> float:
-    """Passages a second of the embedder, asked by nobody else."""
+    """Chunks per second of the embedder, without other clients."""
     (space,) = stack.load("embeddings.models.Space").objects.all()
     provider = stack.load("embeddings.providers.registry.provider_of")(space)
     ends = time.monotonic() + seconds

@@ -49,7 +49,7 @@ def _options(words: list[str] | None) -> argparse.Namespace:
 
 
 def _round(stack: Stack, options: argparse.Namespace, mode: str, number: int, url: str) -> dict[str, Any]:
-    """One load; rounds below zero warm up and do not count. Nobody is woken for what the floor writes."""
+    """One load; rounds below zero warm up and do not count. The floor's rows wake no worker."""
     stack.empty()
     stack.database.execute("UPDATE queue_state SET mode = %s", [mode if mode != _FLOOR else "disabled"])
     stack.settle_down()

@@ -1,7 +1,7 @@
 """People, groups and sessions in the admin's own look; no list of messages, since the tasks are the truth.
 
 People grant only what they hold: a person who may change people, but is not a superuser, grants their own permissions
-and no others, and changes nobody who holds more.
+and no others, and cannot change accounts that hold more.
 """
 
 from collections.abc import Iterable
@@ -55,8 +55,8 @@ class _WithinOwnRights:
 
 
 class _OnlyWhoHoldsNoMore(_WithinOwnRights):
-    """Lets a person change and delete nobody, and no group, that holds more than they do: neither by its page nor
-    among several at once."""
+    """Prevents a person from changing and deleting accounts and groups that hold more than they do: neither by its
+    page nor among several at once."""
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Of somebody who holds more, a person could take the password, and with it the rest; a group would lose by a

@@ -77,7 +77,7 @@ _FEWEST_CHARACTERS = 5  # as Django counts for SECRET_KEY
 
 
 def secret(name: str) -> str:
-    """A text that nobody can guess, empty where it is not set; no reader prints what it returns."""
+    """A secret text, empty if it is not set; it is never printed."""
     value = raw(name)
     if value and (len(value) < _SHORTEST_SECRET or len(set(value)) < _FEWEST_CHARACTERS):
         raise ImproperlyConfigured(

@@ -1,8 +1,8 @@
 """The lock time-out of a request: DATABASE_LOCK_TIMEOUT, and 50 ms while a lock is known to be held.
 
-With a table locked by a stranger, each request that needs it would keep a thread for all of that time, and searches
-that do not need it would find no thread. So after one has waited in vain, the others of this process stop waiting
-almost at once, until none has met a lock for a while.
+While another session locks a table, each request that needs it would keep a thread for all of that time, and searches
+that do not need it would find no thread. So after one has reached the time limit, the others of this process stop
+waiting almost at once, until none has met a lock for a while.
 """
 
 import time
@@ -23,7 +23,7 @@ class LockWaits:
         self._shortened: WeakSet[Connection[Any]] = WeakSet()
 
     def shorten(self) -> None:
-        """Somebody has just waited for a lock in vain."""
+        """A request has just reached the time limit of its wait for a lock."""
         self._until = time.monotonic() + KNOWN_SECONDS
 
     def apply(self, connection: Connection[Any]) -> None:

@@ -13,7 +13,7 @@ def check(connection: Connection[Any]) -> None:
     """For the pool's `check`. Raises OperationalError for a connection that the server has closed.
 
     A server that ends a session says so on its socket, and then there is something to read. Where there is nothing, the
-    connection is as good as one can know; where there is, psycopg's own check tells a farewell from a notice.
+    connection is good as far as can be known; if there is, psycopg's own check distinguishes an end from a notice.
     """
     waiting = select.poll()
     waiting.register(connection.fileno(), select.POLLIN)

@@ -18,7 +18,7 @@ _MOST_BYTES = 4_096
 
 
 def random_text() -> str:
-    """A secret that nobody can guess."""
+    """A random secret."""
     return secrets.token_urlsafe(48)
 
 

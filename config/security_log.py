@@ -1,8 +1,8 @@
 """Writes who signed in, failed to, or was blocked into the audit log, and what became of second factors and sessions.
 
-A stranger causes a bounded number of rows: the guard announces the first failure of a caller and the beginning of a
-block, and each process writes at most ROWS_PER_HOUR of those. It writes as many of right passwords before the code and
-of sign-ins through a proxy: one a minute for a name and address.
+A client that is not signed in causes a bounded number of rows: the guard announces the first failure of a caller and
+the beginning of a block, and each process writes at most ROWS_PER_HOUR of those. It writes as many of right passwords
+before the code and of sign-ins through a proxy: one a minute for a name and address.
 """
 
 import threading
@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 
 class HourlyBudget:
-    """Rows that strangers may still cause in this hour."""
+    """Rows that clients who are not signed in may still cause in this hour."""
 
     def __init__(self, most: int) -> None:
         self._most, self._lock = most, threading.Lock()

@@ -117,7 +117,7 @@ EMBEDDING_HEADERS = provider_env.headers("EMBEDDING_HEADERS")
 EMBEDDING_CA_FILE = provider_env.ca_file("EMBEDDING_CA_FILE", provider_env.ca_file("SSL_CERT_FILE"))
 EMBEDDING_PROXY = provider_env.proxy("EMBEDDING_PROXY")
 EMBEDDING_PRICES = env.prices("EMBEDDING_PRICES")  # dollars per million tokens, by model
-spec_of(EMBEDDING_MODEL, EMBEDDING_DIMENSIONS)  # refuses a model whose width nobody knows
+spec_of(EMBEDDING_MODEL, EMBEDDING_DIMENSIONS)  # refuses a model of unknown width
 OPENAI_API_KEY = env.key("OPENAI_API_KEY")
 OPENAI_BASE_URL = provider_env.base_url("OPENAI_BASE_URL", provider_env.OPENAI_URL)
 provider_env.check(EMBEDDING_PROVIDER, EMBEDDING_MODEL, OPENAI_API_KEY, OPENAI_BASE_URL)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 else:
     _Paginator = Paginator  # Django's class takes no type at run time
 
-# A count that stops here takes milliseconds on a table of any size; nobody pages further, people filter.
+# A count that stops here takes milliseconds on a table of any size; people do not page further, they filter.
 COUNT_LIMIT = 10_000
 
 

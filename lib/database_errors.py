@@ -4,7 +4,7 @@ https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
 
 LOCKED = "55P03"  # lock_not_available: lock_timeout ended the wait
-CANCELLED = "57014"  # query_canceled: statement_timeout ended the statement, or somebody did
+CANCELLED = "57014"  # query_canceled: statement_timeout or another session ended the statement
 DEADLOCK = "40P01"  # deadlock_detected
 UNIQUE = "23505"  # unique_violation
 CHECK = "23514"  # check_violation

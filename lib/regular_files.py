@@ -35,7 +35,7 @@ class Folder:
     """
 
     def __init__(self, root: Path, *, follow_links: bool = False) -> None:
-        """Raises OSError. The root itself may be a link: somebody named it."""
+        """Raises OSError. The root itself may be a link: it was given by name."""
         self._follow_links = follow_links
         self._no_link = 0 if follow_links else os.O_NOFOLLOW
         self._root = os.open(root, _FOLDER)

@@ -11,8 +11,8 @@ class ReadingTimeout(Exception):
 
 
 class SharedReading[T]:
-    """`read()` is kept for `seconds`. It runs in a separate thread, so that a hanging read blocks nobody:
-    whoever asks waits for it until it has taken `patience` seconds, and then gets ReadingTimeout. What `read()` raises
+    """`read()` is kept for `seconds`. It runs in a separate thread, so that a hanging read blocks no caller:
+    a caller waits for it until it has taken `patience` seconds, and then gets ReadingTimeout. What `read()` raises
     goes to all who wait for it."""
 
     def __init__(self, read: Callable[[], T], seconds: float, patience: float) -> None:

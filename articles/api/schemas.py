@@ -40,7 +40,7 @@ def _without_fraction(value: Any) -> Any:
 
 # 5.0 is a whole number in JSON
 WholeNumber = Annotated[int, BeforeValidator(_without_fraction)]
-# once more after the composition, which makes some texts longer
+# again after the composition, which makes some texts longer
 Slug = Annotated[
     str,
     checked(bounds.check_slug),

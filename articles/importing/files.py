@@ -32,7 +32,7 @@ def open_file(path: str) -> tuple[str, BinaryIO, int | None]:
     if path == "-":
         return "standard input", sys.stdin.buffer, None
     try:
-        stream = Path(path).open("rb")  # noqa: SIM115 (whoever reads the entries closes it)
+        stream = Path(path).open("rb")  # noqa: SIM115 (the reader of the entries closes it)
     except OSError as error:
         raise SourceUnreadable(f"cannot read {path}: {error.strerror}") from error
     status = os.fstat(stream.fileno())

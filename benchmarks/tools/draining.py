@@ -1,4 +1,4 @@
-"""A backlog that stands ready behind the pause, is let go with one bell, and how fast it went."""
+"""A prepared backlog behind the pause, released with one wake-up, and how fast it is processed."""
 
 from benchmarks.tools import writing
 from benchmarks.tools.report import percentile
@@ -10,7 +10,7 @@ _ENDS = "SELECT extract(epoch FROM completed_at)::float8 FROM embedding_tasks WH
 
 
 def fill(stack: Stack, count: int) -> None:
-    """Nothing but `count` articles with a task each, which nobody may claim yet."""
+    """Only `count` articles with a task each, which cannot be claimed yet."""
     stack.empty()
     stack.database.execute("UPDATE queue_state SET is_paused = true")
     writing.write_articles(stack, count, with_tasks=True)

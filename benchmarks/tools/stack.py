@@ -54,7 +54,7 @@ class Stack:
         self._running = contextlib.ExitStack()
 
     def load(self, name: str) -> Any:
-        """A function of the product by its dotted name: its modules cannot be imported before the stack stands."""
+        """A function of the product by its dotted name: its modules cannot be imported before the stack is up."""
         return import_string(name)
 
     def run(self, service: Service) -> Service:

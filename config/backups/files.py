@@ -1,4 +1,4 @@
-"""Opens the files of a backup: regular files only, without waiting and without following a link of somebody else's.
+"""Opens the files of a backup: regular files only, without waiting and without following another user's link.
 
 They are unbuffered, so that a program that inherits one finds it at the position that was sought.
 """

@@ -49,7 +49,7 @@ class Programs(NamedTuple):
         Raises BackupError."""
         number = archive.fileno()
         with subprocess.Popen(
-            # to its output it would append the archive's contents once more, in place of updating them
+            # to its output it would append the archive's contents again instead of updating them
             [self.path("pg_dump"), *_DUMP, f"--file=/dev/fd/{number}", *words],
             env=os.environ | environment | _OUR_MESSAGES,
             pass_fds=[number],

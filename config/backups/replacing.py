@@ -23,7 +23,7 @@ _SETTINGS = (
     "SET LOCAL client_min_messages = warning",
 )
 _FROM_17 = "SET LOCAL transaction_timeout = 0"
-# All tables are locked together or released within half a second, so that nobody who keeps working waits for longer
+# All tables are locked together or released within half a second, so that no running session waits for longer
 # or is the victim of a deadlock.
 _PATIENCE = "SET LOCAL lock_timeout = '500ms'"
 _ATTEMPTS = 60

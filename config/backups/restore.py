@@ -42,7 +42,7 @@ class Plan:
 
     @property
     def taken(self) -> list[str]:
-        """The tables that nobody else may use meanwhile; for the queue alone also those that it is tied to."""
+        """The tables that no other session may use meanwhile; for the queue alone also those that it is tied to."""
         return [*self.replaced, *(_TIED if self.queue_only else ())]
 
     @property

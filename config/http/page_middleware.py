@@ -59,7 +59,7 @@ class CsrfViewMiddleware(csrf.CsrfViewMiddleware):
 class ProxyUserMiddleware(auth.RemoteUserMiddleware):
     """Signs in whom a trusted proxy names in PROXY_USER_HEADER (config/http/proxies.py forgets it of all others), and
     out
-    once it names nobody or somebody else: on pages that need a person. Elsewhere a program without cookies would sign
+    once it names no one or another person: on pages that need a person. Elsewhere a program without cookies would sign
     in with each request."""
 
     def process_request(self, request: HttpRequest) -> None:

@@ -1,5 +1,5 @@
 """Refuses addresses of the admin that hold a NUL, which no text in the database can hold: its filters pass on what
-stands in an address unlooked at, and the database's refusal would be a page of status 500."""
+in an address is not checked elsewhere, and the database's refusal would be a page of status 500."""
 
 from collections.abc import Callable
 

@@ -6,13 +6,13 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-# The RFC recommends less than a year; the page is made at each request, so it never runs out while somebody serves it.
+# The RFC recommends less than a year; the page is made at each request, so it never expires while it is served.
 _GOOD_FOR = timedelta(days=90)
 
 
 @require_safe
 def security_txt(request: HttpRequest) -> HttpResponse:
-    """The page; 404 where nobody is named."""
+    """The page; 404 if no contact is set."""
     if not settings.SECURITY_CONTACT:
         raise Http404
     expires = (datetime.now(UTC) + _GOOD_FOR).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -44,7 +44,7 @@ class _Job:
 class Pool:
     """`run` is called in one event loop; the threads are started by the first call.
 
-    A job without result has sent its answer itself, so that nobody waits for the coroutine behind it: it is ended at
+    A job without result has sent its response itself, so that nothing waits for its coroutine: it is ended at
     the next opportunity. To wake the loop for each would cost a request more than its way through this package.
     """
 

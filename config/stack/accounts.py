@@ -25,7 +25,7 @@ def account_for(data_dir: Path, run_as: str = DEFAULT, say: Say = lambda sentenc
     """The account that the stack on this data folder runs as; None: as ourselves, who are not root.
 
     The owner of the folder, so that a user's stack can be started by root once and by its user again; where that is
-    root or `nobody` (as earlier releases had it), the account named `run_as`, which is made when there is none.
+    root or `nobody` (as earlier releases had it), the account named `run_as`, which is created if it is missing.
     Raises StackError.
     """
     if os.geteuid() != 0:

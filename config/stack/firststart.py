@@ -70,7 +70,7 @@ def login_file() -> Path:
 
 
 def ensure_login() -> Login | None:
-    """Makes an admin with a random password where the database has none; None if somebody else made one."""
+    """Makes an admin with a random password where the database has none; None if another process created one."""
     users = get_user_model()._default_manager
     if users.filter(is_superuser=True).exists():
         known = kept_text(login_file()).split("\n", 1)[0]
@@ -111,7 +111,7 @@ class FirstImport:
         give_path(self._mark)
 
     def done(self) -> None:
-        """Remembers that it is over for good."""
+        """Records that the first import is over."""
         write_private(self._mark, "done\n")
         give_path(self._mark)
 

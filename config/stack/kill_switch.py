@@ -33,7 +33,7 @@ class KillSwitch:
         line = " ".join(f"{pid}:{int(stop_signal)}" for pid, stop_signal in members)
         try:
             self._send(line)
-        except OSError:  # somebody killed it
+        except OSError:  # it was killed from outside
             self._close()
             self._process = self._start()
             self._send(line)

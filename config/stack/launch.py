@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def become(user: str, capabilities: int) -> None:
-    """Gives up every right but `capabilities` for good, root and setuid programs included; raises OSError."""
+    """Drops every right but `capabilities` permanently, root and setuid programs included; raises OSError."""
     libc = ctypes.CDLL(None, use_errno=True)
     if user != "-":
         if IS_LINUX:

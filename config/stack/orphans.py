@@ -1,4 +1,4 @@
-"""Ends a server that an earlier run left behind, and never a stranger that was given its process id."""
+"""Ends a server that an earlier run left behind, and never another process that got its process id."""
 
 import errno
 import os

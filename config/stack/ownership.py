@@ -45,9 +45,9 @@ _NOT_OPENED = {errno.ELOOP, errno.ENXIO, errno.ENOENT}  # a link, a socket, one 
 def claim_folder(folder: Path, account: Account | None) -> None:
     """Makes this folder, private to its server; its parents are made if missing but never changed.
 
-    Root makes and gives it away only in a folder of its own that nobody can exchange; in any other it works with the
-    account's rights. Raises StackError for a folder of another user, a link, or a parent in which anybody may exchange
-    it.
+    Root creates it and gives it away only in a folder of its own that no other user can replace; in any other it works
+    with the account's rights. Raises StackError for a folder of another user, a link, or a parent in which anybody may
+    exchange it.
     """
     with rights_in(folder.parent, account):
         _claim(folder, account)
@@ -59,7 +59,7 @@ def rights_in(folder: Path, account: Account | None) -> AbstractContextManager[N
 
 
 def _is_roots(folder: Path) -> bool:
-    """Whether nobody but root can exchange this folder or what is in it."""
+    """Whether only root can replace this folder or its contents."""
     try:
         with ways.opened(folder) as way:
             found = os.fstat(way.folder)
@@ -96,7 +96,7 @@ def _make_private(folder: Path, parent: int, account: Account | None) -> None:
 def hand_over(data_dir: Path, account: Account, code: tuple[Path, ...]) -> None:
     """Gives the account the data folder and what Vectorpress keeps in it, which root or `nobody` had before.
 
-    Nothing changes hands where somebody else can exchange the folder: there the account must have everything already.
+    No owner is changed if another user can replace the folder: there the account must have everything already.
     The folder itself comes last, so that a start that was cut off is repeated. `code` must lie outside of it. Raises
     StackError where the folder serves other purposes or holds another user's files.
     """

@@ -138,7 +138,7 @@ class PostgresServer(Service):
         return True
 
     def advice(self) -> str:
-        """Its data is the truth: it is left as it is, whatever is wrong with it."""
+        """Its data is the truth: it is never changed, even if it is damaged."""
         if disk_space.is_short(self.data_dir):
             return f"\n{disk_space.sentence(self.data_dir)}"
         return (

@@ -21,7 +21,8 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 def set_aside(path: Path, account: Account | None) -> Path:
-    """Renames whatever has this name, whoever owns it, and removes all but the newest KEPT of those set aside before.
+    """Renames the file or folder of this name, of any owner, and removes all but the newest KEPT of those set aside
+    before.
 
     The new name begins with the old one. What is the account's is private to it from then on; what is another user's
     cannot be removed, and stays. Raises OSError or StackError.

@@ -22,7 +22,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopRequested(Exception):
-    """Somebody asked the stack to stop."""
+    """A stop of the stack was requested."""
 
 
 class Supervisor:

@@ -23,7 +23,7 @@ NAME_WIDTH = 8
 
 
 class Report(Console):
-    """A console that goes quiet, rather than stops the stack, when nobody reads it any more.
+    """A console that becomes silent, instead of stopping the stack, when its reader is gone.
 
     rich omits colours if the output is not a terminal or NO_COLOR is set, and keeps a live progress bar
     below the lines that several threads print.

@@ -122,7 +122,7 @@ def start(supervisor: Supervisor) -> tuple[firststart.Login | None, firststart.T
         supervisor.launch(service)
     supervisor.await_ready(servers, SECONDS_TO_START)
     services.demand_broker()
-    give_up_root(services.account(), [*servers, *embedder, web])  # root made the roles; nobody else may
+    give_up_root(services.account(), [*servers, *embedder, web])  # root created the roles; no one else may
     made = prepare_database(supervisor)
     embedder += embedder_of_spaces(supervisor, is_there=bool(embedder))
     supervisor.launch(web)

@@ -127,7 +127,7 @@ class ValkeyServer(Service):
         """Makes this the private folder of a server to be started; raises StackError where it cannot be."""
         claim_folder(self.socket_dir, self.account)
         claim_folder(folder, self.account)
-        # of the folder above: what lies here may be exchanged, and what was found out is remembered
+        # of the folder above: a file here may be replaced, and what was found out is remembered
         if os.geteuid() == 0:
             process.capabilities = to_reach(self.account, self.program, folder.parent, self.socket_dir)
         else:
@@ -138,7 +138,7 @@ class ValkeyServer(Service):
         valkey_files.demand_plain(folder, self.account)
 
     def _try(self, folder: Path, wanted_bytes: int = 0) -> bool | None:
-        """Whether a server starts on this folder and takes so much into memory; None where somebody killed it."""
+        """Whether a server starts on this folder and takes so much into memory; None if it was killed from outside."""
         process = self._server_on(folder)
         try:
             self._take(folder, process)

@@ -13,8 +13,8 @@ _MOST_LINKS = 40  # as Linux follows
 
 
 class Way(NamedTuple):
-    """An open folder. `is_roots`: nobody but root can put another in its place, whoever owns it. Otherwise
-    `stranger` is the first user who can, None for everybody. `has_strangers_link`: a link that is not root's led
+    """An open folder. `is_roots`: only root can replace it, whoever owns it. Otherwise
+    `stranger` is the first user who can, None if everyone can. `has_strangers_link`: a link that is not root's led
     here."""
 
     folder: int

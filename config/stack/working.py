@@ -1,4 +1,4 @@
-"""Work in a folder that somebody else may own or exchange: with that user's rights, never with root's."""
+"""Work in a folder that another user may own or replace: with that user's rights, never with root's."""
 
 import os
 from collections.abc import Iterator

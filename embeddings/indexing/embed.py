@@ -139,7 +139,7 @@ class _Search:
 
     def _refusal_in_pieces(self, text_hash: bytes, refusal: ProviderError) -> ProviderError | None:
         """Sends a text that was refused for its length in smaller chunks; returns the error if one of them is refused
-        too. The first refused piece ends it: the others would be paid for in vain."""
+        too. The first refused piece ends it: the others would be paid for without use."""
         if refusal.kind is not ErrorClass.TOO_LONG:
             return refusal
         pieces = {hash_of(chunk): chunk for chunk in _smaller(self.asking.space, self.chunks[text_hash])}
@@ -161,7 +161,7 @@ class _Search:
         return None
 
     def _refusal(self, hashes: list[bytes]) -> ProviderError | None:
-        """One request, its vectors added to the result; returns the error if the provider refuses these texts for good.
+        """One request, its vectors added to the result; returns the error if the provider always refuses these texts.
         Raises ProviderError for everything else."""
         request = tuple(hashes)
         if known := self.refused.get(request):

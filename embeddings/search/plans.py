@@ -21,7 +21,7 @@ _EVERY_VECTOR = """
     WHERE e.space_id = {space:d} ORDER BY {distance} LIMIT {chunks:d}
 """
 # The condition without columns is evaluated before the index is read: it sets how many candidates are looked at, and
-# whether the scan goes on until there are enough.
+# whether the scan continues until there are enough.
 _BY_INDEX = """
     SELECT e.article_id, e.span, e.source_version, e.source_hash, {distance} AS distance
     FROM article_embeddings e
@@ -96,8 +96,8 @@ class Plan(Enum):
     """How a search runs: its name in replies, and the statement of its candidates.
 
     One read of the index gives the best of EF_SEARCH candidates. Rows deleted but not yet vacuumed are among them, so
-    that it can give fewer than there are; the scan that goes on until there are enough is a tenth slower. With a filter
-    it always goes on.
+    that it can give fewer than there are; a scan that continues until there are enough is a tenth slower. With a filter
+    it always continues.
     """
 
     EVERY_VECTOR = ("exact", _EVERY_VECTOR)

@@ -60,7 +60,7 @@ ORDER BY f.relname, f.pid
 class TableLock:
     """A lock that others wait for, or will. `pid` is None or 0 for a prepared transaction; `seconds` is how long at
     most it has been held, or asked for, None where the server hides it; `behind` are the sessions it waits for, `roots`
-    those at the end of that chain, which wait for nobody."""
+    those at the end of that chain, which do not wait themselves."""
 
     table: str
     pid: int | None

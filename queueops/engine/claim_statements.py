@@ -1,6 +1,6 @@
 """The statements that claim tasks, as the server gets them.
 
-Every fragment that stands in braces is SQL of ours and named below; values travel as parameters:
+Every fragment in braces is our own SQL and named below; values travel as parameters:
 
 space, token, worker, claimed_by, lease    whose claim it is, and for how long
 size                                       how many tasks at most

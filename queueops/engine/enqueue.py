@@ -67,7 +67,8 @@ ON CONFLICT (article_id, space_id) WHERE status = 'pending' DO UPDATE SET
 """  # noqa: S608  the only text put in is our own
 
 
-# Part of the statement that makes an article (articles/insert.py). Nobody has seen it: it has no vectors and no task.
+# Part of the statement that makes an article (articles/insert.py). No other session has seen it, so it has no
+# vectors and no task.
 _TASKS_OF_NEW = """, tasks AS (
     INSERT INTO embedding_tasks
         (article_id, slug, space_id, priority, max_attempts, source_version, content_hash, metadata)

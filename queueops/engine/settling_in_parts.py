@@ -64,7 +64,7 @@ def _lock_seconds() -> float:
 
 
 def _settle_again(batch: Batch, settled: Settled, search: _Search) -> tuple[Settled, _Search]:
-    """Settles the refused results once more: the database may have refused everything for a moment."""
+    """Settles the refused results again: the database may have refused everything for a moment."""
     second = _Search(search.until)
     rest = replace(batch, results=[result for result, _ in search.refused], effort=Effort())
     return settled + _settle_part(rest, second), second

@@ -28,8 +28,8 @@ COUNTED = f"""
     attempts = CASE WHEN is_charged THEN t.attempts ELSE GREATEST(LEAST(t.attempts, t.max_attempts) - 1, 0) END,
     losses = CASE WHEN has_progressed THEN 1 ELSE {NEXT} END"""
 
-# Of tasks of one article that come back together one waits (`is_superseded` says which do not), and one without an
-# attempt left is parked (`is_spent`).
+# Of several tasks of one article released together, one becomes pending (`is_superseded` marks the others), and one
+# without an attempt left is parked (`is_spent`).
 BACK_TO_THE_QUEUE = """
     status = CASE WHEN is_superseded THEN 'completed' WHEN is_spent THEN 'failed' ELSE 'pending' END,
     outcome = CASE WHEN is_superseded THEN 'superseded' WHEN is_spent THEN 'failed' ELSE '' END,

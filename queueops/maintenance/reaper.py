@@ -87,7 +87,7 @@ FROM judged WHERE t.id = judged.id
 RETURNING t.id, is_superseded
 """
 # Pending tasks of a retired space will never be claimed. They end as superseded rather than cancelled, which is an
-# operator's decision about a text: if the space comes back, the search for drift finds the article again.
+# operator's decision about a text: if the space is used again, the search for drift finds the article.
 _END_RETIRED = """
 WITH waiting AS (
     SELECT id FROM embedding_tasks WHERE status = 'pending' AND space_id = ANY(%s)

@@ -66,20 +66,20 @@ class ArticleFilter:
 
     def missing(self) -> ArticleQuerySet:
         """Those whose present text has no vectors in some space that receives it, that no task is for, and that was not
-        given up: only an operator who names those has them paid for again."""
+        parked: they are paid for again only if an operator selects them."""
         if self.only_failed:
             return self._given_up(_condition(_IS_GIVEN_UP))
         found: ArticleQuerySet = self.fitting().filter(_condition(_IS_MISSING))
         return found
 
     def left_out(self) -> int:
-        """How many fit and are not `missing` only because their present text was given up."""
+        """How many match and are not `missing` only because the task of their current text was parked."""
         if self.only_failed:
             return 0
         return self._given_up(_condition(_IS_GIVEN_UP)).exclude(_condition(_IS_MISSING)).count()
 
     def given_up_in(self, space: Space) -> ArticleQuerySet:
-        """Those whose present text was given up in this space, and that no other task is for."""
+        """Those whose current text was parked in this space, and that have no other task."""
         return self._given_up(_condition(_IS_GIVEN_UP_IN, Value(space.pk)))
 
     def _given_up(self, condition: Func) -> ArticleQuerySet:

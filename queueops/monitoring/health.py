@@ -199,7 +199,7 @@ def _is_held(snapshot: Snapshot) -> bool:
 
 
 def _are_stalled(snapshot: Snapshot) -> bool:
-    """Whether long articles are in progress and none makes any, though nobody stopped them."""
+    """Whether long articles are in progress without any progress, and were not stopped."""
     is_stopped = snapshot.paused or snapshot.mode != Mode.QUEUED
     return not is_stopped and (snapshot.last_chunk_age or 0.0) > STALLED_SECONDS
 

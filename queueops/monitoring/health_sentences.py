@@ -11,7 +11,7 @@ from queueops.monitoring.snapshot import Snapshot
 
 
 def of_lock(lock: TableLock) -> str:
-    """The session that locks a table, and how to end it: the one that waits for nobody itself."""
+    """The session that locks a table, and how to end it: the one that does not wait itself."""
     since = "" if lock.seconds is None else f" for {age(lock.seconds)}"
     after = f", which itself waits for pid {', '.join(map(str, lock.behind))}" if lock.behind else ""
     waiting = f"; {_sessions(lock.waiting)} for it" if lock.waiting else ""

@@ -17,7 +17,7 @@ MOST_ROWS = 100
 _BLANK = "".join(filter(str.isspace, map(chr, range(0x3001))))
 
 
-# Times are told as text: where the schema's own guard is gone, they may be what Python cannot read.
+# Times are returned as text: if the schema's own check is missing, Python may be unable to represent them.
 @dataclass(frozen=True)
 class Breach:
     """Rows that break an invariant; `is_cut` says that there are more."""

@@ -94,7 +94,7 @@ INVARIANTS = (
         "parked_until_requeued",
         "A task that was parked or cancelled is active again, and the audit log does not show who requeued it.",
         """
-        SELECT t.id AS task, t.status, told.parked AS parked_in_audit_row
+        SELECT t.id AS task, t.status, audit.parked AS parked_in_audit_row
         FROM embedding_tasks t JOIN (
             SELECT task_id,
                 max(id) FILTER (WHERE event IN ('parked', 'cancelled', 'cleared', 'failed')
@@ -104,8 +104,8 @@ INVARIANTS = (
             FROM embedding_audit_logs,
                 coalesce(metadata->'after'->>'status' IN ('failed', 'cancelled'), false) AS is_parked
             WHERE task_id IS NOT NULL GROUP BY task_id
-        ) told ON told.task_id = t.id
-        WHERE t.status NOT IN ('failed', 'cancelled') AND told.parked > coalesce(told.requeued, 0)
+        ) audit ON audit.task_id = t.id
+        WHERE t.status NOT IN ('failed', 'cancelled') AND audit.parked > coalesce(audit.requeued, 0)
         """,
     ),
     Invariant(

@@ -11,7 +11,7 @@ from lib.named_rows import named_rows
 from queueops.models import AuditLog, Operation, Verb
 from queueops.models.operation import OperationStatus
 
-# The verbs of operations that are no change of many tasks, by the names of their commands.
+# The verbs of operations that are not on many tasks, by the names of their commands.
 SINGLE_VERBS = (
     "adopt", "breaker", "cleanup", "compatibility", "emergency-stop", "import", "maintenance", "mode", "operations",
     "pause", "reindex", "remove_queue", "restore", "resume", "review_flag", "start", "stop",

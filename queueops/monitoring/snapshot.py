@@ -123,7 +123,7 @@ KEYS = (*(each.name for each in fields(Snapshot)), "coverage", "count_limit", "e
 
 
 def take() -> Snapshot:
-    """Reads the queue as it is now, in a handful of cheap statements."""
+    """Reads the current state of the queue, in a few cheap statements."""
     return _taken(_plainly)
 
 

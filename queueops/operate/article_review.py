@@ -58,7 +58,7 @@ class Window:
         return self._count(_COUNT)
 
     def count_restorable(self) -> int:
-        """How many of them have another text from before it, which nobody has changed since."""
+        """How many of them have another text from before it and were not changed since."""
         return self._count(_COUNT_RESTORABLE)
 
     def _count(self, statement: str) -> int:

@@ -59,7 +59,7 @@ def drain(
     wake_in: Callable[[float], None] = lambda seconds: None,
     is_stopping: Callable[[], bool] = lambda: False,
 ) -> Drained:
-    """Works off due tasks, one batch per space in turn, as long as claims come back full.
+    """Processes due tasks, one batch per space in turn, as long as claims are full.
 
     A full claim means that more may be due, so others are woken; after one that is not full, new tasks send their own
     wake-up, and waiting for it makes one batch of many saves. Failed tasks to retry get one wake-up when all of their

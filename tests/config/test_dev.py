@@ -204,11 +204,13 @@ def test_hints_name_commands_as_dev_was_typed(
     monkeypatch.setattr(sys, "argv", [typed, "manage", "check"])
     monkeypatch.setenv("MANAGE_COMMAND", "set first, so that it is restored")
     monkeypatch.delenv("MANAGE_COMMAND")
-    dev.manage(["check"])
+    dev.main(["manage", "check"])
     assert os.environ["MANAGE_COMMAND"] == prefix
 
 
 def test_a_command_prefix_of_the_environment_stays(dev: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dev, "install", lambda kind: None)
+    monkeypatch.setattr(dev, "become", lambda *words: 0)
     monkeypatch.setenv("MANAGE_COMMAND", "kubectl exec deploy/web -- python manage.py")
-    dev.name_own_commands()
+    dev.main(["manage", "check"])
     assert os.environ["MANAGE_COMMAND"] == "kubectl exec deploy/web -- python manage.py"

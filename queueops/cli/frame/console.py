@@ -18,7 +18,7 @@ from lib.visible import one_line, visible
 from queueops.cli.frame.exit_codes import Refused
 from queueops.cli.frame.verb import ShellVerb
 
-# Without a terminal there is no width to fit: nothing is folded or cut.
+# Without a terminal the width is unlimited: nothing is folded or cut.
 _UNBOUNDED = 10_000
 
 

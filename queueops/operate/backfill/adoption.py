@@ -48,7 +48,7 @@ class AdoptionError(Exception):
 
 @dataclass(frozen=True)
 class Column:
-    """Where vectors lie: `key` holds the article's id, or its slug where `by_slug`."""
+    """The column of existing vectors: `key` has the article's id, or its slug if `by_slug`."""
 
     table: str
     column: str

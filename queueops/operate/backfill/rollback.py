@@ -33,7 +33,7 @@ class RollbackReading:
 
 
 def look() -> RollbackReading:
-    """How it stands now, by the rows."""
+    """The current state, read from the rows."""
     modes.forget()
     return RollbackReading(
         left=operations.preview(Verb.CANCEL, QUEUED).total,

@@ -1,4 +1,4 @@
-"""Begins a migration, or goes on with the one that was interrupted, and lets no second one run beside it.
+"""Begins a backfill, or resumes an interrupted one; only one can run at a time.
 
 A migration is an operation (queueops/operate/operations/) whose rows are articles: its cursor moves with each batch, so
 that a kill loses nothing, and `queue_admin operations` lists, resumes and stops it as it does any other.
@@ -40,9 +40,7 @@ def begun(scope: ArticleFilter, *, actor: str, reason: str, priority: str = "") 
         try:
             yield operation
         finally:
-            with contextlib.suppress(
-                DatabaseError, InterfaceError
-            ):  # without its session it is let go anyway
+            with contextlib.suppress(DatabaseError, InterfaceError):  # it is released with its session anyway
                 operation.leave()
 
 
@@ -52,7 +50,7 @@ def unfinished() -> list[Operation]:
 
 
 def _interrupted(scope: ArticleFilter, actor: str, priority: str) -> Operation | None:
-    """The one to go on with; others that nobody works on any more are ended: what they have left is missing still."""
+    """The one to resume; other interrupted ones are ended: their remaining articles are still missing."""
     found = None
     for operation in unfinished():
         if not operation.attend():

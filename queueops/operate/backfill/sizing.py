@@ -48,7 +48,7 @@ def index_bytes(dimensions: int, chunks: int) -> int:
 
 
 def build_bytes(dimensions: int, chunks: int) -> int:
-    """Of memory while the index is built: past `maintenance_work_mem` the build goes on, much slower.
+    """Of memory while the index is built: past `maintenance_work_mem` the build continues, much slower.
 
     The graph holds each vector, 2 m neighbours of 16 bytes, and about 190 bytes beside (HnswElementData and the heads
     of its parts, with their share of the upper layers).

@@ -12,7 +12,8 @@ from queueops.operate.checks.finding import Finding, fail, ok, warn
 from queueops.wakeups import broker_health, broker_keys, broker_strangers, doorbell
 
 _SECONDS = 2.0
-# Wake-ups are rung ever more rarely in a burst, and each is taken at once: this many mean that nobody takes them.
+# Wake-ups are sent ever more rarely in a burst, and each is received at once: this many mean that no worker receives
+# them.
 _MANY = 1_000
 
 

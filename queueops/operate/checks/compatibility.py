@@ -50,7 +50,7 @@ def client(url: str, token: str) -> httpx.Client:
 @contextmanager
 def as_it_was(actor: str, reason: str = REASON) -> Iterator[str]:
     """Gives the mark of the articles to make; at the end, however it comes, they are gone and the mode is as it was,
-    unless somebody else has set it meanwhile."""
+    unless another person set it meanwhile."""
     mark, before = secrets.token_hex(8), QueueState.objects.filter(pk=1).values(*_OURS).first()
     try:
         yield mark

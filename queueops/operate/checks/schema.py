@@ -27,7 +27,7 @@ TRIGGERS: Mapping[str, tuple[str, ...]] = {
 _MEND = f"Restore the schema from a backup, or run the statement of its migration; to print it: {manage('sqlmigrate')}."
 _ANN = "article_embeddings_ann_"
 
-# one row a table: what stands there; 'O' and 'A' are triggers that fire
+# one row per table: what exists there; 'O' and 'A' are triggers that fire
 _THERE = """
 SELECT c.relname,
     ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped),
@@ -130,7 +130,7 @@ def _key(field: Any) -> str:
     return f"{field.column} {field.remote_field.model._meta.db_table} {action}"
 
 
-# where a sequence stands, and the highest id that it must stand past
+# the position of a sequence, and the highest id that it must exceed
 _STAND = """
 SELECT pg_get_serial_sequence({name}, {column}),
        (SELECT coalesce(max({key}), 0) FROM {table}),
@@ -138,7 +138,7 @@ SELECT pg_get_serial_sequence({name}, {column}),
 FROM (VALUES (1)) one LEFT JOIN pg_sequences s
     ON format('%I.%I', s.schemaname, s.sequencename)::regclass = pg_get_serial_sequence({name}, {column})::regclass
 """
-# past this share of its ids, somebody has given a row an id that no sequence would have reached
+# past this share of its ids, a row was given an id that the sequence would not have reached
 _NEARLY_USED_UP = 0.9
 
 

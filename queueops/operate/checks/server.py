@@ -53,7 +53,7 @@ def obstacles() -> list[str]:
     """What keeps this server from being migrated and used, each with how to mend it; empty where nothing does."""
     server = ask()
     found = [*check(server), *check_before_migrating(server)]
-    return [f"{each.check}: {each.says}. {each.fix}" for each in found if each.verdict is CheckResult.FAIL]
+    return [f"{each.check}: {each.detail}. {each.fix}" for each in found if each.verdict is CheckResult.FAIL]
 
 
 def check(server: Server) -> Iterator[Finding]:
@@ -94,7 +94,7 @@ def _encoding(server: Server) -> Iterator[Finding]:
 def _writable(server: Server) -> Iterator[Finding]:
     if server.is_replica:
         yield fail(
-            "writes", "this server is a replica, which takes none", "Let DATABASE_URL name the primary."
+            "writes", "this server is a replica, which accepts none", "Set DATABASE_URL to the primary."
         )
     elif server.is_read_only:
         yield fail(
@@ -121,7 +121,7 @@ def _pgvector(server: Server) -> Finding:
     if numbers < LEAST_PGVECTOR:
         return fail("pgvector", f"{found} cannot search with a filter", fix)
     if numbers < GOOD_PGVECTOR:
-        return warn("pgvector", f"{found} has known faults in its index", fix)
+        return warn("pgvector", f"{found} has known bugs in its index", fix)
     return ok("pgvector", found)
 
 

@@ -33,7 +33,7 @@ def unknown(environment: Collection[str], known: Collection[str]) -> Iterator[Fi
 
 
 def unknown_in_file(names: Collection[str], file: str, known: Collection[str]) -> Iterator[Finding]:
-    """A finding for every unknown name in the file of settings, which holds nobody else's."""
+    """A finding for every unknown name in the file of settings, which is only ours."""
     for name in sorted(set(names) - set(known)):
         yield _finding(name, f"is set in {file}, but nothing reads it", known, f"remove it from {file}")
 

@@ -1,4 +1,4 @@
-"""How many rows a batch of a bulk act takes, so that nobody waits long for its locks; pure."""
+"""How many rows a batch of an operation takes, so that no session waits long for its locks; pure."""
 
 # A batch is one transaction: this long are its rows locked.
 AIM_SECONDS = 0.1
@@ -9,7 +9,7 @@ MOST = 2_000
 # Below this a batch costs what a statement and a commit cost: on a machine that is slow just now, fewer rows save
 # nothing.
 _LEAST = 200
-# After a batch that somebody was in the way of, a smaller one is likelier to get by.
+# After a batch that another session blocked, a smaller one is likelier to succeed.
 _SHRINK = 4
 
 

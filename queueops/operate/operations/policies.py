@@ -1,6 +1,6 @@
 """What each verb goes through, and what it does to a batch of it: one small class per verb.
 
-An operation asks `of(operation)` for its policy; nobody else asks which verb it is.
+`of(operation)` returns its policy; no other code branches on the verb.
 """
 
 from collections.abc import Mapping, Sequence
@@ -140,8 +140,8 @@ class Release(Policy):
 
 
 class Migrate(Policy):
-    """Goes through articles, and its statement is that of enqueue. Nobody waits for a batch but who changes the very
-    text of an article in it."""
+    """Goes through articles, and its statement is that of enqueue. Only a session that changes the
+    text of an article of the batch waits for it."""
 
     verb = Verb.MIGRATE
     rings = True

@@ -21,11 +21,11 @@ from queueops.operate.operations import eligibility, pacing, policies
 type Progress = Callable[[int, int], object]
 type Perform = Callable[[Operation, Sequence[int]], dict[int, str]]
 
-# While all that is left is locked by somebody else, it is tried again every so often, until for so long none came free.
+# While all remaining rows are locked by other sessions, they are tried again at this interval, for this long.
 _WAIT_SECONDS = 0.1
 _PATIENCE_SECONDS = 10.0
 LOCKED_TOO_LONG = "another session locked it for too long"
-# Somebody was quicker, or is in the way; a moment later it may be otherwise.
+# Another session was faster, or holds a lock; a moment later this may have changed.
 _COLLISIONS = (LockNotAvailable, DeadlockDetected, UniqueViolation, ForeignKeyViolation)
 _SAMPLE = 5
 
@@ -120,11 +120,11 @@ def carry_out(
     batch_size: int | None = None,
     seconds: float = float("inf"),
 ) -> Operation:
-    """Works until the operation is done or somebody stops it; returns the row as it is then.
+    """Works until the operation is done or stopped; returns the row as it is then.
 
     `progress` gets (tasks handled, total) after each batch; a batch has at most `batch_size` tasks, and at most as many
     as the verb allows. No batch starts after `seconds`.
-    Whatever interrupts it leaves an operation that `resume` goes on with. Raises OperationError when another process
+    After any interruption, `resume` continues the operation. Raises OperationError when another process
     is at it.
     """
     with _attended(operation):
@@ -152,7 +152,7 @@ def carry_out(
 def resume(
     operation_id: UUID, *, progress: Progress | None = None, batch_size: int | None = None
 ) -> Operation:
-    """Goes on with an operation that was interrupted. Raises OperationError when there is nothing to go on with."""
+    """Continues an interrupted operation. Raises OperationError if there is nothing to continue."""
     return carry_out(resumable(operation_id), progress=progress, batch_size=batch_size)
 
 
@@ -225,7 +225,7 @@ def _batch(operation: Operation, size: int, most: int, *, is_patient: bool) -> t
 
 def _commit(known: Operation, task_ids: list[int], act: Perform, *, is_last: bool) -> Operation:
     """One transaction: the act, its audit rows and how far the operation is. Does nothing when the operation has been
-    stopped, or somebody else has carried it further than we know."""
+    stopped, or another process has continued it."""
     with transaction.atomic():
         policies.guard()
         operation = Operation.objects.select_for_update().get(pk=known.pk)

@@ -1,7 +1,7 @@
 """The SQL of each verb on a batch of tasks: one statement that locks, judges, changes and writes the audit rows.
 
-A row that another session has locked is skipped and tried later (SKIP LOCKED), so a bulk operation waits for nobody:
-not for a worker that settles, nor for an editor's save. Others wait for one batch at most. The outcomes are in
+A row that another session has locked is skipped and tried later (SKIP LOCKED), so an operation waits for no other
+session: not for a worker that settles, nor for an editor's save. Others wait for one batch at most. The outcomes are in
 models/operation.py.
 """
 

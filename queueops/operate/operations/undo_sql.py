@@ -31,7 +31,7 @@ _CHANGEABLE = ", ".join(
     )
 )  # fmt: skip
 
-# A task that was in work goes back to waiting; the attempt that was taken from it is not charged. What comes back to
+# A task that was in progress becomes pending; the interrupted attempt is not charged. What comes back to
 # wait must find its place free, and its article unlocked: see statements.py.
 MAY_UNDO = f"""
 WITH {LOCKED}, changes AS MATERIALIZED (

@@ -183,7 +183,7 @@ def verify(file: IO[bytes]) -> Verified:
 
 
 def load(file: IO[bytes], verified: Verified) -> Iterator[Imported]:
-    """Imports a verified file, a batch a step; each commits by itself, and the file can be imported again to go on."""
+    """Imports a verified file, one batch per step; each commits by itself, and importing the file again continues."""
     if verified.highest_id:
         with connection.cursor() as cursor:
             cursor.execute(_MOVE_SEQUENCE, [verified.highest_id])
@@ -192,7 +192,7 @@ def load(file: IO[bytes], verified: Verified) -> Iterator[Imported]:
 
 
 def rehearse(file: IO[bytes], verified: Verified) -> Iterator[Imported]:
-    """What `load` would answer, batch for batch, of the database as it is now; nothing is changed or held."""
+    """What `load` would return, batch by batch, for the database as it is now; nothing is changed or locked."""
     with transaction.atomic():
         try:
             with connection.cursor() as cursor:
