@@ -89,9 +89,9 @@ def _parsed(archive: Path) -> Manifest:
     if not place.exists(follow_symlinks=False):
         if _is_sql(archive):
             raise BackupError(
-                f"{archive} is SQL that pg_dump wrote, not a file of manage.py backup: run into tables that are there, "
-                "it adds to some and fails on others. Make a backup with manage.py backup --queue-only (or manage.py "
-                "queue_admin export), which is restored as a whole"
+                f"{archive} is SQL that pg_dump wrote, not a file of {manage('backup')}: run into existing tables, it "
+                f"adds to some and fails on others. Make a backup with {manage('backup --queue-only')} (or "
+                f"{manage('queue_admin export')}), which is restored as a whole"
             )
         raise BackupError(
             f"{archive} has no manifest ({place.name}): it was not finished, or not made by {manage('backup')}"

@@ -18,7 +18,7 @@ def check() -> Iterator[Finding]:
     try:
         fitting = pg_programs.for_server(major)
     except BackupError as error:
-        yield warn("backup programs", str(error), "Until then manage.py backup and restore fail.")
+        yield warn("backup programs", str(error), "Until then the commands backup and restore fail.")
         return
     yield ok(
         "backup programs",

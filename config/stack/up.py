@@ -142,7 +142,7 @@ def embedder_of_spaces(supervisor: Supervisor, *, is_there: bool) -> list[Servic
     try:
         for finding in database.check_space():
             if finding.verdict is not CheckResult.OK:
-                supervisor.report.say(f"warning: {finding.says}. {finding.fix}")
+                supervisor.report.say(f"warning: {finding.detail}. {finding.fix}")
         if is_there or not Space.objects.receiving().filter(provider="local").exists():
             return []
     finally:

@@ -2,8 +2,13 @@
 
 from django.db import migrations
 
+_CHECK = "ALTER TABLE kept_vectors RENAME CONSTRAINT kept_vectors_{}_check TO kept_vectors_{}_check"
+
 
 class Migration(migrations.Migration):
     dependencies = [("embeddings", "0003_kept_vectors")]
 
-    operations = [migrations.RenameField("keptvector", "passages", "chunks_to_embed")]
+    operations = [
+        migrations.RenameField("keptvector", "passages", "chunks_to_embed"),
+        migrations.RunSQL(_CHECK.format("passages", "chunks_to_embed"), _CHECK.format("chunks_to_embed", "passages")),
+    ]

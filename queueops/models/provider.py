@@ -26,7 +26,7 @@ class ProviderState(models.Model):
     )
     failures = models.PositiveIntegerField(default=0, db_default=0, help_text="batches in a row that failed")
     openings = models.PositiveIntegerField(
-        default=0, db_default=0, help_text="times opened since its last response"
+        default=0, db_default=0, help_text="times opened since it last answered"
     )
     opened_at = models.DateTimeField(null=True, blank=True)
     retry_at = models.DateTimeField(null=True, blank=True, help_text="when the next canary may go")

@@ -289,5 +289,8 @@ def _why_no_worker() -> tuple[str, bool]:
     """Why no worker counts as alive, and whether some may be: the snapshot knows what one row does not show."""
     now = snapshot.take()
     words = health.workers_in_words(now)
-    cause = f"{words}: {health_sentences.brake(now)}" if now.brake_rows else words
-    return cause, health.workers(now)[0] == "unknown"
+    if now.brake_rows:
+        words = f"{words}: {health_sentences.brake(now)}"
+    elif now.workers_stopped:
+        words = f"{words}. To start: {manage('queue_admin start')}"
+    return words, health.workers(now)[0] == "unknown"

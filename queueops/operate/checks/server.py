@@ -7,6 +7,7 @@ from django.db import DatabaseError, connection, transaction
 from psycopg import sql
 
 from lib.database_errors import sqlstate
+from lib.manage_command import manage
 from queueops.operate.checks import pooler
 from queueops.operate.checks.finding import CheckResult, Finding, fail, ok, warn
 
@@ -77,9 +78,9 @@ def _version(server: Server) -> Finding:
         return fail(
             "database",
             f"Postgres {server.version} is too old",
-            f"Use Postgres {LEAST_POSTGRES} or newer, or unset DATABASE_URL: ./dev up brings its own.",
+            f"Use Postgres {LEAST_POSTGRES} or newer, or unset DATABASE_URL: {manage('runstack')} starts its own.",
         )
-    return ok("database", f"Postgres {server.version} answers")
+    return ok("database", f"Postgres {server.version} responds")
 
 
 def _encoding(server: Server) -> Iterator[Finding]:
@@ -113,7 +114,7 @@ def _pgvector(server: Server) -> Finding:
             "pgvector",
             "is not installed on the server",
             f"Install pgvector {good} or newer there, on Debian and Ubuntu the package postgresql-{major}-pgvector of "
-            "apt.postgresql.org, or unset DATABASE_URL: ./dev up brings its own.",
+            f"apt.postgresql.org, or unset DATABASE_URL: {manage('runstack')} starts its own.",
         )
     update = " then run: ALTER EXTENSION vector UPDATE;" if server.vector else " then run this again."
     fix = f"Install pgvector {good} or newer on the server,{update}"

@@ -29,19 +29,19 @@ def test_the_programs_that_fit_are_named(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setenv("POSTGRES_BIN_DIR", str(folder))
     monkeypatch.setenv("PATH", "")
     (found,) = program_check.check()
-    assert (found.verdict, str(folder) in found.says, "on PATH" in found.says) == ("ok", True, False)
+    assert (found.verdict, str(folder) in found.detail, "on PATH" in found.detail) == ("ok", True, False)
 
 
 def test_an_older_program_on_the_path_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(put(tmp_path / "old", 15)))
     (found,) = program_check.check()
     assert found.verdict == "ok"
-    assert found.says.endswith("; pg_dump on PATH is 15 and refuses it")
+    assert found.detail.endswith("; pg_dump on PATH is 15 and refuses it")
 
 
 def test_programs_that_are_all_too_old_are_a_warning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("POSTGRES_BIN_DIR", str(put(tmp_path / "old", 9)))
     (found,) = program_check.check()
     assert found.verdict == "warn"
-    assert "those found are of 9" in found.says
+    assert "those found are of 9" in found.detail
     assert pg_programs.version_in(tmp_path) is None

@@ -65,7 +65,7 @@ def test_a_version_of_pgvector_is_good_has_faults_or_will_not_do(
         ({"vector": "0.5.0"}, "pgvector", "then run: ALTER EXTENSION vector UPDATE;"),
         ({"vector": None, "offered": "0.5.0"}, "pgvector", "then run this again."),
         ({"encoding": "LATIN1"}, "encoding", "ENCODING 'UTF8' TEMPLATE template0;"),
-        ({"is_replica": True}, "writes", "Let DATABASE_URL name the primary."),
+        ({"is_replica": True}, "writes", "Set DATABASE_URL to the primary."),
         ({"is_read_only": True}, "writes", "default_transaction_read_only"),
         ({"schema": None}, "schema", "search_path"),
         (
