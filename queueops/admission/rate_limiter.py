@@ -18,6 +18,7 @@ from embeddings.indexing.metering import FREE, Meter
 from embeddings.providers.errors import NotAskedError
 from lib import database_connection
 from queueops.base import database_refusals
+from queueops.base.database_refusals import Blame
 from queueops.models import ProviderState, refused_steps
 from queueops.models.metric import BUDGET_STEP
 
@@ -136,7 +137,8 @@ class Limiter:
                 self._reserve(token, tokens)
         except (DatabaseError, InterfaceError) as error:
             refused_steps.note(BUDGET_STEP, error)
-            reason = database_refusals.of(error).reason
+            refusal = database_refusals.of(error)
+            reason = "the database is away" if refusal.blame is Blame.CONNECTION else refusal.reason
             raise NotAskedError(f"the budget for {self.provider} is unknown: {reason}") from error
         finally:
             database_connection.release()

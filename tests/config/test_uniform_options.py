@@ -29,6 +29,8 @@ READING = {
     *("list_tokens", "rollback_plan", "export_articles", "backup"),
     *("runstack", "rundramatiq", "serve_embedder", "serve_fake_provider"),
 }
+# Django's own, with a look at the server before; --plan is its dry run.
+OF_DJANGO = {"migrate"}
 # Repeating it is harmless, its versions are history, and its summary is its audit.
 IMPORTING = {"import_articles"}
 READING_VERBS = {
@@ -89,7 +91,7 @@ def all_acts() -> set[str]:
     ours = {name for name, app in get_commands().items() if app.partition(".")[0] in OURS}
     return {
         f"{command} {verb}".strip()
-        for command in ours - READING - IMPORTING
+        for command in ours - READING - IMPORTING - OF_DJANGO
         for verb in verbs_of(command)
         if verb not in READING_VERBS.get(command, ())
     }
