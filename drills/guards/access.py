@@ -36,7 +36,7 @@ MUTATIONS = (
         "config/admin_site.py",
         "            if self._lacks_second_factor(request):\n                way_out",
         "            if False:\n                way_out",
-        ("tests/access/test_second_factor.py",),
+        ("tests/config/test_admin_site.py",),
     ),
     Mutation(
         "sessions: the key is kept as a hash",

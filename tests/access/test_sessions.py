@@ -12,37 +12,26 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from access import sessions, signals
-from access.sessions import Session, kept_key
-from tests.access.people import HOME, OFFICE, SECRET, CountingHasher, is_signed_in, make_ada, sign_in
-from tests.admin_rows import make_person
-from tests.responses import Response
+from access.sessions import Session
+from tests.access.people import (
+    HOME,
+    OFFICE,
+    SECRET,
+    SESSION_LIST,
+    CountingHasher,
+    is_signed_in,
+    key_of,
+    make_ada,
+    row_of,
+    signed_in,
+)
 
 pytestmark = pytest.mark.django_db
-LIST = "/admin/access/session/"
-EVERYWHERE = "/admin/sign-out-everywhere/"
 
 
 @pytest.fixture
 def ada(doors: type[CountingHasher]) -> User:
     return make_ada()
-
-
-def signed_in(address: str = OFFICE, name: str = "ada", agent: str = "Firefox") -> Client:
-    client = Client(headers={"user-agent": agent})
-    assert sign_in(client, name=name, address=address).status_code == 302
-    return client
-
-
-def key_of(client: Client) -> str:
-    return client.cookies["sessionid"].value
-
-
-def row_of(client: Client) -> Session:
-    return Session.objects.get(pk=kept_key(key_of(client)))
-
-
-def end(client: Client, *rows: Session) -> Response:
-    return client.post(LIST, {"action": "end_sessions", "_selected_action": [row.pk for row in rows]})
 
 
 def test_a_session_says_whose_it_is_and_from_where_it_began(ada: User) -> None:
@@ -100,7 +89,7 @@ def test_a_busy_session_ends_for_good_a_week_after_signing_in(ada: User) -> None
     client = signed_in()
     ends = row_of(client).expire_date
     assert abs(ends - timezone.now() - timedelta(days=7)) < timedelta(minutes=1)
-    client.post(LIST, {"action": "", "_selected_action": []})  # a message, so the session is written
+    client.post(SESSION_LIST, {"action": "", "_selected_action": []})  # a message, so the session is written
     store = client.session
     store["something"] = 1
     store.save()
@@ -126,62 +115,6 @@ def test_clearsessions_removes_them_too(ada: User) -> None:
     )
     call_command("clearsessions")
     assert Session.objects.count() == 1
-
-
-def test_each_person_sees_their_own_sessions_and_a_superuser_all(ada: User) -> None:
-    bob = make_person("bob")
-    bob.set_password(SECRET)
-    bob.save()
-    adas, bobs = signed_in(HOME), signed_in(OFFICE, name="bob")
-    assert HOME not in bobs.get(LIST).content.decode()
-    assert all(address in adas.get(LIST).content.decode() for address in (HOME, OFFICE))
-    page = f"{LIST}{row_of(adas).pk}/change/"
-    assert (bobs.get(page).status_code, adas.get(page).status_code) == (302, 200)
-    assert key_of(adas) not in adas.get(LIST).content.decode() + adas.get(page).content.decode()
-
-
-def test_the_session_one_looks_from_is_marked_and_no_other(ada: User) -> None:
-    adas = signed_in(HOME)
-    signed_in(OFFICE)
-    assert adas.get(LIST).content.decode().count("this one") == 1
-
-
-def test_a_person_ends_a_session_of_their_own_and_none_of_others(ada: User) -> None:
-    make_ada(username="bob", is_superuser=True)
-    User.objects.filter(username="bob").update(is_superuser=False)
-    lost, here, adas = signed_in(HOME, "bob"), signed_in(OFFICE, "bob"), signed_in()
-    end(here, row_of(lost), row_of(adas))
-    assert (is_signed_in(lost), is_signed_in(here), is_signed_in(adas)) == (False, True, True)
-    reply = end(here, row_of(here))
-    assert (reply.status_code, reply["Location"]) == (302, "/admin/login/")
-    assert not is_signed_in(here)
-
-
-def test_a_superuser_ends_the_session_of_another(ada: User) -> None:
-    make_ada(username="bob")
-    bobs, adas = signed_in(HOME, "bob"), signed_in()
-    page = end(adas, row_of(bobs))
-    assert page.status_code == 302
-    assert (is_signed_in(bobs), is_signed_in(adas)) == (False, True)
-
-
-def test_sessions_are_changed_by_post_with_a_token_of_the_form_only(ada: User) -> None:
-    strict = Client(enforce_csrf_checks=True)
-    strict.cookies["sessionid"] = key_of(signed_in())
-    assert strict.post(EVERYWHERE).status_code == 403
-    assert strict.post(LIST, {"action": "end_sessions"}).status_code == 403
-    assert strict.post("/admin/logout/").status_code == 403
-    assert strict.get("/admin/logout/").status_code == 405
-    assert strict.get(EVERYWHERE).status_code == 200
-    assert Session.objects.count() == 1
-
-
-def test_signing_out_everywhere_ends_every_session_of_the_person_and_no_other(ada: User) -> None:
-    make_ada(username="bob")
-    bobs, here, there = signed_in(HOME, "bob"), signed_in(), signed_in(HOME)
-    assert "End your 2 sessions?" in here.get(EVERYWHERE).content.decode()
-    assert here.post(EVERYWHERE)["Location"] == "/admin/login/"
-    assert [is_signed_in(client) for client in (here, there, bobs)] == [False, False, True]
 
 
 def test_a_changed_password_ends_all_sessions_but_the_one_that_changed_it(ada: User) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.providers import FakeProvider, refusal_to_start
+from tests.providers import FakeProvider
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.process
@@ -293,23 +293,6 @@ def test_what_is_no_request_is_answered_and_the_connection_closed(
         while piece := client.recv(65_536):
             heard += piece
     assert heard.startswith(b"HTTP/1.1 " + status)
-
-
-def test_it_listens_on_loopback_only_and_stops_at_once_when_told() -> None:
-    with FakeProvider(fail_next=["429", "500"], retry_after=7, no_usage=True) as running:
-        assert running.url.startswith("http://127.0.0.1:")
-        assert [ask(running, ["text"]).status_code for _ in range(3)] == [429, 500, 200]
-        assert running.stop() == 0
-
-
-def test_a_taken_port_or_an_unusable_setting_stops_the_start_with_one_sentence(fake: FakeProvider) -> None:
-    port = str(httpx.URL(fake.url).port)
-    for options, sentence in (
-        (["--port", port], f"The fake provider cannot listen on 127.0.0.1:{port}: Address already in use."),
-        (["--port", "70000"], "--port is 70000; it may be 0 to 65535."),
-        (["--rate-429", "7"], "rate_429 cannot be '7': input should be less than or equal to 1."),
-    ):
-        assert refusal_to_start("embeddings.servers.fake_provider", *options) == f"{sentence}\n"
 
 
 def _connection(fake: FakeProvider) -> socket.socket:
