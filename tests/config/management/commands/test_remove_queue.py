@@ -11,22 +11,22 @@ from tests.queueops.factories import make_space, make_tasks
 @pytest.mark.parametrize(
     ("backup", "behind", "parts"),
     [
-        (None, 0, ["a save embeds in its request.", "manage.py migrate; then start the workers."]),
+        (None, 0, [("a save embeds in its request.",), ("migrate", "; then start the workers.")]),
         (
             "/a b.dump",
             1_200,
             [
-                "1,200 articles are found only by words until they are saved again.",
-                "manage.py migrate and their rows: manage.py restore '/a b.dump' --yes; then start the workers.",
+                ("1,200 articles are found only by words until they are saved again.",),
+                ("migrate", " and their rows: ", "restore '/a b.dump' --yes", "; then start the workers."),
             ],
         ),
     ],
 )
 def test_the_summary_says_what_works_and_how_to_restore(
-    backup: str | None, behind: int, parts: list[str]
+    backup: str | None, behind: int, parts: list[tuple[str, ...]]
 ) -> None:
-    lines = remove_queue._summary(backup, behind)
-    assert all(line.endswith(part) for line, part in zip(lines, parts, strict=True))
+    for line, words in zip(remove_queue._summary(backup, behind), parts, strict=True):
+        assert [word for word in words if word not in line] == []
 
 
 @pytest.mark.django_db(transaction=True)
