@@ -44,7 +44,7 @@ MUTATIONS = (
     ),
     Mutation(
         "request: what was refused is not sent again",
-        "embeddings/indexing/embed.py",
+        "embeddings/indexing/isolation.py",
         "            self.refused[request] = error\n",
         "",
         ("tests/queueops/engine/test_too_long.py",),

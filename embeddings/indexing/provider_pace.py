@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from embeddings.indexing.request_limits import RequestLimits
 from embeddings.models import Space
 
 # A request should end within this: a twelfth of a batch's deadline, so that a cut-off request costs little.
@@ -110,6 +111,7 @@ class Pace:
 
     def __init__(self) -> None:
         self.speed = Speed()
+        self.limits = RequestLimits()
         self._width = Width()
         self._changed = threading.Condition()
         self._waiting: list[tuple[float, int]] = []

@@ -70,7 +70,12 @@ class ProviderSession:
         limits = provider_of(self.space).limits
         room = self.pace.speed.room
         fitting = max(int(room * self._share), min(room, _PASSAGE_TOKENS))
-        return min(limits.max_tokens, self.meter.most_tokens, fitting)
+        return self.pace.limits.tokens.most(min(limits.max_tokens, self.meter.most_tokens, fitting))
+
+    @property
+    def most_inputs(self) -> int:
+        """How many texts the next request may have."""
+        return self.pace.limits.inputs.most(provider_of(self.space).limits.max_inputs)
 
     def go_on(self, made: Mapping[bytes, WireVector]) -> None:
         """Call it before each request with the vectors so far. Raises PostponedError if the turn is over; each turn
@@ -86,6 +91,7 @@ class ProviderSession:
         """One request: the vectors of these texts. Raises ProviderError."""
         made = self._patiently(texts)
         self.texts += len(texts)
+        self.pace.limits.accept(len(texts), sum(map(estimate, texts)))
         return made
 
     def probe(self) -> bool:

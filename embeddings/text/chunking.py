@@ -81,14 +81,14 @@ def chunks_of(
     return [*own, *(Chunk(start, end, front + content[start:end]) for start, end in pieces)]
 
 
-def smaller(chunk: Chunk, *, count: TokenCounter, prefix: str = "") -> list[Chunk]:
+def smaller(chunk: Chunk, *, count: TokenCounter, prefix: str = "", floor: int = FLOOR_TOKENS) -> list[Chunk]:
     """A chunk that a model refused, in chunks of half its text: together they have its text and its span, each with its
-    front, unless that was more than a quarter of it. None, if half its tokens are fewer than FLOOR_TOKENS.
+    front, unless that was more than a quarter of it. None, if half its tokens are fewer than `floor`.
 
     Our count is an estimate without the tokenizer: a model may count three times as many tokens.
     """
     tokens = count(chunk.text)
-    if tokens < 2 * FLOOR_TOKENS:
+    if tokens < 2 * floor:
         return []
     front = chunk.text[: len(chunk.text) - (chunk.end - chunk.start)]
     if count(front) > tokens // 4:

@@ -3,15 +3,17 @@
 from collections.abc import Callable, Iterator, Sequence
 
 
-def packs(tokens: Sequence[int], max_inputs: int, max_tokens: Callable[[], int]) -> Iterator[slice]:
+def packs(
+    tokens: Sequence[int], max_inputs: Callable[[], int], max_tokens: Callable[[], int]
+) -> Iterator[slice]:
     """Slices of the texts in order; each has at most `max_inputs` texts of together at most `max_tokens`,
-    which is called for each: the measured speed improves with every request.
+    which are called for each: what is known of the provider improves with every request.
 
     A single text above `max_tokens` gets its own request: the provider, not we, refuses it.
     """
     begin = 0
     while begin < len(tokens):
-        end = _end_of_pack(tokens, begin, max_inputs, max_tokens())
+        end = _end_of_pack(tokens, begin, max_inputs(), max_tokens())
         yield slice(begin, end)
         begin = end
 

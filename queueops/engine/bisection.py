@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from embeddings.indexing.embed import Vectors, embed_with
+from embeddings.indexing.isolation import is_worth_cutting
 from embeddings.indexing.provider_session import ProviderSession
 from embeddings.indexing.render import Rendered
-from embeddings.providers.errors import ErrorClass, ProviderError
+from embeddings.providers.errors import REFUSALS, ErrorClass, ProviderError
 from embeddings.storage.vectors import WireVector
 
 # A batch without any vectors after this many failed requests means that the provider is at fault, even if it embeds
@@ -36,6 +37,11 @@ def embed_isolating(
         _Search(asking, made).run(articles, made.failure)
         made.requests, made.texts = asking.requests, asking.texts
     return made
+
+
+def _is_telling(failure: ProviderError) -> bool:
+    """Whether the provider said no, or ended the exchange, rather than replied with unusable vectors or too late."""
+    return failure.status is not None or failure.kind is ErrorClass.PROVIDER_LOST
 
 
 @dataclass
@@ -106,9 +112,28 @@ class _Search:
             self.asking.probe()
 
     def _blame(self, article: Rendered, failure: ProviderError) -> None:
-        self.made.errors |= {
-            text_hash: failure for text_hash in article.hashes if text_hash not in self.made.by_hash
-        }
+        """Charges an article that fails alone. A long one is tried in parts first, whatever the provider said: it may
+        find the text too long, and then only the chunk that fails in small pieces, too, is charged."""
+        lacking = [text_hash for text_hash in article.hashes if text_hash not in self.made.by_hash]
+        if _is_telling(failure) and self._is_long(article, lacking):
+            self._in_parts(article)
+            return
+        self.made.errors |= dict.fromkeys(lacking, failure)
+
+    def _is_long(self, article: Rendered, lacking: Sequence[bytes]) -> bool:
+        chunks = dict(zip(article.hashes, article.chunks, strict=True))
+        return len(lacking) > 1 or any(is_worth_cutting(self.asking.space, chunks[one]) for one in lacking)
+
+    def _in_parts(self, article: Rendered) -> None:
+        made, errors = self.made, self.made.errors
+        part = embed_with(self.asking, [article], made.by_hash, blamed=(*REFUSALS, *_OWN))
+        made.by_hash = part.by_hash
+        made.instead |= part.instead
+        if part.failure:
+            raise part.failure
+        if part.errors:
+            self.asking.probe()  # the provider may have gone down meanwhile
+        made.errors = errors | part.errors
 
     def _lacking(self, articles: Sequence[Rendered]) -> list[Rendered]:
         """The articles that have neither vectors nor an error yet, in the form to send next."""

@@ -363,7 +363,7 @@ def test_a_text_refused_among_a_hundred_leaves_the_others_their_vectors(
         provider.config(poison="POISON")
         work()
         assert sorted(Task.objects.values_list("status", flat=True)) == ["completed"] * 99 + ["failed"]
-        assert provider.stats()["requests"] - 1 <= 2 * math.log2(100) + 2
+        assert provider.stats()["requests"] - 2 <= 2 * math.log2(100) + 2  # two harmless ones
 
 
 @pytest.fixture

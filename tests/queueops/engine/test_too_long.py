@@ -52,7 +52,7 @@ def assert_whole(article: Article) -> None:
 @pytest.mark.parametrize(
     ("limit", "sizes"),
     [
-        ({"max_inputs": 20}, [64, 32, 32, 16, 16, 16, 16]),
+        ({"max_inputs": 20}, [64, 20, 20, 20, 4]),  # the server names its limit
         ({"max_inputs": 32}, [64, 32, 32]),
         ({"max_tokens_per_request": 140}, [64, 32, 32]),  # each of the 64 has four or five tokens
         ({"fail_next": ["413"]}, [64, 32, 32]),
@@ -164,9 +164,9 @@ def test_an_outage_between_the_pieces_brings_the_task_back(
     run: Callable[..., Settled], provider: FakeProvider
 ) -> None:
     article = make_article("A title", " ".join(SENTENCES[:19]))
-    provider.config(fail_next=["413", "500"])
+    provider.config(fail_next=["413", "503"])
     assert run().retried == 1
-    assert (Task.objects.get().error_class, article.embeddings.exists()) == ("transient", False)
+    assert (Task.objects.get().error_class, article.embeddings.exists()) == ("provider_down", False)
 
 
 def test_pieces_that_are_all_the_same_text_are_sent_once(
@@ -179,3 +179,53 @@ def test_pieces_that_are_all_the_same_text_are_sent_once(
     assert article.embeddings.count() == 4
     stats = provider.stats()
     assert (stats["sizes"], stats["refused_again"]) == ([1, 1, 1], 0)
+
+
+@pytest.mark.parametrize("status", [400, 422, 500])
+@pytest.mark.parametrize("others", [0, 5])
+def test_a_text_that_is_too_long_is_cut_whatever_the_server_says(
+    run: Callable[..., Settled], space: Space, provider: FakeProvider, status: int, others: int
+) -> None:
+    make_tasks(others, space)
+    article = make_article("A title", " ".join(SENTENCES[:19]))
+    provider.config(max_tokens_per_text=150, refusal_status=status, vague=True)
+    assert run().outcomes == {"embedded": 1 + others}
+    assert_whole(article)
+    assert article.embeddings.count() > 1
+
+
+def test_a_text_that_is_too_long_is_cut_even_where_the_exchange_just_ends(
+    run: Callable[..., Settled], provider: FakeProvider
+) -> None:
+    article = make_article("A title", " ".join(SENTENCES[:19]))
+    provider.config(max_tokens_per_text=150, cut_too_long=True)
+    assert run().outcomes == {"embedded": 1}
+    assert_whole(article)
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_long_text_refused_for_another_reason_costs_few_requests_and_is_charged_alone(
+    run: Callable[..., Settled], space: Space, provider: FakeProvider, status: int
+) -> None:
+    make_tasks(8, space)
+    article = make_article("A title", " ".join([*SENTENCES[:19], "POISON"]))
+    provider.config(poison="POISON", poison_status=status)
+    settled = run()
+    assert settled.outcomes["embedded"] == 8
+    assert Task.objects.get(article=article).attempts == 1
+    assert Task.objects.get(article=article).status == ("failed" if status == 400 else "pending")
+    assert provider.stats()["requests"] <= 2 * math.log2(9) + 3 + 12
+
+
+@pytest.mark.parametrize("vague", [True, False])
+def test_a_limit_of_texts_is_remembered(
+    run: Callable[..., Settled], space: Space, provider: FakeProvider, vague: bool
+) -> None:
+    make_tasks(64, space)
+    provider.config(max_inputs=10, vague=vague)
+    run()
+    for number in range(60):
+        make_article(f"Other {number}", f"Another text, number {number}.")
+    provider.config(reset=True)
+    assert run().outcomes == {"embedded": 60}
+    assert provider.stats()["sizes"] == [10] * 6
