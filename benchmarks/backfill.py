@@ -7,7 +7,7 @@ import random
 from urllib.parse import urlsplit
 
 from benchmarks.tools import texts, writing
-from benchmarks.tools.report import latencies, say, tell
+from benchmarks.tools.report import latencies, print_progress, print_result
 from benchmarks.tools.stack import TOKEN, Stack, own_stack, wait_until
 
 _SEED = 13
@@ -25,7 +25,7 @@ def main(words: list[str] | None = None) -> None:
     with own_stack() as stack, stack.workers():
         stack.web()
         stack.provider.configure(latency_ms=options.latency_ms)
-        say(f"writing a backfill of {options.n:,} articles")
+        print_progress(f"writing a backfill of {options.n:,} articles")
         writing.write_articles(stack, options.n, with_tasks=True)
         stack.database.execute(_LOWEST)
         stack.settle_down()
@@ -36,8 +36,8 @@ def main(words: list[str] | None = None) -> None:
             waits.append(_save_and_wait(stack, text))
             left.append(stack.value(_LEFT))
         results = {"saved_to_embedded": latencies(waits), "edits_before_its_end": sum(map(bool, left))}
-        say(str(results))
-        tell("backfill", options, results)
+        print_progress(str(results))
+        print_result("backfill", options, results)
 
 
 def _options(words: list[str] | None) -> argparse.Namespace:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 from benchmarks.tools import writing
-from benchmarks.tools.report import latencies, say, tell
+from benchmarks.tools.report import latencies, print_progress, print_result
 from benchmarks.tools.stack import TOKEN, Stack, own_stack
 from benchmarks.tools.usage import rss_mib
 
@@ -39,7 +39,7 @@ def main(words: list[str] | None = None) -> None:
     with own_stack() as stack, stack.workers():
         stack.web()
         stack.provider.configure(latency_ms=options.latency_ms)
-        say(f"writing {options.n:,} articles whose tasks have failed")
+        print_progress(f"writing {options.n:,} articles whose tasks have failed")
         writing.write_articles(stack, options.n, with_tasks=True)
         stack.database.execute(_FAILED)
         stack.settle_down()
@@ -63,8 +63,8 @@ def main(words: list[str] | None = None) -> None:
                 str(breach) for breach in stack.load("queueops.monitoring.invariant_check.broken")(False)
             ],
         }
-        say(str(results))
-        tell("bulk", options, results)
+        print_progress(str(results))
+        print_result("bulk", options, results)
 
 
 def _options(words: list[str] | None) -> argparse.Namespace:
@@ -103,7 +103,7 @@ def _act(stack: Stack, verb: str, *about: Any) -> dict[str, Any]:
         "tasks_per_second": round(told.total / max(seconds, 0.001)),
         "peak_rss_mib": round(max(peaks, default=0.0)),
     }
-    say(str(found))
+    print_progress(str(found))
     return found
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from django.core.management import call_command
 from django.db import connection
 
-from benchmarks.tools.report import latencies, say, tell
+from benchmarks.tools.report import latencies, print_progress, print_result
 from benchmarks.tools.stack import Stack, own_stack
 
 _ARTICLES = """
@@ -89,7 +89,7 @@ def main(words: list[str] | None = None) -> None:
                 name: measure(name, verb, named, 1, options.memory) for name, verb in _LONG_VERBS.items()
             }
         results = {"verbs": verbs, "cleanup": cleanup(stack)}
-        tell("cli", options, results)
+        print_result("cli", options, results)
 
 
 def _options(words: list[str] | None) -> argparse.Namespace:
@@ -104,7 +104,7 @@ def _options(words: list[str] | None) -> argparse.Namespace:
 
 def fill(stack: Stack, count: int) -> None:
     """Articles, tasks and metrics, as many of each, and the sample that a worker would have written."""
-    say(f"writing {count:,} articles, tasks and metrics")
+    print_progress(f"writing {count:,} articles, tasks and metrics")
     for statement in (_ARTICLES, _METRICS):
         stack.database.execute(statement.encode(), [count])
     stack.database.execute(_TASKS.encode())
@@ -120,7 +120,7 @@ def measure(name: str, verb: list[str], named: dict[str, str], repeat: int, memo
     found: dict[str, Any] = {"answer": latencies([_seconds(words) for _ in range(repeat)])}
     if memory:
         found["peak_mib"] = round(peak([sys.executable, "manage.py", "queue_admin", *words]))
-    say(f"{name}: {found}")
+    print_progress(f"{name}: {found}")
     return found
 
 
@@ -155,7 +155,7 @@ def cleanup(stack: Stack) -> dict[str, Any]:
         "statements": len(statements),
         "statement": latencies([s for _, s in statements]),
     }
-    say(f"cleanup: {found}")
+    print_progress(f"cleanup: {found}")
     return found
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.tools import draining
-from benchmarks.tools.report import say, spread, tell
+from benchmarks.tools.report import print_progress, print_result, spread
 from benchmarks.tools.stack import Stack, own_stack, wait_until
 from benchmarks.tools.usage import Usage
 from config.stack import paths
@@ -43,7 +43,7 @@ def main(words: list[str] | None = None) -> None:
             )
             for row in _measure(stack, options, processes, threads, batch)
         ]
-        tell("drain", options, rows)
+        print_result("drain", options, rows)
 
 
 def _options(words: list[str] | None) -> argparse.Namespace:
@@ -77,7 +77,7 @@ def _measure(
             row = shape | {"docs_per_second": spread([run["docs_per_second"] for run in runs]), "runs": runs}
             if options.limit_script:
                 row["share_of_limit"] = spread([run["share_of_limit"] for run in runs], digits=2)
-            say(f"{shape}: {row['docs_per_second']} {row.get('share_of_limit', '')}")
+            print_progress(f"{shape}: {row['docs_per_second']} {row.get('share_of_limit', '')}")
             yield row
 
 
@@ -99,7 +99,7 @@ def _run(stack: Stack, workers: Service, count: int, latency: float) -> dict[str
     with contextlib.ExitStack() as entered:
         used = {name: entered.enter_context(Usage(it.process.pid)) for name, it in members.items()}
         started = time.monotonic()
-        draining.let_go(stack)
+        draining.resume(stack)
         wait_until(lambda: stack.value(_DONE) - before >= count, f"{count} tasks")
         seconds = time.monotonic() - started
     assert stack.value(_EXACT) == count, "an article lacks its vector, or has more than one"

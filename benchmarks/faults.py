@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.tools import draining
-from benchmarks.tools.report import say, spread, tell
+from benchmarks.tools.report import print_progress, print_result, spread
 from benchmarks.tools.stack import Stack, own_stack, wait_until
 
 NONE = "none"
@@ -32,8 +32,8 @@ def main(words: list[str] | None = None) -> None:
         for number in range(1, options.rounds + 1):
             for name in names:
                 runs[name].append(_run(stack, options, options.n, name, number))
-                say(f"{number}/{options.rounds} {name}: {runs[name][-1]}")
-        tell("faults", options, [_row(name, runs[name], runs[NONE]) for name in names])
+                print_progress(f"{number}/{options.rounds} {name}: {runs[name][-1]}")
+        print_result("faults", options, [_row(name, runs[name], runs[NONE]) for name in names])
 
 
 def _options(words: list[str] | None) -> argparse.Namespace:
@@ -54,7 +54,7 @@ def _run(stack: Stack, options: argparse.Namespace, count: int, name: str, seed:
     stack.database.execute("DELETE FROM provider_states")  # no breaker that another run has opened
     fixed = {"latency_ms": options.latency_ms, "retry_after": options.retry_after, "seed": seed}
     stack.provider.configure(**fixed | _SOUND | FAULTS.get(name, {}))
-    draining.let_go(stack)
+    draining.resume(stack)
     wait_until(lambda: bool(stack.value(_IS_AT_REST)), f"{count} tasks to end")
     stats = stack.provider.stats()
     completed, parked = (stack.value(_ENDED_AS, status) for status in ("completed", "failed"))

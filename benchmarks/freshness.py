@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from benchmarks.tools import texts, writing
-from benchmarks.tools.report import latencies, say, tell
+from benchmarks.tools.report import latencies, print_progress, print_result
 from benchmarks.tools.stack import TOKEN, Stack, own_stack, wait_until
 
 _SEED = 11
@@ -38,8 +38,8 @@ def main(words: list[str] | None = None) -> None:
             "of_which_save": latencies([seconds for _, seconds, _ in counted]),
             "searches_until_found": sum(searches for _, _, searches in counted) / len(counted),
         }
-        say(str(results))
-        tell("freshness", options, results)
+        print_progress(str(results))
+        print_result("freshness", options, results)
 
 
 def _options(words: list[str] | None) -> argparse.Namespace:

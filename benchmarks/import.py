@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.tools import texts
-from benchmarks.tools.report import say, tell
+from benchmarks.tools.report import print_progress, print_result
 from benchmarks.tools.stack import Stack, own_stack
 from benchmarks.tools.usage import Usage, rss_mib
 from config.stack import services
@@ -24,7 +24,7 @@ def main(words: list[str] | None = None) -> None:
         first = _import(stack, source, options.n, "created")
         again = _import(stack, source, options.n, "unchanged")
         del again["rss_mib_at"]  # everything is there from its beginning on
-        tell("import", options, {"first": first, "again": again})
+        print_result("import", options, {"first": first, "again": again})
 
 
 def _options(words: list[str] | None) -> argparse.Namespace:
@@ -34,7 +34,7 @@ def _options(words: list[str] | None) -> argparse.Namespace:
 
 
 def _source(path: Path, count: int) -> Path:
-    say(f"writing {count:,} articles to a file")
+    print_progress(f"writing {count:,} articles to a file")
     with path.open("w") as file:
         for text in texts.articles(count):
             file.write(json.dumps(text._asdict()) + "\n")
@@ -57,7 +57,7 @@ def _import(stack: Stack, source: Path, count: int, expected: str) -> dict[str, 
     seconds = time.monotonic() - started
     told = json.loads(process.last_lines[-1])
     assert told[expected] == count, told
-    say(f"{expected} {count:,} in {seconds:.1f} s, peak {used.peak_mib} MiB, {flat}")
+    print_progress(f"{expected} {count:,} in {seconds:.1f} s, peak {used.peak_mib} MiB, {flat}")
     return {
         "articles_per_second": round(count / seconds),
         "seconds": round(seconds, 2),

@@ -14,7 +14,7 @@ from typing import Any
 import django
 
 from benchmarks.tools import draining, texts
-from benchmarks.tools.report import say, spread, tell
+from benchmarks.tools.report import print_progress, print_result, spread
 from benchmarks.tools.stack import PROCESSES, Stack, own_stack, wait_until
 from benchmarks.tools.texts import Text
 from benchmarks.tools.usage import Usage
@@ -59,7 +59,7 @@ def main(words: list[str] | None = None) -> None:
         (embedder,) = services.embedder()
         stack.run(embedder)
         pages = _pages(options)
-        tell("long-pages", options, _measure(stack, options, pages), pages=_described(pages))
+        print_result("long-pages", options, _measure(stack, options, pages), pages=_described(pages))
 
 
 def _options(words: list[str] | None) -> argparse.Namespace:
@@ -85,9 +85,9 @@ def _pages(options: argparse.Namespace) -> list[Text]:
     for folder in [options.folder] if options.folder else map(Path, _FOLDERS):
         found = _longest(folder, options.characters)
         if sum(len(page.content) for page in found) >= options.characters / 2:
-            say(f"{len(found)} pages below {folder}")
+            print_progress(f"{len(found)} pages below {folder}")
             return found
-    say("no package here ships enough long pages: making some")
+    print_progress("no package here ships enough long pages: making some")
     return _made(options.characters)
 
 
@@ -139,7 +139,7 @@ def _measure(stack: Stack, options: argparse.Namespace, pages: Sequence[Text]) -
     stack.database.execute(_TASKS)
     stack.settle_down()
     passages = _passages(stack)
-    say(f"{len(passages):,} passages")
+    print_progress(f"{len(passages):,} passages")
     directly = itertools.cycle(passages)
     began, ours, own = time.monotonic(), list[float](), list[float]()
     with stack.workers(options.processes, options.threads) as workers, Usage(workers.process.pid) as used:
@@ -149,7 +149,7 @@ def _measure(stack: Stack, options: argparse.Namespace, pages: Sequence[Text]) -
             own.append(_directly(stack, directly, options.slice_seconds))
             if speed := _through_the_queue(stack, options.slice_seconds):
                 ours.append(speed)
-                say(
+                print_progress(
                     f"{own[-1]:.1f} a second directly, {speed:.1f} through the queue; {stack.value(_LIVE)} tasks left"
                 )
     return _judged(stack, ours, own) | {
@@ -210,7 +210,7 @@ def _requests(passages: Sequence[str]) -> list[list[str]]:
 
 def _through_the_queue(stack: Stack, seconds: float) -> float | None:
     """Passages a second that became safe while workers worked; None where there was nothing left to do before that."""
-    draining.let_go(stack)
+    draining.resume(stack)
     try:
         stack.pause(_RUN_UP_SECONDS)
         before, began = stack.value(_SAFE), time.monotonic()

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from benchmarks.tools import writing
-from benchmarks.tools.report import say, tell
+from benchmarks.tools.report import print_progress, print_result
 from benchmarks.tools.stack import own_stack
 from benchmarks.tools.usage import Usage
 from config.stack import services
@@ -20,7 +20,7 @@ _LOOK_SECONDS = 0.1
 def main(words: list[str] | None = None) -> None:
     options = _options(words)
     with own_stack() as stack:
-        say(f"writing {options.n:,} articles")
+        print_progress(f"writing {options.n:,} articles")
         writing.write_articles(stack, options.n, with_tasks=False)
         stack.settle_down()
         analyzed = _call("analyze")
@@ -29,7 +29,7 @@ def main(words: list[str] | None = None) -> None:
         again = _call("run", "--yes")
         back = _call("rollback", "--confirm")
         assert back["told"]["verified"], back
-        tell(
+        print_result(
             "migrate",
             options,
             {
@@ -56,7 +56,7 @@ def _call(verb: str, *words: str) -> dict[str, Any]:
             pass
     seconds = time.monotonic() - started
     told = json.loads(process.last_lines[-1])
-    say(f"{verb}: {seconds:.1f} s, peak {used.peak_mib} MiB")
+    print_progress(f"{verb}: {seconds:.1f} s, peak {used.peak_mib} MiB")
     return {"told": told, "seconds": seconds, "used": used}
 
 

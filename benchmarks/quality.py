@@ -12,7 +12,7 @@ from django.core.management import call_command
 
 from benchmarks.tools import judged
 from benchmarks.tools.judged import Judged
-from benchmarks.tools.report import say, tell
+from benchmarks.tools.report import print_progress, print_result
 from benchmarks.tools.stack import Stack, own_stack, wait_until
 from config.stack import services
 
@@ -33,7 +33,7 @@ def main(words: list[str] | None = None) -> None:
         questions = _corpus(stack, options.questions)
         _embed(stack, options.vectors)
         stack.settle_down()
-        tell("quality", options, _measured(stack, questions))
+        print_result("quality", options, _measured(stack, questions))
 
 
 def _options(words: list[str] | None) -> argparse.Namespace:
@@ -81,7 +81,7 @@ def _embed(stack: Stack, file: str) -> None:
         made = embed(space, rendered, known, _SECONDS)
         known |= made.by_hash
         store(space, rendered, known)
-        say(f"embedded {min(first + _BATCH, len(rows))} of {len(rows)} articles")
+        print_progress(f"embedded {min(first + _BATCH, len(rows))} of {len(rows)} articles")
     if file:
         _write(Path(file), known)
 

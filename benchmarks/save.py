@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.tools import http_load, texts
-from benchmarks.tools.report import latencies, say, spread, tell
+from benchmarks.tools.report import latencies, print_progress, print_result, spread
 from benchmarks.tools.stack import TOKEN, Stack, own_stack, wait_until
 
 _MODES = ["disabled", "queued", "synchronous"]
@@ -32,8 +32,8 @@ def main(words: list[str] | None = None) -> None:
                 found = _round(stack, options, mode, number, url)
                 if number >= 0:
                     rounds[mode].append(found)
-                    say(f"round {number + 1}, {mode}: {found}")
-        tell("save", options, _summary(rounds))
+                    print_progress(f"round {number + 1}, {mode}: {found}")
+        print_result("save", options, _summary(rounds))
 
 
 def _options(words: list[str] | None) -> argparse.Namespace:

@@ -12,7 +12,7 @@ import numpy as np
 from django.db import transaction
 
 from benchmarks.tools import clusters, http_load, writing
-from benchmarks.tools.report import latencies, say, tell
+from benchmarks.tools.report import latencies, print_progress, print_result
 from benchmarks.tools.stack import DIMENSIONS, TOKEN, Stack, own_stack
 from embeddings.storage import vectors
 from embeddings.storage.vectors import StoredChunk, WireVector
@@ -47,8 +47,8 @@ def main(words: list[str] | None = None) -> None:
             ("filter_1_percent", _FILTER, clusters.nearest_exactly(data, K, kept)),
         ):
             results[name] = bench.measure(metadata, truth)
-            say(f"{name}: {results[name]}")
-        tell("search", options, results)
+            print_progress(f"{name}: {results[name]}")
+        print_result("search", options, results)
 
 
 def _options(words: list[str] | None) -> argparse.Namespace:
@@ -71,11 +71,11 @@ class _Bench:
 
     def fill(self) -> dict[str, Any]:
         """Writes articles and vectors, builds the index, and puts the queries' vectors where searches look first."""
-        say(f"writing {len(self.data.vectors):,} articles and vectors")
+        print_progress(f"writing {len(self.data.vectors):,} articles and vectors")
         writing.write_articles(self.stack, len(self.data.vectors), with_tasks=False)
         seconds = _timed(self._write_vectors)
         self.stack.settle_down()
-        say("building the index")
+        print_progress("building the index")
         index_seconds = _timed(lambda: self.stack.load("embeddings.storage.ann_index.build")(self.space))
         self.stack.settle_down()
         cache_key = self.stack.load("embeddings.search.query_vector.cache_key")

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 from redis import Redis
 
-from benchmarks.tools.report import machine, say, versions
+from benchmarks.tools.report import machine, print_progress, versions
 from benchmarks.tools.stack import TOKEN
 from config.stack.processes import Process
 from drills import faults_broker
@@ -125,7 +125,7 @@ def _heard(
     system.end_workers()
     if options.show:
         for line in heard.samples:
-            say(line)
+            print_progress(line)
     return {
         "lines": heard.lines.total(),
         "kib_a_minute": round(heard.bytes.total() / 1024 / minutes, 1),

@@ -6,7 +6,7 @@ import random
 import sys
 import time
 
-from benchmarks.tools.report import say
+from benchmarks.tools.report import print_progress
 from drills import broker_files, faults_broker
 from drills.system import System
 from drills.trials import Trial, as_json, table
@@ -25,7 +25,7 @@ def main(words: list[str] | None = None) -> int:
         system.await_workers(1)
         for target, name in _order(chosen, options.trials):
             found.append(_trial(system, target, name, chosen, options.articles))
-            say(
+            print_progress(
                 f"{len(found)}/{options.trials} {target} {name}: {found[-1].recovery_seconds:.1f} s, "
                 f"lost {found[-1].lost} {found[-1].broken or ''}"
             )

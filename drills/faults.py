@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from benchmarks.tools.report import say
+from benchmarks.tools.report import print_progress
 from drills import (
     faults_broker,
     faults_clock,
@@ -101,7 +101,7 @@ def main(words: list[str] | None = None) -> int:
         found, skipped = _on_any_disk(options)
     print(as_json("faults", vars(options), found) if options.json else table(found))
     for line in skipped:
-        say(line)
+        print_progress(line)
     return 0 if all(trial.is_good for trial in found) else 1
 
 
@@ -134,7 +134,7 @@ def _trials(
     for name in _order(options, names):
         trial = _trial(system, name, faults[name], options.articles)
         system.end_workers()
-        say(f"{name}: {trial.recovery_seconds:.1f} s, lost {trial.lost} {trial.broken or ''}")
+        print_progress(f"{name}: {trial.recovery_seconds:.1f} s, lost {trial.lost} {trial.broken or ''}")
         yield trial
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.tools.report import say
+from benchmarks.tools.report import print_progress
 from drills.servers import restart_with
 from drills.system import PATIENCE_SECONDS, System
 from drills.trials import Struck
@@ -141,7 +141,7 @@ def _say(turn: Path, seconds: int) -> None:
 def _turn(system: System, turn: Path, seconds: int) -> list[str]:
     _say(turn, seconds)
     is_off = float(system.value(_CLOCK)) - time.time()
-    say(f"the server's clock is {is_off:+.0f} s off")
+    print_progress(f"the server's clock is {is_off:+.0f} s off")
     return (
         [] if abs(is_off - seconds) < 60 else [f"the server's clock is {is_off:+.0f} s off, not {seconds:+d}"]
     )

@@ -9,7 +9,7 @@ from functools import partial
 
 import psycopg
 
-from benchmarks.tools.report import say
+from benchmarks.tools.report import print_progress
 from drills.system import System
 from drills.trials import Struck
 
@@ -61,7 +61,9 @@ def kill_steadily(system: System) -> Struck:
         system.stack.pause(BETWEEN_KILLS)
         in_vain += not system.is_at_rest() and system.done() == done
         kill_all(system)
-    say(f"nothing was done between two kills {in_vain} of {STEADY_KILLS} times; {system.done()} tasks are")
+    print_progress(
+        f"nothing was done between two kills {in_vain} of {STEADY_KILLS} times; {system.done()} tasks are"
+    )
     if in_vain:
         broken.append(f"{in_vain} times nothing was done between two kills")
     return Struck(time.monotonic(), broken + _parked(system))

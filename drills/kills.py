@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from benchmarks.tools.report import say
+from benchmarks.tools.report import print_progress
 from drills.system import System, Victim
 from drills.trials import Trial, as_json, table
 
@@ -27,7 +27,7 @@ def main(words: list[str] | None = None) -> int:
             trial = _trial(system, name, hit, options.articles)
             system.end_workers()
             found.append(trial)
-            say(
+            print_progress(
                 f"{len(found)}/{options.trials} {name}:{hit}: {trial.recovery_seconds:.1f} s, lost {trial.lost}"
             )
     print(as_json("kills", vars(options), found) if options.json else table(found))

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.tools.report import machine, say, versions
+from benchmarks.tools.report import machine, print_progress, versions
 from drills.guards import MUTATIONS, Mutation
 from tests import servers
 
@@ -59,7 +59,7 @@ def main(words: list[str] | None = None) -> int:
         return 2
     print(_as_json(found) if options.json else "\n".join(each.as_text() for each in found))
     survivors = [each.guard for each in found if not each.caught_by]
-    say(f"{len(found)} guards, {len(survivors)} without a test that notices")
+    print_progress(f"{len(found)} guards, {len(survivors)} without a test that notices")
     return 1 if survivors else 0
 
 
@@ -72,9 +72,9 @@ def check(chosen: Sequence[Mutation]) -> list[Found]:
         for mutation in chosen:
             began = time.monotonic()
             with mutated(tree, mutation):
-                caught_by = falling(tree, mutation.tests, addresses)
+                caught_by = failing_tests(tree, mutation.tests, addresses)
             found.append(Found(mutation.guard, caught_by, round(time.monotonic() - began, 1)))
-            say(f"{len(found)}/{len(chosen)} {found[-1].as_text()}")
+            print_progress(f"{len(found)}/{len(chosen)} {found[-1].as_text()}")
     return found
 
 
@@ -107,7 +107,7 @@ def without_guard(source: str, mutation: Mutation) -> str:
     return source.replace(mutation.old, mutation.new)
 
 
-def falling(tree: Path, tests: Sequence[str], addresses: Mapping[str, str]) -> list[str]:
+def failing_tests(tree: Path, tests: Sequence[str], addresses: Mapping[str, str]) -> list[str]:
     """The names of the tests in these files that fail or leave impossible rows, on servers that run already.
     Raises UselessError."""
     seconds = _SECONDS_PER_FILE * len(tests)
@@ -124,10 +124,10 @@ def falling(tree: Path, tests: Sequence[str], addresses: Mapping[str, str]) -> l
         )
     except subprocess.TimeoutExpired:
         raise UselessError(f"{', '.join(tests)} did not end within {seconds:g} s.") from None
-    return fallen_in(ended.returncode, ended.stdout + ended.stderr)
+    return failed_in(ended.returncode, ended.stdout + ended.stderr)
 
 
-def fallen_in(code: int, told: str) -> list[str]:
+def failed_in(code: int, told: str) -> list[str]:
     """The names of the tests that pytest told of as fallen. Raises UselessError where it could not run them: a
     mutation that breaks the schema or the syntax shows nothing."""
     fallen = _FALLEN.findall(told)
@@ -148,8 +148,8 @@ def own_servers() -> dict[str, str]:
 
 def _assert_green(tree: Path, chosen: Sequence[Mutation], addresses: Mapping[str, str]) -> None:
     files = sorted({name for mutation in chosen for name in mutation.tests})
-    say(f"all guards in place: {len(files)} test files")
-    if fallen := falling(tree, files, addresses):
+    print_progress(f"all guards in place: {len(files)} test files")
+    if fallen := failing_tests(tree, files, addresses):
         raise UselessError(f"These fail with every guard in place: {', '.join(fallen)}. Mend them first.")
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import psycopg
 from django.db import DatabaseError, InterfaceError
 
-from benchmarks.tools.report import say
+from benchmarks.tools.report import print_progress
 from benchmarks.tools.usage import tree_mib
 from config.stack import services
 from config.stack.processes import Process
@@ -141,7 +141,7 @@ def main(words: list[str] | None = None) -> int:
     with System.standing(EMBEDDING_MAX_RETRIES="100") as system:
         watch, struck = Watch(), Counter[str]()
         load = _start_load(system, options.seed, watch)
-        _shake(system, watch, struck, chosen, options.minutes * 60)
+        _inject_faults(system, watch, struck, chosen, options.minutes * 60)
         load.stop(5)
         lost = system.await_rest()
         watch.broken += system.broken()
@@ -152,7 +152,7 @@ def main(words: list[str] | None = None) -> int:
         f"at most {max(watch.connections, default=0)} connections"
     )
     for line in watch.broken[:20]:
-        say(line)
+        print_progress(line)
     return 0 if not watch.broken and not lost and watch.growth() < _GROWTH_ALLOWED else 1
 
 
@@ -165,7 +165,7 @@ def _options(words: list[str] | None) -> argparse.Namespace:
 
 def _start_load(system: System, seed: int, watch: Watch) -> Process:
     if faults_server_clock.library() is None:
-        say(faults_server_clock.MISSING)
+        print_progress(faults_server_clock.MISSING)
     else:
         faults_server_clock.load(system)
     system.fill(0, _LATENCY_MS)
@@ -179,13 +179,15 @@ def _start_load(system: System, seed: int, watch: Watch) -> Process:
     return load.start()
 
 
-def _shake(system: System, watch: Watch, struck: Counter[str], chosen: random.Random, seconds: float) -> None:
+def _inject_faults(
+    system: System, watch: Watch, struck: Counter[str], chosen: random.Random, seconds: float
+) -> None:
     ends = time.monotonic() + seconds
     strike_at = time.monotonic() + chosen.uniform(*_BETWEEN_FAULTS)
     while time.monotonic() < ends:
         if time.monotonic() >= strike_at:
             name = chosen.choice(sorted(STROKES))
-            say(f"{ends - time.monotonic():.0f} s left: {name}")
+            print_progress(f"{ends - time.monotonic():.0f} s left: {name}")
             STROKES[name](system)
             struck[name] += 1
             strike_at = time.monotonic() + chosen.uniform(*_BETWEEN_FAULTS)

@@ -22,20 +22,20 @@ from queueops.models import refused_steps
 from queueops.monitoring import article_status
 from queueops.worker import drain, trials
 from tests.emptying import quickly_emptied
-from tests.static_files import looked_at_once
+from tests.static_files import static_files_scanned_once
 
 
 @pytest.fixture(scope="session", autouse=True)
-def what_django_does_again_for_each_test_and_need_not() -> Iterator[None]:
-    with quickly_emptied(), looked_at_once():
+def django_shortcuts() -> Iterator[None]:
+    with quickly_emptied(), static_files_scanned_once():
         yield
 
 
 @pytest.fixture(autouse=True)
-def forgetful_process() -> Iterator[None]:
-    forget_everything()
+def process_state() -> Iterator[None]:
+    reset_process_state()
     yield
-    forget_everything()
+    reset_process_state()
 
 
 started: list[str] = []
@@ -43,13 +43,13 @@ sys.addaudithook(lambda event, told: started.append(str(told[0])) if event == "s
 
 
 @pytest.fixture(autouse=True)
-def what_is_fast_starts_no_process(request: pytest.FixtureRequest) -> Iterator[None]:
+def no_process_in_fast_tests(request: pytest.FixtureRequest) -> Iterator[None]:
     started.clear()
     yield
     assert not started or not request.node.get_closest_marker("fast"), "give this test the mark `process`"
 
 
-def forget_everything() -> None:
+def reset_process_state() -> None:
     installed.forget()
     modes.forget()
     article_status.forget()

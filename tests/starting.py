@@ -45,7 +45,7 @@ def _forker() -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def fork_as_told() -> None:
+def serve_forks() -> None:
     """The other end: reads an order a line, and answers how the process that it forked for it ended."""
     for name in _LIBRARIES:
         importlib.import_module(name)

@@ -10,7 +10,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 
 @contextmanager
-def looked_at_once() -> Iterator[None]:
+def static_files_scanned_once() -> Iterator[None]:
     look = WhiteNoiseMiddleware.add_files_from_finders
     known: dict[Any, dict[str, Any]] = {}
 

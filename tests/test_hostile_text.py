@@ -160,7 +160,9 @@ def test_patterns_stand_at_the_top_of_their_module() -> None:
                 ], f"{path.relative_to(ROOT)}: {getattr(node, 'name', 'a lambda')}"
 
 
-def quietly(*expected: type[Exception]) -> Callable[[Callable[[str], object]], Callable[[str], None]]:
+def ignoring_refusals(
+    *expected: type[Exception],
+) -> Callable[[Callable[[str], object]], Callable[[str], None]]:
     """A parser whose refusals are as good as its results."""
 
     def wrapped(parser: Callable[[str], object]) -> Callable[[str], None]:
@@ -182,19 +184,23 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "heading_of": heading_of,
     "plain": plain,
     "markdown heading": markdown_source.heading,
-    "markdown": quietly(FrontMatterError)(front_matter.split),
-    "front matter": quietly(FrontMatterError)(
+    "markdown": ignoring_refusals(FrontMatterError)(front_matter.split),
+    "front matter": ignoring_refusals(FrontMatterError)(
         lambda text: front_matter.split(f"---\nname: {text[:65_000]}\n---\n")
     ),
-    "front matter of names": quietly(FrontMatterError)(
+    "front matter of names": ignoring_refusals(FrontMatterError)(
         lambda text: front_matter.split(f"---\n{text[:65_000]}: 1\n---\n")
     ),
-    "toml": quietly(FrontMatterError)(lambda text: front_matter.split(f"+++\n{text[:16_000]} = 1\n+++\n")),
-    "json": quietly(FrontMatterError)(lambda text: front_matter.split(f'{{"a": {text}')),
+    "toml": ignoring_refusals(FrontMatterError)(
+        lambda text: front_matter.split(f"+++\n{text[:16_000]} = 1\n+++\n")
+    ),
+    "json": ignoring_refusals(FrontMatterError)(lambda text: front_matter.split(f'{{"a": {text}')),
     "an address": slugs.from_address,
-    "csv": quietly(SourceUnreadable)(lambda text: list(csv_source.read_csv("x", io.BytesIO(text.encode())))),
+    "csv": ignoring_refusals(SourceUnreadable)(
+        lambda text: list(csv_source.read_csv("x", io.BytesIO(text.encode())))
+    ),
     "csv rows": lambda text: list(csv_source.read_csv("x", io.BytesIO(b"title\n" + text.encode()))),
-    "jsonl": quietly(SourceUnreadable)(
+    "jsonl": ignoring_refusals(SourceUnreadable)(
         lambda text: list(jsonl_source.read_jsonl("x", io.BytesIO(text.encode())))
     ),
     "a jsonl text": lambda text: list(
@@ -203,14 +209,16 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "a docstring": pydoc_text.summary,
     "slug": slugs.candidates,
     "If-Match": lambda text: (etags.may_write(text, '"1"'), etags.is_known(text, '"1"')),
-    "the API's JSON": quietly(HttpError)(lambda text: json_bodies.parse(text.encode())),
+    "the API's JSON": ignoring_refusals(HttpError)(lambda text: json_bodies.parse(text.encode())),
     "a text in the API's JSON": lambda text: json_bodies.parse(json.dumps(text + "1" * 19).encode()),
     "chunks by wordpiece": chunk(wordpiece.count),
     "chunks by estimate": chunk(tokens.estimate),
-    "wordpiece": quietly(wordpiece.TooManyTokens)(wordpiece.encode),
+    "wordpiece": ignoring_refusals(wordpiece.TooManyTokens)(wordpiece.encode),
     "the passage of a query": lambda text: passage_of(text, text[-1_000:].split(), len(text) // 2),
     "the fake provider's words": lambda text: fake_vectors._WORD.findall(text),
-    "a line of tasks": quietly(file_format.FileRefused)(lambda text: file_format.task(text.encode(), 1)),
+    "a line of tasks": ignoring_refusals(file_format.FileRefused)(
+        lambda text: file_format.task(text.encode(), 1)
+    ),
     "a cell of a table": tables.plain,
     "a title on a page": visible.readable,
     "a log line": lambda text: log_bounds.unforgeable(

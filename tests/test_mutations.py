@@ -10,8 +10,8 @@ from drills.mutations import (
     StaleError,
     UselessError,
     copy_of_the_tree,
-    fallen_in,
-    falling,
+    failed_in,
+    failing_tests,
     main,
     mutated,
     without_guard,
@@ -49,7 +49,7 @@ def test_a_guard_that_is_taken_away_is_missed_by_a_test_and_the_checkout_keeps_i
         assert not (tree / ".git").exists()
         with mutated(tree, FINITE):
             assert "if False:" in (tree / FINITE.path).read_text()
-            assert falling(tree, FINITE.tests, addresses)
+            assert failing_tests(tree, FINITE.tests, addresses)
         assert (tree / FINITE.path).read_text() == (ROOT / FINITE.path).read_text()
 
 
@@ -66,7 +66,7 @@ def test_a_guard_that_is_taken_away_is_missed_by_a_test_and_the_checkout_keeps_i
     ],
 )
 def test_the_fallen_tests_are_named_once(code: int, told: str, fallen: list[str]) -> None:
-    assert fallen_in(code, told) == fallen
+    assert failed_in(code, told) == fallen
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_the_fallen_tests_are_named_once(code: int, told: str, fallen: list[str]
 )
 def test_tests_that_could_not_run_prove_nothing(code: int, told: str) -> None:
     with pytest.raises(UselessError, match="pytest could not run"):
-        fallen_in(code, told)
+        failed_in(code, told)
 
 
 def test_a_name_that_no_guard_has_is_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -123,7 +123,7 @@ def make_an_account(_: Space) -> None:
     TOTPDevice.objects.create(user=User.objects.create_user("ada"), name="app", confirmed=True)
 
 
-def strand_a_task(space: Space) -> None:
+def make_stuck_task(space: Space) -> None:
     stuck_for = {"lease_expires_at": Now() - timedelta(minutes=5), "processed_at": Now() - timedelta(hours=1)}
     make_tasks(1, space, Status.PROCESSING, claimed_by="worker-1@a:7", **stuck_for)
 
@@ -133,7 +133,7 @@ def stop_by_hand(_: Space) -> None:
 
 
 def lose_workers(space: Space) -> None:
-    strand_a_task(space)
+    make_stuck_task(space)
     Worker.objects.update(last_seen_at=Now() - timedelta(hours=1))
     hour_ago = Now() - timedelta(hours=1)
     Task.objects.update(scheduled_at=hour_ago)
@@ -170,14 +170,14 @@ def refuse_key(_: Space) -> None:
     assert self_pause.pause_itself("openai", ProviderError(ErrorClass.AUTH, "it refused the key with 401"), 0)
 
 
-def bring_old_articles(_: Space) -> None:
+def make_old_articles(_: Space) -> None:
     """Articles that were written before there was a queue."""
     Article.objects.bulk_create(
         Article(slug=f"old-{n}", title=f"Old {n}", content=f"An old text, number {n}.") for n in range(10)
     )
 
 
-def bring_an_import(space: Space) -> None:
+def make_import(space: Space) -> None:
     make_tasks(2, space, priority="high", metadata={"reason": "import"})
 
 
@@ -206,21 +206,21 @@ def embed_an_article(_: Space) -> None:
 
 
 SCENES: dict[str, Callable[[Space], None]] = {
-    "stuck-tasks": strand_a_task,
+    "stuck-tasks": make_stuck_task,
     "workers-stopped": stop_by_hand,
     "no-worker-alive": lose_workers,
     "workers-lost": lose_workers_again_and_again,
     "provider-outage": break_provider,
     "key-revoked": refuse_key,
     "database-refuses": refuse_vectors,
-    "migrate-small": bring_old_articles,
-    "migrate-medium": bring_old_articles,
-    "migrate-large": bring_old_articles,
-    "slow": bring_an_import,
+    "migrate-small": make_old_articles,
+    "migrate-medium": make_old_articles,
+    "migrate-large": make_old_articles,
+    "slow": make_import,
     "recover-queue": lose_tasks,
     "recover-articles": leave_one_article,
     "recover-vectors": embed_an_article,
-    "rollback-migration": bring_old_articles,
+    "rollback-migration": make_old_articles,
     "sign-in": make_an_account,
 }
 

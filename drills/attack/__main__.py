@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from benchmarks.tools.report import say
+from benchmarks.tools.report import print_progress
 from drills.attack import broker, files, guessing, machine, network, permissions, text
 from drills.attack.target import Target, running
 
@@ -44,9 +44,9 @@ def main(words: list[str] | None = None) -> int:
     with running() as target:
         for name in options.only:
             found.append(_try(target, name))
-            say(found[-1].line())
+            print_progress(found[-1].line())
             for sentence in found[-1].got_through:
-                say(f"      {sentence}")
+                print_progress(f"      {sentence}")
     failed = [outcome for outcome in found if outcome.got_through]
     if options.json:
         print(json.dumps([outcome._asdict() for outcome in found], indent=2))

@@ -92,7 +92,7 @@ def forged_keys(target: Target) -> list[str]:
 
         slug = target.save("After the forged keys", "it is embedded all the same")
         await_true(
-            lambda: _is_worried(target) or are_removed(),
+            lambda: _reports_trouble(target) or are_removed(),
             "forged keys to be removed, or noticed by /health",
             5.0,
         )
@@ -112,7 +112,7 @@ def _keys_of_the_queue(broker: Redis) -> list[str]:
     return [f"{_NAMESPACE}:{name}" for name in names]
 
 
-def _is_worried(target: Target) -> bool:
+def _reports_trouble(target: Target) -> bool:
     with target.client() as client:
         return bool(client.get("/health").json()["status"] != "ok")
 

@@ -105,7 +105,7 @@ def _as_root(target: Target) -> list[str]:
     return got
 
 
-def told_secrets(target: Target) -> list[str]:
+def exposed_secrets(target: Target) -> list[str]:
     """Secrets in command lines, which everybody may read."""
     secrets = [target.token, target.login[1], (target.data_dir / "secret_key").read_text().strip()]
     return [
@@ -119,5 +119,5 @@ ATTACKS: dict[str, Callable[[Target], list[str]]] = {
     "another user of the machine": strangers,
     "unexpected open ports": open_ports,
     "rights that a member does not need": rights,
-    "secrets in command lines": told_secrets,
+    "secrets in command lines": exposed_secrets,
 }

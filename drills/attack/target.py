@@ -16,7 +16,7 @@ import httpx
 import psycopg
 from redis import Redis
 
-from benchmarks.tools.report import say
+from benchmarks.tools.report import print_progress
 from benchmarks.tools.stack import free_port
 from config.stack import paths
 from config.stack.processes import Process
@@ -160,7 +160,7 @@ def running() -> Iterator[Target]:
     data_dir = Path(tempfile.mkdtemp(prefix="vectorpress-attack-"))
     data_dir.chmod(0o711)
     target = Target(data_dir / "data")
-    say(f"starting a stack to attack on {target.url}")
+    print_progress(f"starting a stack to attack on {target.url}")
     try:
         target.start()
         yield target

@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.tools.report import say
+from benchmarks.tools.report import print_progress
 from benchmarks.tools.stack import TOKEN, own_stack
 from drills.generated_clients.programs import PYTHON, RULES, TYPESCRIPT
 
@@ -56,7 +56,7 @@ class Run:
         yield "openapi-python-client generates a client", self.generate_python
         yield "it creates, replaces, changes and finds", self.use_python
         if shutil.which("npm") is None:
-            say("npm is not installed: neither TypeScript nor Spectral is tried")
+            print_progress("npm is not installed: neither TypeScript nor Spectral is tried")
             return
         yield "openapi-typescript generates types", self.generate_typescript
         yield "tsc --strict accepts a client with them", self.compile_typescript

@@ -7,7 +7,7 @@ from tests.access.people import QUICK, CountingHasher
 
 
 @pytest.fixture
-def doors(settings: Settings, clean_cache: None) -> type[CountingHasher]:
+def fresh_attempts(settings: Settings, clean_cache: None) -> type[CountingHasher]:
     """No attempt was made yet, and hashes are quick and counted."""
     settings.PASSWORD_HASHERS = QUICK
     CountingHasher.computed = 0

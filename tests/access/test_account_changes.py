@@ -18,12 +18,12 @@ NEW = "another-long-password"
 
 
 @pytest.fixture
-def ada(doors: type[CountingHasher]) -> User:
+def ada(fresh_attempts: type[CountingHasher]) -> User:
     return make_ada()
 
 
 @pytest.fixture
-def bob(doors: type[CountingHasher]) -> User:
+def bob(fresh_attempts: type[CountingHasher]) -> User:
     return make_ada(username="bob")
 
 

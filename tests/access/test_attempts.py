@@ -25,12 +25,12 @@ def small() -> Door:
 def listening(signal: Signal) -> Iterator[Heard]:
     heard: Heard = []
 
-    def hear(sender: Any, **fields: Any) -> None:
+    def record(sender: Any, **fields: Any) -> None:
         heard.append({name: value for name, value in fields.items() if name != "signal"})
 
-    signal.connect(hear)
+    signal.connect(record)
     yield heard
-    signal.disconnect(hear)
+    signal.disconnect(record)
 
 
 @pytest.fixture

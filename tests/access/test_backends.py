@@ -31,9 +31,9 @@ PAIR, ADDRESS, NAME = (rule.most for rule in attempts.PASSWORD.rules)
 
 
 @pytest.fixture
-def ada(doors: type[CountingHasher]) -> User:
+def ada(fresh_attempts: type[CountingHasher]) -> User:
     user = make_ada()
-    doors.computed = 0
+    fresh_attempts.computed = 0
     return user
 
 
@@ -49,15 +49,15 @@ def statements(client: Client, name: str) -> list[str]:
 
 
 def test_after_ten_wrong_passwords_the_right_one_is_refused_too_without_a_hash(
-    client: Client, ada: User, doors: type[CountingHasher]
+    client: Client, ada: User, fresh_attempts: type[CountingHasher]
 ) -> None:
     assert guess(client, 40) == [200] * PAIR + [429] * 30
-    assert doors.computed == PAIR
+    assert fresh_attempts.computed == PAIR
     refused = sign_in(client)
     assert refused.status_code == 429
     assert 0 < int(refused["Retry-After"]) <= attempts.PASSWORD.rules[0].block
     assert "Too many attempts. Try again in 5 minutes" in refused.content.decode()
-    assert doors.computed == PAIR
+    assert fresh_attempts.computed == PAIR
     assert not is_signed_in(client)
 
 
@@ -96,7 +96,9 @@ def test_ipv6_callers_are_counted_by_their_network(client: Client, ada: User) ->
     assert sign_in(client, address="2001:db8:1:2:ffff::1").status_code == 429
 
 
-def test_a_botnet_is_slowed_by_the_name(client: Client, ada: User, doors: type[CountingHasher]) -> None:
+def test_a_botnet_is_slowed_by_the_name(
+    client: Client, ada: User, fresh_attempts: type[CountingHasher]
+) -> None:
     statuses = [
         sign_in(client, "wrong", address=f"198.51.{number}.1").status_code for number in range(NAME + 5)
     ]
@@ -126,12 +128,12 @@ def test_a_guesser_in_the_office_does_not_keep_out_colleagues_who_signed_in_ther
 
 
 def test_a_known_place_has_no_more_tries_than_any(
-    client: Client, ada: User, doors: type[CountingHasher]
+    client: Client, ada: User, fresh_attempts: type[CountingHasher]
 ) -> None:
     sign_in(client)
     client.logout()
-    doors.computed = 0
-    assert guess(client, 40).count(200) == doors.computed == PAIR
+    fresh_attempts.computed = 0
+    assert guess(client, 40).count(200) == fresh_attempts.computed == PAIR
 
 
 def test_a_success_forgets_the_failures_before_it(client: Client, ada: User) -> None:
@@ -160,13 +162,13 @@ def test_who_signed_in_under_a_name_that_differs_in_case_is_not_taken_for_known(
 
 
 def test_an_unknown_name_takes_the_same_way_as_a_wrong_password(
-    client: Client, ada: User, doors: type[CountingHasher]
+    client: Client, ada: User, fresh_attempts: type[CountingHasher]
 ) -> None:
     User.objects.create_user("gone", password=SECRET, is_active=False, is_staff=True)
-    doors.computed = 0
+    fresh_attempts.computed = 0
     pages = {name: sign_in(client, "wrong", name=name).content.decode() for name in ("ada", "nobody")}
     pages["gone"] = sign_in(client, SECRET, name="gone").content.decode()
-    assert doors.computed == 3
+    assert fresh_attempts.computed == 3
     said = {page.split('<form action="/admin/login/"')[0].split("<body")[1] for page in pages.values()}
     assert len(said) == 1
     assert statements(client, "ada") == statements(client, "nobody")
@@ -200,7 +202,7 @@ def test_the_asynchronous_way_is_guarded_too(ada: User, rf: RequestFactory) -> N
 
 
 def test_the_old_password_of_the_form_to_change_it_is_a_guess_too(
-    client: Client, ada: User, doors: type[CountingHasher]
+    client: Client, ada: User, fresh_attempts: type[CountingHasher]
 ) -> None:
     client.force_login(ada)
     fields = {
@@ -212,7 +214,7 @@ def test_the_old_password_of_the_form_to_change_it_is_a_guess_too(
     assert [reply.status_code for reply in replies] == [200] * PAIR + [429] * 2
     assert "Too many attempts" in replies[-1].content.decode()
     assert int(replies[-1]["Retry-After"]) > 0
-    assert doors.computed == PAIR
+    assert fresh_attempts.computed == PAIR
     assert sign_in(client).status_code == 429
     fields["old_password"] = SECRET
     assert client.post("/admin/password_change/", fields, REMOTE_ADDR=HOME).status_code == 302

@@ -38,7 +38,7 @@ def change(user: User, old: str) -> PasswordChangeForm:
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("doors")
+@pytest.mark.usefixtures("fresh_attempts")
 def test_the_old_password_is_asked_for_and_is_a_guess_like_any_other() -> None:
     ada = make_ada()
     assert change(ada, SECRET).is_valid()

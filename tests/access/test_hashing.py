@@ -68,7 +68,7 @@ def test_who_waits_for_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.django_db
 def test_a_refusal_for_want_of_room_is_not_counted_as_a_failure(
-    client: Client, doors: type[CountingHasher], monkeypatch: pytest.MonkeyPatch
+    client: Client, fresh_attempts: type[CountingHasher], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hashing, "_PATIENCE_SECONDS", 0.01)
     with hashing.slot(), hashing.slot():

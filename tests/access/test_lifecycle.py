@@ -19,16 +19,16 @@ type Heard = list[tuple[str, str, str]]
 
 
 @pytest.fixture
-def heard() -> Iterator[Heard]:
+def announcements() -> Iterator[Heard]:
     """Act, actor and name of each announcement."""
     found: Heard = []
 
-    def hear(sender: Any, token: ApiToken, act: str, actor: str, reason: str, **_: Any) -> None:
+    def record(sender: Any, token: ApiToken, act: str, actor: str, reason: str, **_: Any) -> None:
         found.append((act, actor, token.name))
 
-    token_changed.connect(hear)
+    token_changed.connect(record)
     yield found
-    token_changed.disconnect(hear)
+    token_changed.disconnect(record)
 
 
 def refuse(sender: Any, **_: Any) -> None:
@@ -43,7 +43,7 @@ def unheard() -> Iterator[None]:
     token_changed.disconnect(refuse)
 
 
-def test_a_new_token_knows_its_maker_and_is_announced(heard: Heard) -> None:
+def test_a_new_token_knows_its_maker_and_is_announced(announcements: Heard) -> None:
     row, text = lifecycle.issue("site", ["write", "read"], actor="ada", allow_from=["10.0.0.0/8"])
     assert (row.scopes, row.created_by, row.allow_from, row.expires_at) == (
         ["read", "write"],
@@ -52,13 +52,13 @@ def test_a_new_token_knows_its_maker_and_is_announced(heard: Heard) -> None:
         None,
     )
     assert ApiToken.objects.authenticate(text) == row
-    assert heard == [("issued", "ada", "site")]
+    assert announcements == [("issued", "ada", "site")]
 
 
-def test_only_the_first_revocation_is_announced(heard: Heard) -> None:
+def test_only_the_first_revocation_is_announced(announcements: Heard) -> None:
     row, _ = make_token(name="site")
     assert [lifecycle.revoke(row, actor="ada"), lifecycle.revoke(row, actor="bob")] == [True, False]
-    assert heard == [("revoked", "ada", "site")]
+    assert announcements == [("revoked", "ada", "site")]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_only_the_first_revocation_is_announced(heard: Heard) -> None:
     ],
 )
 def test_a_successor_is_like_the_old_one_which_ends_after_the_overlap_at_the_latest(
-    heard: Heard, life: timedelta | None, overlap: timedelta, left: timedelta
+    announcements: Heard, life: timedelta | None, overlap: timedelta, left: timedelta
 ) -> None:
     old, old_text = make_token(Scope.READ, name="site", allow_from=["::/0"], expires_at=life and Now() + life)
     new, text = lifecycle.rotate(old, actor="ada", overlap=overlap, expires_at=None)
@@ -81,15 +81,15 @@ def test_a_successor_is_like_the_old_one_which_ends_after_the_overlap_at_the_lat
     old.refresh_from_db()
     assert old.expires_at
     assert abs(old.expires_at - timezone.now() - left) < timedelta(seconds=10)
-    assert [act for act, _, _ in heard] == ["rotated", "issued"]
+    assert [act for act, _, _ in announcements] == ["rotated", "issued"]
 
 
 @pytest.mark.parametrize("ended", [{"revoked_at": Now()}, {"expires_at": Now()}])
-def test_a_token_that_has_ended_has_no_successor(heard: Heard, ended: dict[str, Any]) -> None:
+def test_a_token_that_has_ended_has_no_successor(announcements: Heard, ended: dict[str, Any]) -> None:
     old, _ = make_token(**ended)
     with pytest.raises(TokenEnded):
         lifecycle.rotate(old, actor="ada", overlap=timedelta(), expires_at=None)
-    assert (ApiToken.objects.count(), heard) == (1, [])
+    assert (ApiToken.objects.count(), announcements) == (1, [])
 
 
 def test_where_the_successor_cannot_be_kept_nothing_was_done() -> None:

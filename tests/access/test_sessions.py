@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def ada(doors: type[CountingHasher]) -> User:
+def ada(fresh_attempts: type[CountingHasher]) -> User:
     return make_ada()
 
 

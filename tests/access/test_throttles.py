@@ -17,36 +17,36 @@ from tests.access.test_attempt_counts import FORGERIES
 
 
 @pytest.fixture
-def who(clean_cache: None, monkeypatch: pytest.MonkeyPatch) -> str:
+def caller(clean_cache: None, monkeypatch: pytest.MonkeyPatch) -> str:
     """A caller in the midst of a minute, so that no test runs over into the next."""
     midst = time.time() // throttles.WINDOW_SECONDS * throttles.WINDOW_SECONDS + 20
     monkeypatch.setattr("time.time", lambda: midst)
     return "someone"
 
 
-def test_a_caller_has_as_many_requests_a_minute_as_the_limit_says(who: str) -> None:
+def test_a_caller_has_as_many_requests_a_minute_as_the_limit_says(caller: str) -> None:
     for _ in range(3):
-        spend(who, 3)
+        spend(caller, 3)
     with pytest.raises(Throttled) as refusal:
-        spend(who, 3)
+        spend(caller, 3)
     assert refusal.value.wait == 40
 
 
-def test_callers_are_counted_apart(who: str) -> None:
-    spend(who, 1)
+def test_callers_are_counted_apart(caller: str) -> None:
+    spend(caller, 1)
     spend("another", 1)
     with pytest.raises(Throttled):
-        spend(who, 1)
+        spend(caller, 1)
 
 
-def test_the_next_minute_begins_anew(who: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    spend(who, 1)
+def test_the_next_minute_begins_anew(caller: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    spend(caller, 1)
     later = time.time() + throttles.WINDOW_SECONDS
     monkeypatch.setattr("time.time", lambda: later)
-    spend(who, 1)
+    spend(caller, 1)
 
 
-def test_a_large_limit_is_taken_in_blocks_and_is_still_exact(who: str, settings: Settings) -> None:
+def test_a_large_limit_is_taken_in_blocks_and_is_still_exact(caller: str, settings: Settings) -> None:
     one, another = Counts(settings.REDIS_URL), Counts(settings.REDIS_URL)
     assert sum(one.take_one("vectorpress:spent:blocks", 1_000) for _ in range(600)) == 600
     assert sum(another.take_one("vectorpress:spent:blocks", 1_000) for _ in range(600)) == 400
@@ -54,7 +54,7 @@ def test_a_large_limit_is_taken_in_blocks_and_is_still_exact(who: str, settings:
 
 
 def test_callers_of_minutes_past_are_not_kept_for_ever(
-    who: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    caller: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(throttles, "_CALLERS_HELD", 2)
     counts = Counts(settings.REDIS_URL)
@@ -68,7 +68,7 @@ def test_no_limit_asks_nobody(settings: Settings) -> None:
     spend("someone", 0)
 
 
-def test_counts_forget_themselves(who: str, settings: Settings) -> None:
+def test_counts_forget_themselves(caller: str, settings: Settings) -> None:
     counts = Counts(settings.REDIS_URL)
     counts.add("vectorpress:spent:forgotten", 1)
     assert 0 < counts._redis.ttl("vectorpress:spent:forgotten") <= 2 * throttles.WINDOW_SECONDS
@@ -76,16 +76,16 @@ def test_counts_forget_themselves(who: str, settings: Settings) -> None:
 
 @pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
 def test_a_forged_count_refuses_for_a_minute_at_most_and_lifts_no_limit(
-    who: str, settings: Settings, caplog: pytest.LogCaptureFixture, forge: Callable[..., Any]
+    caller: str, settings: Settings, caplog: pytest.LogCaptureFixture, forge: Callable[..., Any]
 ) -> None:
-    key = f"vectorpress:spent:{who}:{int(time.time()) // throttles.WINDOW_SECONDS}"
+    key = f"vectorpress:spent:{caller}:{int(time.time()) // throttles.WINDOW_SECONDS}"
     redis = Counts(settings.REDIS_URL)._redis
     forge(redis, key)
     for _ in range(10):
         with contextlib.suppress(Throttled):
-            spend(who, 5)
+            spend(caller, 5)
     with pytest.raises(Throttled) as refusal:
-        spend(who, 5)
+        spend(caller, 5)
     assert 0 < (refusal.value.wait or 0) <= throttles.WINDOW_SECONDS
     assert 0 < redis.ttl(key) <= 2 * throttles.WINDOW_SECONDS
     assert "Redis" not in caplog.text

@@ -24,7 +24,7 @@ WRONG = f"vp_00000000_{'a' * 43}"
 
 
 @pytest.fixture(autouse=True)
-def doors(clean_cache: None) -> None:
+def fresh_attempts(clean_cache: None) -> None:
     """No token was tried yet."""
 
 

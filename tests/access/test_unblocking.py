@@ -87,12 +87,12 @@ def test_the_wait_after_wrong_codes_ends_too_and_the_act_is_announced() -> None:
     device.throttle_increment()
     heard = []
 
-    def hear(sender: object, **fields: Any) -> None:
+    def record(sender: object, **fields: Any) -> None:
         heard.append(fields)
 
-    blocks_ended.connect(hear)
+    blocks_ended.connect(record)
     end([])
-    blocks_ended.disconnect(hear)
+    blocks_ended.disconnect(record)
     device.refresh_from_db()
     assert device.throttling_failure_count == 0
     (only,) = heard

@@ -49,7 +49,7 @@ def in_threads(count: int, work: Callable[..., Article] | Callable[..., None]) -
 
 
 @contextmanager
-def heard_by(listener: Callable[..., object], signal: Signal) -> Iterator[None]:
+def connected(listener: Callable[..., object], signal: Signal) -> Iterator[None]:
     signal.connect(listener, sender=Article)
     try:
         yield
@@ -105,7 +105,7 @@ def test_those_who_listen_to_a_save_are_in_its_transaction(signal: Signal) -> No
         assert connection.in_atomic_block
         raise LookupError
 
-    with heard_by(refuse, signal), pytest.raises(LookupError):
+    with connected(refuse, signal), pytest.raises(LookupError):
         saved()
     assert not Article.objects.exists()
 
@@ -113,7 +113,7 @@ def test_those_who_listen_to_a_save_are_in_its_transaction(signal: Signal) -> No
 def test_a_row_that_is_found_by_its_id_is_announced_as_an_edit() -> None:
     heard: list[tuple[list[int], str]] = []
     first = saved()
-    with heard_by(lambda **sent: heard.append((sent["article_ids"], sent["reason"])), articles_written):
+    with connected(lambda **sent: heard.append((sent["article_ids"], sent["reason"])), articles_written):
         Article(pk=first.pk, title="Another", slug=first.slug, version_number=2).save()
         saved()
     assert heard == [([first.pk], "edit")]

@@ -13,14 +13,14 @@ def processes_naming(*marks: Path | str) -> dict[int, str]:
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         pid = int(folder.name)
-        if pid != os.getpid() and any(mark in told(folder) for mark in wanted):
+        if pid != os.getpid() and any(mark in described(folder) for mark in wanted):
             found[pid] = (
                 (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode() if folder.exists() else ""
             )
     return found
 
 
-def told(folder: Path) -> bytes:
+def described(folder: Path) -> bytes:
     """What the kernel tells of a process; nothing of one that is gone or only waits to be reaped."""
     try:
         if not (command_line := (folder / "cmdline").read_bytes()):
@@ -32,7 +32,7 @@ def told(folder: Path) -> bytes:
 
 def lives(pid: int) -> bool:
     """Whether this process runs; one that only waits to be reaped does not."""
-    return bool(told(Path(f"/proc/{pid}")))
+    return bool(described(Path(f"/proc/{pid}")))
 
 
 def listening_ports(pids: Iterable[int]) -> set[int]:

@@ -102,9 +102,9 @@ def test_help_names_every_verb(words: list[str], code: int) -> None:
 
 
 @pytest.fixture
-def told(dev: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+def commands_run(dev: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
     """What `dev` has run by now, on a .venv that is complete and whose programs end well but for one."""
-    log = tmp_path / "told"
+    log = tmp_path / "commands_run"
     script = (
         f'[ "$1" = -c ] && echo 3 13 1 x && exit\nshift\necho "$@" >> {log}\n[ "$1 $FAILS" != "mypy mypy" ]'
     )
@@ -136,10 +136,10 @@ THIS_FILE = "tests/config/test_dev.py"
     ],
 )
 def test_a_word_says_which_tests_run_and_all_others_go_to_pytest(
-    dev: ModuleType, told: Callable[[], list[str]], words: list[str], ran: list[str]
+    dev: ModuleType, commands_run: Callable[[], list[str]], words: list[str], ran: list[str]
 ) -> None:
     assert dev.test(words) == 0
-    assert told() == ran
+    assert commands_run() == ran
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_word_says_which_tests_run_and_all_others_go_to_pytest(
 )
 def test_what_was_left_out_is_said_in_the_last_line(
     dev: ModuleType,
-    told: Callable[[], list[str]],
+    commands_run: Callable[[], list[str]],
     capfd: pytest.CaptureFixture[str],
     words: list[str],
     line: str,
@@ -170,15 +170,15 @@ def test_what_was_left_out_is_said_in_the_last_line(
 
 
 def test_a_failure_of_lint_fails_the_whole_and_the_tests_run_all_the_same(
-    dev: ModuleType, told: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+    dev: ModuleType, commands_run: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAILS", "mypy")
     assert dev.test(["--all"]) == 1
-    assert told() == [*LINT, "pytest -n 2"]
+    assert commands_run() == [*LINT, "pytest -n 2"]
 
 
 def test_files_are_compiled_once_whatever_the_shell_says(
-    dev: ModuleType, told: Callable[[], list[str]]
+    dev: ModuleType, commands_run: Callable[[], list[str]]
 ) -> None:
     dev.test(["--fast"])
     assert "PYTHONDONTWRITEBYTECODE" not in os.environ

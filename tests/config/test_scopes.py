@@ -74,7 +74,7 @@ def call(api: Api, method: str, path: str, **headers: str) -> Response:
     return api.call(method, ready(path), sent, **headers)
 
 
-def whole(reply: Response) -> str:
+def headers_and_body(reply: Response) -> str:
     """All that is sent: headers and body, streamed or not."""
     content = reply.getvalue()
     return str(reply.headers) + content.decode()
@@ -96,20 +96,22 @@ def test_what_an_operation_declares_decides_and_only_readers_get_text(
             assert f"lacks the scope '{wanted[0]}'" in problem(reply, 403)["detail"]
             assert f'scope="{wanted[0]}"' in reply["WWW-Authenticate"]
         if Scope.READ not in scopes:
-            assert CANARY not in whole(reply), scopes
+            assert CANARY not in headers_and_body(reply), scopes
 
 
 @pytest.mark.parametrize(("method", "path", "wanted"), OPERATIONS, ids=lambda value: str(value))
 def test_nobody_without_a_token_gets_anything(method: str, path: str, wanted: list[str]) -> None:
     reply = call(Api(""), method, path)
     problem(reply, 401)
-    assert CANARY not in whole(reply)
+    assert CANARY not in headers_and_body(reply)
 
 
 def test_readers_do_get_the_text() -> None:
     """Or the matrix above would look for what is never there."""
     _, token = make_token(Scope.READ, Scope.WRITE, Scope.OPS)
-    seen = {path for method, path, _ in OPERATIONS if CANARY in whole(call(Api(token), method, path))}
+    seen = {
+        path for method, path, _ in OPERATIONS if CANARY in headers_and_body(call(Api(token), method, path))
+    }
     assert seen >= {
         "/articles",
         "/articles/export",
@@ -138,7 +140,7 @@ def test_what_is_refused_quotes_nothing_either(method: str, path: str) -> None:
     _, token = make_token(Scope.WRITE)
     for name, sent, headers in REFUSED:
         reply = Api(token).call(method, ready(path), sent, **headers)
-        assert CANARY not in whole(reply), name
+        assert CANARY not in headers_and_body(reply), name
 
 
 def test_a_writer_learns_what_it_needs_to_go_on() -> None:

@@ -14,15 +14,15 @@ from config import security_log
 from config.security_log import HourlyBudget, Repeats
 from queueops.base import installed
 from queueops.models import AuditLog
-from tests.access.conftest import doors  # noqa: F401  a fixture
+from tests.access.conftest import fresh_attempts  # noqa: F401  a fixture
 from tests.access.people import HOME, OFFICE, SECRET, code_of, make_ada, make_device, sign_in
 from tests.factories import make_token
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("doors")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_attempts")]
 
 
 @pytest.fixture(autouse=True)
-def a_new_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+def new_hour(monkeypatch: pytest.MonkeyPatch) -> None:
     for budget in ("_budget", "_budget_of_known"):
         monkeypatch.setattr(security_log, budget, HourlyBudget(security_log.ROWS_PER_HOUR))
     monkeypatch.setattr(security_log, "_repeats", Repeats())

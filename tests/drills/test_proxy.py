@@ -13,19 +13,19 @@ from tests.waiting import wait_until
 
 
 @pytest.fixture
-def heard() -> list[bytes]:
+def received() -> list[bytes]:
     """What the server was sent."""
     return []
 
 
 @pytest.fixture
-def proxy(heard: list[bytes]) -> Iterator[Proxy]:
+def proxy(received: list[bytes]) -> Iterator[Proxy]:
     """In front of a server that says everything back."""
 
     def echo(connection: socket.socket) -> None:
         with connection:
             while data := connection.recv(65_536):
-                heard.append(data)
+                received.append(data)
                 connection.sendall(data)
 
     def accept() -> None:
@@ -98,12 +98,12 @@ def test_all_open_connections_are_cut_and_new_ones_pass(proxy: Proxy, client: so
 
 
 def test_a_request_arrives_whose_reply_is_swallowed(
-    proxy: Proxy, client: socket.socket, heard: list[bytes]
+    proxy: Proxy, client: socket.socket, received: list[bytes]
 ) -> None:
     proxy.rules = Rules(swallow=True)
     client.sendall(b"commit")
     wait_until(lambda: proxy.swallowed == len(b"commit"))
-    assert heard[-1] == b"commit"
+    assert received[-1] == b"commit"
     proxy.rules = PASS
     client.sendall(b"after")
     assert client.recv(100) == b"after"

@@ -27,15 +27,15 @@ print(json.dumps({
 
 @pytest.mark.parametrize("seconds", [300, -300])
 def test_only_the_time_of_day_is_wrong(seconds: int) -> None:
-    told = told_by(seconds)
-    right = told_by(0)
+    told = time_seen_by(seconds)
+    right = time_seen_by(0)
     for name in ("time", "time_ns", "now", "utcnow"):
         assert abs(told[name] - right[name] - seconds) < 60, name
     assert abs(told["monotonic"] - right["monotonic"]) < 60
     assert (told["is_one"], told["born"]) == (True, "2020-01-01T00:00:00+00:00")
 
 
-def told_by(seconds: int) -> dict[str, Any]:
+def time_seen_by(seconds: int) -> dict[str, Any]:
     environment = os.environ | {"PYTHONPATH": str(WRONG_CLOCK), "DRILL_CLOCK_SECONDS": str(seconds)}
     ran = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", TELL],

@@ -26,10 +26,10 @@ def test_the_actor_is_who_is_named_or_who_is_logged_in(monkeypatch: pytest.Monke
 def test_a_user_without_a_name_is_the_command_line(
     monkeypatch: pytest.MonkeyPatch, error: type[OSError | KeyError]
 ) -> None:
-    def nobody() -> str:
+    def fail_to_name_the_user() -> str:
         raise error
 
-    monkeypatch.setattr(getpass, "getuser", nobody)
+    monkeypatch.setattr(getpass, "getuser", fail_to_name_the_user)
     assert options.actor({"actor": ""}) == "command line"
 
 

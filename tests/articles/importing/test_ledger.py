@@ -5,7 +5,7 @@ from articles.importing.entries import RefusedEntry
 from articles.importing.ledger import SlugLedger
 
 
-def a_draft(title: str, slug: str = "", place: str = "line 1") -> Draft:
+def make_draft(title: str, slug: str = "", place: str = "line 1") -> Draft:
     return Draft(place, slug, title, "", "{}")
 
 
@@ -16,17 +16,18 @@ def slugs_of(*drafts: Draft) -> list[str]:
 
 
 def test_a_missing_slug_is_made_from_the_title_in_any_script() -> None:
-    assert slugs_of(a_draft("Hello, World!"), a_draft("Привет мир"), a_draft("東京 2024"), a_draft("!?")) == [
+    titles = ("Hello, World!", "Привет мир", "東京 2024", "!?")
+    assert slugs_of(*map(make_draft, titles)) == [
         "hello-world", "привет-мир", "東京-2024", "article",
     ]  # fmt: skip
 
 
 def test_equal_titles_are_numbered_in_the_order_of_the_file() -> None:
-    assert slugs_of(*[a_draft("Same")] * 12)[::5] == ["same", "same-6", "same-11"]
+    assert slugs_of(*[make_draft("Same")] * 12)[::5] == ["same", "same-6", "same-11"]
 
 
 def test_a_number_that_is_taken_is_passed_over() -> None:
-    assert slugs_of(a_draft("Same", "same-2"), *[a_draft("Same")] * 3) == [
+    assert slugs_of(make_draft("Same", "same-2"), *[make_draft("Same")] * 3) == [
         "same-2",
         "same",
         "same-3",
@@ -35,12 +36,12 @@ def test_a_number_that_is_taken_is_passed_over() -> None:
 
 
 def test_a_slug_given_twice_is_refused_with_the_first_place() -> None:
-    _, second = slugs_of(a_draft("A", "x", "a.csv line 2"), a_draft("B", "x", "a.csv line 9"))
+    _, second = slugs_of(make_draft("A", "x", "a.csv line 2"), make_draft("B", "x", "a.csv line 9"))
     assert second == "a.csv line 9: slug 'x' was already used by a.csv line 2"
 
 
 def test_ten_thousand_equal_titles_cost_no_search() -> None:
     with SlugLedger() as ledger:
-        entered = [ledger.enter(a_draft("Same")) for _ in range(10_000)]
+        entered = [ledger.enter(make_draft("Same")) for _ in range(10_000)]
     assert not any(isinstance(draft, RefusedEntry) for draft in entered)
     assert len({draft.slug for draft in entered if isinstance(draft, Draft)}) == 10_000

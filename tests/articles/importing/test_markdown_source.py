@@ -8,7 +8,7 @@ from articles.importing.entries import MAX_ENTRY_BYTES, Entry, RefusedEntry, Row
 from articles.importing.markdown_source import heading, open_markdown
 
 
-def a_folder(root: Path, **texts: str | bytes) -> Path:
+def make_folder(root: Path, **texts: str | bytes) -> Path:
     for name, text in texts.items():
         path = root / (name.replace("__", "/") + ".md")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -28,7 +28,7 @@ def only_row(root: Path) -> dict[str, object]:
 
 def test_front_matter_gives_title_slug_and_metadata(tmp_path: Path) -> None:
     text = "---\ntitle: Hello\nslug: hello-you\ntags: [a, b]\ndate: 2024-05-06\n---\n\n# Other\n\nText\n"
-    assert only_row(a_folder(tmp_path, one=text)) == {
+    assert only_row(make_folder(tmp_path, one=text)) == {
         "title": "Hello",
         "slug": "hello-you",
         "content": "# Other\n\nText\n",
@@ -50,17 +50,17 @@ def test_front_matter_gives_title_slug_and_metadata(tmp_path: Path) -> None:
 def test_the_title_falls_back_to_the_heading_then_to_the_file_name(
     tmp_path: Path, text: str, title: str
 ) -> None:
-    assert only_row(a_folder(tmp_path, **{"getting-started": text}))["title"] == title
+    assert only_row(make_folder(tmp_path, **{"getting-started": text}))["title"] == title
 
 
 def test_folders_below_are_read_in_order_and_hidden_ones_left_out(tmp_path: Path) -> None:
-    root = a_folder(tmp_path, b="b", a__z="az", **{".git__c": "hidden"})
+    root = make_folder(tmp_path, b="b", a__z="az", **{".git__c": "hidden"})
     (root / "picture.png").write_bytes(b"\x89PNG")
     assert [entry.place for entry in entries(root)] == ["a/z.md", "b.md"]
 
 
 def test_a_file_that_is_not_utf8_or_too_large_is_refused_and_the_rest_read(tmp_path: Path) -> None:
-    root = a_folder(tmp_path, a=b"caf\xe9", b=b"x" * (MAX_ENTRY_BYTES + 1), c="# Fine")
+    root = make_folder(tmp_path, a=b"caf\xe9", b=b"x" * (MAX_ENTRY_BYTES + 1), c="# Fine")
     first, second, third = entries(root)
     assert isinstance(first, RefusedEntry)
     assert str(first).startswith("a.md: is not valid UTF-8")
@@ -73,7 +73,7 @@ def test_a_folder_that_is_none_is_told(tmp_path: Path) -> None:
     with pytest.raises(SourceUnreadable, match="there is no such folder"):
         open_markdown(str(tmp_path / "nowhere"))
     with pytest.raises(SourceUnreadable, match="is a file; give the folder"):
-        open_markdown(str(a_folder(tmp_path, one="x") / "one.md"))
+        open_markdown(str(make_folder(tmp_path, one="x") / "one.md"))
 
 
 @pytest.mark.parametrize(
@@ -97,12 +97,12 @@ def test_a_folder_that_is_none_is_told(tmp_path: Path) -> None:
 def test_an_author_s_address_becomes_a_slug(
     tmp_path: Path, front: str, slug: str | None, kept: dict[str, object]
 ) -> None:
-    fields = only_row(a_folder(tmp_path, one=f"---\n{front}\n---\ntext\n"))
+    fields = only_row(make_folder(tmp_path, one=f"---\n{front}\n---\ntext\n"))
     assert (fields.get("slug"), fields["metadata"]) == (slug, kept)
 
 
 def test_a_title_is_one_line_and_a_heading_that_is_too_long_is_cut(tmp_path: Path) -> None:
-    root = a_folder(tmp_path, a="---\ntitle: |\n  One\n  two\n---\n", b="# A\ttab " + "x" * 400)
+    root = make_folder(tmp_path, a="---\ntitle: |\n  One\n  two\n---\n", b="# A\ttab " + "x" * 400)
     titles = [entry.fields["title"] for entry in entries(root) if isinstance(entry, Row)]
     assert titles[0] == "One two"
     assert isinstance(titles[1], str)
@@ -111,13 +111,13 @@ def test_a_title_is_one_line_and_a_heading_that_is_too_long_is_cut(tmp_path: Pat
 
 
 def test_front_matter_that_cannot_be_read_refuses_its_file_alone(tmp_path: Path) -> None:
-    refused, taken = entries(a_folder(tmp_path, a="---\na: [\n---\n", b="---\nslug: A_b\n---\n"))
+    refused, taken = entries(make_folder(tmp_path, a="---\na: [\n---\n", b="---\nslug: A_b\n---\n"))
     assert isinstance(refused, RefusedEntry)
     assert isinstance(taken, Row)
 
 
 def test_a_file_with_the_line_ends_of_an_old_mac_is_read(tmp_path: Path) -> None:
-    assert only_row(a_folder(tmp_path, one="---\rtitle: Old\r---\rLine\rline\r")) == {
+    assert only_row(make_folder(tmp_path, one="---\rtitle: Old\r---\rLine\rline\r")) == {
         "title": "Old",
         "content": "Line\nline\n",
         "metadata": {},
@@ -129,7 +129,7 @@ def test_a_tilde_fence_is_not_closed_by_backticks() -> None:
 
 
 def test_utf16_is_read_and_another_encoding_where_it_is_named(tmp_path: Path) -> None:
-    root = a_folder(tmp_path, a="# Größe".encode("utf-16"))
+    root = make_folder(tmp_path, a="# Größe".encode("utf-16"))
     assert only_row(root)["title"] == "Größe"
     (root / "a.md").write_bytes("# Größe".encode("windows-1252"))
     (row,) = open_markdown(str(root), encoding="windows-1252").entries

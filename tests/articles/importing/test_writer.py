@@ -17,7 +17,7 @@ from tests.concurrently import another_session, together, waiting_sessions
 from tests.waiting import wait_until
 
 
-def a_draft(slug: str, content: str = "Text", title: str = "Title", **metadata: Any) -> Draft:
+def make_draft(slug: str, content: str = "Text", title: str = "Title", **metadata: Any) -> Draft:
     return Draft(f"line of {slug}", slug, title, content, json.dumps(metadata))
 
 
@@ -25,20 +25,20 @@ def a_draft(slug: str, content: str = "Text", title: str = "Title", **metadata: 
 def announcements() -> Iterator[list[tuple[list[int], str]]]:
     heard: list[tuple[list[int], str]] = []
 
-    def hear(article_ids: list[int], reason: str, **_: Any) -> None:
+    def record(article_ids: list[int], reason: str, **_: Any) -> None:
         assert connection.in_atomic_block
         heard.append((article_ids, reason))
 
-    articles_written.connect(hear)
+    articles_written.connect(record)
     try:
         yield heard
     finally:
-        articles_written.disconnect(hear)
+        articles_written.disconnect(record)
 
 
 @pytest.mark.django_db
 def test_new_articles_come_with_their_first_version() -> None:
-    assert write_batch([a_draft("a", lang="en"), a_draft("b", "")], "Ada") == BatchResult(created=2)
+    assert write_batch([make_draft("a", lang="en"), make_draft("b", "")], "Ada") == BatchResult(created=2)
     article = Article.objects.get(slug="a")
     assert (article.title, article.content, article.metadata) == ("Title", "Text", {"lang": "en"})
     version = article.versions.get()
@@ -53,7 +53,7 @@ def test_new_articles_come_with_their_first_version() -> None:
 
 @pytest.mark.django_db
 def test_the_same_again_changes_nothing() -> None:
-    drafts = [a_draft("a", number=1e-300, nested={"x": [1.0, None]}), a_draft("b")]
+    drafts = [make_draft("a", number=1e-300, nested={"x": [1.0, None]}), make_draft("b")]
     write_batch(drafts)
     before = list(Article.objects.order_by("id").values())
     with announcements() as heard:
@@ -64,8 +64,8 @@ def test_the_same_again_changes_nothing() -> None:
 
 @pytest.mark.django_db
 def test_changed_text_becomes_a_new_version() -> None:
-    write_batch([a_draft("a"), a_draft("b")])
-    assert write_batch([a_draft("a", "New"), a_draft("b")]) == BatchResult(updated=1, unchanged=1)
+    write_batch([make_draft("a"), make_draft("b")])
+    assert write_batch([make_draft("a", "New"), make_draft("b")]) == BatchResult(updated=1, unchanged=1)
     article = Article.objects.get(slug="a")
     assert (article.content, article.version_number) == ("New", 2)
     assert list(article.versions.values_list("version_number", "content")) == [(2, "New"), (1, "Text")]
@@ -73,9 +73,9 @@ def test_changed_text_becomes_a_new_version() -> None:
 
 @pytest.mark.django_db
 def test_changed_metadata_is_an_update_without_a_version() -> None:
-    write_batch([a_draft("a", x=1)])
+    write_batch([make_draft("a", x=1)])
     with announcements() as heard:
-        assert write_batch([a_draft("a", x=2)]) == BatchResult(updated=1)
+        assert write_batch([make_draft("a", x=2)]) == BatchResult(updated=1)
     article = Article.objects.get()
     assert (article.metadata, article.version_number, article.versions.count()) == ({"x": 2}, 1, 1)
     assert heard == []
@@ -83,22 +83,22 @@ def test_changed_metadata_is_an_update_without_a_version() -> None:
 
 @pytest.mark.django_db
 def test_articles_with_new_text_are_announced_in_the_same_transaction() -> None:
-    write_batch([a_draft("a"), a_draft("b"), a_draft("c", x=1)])
+    write_batch([make_draft("a"), make_draft("b"), make_draft("c", x=1)])
     with announcements() as heard:
-        write_batch([a_draft("a", "New"), a_draft("b"), a_draft("c", x=2), a_draft("d")])
+        write_batch([make_draft("a", "New"), make_draft("b"), make_draft("c", x=2), make_draft("d")])
     ids = list(Article.objects.filter(slug__in=["a", "d"]).order_by("id").values_list("id", flat=True))
     assert heard == [(ids, "import")]
 
 
 @pytest.mark.django_db
 def test_articles_keep_the_order_of_the_file() -> None:
-    write_batch([a_draft(slug) for slug in ["zebra", "apple", "mango"]])
+    write_batch([make_draft(slug) for slug in ["zebra", "apple", "mango"]])
     assert list(Article.objects.order_by("id").values_list("slug", flat=True)) == ["zebra", "apple", "mango"]
 
 
 @pytest.mark.django_db
 def test_a_row_the_database_refuses_does_not_take_the_others_with_it() -> None:
-    drafts = [a_draft(f"a{number}") for number in range(7)]
+    drafts = [make_draft(f"a{number}") for number in range(7)]
     drafts[5] = Draft("line 6", "a5", "t" * 400, "", "{}")  # longer than the column
     drafts[2] = Draft("line 3", "a2", "Title", "", "[]")  # no object
     result = write_batch(drafts)
@@ -115,7 +115,7 @@ def test_a_listener_that_fails_takes_the_batch_with_it() -> None:
     articles_written.connect(fail)
     try:
         with pytest.raises(LookupError):
-            write_batch([a_draft("a")])
+            write_batch([make_draft("a")])
     finally:
         articles_written.disconnect(fail)
     assert not Article.objects.exists()
@@ -123,7 +123,7 @@ def test_a_listener_that_fails_takes_the_batch_with_it() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_many_imports_of_the_same_at_once_write_it_once() -> None:
-    drafts = [a_draft(f"a{number}") for number in range(50)]
+    drafts = [make_draft(f"a{number}") for number in range(50)]
     results = together(4, lambda: write_batch(drafts))
     assert sum(result.created for result in results) == 50
     assert sum(result.unchanged for result in results) == 150
@@ -136,7 +136,7 @@ def test_an_article_saved_in_between_is_updated_not_doubled() -> None:
 
     def write() -> None:
         try:
-            done.append(write_batch([a_draft("a", "Imported")]))
+            done.append(write_batch([make_draft("a", "Imported")]))
         finally:
             connection.close()
 
@@ -155,12 +155,12 @@ def test_an_article_saved_in_between_is_updated_not_doubled() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_deadlock_with_another_writer_is_tried_again() -> None:
-    write_batch([a_draft("a"), a_draft("b")])
+    write_batch([make_draft("a"), make_draft("b")])
     done: list[BatchResult] = []
 
     def write() -> None:
         try:
-            done.append(write_batch([a_draft("a", "New"), a_draft("b", "New")]))
+            done.append(write_batch([make_draft("a", "New"), make_draft("b", "New")]))
         finally:
             connection.close()
 

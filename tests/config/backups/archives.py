@@ -56,10 +56,10 @@ def patch(archive: Path, old: str, new: str) -> None:
     assert content.count(old.encode()) == 1
     assert len(new) <= len(old)
     archive.write_bytes(content.replace(old.encode(), new.ljust(len(old)).encode()))
-    vouch(archive)
+    update_manifest(archive)
 
 
-def vouch(archive: Path) -> None:
+def update_manifest(archive: Path) -> None:
     """Makes the manifest fit the archive as it is now."""
     content = archive.read_bytes()
     fields = described(archive)

@@ -17,7 +17,16 @@ from config.backups import dump, manifest, restore
 from config.backups.errors import BackupError
 from config.backups.server import Server
 from lib.scratch_databases import drop_database
-from tests.config.backups.archives import counts, describe, described, execute, patch, restored, state, vouch
+from tests.config.backups.archives import (
+    counts,
+    describe,
+    described,
+    execute,
+    patch,
+    restored,
+    state,
+    update_manifest,
+)
 from tests.config.backups.test_manifest import ESCAPE
 from tests.databases import empty_database
 from tests.starting import start
@@ -351,7 +360,7 @@ def test_a_damaged_archive_that_its_manifest_vouches_for_is_refused_or_restored(
     for _ in range(3):
         content[damage.randrange(5, len(content))] = damage.randrange(256)
     copy.write_bytes(content)
-    vouch(copy)
+    update_manifest(copy)
     try:
         restored(target, copy)
     except BackupError as error:

@@ -34,7 +34,7 @@ def hostile(command: str) -> list[Any]:
     ]  # fmt: skip
 
 
-def try_it(of: Server, archive: Path) -> None:
+def restore_or_refuse(of: Server, archive: Path) -> None:
     """Restores as `restore --yes` does; a refusal is one short sentence that a terminal shows as it is."""
     try:
         restored(of, archive)
@@ -58,7 +58,7 @@ def test_a_hostile_value_in_a_field_runs_nothing_and_changes_nothing(
             with nullcontext() if is_valid else pytest.raises(BackupError):
                 manifest.read(copy)
         else:
-            try_it(target, copy)
+            restore_or_refuse(target, copy)
     assert not canary.exists()
     assert state(target) == before
 
@@ -74,7 +74,7 @@ def test_a_hostile_entry_runs_nothing_and_changes_nothing(
         keys = [fields[field] | {value: good}] if isinstance(value, str) else []
         for entries in (fields[field] | {name: value}, *keys):
             describe(copy, fields | {field: entries})
-            try_it(target, copy)
+            restore_or_refuse(target, copy)
     assert not canary.exists()
     assert state(target) == before
 

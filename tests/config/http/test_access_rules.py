@@ -14,7 +14,7 @@ PATHS = ["/", "/search?q=x", "/articles/some-article"]
 
 
 @pytest.fixture(autouse=True)
-def nobody_has_asked_yet(clean_cache: None) -> Iterator[None]:
+def fresh_counts(clean_cache: None) -> Iterator[None]:
     """Counts live in Redis beside the cache."""
     throttles._counts_at.cache_clear()
     yield

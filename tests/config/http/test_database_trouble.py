@@ -29,7 +29,7 @@ LOCKED = "the database is locked: another session holds what this request needs;
 
 
 @pytest.fixture(autouse=True)
-def briefly() -> Iterator[None]:
+def short_lock_waits() -> Iterator[None]:
     """As a web process has it, but shorter."""
     with waiting_at_most(100):
         yield

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def nobody_has_asked_yet(clean_cache: None) -> Iterator[None]:
+def fresh_counts(clean_cache: None) -> Iterator[None]:
     throttles._counts_at.cache_clear()
     yield
     throttles._counts_at.cache_clear()

@@ -12,10 +12,10 @@ from access.second_factor import PROXY_BACKEND
 from access.sessions import Session
 from config import env, security_log
 from queueops.models import AuditLog
-from tests.access.conftest import doors  # noqa: F401  a fixture
+from tests.access.conftest import fresh_attempts  # noqa: F401  a fixture
 from tests.access.people import make_ada, make_device, sign_in
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("doors")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_attempts")]
 PROXY = "10.0.0.1"
 
 

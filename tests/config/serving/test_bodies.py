@@ -24,7 +24,7 @@ def part(data: bytes, more: bool = False) -> dict[str, Any]:
 LEFT = {"type": "http.disconnect"}
 
 
-def saying(messages: Iterable[dict[str, Any]]) -> Callable[[], Awaitable[dict[str, Any]]]:
+def receive_of(messages: Iterable[dict[str, Any]]) -> Callable[[], Awaitable[dict[str, Any]]]:
     """A `receive` that says these in turn, and then nothing any more."""
     rest = iter(messages)
 
@@ -41,7 +41,7 @@ def read_all(messages: Iterable[dict[str, Any]], length: int | None, limits: Lim
     async def work() -> bytes:
         transfer = Transfers(limits.held_bytes).begin(limits.body_seconds)
         try:
-            return await read(saying(messages), length, transfer, limits)
+            return await read(receive_of(messages), length, transfer, limits)
         finally:
             transfer.release()
 
@@ -143,7 +143,7 @@ def test_a_pause_that_is_too_long_is_a_request_that_timed_out() -> None:
 def test_only_what_is_not_small_counts_as_held() -> None:
     async def work(size: int) -> int:
         transfer = Transfers(LIMITS.held_bytes).begin(LIMITS.body_seconds)
-        await read(saying([part(b"x" * size)]), size, transfer, LIMITS)
+        await read(receive_of([part(b"x" * size)]), size, transfer, LIMITS)
         return transfer.size
 
     assert asyncio.run(work(UNCOUNTED_BYTES)) == 0
@@ -153,11 +153,11 @@ def test_only_what_is_not_small_counts_as_held() -> None:
 def test_after_a_refusal_it_is_read_on_to_the_end_or_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "_LINGER_SECONDS", 0.02)
     monkeypatch.setattr(bodies, "_LINGER_BYTES", 10)
-    asyncio.run(discard(saying([part(b"abc", more=True), part(b"")])))
-    asyncio.run(discard(saying([LEFT])))
-    asyncio.run(discard(saying([part(b"abc", more=True)])))  # then silence
-    asyncio.run(discard(saying([part(b"x" * 5, more=True)] * 2)))  # as much as is taken
+    asyncio.run(discard(receive_of([part(b"abc", more=True), part(b"")])))
+    asyncio.run(discard(receive_of([LEFT])))
+    asyncio.run(discard(receive_of([part(b"abc", more=True)])))  # then silence
+    asyncio.run(discard(receive_of([part(b"x" * 5, more=True)] * 2)))  # as much as is taken
 
 
 def test_a_client_has_left_when_no_message_is_of_its_request() -> None:
-    asyncio.run(left(saying([part(b"a", more=True), part(b""), LEFT])))
+    asyncio.run(left(receive_of([part(b"a", more=True), part(b""), LEFT])))

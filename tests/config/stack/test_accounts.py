@@ -34,7 +34,7 @@ def account(reachable: Path) -> Account:
     return found
 
 
-def said(*command: str, account: Account | None, kept: int = 0) -> tuple[int | None, str]:
+def result_as_member(*command: str, account: Account | None, kept: int = 0) -> tuple[int | None, str]:
     """Exit code and output of a program that runs as a member does."""
     process = Process("member", list(command), account=account)
     process.capabilities = kept
@@ -87,7 +87,7 @@ def test_an_owner_without_a_name_is_refused_only_where_postgres_asks_for_it(tmp_
 @as_root
 @on_linux
 def test_a_member_has_no_right_of_roots_left_and_can_get_none_back(account: Account) -> None:
-    _, status = said(
+    _, status = result_as_member(
         "/bin/grep", "-E", "^(Uid|Gid|Groups|Cap|NoNew|Umask)", "/proc/self/status", account=account
     )
     found = {name: value.split() for name, value in (line.split(":", 1) for line in status.splitlines())}
@@ -102,7 +102,7 @@ def test_a_member_has_no_right_of_roots_left_and_can_get_none_back(account: Acco
 @on_linux
 def test_a_member_keeps_exactly_the_right_it_was_given(account: Account) -> None:
     kept = capabilities.DAC_READ_SEARCH
-    _, status = said("/bin/grep", "^Cap", "/proc/self/status", account=account, kept=kept)
+    _, status = result_as_member("/bin/grep", "^Cap", "/proc/self/status", account=account, kept=kept)
     assert {int(line.split()[1], 16) for line in status.splitlines()} == {kept}
 
 
@@ -111,11 +111,11 @@ def test_a_member_reads_no_file_of_roots_and_writes_nowhere_else(account: Accoun
     secret = reachable / "secret"
     secret.write_text("of root")
     secret.chmod(0o600)
-    code, words = said("/bin/cat", str(secret), account=account)
+    code, words = result_as_member("/bin/cat", str(secret), account=account)
     assert code != 0
     assert "of root" not in words
     for place in (reachable, Path("/etc"), Path("/usr")):
-        assert said("/bin/touch", str(place / "vectorpress-was-here"), account=account)[0] != 0
+        assert result_as_member("/bin/touch", str(place / "vectorpress-was-here"), account=account)[0] != 0
 
 
 @as_root
@@ -133,8 +133,8 @@ def test_reading_through_a_closed_folder_needs_the_right_to_read_and_nothing_mor
     kept = capabilities.to_reach(account, file)
     if capabilities.held() & capabilities.DAC_READ_SEARCH:
         assert kept == capabilities.DAC_READ_SEARCH
-        assert said("/bin/cat", str(file), account=account, kept=kept) == (0, "code")
-        assert said("/bin/touch", str(closed / "new"), account=account, kept=kept)[0] != 0
+        assert result_as_member("/bin/cat", str(file), account=account, kept=kept) == (0, "code")
+        assert result_as_member("/bin/touch", str(closed / "new"), account=account, kept=kept)[0] != 0
 
 
 @as_root

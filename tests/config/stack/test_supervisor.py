@@ -25,15 +25,15 @@ FOR_EVER = "exec sleep 600"
 
 
 @pytest.fixture
-def said() -> io.StringIO:
+def output() -> io.StringIO:
     return io.StringIO()
 
 
 @pytest.fixture
-def supervisor(said: io.StringIO) -> Iterator[Supervisor]:
+def supervisor(output: io.StringIO) -> Iterator[Supervisor]:
     handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     with tempfile.TemporaryFile() as lock:
-        yield Supervisor(Report(said), KillSwitch(lock.fileno()))
+        yield Supervisor(Report(output), KillSwitch(lock.fileno()))
     for number, handler in handlers.items():
         signal.signal(number, handler)
 
@@ -72,7 +72,7 @@ def test_another_error_leaves_nothing_running_either(supervisor: Supervisor) -> 
 
 
 def test_a_member_that_dies_is_started_again_and_it_is_said(
-    supervisor: Supervisor, said: StringIO, monkeypatch: pytest.MonkeyPatch
+    supervisor: Supervisor, output: StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SHORTEST_BACKOFF", 0.01)
     service = member(FOR_EVER)
@@ -84,11 +84,11 @@ def test_a_member_that_dies_is_started_again_and_it_is_said(
         pause_until(supervisor, lambda: service.process.running and service.process.pid != first, "a new one")
         os.kill(os.getpid(), signal.SIGINT)
         supervisor.watch()
-    assert "member was ended by SIGKILL" in said.getvalue()
+    assert "member was ended by SIGKILL" in output.getvalue()
 
 
 def test_one_that_keeps_dying_is_started_ever_later_and_mended(
-    supervisor: Supervisor, said: StringIO, monkeypatch: pytest.MonkeyPatch
+    supervisor: Supervisor, output: StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SHORTEST_BACKOFF", 0.01)
     monkeypatch.setattr(module, "LONGEST_BACKOFF", 0.03)
@@ -102,10 +102,10 @@ def test_one_that_keeps_dying_is_started_ever_later_and_mended(
     service = Mending(Process("member", [SHELL, "-c", "exit 1"]))
     with supervisor:
         supervisor.launch(service)
-        pause_until(supervisor, lambda: said.getvalue().count("restarting in") >= 4, "four restarts")
+        pause_until(supervisor, lambda: output.getvalue().count("restarting in") >= 4, "four restarts")
         os.kill(os.getpid(), signal.SIGINT)
         supervisor.watch()
-    waits = [line.rpartition(" in ")[2] for line in said.getvalue().splitlines() if "restarting in" in line]
+    waits = [line.rpartition(" in ")[2] for line in output.getvalue().splitlines() if "restarting in" in line]
     assert waits[:4] == ["0.01 s", "0.02 s", "0.03 s", "0.03 s"]
     assert mended
 
@@ -143,19 +143,19 @@ def test_a_member_that_cannot_start_is_an_error_unless_it_can_be_mended(supervis
         supervisor.await_ready([broken], 10)
 
 
-def test_lines_that_tell_nobody_anything_are_not_shown(supervisor: Supervisor, said: StringIO) -> None:
+def test_lines_that_tell_nobody_anything_are_not_shown(supervisor: Supervisor, output: StringIO) -> None:
     service = member("echo noise of it; echo; echo news; " + FOR_EVER)
     service.noise = ["noise"]
     with supervisor:
         supervisor.launch(service)
-        wait_until(lambda: "news" in said.getvalue(), what="its line")
+        wait_until(lambda: "news" in output.getvalue(), what="its line")
         os.kill(os.getpid(), signal.SIGTERM)
         supervisor.watch()
-    assert "noise" not in said.getvalue()
+    assert "noise" not in output.getvalue()
 
 
 def test_one_that_does_not_stop_is_ended_and_named(
-    supervisor: Supervisor, said: StringIO, monkeypatch: pytest.MonkeyPatch
+    supervisor: Supervisor, output: StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SHORTEST_GRACE", 0.05)
     monkeypatch.setattr(module, "SECONDS_TO_STOP", 0.0)
@@ -163,15 +163,15 @@ def test_one_that_does_not_stop_is_ended_and_named(
     service.serves_others = False
     with supervisor:
         supervisor.launch(service)
-        wait_until(lambda: "deaf" in said.getvalue(), what="its line")
+        wait_until(lambda: "deaf" in output.getvalue(), what="its line")
         os.kill(os.getpid(), signal.SIGTERM)
         supervisor.watch()
     assert not service.process.running
-    assert "member was killed: it did not stop within" in said.getvalue()
+    assert "member was killed: it did not stop within" in output.getvalue()
 
 
 def test_a_server_has_its_own_time_to_stop_when_the_others_took_all_of_theirs(
-    supervisor: Supervisor, said: StringIO, monkeypatch: pytest.MonkeyPatch
+    supervisor: Supervisor, output: StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SHORTEST_GRACE", 0.05)
     monkeypatch.setattr(module, "SECONDS_TO_STOP", 0.0)
@@ -183,26 +183,26 @@ def test_a_server_has_its_own_time_to_stop_when_the_others_took_all_of_theirs(
     with supervisor:
         for each in (server, user):
             supervisor.launch(each)
-        wait_until(lambda: all(word in said.getvalue() for word in ("deaf", "up")), what="their lines")
+        wait_until(lambda: all(word in output.getvalue() for word in ("deaf", "up")), what="their lines")
         os.kill(os.getpid(), signal.SIGTERM)
         supervisor.watch()
-    assert "workers was killed" in said.getvalue()
-    assert "postgres was killed" not in said.getvalue()
-    assert "written" in said.getvalue()
+    assert "workers was killed" in output.getvalue()
+    assert "postgres was killed" not in output.getvalue()
+    assert "written" in output.getvalue()
     assert server.process.returncode == 0
 
 
-def test_those_whom_others_need_stop_last(supervisor: Supervisor, said: StringIO) -> None:
+def test_those_whom_others_need_stop_last(supervisor: Supervisor, output: StringIO) -> None:
     order = "trap 'echo {0} stops; exit 0' TERM; echo {0} is up; while :; do sleep 0.01; done"
     base, user = member(order.format("base"), "base"), member(order.format("user"), "user")
     user.serves_others = False
     with supervisor:
         for service in (base, user):
             supervisor.launch(service)
-        wait_until(lambda: said.getvalue().count("is up") == 2, what="both")
+        wait_until(lambda: output.getvalue().count("is up") == 2, what="both")
         os.kill(os.getpid(), signal.SIGTERM)
         supervisor.watch()
-    assert said.getvalue().index("user stops") < said.getvalue().index("base stops")
+    assert output.getvalue().index("user stops") < output.getvalue().index("base stops")
 
 
 def test_a_signal_that_is_ignored_stays_so(supervisor: Supervisor) -> None:

@@ -85,7 +85,7 @@ def test_a_socket_whose_queue_is_full_is_left_at_the_deadline(folder: Path) -> N
 
 
 @pytest.fixture
-def squatted(folder: Path) -> Iterator[tuple[Endpoint, Callable[[], str]]]:
+def foreign_socket(folder: Path) -> Iterator[tuple[Endpoint, Callable[[], str]]]:
     """An endpoint whose socket another account made, and what that account has heard once we have connected."""
     taken = folder / "taken"
     taken.mkdir()
@@ -104,8 +104,10 @@ def squatted(folder: Path) -> Iterator[tuple[Endpoint, Callable[[], str]]]:
 
 
 @other_account.only_root
-def test_a_socket_of_another_account_is_sent_nothing(squatted: tuple[Endpoint, Callable[[], str]]) -> None:
-    endpoint, heard = squatted
+def test_a_socket_of_another_account_is_sent_nothing(
+    foreign_socket: tuple[Endpoint, Callable[[], str]],
+) -> None:
+    endpoint, heard = foreign_socket
     said = refused(endpoint)
     assert said.startswith(
         f"the local embedder at {endpoint.socket} belongs to uid {other_account.UID}, which is not the account"
@@ -115,9 +117,9 @@ def test_a_socket_of_another_account_is_sent_nothing(squatted: tuple[Endpoint, C
 
 @other_account.only_root
 def test_a_folder_of_another_account_where_everybody_can_make_one_is_not_trusted(
-    squatted: tuple[Endpoint, Callable[[], str]],
+    foreign_socket: tuple[Endpoint, Callable[[], str]],
 ) -> None:
-    endpoint, heard = squatted
+    endpoint, heard = foreign_socket
     folder = Path(endpoint.socket).parent
     os.chown(folder, other_account.UID, other_account.UID)
     folder.parent.chmod(0o1777)
@@ -127,9 +129,9 @@ def test_a_folder_of_another_account_where_everybody_can_make_one_is_not_trusted
 
 @other_account.only_root
 def test_root_trusts_the_owner_of_a_folder_that_only_root_could_have_made(
-    squatted: tuple[Endpoint, Callable[[], str]],
+    foreign_socket: tuple[Endpoint, Callable[[], str]],
 ) -> None:
-    endpoint, heard = squatted
+    endpoint, heard = foreign_socket
     os.chown(Path(endpoint.socket).parent, other_account.UID, other_account.UID)
     with pytest.raises(ProviderError):
         local(endpoint).embed([TEXT], 1.0)

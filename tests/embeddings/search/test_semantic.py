@@ -23,7 +23,7 @@ def space() -> Space:
     return make_space()
 
 
-def towards(*numbers: float) -> WireVector:
+def wire_vector(*numbers: float) -> WireVector:
     return vectors.to_wire(np.array([[*numbers, *[0.0] * (8 - len(numbers))]], np.float32))[0]
 
 
@@ -48,45 +48,45 @@ def titles(found: Found) -> list[str]:
 
 
 def test_nothing_is_near_in_an_empty_space(space: Space) -> None:
-    assert nearest(space, towards(1), 5, None) == Found([], "exact")
+    assert nearest(space, wire_vector(1), 5, None) == Found([], "exact")
 
 
 def test_the_nearest_come_first_with_their_cosine(space: Space) -> None:
-    stored(space, "across", towards(0, 1))
-    stored(space, "same", towards(2))
-    stored(space, "half", towards(1, 1))
-    found = nearest(space, towards(1), 5, None)
+    stored(space, "across", wire_vector(0, 1))
+    stored(space, "same", wire_vector(2))
+    stored(space, "half", wire_vector(1, 1))
+    found = nearest(space, wire_vector(1), 5, None)
     assert titles(found) == ["same", "half", "across"]
     assert [hit.score for hit in found.hits] == pytest.approx([1, 0.707107, 0], abs=1e-5)
-    assert titles(nearest(space, towards(1), 2, None)) == ["same", "half"]
+    assert titles(nearest(space, wire_vector(1), 2, None)) == ["same", "half"]
 
 
 def test_an_article_comes_once_with_its_best_passage(space: Space) -> None:
-    stored(space, "one", towards(0, 1), towards(1), towards(1, 1))
-    (hit,) = nearest(space, towards(1), 5, None).hits
+    stored(space, "one", wire_vector(0, 1), wire_vector(1), wire_vector(1, 1))
+    (hit,) = nearest(space, wire_vector(1), 5, None).hits
     assert (hit.start, hit.end, hit.snippet) == (2, 4, "23")
 
 
 def test_few_articles_with_many_near_chunks_hide_no_other(space: Space) -> None:
     for n in range(3):
-        stored(space, f"crowd {n}", *[towards(1)] * 40)
-    stored(space, "far", towards(-1))
-    assert titles(nearest(space, towards(1), 4, None))[-1] == "far"
+        stored(space, f"crowd {n}", *[wire_vector(1)] * 40)
+    stored(space, "far", wire_vector(-1))
+    assert titles(nearest(space, wire_vector(1), 4, None))[-1] == "far"
 
 
 def test_a_text_without_a_vector_is_found_by_nobody(space: Space) -> None:
     article = make_article("empty", "")
     empty = StoredChunk(article.pk, 0, 0, 0, 0, bytes(16), 1, article.content_hash, None)
     vectors.replace(space.pk, [article.pk], [empty])
-    assert nearest(space, towards(1), 5, None).hits == []
-    assert nearest(space, towards(1), 5, {"none": 1}).hits == []
+    assert nearest(space, wire_vector(1), 5, None).hits == []
+    assert nearest(space, wire_vector(1), 5, {"none": 1}).hits == []
 
 
 def test_between_an_edit_and_its_vectors_the_passage_is_of_the_text_that_was_found(space: Space) -> None:
-    article = stored(space, "one", towards(1), content="old words")
+    article = stored(space, "one", wire_vector(1), content="old words")
     article.content = "new"
     article.save()
-    (hit,) = nearest(space, towards(1), 5, None).hits
+    (hit,) = nearest(space, wire_vector(1), 5, None).hits
     assert (hit.snippet, hit.version_number) == ("ol", 1)
 
 
@@ -94,8 +94,8 @@ def test_another_space_is_not_looked_into(space: Space) -> None:
     other = Space.objects.create(
         version=200, provider="openai", model="m", dimensions=8, chunk_tokens=200, state="building"
     )
-    stored(other, "elsewhere", towards(1))
-    assert nearest(space, towards(1), 5, None).hits == []
+    stored(other, "elsewhere", wire_vector(1))
+    assert nearest(space, wire_vector(1), 5, None).hits == []
 
 
 @pytest.mark.parametrize(
@@ -114,9 +114,9 @@ def test_a_filter_keeps_what_metadata_contains_whichever_way_is_taken(
     space: Space, monkeypatch: pytest.MonkeyPatch, metadata: dict[str, Any], found: list[str], most: int
 ) -> None:
     monkeypatch.setattr(semantic, "EXACT_FILTER_MOST", most)
-    stored(space, "one", towards(1), metadata={"team": "a", "tags": ["x", "y"]})
-    stored(space, "two", towards(1, 1), metadata={"team": "b", "tags": ["x"]})
-    assert titles(nearest(space, towards(1), 5, metadata)) == found
+    stored(space, "one", wire_vector(1), metadata={"team": "a", "tags": ["x", "y"]})
+    stored(space, "two", wire_vector(1, 1), metadata={"team": "b", "tags": ["x"]})
+    assert titles(nearest(space, wire_vector(1), 5, metadata)) == found
 
 
 def test_without_an_index_every_plan_is_exact(space: Space) -> None:

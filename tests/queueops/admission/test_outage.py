@@ -51,7 +51,7 @@ def state() -> ProviderState:
     return ProviderState.objects.get(name="openai")
 
 
-def let_the_interval_pass() -> None:
+def pass_interval() -> None:
     """For the breaker, and for the tasks of the batches that opened it."""
     ProviderState.objects.update(retry_at=PAST, blocked_until=None)
     Task.objects.pending().filter(scheduled_at__gt=Now()).update(scheduled_at=Now())
@@ -95,7 +95,7 @@ def test_a_provider_with_errors_of_its_own_is_left_alone_too_and_parks_nothing(
     fail("500")
     for _ in range(10):
         work()
-        let_the_interval_pass()
+        pass_interval()
     assert not Task.objects.exclude(status="pending").exists()
     assert set(Task.objects.values_list("attempts", flat=True)) == {2}  # before it was known to be out
     assert provider.stats()["max_batch"] == 30
@@ -111,7 +111,7 @@ def test_while_it_is_out_one_canary_an_interval_asks_and_the_interval_grows(
     work()
     waits: list[float | None] = []
     for _ in range(4):
-        let_the_interval_pass()
+        pass_interval()
         provider.config()
         waits.append(work().wait)
         assert (provider.stats()["requests"], provider.stats()["texts"]) == (1, 1)
@@ -127,7 +127,7 @@ def test_a_canary_that_failed_goes_behind_the_others_of_its_rank(
     sent = []
     ProviderState.objects.create(name="openai", breaker="open", failures=3, openings=1)
     for _ in range(3):
-        let_the_interval_pass()
+        pass_interval()
         work()
         sent.append(Task.objects.filter(processed_at__isnull=False).latest("processed_at").pk)
     assert len(set(sent)) == 3
@@ -140,7 +140,7 @@ def test_once_it_answers_one_text_goes_first_and_then_the_backlog(
     fail("503")
     work()
     provider.config(**NO_FAULTS)
-    let_the_interval_pass()
+    pass_interval()
     Metric.objects.all().delete()
     assert work() == Drained(300, False, None)
     assert batches() == [1, 50, 50, 50, 50, 50, 49]
@@ -158,7 +158,7 @@ def test_an_outage_is_written_down_once_at_its_beginning_and_once_at_its_end(
     fail("503")
     for _ in range(4):
         work()
-        let_the_interval_pass()
+        pass_interval()
     provider.config(**NO_FAULTS)
     work()
     said = AuditLog.objects.filter(metadata__provider="openai").order_by("id").values_list("level", "message")
@@ -176,7 +176,7 @@ def test_one_success_between_failures_keeps_the_breaker_closed(
         make_article(f"Title {n}", f"Text {n}.")
     provider.config(fail_next=["503", "503", "429"])
     work()
-    let_the_interval_pass()
+    pass_interval()
     provider.config(fail_next=["503", "503"])
     work()
     assert state().breaker == "closed"
@@ -198,7 +198,7 @@ def test_another_providers_tasks_go_on(
         Task.objects.create(article=task.article, space=other)
     for _ in range(3):
         work()
-        let_the_interval_pass()
+        pass_interval()
     assert set(Task.objects.filter(space=space).values_list("status", flat=True)) == {"completed"}
     assert set(Task.objects.filter(space=other).values_list("status", "attempts")) == {("pending", 0)}
     assert list(ProviderState.objects.values_list("name", flat=True)) == ["ollama"]
@@ -269,7 +269,7 @@ def test_in_a_storm_that_lets_half_through_everything_gets_through_in_whole_batc
     make_tasks(300, space)
     provider.config(rate_429=0.5)
     for _ in range(60):
-        let_the_interval_pass()
+        pass_interval()
         work()
     provider.config(**NO_FAULTS)
     assert set(Task.objects.values_list("status", "attempts")) == {("completed", 1)}
@@ -389,7 +389,7 @@ def test_a_text_its_provider_fails_over_is_parked_and_costs_no_other_text_a_thin
     asked = provider.stats()["requests"]
     for _ in range(2):
         assert Task.objects.get(pk=poisoned.pk).status == "pending"
-        let_the_interval_pass()
+        pass_interval()
         work()
     parked = Task.objects.get(pk=poisoned.pk)
     assert (parked.status, parked.attempts, parked.error_class) == ("failed", 3, "transient")
@@ -427,7 +427,7 @@ def test_a_provider_that_fails_over_every_text_but_a_harmless_one_is_out(
     fail_over("Text")
     for _ in range(3):
         work()
-        let_the_interval_pass()
+        pass_interval()
     assert state().breaker == "open"
     assert provider.stats()["requests"] <= 3 * (bisection.MOST_IN_VAIN + 3)
     assert not Task.objects.exclude(status="pending").exists()

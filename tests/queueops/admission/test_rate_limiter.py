@@ -31,7 +31,7 @@ def state() -> ProviderState:
     return ProviderState.objects.get(name="openai")
 
 
-def let_pass(seconds: float) -> None:
+def pass_time(seconds: float) -> None:
     """As if so much time had gone by since the last call."""
     gone = timedelta(seconds=seconds)
     ProviderState.objects.update(
@@ -85,7 +85,7 @@ def test_requests_beyond_the_budget_are_refused_until_the_reported_time(settings
     assert calls_until_refused() == 6
     wait = refusal()
     assert 0 < wait <= 60 / 54
-    let_pass(wait)
+    pass_time(wait)
     assert calls_until_refused() == 1
 
 
@@ -93,7 +93,7 @@ def test_a_refusal_holds_every_worker_back_until_then(settings: Settings) -> Non
     settings.EMBEDDING_REQUESTS_PER_MINUTE = 60
     calls_until_refused()
     assert gate.admit("openai").wait == pytest.approx(60 / 54, abs=0.2)
-    let_pass(2)
+    pass_time(2)
     assert gate.admit("openai").wait == 0
 
 
@@ -172,7 +172,7 @@ def test_what_is_beyond_the_budget_goes_back_uncharged_and_what_was_sent_is_kept
     assert provider.stats()["requests"] == 1
     drain(worker.pk, seconds=5)
     assert provider.stats()["requests"] == 1
-    let_pass(60)
+    pass_time(60)
     drain(worker.pk, seconds=5)
     assert provider.stats()["requests"] == 2
 

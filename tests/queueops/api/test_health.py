@@ -83,7 +83,7 @@ def test_a_locked_table_is_named_with_its_holder_in_two_seconds(
     make_worker()
     with locked(table) as pid:
         wait_until(table_locks.held)
-        answer = wait_until(lambda: _told_in_time(client), 30)
+        answer = wait_until(lambda: _reply_in_time(client), 30)
     assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
     (told,) = answer.json()["locked"]
     assert (told["table"], told["by"], told["pid"]) == (table, STRANGER, pid)
@@ -92,7 +92,7 @@ def test_a_locked_table_is_named_with_its_holder_in_two_seconds(
     assert client.get("/health").json() == {"status": "ok"}
 
 
-def _told_in_time(client: Client) -> Response | None:
+def _reply_in_time(client: Client) -> Response | None:
     """An answer about locks within two seconds; a machine that is busy with other work gets another try."""
     health.seen.forget()
     began = time.monotonic()

@@ -36,14 +36,14 @@ def test_an_act_that_was_not_begun_has_a_sample_and_nothing_to_go_on_with(dry_ru
     }
 
 
-def an_operation(**fields: Any) -> Operation:
+def make_operation(**fields: Any) -> Operation:
     return Operation(**{"verb": Verb.CANCEL, "actor": "ada", "reason": "a drill", "total": 5} | fields)
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("status", "goes_on"), [("running", True), ("done", False), ("cancelled", False)])
 def test_an_act_that_has_not_ended_says_where_to_go_on(status: str, goes_on: bool) -> None:
-    operation = an_operation(status=status, skips={"gone": 1})
+    operation = make_operation(status=status, skips={"gone": 1})
     told = replies.completed(operation)
     assert (told["dry_run"], told["total"], told["skips"], told["sample"]) == (False, 5, {"gone": 1}, [])
     assert told["resume_url"] == (f"/api/queue/operations/{operation.pk}/resume" if goes_on else None)
@@ -53,4 +53,4 @@ def test_an_act_that_has_not_ended_says_where_to_go_on(status: str, goes_on: boo
 
 @pytest.mark.django_db
 def test_an_operation_is_told_with_every_field_that_is_promised() -> None:
-    assert set(replies.view(an_operation())) == set(OperationView.__annotations__)
+    assert set(replies.view(make_operation())) == set(OperationView.__annotations__)

@@ -30,7 +30,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installed, "_UNTIL_ALL_HAVE_SEEN", 0)
 
 
-def take_down() -> None:
+def drop_marker() -> None:
     with connection.cursor() as cursor:
         cursor.execute("DROP VIEW queue_is_installed")
 
@@ -44,7 +44,7 @@ def test_it_is_asked_once_however_often_somebody_wants_to_know(
 
 def test_a_change_by_this_process_is_seen_once_it_is_forgotten() -> None:
     assert installed.is_there()
-    take_down()
+    drop_marker()
     assert installed.is_there()
     assert not installed.look()
     installed.forget()
@@ -71,13 +71,13 @@ def test_it_is_taken_down_before_the_first_migration_is_taken_back_and_only_then
 
 
 def test_taking_down_what_is_down_is_no_error() -> None:
-    take_down()
+    drop_marker()
     installed.before_migrate(plan=[(FIRST, True)])
     assert not installed.look()
 
 
 def test_where_the_tables_are_still_there_it_is_put_up_again() -> None:
-    take_down()
+    drop_marker()
     installed.forget()
     assert not installed.is_there()
     installed.after_migrate()

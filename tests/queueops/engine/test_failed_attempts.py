@@ -14,7 +14,7 @@ from tests.queueops.factories import make_tasks
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def try_once(space: Space, worker: Worker) -> None:
+def run_attempt(space: Space, worker: Worker) -> None:
     Task.objects.update(scheduled_at="2020-01-01T00:00Z")
     execution.execute(claims.claim_due(space, 10, worker.pk, worker.name))
 
@@ -33,7 +33,7 @@ def test_what_failed_attempts_met_stays_when_a_later_one_succeeds(
     provider.config(fail_next=["500"] * 6)
     make_tasks(1, space, metadata={"reason": "edit"})
     for _ in range(3):
-        try_once(space, worker)
+        run_attempt(space, worker)
     task = Task.objects.get()
     assert (task.status, task.error_message, task.metadata["reason"]) == ("completed", "", "edit")
     assert kept() == [(1, "transient"), (2, "transient")]
@@ -44,7 +44,7 @@ def test_an_attempt_that_is_not_charged_leaves_nothing(
 ) -> None:
     provider.config(fail_next=["429"])
     make_tasks(1, space)
-    try_once(space, worker)
+    run_attempt(space, worker)
     assert kept() == []
 
 
@@ -55,7 +55,7 @@ def test_so_many_are_kept_and_no_more(space: Space, worker: Worker, provider: Fa
     ]
     provider.config(fail_next=["500"] * 4)
     make_tasks(1, space, metadata={"failed_attempts": earlier})
-    try_once(space, worker)
+    run_attempt(space, worker)
     assert [attempt for attempt, _ in kept()] == [*range(101, 100 + failed_attempts.MOST_KEPT), 1]
 
 
@@ -67,7 +67,7 @@ def test_what_plain_sql_put_there_keeps_no_batch_from_being_settled(
 ) -> None:
     provider.config(fail_next=["500"] * 4)
     make_tasks(1, space, metadata=metadata)
-    try_once(space, worker)
+    run_attempt(space, worker)
     assert Task.objects.get().status == "pending"
     assert kept() in ([], [(1, "transient")])
 

@@ -27,7 +27,7 @@ SELECT id, slug, %s, 'low', content_hash, version_number FROM articles WHERE id 
 """
 
 
-def beside[T](session: psycopg.Connection, work: Callable[[], T]) -> T:
+def result_beside_locks[T](session: psycopg.Connection, work: Callable[[], T]) -> T:
     """The result of `work`, started while the session holds locks that it releases once `work` waits for them."""
     answers: list[T] = []
     thread = threading.Thread(target=lambda: answers.extend(together(1, work)))
@@ -107,7 +107,7 @@ def test_a_task_that_somebody_is_just_making_costs_no_failed_batch_its_settling(
     claim = claims.claim_due(space, 10, worker.pk, worker.name)
     with another_session() as other:
         other.execute(_ENQUEUE, [space.pk, article.pk])
-        settled = beside(other, lambda: execution.execute(claim))
+        settled = result_beside_locks(other, lambda: execution.execute(claim))
     assert (settled.lost, settled.retried) == (0, 5)
     assert not Task.objects.processing().exists()
 
@@ -121,7 +121,7 @@ def test_an_edit_that_is_just_being_saved_costs_no_stopping_worker_its_release(
     with another_session() as other:
         other.execute(_EDIT, ["The new text.", article.pk])
         other.execute(_ENQUEUE, [space.pk, article.pk])
-        assert beside(other, lambda: reaper.release_held(worker.name)) == 6
+        assert result_beside_locks(other, lambda: reaper.release_held(worker.name)) == 6
     assert sorted(kinds()) == [("completed", "superseded")] + [("pending", "")] * 6
 
 
@@ -133,7 +133,7 @@ def test_nor_the_sweep_what_it_returns(space: Space, worker: Worker) -> None:
     with another_session() as other:
         other.execute(_EDIT, ["The new text.", article.pk])
         other.execute(_ENQUEUE, [space.pk, article.pk])
-        assert beside(other, reaper.return_expired) == (6, 0)
+        assert result_beside_locks(other, reaper.return_expired) == (6, 0)
     assert not Task.objects.processing().exists()
 
 

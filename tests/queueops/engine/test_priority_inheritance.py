@@ -23,7 +23,7 @@ def space() -> Space:
     return make_space()
 
 
-def followed(task: Task, priority: str, status: str = "pending", **fields: Any) -> Task:
+def make_newer(task: Task, priority: str, status: str = "pending", **fields: Any) -> Task:
     """Another task of the same article."""
     given = {"article_id": task.article_id, "space_id": task.space_id} | fields
     return Task.objects.create(**given, slug=task.slug, status=status, priority=priority)
@@ -42,7 +42,7 @@ def followed(task: Task, priority: str, status: str = "pending", **fields: Any) 
 )
 def test_the_better_rank_of_the_two_is_kept(space: Space, own: str, successor: str, then: str) -> None:
     [task] = make_tasks(1, space, Status.COMPLETED, priority=own)
-    waits = followed(task, successor)
+    waits = make_newer(task, successor)
     inherit_rank([task.pk])
     waits.refresh_from_db()
     assert waits.priority == then
@@ -55,9 +55,9 @@ def test_others_keep_their_rank(space: Space) -> None:
     task, stranger = make_tasks(2, space, Status.COMPLETED, priority="high")
     Task.objects.filter(pk=stranger.pk).update(priority=Value("low"))
     kept = [
-        followed(task, "low", "failed", outcome="failed", completed_at=Now()),
-        followed(task, "low", space_id=other_space.pk),
-        followed(stranger, "low"),
+        make_newer(task, "low", "failed", outcome="failed", completed_at=Now()),
+        make_newer(task, "low", space_id=other_space.pk),
+        make_newer(stranger, "low"),
     ]
     inherit_rank([task.pk])
     assert {each.priority for each in Task.objects.filter(pk__in=[each.pk for each in kept])} == {"low"}
@@ -68,7 +68,7 @@ def test_many_are_raised_by_one_statement_and_none_by_none(
 ) -> None:
     tasks = make_tasks(3, space, Status.COMPLETED, priority="high")
     for task in tasks:
-        followed(task, "low")
+        make_newer(task, "low")
     with django_assert_num_queries(0):
         inherit_rank([])
     with django_assert_num_queries(1):

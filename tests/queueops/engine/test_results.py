@@ -16,7 +16,7 @@ from queueops.engine.retry_policy import Decision, Verdict
 EFFORT = Effort(1.2346, 1.0, 3, 40)
 
 
-def a_batch(count: int) -> Batch:
+def make_batch(count: int) -> Batch:
     tasks = [Claimed(n, 1, 3, Source(n, 1, uuid.uuid4(), "T", "x")) for n in range(count)]
     error = ProviderError(ErrorClass.TRANSIENT, "a 500")
     failures = [Failure(task, error, Decision(Verdict.RETRY)) for task in tasks]
@@ -27,7 +27,7 @@ def a_batch(count: int) -> Batch:
 def test_halves_have_all_results_in_their_order_and_the_effort_once(
     count: int, sizes: tuple[int, int]
 ) -> None:
-    batch = a_batch(count)
+    batch = make_batch(count)
     first, second = batch.halves()
     assert (len(first.results), len(second.results)) == sizes
     assert [*first.results, *second.results] == list(batch.results)

@@ -14,13 +14,13 @@ from tests.concurrently import another_session
 MOMENT = datetime(2026, 1, 31, tzinfo=UTC)
 
 
-def an_operation(**fields: Any) -> Operation:
+def make_operation(**fields: Any) -> Operation:
     return Operation(**{"verb": Verb.CANCEL, "actor": "ada", "reason": "a drill"} | fields)
 
 
 @pytest.mark.parametrize("verb", list(Verb))
 def test_each_verb_has_a_word_for_its_audit_rows_that_programs_know(verb: Verb) -> None:
-    operation = an_operation(verb=verb)
+    operation = make_operation(verb=verb)
     assert operation.event in Event
     assert operation.message == f"tasks {verb.acted}"
     assert operation.event == verb.acted
@@ -41,7 +41,7 @@ def test_each_verb_has_a_word_for_its_audit_rows_that_programs_know(verb: Verb) 
 def test_a_batch_moves_the_cursor_and_the_counts(
     answers: dict[int, str], is_last: bool, moved: tuple[int, int, dict[str, int], list[int]]
 ) -> None:
-    operation = an_operation(last_id=10)
+    operation = make_operation(last_id=10)
     operation.advance([1, 2, 3], answers, is_last=is_last)
     assert (operation.cursor, operation.changed, operation.skips, operation.passed_over) == moved
     assert operation.skipped == sum(operation.skips.values())
@@ -49,7 +49,7 @@ def test_a_batch_moves_the_cursor_and_the_counts(
 
 
 def test_counts_add_up_over_batches() -> None:
-    operation = an_operation(last_id=4)
+    operation = make_operation(last_id=4)
     operation.advance([1, 2], {1: TAKEN, 2: "retired"}, is_last=False)
     operation.advance([3, 4], {3: "retired", 4: "gone"}, is_last=True)
     assert (operation.changed, operation.skipped) == (1, 3)
@@ -58,7 +58,7 @@ def test_counts_add_up_over_batches() -> None:
 
 
 def test_what_was_passed_over_has_its_turn_once_all_others_had_theirs() -> None:
-    operation = an_operation(last_id=9, cursor=9, passed_over=[3, 5, 7])
+    operation = make_operation(last_id=9, cursor=9, passed_over=[3, 5, 7])
     operation.advance([3, 5], {3: TAKEN, 5: BUSY}, is_last=True)
     assert (operation.cursor, operation.changed, operation.passed_over) == (9, 1, [7, 5])
     operation.advance([7, 5], {7: "gone", 5: TAKEN}, is_last=True)
@@ -66,7 +66,7 @@ def test_what_was_passed_over_has_its_turn_once_all_others_had_theirs() -> None:
 
 
 def test_each_batch_moves_the_progress() -> None:
-    operation = an_operation(last_id=9)
+    operation = make_operation(last_id=9)
     seen = [operation.progress]
     for ids, answers in (([1], {1: BUSY}), ([2], {2: TAKEN}), ([9], {9: "gone"})):
         operation.advance(ids, answers, is_last=ids == [9])
@@ -76,7 +76,7 @@ def test_each_batch_moves_the_progress() -> None:
 
 
 def test_an_operation_about_nothing_is_through_at_once() -> None:
-    assert an_operation().is_through
+    assert make_operation().is_through
 
 
 @pytest.mark.django_db
@@ -92,7 +92,7 @@ def test_an_operation_about_nothing_is_through_at_once() -> None:
 def test_at_its_end_every_task_is_changed_or_skipped(
     counts: dict[str, Any], total: int, skips: dict[str, int]
 ) -> None:
-    operation = an_operation(**counts)
+    operation = make_operation(**counts)
     operation.finish(OperationStatus.DONE, by="bob")
     operation.refresh_from_db()
     assert (operation.status, operation.total, operation.skips) == ("done", total, skips)
@@ -105,7 +105,7 @@ def test_at_its_end_every_task_is_changed_or_skipped(
 
 @pytest.mark.django_db
 def test_one_that_is_stopped_keeps_what_it_counted_and_says_so() -> None:
-    operation = an_operation(total=5, changed=2)
+    operation = make_operation(total=5, changed=2)
     operation.finish(OperationStatus.CANCELLED, by="bob")
     assert (operation.total, operation.skipped, operation.skips) == (5, 0, {})
     assert "stopped" in AuditLog.objects.get().message
@@ -113,9 +113,9 @@ def test_one_that_is_stopped_keeps_what_it_counted_and_says_so() -> None:
 
 @pytest.mark.django_db
 def test_its_audit_row_has_the_filter_the_lane_and_what_it_undoes() -> None:
-    first = an_operation(verb=Verb.PRIORITIZE, priority="high", scope={"slug": "a"})
+    first = make_operation(verb=Verb.PRIORITIZE, priority="high", scope={"slug": "a"})
     first.finish(OperationStatus.DONE, by="ada")
-    an_operation(verb=Verb.UNDO, undoes=first).finish(OperationStatus.DONE, by="ada")
+    make_operation(verb=Verb.UNDO, undoes=first).finish(OperationStatus.DONE, by="ada")
     assert list(AuditLog.objects.order_by("id").values_list("metadata__scope", flat=True)) == [
         {"verb": "prioritize", "slug": "a", "priority_to": "high"},
         {"verb": "undo", "undoes": str(first.pk)},
@@ -124,7 +124,7 @@ def test_its_audit_row_has_the_filter_the_lane_and_what_it_undoes() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_one_session_attends_to_it_and_when_that_is_gone_nobody_does() -> None:
-    operation = an_operation()
+    operation = make_operation()
     operation.save()
     assert (operation.attendant(), operation.state) == (None, "interrupted")
     with another_session() as other:
@@ -144,7 +144,7 @@ def test_one_session_attends_to_it_and_when_that_is_gone_nobody_does() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_who_attends_to_one_attends_to_no_other() -> None:
-    mine, other = an_operation(), an_operation()
+    mine, other = make_operation(), make_operation()
     assert mine.attend()
     assert mine.is_attended()
     assert not other.is_attended()
@@ -153,7 +153,7 @@ def test_who_attends_to_one_attends_to_no_other() -> None:
 
 @pytest.mark.django_db
 def test_what_is_told_of_it_goes_into_json_by_names_that_stay() -> None:
-    told = an_operation(status="done").as_dict()
+    told = make_operation(status="done").as_dict()
     assert set(told) == {
         "id", "verb", "actor", "reason", "scope", "priority", "total", "changed", "skipped", "skips", "started_at",
         "updated_at", "finished_at", "state", "undoes",
@@ -176,12 +176,12 @@ def test_what_is_told_of_it_goes_into_json_by_names_that_stay() -> None:
 def test_an_article_was_there_by_its_id_or_else_by_its_date(
     newest: int | None, created: int, was_there: bool
 ) -> None:
-    operation = an_operation(newest_article=newest, started_at=MOMENT)
+    operation = make_operation(newest_article=newest, started_at=MOMENT)
     article = Article(pk=7, created_at=MOMENT + timedelta(seconds=created))
     assert operation.was_there(article) is was_there
 
 
-def a_migration(**fields: Any) -> Operation:
+def make_migration(**fields: Any) -> Operation:
     return Operation.objects.create(**{"verb": Verb.MIGRATE, "actor": "ada", "reason": "a drill"} | fields)
 
 
@@ -190,7 +190,7 @@ EARLIER = Now() - timedelta(hours=1)
 
 @pytest.mark.django_db
 def test_without_a_migration_there_is_no_newest_stage() -> None:
-    an_operation(is_stage=True).save()
+    make_operation(is_stage=True).save()
     assert Operation.objects.newest_stage() is None
 
 
@@ -199,21 +199,21 @@ def test_without_a_migration_there_is_no_newest_stage() -> None:
 def test_a_migration_of_several_stages_or_one_that_was_stopped_is_the_newest_stage(
     fields: dict[str, Any],
 ) -> None:
-    migration = a_migration(**fields)
+    migration = make_migration(**fields)
     assert Operation.objects.newest_stage() == migration
 
 
 @pytest.mark.django_db
 def test_a_whole_migration_that_came_later_ends_the_stages() -> None:
-    a_migration(is_stage=True, started_at=EARLIER)
-    a_migration(status="done")
+    make_migration(is_stage=True, started_at=EARLIER)
+    make_migration(status="done")
     assert Operation.objects.newest_stage() is None
 
 
 @pytest.mark.django_db
 def test_a_migration_of_what_failed_says_nothing_of_the_stages() -> None:
-    stage = a_migration(is_stage=True, started_at=EARLIER)
-    a_migration(status="done", scope={"only_failed": True})
+    stage = make_migration(is_stage=True, started_at=EARLIER)
+    make_migration(status="done", scope={"only_failed": True})
     assert Operation.objects.newest_stage() == stage
 
 

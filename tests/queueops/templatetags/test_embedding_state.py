@@ -13,7 +13,7 @@ from tests.queueops.factories import make_article, make_space
 from tests.queueops.monitoring.test_snapshot import make_current
 
 
-def a_state(state: str, chunks: int = 0, source_version: int | None = None) -> Any:
+def make_state(state: str, chunks: int = 0, source_version: int | None = None) -> Any:
     return {"state": state, "chunks": chunks, "source_version": source_version, "space": "s"}
 
 
@@ -32,7 +32,7 @@ def a_state(state: str, chunks: int = 0, source_version: int | None = None) -> A
     ],
 )
 def test_each_state_has_a_tone_and_a_sentence(state: str, tone: str) -> None:
-    found, sentence = in_words(a_state(state, 2, 3))
+    found, sentence = in_words(make_state(state, 2, 3))
     assert found == tone
     assert sentence[0].isupper()
     assert not sentence.endswith(".")
@@ -40,12 +40,12 @@ def test_each_state_has_a_tone_and_a_sentence(state: str, tone: str) -> None:
 
 @pytest.mark.parametrize("state", ["pending", "processing", "behind", "failed", "cancelled"])
 def test_an_article_that_is_not_embedded_says_how_it_is_found_meanwhile(state: str) -> None:
-    assert in_words(a_state(state))[1].endswith("found by words")
-    assert "version 3" in in_words(a_state(state, 2, 3))[1]
+    assert in_words(make_state(state))[1].endswith("found by words")
+    assert "version 3" in in_words(make_state(state, 2, 3))[1]
 
 
 def test_the_version_that_is_found_is_named() -> None:
-    assert "version 7" in in_words(a_state("embedded", 1, 7))[1]
+    assert "version 7" in in_words(make_state("embedded", 1, 7))[1]
 
 
 @pytest.fixture

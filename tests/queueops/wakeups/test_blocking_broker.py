@@ -55,13 +55,13 @@ def commands(client: Redis, name: str) -> int:
     return int(client.info("commandstats").get(f"cmdstat_{name}", {}).get("calls", 0))
 
 
-def until_blocked(client: Redis, number: int = 1) -> None:
+def wait_until_blocked(client: Redis, number: int = 1) -> None:
     wait_until(lambda: client.info("clients")["blocked_clients"] == number)
 
 
 def test_a_waiting_consumer_gets_a_message_when_it_is_sent(broker: BlockingRedisBroker) -> None:
     waiting = InAThread(broker.consume(QUEUE, 1, LONG))
-    until_blocked(broker.client)
+    wait_until_blocked(broker.client)
     ring()
     wait_until(lambda: waiting.found, SOON)
     assert waiting.found[0].queue_name == QUEUE
@@ -92,7 +92,7 @@ def test_ids_whose_message_is_gone_are_skipped(broker: BlockingRedisBroker) -> N
     client, key = broker.client, f"{broker.namespace}:{QUEUE}"
     consumer = broker.consume(QUEUE, 1, LONG)
     first = InAThread(consumer)
-    until_blocked(client)
+    wait_until_blocked(client)
     numbers = [b"1", b"2", b"3"]
     client.rpush(key, *numbers)  # what a fetch would take has no message: it is skipped, one after the other
     wait_until(lambda: client.llen(key) == 0, SOON)
@@ -130,10 +130,10 @@ def test_of_two_waiting_consumers_one_gets_the_message_and_the_other_waits_on(
     broker: BlockingRedisBroker,
 ) -> None:
     both = [InAThread(broker.consume(QUEUE, 1, LONG)) for _ in range(2)]
-    until_blocked(broker.client, 2)
+    wait_until_blocked(broker.client, 2)
     ring()
     wait_until(lambda: both[0].found or both[1].found, SOON)
-    until_blocked(broker.client)
+    wait_until_blocked(broker.client)
     assert sum(each.rounds for each in both) < 10
     ring()
     wait_until(lambda: both[0].found and both[1].found, SOON)
@@ -155,9 +155,9 @@ def test_a_server_that_refuses_to_wait_is_asked_at_intervals(broker: BlockingRed
 
 def test_a_lost_connection_ends_the_consumer_as_dramatiq_expects(broker: BlockingRedisBroker) -> None:
     waiting = InAThread(broker.consume(QUEUE, 1, LONG))
-    until_blocked(broker.client)
+    wait_until_blocked(broker.client)
     for _ in range(2):  # the first is repaired by the client
-        until_blocked(broker.client)
+        wait_until_blocked(broker.client)
         broker.client.client_kill_filter(_type="normal", skipme=True)
     wait_until(lambda: waiting.error is not None or waiting.found, SOON)
     assert isinstance(waiting.error, ConnectionClosed)
@@ -174,7 +174,7 @@ def test_an_idle_workers_threads_stop_within_a_wait(broker: BlockingRedisBroker)
     plain.declare_queue(QUEUE)
     worker = dramatiq.Worker(plain, worker_threads=1, worker_timeout=100)
     worker.start()
-    until_blocked(broker.client)
+    wait_until_blocked(broker.client)
     began = time.monotonic()
     worker.stop()
     assert time.monotonic() - began < SOON

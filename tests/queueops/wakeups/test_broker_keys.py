@@ -15,7 +15,7 @@ from queueops.wakeups.broker_keys import of_wrong_type
 from queueops.wakeups.doorbell import QUEUE, ring
 from queueops.worker.housekeeper import Housekeeper
 from tests.queueops.factories import make_tasks
-from tests.queueops.worker.test_brokerless import stand_ins
+from tests.queueops.worker.test_brokerless import brokerless_threads
 from tests.waiting import wait_until
 
 SAYS = "holds keys of a wrong type, which the workers remove"
@@ -127,4 +127,4 @@ def test_tasks_are_worked_off_though_the_keys_come_back_at_once(
     monkeypatch.setattr("queueops.worker.housekeeper.doorbell.ring", lambda: forge(queue, "__heartbeats__"))
     Housekeeper()._once(0)
     wait_until(lambda: Task.objects.filter(status="completed").count() == 3, what="the brokerless threads")
-    wait_until(lambda: not stand_ins())
+    wait_until(lambda: not brokerless_threads())

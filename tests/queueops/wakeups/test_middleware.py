@@ -16,7 +16,7 @@ LIFE = {
 
 
 @pytest.fixture
-def heard() -> Iterator[list[Any]]:
+def signals_sent() -> Iterator[list[Any]]:
     """The signals that were sent; nobody else hears them meanwhile."""
     sent: list[Any] = []
     kept = [(signal, signal.receivers) for signal in LIFE.values()]
@@ -30,13 +30,13 @@ def heard() -> Iterator[list[Any]]:
 
 
 @pytest.mark.parametrize("moment", LIFE)
-def test_each_moment_of_a_worker_is_told_once_by_its_own_signal(heard: list[Any], moment: str) -> None:
+def test_each_moment_of_a_worker_is_told_once_by_its_own_signal(signals_sent: list[Any], moment: str) -> None:
     broker: Any = object()
     getattr(WorkerLifecycle(), moment)(broker, broker)
-    assert heard == [(LIFE[moment], WorkerLifecycle)]
+    assert signals_sent == [(LIFE[moment], WorkerLifecycle)]
 
 
-def test_an_acknowledged_message_is_nobodys_business(heard: list[Any]) -> None:
+def test_an_acknowledged_message_is_nobodys_business(signals_sent: list[Any]) -> None:
     nothing: Any = object()
     WorkerLifecycle().before_ack(nothing, nothing)
-    assert heard == []
+    assert signals_sent == []

@@ -24,10 +24,10 @@ def pulse() -> Iterator[Housekeeper]:
     """A housekeeper run by hand; its brokerless threads have ended at the end."""
     pulse = Housekeeper()
     yield pulse
-    wait_until(lambda: not stand_ins())
+    wait_until(lambda: not brokerless_threads())
 
 
-def stand_ins() -> list[threading.Thread]:
+def brokerless_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name.startswith("brokerless")]
 
 
@@ -43,21 +43,21 @@ def test_a_beat_without_a_broker_has_due_tasks_worked_off(
 def test_with_a_broker_it_rings_and_nobody_stands_in(pulse: Housekeeper, space: Space) -> None:
     make_tasks(3, space)
     pulse._once(0)
-    assert not stand_ins()
+    assert not brokerless_threads()
     assert Task.objects.pending().count() == 3
 
 
 def test_without_work_nobody_stands_in(pulse: Housekeeper, space: Space, settings: Settings) -> None:
     settings.REDIS_URL = NOBODY
     pulse._once(0)
-    assert not stand_ins()
+    assert not brokerless_threads()
 
 
 def test_a_process_that_stops_claims_nothing_more(space: Space, settings: Settings) -> None:
     settings.REDIS_URL = NOBODY
     make_tasks(3, space)
     BrokerlessWorker(lambda: True).work(make_worker().pk)
-    wait_until(lambda: not stand_ins())
+    wait_until(lambda: not brokerless_threads())
     assert Task.objects.pending().count() == 3
 
 
@@ -68,7 +68,7 @@ def test_it_ends_after_its_slice_once_the_broker_takes_rings_again(
     monkeypatch.setattr(brokerless, "_SLICE_SECONDS", 0.001)
     make_tasks(40, space)
     BrokerlessWorker(lambda: False).work(make_worker().pk)
-    wait_until(lambda: not stand_ins())
+    wait_until(lambda: not brokerless_threads())
     assert Task.objects.pending().exists()
 
 
@@ -81,4 +81,4 @@ def test_two_beats_have_no_more_threads_than_one(
     pulse._once(0)
     make_tasks(2, space, priority="high")
     pulse._once(0)
-    assert len(stand_ins()) <= settings.EMBEDDING_WORKER_THREADS
+    assert len(brokerless_threads()) <= settings.EMBEDDING_WORKER_THREADS

@@ -15,7 +15,7 @@ from queueops.worker.long_articles import LongTurns
 LONG = 1_000
 
 
-def a_claim(*lengths: int) -> Claim:
+def make_claim(*lengths: int) -> Claim:
     """Of one article for each length, in bytes."""
     sources = [Source(n, 1, uuid.uuid4(), "T", "x" * length) for n, length in enumerate(lengths)]
     return Claim(Space(), uuid.uuid4(), [Claimed(n, 1, 3, source) for n, source in enumerate(sources)])
@@ -30,7 +30,7 @@ class Queue:
 
     def __call__(self, room: Room) -> Claim:
         self.rooms.append(room)
-        return self.claims.pop(0) if self.claims else a_claim()
+        return self.claims.pop(0) if self.claims else make_claim()
 
     @property
     def longest(self) -> Sequence[int | None]:
@@ -48,7 +48,7 @@ def test_as_many_threads_take_long_articles_as_keep_a_provider_busy_and_one_neve
     threads: int, taking: int
 ) -> None:
     assert provider_pace.LEAST_AT_ONCE == 2
-    turns, queue = LongTurns(threads), Queue(*[a_claim(LONG + 1) for _ in range(threads)])
+    turns, queue = LongTurns(threads), Queue(*[make_claim(LONG + 1) for _ in range(threads)])
     with contextlib.ExitStack() as held:
         for _ in range(threads):
             held.enter_context(turns.claimed(queue, LONG))
@@ -56,7 +56,7 @@ def test_as_many_threads_take_long_articles_as_keep_a_provider_busy_and_one_neve
 
 
 def test_a_claim_has_no_more_text_than_a_turn_has_time_for() -> None:
-    queue = Queue(a_claim(5))
+    queue = Queue(make_claim(5))
     take(LongTurns(2), queue)
     assert queue.rooms[0].most is not None
     assert queue.rooms[0].most > LONG
@@ -64,7 +64,7 @@ def test_a_claim_has_no_more_text_than_a_turn_has_time_for() -> None:
 
 @pytest.mark.parametrize("lengths", [(), (1,), (LONG,), (1, LONG, 1)])
 def test_who_found_short_articles_only_leaves_the_turn_to_others(lengths: tuple[int, ...]) -> None:
-    turns, queue = LongTurns(2), Queue(a_claim(*lengths), a_claim(LONG + 1))
+    turns, queue = LongTurns(2), Queue(make_claim(*lengths), make_claim(LONG + 1))
     with contextlib.ExitStack() as held:
         for _ in range(2):
             held.enter_context(turns.claimed(queue, LONG))
@@ -82,7 +82,10 @@ def test_length_is_counted_in_bytes() -> None:
 
 
 def test_after_a_long_one_short_ones_are_asked_for_first() -> None:
-    turns, queue = LongTurns(1), Queue(a_claim(LONG + 1), a_claim(1), a_claim(LONG + 1), a_claim())
+    turns, queue = (
+        LongTurns(1),
+        Queue(make_claim(LONG + 1), make_claim(1), make_claim(LONG + 1), make_claim()),
+    )
     assert len(take(turns, queue).tasks) == 1
     take(turns, queue)
     assert queue.longest == [None, LONG]
@@ -93,7 +96,7 @@ def test_after_a_long_one_short_ones_are_asked_for_first() -> None:
 
 
 def test_a_turn_is_given_back_whatever_happened() -> None:
-    turns, queue = LongTurns(2), Queue(a_claim(LONG + 1), a_claim(1), a_claim(LONG + 1))
+    turns, queue = LongTurns(2), Queue(make_claim(LONG + 1), make_claim(1), make_claim(LONG + 1))
     with contextlib.suppress(ZeroDivisionError), turns.claimed(queue, LONG):
         _ = 1 / 0
     take(turns, queue)
@@ -105,7 +108,7 @@ def test_a_claim_that_fails_holds_no_turn() -> None:
     def refuse(room: Room) -> Claim:
         raise ConnectionError
 
-    turns, queue = LongTurns(2), Queue(a_claim(), a_claim(LONG + 1))
+    turns, queue = LongTurns(2), Queue(make_claim(), make_claim(LONG + 1))
     with pytest.raises(ConnectionError), turns.claimed(refuse, LONG):
         pass
     for _ in range(2):

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def looks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def immediate_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("queueops.worker.trials._looked_at", float("-inf"))
     monkeypatch.setattr("queueops.worker.trials.trial_size", TrialSize(1))
 

@@ -15,7 +15,7 @@ from articles.models import Article, ArticleVersion, Provenance
 pytestmark = pytest.mark.django_db
 
 
-def a_file(path: Path, *objects: dict[str, Any] | str) -> str:
+def make_file(path: Path, *objects: dict[str, Any] | str) -> str:
     path.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in objects))
     return str(path)
 
@@ -31,7 +31,9 @@ def imported(*arguments: str) -> tuple[int, str, str]:
 
 
 def test_a_file_is_imported_and_again_changes_nothing(tmp_path: Path) -> None:
-    path = a_file(tmp_path / "a.jsonl", {"title": "One"}, {"title": "One"}, {"title": "Two", "slug": "zwei"})
+    path = make_file(
+        tmp_path / "a.jsonl", {"title": "One"}, {"title": "One"}, {"title": "Two", "slug": "zwei"}
+    )
     code, out, err = imported("--jsonl", path)
     assert (code, err) == (0, "")
     assert out.startswith("a.jsonl: 3 created, 0 updated, 0 unchanged, 0 refused (")
@@ -40,7 +42,7 @@ def test_a_file_is_imported_and_again_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_each_refused_line_is_told_with_its_place_and_reason_and_the_rest_is_imported(tmp_path: Path) -> None:
-    path = a_file(
+    path = make_file(
         tmp_path / "articles.jsonl",
         {"title": "x" * 412},
         {"title": "nul", "content": "a\x00b"},
@@ -68,14 +70,16 @@ def test_each_refused_line_is_told_with_its_place_and_reason_and_the_rest_is_imp
 
 
 def test_a_changed_text_gets_a_version_with_its_author(tmp_path: Path) -> None:
-    imported("--jsonl", a_file(tmp_path / "a.jsonl", {"title": "One", "content": "old"}))
-    imported("--jsonl", a_file(tmp_path / "a.jsonl", {"title": "One", "content": "new"}), "--author", "Ada")
+    imported("--jsonl", make_file(tmp_path / "a.jsonl", {"title": "One", "content": "old"}))
+    imported(
+        "--jsonl", make_file(tmp_path / "a.jsonl", {"title": "One", "content": "new"}), "--author", "Ada"
+    )
     versions = ArticleVersion.objects.values_list("version_number", "content", "author")
     assert list(versions) == [(2, "new", "Ada"), (1, "old", "")]
 
 
 def test_a_machine_reads_the_summary_as_json(tmp_path: Path) -> None:
-    code, out, _ = imported("--json", "--jsonl", a_file(tmp_path / "a.jsonl", {"title": "One"}, "x"))
+    code, out, _ = imported("--json", "--jsonl", make_file(tmp_path / "a.jsonl", {"title": "One"}, "x"))
     told = json.loads(out)
     assert code == 1
     assert told.pop("seconds") >= 0
@@ -115,7 +119,7 @@ def test_an_unreadable_source_is_told_in_a_sentence(tmp_path: Path) -> None:
         imported("--jsonl", str(tmp_path / "none.jsonl"))
     assert caught.value.returncode == 2
     with pytest.raises(CommandError, match="there is no column called title"):
-        imported("--csv", a_file(tmp_path / "a.csv", "name,text"))
+        imported("--csv", make_file(tmp_path / "a.csv", "name,text"))
 
 
 @pytest.mark.parametrize(
@@ -161,7 +165,7 @@ def test_a_link_in_a_folder_is_refused_with_a_sentence_and_publishes_nothing(tmp
 
 def test_links_are_followed_in_folders_only(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="goes with --markdown"):
-        imported("--jsonl", a_file(tmp_path / "a.jsonl", {"title": "One"}), "--follow-links")
+        imported("--jsonl", make_file(tmp_path / "a.jsonl", {"title": "One"}), "--follow-links")
 
 
 def test_the_one_file_that_a_person_names_may_be_a_pipe(tmp_path: Path) -> None:
@@ -289,7 +293,7 @@ def test_a_pipe_of_rows_with_ids_needs_a_name(tmp_path: Path, monkeypatch: pytes
      '{"title": "a", "provenance": "s"}', '{"title": "a", "provenance": {"source": "", "path": "p"}}'],
 )  # fmt: skip
 def test_an_id_or_provenance_that_is_none_is_refused(tmp_path: Path, line: str) -> None:
-    code, _, err = imported("--jsonl", a_file(tmp_path / "a.jsonl", line))
+    code, _, err = imported("--jsonl", make_file(tmp_path / "a.jsonl", line))
     assert code == 1
     assert "line 1: has an id that is not a text or a whole number" in err
 

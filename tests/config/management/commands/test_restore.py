@@ -38,7 +38,7 @@ def archive(
         return dump.make(Server.of_settings(), tmp_path_factory.mktemp("backup"), queue_only=True)
 
 
-def said(*words: str) -> str:
+def restore_output(*words: str) -> str:
     out = io.StringIO()
     call_command("restore", *words, stdout=out)
     return out.getvalue()
@@ -46,7 +46,7 @@ def said(*words: str) -> str:
 
 def test_a_dry_run_tells_what_would_be_replaced_and_changes_nothing(archive: Path) -> None:
     before = AuditLog.objects.count()
-    reply: dict[str, Any] = json.loads(said(str(archive), "--dry-run", "--json"))
+    reply: dict[str, Any] = json.loads(restore_output(str(archive), "--dry-run", "--json"))
     assert (reply["kind"], reply["dry_run"], reply["backup"], reply["operation"]) == (
         "queue",
         True,
@@ -61,7 +61,7 @@ def test_a_file_that_is_no_backup_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.dump").write_text("no archive")
     for name in ("a.dump", "missing.dump"):
         with pytest.raises(CommandError) as refused:
-            said(str(tmp_path / name), "--yes")
+            restore_output(str(tmp_path / name), "--yes")
         assert refused.value.returncode == 3
 
 
@@ -72,7 +72,7 @@ def test_sql_of_pg_dump_is_refused_with_what_to_do(tmp_path: Path) -> None:
         "--\n-- PostgreSQL database dump\n--\n\nCREATE TABLE public.embedding_tasks (id bigint);\n"
     )
     with pytest.raises(CommandError) as refused:
-        said(str(file), "--queue-only", "--yes")
+        restore_output(str(file), "--queue-only", "--yes")
     assert refused.value.returncode == 3
     assert "is SQL that pg_dump wrote" in str(refused.value)
     assert "manage.py backup --queue-only" in str(refused.value)
@@ -81,6 +81,6 @@ def test_sql_of_pg_dump_is_refused_with_what_to_do(tmp_path: Path) -> None:
 def test_tables_with_rows_are_replaced_only_on_a_yes(archive: Path, transactional_db: None) -> None:
     AuditLog.objects.create(category="engine", message="kept")
     with pytest.raises(CommandError) as refused:
-        said(str(archive), "--queue-only")
+        restore_output(str(archive), "--queue-only")
     assert refused.value.returncode == 3
     assert AuditLog.objects.get().message == "kept"

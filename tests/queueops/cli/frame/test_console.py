@@ -22,7 +22,7 @@ from tests.queueops.cli_runner import Terminal
 VERBS = [verb for family in FAMILIES for verb in family]
 
 
-def a_console(out: StringIO | None = None, **options: Any) -> Console:
+def make_console(out: StringIO | None = None, **options: Any) -> Console:
     verb = ShellVerb("try", "", lambda console: None, no_arguments, ("rows",))
     defaults: dict[str, Any] = {"actor": "ada", "as_json": False}
     return Console(verb, OutputWrapper(out or io.StringIO()), **defaults | options)
@@ -70,12 +70,12 @@ def test_each_verb_that_changes_something_takes_the_same_options(verb: ShellVerb
 
 def test_a_verb_answers_with_exactly_the_keys_that_it_declares() -> None:
     with pytest.raises(TypeError, match="try declares"):
-        a_console().print_result({"others": 1}, "")
+        make_console().print_result({"others": 1}, "")
 
 
 def test_json_is_one_object_on_a_line_and_nothing_else() -> None:
     out = io.StringIO()
-    console = a_console(out, as_json=True)
+    console = make_console(out, as_json=True)
     console.show("for people")
     console.print_result({"rows": [ProviderStatus("local")]}, "for people")
     assert out.getvalue().startswith('{"rows": [{"name": "local", "breaker": "closed"')
@@ -84,7 +84,7 @@ def test_json_is_one_object_on_a_line_and_nothing_else() -> None:
 
 def test_what_users_wrote_cannot_steer_the_terminal() -> None:
     out = Terminal()
-    a_console(out, no_color=True).show(table(["slug"], [["[red]x[/red]\x1b[2J\r\ny"]]), line("\x9b2J"))
+    make_console(out, no_color=True).show(table(["slug"], [["[red]x[/red]\x1b[2J\r\ny"]]), line("\x9b2J"))
     assert "[red]x[/red]\\x1b[2J y" in out.getvalue()
     assert "\x9b" not in out.getvalue()
     assert "\x1b[2J" not in out.getvalue()
@@ -97,7 +97,7 @@ def test_what_users_wrote_hides_nothing_in_tables_lines_sentences_and_questions(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = Terminal()
-    console = a_console(out, no_color=True)
+    console = make_console(out, no_color=True)
     console.show(table(["slug"], [[HIDDEN]]), facts([("slug", HIDDEN)]), line(HIDDEN), f"{HIDDEN}: 3 tasks")
     assert console.agree(f"replace {HIDDEN}", yes=True, dry_run=False)
     assert out.getvalue().count("pay\\u202elap \\u200b\\u2066\\ufeff\\xad\\U000e0041\\u2028") == 4
@@ -116,43 +116,43 @@ def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatc
                 environment.delenv(name, raising=False)
             for name, value in settings.items():
                 environment.setenv(name, value)
-            a_console(screen).show(line("degraded", "yellow"))
+            make_console(screen).show(line("degraded", "yellow"))
         assert ("\x1b[33m" in screen.getvalue()) is has_colour
 
 
 def test_without_a_terminal_nothing_is_folded_or_padded() -> None:
     out = io.StringIO()
-    a_console(out).show(table(["a", "b"], [["x", "word " * 100], ["y", "z"]]))
+    make_console(out).show(table(["a", "b"], [["x", "word " * 100], ["y", "z"]]))
     assert out.getvalue().splitlines() == ["a  b", "x  " + ("word " * 100).strip(), "y  z"]
 
 
 def test_a_dry_run_says_what_it_would_do_and_does_nothing() -> None:
     out = io.StringIO()
-    assert not a_console(out).agree("cancel 12 pending tasks", yes=True, dry_run=True)
+    assert not make_console(out).agree("cancel 12 pending tasks", yes=True, dry_run=True)
     assert out.getvalue() == "This would cancel 12 pending tasks. Nothing was changed.\n"
 
 
 def test_a_person_is_asked_and_only_yes_means_yes(person: Callable[..., None]) -> None:
     person("y\n")
-    assert a_console().agree("cancel 12 tasks", yes=False, dry_run=False)
+    assert make_console().agree("cancel 12 tasks", yes=False, dry_run=False)
     for words in ("\n", "n\n", ""):
         person(words)
         with pytest.raises(Refused, match="nothing was changed"):
-            a_console().agree("cancel 12 tasks", yes=False, dry_run=False)
+            make_console().agree("cancel 12 tasks", yes=False, dry_run=False)
 
 
 def test_where_nobody_can_be_asked_it_refuses_and_names_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
     with pytest.raises(Refused, match="Add --yes") as refused:
-        a_console().agree("cancel 12 tasks", yes=False, dry_run=False)
+        make_console().agree("cancel 12 tasks", yes=False, dry_run=False)
     assert refused.value.exit is Exit.REFUSED
-    assert a_console().agree("cancel 12 tasks", yes=True, dry_run=False)
+    assert make_console().agree("cancel 12 tasks", yes=True, dry_run=False)
 
 
 def test_a_bar_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
     for screen in (Terminal(), io.StringIO()):
         monkeypatch.setattr(sys, "stderr", screen)
-        with a_console().progress("Counting", 2) as steps:
+        with make_console().progress("Counting", 2) as steps:
             steps.advance()
             steps.set(2, 2)
         assert bool(screen.getvalue()) is screen.isatty()

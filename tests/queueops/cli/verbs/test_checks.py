@@ -49,10 +49,10 @@ def test_the_command_is_a_gate(provider: FakeProvider, settings: Settings) -> No
 )
 def test_the_gravest_finding_decides_how_it_exits(findings: list[Finding], code: int, strict: int) -> None:
     for is_strict, expected in ((False, code), (True, strict)):
-        assert checks.report(a_desk(), findings, strict=is_strict) == expected
+        assert checks.report(make_console(), findings, strict=is_strict) == expected
 
 
-def a_desk(out: io.StringIO | None = None, *, as_json: bool = False) -> Console:
+def make_console(out: io.StringIO | None = None, *, as_json: bool = False) -> Console:
     verb = ShellVerb("config", "", lambda console: None, no_arguments, checks.KEYS)
     return Console(verb, OutputWrapper(out or io.StringIO()), actor="ada", as_json=as_json)
 
@@ -65,13 +65,13 @@ def test_each_finding_is_on_a_line_as_it_comes_with_what_to_do() -> None:
         assert out.getvalue() == "ok    a: is well\n"
         yield warn("b", "is\nslow \x1b[2J", "Wait.")
 
-    checks.report(a_desk(out), findings())
+    checks.report(make_console(out), findings())
     assert out.getvalue().splitlines()[1] == "warn  b: is slow \\x1b[2J. Wait."
 
 
 def test_with_json_all_findings_are_one_object_at_the_end() -> None:
     out = io.StringIO()
-    checks.report(a_desk(out, as_json=True), [ok("a", "is well"), warn("b", "is slow", "Wait.")])
+    checks.report(make_console(out, as_json=True), [ok("a", "is well"), warn("b", "is slow", "Wait.")])
     assert json.loads(out.getvalue()) == {
         "verdict": "warn",
         "findings": [

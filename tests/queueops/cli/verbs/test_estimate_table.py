@@ -25,7 +25,7 @@ FOUND = Estimate(
 )  # fmt: skip
 
 
-def told(**changes: object) -> str:
+def printed(**changes: object) -> str:
     console = Console(file=io.StringIO(), width=200, color_system=None)
     with console.capture() as captured:
         for part in estimate_table.estimate(replace(FOUND, **changes)):  # type: ignore[arg-type]
@@ -60,7 +60,7 @@ def told(**changes: object) -> str:
 def test_an_estimate_names_its_figures_with_their_units_and_their_basis(
     changes: dict[str, Any], words: list[str]
 ) -> None:
-    said = told(**changes)
+    said = printed(**changes)
     assert [word for word in words if word not in said] == []
 
 

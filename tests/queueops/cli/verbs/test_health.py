@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _well() -> None:
+def _healthy() -> None:
     make_space()
     make_worker()
 

@@ -15,13 +15,13 @@ from tests.queueops.cli_runner import Called, called
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def try_it(*words: str) -> Called:
+def check_compatibility(*words: str) -> Called:
     return called("embed_check", "compatibility", *words)
 
 
 def test_every_mode_serves_articles_and_searches_and_leaves_no_trace(space: Space) -> None:
     controls.set_mode(Mode.SYNCHRONOUS, actor="ada", reason="no Redis")
-    tried = try_it("--yes", "--json", "--actor=bob")
+    tried = check_compatibility("--yes", "--json", "--actor=bob")
     assert tried.code == 0, tried.out
     found = {finding["check"]: finding["detail"] for finding in tried.json["findings"]}
     assert list(found) == [f"{mode} {what}" for mode in Mode for what in ("articles", "search", "deletion")]
@@ -38,9 +38,9 @@ def test_a_provider_that_is_down_is_a_warning_since_articles_are_saved_all_the_s
     space: Space, provider: FakeProvider
 ) -> None:
     provider.config(rate_500=1)
-    tried = try_it("--yes", "--json")
+    tried = check_compatibility("--yes", "--json")
     assert (tried.code, tried.json["verdict"]) == (0, "warn")
-    assert try_it("--yes", "--strict").code == 1
+    assert check_compatibility("--yes", "--strict").code == 1
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
@@ -67,15 +67,15 @@ def test_a_mode_that_somebody_set_meanwhile_stays(space: Space) -> None:
 
 
 def test_it_asks_before_it_changes_the_mode_for_everybody(space: Space) -> None:
-    assert try_it().code == 3
-    assert "Nothing was changed" in try_it("--dry-run").out
+    assert check_compatibility().code == 3
+    assert "Nothing was changed" in check_compatibility("--dry-run").out
     assert not AuditLog.objects.exists()
 
 
 def test_an_api_that_refuses_or_does_not_answer_fails_in_a_sentence(space: Space) -> None:
-    tried = try_it("--yes", "--token=wrong")
+    tried = check_compatibility("--yes", "--token=wrong")
     assert tried.code == 2
     assert "POST /api/articles answered 401 and not 201" in tried.out
-    tried = try_it("--yes", "--url=http://127.0.0.1:9")
+    tried = check_compatibility("--yes", "--url=http://127.0.0.1:9")
     assert tried.code == 2
     assert "the API does not answer (ConnectError)" in tried.out

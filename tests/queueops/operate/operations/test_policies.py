@@ -49,7 +49,7 @@ def test_a_verb_is_for_its_own_statuses_as_far_as_the_filter_names_them(
     assert POLICIES[verb].statuses_of(TaskFilter(statuses=wanted)) == statuses
 
 
-def an_operation(verb: Verb, selection: TaskFilter | None = None, **fields: Any) -> Operation:
+def make_operation(verb: Verb, selection: TaskFilter | None = None, **fields: Any) -> Operation:
     scope = (selection or TaskFilter()).as_json()
     given = {"verb": verb, "actor": "ada", "reason": "a drill", "scope": scope, "started_at": Now()}
     operation = Operation.objects.create(**given | fields)
@@ -63,16 +63,16 @@ def space(db: None) -> Space:
 
 
 def test_of_an_operation_is_the_policy_of_its_verb_and_an_undone_migration_has_its_own(db: None) -> None:
-    migration = an_operation(Verb.MIGRATE)
+    migration = make_operation(Verb.MIGRATE)
     assert policies.of(migration) is POLICIES[Verb.MIGRATE]
-    assert policies.of(an_operation(Verb.UNDO, undoes=an_operation(Verb.CANCEL))) is POLICIES[Verb.UNDO]
-    undo = policies.of(an_operation(Verb.UNDO, undoes=migration))
+    assert policies.of(make_operation(Verb.UNDO, undoes=make_operation(Verb.CANCEL))) is POLICIES[Verb.UNDO]
+    undo = policies.of(make_operation(Verb.UNDO, undoes=migration))
     assert undo.verb is Verb.CANCEL
 
 
 def test_tasks_are_handled_in_the_order_of_their_ids_up_to_the_last_that_was_counted(space: Space) -> None:
     ids = [task.pk for task in make_tasks(5, space)]
-    operation = an_operation(Verb.CANCEL)
+    operation = make_operation(Verb.CANCEL)
     assert list(policies.ids(operation)) == ids
     assert list(policies.ids(operation, after=ids[1])) == ids[2:]
     assert list(policies.ids(operation, after=ids[-1])) == []
@@ -85,7 +85,7 @@ def test_tasks_are_handled_in_the_order_of_their_ids_up_to_the_last_that_was_cou
 def test_a_task_that_is_in_the_lane_already_is_no_candidate(space: Space) -> None:
     make_tasks(1, space, priority="high")
     [other] = make_tasks(1, space, priority="low")
-    assert list(policies.ids(an_operation(Verb.PRIORITIZE, priority=Priority.HIGH))) == [other.pk]
+    assert list(policies.ids(make_operation(Verb.PRIORITIZE, priority=Priority.HIGH))) == [other.pk]
 
 
 @pytest.mark.parametrize(
@@ -102,17 +102,17 @@ def test_what_failed_before_the_operation_began_is_requeued(
 ) -> None:
     make_tasks(1, space, Status.FAILED)
     Task.objects.update(completed_at=Now() + ended if ended else None)
-    assert policies.ids(an_operation(Verb.REQUEUE)).exists() is is_candidate
+    assert policies.ids(make_operation(Verb.REQUEUE)).exists() is is_candidate
 
 
 def test_what_fails_after_it_began_is_not(space: Space) -> None:
-    operation = an_operation(Verb.REQUEUE, started_at=Now() - timedelta(minutes=1))
+    operation = make_operation(Verb.REQUEUE, started_at=Now() - timedelta(minutes=1))
     make_tasks(1, space, Status.FAILED, completed_at=Now() - timedelta(seconds=10))
     assert not policies.ids(operation).exists()
 
 
 def test_an_age_is_told_from_the_moment_the_operation_began(space: Space) -> None:
-    operation = an_operation(
+    operation = make_operation(
         Verb.CANCEL, TaskFilter(older_than=timedelta(hours=1)), started_at=Now() - timedelta(hours=5)
     )
     make_tasks(1, space, created_at=Now() - timedelta(hours=2))
@@ -125,7 +125,7 @@ def test_every_task_of_a_batch_has_an_answer(space: Space, rings: list[bool]) ->
         make_tasks(1, space, status) for status in ("failed", "completed", "cancelled")
     )
     Task.objects.create(article=waiting.article, space=space, slug=waiting.slug)
-    operation = an_operation(Verb.REQUEUE)
+    operation = make_operation(Verb.REQUEUE)
     answers = POLICIES[Verb.REQUEUE].perform(operation, [failed.pk, done.pk, waiting.pk, 10**9])
     assert answers.keys() == {failed.pk, done.pk, waiting.pk, 10**9}
     assert (answers[failed.pk], answers[done.pk], answers[10**9]) == (TAKEN, MOVED_ON, MOVED_ON)
@@ -135,7 +135,7 @@ def test_every_task_of_a_batch_has_an_answer(space: Space, rings: list[bool]) ->
 
 def test_where_nothing_was_changed_nobody_is_rung_for(space: Space, rings: list[bool]) -> None:
     [done] = make_tasks(1, space, Status.COMPLETED)
-    assert POLICIES[Verb.REQUEUE].perform(an_operation(Verb.REQUEUE), [done.pk]) == {done.pk: MOVED_ON}
+    assert POLICIES[Verb.REQUEUE].perform(make_operation(Verb.REQUEUE), [done.pk]) == {done.pk: MOVED_ON}
     assert rings == []
 
 
@@ -143,7 +143,7 @@ def test_a_look_tells_what_would_be_passed_over_and_writes_nothing(space: Space)
     [task] = make_tasks(1, space, Status.FAILED)
     Task.objects.create(article=task.article, space=space, slug=task.slug)
     before = list(Task.objects.order_by("pk").values())
-    [why] = POLICIES[Verb.REQUEUE].passed_over(an_operation(Verb.REQUEUE), [task.pk]).values()
+    [why] = POLICIES[Verb.REQUEUE].passed_over(make_operation(Verb.REQUEUE), [task.pk]).values()
     assert "waits" in why
     assert list(Task.objects.order_by("pk").values()) == before
 
@@ -152,14 +152,14 @@ def test_a_verb_that_passes_over_nothing_need_not_look(
     space: Space, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     tasks = make_tasks(2, space)
-    operation = an_operation(Verb.CANCEL)
+    operation = make_operation(Verb.CANCEL)
     with django_assert_num_queries(0):
         assert POLICIES[Verb.CANCEL].passed_over(operation, [task.pk for task in tasks]) == {}
 
 
 def test_a_migration_goes_through_articles_and_its_undo_through_the_tasks_it_made(space: Space) -> None:
     corpus = make_corpus(3)
-    migration = an_operation(Verb.MIGRATE, priority="low")
+    migration = make_operation(Verb.MIGRATE, priority="low")
     article_ids = list(policies.ids(migration))
     assert article_ids == [article.pk for article in corpus]
     assert POLICIES[Verb.MIGRATE].perform(migration, article_ids) == dict.fromkeys(article_ids, TAKEN)
@@ -167,7 +167,7 @@ def test_a_migration_goes_through_articles_and_its_undo_through_the_tasks_it_mad
     make_tasks(1, space)
     queued = set(Task.objects.filter(metadata__operation=str(migration.pk)).values_list("pk", flat=True))
     assert len(queued) == 3
-    undo = an_operation(Verb.UNDO, undoes=migration)
+    undo = make_operation(Verb.UNDO, undoes=migration)
     assert set(policies.ids(undo)) == queued
     assert policies.of(undo).perform(undo, sorted(queued)) == dict.fromkeys(queued, TAKEN)
     assert not policies.ids(undo).exists()

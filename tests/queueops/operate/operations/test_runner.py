@@ -32,7 +32,7 @@ WHO: Any = {"actor": "ada", "reason": "a drill"}
 
 
 @contextmanager
-def meanwhile(work: Callable[[], object]) -> Iterator[Callable[[], None]]:
+def uncommitted(work: Callable[[], object]) -> Iterator[Callable[[], None]]:
     """Another session has done this and not committed it; it does at the end, or once the answer is called."""
     done, may_end = threading.Event(), threading.Event()
 
@@ -66,7 +66,7 @@ def audited(operation: Operation) -> int:
 def test_a_task_that_somebody_has_locked_is_passed_over_and_done_when_it_is_free(space: Space) -> None:
     first, *_ = make_tasks(5, space)
     told: list[int] = []
-    with meanwhile(lambda: Task.objects.select_for_update().get(pk=first.pk)) as let_go:
+    with uncommitted(lambda: Task.objects.select_for_update().get(pk=first.pk)) as let_go:
 
         def note(done: int, _: int) -> None:
             told.append(done)
@@ -85,7 +85,7 @@ def test_a_task_that_moved_on_while_it_was_locked_is_left_as_it_is(space: Space)
     def complete() -> None:
         Task.objects.filter(pk=first.pk).update(status="completed", outcome="unchanged", completed_at=Now())
 
-    with meanwhile(complete) as let_go:
+    with uncommitted(complete) as let_go:
         done = operations.cancel(TaskFilter(), **WHO, progress=lambda done, _: done == 2 and let_go())
     assert (done.changed, done.skips) == (2, {MOVED_ON: 1})
     first.refresh_from_db()
@@ -108,7 +108,7 @@ def test_a_task_that_stays_locked_is_given_up_and_counted(
 ) -> None:
     monkeypatch.setattr(runner, "_PATIENCE_SECONDS", 0.0)
     first, *_ = make_tasks(3, space)
-    with meanwhile(lambda: Task.objects.select_for_update().get(pk=first.pk)):
+    with uncommitted(lambda: Task.objects.select_for_update().get(pk=first.pk)):
         done = operations.cancel(TaskFilter(), **WHO)
     assert (done.changed, done.skips, done.state) == (2, {runner.LOCKED_TOO_LONG: 1}, "done")
 
@@ -129,7 +129,7 @@ def test_a_requeue_does_not_wait_for_a_save_that_makes_the_same_task(
     space: Space, other: Callable[..., Any]
 ) -> None:
     first, *_ = make_tasks(4, space, Status.FAILED)
-    with meanwhile(lambda: other(first)) as let_go:
+    with uncommitted(lambda: other(first)) as let_go:
         done = operations.requeue(TaskFilter(), **WHO, progress=lambda done, _: done == 3 and let_go())
     assert (done.changed, done.skips) == (3, {sql.WAITS_ALREADY: 1})
     assert Task.objects.pending().count() == 4
@@ -139,7 +139,7 @@ def test_an_operation_that_another_process_carries_out_is_not_begun_twice(space:
     make_tasks(2, space)
     operation = operations.begin(Verb.CANCEL, TaskFilter(), **WHO)
     assert operation.state == "interrupted"
-    with meanwhile(operation.attend):
+    with uncommitted(operation.attend):
         assert operation.state == "running"
         with pytest.raises(OperationError, match="is being carried out by another process"):
             operations.resume(operation.pk)
