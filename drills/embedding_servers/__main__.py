@@ -5,8 +5,10 @@ Vectorpress. The models are in the packages: nothing else is downloaded. Exits w
 """
 
 import argparse
+import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -112,11 +114,16 @@ def _running(server: Server, ports: dict[str, int]) -> Iterator[None]:
             _wait_for(server, ports[server.name], process, log)
             yield
         finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a server with all that it has started, which is its process group."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
 
 
 def _programs(server: Server) -> Path:
