@@ -1,5 +1,5 @@
-"""Which text of a refused request is at fault, and what its refusal may say; tests/queueops/engine/test_bisection.py and
-test_too_long.py have whole batches."""
+"""Which text of a refused request is at fault, and what its refusal may say; whole batches are in
+tests/queueops/engine/test_bisection.py and test_too_long.py."""
 
 import pytest
 
