@@ -23,7 +23,7 @@ _LIBRARIES = (
     "django.template", "django.test", "django.urls", "django_stubs_ext", "dramatiq", "environ", "granian", "httpx",
     "numpy", "psycopg", "psycopg_pool", "pydantic", "redis.asyncio", "rich.live", "rich.progress", "structlog",
 )  # fmt: skip
-_PROGRAM = "from tests import starting; starting.fork_as_told()"
+_PROGRAM = "from tests import starting; starting.serve_forks()"
 _SECONDS = 60
 
 
