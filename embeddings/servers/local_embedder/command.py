@@ -8,7 +8,6 @@ from pathlib import Path
 from embeddings.servers.local_embedder import listening, proof, serving
 from embeddings.servers.local_embedder.listening import CannotListen
 from embeddings.servers.local_embedder.model import ModelMissing
-from lib.manage_command import manage
 
 
 def add_options(parser: argparse.ArgumentParser, usual: str | None) -> None:
@@ -40,7 +39,8 @@ def _port(port: int, secret: str) -> Callable[[], listening.Listening]:
     if len(secret) < proof.MIN_SECRET_LENGTH:
         raise CannotListen(
             "A port can be reached by every account of this machine, so it needs a secret of at least "
-            f"{proof.MIN_SECRET_LENGTH} characters: set LOCAL_EMBEDDER_SECRET, or start {manage('serve_embedder')} "
-            "with LOCAL_EMBEDDER_PORT set, which keeps one in DATA_DIR. Web and workers need the same settings."
+            f"{proof.MIN_SECRET_LENGTH} characters: set LOCAL_EMBEDDER_SECRET, or start the command "
+            "serve_embedder with LOCAL_EMBEDDER_PORT set, which keeps one in DATA_DIR. Web and workers need the same "
+            "settings."
         )
     return partial(listening.on_port, port, secret)
