@@ -263,7 +263,7 @@ def test_vectors_keep_their_embedder_whatever_provider_is_set_later(tmp_path: Pa
     first.end()
     second = Stack(tmp_path, free_port(), EMBEDDING_PROVIDER="ollama")
     second.await_line(
-        "warning: local/all-MiniLM-L6-v2 v1 serves, and the settings name ollama/nomic-embed-text"
+        "warning: local/all-MiniLM-L6-v2 v1 is serving, and the settings name ollama/nomic-embed-text"
     )
     second.await_line("stop    Ctrl-C")
     query = {"query": "what stays", "k": 1, "mode": "semantic"}
