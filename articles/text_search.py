@@ -18,6 +18,7 @@ _ITEM = re.compile(r'(?P<minus>-?)"(?P<quoted>[^"]*)"?|(?P<bare>[^\s"]+)')
 _READ_AS = str.maketrans({"\x00": " ", "“": '"', "”": '"', "„": '"'})
 _OR = "or"
 _JOINTS = "-._/@:~+"
+_BETWEEN = re.compile(rf"[{re.escape(_JOINTS)}]+")
 _CHUNK = re.compile(rf"[A-Za-z0-9{_JOINTS}\u0080-\U0010ffff]+")
 _RUN = re.compile(
     rf"[{UNSPACED}]+|[A-Za-z0-9\u0080-\U0010ffff]+?(?=[{UNSPACED}]|[^A-Za-z0-9\u0080-\U0010ffff]|$)"
@@ -119,7 +120,7 @@ def _items(bare: str) -> list[Item]:
 def _of_chunk(chunk: str) -> list[Item]:
     if _UNSPACED.search(chunk):
         return [_of_run(run) for run in _RUN.findall(chunk)]
-    parts = [part for part in re.split(rf"[{re.escape(_JOINTS)}]+", chunk) if part]
+    parts = [part for part in _BETWEEN.split(chunk) if part]
     words = [word for part in parts for word in _HUMP.split(part)]
     if len(words) < 2:
         return [_single(word) for word in words]
@@ -149,7 +150,7 @@ def _phrase(quoted: str) -> Item:
     """The words in quotes, one directly after the other."""
     words: list[str] = []
     for chunk in _CHUNK.findall(fold(quoted)):
-        for part in re.split(rf"[{re.escape(_JOINTS)}]+", chunk):
+        for part in _BETWEEN.split(chunk):
             for run in _RUN.findall(part):
                 words += _pairs(run) if _UNSPACED.match(run) else [_word(run)]
     loose = f"({' & '.join(words)})"

@@ -155,7 +155,7 @@ def networks(name: str, default: str = "") -> list[Network]:
 
 
 _ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
-_SITE = re.compile(r"([^/]*//[^/]*)((?:/[A-Za-z0-9._~-]+)*)")
+_SITE = re.compile(r"\A([^/]*//[^/]*)((?:/[A-Za-z0-9._~-]+)*)")
 
 
 def site(name: str) -> str:

@@ -17,8 +17,8 @@ MAX_VERSION = 2**31 - 1
 
 # Our checks as JSON Schema; the checks themselves return sentences.
 WITHOUT_NUL = r"^[^\u0000]*$"
-ONE_LINE = r"^[^\u0000-\u001f\u007f]*[^\s\u0000-\u001f\u007f][^\u0000-\u001f\u007f]*$"
-VISIBLE = r"^[^\u0000]*[^\s\u0000\u001c-\u001f][^\u0000]*$"
+ONE_LINE = r"^[^\u0000-\u001f\u007f]*[^\s\u0000-\u001f\u007f\u0085][^\u0000-\u001f\u007f]*$"
+VISIBLE = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
 
 
 def checked[T](check: Callable[[T], None]) -> AfterValidator:
