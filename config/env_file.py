@@ -14,6 +14,7 @@ _MOST_BYTES = 262_144
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EXPORT = re.compile(r"export[ \t]+")
 _COMMENT = re.compile(r"[ \t]#")
+_QUOTED = re.compile(r'\A"((?:[^"\\]|\\.)*)"')
 _ESCAPED = re.compile(r"\\(.)")
 _LINE_BREAKS = {"n": "\n", "r": "\r", "t": "\t"}
 
@@ -85,7 +86,7 @@ def _value(text: str) -> str | None:
         inner, end, rest = text[1:].partition("'")
         return inner if end and _is_comment(rest) else None
     if text[:1] == '"':
-        found = re.match(r'"((?:[^"\\]|\\.)*)"', text)
+        found = _QUOTED.match(text)
         if not found or not _is_comment(text[found.end() :]):
             return None
         return _ESCAPED.sub(lambda escaped: _LINE_BREAKS.get(escaped[1], escaped[1]), found[1])

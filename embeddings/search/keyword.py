@@ -34,7 +34,8 @@ FROM (
 WHERE numnode(asked.query) > 0 ORDER BY asked.place
 """
 _LEXEME = re.compile(r"'((?:[^']|'')+)'")
-_PLACES = re.compile(r"'((?:[^']|'')+)':([\d,]+)")
+# a quote within a lexeme is doubled, so one after another opens none: that keeps hostile text linear
+_PLACES = re.compile(r"(?<!')'((?:[^']|'')++)':([\d,]+)")
 # Articles with all words, and those with a word that few hold: two plain reads of the index. For the best of them, what
 # the tsvector has of the lexemes: setweight marks them, ts_filter drops the others.
 _MATCHES = """

@@ -167,7 +167,7 @@ def test_an_address_that_does_not_exist_is_a_problem_too(api: Api, path: str) ->
 def test_a_method_that_is_not_there_is_told_what_is(api: Api) -> None:
     reply = api.delete("/articles")
     problem(reply, 405)
-    assert set(reply["Allow"].split(", ")) == {"GET", "POST"}
+    assert set(reply["Allow"].split(", ")) == {"GET", "HEAD", "POST"}
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "vp_00000000_" + "a" * 43])

@@ -13,6 +13,7 @@ def test_health_is_answered_whatever_the_host(host: str) -> None:
     assert reply.status_code in (200, 503)
     assert reply["Content-Type"] == "application/json"
     assert reply["X-Content-Type-Options"] == "nosniff"
+    assert reply["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
 
 
 def test_everything_else_minds_the_host() -> None:
