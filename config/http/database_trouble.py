@@ -18,6 +18,7 @@ from config.lock_waits import lock_waits
 from lib.database_errors import CANCELLED, DEADLOCK, LOCKED
 from queueops.base import database_refusals
 from queueops.base.database_refusals import Blame, Refusal
+from queueops.operate.checks.schema import CONSTRAINTS_BY_SQL
 
 RETRY_SECONDS = 5
 _SECONDS_BETWEEN_LINES = 10.0
@@ -91,7 +92,8 @@ def _constraint(error: BaseException) -> str:
 
 @cache
 def _own_checks() -> frozenset[str]:
-    """The check constraints of all models: those declared, and those of positive numbers by the server's own naming."""
+    """The check constraints of all models: those declared, those that migrations make in SQL, and those of positive
+    numbers by the server's own naming."""
     models = apps.get_models(include_auto_created=True)
     declared = {each.name for model in models for each in model._meta.constraints}
     positive = {
@@ -100,7 +102,8 @@ def _own_checks() -> frozenset[str]:
         for field in model._meta.local_concrete_fields
         if isinstance(field, _POSITIVE)
     }
-    return frozenset(declared | positive)
+    by_sql = {name for names in CONSTRAINTS_BY_SQL.values() for name in names}
+    return frozenset(declared | positive | by_sql)
 
 
 def without_a_line[T: HttpResponse](response: T) -> T:

@@ -144,7 +144,7 @@ def _database(request: HttpRequest, error: DatabaseError | InterfaceError) -> Ht
     if isinstance(error, DataError) or state.startswith("54"):  # 54: a limit of the database itself
         log.warning("the database refused a value", error=type(error).__name__, sqlstate=state)
         return problem(422, "the database cannot store a value of this request")
-    if state == CHECK:
+    if state == CHECK and database_trouble.of(error) is None:  # a check of ours, not a stranger's
         return problem(422, f"the database refuses this change: it breaks the check {constraint(error)}")
     if state == _NO_TABLE:
         return problem(

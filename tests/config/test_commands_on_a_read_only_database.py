@@ -22,7 +22,15 @@ pytestmark = pytest.mark.django_db(transaction=True)
 OURS = ("access", "articles", "config", "embeddings", "queueops")
 WHY = ("--reason", "a test", "--yes")
 # They serve until they are stopped, or work on a database of their own.
-OTHERS = {"runstack", "rundramatiq", "serve_embedder", "serve_fake_provider", "restore", "rollback_drill"}
+OTHERS = {
+    "runstack",
+    "rundramatiq",
+    "serve_embedder",
+    "serve_fake_provider",
+    "restore",
+    "rollback_drill",
+    "migrate",
+}
 READING = {
     "list_tokens": (),
     "export_articles": (),
