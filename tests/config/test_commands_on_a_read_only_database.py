@@ -21,7 +21,7 @@ from tests.queueops.refusing_database import read_only
 pytestmark = pytest.mark.django_db(transaction=True)
 OURS = ("access", "articles", "config", "embeddings", "queueops")
 WHY = ("--reason", "a test", "--yes")
-# They serve until they are stopped, or work on a database of their own.
+# They serve until they are stopped, work on a database of their own, or change the schema.
 OTHERS = {
     "runstack",
     "rundramatiq",
