@@ -26,6 +26,7 @@ def waiting() -> int:
 def empty_queue() -> Iterator[None]:
     broker = dramatiq.get_broker()
     assert isinstance(broker, RedisBroker)
+    wait_until(lambda: not doorbell._doorbell.is_waiting, what="the rings of an earlier test")
     broker.client.flushdb()
     doorbell._doorbell = doorbell.Doorbell(doorbell.ring)
     yield
