@@ -27,6 +27,7 @@ from articles.api.schemas import (
 )
 from articles.export import jsonl_lines
 from articles.models import Article, ArticleQuerySet, ArticleVersion, SlugTaken
+from lib.query_parameters import refuse_unknown
 
 type EmbeddingOf = Callable[[Sequence[Article]], Mapping[int, EmbeddingState]]
 type EmbeddingOfNew = Callable[[Article], EmbeddingState]
@@ -92,6 +93,7 @@ def _add_list(router: Router, embedding_of: EmbeddingOf, read: Auth) -> None:
     @router.get("", response=ArticleList, auth=read, summary="List articles, the newest first")
     def list_articles(request: HttpRequest, page: Query[schemas.Page]) -> ArticleList:
         """Without their contents, page by page."""
+        refuse_unknown(request, schemas.Page)
         rows = list(Article.objects.newest_first().defer("content")[page.offset : page.offset + page.limit])
         states = embedding_of(rows)
         total = Article.objects.order_by()[: COUNT_LIMIT + 1].count()
@@ -163,6 +165,7 @@ def _add_versions(router: Router, read: Auth) -> None:
     @router.get("/{slug}/versions", response=VersionList, auth=read, summary="List an article's versions")
     def list_versions(request: HttpRequest, slug: SlugInPath, page: Query[schemas.Page]) -> VersionList:
         """The newest first, without their contents, page by page."""
+        refuse_unknown(request, schemas.Page)
         article = article_or_404(slug)
         rows = article.versions.defer("content")[page.offset : page.offset + page.limit]
         return {

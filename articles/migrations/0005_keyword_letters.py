@@ -1,6 +1,6 @@
 """The keyword column again, with accents folded, joined words in parts, and scripts without spaces.
 
-The table is written anew in one statement, while nobody reads or writes it: about 1.5 ms for each article of 1,200
+The table is rewritten in one statement, while nobody reads or writes it: about 1.5 ms for each article of 1,200
 characters, never more than 2 s for one (docs/search.md).
 """
 

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from ninja import Query, Router
 from ninja.errors import HttpError
 
+from lib.query_parameters import refuse_unknown
 from queueops.api import replies
 from queueops.api.fields import AuditAsked, OperationsAsked, TaskInPath, TasksAsked
 from queueops.models import Operation, Task
@@ -36,6 +37,7 @@ def _add_tasks(router: Router, may_read: Callable[[HttpRequest], bool]) -> None:
     @router.get("/tasks", response=Page, summary="List tasks, newest first")
     def list_tasks(request: HttpRequest, asked: Query[TasksAsked]) -> Page:
         """Tasks that match every given field, page by page: `next` is the `after` of the next page."""
+        refuse_unknown(request, TasksAsked)
         return task_lists.selected(asked.selection(), after=asked.after or None, limit=asked.limit)
 
     @router.get(
@@ -56,6 +58,7 @@ def _add_operations(router: Router) -> None:
     @router.get("/operations", response=replies.OperationPage, summary="List operations, newest first")
     def list_operations(request: HttpRequest, asked: Query[OperationsAsked]) -> replies.OperationPage:
         """Operations that match every given field, page by page: `next` is the `after` of the next page."""
+        refuse_unknown(request, OperationsAsked)
         rows, following = operation_list.page(asked.selection(), after=asked.after or None, limit=asked.limit)
         return {"operations": [replies.view_of(row) for row in rows], "next": following}
 
@@ -68,6 +71,7 @@ def _add_operations(router: Router) -> None:
     @router.get("/audit", response=AuditPage, summary="List the audit log, newest first")
     def list_audit(request: HttpRequest, asked: Query[AuditAsked]) -> AuditPage:
         """Rows that match every given field, page by page: `next` is the `after` of the next page."""
+        refuse_unknown(request, AuditAsked)
         return audit_list.page(asked.selection(), after=asked.after or None, limit=asked.limit)
 
 

@@ -100,10 +100,11 @@ def test_what_an_operation_declares_decides_and_only_readers_get_text(
 
 
 @pytest.mark.parametrize(("method", "path", "wanted"), OPERATIONS, ids=lambda value: str(value))
-def test_nobody_without_a_token_gets_anything(method: str, path: str, wanted: list[str]) -> None:
-    reply = call(Api(""), method, path)
-    problem(reply, 401)
-    assert CANARY not in headers_and_body(reply)
+def test_nobody_without_a_valid_token_gets_anything(method: str, path: str, wanted: list[str]) -> None:
+    for token in ("", "vp_00000000_not-a-token-of-this-installation"):
+        reply = call(Api(token), method, path)
+        problem(reply, 401)
+        assert CANARY not in headers_and_body(reply)
 
 
 def test_readers_do_get_the_text() -> None:
