@@ -19,8 +19,8 @@ from redis import Redis
 from benchmarks.tools.report import machine, print_progress, versions
 from benchmarks.tools.stack import TOKEN
 from config.stack.processes import Process
-from drills import faults_broker
-from drills.system import System
+from drills.faults import broker
+from drills.system_under_test import System
 
 _SECONDS = 60.0
 _SECONDS_BETWEEN_LOADS = 0.1
@@ -67,11 +67,11 @@ def _refusing_writes(system: System) -> Iterator[None]:
 
 STATES: dict[str, Callable[[System], AbstractContextManager[None]]] = {
     "well": lambda _: contextlib.nullcontext(),
-    "cut off": faults_broker.cut_off,
-    "silent": faults_broker.silent,
+    "cut off": broker.cut_off,
+    "silent": broker.silent,
     "refuses (MISCONF)": _refusing_writes,
-    "out of memory (OOM)": faults_broker.full,
-    "replica (READONLY)": faults_broker.replica,
+    "out of memory (OOM)": broker.full,
+    "replica (READONLY)": broker.replica,
 }
 
 

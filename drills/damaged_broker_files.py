@@ -7,9 +7,10 @@ import sys
 import time
 
 from benchmarks.tools.report import print_progress
-from drills import broker_files, faults_broker
-from drills.system import System
-from drills.trials import Trial, as_json, table
+from drills import broker_files
+from drills.faults import broker
+from drills.system_under_test import System
+from drills.trial_results import Trial, as_json, table
 
 _ARTICLES = 200
 _STRIKE_AFTER = 0.1  # of the backlog
@@ -56,7 +57,7 @@ def _trial(system: System, target: str, name: str, chosen: random.Random, articl
     system.fill(0, _LATENCY_MS)
     system.add(articles)
     system.wait(lambda: system.done() >= articles * _STRIKE_AFTER, "a part of the backlog")
-    struck = faults_broker.damage(system, target, name, chosen)
+    struck = broker.damage(system, target, name, chosen)
     lost = system.await_rest()
     seconds = time.monotonic() - struck.since
     return Trial(name, round(seconds, 3), lost, system.wasted(), struck.broken + system.broken(), note=target)

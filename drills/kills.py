@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 
 from benchmarks.tools.report import print_progress
-from drills.system import System, Victim
-from drills.trials import Trial, as_json, table
+from drills.system_under_test import System, Victim
+from drills.trial_results import Trial, as_json, table
 
 _ARTICLES = 200  # ten batches: a fault in the middle has work before and after it
 _SECONDS_TO_DIE = 60.0

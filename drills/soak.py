@@ -17,16 +17,9 @@ from benchmarks.tools.report import print_progress
 from benchmarks.tools.usage import tree_mib
 from config.stack import services
 from config.stack.processes import Process
-from drills import (
-    faults_broker,
-    faults_database,
-    faults_server_clock,
-    faults_storage,
-    faults_storms,
-    faults_workers,
-)
+from drills.faults import broker, database, refused_writes, repeated_kills, server_clock, workers
 from drills.proxy import PASS, Rules
-from drills.system import LEASE_SECONDS, System
+from drills.system_under_test import LEASE_SECONDS, System
 
 _LATENCY_MS = 40.0
 _BETWEEN_FAULTS = (5.0, 12.0)
@@ -39,9 +32,9 @@ _GROWTH_ALLOWED = 1.35
 def freeze(system: System) -> None:
     """Past the lease, then on."""
     frozen = system.kept[0].process
-    faults_workers.signal_group(frozen, signal.SIGSTOP)
+    workers.signal_group(frozen, signal.SIGSTOP)
     system.stack.pause(LEASE_SECONDS * 1.5)
-    faults_workers.signal_group(frozen, signal.SIGCONT)
+    workers.signal_group(frozen, signal.SIGCONT)
 
 
 def stumble(system: System) -> None:
@@ -60,43 +53,43 @@ def silence(system: System) -> None:
 
 def no_room(system: System) -> None:
     """The table of vectors is as on a full disk, past the lease."""
-    with faults_storage.refusing_rows(system, "53100"):
+    with refused_writes.refusing_rows(system, "53100"):
         system.stack.pause(LEASE_SECONDS * 1.5)
 
 
 def read_only(system: System) -> None:
     """Nothing is written, saves neither, past the lease."""
-    with faults_storage.read_only(system):
+    with refused_writes.read_only(system):
         system.stack.pause(LEASE_SECONDS * 1.5)
 
 
 def lose_right(system: System) -> None:
     """No task can be changed, past the lease."""
-    with faults_storage.without_right(system, "UPDATE", "embedding_tasks"):
+    with refused_writes.without_right(system, "UPDATE", "embedding_tasks"):
         system.stack.pause(LEASE_SECONDS * 1.5)
 
 
 STROKES: dict[str, Callable[[System], object]] = {
-    "kill worker": faults_workers.kill_worker,
-    "kill all workers": faults_storms.kill_all,
+    "kill worker": workers.kill_worker,
+    "kill all workers": repeated_kills.kill_all,
     "freeze worker": freeze,
     "stop worker": lambda system: system.kept[0].stop(),
-    "empty broker": faults_broker.flush_broker,
-    "kill broker": faults_broker.restart_broker,
-    "damage broker's files": faults_broker.damage_broker_files,
+    "empty broker": broker.flush_broker,
+    "kill broker": broker.restart_broker,
+    "damage broker's files": broker.damage_broker_files,
     "silence broker": silence,
-    "restart database": faults_database.restart_database,
-    "crash database": faults_database.crash_database,
-    "end connections": faults_database.end_connections,
-    "cut connections": faults_database.cut_connections,
-    "lose answers": faults_database.lose_answers,
+    "restart database": database.restart_database,
+    "crash database": database.crash_database,
+    "end connections": database.end_connections,
+    "cut connections": database.cut_connections,
+    "lose answers": database.lose_answers,
     "no room": no_room,
     "read-only": read_only,
     "lose right": lose_right,
     "provider stumbles": stumble,
-    "step server's clock": faults_server_clock.step_on,
+    "step server's clock": server_clock.step_on,
 }
-if faults_server_clock.library() is None:
+if server_clock.library() is None:
     del STROKES["step server's clock"]
 
 
@@ -164,16 +157,16 @@ def _options(words: list[str] | None) -> argparse.Namespace:
 
 
 def _start_load(system: System, seed: int, watch: Watch) -> Process:
-    if faults_server_clock.library() is None:
-        print_progress(faults_server_clock.MISSING)
+    if server_clock.library() is None:
+        print_progress(server_clock.MISSING)
     else:
-        faults_server_clock.load(system)
+        server_clock.load(system)
     system.fill(0, _LATENCY_MS)
     system.is_proxied = True
     system.start_workers()
     system.start_workers()
     system.await_workers(2)
-    words = [sys.executable, "-m", "drills.load", str(seed)]
+    words = [sys.executable, "-m", "drills.write_load", str(seed)]
     load = Process("load", words, env=services.child_environment())
     load.on_line = watch.hear
     return load.start()

@@ -18,7 +18,7 @@ from dramatiq.brokers.redis import RedisBroker
 from pytest_django import Settings
 
 from drills.kills import plan
-from drills.trials import Trial, rows_of
+from drills.trial_results import Trial, rows_of
 from queueops.base import failpoints
 from queueops.maintenance import sweep
 from queueops.models import Task
@@ -104,7 +104,7 @@ def kill_workers_at(names: list[str], provider: FakeProvider) -> None:
 
 
 def kill_saver_at(failpoint: str, provider: FakeProvider) -> None:
-    saver = start(provider, failpoint, "drills.saver", "9")
+    saver = start(provider, failpoint, "drills.timed_saves", "9")
     _, said = end_of(saver)
     assert (saver.returncode, "failpoint enqueue_committed reached" in said) == (-signal.SIGKILL, True), said
 

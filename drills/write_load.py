@@ -1,4 +1,4 @@
-"""Saves, edits and deletes articles until it is stopped, in a separate process: python -m drills.load SEED.
+"""Saves, edits and deletes articles until it is stopped, in a separate process: python -m drills.write_load SEED.
 
 Each write that was accepted is a line on standard output.
 """

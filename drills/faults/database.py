@@ -7,9 +7,9 @@ import time
 import psycopg
 
 from drills.proxy import PASS, Rules
-from drills.servers import restart
-from drills.system import System
-from drills.trials import Struck
+from drills.server_restarts import restart
+from drills.system_under_test import System
+from drills.trial_results import Struck
 
 _TIMES = 3
 _BETWEEN_SECONDS = 0.4

@@ -10,8 +10,8 @@ from functools import partial
 import psycopg
 
 from benchmarks.tools.report import print_progress
-from drills.system import System
-from drills.trials import Struck
+from drills.system_under_test import System
+from drills.trial_results import Struck
 
 KILLS = 6
 # Slow, so that all threads hold tasks at each kill.

@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 
 from config.stack import services
-from drills.clients import Clients
-from drills.faults_locks import HEALTH_SECONDS
-from drills.system import System
-from drills.trials import Struck
+from drills.faults.table_locks import HEALTH_SECONDS
+from drills.http_clients import Clients
+from drills.system_under_test import System
+from drills.trial_results import Struck
 
 _BOOT_SECONDS = 60.0
 _SECONDS = 8.0

@@ -16,9 +16,9 @@ from redis import Redis
 from config.stack.processes import Process, StackError
 from drills import broker_files
 from drills.proxy import PASS, Rules
-from drills.servers import restart
-from drills.system import System
-from drills.trials import Struck
+from drills.server_restarts import restart
+from drills.system_under_test import System
+from drills.trial_results import Struck
 
 _QUEUE = "vectorpress:vectorpress.embed"
 _STRANGERS_QUEUE = "dramatiq:embed"

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.tools.report import print_progress
-from drills.servers import restart_with
-from drills.system import PATIENCE_SECONDS, System
-from drills.trials import Struck
+from drills.server_restarts import restart_with
+from drills.system_under_test import PATIENCE_SECONDS, System
+from drills.trial_results import Struck
 
 HOUR = 3_600
 PLACES = ("/usr/lib/*/faketime", "/usr/lib/faketime", "/usr/local/lib/faketime", "/opt/homebrew/lib/faketime")

@@ -118,7 +118,9 @@ class System:
     def start_saver(self, count: int, failpoint: str = "") -> Process:
         """A process that saves `count` articles one by one, as the API does."""
         process = Process(
-            "saver", [sys.executable, "-m", "drills.saver", str(count)], env=services.child_environment()
+            "saver",
+            [sys.executable, "-m", "drills.timed_saves", str(count)],
+            env=services.child_environment(),
         )
         self._arm(process, failpoint)
         return process

@@ -6,8 +6,8 @@ import subprocess
 import time
 
 from config.stack.processes import Process
-from drills.system import System
-from drills.trials import Struck
+from drills.system_under_test import System
+from drills.trial_results import Struck
 
 LATENCY_MS = 150.0  # most workers wait for the provider when the fault strikes
 _OUTAGE_SECONDS = 15.0

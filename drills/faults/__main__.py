@@ -10,21 +10,21 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from benchmarks.tools.report import print_progress
-from drills import (
-    faults_broker,
-    faults_clock,
-    faults_database,
-    faults_frozen,
-    faults_locks,
-    faults_server_clock,
-    faults_storage,
-    faults_storms,
-    faults_workers,
-    small_disk,
+from drills import small_disk
+from drills.faults import (
+    broker,
+    database,
+    frozen_database,
+    refused_writes,
+    repeated_kills,
+    server_clock,
+    table_locks,
+    worker_clock,
+    workers,
 )
-from drills.faults_workers import LATENCY_MS
-from drills.system import System
-from drills.trials import Struck, Trial, as_json, table
+from drills.faults.workers import LATENCY_MS
+from drills.system_under_test import System
+from drills.trial_results import Struck, Trial, as_json, table
 
 _ARTICLES = 600
 _LOCK_SECONDS = 60.0
@@ -43,51 +43,47 @@ class Fault(NamedTuple):
 
 
 FAULTS = {
-    "worker killed": Fault(faults_workers.kill_worker),
-    "worker's child killed": Fault(faults_workers.kill_child, processes=2),
-    "workers killed often": Fault(faults_storms.kill_all_often, is_counted=False, processes=2),
-    "only worker killed often": Fault(faults_storms.kill_all_often, is_counted=False),
-    "workers killed steadily": Fault(faults_storms.kill_steadily, is_counted=False, processes=2),
-    "text that kills its worker": Fault(faults_storms.deadly_text, processes=2),
-    "worker's master killed": Fault(faults_workers.kill_master),
-    "worker frozen past its lease": Fault(faults_workers.freeze_worker),
-    "worker stopped": Fault(faults_workers.stop_worker),
-    "worker's clock 5 min ahead": Fault(faults_clock.postpone, join=faults_clock.join_ahead),
-    "worker's clock 5 min behind": Fault(faults_clock.postpone, join=faults_clock.join_behind),
-    "server_clock ahead": Fault(
-        faults_server_clock.go_ahead, is_counted=False, join=faults_server_clock.load
-    ),
-    "server_clock behind": Fault(
-        faults_server_clock.fall_behind, is_counted=False, join=faults_server_clock.load
-    ),
-    "broker emptied": Fault(faults_broker.flush_broker),
-    "broker killed, restarted": Fault(faults_broker.restart_broker),
-    "broker killed, restarted empty": Fault(faults_broker.restart_empty_broker),
-    "broker's files damaged": Fault(faults_broker.damage_broker_files),
-    "broker out of reach": Fault(faults_broker.refuse_broker, is_proxied=True),
-    "broker's replies lost": Fault(faults_broker.silence_broker, is_proxied=True),
-    "broker read-only": Fault(faults_broker.make_broker_a_replica),
-    "broker out of memory": Fault(faults_broker.fill_broker),
-    "stranger's Dramatiq on its database": Fault(faults_broker.share_with_a_stranger),
-    "foreign messages": Fault(faults_broker.send_foreign_messages),
-    "messages doubled and shuffled": Fault(faults_broker.double_messages),
-    "database restarted": Fault(faults_database.restart_database),
-    "database crashed": Fault(faults_database.crash_database),
-    "database slow": Fault(faults_database.slow_database, is_proxied=True),
-    "database without a free connection": Fault(faults_database.fill_connections, is_proxied=True),
-    "database's answers lost": Fault(faults_database.lose_answers, is_proxied=True),
-    "database's answers cut short": Fault(faults_database.cut_replies, is_proxied=True),
-    "connections cut": Fault(faults_database.cut_connections, is_proxied=True),
-    "connections terminated": Fault(faults_database.end_connections),
-    "no room for vectors": Fault(faults_storage.no_room),
-    "no right to write vectors": Fault(faults_storage.lose_privilege),
-    "no right to change tasks": Fault(faults_storage.lose_privilege_on_tasks),
-    "database read-only": Fault(faults_storage.make_read_only),
-    "sessions cut in COPY": Fault(faults_storage.cut_in_copy),
-    "trigger refuses one text": Fault(faults_storage.refuse_one_text),
-    "database frozen": Fault(faults_frozen.freeze_database, is_counted=False),
-    "stranger_locks": Fault(faults_locks.lock_tables, is_counted=False),
-    "provider down for 15 s": Fault(faults_workers.stop_provider, is_counted=False),
+    "worker killed": Fault(workers.kill_worker),
+    "worker's child killed": Fault(workers.kill_child, processes=2),
+    "workers killed often": Fault(repeated_kills.kill_all_often, is_counted=False, processes=2),
+    "only worker killed often": Fault(repeated_kills.kill_all_often, is_counted=False),
+    "workers killed steadily": Fault(repeated_kills.kill_steadily, is_counted=False, processes=2),
+    "text that kills its worker": Fault(repeated_kills.deadly_text, processes=2),
+    "worker's master killed": Fault(workers.kill_master),
+    "worker frozen past its lease": Fault(workers.freeze_worker),
+    "worker stopped": Fault(workers.stop_worker),
+    "worker's clock 5 min ahead": Fault(worker_clock.postpone, join=worker_clock.join_ahead),
+    "worker's clock 5 min behind": Fault(worker_clock.postpone, join=worker_clock.join_behind),
+    "server_clock ahead": Fault(server_clock.go_ahead, is_counted=False, join=server_clock.load),
+    "server_clock behind": Fault(server_clock.fall_behind, is_counted=False, join=server_clock.load),
+    "broker emptied": Fault(broker.flush_broker),
+    "broker killed, restarted": Fault(broker.restart_broker),
+    "broker killed, restarted empty": Fault(broker.restart_empty_broker),
+    "broker's files damaged": Fault(broker.damage_broker_files),
+    "broker out of reach": Fault(broker.refuse_broker, is_proxied=True),
+    "broker's replies lost": Fault(broker.silence_broker, is_proxied=True),
+    "broker read-only": Fault(broker.make_broker_a_replica),
+    "broker out of memory": Fault(broker.fill_broker),
+    "stranger's Dramatiq on its database": Fault(broker.share_with_a_stranger),
+    "foreign messages": Fault(broker.send_foreign_messages),
+    "messages doubled and shuffled": Fault(broker.double_messages),
+    "database restarted": Fault(database.restart_database),
+    "database crashed": Fault(database.crash_database),
+    "database slow": Fault(database.slow_database, is_proxied=True),
+    "database without a free connection": Fault(database.fill_connections, is_proxied=True),
+    "database's answers lost": Fault(database.lose_answers, is_proxied=True),
+    "database's answers cut short": Fault(database.cut_replies, is_proxied=True),
+    "connections cut": Fault(database.cut_connections, is_proxied=True),
+    "connections terminated": Fault(database.end_connections),
+    "no room for vectors": Fault(refused_writes.no_room),
+    "no right to write vectors": Fault(refused_writes.lose_privilege),
+    "no right to change tasks": Fault(refused_writes.lose_privilege_on_tasks),
+    "database read-only": Fault(refused_writes.make_read_only),
+    "sessions cut in COPY": Fault(refused_writes.cut_in_copy),
+    "trigger refuses one text": Fault(refused_writes.refuse_one_text),
+    "database frozen": Fault(frozen_database.freeze_database, is_counted=False),
+    "stranger_locks": Fault(table_locks.lock_tables, is_counted=False),
+    "provider down for 15 s": Fault(workers.stop_provider, is_counted=False),
 }
 FULL_DISK = "full disk"
 NAMES = sorted([*FAULTS, FULL_DISK])
@@ -124,7 +120,7 @@ def _on_a_small_disk(options: argparse.Namespace) -> tuple[list[Trial], list[str
     if reason := small_disk.why_not():
         return [], [f"{FULL_DISK}: skipped, since this machine lets us mount nothing ({reason})"]
     with small_disk.mounted() as disk, System.standing(folder=disk.folder) as system:
-        fault = {FULL_DISK: Fault(faults_storage.fill_disk(disk), join=lambda _: disk.fill_almost())}
+        fault = {FULL_DISK: Fault(refused_writes.fill_disk(disk), join=lambda _: disk.fill_almost())}
         return list(_trials(system, options, [FULL_DISK], fault)), []
 
 

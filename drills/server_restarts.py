@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from config.stack.processes import kill_group
 from config.stack.service import Service
-from drills.trials import Struck
+from drills.trial_results import Struck
 
 _BOOT_SECONDS = 60.0
 

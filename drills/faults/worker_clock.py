@@ -5,8 +5,8 @@ from pathlib import Path
 
 from redis import Redis
 
-from drills.system import System
-from drills.trials import Struck
+from drills.system_under_test import System
+from drills.trial_results import Struck
 
 _WRONG_SECONDS = 300
 _TOLD = "vectorpress:__heartbeats__"
@@ -52,7 +52,7 @@ def postpone(system: System) -> Struck:
 
 def _join(system: System, seconds: int) -> None:
     system.environment = {
-        "PYTHONPATH": str(Path(__file__).parent / "wrong_clock"),
+        "PYTHONPATH": str(Path(__file__).parent.parent / "wrong_clock"),
         "DRILL_CLOCK_SECONDS": str(seconds),
     }
     with Redis.from_url(system.stack.valkey.url) as client:

@@ -1,4 +1,4 @@
-"""Saves articles one by one through the product, in a separate process: python -m drills.saver COUNT.
+"""Saves articles one by one through the product, in a separate process: python -m drills.timed_saves COUNT.
 
 Prints how long the slowest took, in seconds.
 """

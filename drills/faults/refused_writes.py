@@ -11,10 +11,10 @@ from contextlib import contextmanager
 
 import psycopg
 
-from drills.faults_workers import signal_group
+from drills.faults.workers import signal_group
 from drills.small_disk import SmallDisk
-from drills.system import LEASE_SECONDS, System
-from drills.trials import Struck
+from drills.system_under_test import LEASE_SECONDS, System
+from drills.trial_results import Struck
 
 # longer than three attempts last that are charged when their lease ends
 _SECONDS = 4 * LEASE_SECONDS

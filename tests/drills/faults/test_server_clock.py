@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from drills.faults_server_clock import MISSING, library
+from drills.faults.server_clock import MISSING, library
 from tests.paths import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(library() is None, reason=MISSING)]

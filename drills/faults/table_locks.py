@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import psycopg
 
 from config.stack import services
-from drills.clients import Answered, Clients
-from drills.system import System
-from drills.trials import Struck
+from drills.http_clients import Answered, Clients
+from drills.system_under_test import System
+from drills.trial_results import Struck
 
 _BOOT_SECONDS = 60.0
 _TABLES = """
