@@ -77,7 +77,7 @@ STATES: dict[str, Callable[[System], AbstractContextManager[None]]] = {
 
 def main(words: list[str] | None = None) -> int:
     options = _options(words)
-    with System.standing(EMBEDDING_CONCURRENT_WORKERS=_PROCESSES) as system:
+    with System.running(EMBEDDING_CONCURRENT_WORKERS=_PROCESSES) as system:
         found = {name: _heard(system, STATES[name], options) for name in options.only}
     if options.json:
         print(json.dumps({"drill": "broker_log", "options": vars(options), "machine": machine(),

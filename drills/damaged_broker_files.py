@@ -21,7 +21,7 @@ def main(words: list[str] | None = None) -> int:
     options = _options(words)
     chosen = random.Random(options.seed)
     found: list[Trial] = []
-    with System.standing() as system:
+    with System.running() as system:
         system.start_workers()
         system.await_workers(1)
         for target, name in _order(chosen, options.trials):

@@ -1,4 +1,4 @@
-"""People and programs at the site while a drill does harm: they save, search, open pages and look at health."""
+"""Clients that use the site during a drill: they save, search, open pages and request health."""
 
 import http.client
 import itertools
@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 
 from benchmarks.tools.stack import TOKEN
 
-_PATIENCE_SECONDS = 30.0
+_TIMEOUT_SECONDS = 30.0
 _HEADERS = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
 
 
-class Answered(NamedTuple):
+class Reply(NamedTuple):
     """A request and what came of it; status 0: nothing did. `asked` is a time of time.monotonic."""
 
     path: str
@@ -35,7 +35,7 @@ class Clients:
         parts = urlsplit(url)
         self._address = (parts.hostname or "", parts.port or 80)
         self._lock = threading.Lock()
-        self._answered: list[Answered] = []
+        self._replies: list[Reply] = []
         self._stop = threading.Event()
         self._numbers = itertools.count()
         self.refused: list[str] = []
@@ -60,18 +60,18 @@ class Clients:
         finally:
             self._stop.set()
             for thread in threads:
-                thread.join(_PATIENCE_SECONDS)
+                thread.join(_TIMEOUT_SECONDS)
 
-    def answered(self) -> list[Answered]:
-        """What was answered since this was asked last."""
+    def new_replies(self) -> list[Reply]:
+        """The replies since the last call."""
         with self._lock:
-            found, self._answered = self._answered, []
+            found, self._replies = self._replies, []
         return found
 
     def has_warmed_up(self, searches: int) -> bool:
-        """Whether so many searches have been answered since this was asked of `answered` last."""
+        """Whether so many searches were answered since the last call of `new_replies`."""
         with self._lock:
-            return sum(each.status == http.client.OK for each in self._answered) >= searches
+            return sum(each.status == http.client.OK for each in self._replies) >= searches
 
     def is_well(self) -> bool:
         """Whether a save is taken right now."""
@@ -81,18 +81,18 @@ class Clients:
         while not self._stop.wait(pause):
             ask()
 
-    def _save(self) -> Answered:
+    def _save(self) -> Reply:
         title = f"Drilled {next(self._numbers)}"
-        answered = self._ask("POST", "/api/articles", {"title": title, "content": f"{title} runs on water."})
-        if answered.status == http.client.SERVICE_UNAVAILABLE:
+        reply = self._ask("POST", "/api/articles", {"title": title, "content": f"{title} runs on water."})
+        if reply.status == http.client.SERVICE_UNAVAILABLE:
             self.refused.append(title)
-        return answered
+        return reply
 
-    def _search(self) -> Answered:
+    def _search(self) -> Reply:
         return self._ask("POST", "/api/search", {"query": f"water {next(self._numbers)}"})
 
-    def _ask(self, method: str, path: str, body: object = None) -> Answered:
-        connection = http.client.HTTPConnection(*self._address, timeout=_PATIENCE_SECONDS)
+    def _ask(self, method: str, path: str, body: object = None) -> Reply:
+        connection = http.client.HTTPConnection(*self._address, timeout=_TIMEOUT_SECONDS)
         asked, status, is_bare, text = time.monotonic(), 0, False, ""
         try:
             connection.request(method, path, None if body is None else json.dumps(body), _HEADERS)
@@ -103,7 +103,7 @@ class Clients:
             pass
         finally:
             connection.close()
-        answered = Answered(path, status, time.monotonic() - asked, asked, is_bare, text)
+        found = Reply(path, status, time.monotonic() - asked, asked, is_bare, text)
         with self._lock:
-            self._answered.append(answered)
-        return answered
+            self._replies.append(found)
+        return found

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 from benchmarks.tools.report import print_progress
-from drills.system_under_test import System, Victim
+from drills.system_under_test import ProcessWithFailpoint, System
 from drills.trial_results import Trial, as_json, table
 
 _ARTICLES = 200  # ten batches: a fault in the middle has work before and after it
@@ -21,7 +21,7 @@ def main(words: list[str] | None = None) -> int:
     options = _options(words)
     chosen = random.Random(options.seed)
     found: list[Trial] = []
-    with System.standing() as system:
+    with System.running() as system:
         steps = plan(chosen, options.trials, system.stack.load("queueops.base.failpoints.NAMES"))
         for name, hit in steps:
             trial = _trial(system, name, hit, options.articles)
@@ -64,7 +64,7 @@ def _trial(system: System, name: str, hit: int, articles: int) -> Trial:
 def _kill_worker(system: System, failpoint: str, articles: int) -> float:
     """Kills a worker at work, and replaces it; returns when it died."""
     system.fill(articles)
-    victim = Victim(system.start_workers(failpoint, kept=False).process)
+    victim = ProcessWithFailpoint(system.start_workers(failpoint, kept=False).process)
     since = _await_death(victim, failpoint)
     system.start_workers()
     return since
@@ -75,11 +75,11 @@ def _kill_saver(system: System, failpoint: str, articles: int) -> float:
     system.fill(0)
     system.start_workers()
     system.await_workers(1)
-    victim = Victim(system.start_saver(articles, failpoint).start())
+    victim = ProcessWithFailpoint(system.start_saver(articles, failpoint).start())
     return _await_death(victim, failpoint)
 
 
-def _await_death(victim: Victim, failpoint: str) -> float:
+def _await_death(victim: ProcessWithFailpoint, failpoint: str) -> float:
     """When the failpoint was reached. A killed worker's supervisor is ended too, since it would restart the worker."""
     ends = time.monotonic() + _SECONDS_TO_DIE
     while victim.reached_at is None and not victim.process.exited.wait(0.05):

@@ -1,4 +1,4 @@
-"""Takes each guard away, one at a time and in a copy of the tree, and looks whether a test notices."""
+"""Takes each guard away, one at a time and in a copy of the tree, and checks that a test fails."""
 
 import argparse
 import json
@@ -101,7 +101,7 @@ def without_guard(source: str, mutation: Mutation) -> str:
     """The source with the mutation in it. Raises StaleError unless its place is there exactly once."""
     if (count := source.count(mutation.old)) != 1:
         raise StaleError(
-            f"{mutation.path} has the guard {mutation.guard!r} {count} times, not once: drills/guards/ looks for "
+            f"{mutation.path} has the guard {mutation.guard!r} {count} times, not once: drills/guards/ searches for "
             f"{mutation.old!r}. Where the guard is written differently now, write it so there too."
         )
     return source.replace(mutation.old, mutation.new)
@@ -127,13 +127,13 @@ def failing_tests(tree: Path, tests: Sequence[str], addresses: Mapping[str, str]
     return failed_in(ended.returncode, ended.stdout + ended.stderr)
 
 
-def failed_in(code: int, told: str) -> list[str]:
-    """The names of the tests that pytest told of as fallen. Raises UselessError where it could not run them: a
+def failed_in(code: int, output: str) -> list[str]:
+    """The names of the tests that pytest reported as failed. Raises UselessError where it could not run them: a
     mutation that breaks the schema or the syntax shows nothing."""
-    fallen = _FALLEN.findall(told)
-    ran = any(kind == "FAILED" for kind, _ in fallen) or _WORKING.search(told)
+    fallen = _FALLEN.findall(output)
+    ran = any(kind == "FAILED" for kind, _ in fallen) or _WORKING.search(output)
     if code not in (_PASSED, _FAILED) or not ran:
-        raise UselessError(f"pytest could not run the tests:\n{told[-2000:]}")
+        raise UselessError(f"pytest could not run the tests:\n{output[-2000:]}")
     return sorted({name.partition("[")[0] for _, name in fallen})
 
 
@@ -154,8 +154,8 @@ def _assert_green(tree: Path, chosen: Sequence[Mutation], addresses: Mapping[str
 
 
 def _as_json(found: Sequence[Found]) -> str:
-    told = {"machine": machine(), "versions": versions(), "guards": [asdict(each) for each in found]}
-    return json.dumps({"drill": "mutations", **told}, indent=2)
+    output = {"machine": machine(), "versions": versions(), "guards": [asdict(each) for each in found]}
+    return json.dumps({"drill": "mutations", **output}, indent=2)
 
 
 def _options(words: list[str] | None) -> argparse.Namespace:

@@ -7,19 +7,19 @@ from collections.abc import Callable
 
 from config.stack.processes import kill_group
 from config.stack.service import Service
-from drills.trial_results import Struck
+from drills.trial_results import FaultResult
 
 _BOOT_SECONDS = 60.0
 
 
 def restart(
     service: Service, number: signal.Signals, meanwhile: Callable[[], object] = lambda: None
-) -> Struck:
+) -> FaultResult:
     """Ends a server by this signal and starts it again; recovery counts from when it answers."""
     _end(service, number)
     meanwhile()
     service.start(_BOOT_SECONDS)
-    return Struck(time.monotonic(), [])
+    return FaultResult(time.monotonic(), [])
 
 
 def restart_with(service: Service, command: list[str]) -> None:

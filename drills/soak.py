@@ -82,7 +82,7 @@ STROKES: dict[str, Callable[[System], object]] = {
     "crash database": database.crash_database,
     "end connections": database.end_connections,
     "cut connections": database.cut_connections,
-    "lose answers": database.lose_answers,
+    "lose replies": database.lose_replies,
     "no room": no_room,
     "read-only": read_only,
     "lose right": lose_right,
@@ -100,21 +100,21 @@ class Watch:
     broken: list[str] = field(default_factory=list)
     memory: list[float] = field(default_factory=list)
     connections: list[int] = field(default_factory=list)
-    looks: int = 0
+    checks: int = 0
     writes: int = 0
 
     def hear(self, _process: Process, line: str) -> None:
         """Counts what the load has written."""
         self.writes += line == "written"
 
-    def look(self, system: System) -> None:
-        """One look at the rows, at the workers' memory and at the server's connections."""
+    def check(self, system: System) -> None:
+        """Checks the rows, the workers' memory and the server's connections once."""
         try:
             self.broken += system.breaches(at_rest=False) + system.wrong_vectors()
             self.connections.append(int(system.value(_CONNECTIONS)))
         except (psycopg.Error, DatabaseError, InterfaceError):
             return  # the server is down just now
-        self.looks += 1
+        self.checks += 1
         pids = [service.process.pid for service in system.kept if service.process.running]
         self.memory.append(tree_mib([pid for pid in pids if pid]))
 
@@ -131,7 +131,7 @@ class Watch:
 def main(words: list[str] | None = None) -> int:
     options = _options(words)
     chosen = random.Random(options.seed)
-    with System.standing(EMBEDDING_MAX_RETRIES="100") as system:
+    with System.running(EMBEDDING_MAX_RETRIES="100") as system:
         watch, struck = Watch(), Counter[str]()
         load = _start_load(system, options.seed, watch)
         _inject_faults(system, watch, struck, chosen, options.minutes * 60)
@@ -140,7 +140,7 @@ def main(words: list[str] | None = None) -> int:
         watch.broken += system.broken()
     print(
         f"soak {options.minutes:g} min, seed {options.seed}: {struck.total()} faults, "
-        f"{watch.writes:,} writes of articles, {watch.looks} looks, "
+        f"{watch.writes:,} writes of articles, {watch.checks} checks, "
         f"{len(watch.broken)} broken, {lost} lost, memory ×{watch.growth():.2f}, "
         f"at most {max(watch.connections, default=0)} connections"
     )
@@ -184,8 +184,8 @@ def _inject_faults(
             STROKES[name](system)
             struck[name] += 1
             strike_at = time.monotonic() + chosen.uniform(*_BETWEEN_FAULTS)
-        system.tend()
-        watch.look(system)
+        system.restart_ended_workers()
+        watch.check(system)
         system.stack.pause(1)
 
 

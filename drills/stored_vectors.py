@@ -47,7 +47,7 @@ class Product(NamedTuple):
 def wrong(database: psycopg.Connection[Any], product: Product, kind: str) -> list[str]:
     """One sentence with the number of articles whose vectors are not the provider's and the first of them; none when
     all are right. `kind` is how the provider makes its vectors. Holds where no text was cut for its length."""
-    found = [said for each in _read(database) if (said := _fault(each, product, kind))]
+    found = [difference for each in _read(database) if (difference := _fault(each, product, kind))]
     return (
         [f"{len(found)} articles with vectors that are not the provider's; first: {found[0]}"]
         if found
@@ -89,7 +89,12 @@ def _fault(stored: Stored, product: Product, kind: str) -> str:
     right = provided([chunk.text for chunk in chunks], space.dimensions, kind)
     pairs = enumerate(zip(stored.wires, right, strict=True))
     return next(
-        (f"{where}, chunk {n}: {said}" for n, (wire, vector) in pairs if (said := _differs(wire, vector))), ""
+        (
+            f"{where}, chunk {n}: {difference}"
+            for n, (wire, vector) in pairs
+            if (difference := _differs(wire, vector))
+        ),
+        "",
     )
 
 

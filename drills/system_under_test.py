@@ -1,4 +1,4 @@
-"""A whole Vectorpress to do harm to: real servers, a fake provider, worker processes that are started again."""
+"""A whole Vectorpress for drills: real servers, a fake provider, and worker processes that are restarted."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ SWEEP_SECONDS = 0.5
 BATCH = 20
 THREADS = 4
 # a task that a drill has not seen embedded after this long is counted as lost
-PATIENCE_SECONDS = 90.0
+TIMEOUT_SECONDS = 90.0
 _SETTINGS = {
     "EMBEDDING_WORKER_TIMEOUT": f"{LEASE_SECONDS * 1000:.0f}",
     "EMBEDDING_WORKER_INTERVAL": f"{SWEEP_SECONDS * 1000:.0f}",
@@ -34,7 +34,7 @@ _SETTINGS = {
     "EMBEDDING_WORKER_THREADS": str(THREADS),
     "EMBEDDING_CONCURRENT_WORKERS": "1",
 }
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 BEHIND = """
 SELECT count(*) FROM articles a WHERE 1 <> (
     SELECT count(*) FROM article_embeddings e
@@ -58,7 +58,7 @@ _BROKEN = {
 }
 
 
-class Victim:
+class ProcessWithFailpoint:
     """A process whose failpoint reports when it is reached."""
 
     def __init__(self, process: Process) -> None:
@@ -107,7 +107,7 @@ class System:
         """The web processes, ready once this returns; the caller stops them."""
         service = services.web()
         self._arm(service.process, "")
-        service.start(PATIENCE_SECONDS)
+        service.start(TIMEOUT_SECONDS)
         return service
 
     def count_line(self, _process: Process, line: str) -> None:
@@ -125,7 +125,7 @@ class System:
         self._arm(process, failpoint)
         return process
 
-    def tend(self) -> None:
+    def restart_ended_workers(self) -> None:
         """Starts kept workers that have ended again, as a supervisor does."""
         for service in self.kept:
             if service.process.exited.is_set():
@@ -135,7 +135,7 @@ class System:
     def end_workers(self) -> None:
         """Kills all kept workers and forgets their rows; for between two trials, when nothing is under way.
 
-        Those that are started next have straight ways to the servers again."""
+        Those that are started next connect to the servers directly again."""
         for service in self.kept:
             service.process.kill()
             service.process.exited.wait()
@@ -153,9 +153,9 @@ class System:
             "DATABASE_URL": f"postgresql://{paths.DATABASE_USER}@127.0.0.1:{self.to_database.port}/{paths.DATABASE}",
             "REDIS_URL": self.broker_url,
         }
-        ways = routes if self.is_proxied else {}
         process.env = {
-            **(process.env or os.environ), **ways, **self.environment, "VECTORPRESS_FAILPOINT": failpoint,
+            **(process.env or os.environ), **(routes if self.is_proxied else {}),
+            **self.environment, "VECTORPRESS_FAILPOINT": failpoint,
         }  # fmt: skip
 
     # --- load ------------------------------------------------------------------------------------------
@@ -193,17 +193,17 @@ class System:
         """Whether every article has its vector and no task is left."""
         return not self.value(LIVE) and not self.value(BEHIND)
 
-    def wait(self, condition: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS) -> None:
-        """Looks until the condition holds, keeping workers alive; raises TimeoutError."""
+    def wait(self, condition: Callable[[], object], what: str, seconds: float = TIMEOUT_SECONDS) -> None:
+        """Waits until the condition holds, and restarts ended workers meanwhile; raises TimeoutError."""
         ends = time.monotonic() + seconds
         while not self._holds(condition):
             if time.monotonic() > ends:
                 raise TimeoutError(f"waited {seconds:g} s for {what}")
-            self.tend()
-            time.sleep(_LOOK_SECONDS)
+            self.restart_ended_workers()
+            time.sleep(_POLL_SECONDS)
 
-    def unless(self, condition: Callable[[], object], what: str, seconds: float) -> list[str]:
-        """Waits like `wait`; what was waited for in vain is a sentence in the list, which is empty otherwise."""
+    def wait_or_report(self, condition: Callable[[], object], what: str, seconds: float) -> list[str]:
+        """Waits like `wait`; returns an empty list, or the error as a sentence."""
         try:
             self.wait(condition, what, seconds)
         except TimeoutError as error:
@@ -216,7 +216,7 @@ class System:
         except psycopg.Error:  # the fault of the drill may be the database's
             return False
 
-    def await_rest(self, seconds: float = PATIENCE_SECONDS) -> int:
+    def await_rest(self, seconds: float = TIMEOUT_SECONDS) -> int:
         """Waits until everything is embedded; returns how many articles are not after the time-out."""
         try:
             self.wait(self.is_at_rest, "everything to be embedded", seconds)
@@ -231,7 +231,7 @@ class System:
         return sentences + self.breaches(at_rest=True) + self.wrong_vectors()
 
     def wrong_vectors(self) -> list[str]:
-        """Whether any vector of a current text is another than the provider gives; holds at any time."""
+        """Whether any vector of a current text differs from the provider's; holds at any time."""
         self.value("SELECT 1")  # reconnects
         connection.close()
         load = self.stack.load
@@ -258,7 +258,7 @@ class System:
 
     @property
     def broker_url(self) -> str:
-        """Where the broker is for those who must go through the proxy."""
+        """The broker's address behind the proxy."""
         return f"redis://127.0.0.1:{self.to_broker.port}/0"
 
     def health(self) -> tuple[str, list[str]]:
@@ -281,7 +281,7 @@ class System:
 
     @classmethod
     @contextlib.contextmanager
-    def standing(cls, folder: Path | None = None, **settings: str) -> Iterator[Self]:
+    def running(cls, folder: Path | None = None, **settings: str) -> Iterator[Self]:
         """Servers and provider with a short lease and sweep, and more settings, below `folder` or where temporary
         files are; everything is gone at the end."""
         with own_stack(folder=folder, **_SETTINGS | settings) as stack:

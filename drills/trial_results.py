@@ -13,7 +13,7 @@ _COLUMNS = ("fault", "trials", "median s", "worst s", "lost", "texts wasted", "b
 _ROW = "{:<36} {:>6} {:>9} {:>8} {:>5} {:>13} {:>7}"
 
 
-class Struck(NamedTuple):
+class FaultResult(NamedTuple):
     """The result of a fault: when recovery began to count, and errors so far."""
 
     since: float

@@ -1,4 +1,4 @@
-"""Harms workers, servers, connections and clocks while a backlog is worked off: nothing may be lost."""
+"""Injects faults into workers, servers, connections and clocks while a backlog is processed: nothing may be lost."""
 
 import argparse
 import json
@@ -24,7 +24,7 @@ from drills.faults import (
 )
 from drills.faults.workers import LATENCY_MS
 from drills.system_under_test import System
-from drills.trial_results import Struck, Trial, as_json, table
+from drills.trial_results import FaultResult, Trial, as_json, table
 
 _ARTICLES = 600
 _LOCK_SECONDS = 60.0
@@ -32,10 +32,12 @@ _STRIKE_AFTER = 0.1  # of the backlog
 
 
 class Fault(NamedTuple):
-    """What strikes; whether workers reach the servers through the proxies; whether the provider's counters last; who
-    else works from the beginning; how many worker processes there are."""
+    """`strike` injects the fault, and `join` starts a further worker before it.
 
-    strike: Callable[[System], Struck]
+    `is_proxied`: workers reach the servers through the proxies; `is_counted`: the provider's counters survive it.
+    """
+
+    strike: Callable[[System], FaultResult]
     is_proxied: bool = False
     is_counted: bool = True
     join: Callable[[System], object] = lambda _: None
@@ -54,8 +56,8 @@ FAULTS = {
     "worker stopped": Fault(workers.stop_worker),
     "worker's clock 5 min ahead": Fault(worker_clock.postpone, join=worker_clock.join_ahead),
     "worker's clock 5 min behind": Fault(worker_clock.postpone, join=worker_clock.join_behind),
-    "server_clock ahead": Fault(server_clock.go_ahead, is_counted=False, join=server_clock.load),
-    "server_clock behind": Fault(server_clock.fall_behind, is_counted=False, join=server_clock.load),
+    "server's clock 1 h ahead": Fault(server_clock.go_ahead, is_counted=False, join=server_clock.load),
+    "server's clock 1 h behind": Fault(server_clock.fall_behind, is_counted=False, join=server_clock.load),
     "broker emptied": Fault(broker.flush_broker),
     "broker killed, restarted": Fault(broker.restart_broker),
     "broker killed, restarted empty": Fault(broker.restart_empty_broker),
@@ -64,15 +66,15 @@ FAULTS = {
     "broker's replies lost": Fault(broker.silence_broker, is_proxied=True),
     "broker read-only": Fault(broker.make_broker_a_replica),
     "broker out of memory": Fault(broker.fill_broker),
-    "stranger's Dramatiq on its database": Fault(broker.share_with_a_stranger),
+    "foreign Dramatiq on its database": Fault(broker.share_with_a_stranger),
     "foreign messages": Fault(broker.send_foreign_messages),
     "messages doubled and shuffled": Fault(broker.double_messages),
     "database restarted": Fault(database.restart_database),
     "database crashed": Fault(database.crash_database),
     "database slow": Fault(database.slow_database, is_proxied=True),
     "database without a free connection": Fault(database.fill_connections, is_proxied=True),
-    "database's answers lost": Fault(database.lose_answers, is_proxied=True),
-    "database's answers cut short": Fault(database.cut_replies, is_proxied=True),
+    "database's replies lost": Fault(database.lose_replies, is_proxied=True),
+    "database's replies cut short": Fault(database.cut_replies, is_proxied=True),
     "connections cut": Fault(database.cut_connections, is_proxied=True),
     "connections terminated": Fault(database.end_connections),
     "no room for vectors": Fault(refused_writes.no_room),
@@ -82,7 +84,7 @@ FAULTS = {
     "sessions cut in COPY": Fault(refused_writes.cut_in_copy),
     "trigger refuses one text": Fault(refused_writes.refuse_one_text),
     "database frozen": Fault(frozen_database.freeze_database, is_counted=False),
-    "stranger_locks": Fault(table_locks.lock_tables, is_counted=False),
+    "tables locked": Fault(table_locks.lock_tables, is_counted=False),
     "provider down for 15 s": Fault(workers.stop_provider, is_counted=False),
 }
 FULL_DISK = "full disk"
@@ -103,7 +105,7 @@ def main(words: list[str] | None = None) -> int:
 
 def _on_any_disk(options: argparse.Namespace) -> tuple[list[Trial], list[str]]:
     """The trials, and why some were not made."""
-    with System.standing() as system:
+    with System.running() as system:
         system.lock_seconds, system.chosen = options.lock_seconds, random.Random(options.seed)
         found = list(_trials(system, options, [name for name in options.only if name in FAULTS]))
     if FULL_DISK not in options.only:
@@ -118,8 +120,8 @@ def _on_any_disk(options: argparse.Namespace) -> tuple[list[Trial], list[str]]:
 def _on_a_small_disk(options: argparse.Namespace) -> tuple[list[Trial], list[str]]:
     """As `_on_any_disk`, for what needs a filesystem that can be filled."""
     if reason := small_disk.why_not():
-        return [], [f"{FULL_DISK}: skipped, since this machine lets us mount nothing ({reason})"]
-    with small_disk.mounted() as disk, System.standing(folder=disk.folder) as system:
+        return [], [f"{FULL_DISK}: skipped, since this machine does not permit a mount ({reason})"]
+    with small_disk.mounted() as disk, System.running(folder=disk.folder) as system:
         fault = {FULL_DISK: Fault(refused_writes.fill_disk(disk), join=lambda _: disk.fill_almost())}
         return list(_trials(system, options, [FULL_DISK], fault)), []
 
@@ -140,7 +142,7 @@ def _options(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--articles", type=int, default=_ARTICLES, help="in each trial")
     parser.add_argument(
-        "--lock-seconds", type=float, default=_LOCK_SECONDS, help="for which a stranger keeps each table"
+        "--lock-seconds", type=float, default=_LOCK_SECONDS, help="for which each table stays locked"
     )
     parser.add_argument("--only", choices=NAMES, nargs="+", default=NAMES)
     parser.add_argument("--json", action="store_true")

@@ -18,47 +18,47 @@ from drills import broker_files
 from drills.proxy import PASS, Rules
 from drills.server_restarts import restart
 from drills.system_under_test import System
-from drills.trial_results import Struck
+from drills.trial_results import FaultResult
 
 _QUEUE = "vectorpress:vectorpress.embed"
-_STRANGERS_QUEUE = "dramatiq:embed"
+_FOREIGN_QUEUE = "dramatiq:embed"
 _SAVES = 30
-_STRANGERS = 120
+_FOREIGN_MESSAGES = 120
 # A save takes some milliseconds; this is far from both that and any time-out, on a busy machine too.
 _SLOW_SAVE_SECONDS = 1.0
-_SECONDS_TO_WORK = 40.0
-_SECONDS_TO_HEAR = 30.0
-_NOBODY = ("127.0.0.1", "1")
+_SECONDS_TO_EMBED = 40.0
+_SECONDS_TO_RECEIVE = 30.0
+_CLOSED_PORT = ("127.0.0.1", "1")
 _HUGE = 5_000_000
 _chosen = random.Random(7)
 _damages = itertools.cycle(_chosen.sample(broker_files.ALL, len(broker_files.ALL)))
 
 
-def flush_broker(system: System) -> Struck:
+def flush_broker(system: System) -> FaultResult:
     """Every wake-up is gone."""
     with _client(system) as client:
         client.flushall()
-    return Struck(time.monotonic(), [])
+    return FaultResult(time.monotonic(), [])
 
 
-def restart_broker(system: System) -> Struck:
+def restart_broker(system: System) -> FaultResult:
     """Killed, and started with what it had on disk."""
     return restart(system.stack.valkey, signal.SIGKILL)
 
 
-def restart_empty_broker(system: System) -> Struck:
+def restart_empty_broker(system: System) -> FaultResult:
     """Killed, and started with nothing, as one without persistence is."""
     folder = system.stack.valkey.data_dir / "appendonlydir"
     found = restart(system.stack.valkey, signal.SIGKILL, meanwhile=lambda: shutil.rmtree(folder))
-    return Struck(found.since, _deaf(system))
+    return FaultResult(found.since, _unheard_wake_up(system))
 
 
-def damage_broker_files(system: System) -> Struck:
+def damage_broker_files(system: System) -> FaultResult:
     """Killed, and started on a folder of which one file is damaged."""
     return damage(system, *next(_damages), _chosen)
 
 
-def damage(system: System, target: str, name: str, chosen: random.Random) -> Struck:
+def damage(system: System, target: str, name: str, chosen: random.Random) -> FaultResult:
     """Kills Valkey, damages a file of its folder and starts it as `./dev up` does; recovery counts from the start."""
     data_dir = system.stack.data_dir
     began = time.monotonic()
@@ -71,8 +71,8 @@ def damage(system: System, target: str, name: str, chosen: random.Random) -> Str
     try:
         restart(system.stack.valkey, signal.SIGKILL, meanwhile)
     except StackError as error:
-        return Struck(began, [f"Valkey did not start: {error}"])
-    return Struck(began, broker_files.litter(data_dir) + _deaf(system))
+        return FaultResult(began, [f"Valkey did not start: {error}"])
+    return FaultResult(began, broker_files.litter(data_dir) + _unheard_wake_up(system))
 
 
 @contextmanager
@@ -96,7 +96,7 @@ def silent(system: System) -> Iterator[None]:
 def replica(system: System) -> Iterator[None]:
     """Of a missing server, as after a failover: it returns READONLY for every write."""
     with _client(system) as client:
-        client.replicaof(*_NOBODY)
+        client.replicaof(*_CLOSED_PORT)
         yield
         client.replicaof("NO", "ONE")
 
@@ -110,27 +110,27 @@ def full(system: System) -> Iterator[None]:
         client.config_set("maxmemory", 0)
 
 
-def refuse_broker(system: System) -> Struck:
+def refuse_broker(system: System) -> FaultResult:
     """It cannot be reached for a while."""
-    return _without(system, cut_off(system), "does not answer")
+    return _during_outage(system, cut_off(system), "does not answer")
 
 
-def silence_broker(system: System) -> Struck:
+def silence_broker(system: System) -> FaultResult:
     """Its replies are lost for a while."""
-    return _without(system, silent(system), "does not answer in time")
+    return _during_outage(system, silent(system), "does not answer in time")
 
 
-def make_broker_a_replica(system: System) -> Struck:
+def make_broker_a_replica(system: System) -> FaultResult:
     """It refuses every write as a replica does."""
-    return _without(system, replica(system), "it is a replica")
+    return _during_outage(system, replica(system), "it is a replica")
 
 
-def fill_broker(system: System) -> Struck:
+def fill_broker(system: System) -> FaultResult:
     """It refuses every write as one without memory does."""
-    return _without(system, full(system), "it is out of memory")
+    return _during_outage(system, full(system), "it is out of memory")
 
 
-def send_foreign_messages(system: System) -> Struck:
+def send_foreign_messages(system: System) -> FaultResult:
     """Messages that Vectorpress never sends: invalid JSON, other queues and actors, huge."""
     messages: list[bytes] = [
         b"not JSON at all", b"\xff\xfe\x00", b"", b"[]", b"null", b"{}", b"7",
@@ -144,58 +144,61 @@ def send_foreign_messages(system: System) -> Struck:
         b"x" * _HUGE,
     ]  # fmt: skip
     _push(system, messages)
-    return Struck(time.monotonic(), _deaf(system))
+    return FaultResult(time.monotonic(), _unheard_wake_up(system))
 
 
-def share_with_a_stranger(system: System) -> Struck:
+def share_with_a_stranger(system: System) -> FaultResult:
     """Another program that uses Dramatiq as it comes, with a queue `embed`, on the same database: it loses nothing."""
-    sent = {str(uuid.uuid4()): _message(queue_name="embed", actor_name="theirs") for _ in range(_STRANGERS)}
+    sent = {
+        str(uuid.uuid4()): _message(queue_name="embed", actor_name="theirs") for _ in range(_FOREIGN_MESSAGES)
+    }
     with _client(system) as client:
         for number, body in sent.items():
-            client.hset(f"{_STRANGERS_QUEUE}.msgs", number, body)
-            client.rpush(_STRANGERS_QUEUE, number)
+            client.hset(f"{_FOREIGN_QUEUE}.msgs", number, body)
+            client.rpush(_FOREIGN_QUEUE, number)
         since = time.monotonic()
-        broken = _deaf(system)
+        broken = _unheard_wake_up(system)
         system.wait(system.is_at_rest, "the backlog")
-        left = client.llen(_STRANGERS_QUEUE)
-        client.delete(_STRANGERS_QUEUE, f"{_STRANGERS_QUEUE}.msgs")
-    return Struck(
-        since, broken + ([f"{_STRANGERS - left} messages were taken"] if left != _STRANGERS else [])
+        left = client.llen(_FOREIGN_QUEUE)
+        client.delete(_FOREIGN_QUEUE, f"{_FOREIGN_QUEUE}.msgs")
+    return FaultResult(
+        since,
+        broken + ([f"{_FOREIGN_MESSAGES - left} messages were taken"] if left != _FOREIGN_MESSAGES else []),
     )
 
 
-def double_messages(system: System) -> Struck:
+def double_messages(system: System) -> FaultResult:
     """Each wake-up five times, in any order, those of older and newer versions among them."""
     messages = [_message(kwargs={"v": version}) for version in (0, 1, 1, 1, 2) for _ in range(40)]
     random.Random(7).shuffle(messages)
     _push(system, messages)
-    return Struck(time.monotonic(), _deaf(system))
+    return FaultResult(time.monotonic(), _unheard_wake_up(system))
 
 
-def _without(system: System, outage: Any, says: str) -> Struck:
-    """Saves while the broker is of no use: they are quick, their articles are embedded, and health says why it is
-    degraded. Recovery counts from when it is of use again, and lasts until workers hear a ring."""
+def _during_outage(system: System, outage: Any, expected: str) -> FaultResult:
+    """Saves during the outage are quick, their articles are embedded, and health names the reason. Recovery counts from
+    the end of the outage until workers receive a wake-up."""
     with outage:
         broken = _slow_saves(system)
-        broken += _health_without(system, says)
-        broken += system.unless(
-            system.is_at_rest, "the backlog to be worked off without it", _SECONDS_TO_WORK
+        broken += _health_without(system, expected)
+        broken += system.wait_or_report(
+            system.is_at_rest, "the backlog to be processed without it", _SECONDS_TO_EMBED
         )
-        if says.startswith("does not answer in"):
+        if expected.startswith("does not answer in"):
             broken += [] if system.to_broker.swallowed else ["no reply was lost"]
     since = time.monotonic()
-    return Struck(since, broken + _deaf(system))
+    return FaultResult(since, broken + _unheard_wake_up(system))
 
 
 def _slow_saves(system: System) -> list[str]:
-    told: list[str] = []
+    output: list[str] = []
     saver = system.start_saver(_SAVES)
-    saver.on_line = lambda _, line: told.extend(line.split()[1:] if line.startswith("slowest ") else ())
+    saver.on_line = lambda _, line: output.extend(line.split()[1:] if line.startswith("slowest ") else ())
     saver.start()
-    if not saver.exited.wait(_SECONDS_TO_WORK) or saver.returncode:
+    if not saver.exited.wait(_SECONDS_TO_EMBED) or saver.returncode:
         saver.kill()
         return [f"saves without the broker {_ended(saver)}"]
-    slowest = float(told[-1])
+    slowest = float(output[-1])
     return [f"a save without the broker took {slowest:g} s"] if slowest > _SLOW_SAVE_SECONDS else []
 
 
@@ -203,22 +206,24 @@ def _ended(saver: Process) -> str:
     return f"{saver.describe_end() if saver.returncode is not None else 'hang'}{saver.last_words()}"
 
 
-def _health_without(system: System, says: str) -> list[str]:
+def _health_without(system: System, expected: str) -> list[str]:
     condition, reasons = system.health()
-    if condition == "degraded" and any("The broker" in reason and says in reason for reason in reasons):
+    if condition == "degraded" and any("The broker" in reason and expected in reason for reason in reasons):
         return []
     return [f"health says {condition}: {reasons}"]
 
 
-def _deaf(system: System) -> list[str]:
+def _unheard_wake_up(system: System) -> list[str]:
     """Sends a wake-up, and reports if it is not accepted."""
     _push(system, [_message()])
     with _client(system) as client:
-        return system.unless(lambda: not client.llen(_QUEUE), "the workers to hear a ring", _SECONDS_TO_HEAR)
+        return system.wait_or_report(
+            lambda: not client.llen(_QUEUE), "the workers to receive a wake-up", _SECONDS_TO_RECEIVE
+        )
 
 
 def _push(system: System, messages: list[bytes]) -> None:
-    """Lays messages on the queue as Dramatiq does: the body in a hash, its id in a list."""
+    """Puts messages on the queue as Dramatiq does: the body in a hash, its id in a list."""
     with _client(system) as client:
         for body in messages:
             number = str(uuid.uuid4())

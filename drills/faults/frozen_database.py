@@ -9,7 +9,7 @@ from config.stack import services
 from drills.faults.table_locks import HEALTH_SECONDS
 from drills.http_clients import Clients
 from drills.system_under_test import System
-from drills.trial_results import Struck
+from drills.trial_results import FaultResult
 
 _BOOT_SECONDS = 60.0
 _SECONDS = 8.0
@@ -17,7 +17,7 @@ _AFTER_SECONDS = 20.0
 _LOOKS = 3
 
 
-def freeze_database(system: System) -> Struck:
+def freeze_database(system: System) -> FaultResult:
     """SIGSTOP for every process of the server; health must report it, and everything resumes after SIGCONT."""
     web = services.web()
     web.start(_BOOT_SECONDS)
@@ -25,9 +25,9 @@ def freeze_database(system: System) -> Struck:
     try:
         with clients.busy():
             system.wait(clients.is_well, "a save", _BOOT_SECONDS)
-            clients.answered()
+            clients.new_replies()
             _freeze(system)
-            health = [each for each in clients.answered() if each.path == "/health"]
+            health = [each for each in clients.new_replies() if each.path == "/health"]
             began = time.monotonic()
             system.wait(clients.is_well, "saves afterwards", _AFTER_SECONDS)
     finally:
@@ -36,7 +36,7 @@ def freeze_database(system: System) -> Struck:
     broken = [f"health took {late:.1f} s"] if late > HEALTH_SECONDS else []
     if sum(each.status == 503 and "down" in each.body for each in health) < _LOOKS:
         broken.append("health was not down")
-    return Struck(began, broken)
+    return FaultResult(began, broken)
 
 
 def _freeze(system: System) -> None:

@@ -11,13 +11,13 @@ import psycopg
 
 from benchmarks.tools.report import print_progress
 from drills.system_under_test import System
-from drills.trial_results import Struck
+from drills.trial_results import FaultResult
 
 KILLS = 6
 # Slow, so that all threads hold tasks at each kill.
 SLOW_MS, _ARTICLES = 3_000.0, 600
 STEADY_MS, _STEADY_ARTICLES, STEADY_KILLS, BETWEEN_KILLS = 500.0, 10_000, 15, 2.5
-_PATIENCE, _UNTIL_ALL_HOLD = 60.0, 1.0
+_TIMEOUT_SECONDS, _UNTIL_ALL_HOLD = 60.0, 1.0
 _HELD = "SELECT count(*) FROM embedding_tasks WHERE status = 'processing' AND processed_at > '{since}'"
 _NOW = "SELECT clock_timestamp()::text"
 _PARKED = "SELECT count(*) FROM embedding_tasks WHERE status = 'failed'"
@@ -36,28 +36,32 @@ SELECT count(*) FROM embedding_tasks WHERE article_id <> {article} AND status <>
 _DEADLY_SECONDS = 180.0
 
 
-def kill_all_often(system: System) -> Struck:
+def kill_all_often(system: System) -> FaultResult:
     """All processes at once, six times, each time while they hold tasks: a machine short of memory, a bad deploy."""
     _begin(system, _ARTICLES, SLOW_MS)
     broken: list[str] = []
     for _ in range(KILLS):
-        broken += system.unless(partial(_hold_tasks, system, system.value(_NOW)), "tasks in work", _PATIENCE)
+        broken += system.wait_or_report(
+            partial(_hold_tasks, system, system.value(_NOW)), "tasks in work", _TIMEOUT_SECONDS
+        )
         system.stack.pause(_UNTIL_ALL_HOLD)
         kill_all(system)
     ended = time.monotonic()
     system.wait(lambda: system.health()[0] != "down", "workers")
     if not any("Workers were lost" in reason for reason in system.health()[1]):
         broken.append(f"health does not say that workers were lost: {system.health()}")
-    return Struck(ended, broken + _parked(system))
+    return FaultResult(ended, broken + _parked(system))
 
 
-def kill_steadily(system: System) -> Struck:
+def kill_steadily(system: System) -> FaultResult:
     """All processes at once, again and again, each time when a batch has had the time to end."""
     _begin(system, _STEADY_ARTICLES, STEADY_MS)
     broken, in_vain = list[str](), 0
     for _ in range(STEADY_KILLS):
         done, since = system.done(), system.value(_NOW)
-        broken += system.unless(partial(_hold_tasks, system, since), "tasks in work", _PATIENCE)
+        broken += system.wait_or_report(
+            partial(_hold_tasks, system, since), "tasks in work", _TIMEOUT_SECONDS
+        )
         system.stack.pause(BETWEEN_KILLS)
         in_vain += not system.is_at_rest() and system.done() == done
         kill_all(system)
@@ -66,16 +70,16 @@ def kill_steadily(system: System) -> Struck:
     )
     if in_vain:
         broken.append(f"{in_vain} times nothing was done between two kills")
-    return Struck(time.monotonic(), broken + _parked(system))
+    return FaultResult(time.monotonic(), broken + _parked(system))
 
 
-def deadly_text(system: System) -> Struck:
+def deadly_text(system: System) -> FaultResult:
     """The worker that begins this text is killed: the text is parked in bounded time, and all others are embedded."""
     since, article = time.monotonic(), int(system.value(_DEADLY))
     stopping = threading.Event()
     killer = threading.Thread(target=_kill_holders, args=[system.stack.postgres.url, article, stopping])
     killer.start()
-    broken = system.unless(
+    broken = system.wait_or_report(
         lambda: str(system.value(_END.format(article=article))).startswith("failed"),
         "the text to be parked",
         _DEADLY_SECONDS,
@@ -85,12 +89,12 @@ def deadly_text(system: System) -> Struck:
     end = system.value(_END.format(article=article))
     if end != "failed worker_lost 3":
         broken.append(f"the text ended as {end!r}, not parked after three attempts")
-    broken += system.unless(
-        lambda: not system.value(_OTHERS_LEFT.format(article=article)), "all others", _PATIENCE
+    broken += system.wait_or_report(
+        lambda: not system.value(_OTHERS_LEFT.format(article=article)), "all others", _TIMEOUT_SECONDS
     )
     took = time.monotonic() - since
     system.execute(f"DELETE FROM articles WHERE id = {article}")
-    return Struck(time.monotonic() - took, broken)
+    return FaultResult(time.monotonic() - took, broken)
 
 
 def _kill_holders(url: str, article: int, stopping: threading.Event) -> None:
@@ -121,7 +125,7 @@ def kill_all(system: System) -> None:
     for service in system.kept:
         service.process.kill()
         service.process.exited.wait()
-    system.tend()
+    system.restart_ended_workers()
 
 
 def _parked(system: System) -> list[str]:

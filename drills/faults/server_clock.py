@@ -7,8 +7,8 @@ from pathlib import Path
 
 from benchmarks.tools.report import print_progress
 from drills.server_restarts import restart_with
-from drills.system_under_test import PATIENCE_SECONDS, System
-from drills.trial_results import Struck
+from drills.system_under_test import TIMEOUT_SECONDS, System
+from drills.trial_results import FaultResult
 
 HOUR = 3_600
 PLACES = ("/usr/lib/*/faketime", "/usr/lib/faketime", "/usr/local/lib/faketime", "/opt/homebrew/lib/faketime")
@@ -22,10 +22,10 @@ _ARTICLES = 200
 _WRITTEN = 20
 _REFUSED_SECONDS = 2.0
 _HEALTHY_SECONDS = 30.0
-_PATIENCE_SECONDS = 3 * PATIENCE_SECONDS  # a worker has to start first, on a busy machine
+_TIMEOUT_SECONDS = 3 * TIMEOUT_SECONDS  # a worker has to start first, on a busy machine
 _CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float8"
 _HELD = "SELECT count(*) FROM embedding_tasks WHERE status = 'processing'"
-_OUT = "SELECT count(*) FROM provider_states WHERE breaker <> 'closed'"
+_BREAKERS_OPEN = "SELECT count(*) FROM provider_states WHERE breaker <> 'closed'"
 _ENDED = "SELECT count(*) FROM embedding_audit_logs WHERE category = 'sweep' AND task_id IS NOT NULL"
 _AHEAD = """
 SELECT (SELECT count(*) FROM queue_state WHERE swept_at > clock_timestamp())
@@ -61,7 +61,7 @@ def library() -> Path | None:
     return next(found, None)
 
 
-def go_ahead(system: System) -> Struck:
+def go_ahead(system: System) -> FaultResult:
     """An hour ahead; rate limits and a worker's death are written down by that clock; then it steps back."""
     with _unloading(system) as turn:
         broken = _turn(system, turn, HOUR)
@@ -75,17 +75,17 @@ def go_ahead(system: System) -> Struck:
         system.kept[0].process.kill()
         broken += _turn(system, turn, 0)
         seconds, unfound = _recover(system)
-        broken += unfound + _unwell(system)
-    return Struck(time.monotonic() - seconds, broken)
+        broken += unfound + _health_not_ok(system)
+    return FaultResult(time.monotonic() - seconds, broken)
 
 
-def fall_behind(system: System) -> Struck:
-    """An hour back, in the midst of an outage; then ahead again, to the right time, in the midst of work."""
+def fall_behind(system: System) -> FaultResult:
+    """An hour back, during an outage; then ahead again, to the right time, while tasks are processed."""
     provider = system.stack.provider
     with _unloading(system) as turn:
         provider.process.kill()
         provider.process.exited.wait()
-        system.wait(lambda: system.value(_OUT), "the breaker to open")
+        system.wait(lambda: system.value(_BREAKERS_OPEN), "the breaker to open")
         system.kept[0].process.kill()
         broken = _turn(system, turn, -HOUR)
         provider.start()
@@ -94,8 +94,8 @@ def fall_behind(system: System) -> Struck:
         system.execute(_BACKLOG)
         system.wait(lambda: system.value(_HELD), "a worker to hold tasks")
         broken += _turn(system, turn, 0)
-        broken += unfound + _recover(system)[1] + _no_lease_ended(system, ended) + _unwell(system)
-    return Struck(time.monotonic() - seconds, broken)
+        broken += unfound + _recover(system)[1] + _no_lease_ended(system, ended) + _health_not_ok(system)
+    return FaultResult(time.monotonic() - seconds, broken)
 
 
 def load(system: System) -> None:
@@ -104,7 +104,7 @@ def load(system: System) -> None:
     if found is None:
         raise SystemExit(f"The server's clock was not tried: {MISSING}.")
     turn = system.stack.data_dir / _TURN
-    _say(turn, 0)
+    _write_offset(turn, 0)
     postgres = system.stack.postgres
     preload = [
         "/usr/bin/env", f"LD_PRELOAD={found}", f"FAKETIME_TIMESTAMP_FILE={turn}", "FAKETIME_NO_CACHE=1",
@@ -116,7 +116,7 @@ def load(system: System) -> None:
 
 @contextmanager
 def _unloading(system: System) -> Iterator[Path]:
-    """The file that says how far off the clock is; the library is gone at the end."""
+    """The file with the clock\'s offset; at the end, the server runs without the library again."""
     try:
         yield system.stack.data_dir / _TURN
     finally:
@@ -127,11 +127,11 @@ def _unloading(system: System) -> Iterator[Path]:
 def step_on(system: System) -> None:
     """From the right time an hour ahead, then an hour behind, then back; after `load`."""
     turn = system.stack.data_dir / _TURN
-    _say(turn, _NEXT[turn.read_text().strip()])
+    _write_offset(turn, _NEXT[turn.read_text().strip()])
 
 
-def _say(turn: Path, seconds: int) -> None:
-    """In one step: a server that reads half of it would be at no time at all."""
+def _write_offset(turn: Path, seconds: int) -> None:
+    """In one step: the server must never read half a number."""
     new = turn.with_suffix(".new")
     new.write_text(f"{seconds:+d}\n")
     new.chmod(0o644)
@@ -139,11 +139,11 @@ def _say(turn: Path, seconds: int) -> None:
 
 
 def _turn(system: System, turn: Path, seconds: int) -> list[str]:
-    _say(turn, seconds)
-    is_off = float(system.value(_CLOCK)) - time.time()
-    print_progress(f"the server's clock is {is_off:+.0f} s off")
+    _write_offset(turn, seconds)
+    offset = float(system.value(_CLOCK)) - time.time()
+    print_progress(f"the server's clock is {offset:+.0f} s off")
     return (
-        [] if abs(is_off - seconds) < 60 else [f"the server's clock is {is_off:+.0f} s off, not {seconds:+d}"]
+        [] if abs(offset - seconds) < 60 else [f"the server's clock is {offset:+.0f} s off, not {seconds:+d}"]
     )
 
 
@@ -153,10 +153,10 @@ def _write(system: System) -> None:
 
 
 def _recover(system: System) -> tuple[float, list[str]]:
-    """Writes past the product; answers how long it took until all that was saved was embedded, and whether it was."""
+    """Writes by SQL; returns the seconds until all articles were embedded, and an error if they were not."""
     began = time.monotonic()
     _write(system)
-    broken = system.unless(system.is_at_rest, "everything to be embedded", _PATIENCE_SECONDS)
+    broken = system.wait_or_report(system.is_at_rest, "everything to be embedded", _TIMEOUT_SECONDS)
     return time.monotonic() - began, broken
 
 
@@ -166,8 +166,8 @@ def _no_lease_ended(system: System, before: int) -> list[str]:
     return [f"{ended} leases ended when the clock went ahead"] if ended else []
 
 
-def _unwell(system: System) -> list[str]:
-    found = system.unless(lambda: system.health()[0] == "ok", "health to be ok", _HEALTHY_SECONDS)
+def _health_not_ok(system: System) -> list[str]:
+    found = system.wait_or_report(lambda: system.health()[0] == "ok", "health to be ok", _HEALTHY_SECONDS)
     found += system.health()[1] if found else []
     ahead = system.value(_AHEAD)
-    return found + ([f"{ahead} rows still lie ahead"] if ahead else [])
+    return found + ([f"{ahead} rows still have times in the future"] if ahead else [])

@@ -1,4 +1,4 @@
-"""A worker whose clock is five minutes off: it must neither take what is not due nor leave what is, nor rob others."""
+"""A worker whose clock is five minutes off must claim due tasks, and only those, and end nobody else's lease."""
 
 import time
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 from redis import Redis
 
 from drills.system_under_test import System
-from drills.trial_results import Struck
+from drills.trial_results import FaultResult
 
 _WRONG_SECONDS = 300
-_TOLD = "vectorpress:__heartbeats__"
+_HEARTBEATS = "vectorpress:__heartbeats__"
 _LATER_SECONDS = 4
 _LATE_SECONDS = 10  # on a busy machine
 _POSTPONE = f"""
@@ -38,8 +38,8 @@ def join_behind(system: System) -> None:
     _join(system, -_WRONG_SECONDS)
 
 
-def postpone(system: System) -> Struck:
-    """Some tasks become due later, by the database's clock; no other may say when they are, or whose they are."""
+def postpone(system: System) -> FaultResult:
+    """Some tasks become due later, by the database's clock; no other clock may decide when, or who holds them."""
     since = time.monotonic()
     system.execute(_POSTPONE)
     system.wait(system.is_at_rest, "both workers to finish")
@@ -47,7 +47,7 @@ def postpone(system: System) -> Struck:
     broken = [f"{count} {what}" for what, count in found.items() if count]
     if expired := system.value(_EXPIRED):
         broken.append(f"{expired} leases ended")
-    return Struck(since, broken)
+    return FaultResult(since, broken)
 
 
 def _join(system: System, seconds: int) -> None:
@@ -56,14 +56,14 @@ def _join(system: System, seconds: int) -> None:
         "DRILL_CLOCK_SECONDS": str(seconds),
     }
     with Redis.from_url(system.stack.valkey.url) as client:
-        client.delete(_TOLD)  # of an earlier trial
+        client.delete(_HEARTBEATS)  # of an earlier trial
     system.start_workers()
     system.await_workers(2)
-    system.wait(lambda: _has_told(system, seconds), "a worker to tell a wrong time")
+    system.wait(lambda: _has_reported(system, seconds), "a worker to report a wrong time")
 
 
-def _has_told(system: System, seconds: int) -> bool:
-    """Whether a worker has told the broker such a time: Dramatiq keeps its workers' own clocks there, in ms."""
+def _has_reported(system: System, seconds: int) -> bool:
+    """Whether a worker has reported such a time to the broker: Dramatiq keeps its workers' own clocks there, in ms."""
     with Redis.from_url(system.stack.valkey.url) as client:
-        beats: list[tuple[bytes, float]] = client.zrange(_TOLD, 0, -1, withscores=True)
+        beats: list[tuple[bytes, float]] = client.zrange(_HEARTBEATS, 0, -1, withscores=True)
     return any(abs(beat / 1000 - time.time() - seconds) < abs(seconds) / 2 for _, beat in beats)

@@ -7,7 +7,7 @@ import time
 
 from config.stack.processes import Process
 from drills.system_under_test import System
-from drills.trial_results import Struck
+from drills.trial_results import FaultResult
 
 LATENCY_MS = 150.0  # most workers wait for the provider when the fault strikes
 _OUTAGE_SECONDS = 15.0
@@ -22,28 +22,28 @@ SELECT count(*) FROM embedding_tasks WHERE status = 'processing' OR status = 'pe
 """
 
 
-def kill_worker(system: System) -> Struck:
+def kill_worker(system: System) -> FaultResult:
     """The whole group at once, as the end of a machine or a container does."""
     since = time.monotonic()
     system.kept[0].process.kill()
-    return Struck(since, [])
+    return FaultResult(since, [])
 
 
-def kill_child(system: System) -> Struck:
+def kill_child(system: System) -> FaultResult:
     """One process of two, as the end of memory does: the other works on, and another takes its place."""
     keeper, workers = system.kept[0].process, registered(system)
     killed = min(workers)
     since, done, restarts = time.monotonic(), tasks_of_others(system, killed), system.restarts
     os.kill(killed, signal.SIGKILL)
-    broken = system.unless(
+    broken = system.wait_or_report(
         lambda: tasks_of_others(system, killed) > done, "the other process to work on", _WORK_ON_SECONDS
     )
-    broken += system.unless(
+    broken += system.wait_or_report(
         lambda: registered(system) - workers, "another process in its place", _REPLACED_SECONDS
     )
     if keeper.exited.is_set() or system.restarts > restarts:
         broken.append("the supervisor ended with its child")
-    return Struck(since, broken)
+    return FaultResult(since, broken)
 
 
 def registered(system: System) -> set[int]:
@@ -56,7 +56,7 @@ def tasks_of_others(system: System, pid: int) -> int:
     return int(system.value(f"{_DONE_BY_OTHERS} NOT LIKE '%:{pid}'"))
 
 
-def kill_master(system: System) -> Struck:
+def kill_master(system: System) -> FaultResult:
     """Alone: nothing of what it started may live on without it."""
     master = system.kept[0].process
     group = master.pid
@@ -64,8 +64,10 @@ def kill_master(system: System) -> Struck:
     since = time.monotonic()
     os.kill(group, signal.SIGKILL)
     master.exited.wait()
-    broken = system.unless(lambda: not _living(group), "the master's children to end with it", _BOOT_SECONDS)
-    return Struck(since, broken)
+    broken = system.wait_or_report(
+        lambda: not _living(group), "the master's children to end with it", _BOOT_SECONDS
+    )
+    return FaultResult(since, broken)
 
 
 def _living(group: int) -> list[str]:
@@ -75,7 +77,7 @@ def _living(group: int) -> list[str]:
     return [state for found, state in pairs if found == str(group) and not state.startswith("Z")]
 
 
-def freeze_worker(system: System) -> Struck:
+def freeze_worker(system: System) -> FaultResult:
     """Past its lease, while another finishes its work; what it then writes must change nothing."""
     frozen = system.kept[0].process
     signal_group(frozen, signal.SIGSTOP)
@@ -85,21 +87,23 @@ def freeze_worker(system: System) -> Struck:
     finished = time.monotonic() - since
     refused = system.value(_LOST)
     signal_group(frozen, signal.SIGCONT)
-    broken = system.unless(lambda: system.value(_LOST) > refused, "the thawed worker to be refused", 30)
-    return Struck(time.monotonic() - finished, broken)
+    broken = system.wait_or_report(
+        lambda: system.value(_LOST) > refused, "the thawed worker to be refused", 30
+    )
+    return FaultResult(time.monotonic() - finished, broken)
 
 
-def stop_worker(system: System) -> Struck:
+def stop_worker(system: System) -> FaultResult:
     """In good order: what is not finished goes back uncharged."""
     worker = system.kept[0]
     since = time.monotonic()
     in_order = worker.process.stop(worker.grace)
     charged = system.value(_CHARGED)
     broken = [] if in_order else ["the worker did not stop within its grace"]
-    return Struck(since, broken + ([f"{charged} tasks were kept or charged"] if charged else []))
+    return FaultResult(since, broken + ([f"{charged} tasks were kept or charged"] if charged else []))
 
 
-def stop_provider(system: System) -> Struck:
+def stop_provider(system: System) -> FaultResult:
     """Nothing listens for a while; the backlog waits, and nothing is parked."""
     provider = system.stack.provider
     provider.process.kill()
@@ -107,7 +111,7 @@ def stop_provider(system: System) -> Struck:
     time.sleep(_OUTAGE_SECONDS)
     provider.start(_BOOT_SECONDS)
     provider.configure(latency_ms=LATENCY_MS)
-    return Struck(time.monotonic(), [])
+    return FaultResult(time.monotonic(), [])
 
 
 def signal_group(process: Process, number: signal.Signals) -> None:

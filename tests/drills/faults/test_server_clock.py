@@ -1,4 +1,4 @@
-"""The short form of the drill that turns the server's clock. By SQL, the same is proved in
+"""The short form of the drill that steps the server's clock. By SQL, the same is tested in
 tests/queueops/maintenance/test_clock_repair.py."""
 
 import json
@@ -13,7 +13,7 @@ from tests.paths import ROOT
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(library() is None, reason=MISSING)]
 
 
-@pytest.mark.parametrize("fault", ["server_clock ahead", "server_clock behind"])
+@pytest.mark.parametrize("fault", ["server's clock 1 h ahead", "server's clock 1 h behind"])
 def test_an_hour_of_the_servers_clock_loses_nothing_and_charges_nothing(fault: str) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "drills.faults", "--only", fault, "--articles=100", "--json"],
