@@ -1,6 +1,7 @@
 """Spaces, and the vectors of articles in them."""
 
-from typing import Self
+import json
+from typing import Any, Self
 
 from django.contrib.postgres.fields import IntegerRangeField
 from django.db import models
@@ -9,15 +10,17 @@ from django.db.models.functions import Now
 from pgvector.django import VectorField
 
 from articles.models import Article
+from embeddings import recipes
 from lib import prepared_statements
 
 # Written out: composing the statement costs a search more than running it.
 _SPACE_FIELDS = (
     *("id", "version", "provider", "model", "dimensions", "chunk_tokens", "chunk_overlap"),
-    *("state", "created_at", "served_at", "retired_at"),
+    *("state", "created_at", "served_at", "retired_at", "fingerprint", "recipe"),
 )
 _SERVING = """
-SELECT id, version, provider, model, dimensions, chunk_tokens, chunk_overlap, state, created_at, served_at, retired_at
+SELECT id, version, provider, model, dimensions, chunk_tokens, chunk_overlap, state, created_at, served_at, retired_at,
+       fingerprint, recipe
 FROM embedding_spaces WHERE state = 'serving'
 """
 
@@ -40,7 +43,7 @@ class SpaceQuerySet(models.QuerySet["Space"]):
         with prepared_statements.cursor() as cursor:
             cursor.execute(_SERVING)
             row = cursor.fetchone()
-        return Space.from_db(self.db, _SPACE_FIELDS, row) if row else None
+        return Space.from_db(self.db, _SPACE_FIELDS, [*row[:-1], json.loads(row[-1])]) if row else None
 
 
 # the name of a space in a statement over `embedding_spaces s`
@@ -48,7 +51,9 @@ SPACE_NAME_SQL = "s.provider || '/' || s.model || ' v' || s.version"
 
 
 class Space(models.Model):
-    """One way of turning text into vectors: vectors of two spaces are never compared."""
+    """One way of turning text into vectors: vectors of two spaces are never compared.
+
+    `recipe` is that way in full, and `fingerprint` its digest: a process with another one writes no vector here."""
 
     version = models.PositiveIntegerField(unique=True)
     provider = models.CharField(max_length=32)
@@ -62,6 +67,10 @@ class Space(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     served_at = models.DateTimeField(null=True, blank=True, editable=False)
     retired_at = models.DateTimeField(null=True, blank=True, editable=False)
+    fingerprint = models.CharField(max_length=32, blank=True, default="", db_default="", editable=False)
+    recipe = models.JSONField(
+        default=dict, blank=True, db_default=Value({}, models.JSONField()), editable=False
+    )
 
     objects = SpaceQuerySet.as_manager()
 
@@ -85,6 +94,18 @@ class Space(models.Model):
     def __str__(self) -> str:
         """As SPACE_NAME_SQL has it."""
         return f"{self.provider}/{self.model} v{self.version}"
+
+    def save(self, **arguments: Any) -> None:
+        """A new space gets the recipe of this process, unless it was given one."""
+        if self._state.adding and not self.fingerprint:
+            self.take_own_recipe()
+        super().save(**arguments)
+
+    def take_own_recipe(self) -> None:
+        """Sets the recipe to that of this process, whatever the row has; `save` is the caller's."""
+        self.fingerprint = ""
+        own = recipes.own(self)
+        self.recipe, self.fingerprint = own.as_json(), own.fingerprint
 
 
 class ArticleEmbedding(models.Model):

@@ -10,9 +10,11 @@ from _pytest.nodeid import coerce_node_id
 from django.conf import settings
 
 from access import attempt_counts, recent, token_guard
+from embeddings import recipes
 from embeddings.indexing import provider_pace
 from embeddings.providers import registry
 from lib.redis_client import fast_client
+from queueops.admission import recipe_guard
 from queueops.api import health
 from queueops.base import installed, shutdown
 from queueops.engine import modes, settle_retry, storage_probe
@@ -63,6 +65,8 @@ def reset_process_state() -> None:
     drain.trial_size_of_lost.forget()
     trials.trial_size.forget()
     registry.forget()
+    recipes.forget()
+    recipe_guard.forget()
     provider_pace.forget()
     recent.tokens.forget()
     token_guard.forget_all()

@@ -7,7 +7,30 @@ _CLOCKS = "tests/queueops/maintenance/test_clock_repair.py"
 _GUARDS = "tests/queueops/engine/test_guards.py"
 _OUTAGE = "tests/queueops/admission/test_outage.py"
 
+_RECIPES = "tests/queueops/admission/test_recipe_guard.py"
+
 MUTATIONS = (
+    Mutation(
+        "recipe: a worker of another one claims nothing",
+        "queueops/worker/drain.py",
+        "[space for space in receiving if recipe_guard.may_write(space)]",
+        "list(receiving)",
+        (_RECIPES,),
+    ),
+    Mutation(
+        "recipe: a batch of another one is not stored",
+        "embeddings/indexing/store.py",
+        "        demand_recipe(space)\n",
+        "",
+        (_RECIPES,),
+    ),
+    Mutation(
+        "recipe: a search does not mix two",
+        "embeddings/search/service.py",
+        "    if not recipes.fits(space):\n",
+        "    if False:\n",
+        ("tests/embeddings/search/test_service.py",),
+    ),
     Mutation(
         "limiter: a call of a clock ahead holds no slot",
         "queueops/admission/rate_limiter.py",

@@ -9,7 +9,7 @@ from embeddings.indexing.render import Rendered, hash_of
 from embeddings.indexing.store import stored_meanwhile
 from embeddings.models import Space
 from embeddings.providers.errors import REFUSALS, ErrorClass, ProviderError
-from embeddings.spaces import spec_and_counter
+from embeddings.recipes import spec_and_counter
 from embeddings.storage.vectors import WireVector
 from embeddings.text.chunking import FLOOR_TOKENS, Chunk, smaller
 from embeddings.text.tokens import estimate

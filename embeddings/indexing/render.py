@@ -6,8 +6,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from embeddings.models import Space
-from embeddings.spaces import known_model
+from embeddings.recipes import own
 from embeddings.text.chunking import Chunk, chunks_of
+from embeddings.text.tokens import counter_for
 
 _LONG_CHARACTERS = 32_768
 
@@ -40,15 +41,15 @@ def hash_of(chunk: Chunk) -> bytes:
 def render(space: Space, source: Source) -> Rendered:
     """The chunks of an article in a space, with their hashes."""
     cut = _cut if len(source.content) < _LONG_CHARACTERS else _cut_once
-    how = (space.model, space.dimensions, space.chunk_tokens, space.chunk_overlap)
+    recipe = own(space)
+    how = (recipe.model, recipe.document_prefix, recipe.chunk_tokens, recipe.chunk_overlap)
     return Rendered(source, *cut(source.title, source.content, *how))
 
 
 def _cut(
-    title: str, content: str, model: str, dimensions: int, tokens: int, overlap: int
+    title: str, content: str, model: str, prefix: str, tokens: int, overlap: int
 ) -> tuple[list[Chunk], list[bytes]]:
-    spec, count = known_model(model, dimensions)
-    prefix = spec.document_prefix
+    count = counter_for(model)
     chunks = chunks_of(title, content, budget=tokens, overlap=overlap, count=count, prefix=prefix)
     return chunks, [hash_of(chunk) for chunk in chunks]
 

@@ -2,13 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, connection
 
+from embeddings import recipes
 from embeddings.indexing.render import Rendered
 from embeddings.models import Space
 from embeddings.storage import vectors
 from embeddings.storage.vectors import Known, StoredChunk, WireVector
 from lib import database_connection
+
+
+class RecipeConflictError(DatabaseError):
+    """The vectors were made by another recipe than the space has; nothing is stored."""
+
 
 _NOTHING_HASH = b"\0" * 16
 
@@ -31,10 +37,22 @@ def stored_meanwhile(space: Space, hashes: list[bytes]) -> dict[bytes, WireVecto
 
 
 def store(space: Space, articles: Sequence[Rendered], by_hash: dict[bytes, WireVector]) -> None:
-    """Makes these the only vectors that the articles have in the space; call it inside a transaction."""
+    """Makes these the only vectors that the articles have in the space; call it inside a transaction. Raises
+    RecipeConflictError if the space has another recipe than the one they were made by."""
     if articles:
         ids = [article.source.article_id for article in articles]
         vectors.replace(space.pk, ids, (row for article in articles for row in _rows(article, by_hash)))
+        demand_recipe(space)
+
+
+def demand_recipe(space: Space) -> None:
+    """Raises RecipeConflictError unless the row has the recipe that `space` was read with, and that of this process.
+    After rows were written their foreign key keeps the recipe from being changed until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT fingerprint FROM embedding_spaces WHERE id = %s", [space.pk])
+        row = cursor.fetchone()
+    if row != (space.fingerprint,) or not recipes.fits(space):
+        raise RecipeConflictError(f"space {space.pk} has another recipe than these vectors")
 
 
 def _rows(article: Rendered, by_hash: dict[bytes, WireVector]) -> Iterable[StoredChunk]:

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 from embeddings.indexing.embed import Vectors, embed
 from embeddings.indexing.render import Rendered, Source, render
-from embeddings.indexing.store import reusable, store
+from embeddings.indexing.store import demand_recipe, reusable, store
 from embeddings.models import Space
 from embeddings.providers.errors import ErrorClass, ProviderError
 from lib import database_connection, sql_arrays
@@ -22,8 +22,10 @@ def bring_up_to_date(space: Space, article_ids: Sequence[int], deadline: float) 
     """Renders, embeds and stores these articles in a space; returns how many have vectors of their current text.
 
     `deadline` is in seconds, for the provider's part. Raises the ProviderError of an article without vectors, after the
-    others are stored. Holds no database connection during a provider call.
+    others are stored, or RecipeConflictError before anything is embedded. Holds no database connection during a
+    provider call.
     """
+    demand_recipe(space)
     with connection.cursor() as cursor:
         cursor.execute(_READ, [sql_arrays.of_integers(article_ids)])
         rendered = [render(space, Source(*row)) for row in cursor.fetchall()]

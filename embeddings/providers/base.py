@@ -23,7 +23,6 @@ class Limits:
 
 class Provider(Protocol):
     limits: Limits
-    query_recipe: str  # what the vector of a query depends on beside model and text
 
     @property
     def dialect(self) -> str:

@@ -8,7 +8,6 @@ OLLAMA_LIMITS = Limits(max_inputs=32, max_tokens=32_768, batch=32)
 
 
 class OllamaProvider:
-    query_recipe = ""
     dialect = "Ollama's own"
 
     def __init__(self, base: Endpoint, model: str, dimensions: int, limits: Limits = OLLAMA_LIMITS) -> None:

@@ -75,8 +75,6 @@ class OpenAIProvider:
         self._model = model
         self._dimensions = dimensions
         self._fields = fields or fields_of()
-        own = {**self._fields.always, **self._fields.query}
-        self.query_recipe = repr(sorted(own.items())) if own else ""
         self._form = Form(tuple(self._fields.optional))
         self._is_understood = False
         self._refusals = 0

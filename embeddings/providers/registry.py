@@ -1,37 +1,42 @@
 """Which provider serves a space; a new kind of provider is a file beside this one and a line here."""
 
-import functools
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from django.conf import settings
 
-from embeddings.model_catalogue import own_width
+from embeddings import recipes
 from embeddings.models import Space
 from embeddings.providers import proxies
 from embeddings.providers.base import Limits, Provider
 from embeddings.providers.endpoint import Endpoint
 from embeddings.providers.ollama import OLLAMA_LIMITS, OllamaProvider
 from embeddings.providers.openai import LOCAL_LIMITS, OPENAI_LIMITS, OpenAIProvider, fields_of
+from embeddings.recipes import NEUTRAL_FIELDS
 from embeddings.servers.local_embedder.listening import LOOPBACK
 
 
-def _openai(model: str, dimensions: int) -> Provider:
-    wish = settings.EMBEDDING_SEND_DIMENSIONS
-    is_asked = wish == "true" or (wish == "auto" and dimensions != own_width(model))
+def _openai(space: Space) -> Provider:
+    recipe, is_demanded = recipes.own(space), settings.EMBEDDING_SEND_DIMENSIONS == "true"
     return OpenAIProvider(
         _remote(settings.OPENAI_BASE_URL),
-        model,
-        dimensions,
+        space.model,
+        space.dimensions,
         headers=_key_headers(),
         limits=_limited(OPENAI_LIMITS),
         fields=fields_of(
-            dimensions if is_asked else 0,
-            is_demanded=wish == "true",
-            extra=settings.EMBEDDING_EXTRA_FIELDS,
-            query=settings.EMBEDDING_QUERY_FIELDS,
+            space.dimensions if is_demanded else recipe.asked_dimensions,
+            is_demanded=is_demanded,
+            extra={**_neutral(settings.EMBEDDING_EXTRA_FIELDS), **recipe.fields},
+            query={**_neutral(settings.EMBEDDING_QUERY_FIELDS), **recipe.query_fields},
         ),
     )
+
+
+def _neutral(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name in NEUTRAL_FIELDS}
 
 
 def _key_headers() -> dict[str, str]:
@@ -44,8 +49,9 @@ def _key_headers() -> dict[str, str]:
     )
 
 
-def _ollama(model: str, dimensions: int) -> Provider:
-    return OllamaProvider(_remote(settings.OLLAMA_BASE_URL), model, dimensions, _limited(OLLAMA_LIMITS))
+def _ollama(space: Space) -> Provider:
+    base, limits = _remote(settings.OLLAMA_BASE_URL), _limited(OLLAMA_LIMITS)
+    return OllamaProvider(base, space.model, space.dimensions, limits)
 
 
 def _limited(limits: Limits) -> Limits:
@@ -64,8 +70,8 @@ def _remote(url: str) -> Endpoint:
     )
 
 
-def _local(model: str, dimensions: int) -> Provider:
-    return OpenAIProvider(_local_endpoint(), model, dimensions, limits=LOCAL_LIMITS)
+def _local(space: Space) -> Provider:
+    return OpenAIProvider(_local_endpoint(), space.model, space.dimensions, limits=LOCAL_LIMITS)
 
 
 def _local_endpoint() -> Endpoint:
@@ -76,19 +82,20 @@ def _local_endpoint() -> Endpoint:
     return Endpoint("http://localhost/v1", socket=str(settings.LOCAL_EMBEDDER_SOCKET))
 
 
-_KINDS: dict[str, Callable[[str, int], Provider]] = {"openai": _openai, "ollama": _ollama, "local": _local}
-
-
-@functools.cache
-def _provider(kind: str, model: str, dimensions: int) -> Provider:
-    return _KINDS[kind](model, dimensions)
+_KINDS: dict[str, Callable[[Space], Provider]] = {"openai": _openai, "ollama": _ollama, "local": _local}
+_providers: dict[tuple[str, str, int, str], Provider] = {}
+_making = threading.Lock()
 
 
 def provider_of(space: Space) -> Provider:
-    """The provider of a space, one instance per process."""
-    return _provider(space.provider, space.model, space.dimensions)
+    """The provider of a space, one instance per process and recipe."""
+    key = (space.provider, space.model, space.dimensions, space.fingerprint)
+    with _making:
+        if (made := _providers.get(key)) is None:
+            made = _providers[key] = _KINDS[space.provider](space)
+        return made
 
 
 def forget() -> None:
     """Creates providers again from the current settings (for tests that change them)."""
-    _provider.cache_clear()
+    _providers.clear()

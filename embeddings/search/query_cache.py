@@ -18,11 +18,12 @@ _AVOID_SECONDS = 5.0
 log = structlog.get_logger(__name__)
 
 
-def key_of(space: Space, query_prefix: str, query: str) -> str:
-    """The key of a query's vector. It covers everything the vector depends on, so that a space with another model,
-    width, chunking or prefix never reads it."""
-    recipe = (space.provider, space.model, space.dimensions, space.chunk_tokens, query_prefix, query)
-    digest = hashlib.blake2b(repr(recipe).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+def key_of(space: Space, fingerprint: str, query: str) -> str:
+    """The key of a query's vector. The fingerprint covers everything that the vector depends on beside the query, so
+    that a process or space of another recipe never reads it."""
+    digest = hashlib.blake2b(
+        f"{fingerprint} {query}".encode("utf-8", "surrogatepass"), digest_size=16
+    ).hexdigest()
     return f"vectorpress:query:{space.pk}:{digest}"
 
 

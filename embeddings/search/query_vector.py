@@ -5,8 +5,8 @@ import numpy as np
 from embeddings.models import Space
 from embeddings.providers.base import Matrix
 from embeddings.providers.registry import provider_of
+from embeddings.recipes import own, spec_and_counter
 from embeddings.search.query_cache import QueryCache, key_of
-from embeddings.spaces import spec_and_counter
 from embeddings.storage import vectors
 from embeddings.storage.vectors import WireVector
 from embeddings.text.chunking import chunks_of
@@ -30,8 +30,7 @@ def query_vector(space: Space, query: str) -> WireVector:
 
 def cache_key(space: Space, query: str) -> str:
     """The key of a query's vector in Redis."""
-    spec, _ = spec_and_counter(space)
-    return key_of(space, f"{provider_of(space).query_recipe}{spec.query_prefix}", query)
+    return key_of(space, own(space).fingerprint, query)
 
 
 def _embed(space: Space, query: str) -> Matrix:

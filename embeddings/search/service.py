@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from embeddings import enabled
+from embeddings import enabled, recipes
 from embeddings.models import Space
 from embeddings.providers.errors import ProviderError
 from embeddings.search import fusion, keyword, semantic
@@ -67,6 +67,8 @@ def _vector(space: Space | None, query: str) -> WireVector:
         raise _CannotEmbed("search by meaning is switched off")
     if space is None:
         raise _CannotEmbed("no embedding space serves yet")
+    if not recipes.fits(space):
+        raise _CannotEmbed("the serving space has vectors of another recipe than this server makes")
     try:
         return query_vector(space, query)
     except ProviderError as error:

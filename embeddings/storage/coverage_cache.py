@@ -3,6 +3,7 @@
 import threading
 import time
 
+from embeddings import recipes
 from embeddings.models import Space
 from embeddings.storage import coverage as exact
 from embeddings.storage.coverage import Coverage
@@ -17,15 +18,15 @@ _counting = threading.Lock()
 
 
 def coverage(space: Space | None) -> Coverage:
-    """How many articles there are, and how many of them are current in the space; none without a space."""
+    """How many articles there are, and how many of them are current in the space; none without a space. For a process
+    of another recipe none are, since it cannot search them."""
     if space is None:
         return Coverage(0, 0)
     is_alone = _counting.acquire(timeout=_WAIT_SECONDS)  # one thread counts, the others use its result
     try:
         until, held = _held.get(space.pk, (0.0, None))
-        if held and time.monotonic() < until:
-            return held
-        return _count(space)
+        found = held if held and time.monotonic() < until else _count(space)
+        return found if recipes.fits(space) else Coverage(found.articles, 0)
     finally:
         if is_alone:
             _counting.release()

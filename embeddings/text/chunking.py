@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from embeddings.text.tokens import TokenCounter
 
+# Part of a space's recipe: raise it with every change that cuts any text in another way.
+CHUNKER_VERSION = 1
 _BLOCK_END = re.compile(r"\n\s*\n|\n(?=#{1,6} )")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+|(?<=[。！？])|\n")
 _WORD_END = re.compile(r"\s+")

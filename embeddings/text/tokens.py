@@ -24,3 +24,11 @@ def byte_length(text: str) -> int:
 def counter_for(model: str) -> TokenCounter:
     """The exact counter if we have the model's tokenizer, else `estimate`."""
     return wordpiece.count if canonical(model) == "all-MiniLM-L6-v2" else estimate
+
+
+def tokenizer_of(model: str) -> str:
+    """Its name and version in a space's recipe: raise the version with every change that counts any text otherwise."""
+    return _NAMES[counter_for(model)]
+
+
+_NAMES: dict[TokenCounter, str] = {wordpiece.count: "wordpiece 1", estimate: "estimate 1"}

@@ -27,14 +27,14 @@ _LOCK_MILLISECONDS = "2000"
 
 log = structlog.get_logger(__name__)
 
-# The token fences: a worker that lost a task keeps nothing of it.
+# The token fences: a worker that lost a task keeps nothing of it; so does the recipe, if the space got another one.
 _KEEP = """
 INSERT INTO kept_vectors (article_id, space_id, text_hash, embedding, chunks_to_embed, kept_at)
 SELECT t.article_id, t.space_id, k.text_hash, k.embedding, k.chunks, statement_timestamp()
 FROM unnest(%s::bigint[], %s::bytea[], %s::bytea[], %s::int[]) AS k (task_id, text_hash, embedding, chunks)
-     JOIN embedding_tasks t ON t.id = k.task_id,
+     JOIN embedding_tasks t ON t.id = k.task_id JOIN embedding_spaces s ON s.id = t.space_id,
      (SELECT set_config('lock_timeout', %s, true)) AS bounded
-WHERE t.claim_token = %s AND t.status = 'processing'
+WHERE t.claim_token = %s AND t.status = 'processing' AND s.fingerprint = %s
 ON CONFLICT DO NOTHING
 """
 _SWEEP = """
@@ -136,6 +136,7 @@ class PartialVectors:
                     sql_arrays.of_integers(chunks for _, chunks in held),
                     _LOCK_MILLISECONDS,
                     self._token,
+                    self._space.fingerprint,
                 ],
             )
         self._safe = self._safe.union(made)

@@ -10,6 +10,7 @@ from dataclasses import replace
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
 
+from embeddings.indexing.store import RecipeConflictError
 from embeddings.providers.errors import ErrorClass, ProviderError
 from queueops.base import database_refusals
 from queueops.base.database_refusals import Blame, Refusal
@@ -54,6 +55,8 @@ def settle(batch: Batch, until: float) -> Settled:
     while True:
         try:
             settled = settling_in_parts.settle(batch, waits=time.monotonic() < until)
+        except RecipeConflictError as error:  # it was changed while the batch ran: no retry will store these
+            return give_back(batch.claim, database_refusals.of(error), batch.effort)
         except (DatabaseError, InterfaceError) as error:
             refusal = storage_probe.noted(error)
             if connection.in_atomic_block and refusal.blame is Blame.CONNECTION:

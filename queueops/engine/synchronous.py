@@ -8,7 +8,7 @@ from django.db import DatabaseError, InterfaceError
 from embeddings.indexing.synchronous import bring_up_to_date
 from embeddings.models import Space
 from embeddings.providers.errors import ProviderError
-from queueops.admission import gate
+from queueops.admission import gate, recipe_guard
 from queueops.engine import claims, execution
 from queueops.engine.enqueue import Reason
 
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 def embed_now(article_ids: Sequence[int]) -> None:
     """Claims and executes these articles' tasks in the serving space; the result is in the rows."""
     space = Space.objects.serving()
-    if space is None:
+    if space is None or not recipe_guard.may_write(space):
         return
     try:
         permit = gate.admit(space.provider)
@@ -40,7 +40,7 @@ def embed_without_queue(article_ids: Sequence[int], reason: Reason) -> None:
     """Embeds these articles while the queue is not installed; an import gets the full deadline, since no request waits
     for it."""
     space = Space.objects.serving()
-    if space is None:
+    if space is None or not recipe_guard.may_write(space):
         return
     deadline = DEADLINE_SECONDS if reason is Reason.EDIT else execution.deadline_seconds()
     try:

@@ -214,6 +214,8 @@ def _degraded(snapshot: Snapshot) -> Iterator[str]:
         yield "A table was locked, so the counts could not be read."
     if snapshot.space is None and not snapshot.partial:
         yield "No embedding space serves searches yet; search falls back to words."
+    if snapshot.recipe_conflict:
+        yield snapshot.recipe_conflict
     yield from _of_mode(snapshot)
     yield from _of_refusals(snapshot)
     for provider in snapshot.providers:

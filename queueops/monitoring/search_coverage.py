@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
+from embeddings import recipes
 from embeddings.models import Space
 from embeddings.storage import coverage_cache
 
@@ -33,7 +34,7 @@ def of(space: Space | None, about: int) -> SearchCoverage:
     """The coverage of a space; `about` is the result of ABOUT_SQL. A large corpus without a sample is counted,
     however long that takes."""
     if space is not None and about > COUNTED_AT_ONCE and (sampled := _newest(space)):
-        return sampled
+        return sampled if recipes.fits(space) else SearchCoverage(sampled.articles, 0, sampled.age)
     counted = coverage_cache.coverage(space)
     return SearchCoverage(counted.articles, counted.current)
 

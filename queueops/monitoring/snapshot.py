@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from django.db import OperationalError, connection
 
+from embeddings import recipes
 from embeddings.models import Space
 from embeddings.storage import coverage_cache
 from embeddings.storage.coverage import Coverage
@@ -51,7 +52,8 @@ class Snapshot:
     step that the database has refused to a worker within half a minute. `workers_silent` counts registered worker
     processes that have not updated their row lately. `brake_rows` are the ids of the rows of embedding_worker_status
     that stop every worker; all that are alive count as stopped then. `failed_open` counts failed tasks whose article
-    has no vectors of its current text, among the newest COUNT_LIMIT."""
+    has no vectors of its current text, among the newest COUNT_LIMIT. `recipe_conflict` is why this process neither
+    embeds nor searches in the serving space, a sentence; empty if it does."""
 
     mode: str
     mode_in_settings: str
@@ -101,6 +103,7 @@ class Snapshot:
     partial: bool = False
     brake_rows: str = ""
     failed_open: int = 0
+    recipe_conflict: str = ""
 
     @property
     def coverage(self) -> float:
@@ -171,6 +174,7 @@ def _taken(reading: Reading) -> Snapshot:
         tasks=tasks,
         estimated=_estimated(tasks, json.loads(numbers.pop("analyzed", None) or "{}")),
         space=str(space) if space else None,
+        recipe_conflict=_recipe_conflict(space),
         articles=covered.articles,
         embedded=covered.embedded,
         coverage_age=covered.age,
@@ -187,10 +191,15 @@ def _without_queue(reading: Reading) -> Snapshot:
         _empty(),
         mode=modes.without_queue(),
         space=str(space) if space else None,
+        recipe_conflict=_recipe_conflict(space),
         articles=covered.articles,
         embedded=covered.current,
         locks=table_locks.held(),
     )
+
+
+def _recipe_conflict(space: Space | None) -> str:
+    return "" if space is None or recipes.fits(space) else recipes.refusal(space)
 
 
 def _empty() -> Snapshot:

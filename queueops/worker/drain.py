@@ -13,7 +13,7 @@ from django.db import DatabaseError, InterfaceError
 from embeddings.indexing import provider_pace
 from embeddings.models import Space
 from embeddings.providers.registry import provider_of
-from queueops.admission import gate
+from queueops.admission import gate, recipe_guard
 from queueops.admission.gate import Permit
 from queueops.base import database_refusals, installed
 from queueops.engine import claims, execution, modes, settle_retry, storage_probe
@@ -73,7 +73,9 @@ def drain(
         if modes.current() is Mode.DISABLED:
             return Drained(tasks, False)
         if now >= known_until:
-            spaces, known_until = list(Space.objects.receiving()), now + _SPACES_SECONDS
+            receiving = Space.objects.receiving()
+            spaces = [space for space in receiving if recipe_guard.may_write(space)]
+            known_until = now + _SPACES_SECONDS
         turns: list[_Turn] = []
         for space in spaces:
             if is_stopping():

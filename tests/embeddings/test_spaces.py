@@ -1,17 +1,14 @@
 """A migrated database has a space that serves, and the row, once it holds vectors, is the truth."""
 
-from typing import Any
-
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, connection, transaction
 from pytest_django import Settings
 
 from articles.models import Article
-from embeddings import spaces
+from embeddings import recipes, spaces
 from embeddings.model_catalogue import spec_of
-from embeddings.models import Space
-from embeddings.spaces import known_model
+from embeddings.models import KeptVector, Space
 from embeddings.storage import ann_index, coverage
 from tests.queueops.factories import make_article, make_space
 
@@ -114,18 +111,34 @@ def test_the_serving_space_has_every_field_of_the_model() -> None:
         assert getattr(space, field.attname) == getattr(Space.objects.get(), field.attname), field.name
 
 
-@pytest.mark.parametrize(
-    ("own", "prefixes"),
-    [
-        ((None, None), ("query: ", "passage: ")),
-        (("", ""), ("", "")),
-        (("search: ", None), ("search: ", "passage: ")),
-    ],
-)
-def test_prefixes_of_the_settings_replace_the_models(settings: Settings, own: Any, prefixes: Any) -> None:
-    settings.EMBEDDING_MODEL = "intfloat/multilingual-e5-small"
-    settings.EMBEDDING_QUERY_PREFIX, settings.EMBEDDING_DOCUMENT_PREFIX = own
-    spec, _ = known_model(settings.EMBEDDING_MODEL, 384)
-    assert (spec.query_prefix, spec.document_prefix) == prefixes
-    other, _ = known_model("multilingual-e5-base", 768)
-    assert (other.query_prefix, other.document_prefix) == ("query: ", "passage: "), "of another space"
+def test_changed_prefixes_change_the_recipe_of_a_space_that_is_still_empty(settings: Settings) -> None:
+    Space.objects.all().delete()
+    spaces.ensure_first()
+    before = Space.objects.get()
+    make_article()
+    KeptVector.objects.create(
+        article=Article.objects.get(), space=before, text_hash=b"x" * 16, embedding=b"", chunks_to_embed=1
+    )
+    settings.EMBEDDING_DOCUMENT_PREFIX = "text: "
+    spaces.ensure_first()
+    after = Space.objects.get()
+    assert (after.pk, after.recipe["document_prefix"]) == (before.pk, "text: ")
+    assert recipes.fits(after)
+    assert not KeptVector.objects.exists(), "of the old recipe"
+
+
+def test_a_row_made_with_plain_sql_gets_its_recipe_at_the_next_migration() -> None:
+    make_space()
+    Space.objects.update(recipe={}, fingerprint="")
+    spaces.ensure_first()
+    assert recipes.fits(Space.objects.get())
+
+
+def test_accepting_a_recipe_replaces_only_another_one(settings: Settings) -> None:
+    space = make_space(model=settings.EMBEDDING_MODEL, provider=settings.EMBEDDING_PROVIDER)
+    assert not spaces.accept_recipe(space)
+    settings.EMBEDDING_QUERY_PREFIX = "ask: "
+    assert spaces.accept_recipe(space)
+    space.refresh_from_db()
+    assert space.recipe["query_prefix"] == "ask: "
+    assert recipes.fits(space)

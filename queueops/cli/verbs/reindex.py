@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from embeddings import recipes
 from embeddings.models import Space
 from embeddings.storage import ann_index
 from lib.manage_command import manage
@@ -26,6 +27,11 @@ def _arguments(parser: Options) -> None:
     parser.add_argument(
         "--index-only", action="store_true", help="rebuild the approximate index; embed nothing"
     )
+    parser.add_argument(
+        "--accept-recipe",
+        action="store_true",
+        help="re-embed all articles by the recipe of this process (prefixes, fields, chunks) where a space has another",
+    )
     arguments.add_agreement(parser)
     arguments.add_reason(parser)
 
@@ -37,14 +43,28 @@ def _arguments(parser: Options) -> None:
     keys=("dry_run", "index_only", "articles", "tasks", "operation", "estimates", "indexes"),
 )
 def reindex(
-    console: Console, *, filters: list[Any], index_only: bool, yes: bool, dry_run: bool, reason: str
+    console: Console,
+    *,
+    filters: list[Any],
+    index_only: bool,
+    accept_recipe: bool,
+    yes: bool,
+    dry_run: bool,
+    reason: str,
 ) -> Exit:
+    if accept_recipe and (filters or index_only):
+        raise Refused("--accept-recipe re-embeds all articles: remove --filter and --index-only")
     if index_only:
         if filters:
             raise Refused("--filter does not apply to --index-only: an index has all articles of its space")
         return _index(console, yes=yes, dry_run=dry_run, reason=tidy_reason(reason) or "reindex")
     if modes.current() is Mode.DISABLED:
         raise Refused(f"embedding is disabled: set the mode first, with {manage('queue_admin mode')}")
+    others = [space for space in Space.objects.receiving() if not recipes.fits(space)]
+    if others and not accept_recipe:
+        raise Refused(recipes.refusal(others[0]).rstrip("."))
+    for space in others:
+        console.show(line(f"Space {space} gets another recipe: {recipes.conflict(space)}."))
     scope = arguments.article_filter(filters)
     return _embed(console, scope, yes=yes, dry_run=dry_run, reason=tidy_reason(reason) or "reindex")
 
@@ -56,7 +76,7 @@ def _embed(console: Console, scope: ArticleFilter, *, yes: bool, dry_run: bool, 
         console.show(*estimate_table.estimate(estimate))
     total, operation = articles.count(), uuid.uuid4()
     fields = _fields(dry_run=dry_run, articles=total, estimates=estimates)
-    if not total:
+    if not total and all(map(recipes.fits, Space.objects.receiving())):
         console.print_result(fields, "No article matches.")
         return Exit.OK
     change = f"embed {total:,} articles again in {len(estimates)} space(s) with low priority; searches still find them"
@@ -64,6 +84,7 @@ def _embed(console: Console, scope: ArticleFilter, *, yes: bool, dry_run: bool, 
         console.print_result(fields)
         return Exit.OK
     done = queued = 0
+    reindexing.accept_recipes(operation, actor=console.actor, reason=reason)
     with console.progress("Enqueueing", total) as steps:
         for count, tasks in reindexing.batches(
             scope, actor=console.actor, reason=reason, operation=operation

@@ -11,7 +11,7 @@ from embeddings.indexing.render import Source, render
 from embeddings.model_catalogue import price_of
 from embeddings.models import ArticleEmbedding, Space, SpaceState
 from embeddings.providers.registry import provider_of
-from embeddings.spaces import spec_and_counter
+from embeddings.recipes import spec_and_counter
 from queueops.models import Task
 from queueops.monitoring.article_filter import ArticleFilter, is_behind
 from queueops.operate.backfill import sizing, throughput

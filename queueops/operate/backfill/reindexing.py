@@ -6,11 +6,41 @@ from collections.abc import Iterator
 from django.db import transaction
 from django.db.models import Max
 
+from embeddings import spaces
+from embeddings.models import Space
 from queueops.engine.enqueue import enqueue_reembedding
-from queueops.models import AuditLog, Category
+from queueops.models import AuditLog, Category, Level
 from queueops.monitoring.article_filter import ArticleFilter
 
 _BATCH = 2_000
+
+
+def accept_recipes(operation: uuid.UUID, *, actor: str, reason: str) -> list[Space]:
+    """Gives each living space of another recipe that of this process, and returns them: the articles must be embedded
+    again, all of them, and until that is done old and new vectors are compared with each other."""
+    accepted = []
+    for space in Space.objects.receiving():
+        before = space.fingerprint
+        with transaction.atomic():
+            if not spaces.accept_recipe(space):
+                continue
+            space.refresh_from_db()
+            AuditLog.objects.create(
+                category=Category.OPERATOR,
+                level=Level.WARNING,
+                actor=actor,
+                operation_id=operation,
+                message=f"recipe of space {space} replaced",
+                metadata={
+                    "reason": reason,
+                    "space": space.pk,
+                    "from": before,
+                    "to": space.fingerprint,
+                    "recipe": space.recipe,
+                },
+            )
+        accepted.append(space)
+    return accepted
 
 
 def batches(

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.loader import MigrationLoader
 
+from embeddings import recipes
 from embeddings.models import Space
 from lib.manage_command import manage
 from queueops.base import database_away
@@ -39,6 +40,7 @@ def check() -> Iterator[Finding]:
         _migrations,
         schema.check,
         check_space,
+        check_recipes,
         _vectors,
         added.check,
     ):
@@ -113,6 +115,17 @@ def check_space() -> Iterator[Finding]:
         )
     else:
         yield ok("space", f"{space} is serving, as in the settings")
+
+
+def check_recipes() -> Iterator[Finding]:
+    """Whether this process makes vectors by the recipe of each living space."""
+    for space in Space.objects.receiving():
+        if recipes.fits(space):
+            yield ok("recipe", f"{space} has vectors of the recipe of this process ({space.fingerprint[:8]})")
+        else:
+            yield fail(
+                "recipe", recipes.refusal(space), "Restore what differs, or re-embed by the new recipe."
+            )
 
 
 def _vectors() -> Iterator[Finding]:

@@ -181,3 +181,17 @@ def test_a_japanese_question_finds_its_sentence() -> None:
     Article(title="東京", content="東京都庁は新宿区にあります。展望室からの眺めは素晴らしい。").save()
     Article(title="大阪", content="大阪城は中央区にあります。").save()
     assert slugs(search("展望室からの眺め", mode=SearchMode.KEYWORD))[0] == "東京"
+
+
+def test_a_server_of_another_recipe_searches_by_keywords_and_embeds_no_query(
+    settings: Settings, provider: FakeProvider
+) -> None:
+    settings.EMBEDDING_PROVIDER, settings.EMBEDDING_MODEL = "openai", "fake-embed"
+    make_corpus()
+    assert search("zip file").answered_by is SearchMode.SEMANTIC
+    settings.EMBEDDING_QUERY_PREFIX = "ask: "
+    asked = provider.stats()["requests"]
+    reply = search("zip file")
+    assert (reply.answered_by, reply.degraded) == (SearchMode.KEYWORD, True)
+    assert "another recipe" in reply.reason
+    assert provider.stats()["requests"] == asked

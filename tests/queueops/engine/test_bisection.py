@@ -26,7 +26,7 @@ SPACE = Space(provider="openai", model="scripted", dimensions=4, chunk_tokens=20
 class Scripted:
     """A provider in this process: `fault` is asked for each request, by its texts, what it meets."""
 
-    query_recipe = dialect = ""
+    dialect = ""
     limits = Limits(max_inputs=1_000, max_tokens=100_000, batch=100)
 
     def __init__(self, fault: Callable[[list[str]], ErrorClass | None]) -> None:
@@ -50,7 +50,7 @@ def provide(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Scripted]:
 
     def provide(fault: Callable[[list[str]], ErrorClass | None]) -> Scripted:
         scripted = Scripted(fault)
-        monkeypatch.setitem(registry._KINDS, "openai", lambda model, dimensions: scripted)
+        monkeypatch.setitem(registry._KINDS, "openai", lambda space: scripted)
         return scripted
 
     return provide

@@ -24,6 +24,7 @@ def space() -> Space:
     "words",
     [
         ["--index-only", "--filter=old-"],
+        ["--accept-recipe", "--filter=old-"],
         ["--filter=old-", "--filter=new-"],
         ['--filter={"a": 1}', '--filter={"b": 1}'],
         ['--filter={"a": 1}', "--filter=old-", "--filter=new-"],

@@ -5,6 +5,7 @@ from django.db import connection
 from pytest_django import Settings
 
 from articles.models import Article
+from embeddings import recipes
 from embeddings.models import ArticleEmbedding, Space
 from embeddings.search import search
 from embeddings.storage import ann_index
@@ -149,3 +150,30 @@ def test_an_edit_that_overtakes_it_embeds_the_passages_that_stayed_anew_too(
     drain(worker.pk, seconds=10)
     assert article.embeddings.count() > 2
     assert provider.stats()["texts"] == article.embeddings.count()
+
+
+def test_another_recipe_is_refused_until_it_is_accepted_and_then_replaces_every_vector(
+    settings: Settings, worker: Worker, provider: FakeProvider
+) -> None:
+    settings.EMBEDDING_PROVIDER, settings.EMBEDDING_MODEL = "openai", "fake-embed"
+    space = make_space()
+    make_article()
+    drain(worker.pk, seconds=5)
+    settings.EMBEDDING_DOCUMENT_PREFIX = "text: "
+    refused = called("reindex", "--yes")
+    assert (refused.code, "EMBEDDING_DOCUMENT_PREFIX" in refused.sentence) == (3, True)
+    assert called("reindex", "--accept-recipe", "--dry-run").code == 0
+    space.refresh_from_db()
+    assert not recipes.fits(space), "a dry run changes nothing"
+    hash_before = bytes(ArticleEmbedding.objects.get().text_hash)
+    assert called("reindex", "--accept-recipe", "--yes", "--reason=new prefixes", "--actor=ada").code == 0
+    space.refresh_from_db()
+    assert recipes.fits(space)
+    row = AuditLog.objects.get(level="warning")
+    assert (row.actor, row.metadata["reason"], row.metadata["to"]) == (
+        "ada",
+        "new prefixes",
+        space.fingerprint,
+    )
+    drain(worker.pk, seconds=5)
+    assert bytes(ArticleEmbedding.objects.get().text_hash) != hash_before
