@@ -45,7 +45,7 @@ class Snapshot:
     `refusal` is why the database does not accept vectors, and has not for `refused_for` seconds.
     `begun_articles` have `kept_chunks` of their `begun_chunks` embedded; at the rate of the last minute, all will be at
     `chunks_done_at`; the last chunk was kept `last_chunk_age` seconds ago. `workers_lost_10m` counts worker processes
-    that died within ten minutes, `lost_waiting` the tasks they held that wait to be retried in small batches.
+    that died within ten minutes or are gone with tasks in hand, `lost_waiting` the tasks they held that wait to be retried in small batches.
     `broker_trouble` follows the words "the broker"; empty when it is well. Without the queue `installed` there is
     nothing to count. `locks` are held by other sessions on our tables; if one kept the counts from being read, the
     snapshot is `partial`: values that could not be read are empty. `steps_refused` has the reason of each recurring

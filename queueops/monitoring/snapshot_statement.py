@@ -48,8 +48,15 @@ SELECT {counts},
                            LIMIT %(limit)s) t) AS expired_leases,
     (SELECT count(*) FROM (SELECT * FROM embedding_tasks WHERE status = 'failed' ORDER BY id DESC LIMIT %(limit)s) t
      WHERE {is_open}) AS failed_open,
-    (SELECT GREATEST(count(*) FILTER (WHERE name = '{ended}'), count(DISTINCT labels->>'claimed_by'))::int
-     FROM performance_metrics WHERE name IN ('{ended}', '{lost}') AND timestamp > {now} - interval '10 minutes'
+    (SELECT GREATEST(count(*) FILTER (WHERE name = '{ended}'), count(DISTINCT claimed_by))::int FROM (
+        SELECT name, labels->>'claimed_by' AS claimed_by FROM performance_metrics
+        WHERE name IN ('{ended}', '{lost}') AND timestamp > {now} - interval '10 minutes'
+        UNION ALL  -- what they held may not be back in the queue, above all where no other worker is there to return it
+        SELECT '{lost}', claimed_by FROM (
+            SELECT claimed_by FROM embedding_tasks WHERE status = 'processing' AND lease_expires_at < {now}
+            LIMIT %(limit)s) AS held
+        WHERE NOT EXISTS (SELECT FROM embedding_worker_status w WHERE 'worker ' || w.id = claimed_by AND {alive})
+     ) AS gone WHERE name = '{ended}' OR claimed_by <> ''
     ) AS workers_lost_10m,
     (SELECT count(*) FROM (SELECT FROM embedding_tasks WHERE status = 'pending' AND losses > 0
                            AND error_class = 'worker_lost' LIMIT %(limit)s) t) AS lost_waiting,

@@ -100,6 +100,17 @@ def test_lost_workers_are_counted_once_however_they_are_known(space: Space) -> N
     assert (now.workers_lost_10m, now.lost_waiting) == (5, 3)
 
 
+def test_a_silent_worker_whose_tasks_are_not_returned_counts_as_lost(space: Space) -> None:
+    alive, silent = Worker.objects.create(name="a:1"), Worker.objects.create(name="a:2")
+    Worker.objects.filter(pk=silent.pk).update(last_seen_at=Now() - timedelta(minutes=1))
+    holders = [alive.pk, silent.pk, silent.pk + 1] * 2  # the last one's row is gone
+    held = make_tasks(6, space, Status.PROCESSING, lease_expires_at=Now() - timedelta(seconds=1))
+    for task, holder in zip(held, holders, strict=True):
+        Task.objects.filter(pk=task.pk).update(claimed_by=f"worker {holder}")
+    Metric.objects.create(name="worker_lost", value=2, labels={"claimed_by": f"worker {silent.pk}"})
+    assert snapshot.take().workers_lost_10m == 2
+
+
 def test_recently_ended_tasks_are_counted_by_time_and_outcome(space: Space) -> None:
     tasks = make_tasks(5, space, Status.COMPLETED)
     for task, minutes, status in zip(
