@@ -26,17 +26,21 @@ FROM embedding_spaces WHERE state = 'serving'
 
 
 class SpaceState(models.TextChoices):
+    """All but a retired one receive every change of an article; only the serving one answers searches."""
+
     BUILDING = "building"
     READY = "ready"
+    STANDBY = "standby"  # kept up to date, to serve again
     SERVING = "serving"
     RETIRED = "retired"
 
 
 class SpaceQuerySet(models.QuerySet["Space"]):
     def receiving(self) -> Self:
-        """Spaces that need every change of an article, the serving one first."""
+        """Spaces that need every change of an article: the serving one first, then one that may serve again."""
         live = self.exclude(state=SpaceState.RETIRED)
-        return live.order_by(models.Case(models.When(state=SpaceState.SERVING, then=0), default=1), "id")
+        first = models.When(state=SpaceState.SERVING, then=0), models.When(state=SpaceState.STANDBY, then=1)
+        return live.order_by(models.Case(*first, default=2), "id")
 
     def serving(self) -> "Space | None":
         """The space that serves searches, or None before there is one. Called by each search."""
@@ -46,6 +50,8 @@ class SpaceQuerySet(models.QuerySet["Space"]):
         return Space.from_db(self.db, _SPACE_FIELDS, [*row[:-1], json.loads(row[-1])]) if row else None
 
 
+# of a space in a statement over `embedding_spaces s`: not yet as good as another, so its work comes after the others'
+IS_BUILT_SQL = "s.state IN ('building', 'ready')"
 # the name of a space in a statement over `embedding_spaces s`
 SPACE_NAME_SQL = "s.provider || '/' || s.model || ' v' || s.version"
 
@@ -100,6 +106,11 @@ class Space(models.Model):
         if self._state.adding and not self.fingerprint:
             self.take_own_recipe()
         super().save(**arguments)
+
+    @property
+    def is_built(self) -> bool:
+        """As IS_BUILT_SQL has it."""
+        return self.state in (SpaceState.BUILDING, SpaceState.READY)
 
     def take_own_recipe(self) -> None:
         """Sets the recipe to that of this process, whatever the row has; `save` is the caller's."""

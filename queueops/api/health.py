@@ -73,4 +73,6 @@ def stats(request: HttpRequest) -> JsonResponse:
     """The snapshot with its health. The URL configuration decides which callers may read it."""
     now = snapshot.take()
     judged = health.judge(now)
-    return JsonResponse({"status": judged.condition, "reasons": judged.reasons, **now.as_dict()})
+    return JsonResponse(
+        {"status": judged.condition, "reasons": judged.reasons, "notes": judged.notes, **now.as_dict()}
+    )

@@ -20,7 +20,7 @@ def _model_of_snapshot() -> type[BaseModel]:
     hints = get_type_hints(Snapshot)
     own: dict[str, Any] = {field.name: (hints[field.name], ...) for field in fields(Snapshot)}
     derived = {"coverage": float, "count_limit": int, "eta": float | None}
-    judged = {"status": Condition, "reasons": list[str]}
+    judged = {"status": Condition, "reasons": list[str], "notes": list[str]}
     more: dict[str, Any] = {name: (kind, ...) for name, kind in (judged | derived).items()}
     return create_model("QueueSnapshot", __doc__=Snapshot.__doc__, **own, **more)
 
@@ -32,7 +32,8 @@ def queue_now() -> dict[str, Any]:
     """The queue as in /stats and the command line."""
     now = snapshot.take()
     judged = health.judge(now)
-    return {"status": judged.condition, "reasons": list(judged.reasons), **now.as_dict()}
+    sentences = {"reasons": list(judged.reasons), "notes": list(judged.notes)}
+    return {"status": judged.condition, **sentences, **now.as_dict()}
 
 
 class OperationView(TypedDict):

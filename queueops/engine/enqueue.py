@@ -10,6 +10,7 @@ from django.db.models import TextChoices
 from psycopg.types.json import Jsonb
 
 from articles.insert import Companions
+from embeddings.models import IS_BUILT_SQL
 from embeddings.storage import coverage, kept_vectors
 from queueops.base import signals
 from queueops.models import Priority, Task
@@ -33,6 +34,8 @@ _PRIORITIES = {
     Reason.REINDEX: Priority.LOW,
 }
 
+_LOWER = {Priority.HIGH: Priority.NORMAL, Priority.NORMAL: Priority.LOW, Priority.LOW: Priority.LOW}
+
 # Each statement below names its columns above its SELECT, which lists their values in the same order: read together,
 # they can be checked, which a list of columns kept elsewhere would prevent.
 
@@ -40,6 +43,7 @@ _PRIORITIES = {
 # An article whose current text is embedded needs no task, nor does one for whose current text and version a worker
 # holds a task: it writes the vectors or returns to pending by itself. Written like IS_CURRENT_SQL, for the same reason.
 # A change that merges into a task of a backfill takes it over: rolling back the backfill must not cancel an edit.
+# A space that is being built gets its tasks one rank lower, so that they never come before those of the serving one.
 # An edit that overtakes a re-embedding task keeps re-embedding: the unchanged chunks still have old vectors.
 # The status is filtered after the lookup: in the WHERE, the planner would read every held task while it expects few.
 _HELD = """(SELECT bool_or(t.metadata ? 'reembed') FILTER (WHERE t.status = 'processing') AS is_reembedding,
@@ -47,9 +51,10 @@ _HELD = """(SELECT bool_or(t.metadata ? 'reembed') FILTER (WHERE t.status = 'pro
                            AND t.lease_expires_at > statement_timestamp())
                        FILTER (WHERE t.status = 'processing') AS is_same
             FROM embedding_tasks t WHERE t.article_id = a.id AND t.space_id = s.id)"""
+_PRIORITY = f"CASE WHEN {IS_BUILT_SQL} THEN %(lower)s::text ELSE %(priority)s::text END"
 _ENQUEUE = f"""
 INSERT INTO embedding_tasks (article_id, slug, space_id, priority, max_attempts, source_version, content_hash, metadata)
-SELECT a.id, a.slug, s.id, %(priority)s::text, %(max_attempts)s::int, a.version_number, a.content_hash,
+SELECT a.id, a.slug, s.id, {_PRIORITY}, %(max_attempts)s::int, a.version_number, a.content_hash,
        CASE WHEN held.is_reembedding THEN %(metadata)s::jsonb || '{{"reembed": true}}' ELSE %(metadata)s::jsonb END
 FROM articles a CROSS JOIN embedding_spaces s CROSS JOIN LATERAL {_HELD} AS held
 WHERE a.id = ANY(%(articles)s::bigint[]) AND s.state <> 'retired'
@@ -69,13 +74,13 @@ ON CONFLICT (article_id, space_id) WHERE status = 'pending' DO UPDATE SET
 
 # Part of the statement that makes an article (articles/insert.py). No other session has seen it, so it has no
 # vectors and no task.
-_TASKS_OF_NEW = """, tasks AS (
+_TASKS_OF_NEW = f""", tasks AS (
     INSERT INTO embedding_tasks
         (article_id, slug, space_id, priority, max_attempts, source_version, content_hash, metadata)
-    SELECT article.id, article.slug, s.id, %(priority)s::text, %(max_attempts)s::int, article.version_number,
+    SELECT article.id, article.slug, s.id, {_PRIORITY}, %(max_attempts)s::int, article.version_number,
            article.content_hash, jsonb_build_object('reason', %(reason)s::text)
     FROM article CROSS JOIN embedding_spaces s WHERE s.state <> 'retired' ORDER BY s.id
-)"""
+)"""  # noqa: S608  the only text put in is our own
 
 
 def with_new_article(written: Callable[[int], object]) -> Companions:
@@ -106,16 +111,16 @@ def enqueue(
 
 
 # The article keeps its vectors until the new ones are stored. A task that is already pending re-embeds as well.
-_ENQUEUE_REEMBEDDING = """
+_ENQUEUE_REEMBEDDING = f"""
 INSERT INTO embedding_tasks (article_id, slug, space_id, priority, max_attempts, source_version, content_hash, metadata)
-SELECT a.id, a.slug, s.id, %(priority)s::text, %(max_attempts)s::int, a.version_number, a.content_hash,
+SELECT a.id, a.slug, s.id, {_PRIORITY}, %(max_attempts)s::int, a.version_number, a.content_hash,
        jsonb_build_object('reason', %(reason)s::text, 'operation', %(operation)s::text, 'reembed', true)
 FROM articles a CROSS JOIN embedding_spaces s
 WHERE a.id = ANY(%(articles)s::bigint[]) AND s.state <> 'retired'
 ORDER BY a.id, s.id
 ON CONFLICT (article_id, space_id) WHERE status = 'pending' DO UPDATE SET
-    metadata = embedding_tasks.metadata || '{"reembed": true}'
-"""
+    metadata = embedding_tasks.metadata || '{{"reembed": true}}'
+"""  # noqa: S608  the only text put in is our own
 
 
 def enqueue_reembedding(article_ids: Sequence[int], operation: UUID) -> int:
@@ -133,8 +138,10 @@ def enqueue_reembedding(article_ids: Sequence[int], operation: UUID) -> int:
 
 
 def _common(reason: Reason, priority: Priority | None) -> dict[str, Any]:
+    wanted = priority or _PRIORITIES[reason]
     return {
-        "priority": (priority or _PRIORITIES[reason]).value,
+        "priority": wanted.value,
+        "lower": _LOWER[wanted].value,
         "max_attempts": settings.EMBEDDING_MAX_RETRIES,
         "reason": reason.value,
     }

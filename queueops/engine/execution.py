@@ -13,6 +13,7 @@ from embeddings.indexing.embed import Vectors
 from embeddings.indexing.provider_session import ProviderSession
 from embeddings.indexing.render import Rendered, render
 from embeddings.indexing.store import reusable
+from embeddings.models import SpaceState
 from embeddings.providers.errors import ErrorClass, NotAskedError, ProviderError
 from embeddings.storage import kept_vectors
 from embeddings.storage.vectors import WireVector
@@ -155,7 +156,7 @@ def _report(run: _Run) -> bool:
         failure = None  # not the provider's error
     try:
         run.is_out = gate.report(run.permit, _verdict(run), failure)
-        if failure and failure.kind is ErrorClass.AUTH:
+        if failure and failure.kind is ErrorClass.AUTH and run.claim.space.state == SpaceState.SERVING:
             self_pause.pause_itself(run.claim.space.provider, failure, time.perf_counter() - run.started)
     except (DatabaseError, InterfaceError) as error:
         refused_steps.note(PROVIDER_STEP, error)
@@ -170,6 +171,10 @@ def _verdict(run: _Run) -> BatchVerdict:
         return (
             BatchVerdict.ANSWERED if made.texts else BatchVerdict.NONE
         )  # the bisection could not find out whether its errors were its own
+    if failure and failure.kind is ErrorClass.AUTH and run.claim.space.state != SpaceState.SERVING:
+        return (
+            BatchVerdict.FAILED
+        )  # its breaker opens; to pause the queue would stop the serving space as well
     return circuit_breaker.verdict_of(
         failure.kind if failure else None, requests=made.requests, texts=made.texts
     )

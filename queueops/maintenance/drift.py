@@ -16,8 +16,9 @@ _sought_at = float("-inf")
 
 # An article that is behind is enqueued unless it has a live task, or one for exactly this text was parked or cancelled:
 # the sweep does not restart what an operator or the provider has ended. Nor an article that a staged backfill left for
-# later and that nothing has touched yet. The article's times do not count, since any writer may set them; it need not
-# be old either: a save commits with its task, so one statement sees both or neither.
+# later and that nothing has touched yet. A space that is being built is filled by an operator; the sweep repairs there
+# only what has been embedded before. The article's times do not count, since any writer may set them; it need not be
+# old either: a save commits with its task, so one statement sees both or neither.
 _DRIFTED = """
 SELECT a.id FROM articles a
 WHERE NOT EXISTS (SELECT 1 FROM article_embeddings e WHERE e.article_id = a.id AND e.space_id = %(space)s
@@ -28,6 +29,8 @@ WHERE NOT EXISTS (SELECT 1 FROM article_embeddings e WHERE e.article_id = a.id A
   AND (NOT %(is_staged)s OR a.id > %(newest)s::bigint OR a.created_at > %(began)s::timestamptz
        OR EXISTS (SELECT FROM article_embeddings e WHERE e.article_id = a.id)
        OR EXISTS (SELECT FROM embedding_tasks t WHERE t.article_id = a.id))
+  AND (NOT %(is_built)s OR EXISTS (SELECT FROM article_embeddings e
+                                   WHERE e.article_id = a.id AND e.space_id = %(space)s))
 ORDER BY a.id LIMIT %(limit)s
 """
 
@@ -49,7 +52,8 @@ def enqueue_drift() -> int:
     count = 0
     for space in Space.objects.receiving():
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_DRIFTED, {"space": space.pk, "limit": _BATCH} | left)
+            of_space = {"space": space.pk, "is_built": space.is_built, "limit": _BATCH}
+            cursor.execute(_DRIFTED, of_space | left)
             ids = [article_id for (article_id,) in cursor.fetchall()]
             count += enqueue(ids, Reason.DRIFT) if ids else 0
     return count

@@ -45,12 +45,14 @@ class Condition(StrEnum):
 @dataclass(frozen=True)
 class Health:
     """`reasons` are sentences, the most severe first; none when all is well. `ended_badly` counts articles whose tasks
-    failed or were cancelled; `progress` is a sentence on partly embedded long articles, empty if there are none."""
+    failed or were cancelled; `progress` is a sentence on partly embedded long articles, empty if there are none.
+    `notes` are sentences on spaces that do not serve, whatever the condition is."""
 
     condition: Condition
     reasons: tuple[str, ...] = ()
     ended_badly: int = 0
     progress: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -70,11 +72,10 @@ class Health:
 def judge(snapshot: Snapshot) -> Health:
     """Down: saved articles do not become searchable, and no operator asked for that. Degraded: they become searchable
     late or in part, or not at all because an operator decided so."""
-    if down := tuple(_down(snapshot)):
-        return Health(Condition.DOWN, (*down, *_degraded(snapshot)), progress=progress(snapshot))
-    if degraded := tuple(_degraded(snapshot)):
-        return Health(Condition.DEGRADED, degraded, progress=progress(snapshot))
-    return Health(Condition.OK, ended_badly=_ended_badly(snapshot), progress=progress(snapshot))
+    down, degraded = tuple(_down(snapshot)), tuple(_degraded(snapshot))
+    ended_badly = 0 if down or degraded else _ended_badly(snapshot)
+    condition = Condition.DOWN if down else Condition.DEGRADED if degraded else Condition.OK
+    return Health(condition, (*down, *degraded), ended_badly, progress(snapshot), notes(snapshot))
 
 
 def progress(snapshot: Snapshot) -> str:
@@ -219,7 +220,8 @@ def _degraded(snapshot: Snapshot) -> Iterator[str]:
     yield from _of_mode(snapshot)
     yield from _of_refusals(snapshot)
     for provider in snapshot.providers:
-        yield from of_provider(provider)
+        if not provider.is_beside:
+            yield from of_provider(provider)
     if snapshot.broker_trouble:
         yield f"The broker {snapshot.broker_trouble}; the sweep finds new work, some seconds later."
     yield from _of_workers(snapshot)
@@ -275,6 +277,16 @@ def _of_backlog(snapshot: Snapshot) -> Iterator[str]:
         yield of_lost_workers(snapshot)
     if snapshot.expired_leases and not snapshot.is_read_only:  # then they can be neither renewed nor returned
         yield f"{count_of(snapshot.expired_leases, 'task')} held by a worker past the lease."
-    ended = snapshot.completed_5m + snapshot.failed_5m
-    if snapshot.failed_5m >= FAILING_FROM and snapshot.failed_5m >= FAILING_SHARE * ended:
-        yield f"{snapshot.failed_5m:,} of {ended:,} tasks failed in the last five minutes."
+    failed = snapshot.failed_5m - snapshot.failed_beside_5m
+    ended = failed + snapshot.completed_5m - snapshot.completed_beside_5m
+    if failed >= FAILING_FROM and failed >= FAILING_SHARE * ended:
+        yield f"{failed:,} of {ended:,} tasks failed in the last five minutes."
+
+
+def notes(snapshot: Snapshot) -> tuple[str, ...]:
+    """Sentences on spaces beside the serving one: searches do not depend on them, nor does the condition."""
+    beside = tuple(said for each in snapshot.providers if each.is_beside for said in of_provider(each))
+    if snapshot.failed_beside_5m:
+        count = f"{snapshot.failed_beside_5m:,}"
+        beside += (f"Failed in the last five minutes: {count} tasks of spaces that do not serve.",)
+    return beside

@@ -13,7 +13,8 @@ from queueops.models import Breaker
 @dataclass(frozen=True)
 class ProviderStatus:
     """Spans are in seconds, None if there is none. `calls` and `tokens_today` are counted only under a limit;
-    `is_spent`: today's token budget is spent, so low priority waits until tomorrow (UTC)."""
+    `is_spent`: today's token budget is spent, so low priority waits until tomorrow (UTC). `is_beside`: only spaces that
+    do not serve use it, so searches and their freshness do not depend on it."""
 
     name: str
     breaker: str = Breaker.CLOSED.value
@@ -26,6 +27,7 @@ class ProviderStatus:
     calls: int = 0
     tokens_today: int = 0
     is_spent: bool = False
+    is_beside: bool = False
 
     @property
     def is_out(self) -> bool:
@@ -47,7 +49,9 @@ SELECT n.name, coalesce(p.breaker, 'closed'), coalesce(p.failures, 0),
             THEN extract(epoch FROM p.blocked_until - statement_timestamp())::float8 END,
        coalesce(p.last_error, ''), p.last_error_at,
        (SELECT count(*) FROM jsonb_each_text(p.calls) WHERE {rate_limiter.IS_LIVE_SQL}),
-       CASE WHEN p.day >= (statement_timestamp() AT TIME ZONE 'UTC')::date THEN p.tokens_today ELSE 0 END
+       CASE WHEN p.day >= (statement_timestamp() AT TIME ZONE 'UTC')::date THEN p.tokens_today ELSE 0 END,
+       (SELECT bool_and(s.state <> 'serving') FROM embedding_spaces s
+        WHERE s.provider = n.name AND s.state <> 'retired')
 FROM (SELECT provider AS name FROM embedding_spaces WHERE state <> 'retired'
       UNION SELECT name FROM provider_states) n
 LEFT JOIN provider_states p ON p.name = n.name
@@ -73,6 +77,7 @@ def _view(
     last_error_at: datetime | None,
     calls: int,
     tokens_today: int,
+    is_beside: bool | None,
 ) -> ProviderStatus:
     is_out = breaker != Breaker.CLOSED
     budget = settings.EMBEDDING_DAILY_TOKEN_BUDGET
@@ -88,4 +93,5 @@ def _view(
         calls=calls,
         tokens_today=tokens_today,
         is_spent=bool(budget) and tokens_today >= budget,
+        is_beside=bool(is_beside),
     )

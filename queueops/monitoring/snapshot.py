@@ -53,7 +53,8 @@ class Snapshot:
     processes that have not updated their row lately. `brake_rows` are the ids of the rows of embedding_worker_status
     that stop every worker; all that are alive count as stopped then. `failed_open` counts failed tasks whose article
     has no vectors of its current text, among the newest COUNT_LIMIT. `recipe_conflict` is why this process neither
-    embeds nor searches in the serving space, a sentence; empty if it does."""
+    embeds nor searches in the serving space, a sentence; empty if it does. Ages of due tasks are those of the serving
+    space; `completed_beside_5m` and `failed_beside_5m` are what other spaces have of `completed_5m` and `failed_5m`."""
 
     mode: str
     mode_in_settings: str
@@ -104,6 +105,8 @@ class Snapshot:
     brake_rows: str = ""
     failed_open: int = 0
     recipe_conflict: str = ""
+    completed_beside_5m: int = 0
+    failed_beside_5m: int = 0
 
     @property
     def coverage(self) -> float:

@@ -15,7 +15,8 @@ _NOW = "statement_timestamp()"
 # count is served by a partial index of embedding_tasks.
 _SQL = """
 WITH ended AS MATERIALIZED (
-    SELECT status, completed_at, completed_at > {now} - interval '5 minutes' AS lately FROM embedding_tasks
+    SELECT status, completed_at, completed_at > {now} - interval '5 minutes' AS lately, space_id IN (
+        SELECT id FROM embedding_spaces WHERE state <> 'serving') AS is_beside FROM embedding_tasks
     WHERE completed_at BETWEEN {now} - interval '1 hour' AND {now} ORDER BY completed_at DESC LIMIT %(limit)s
 ), brake AS (
     SELECT coalesce(string_agg(id::text, ', ' ORDER BY id), '') AS rows, count(*) > 0 AS is_on
@@ -37,13 +38,13 @@ SELECT {counts},
          SELECT scheduled_at FROM embedding_tasks
          WHERE space_id = s.id AND status = 'pending' AND scheduled_at <= {now} AND error_class <> 'postponed'
          ORDER BY scheduled_at LIMIT 1) head
-     WHERE s.state <> 'retired') AS oldest_due_age,
+     WHERE s.state = 'serving') AS oldest_due_age,
     (SELECT extract(epoch FROM {now} - min(head.scheduled_at))::float
      FROM embedding_spaces s, (VALUES (1), (2)) fresh (rank), LATERAL (
          SELECT scheduled_at FROM embedding_tasks
          WHERE space_id = s.id AND status = 'pending' AND priority_rank = fresh.rank AND scheduled_at <= {now}
          ORDER BY scheduled_at LIMIT 1) head
-     WHERE s.state <> 'retired') AS oldest_fresh_age,
+     WHERE s.state = 'serving') AS oldest_fresh_age,
     (SELECT count(*) FROM (SELECT FROM embedding_tasks WHERE status = 'processing' AND lease_expires_at < {now}
                            LIMIT %(limit)s) t) AS expired_leases,
     (SELECT count(*) FROM (SELECT * FROM embedding_tasks WHERE status = 'failed' ORDER BY id DESC LIMIT %(limit)s) t
@@ -65,6 +66,8 @@ SELECT {counts},
     ) AS steps_refused,
     (SELECT count(*) FROM ended WHERE status = 'completed' AND lately) AS completed_5m,
     (SELECT count(*) FROM ended WHERE status = 'failed' AND lately) AS failed_5m,
+    (SELECT count(*) FROM ended WHERE status = 'completed' AND lately AND is_beside) AS completed_beside_5m,
+    (SELECT count(*) FROM ended WHERE status = 'failed' AND lately AND is_beside) AS failed_beside_5m,
     (SELECT count(*) FROM ended WHERE status = 'completed') AS completed_1h,
     (SELECT extract(epoch FROM {now} - max(completed_at))::float FROM ended WHERE status = 'completed')
         AS last_completed_age,

@@ -59,6 +59,15 @@ def test_one_space_is_built_at_a_time() -> None:
     another(version=202, state="retired")
 
 
+def test_a_space_on_standby_receives_before_one_that_is_built_and_beside_it() -> None:
+    serving = make_space()
+    building = another(version=1)
+    standby = another(version=2, state="standby")
+    assert list(Space.objects.receiving()) == [serving, standby, building]
+    assert [space.is_built for space in (serving, standby, building)] == [False, False, True]
+    assert Space.objects.serving() == serving
+
+
 def test_rows_are_named_for_people() -> None:
     assert str(Space(provider="openai", model="m", version=3)) == "openai/m v3"
     assert "7" in str(ArticleEmbedding(chunk_index=7, article_id=1, space_id=2))

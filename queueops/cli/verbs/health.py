@@ -14,14 +14,14 @@ family = VerbGroup("Health", is_brief=True)
 
 _EXITS = {Condition.OK: Exit.OK, Condition.DEGRADED: Exit.PARTLY, Condition.DOWN: Exit.TROUBLE}
 COLOURS = {Condition.OK: "green", Condition.DEGRADED: "yellow", Condition.DOWN: "bold red"}
-KEYS = ("status", "reasons", *snapshot.KEYS)
+KEYS = ("status", "reasons", "notes", *snapshot.KEYS)
 
 
 @family.verb("health", "exit with 0 if healthy, 1 if degraded, 2 if down", keys=KEYS)
 def print_health(console: Console) -> Exit:
     now = snapshot.take_despite_locks()
     judged = health.judge(now)
-    sentences = judged.reasons or (judged.sentence,)
+    sentences = (*(judged.reasons or (judged.sentence,)), *judged.notes)
     console.print_result(
         fields(now, judged), line(judged.condition, COLOURS[judged.condition]), *map(line, sentences)
     )
@@ -30,4 +30,4 @@ def print_health(console: Console) -> Exit:
 
 def fields(now: Snapshot, judged: Health) -> dict[str, Any]:
     """A snapshot with its health, as in /stats."""
-    return {"status": judged.condition, "reasons": judged.reasons, **now.as_dict()}
+    return {"status": judged.condition, "reasons": judged.reasons, "notes": judged.notes, **now.as_dict()}

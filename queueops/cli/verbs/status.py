@@ -122,7 +122,7 @@ def count(now: Snapshot, status: Status) -> str:
 def verdict(judged: Health) -> list[RenderableType]:
     """The condition and its reasons."""
     colour = COLOURS[judged.condition]
-    sentences = judged.reasons or (judged.sentence,)
+    sentences = (*(judged.reasons or (judged.sentence,)), *judged.notes)
     return [line(f"Health: {judged.condition}", colour), *(line(f"  {sentence}") for sentence in sentences)]
 
 

@@ -341,6 +341,19 @@ def test_a_refused_key_pauses_the_queue_with_a_reason_and_its_tasks_wait_at_no_c
     assert (entry.actor, entry.message) == ("vectorpress", f"queue paused: {queue.reason}")
 
 
+def test_a_refused_key_of_a_space_that_is_built_opens_its_breaker_and_pauses_nothing(
+    work: Callable[..., Drained], space: Space, fail: Callable[[str], object]
+) -> None:
+    make_tasks(10, space)
+    Space.objects.update(state="building")
+    fail("401")
+    for _ in range(5):
+        work()
+    assert untouched()
+    assert not QueueState.objects.filter(is_paused=True).exists()
+    assert ProviderState.objects.get().breaker != "closed"
+
+
 def test_after_resuming_what_was_given_back_is_due_at_once(
     work: Callable[..., Drained], space: Space, provider: FakeProvider
 ) -> None:

@@ -119,7 +119,13 @@ def test_whether_an_article_is_in_work_is_one_probe_of_its_tasks(space: Space, i
         cursor.execute("ANALYZE")
     articles = list(Article.objects.values_list("pk", flat=True)[:100])
     for some in (articles[:1], articles):
-        arguments = {"articles": some, "priority": "low", "max_attempts": 3, "metadata": '{"reason": "edit"}'}
+        arguments = {
+            "articles": some,
+            "priority": "low",
+            "lower": "low",
+            "max_attempts": 3,
+            "metadata": '{"reason": "edit"}',
+        }
         plan = plan_of(_ENQUEUE, arguments)
         assert "Index Scan using embedding_tasks_article on embedding_tasks t" in plan, plan
         assert "Seq Scan on embedding_tasks" not in plan, plan
@@ -140,6 +146,30 @@ def test_each_receiving_space_gets_a_task_and_a_retired_one_does_not(space: Spac
     )
     make_article()
     assert set(Task.objects.values_list("space_id", flat=True)) == {space.pk, building.pk}
+
+
+@pytest.mark.parametrize(
+    ("state", "priorities"),
+    [
+        ("building", {"normal": "low", "high": "normal", "low": "low"}),
+        ("ready", {"normal": "low"}),
+        ("standby", {"normal": "normal", "low": "low"}),
+    ],
+)
+def test_a_space_that_is_built_gets_its_tasks_one_rank_lower(
+    space: Space, state: str, priorities: dict[str, str]
+) -> None:
+    other = Space.objects.create(
+        version=101, provider="openai", model="b", dimensions=4, chunk_tokens=9, state=state
+    )
+    for given, expected in priorities.items():
+        article = make_article()  # an edit
+        made = dict(Task.objects.filter(article=article).values_list("space_id", "priority"))
+        assert made == {space.pk: "normal", other.pk: priorities["normal"]}
+        Task.objects.all().delete()
+        enqueue([article.pk], Reason.EDIT, Priority(given))
+        made = dict(Task.objects.filter(article=article).values_list("space_id", "priority"))
+        assert made == {space.pk: given, other.pk: expected}
 
 
 def test_a_change_of_metadata_alone_makes_no_task_once_the_text_is_embedded(space: Space) -> None:

@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 
 from articles.models import Article
 from embeddings.models import Space
+from queueops.engine.enqueue import Reason, enqueue
 from queueops.maintenance import drift, sweep
 from queueops.models import Operation, Task, Worker
 from queueops.worker import drain
@@ -98,3 +99,24 @@ def test_a_save_under_way_is_never_taken_for_drift() -> None:
     together(4, save_and_sweep)
     assert not Task.objects.filter(metadata__reason="drift").exists()
     assert Task.objects.count() == Article.objects.count() == 60
+
+
+def test_a_space_that_is_built_is_filled_by_an_operator_and_only_repaired_by_the_sweep(
+    embedded: Article, space: Space, worker: Worker
+) -> None:
+    building = Space.objects.create(
+        version=7, provider="openai", model="fake-embed", dimensions=8, chunk_tokens=99
+    )
+    assert drift.enqueue_drift() == 0, "a row costs nothing"
+    enqueue([embedded.pk], Reason.MIGRATION)
+    drain.drain(worker.pk, seconds=20)
+    sql("UPDATE articles SET content = 'By hand.' WHERE id = %s", embedded.pk)
+    assert drift.enqueue_drift() == 2
+    assert set(Task.objects.pending().values_list("space_id", flat=True)) == {space.pk, building.pk}
+
+
+def test_a_space_on_standby_is_kept_up_to_date(embedded: Article) -> None:
+    Space.objects.create(
+        version=7, provider="openai", model="fake-embed", dimensions=8, chunk_tokens=99, state="standby"
+    )
+    assert drift.enqueue_drift() == 1

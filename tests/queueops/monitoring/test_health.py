@@ -236,6 +236,40 @@ def test_a_spent_budget_says_why_the_backfill_waits_but_no_more(
     assert any(reason.startswith("Today's token budget for openai is spent") for reason in judged.reasons)
 
 
+OUT = ProviderStatus("openai", breaker="open", out_for=90.0, retry_in=5.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "condition", "noted"),
+    [
+        ({"providers": (OUT,)}, "degraded", ""),
+        ({"providers": (replace(OUT, is_beside=True),)}, "ok", "The provider openai has not responded"),
+        ({"failed_5m": 9, "completed_5m": 9}, "degraded", ""),
+        ({"failed_5m": 9, "failed_beside_5m": 9}, "ok", "9 tasks of spaces that do not serve"),
+        (
+            {"failed_5m": 9, "failed_beside_5m": 3, "completed_5m": 90, "completed_beside_5m": 80},
+            "degraded",
+            "3 tasks",
+        ),
+    ],
+)
+def test_what_does_not_serve_is_reported_and_does_not_degrade(
+    changes: dict[str, Any], condition: str, noted: str
+) -> None:
+    judged = judge(replace(WELL, **changes))
+    assert judged.condition == condition
+    assert noted in " ".join(judged.notes)
+    assert bool(judged.notes) == bool(noted)
+
+
+@pytest.mark.django_db
+def test_late_tasks_of_a_space_that_is_built_do_not_degrade(space: Space, worker: Worker) -> None:
+    building = Space.objects.create(version=1, provider="local", model="b", dimensions=4, chunk_tokens=9)
+    make_tasks(1, building, scheduled_at=Now() - timedelta(hours=1))
+    taken = snapshot.take()
+    assert (taken.due, taken.oldest_due_age, taken.oldest_fresh_age) == (1, None, None)
+
+
 def test_what_is_down_comes_before_what_is_degraded() -> None:
     judged = judge(replace(WELL, **LATE, workers_alive=0, expired_leases=1))
     assert judged.sentence.startswith("No worker is alive, and work has waited")

@@ -7,6 +7,7 @@ import pytest
 from django.db.models.functions import Now, TruncDate
 from pytest_django import Settings
 
+from embeddings.models import Space
 from queueops.models import ProviderState
 from queueops.monitoring import provider_status
 from queueops.monitoring.provider_status import ProviderStatus
@@ -42,6 +43,26 @@ def test_those_in_use_or_remembered_are_told_once_each() -> None:
     type(space).objects.update(state="retired")
     ProviderState.objects.filter(name="openai").delete()
     assert named() == ["local"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("state", "provider", "is_beside"),
+    [
+        ("building", "local", True),
+        ("standby", "local", True),
+        ("building", "openai", False),
+        ("retired", "local", False),
+    ],
+)
+def test_a_provider_that_the_serving_space_does_not_use_is_beside_it(
+    state: str, provider: str, is_beside: bool
+) -> None:
+    make_space()
+    Space.objects.create(version=1, provider=provider, model="b", dimensions=4, chunk_tokens=9, state=state)
+    ProviderState.objects.create(name="local")
+    found = {each.name: each.is_beside for each in provider_status.views()}
+    assert (found[provider], found["openai"]) == (is_beside, False)
 
 
 def view(**fields: Any) -> ProviderStatus:
