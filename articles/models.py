@@ -23,7 +23,11 @@ _GIVEN = ("id", "title", "content", "metadata", "version_number", "created_at", 
 _WRITE_VERSION = """
 INSERT INTO article_versions (article_id, version_number, title, content, author)
 SELECT id, version_number, title, content, %s FROM articles WHERE id = %s
+RETURNING version_number
 """
+# Only SQL by hand sets a number from here on, and the column holds few more: a number that is taken, as 1 is, becomes
+# the next free one (articles/migrations/0007).
+_MOST_VERSIONS = 2_000_000_000
 
 
 class SlugTaken(Exception):
@@ -212,7 +216,10 @@ class Article(models.Model):
         """Saves over the row as it is, which this transaction has locked."""
         written = self._text_written_by(kwargs.get("update_fields"))
         text_is_new = any(getattr(before, name) != getattr(self, name) for name in written)
-        self.version_number = before.version_number + text_is_new
+        self.version_number = before.version_number
+        if text_is_new:
+            is_far = before.version_number >= _MOST_VERSIONS
+            self.version_number = 1 if is_far else before.version_number + 1
         self.updated_at = Now()
         if (fields := kwargs.get("update_fields")) is not None:
             kwargs["update_fields"] = {*fields, "version_number", "updated_at"}
@@ -229,6 +236,7 @@ class Article(models.Model):
     def _write_version(self, author: str) -> None:
         with connection.cursor() as cursor:  # the text is in the database already and need not travel again
             cursor.execute(_WRITE_VERSION, [author, self.pk])
+            (self.version_number,) = cursor.fetchone()
 
 
 class Provenance(models.Model):

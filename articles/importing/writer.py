@@ -15,7 +15,8 @@ from articles.signals import articles_written
 _TRIES = 5
 
 # Rows that hold the same already are left alone before the INSERT locks them; ON CONFLICT settles races with others.
-# A version row is due where the text changed: where only metadata did, the article's number already has one.
+# A version row is due where the text changed: where only metadata did, the article's number already has one. A number
+# that is taken, or beyond the bound, gives way to a free one (articles/migrations/0007).
 _WRITE = """
 WITH given AS (
     SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::jsonb[])
@@ -30,8 +31,9 @@ WITH given AS (
     ORDER BY place
     ON CONFLICT (slug) DO UPDATE SET
         title = excluded.title, content = excluded.content, metadata = excluded.metadata,
-        version_number = held.version_number
-            + ((held.title, held.content) IS DISTINCT FROM (excluded.title, excluded.content))::int,
+        version_number = CASE
+            WHEN (held.title, held.content) = (excluded.title, excluded.content) THEN held.version_number
+            WHEN held.version_number < 2000000000 THEN held.version_number + 1 ELSE 1 END,
         updated_at = excluded.updated_at
     WHERE (held.title, held.content, held.metadata)
         IS DISTINCT FROM (excluded.title, excluded.content, excluded.metadata)

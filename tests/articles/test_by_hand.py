@@ -8,6 +8,8 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 
 from articles import bounds
+from articles.importing.drafts import Draft
+from articles.importing.writer import BatchResult, write_batch
 from articles.models import Article, ArticleVersion
 
 pytestmark = pytest.mark.django_db
@@ -86,6 +88,33 @@ def test_a_text_overwritten_past_save_stays_in_the_history(author: str) -> None:
     article.content = "The last"
     article.save()
     assert history(article)[2:] == [(3, "The last")]
+
+
+@pytest.mark.parametrize("number", [1, 2, 50, 1_999_999_999, 2_000_000_000, 2_000_000_001, 2_147_483_647])
+@pytest.mark.parametrize("writer", ["save()", "sql", "import"])
+def test_a_version_number_set_by_hand_stops_no_later_edit_and_hides_no_text(number: int, writer: str) -> None:
+    article = Article(title="T", slug="t", content="one")
+    article.save()
+    for text in ("two", "three"):
+        article.content = text
+        article.save()
+    execute("UPDATE articles SET version_number = %s", number)
+    for text in ("four", "five"):
+        write(article, text, writer)
+    row = Article.objects.get()
+    assert [text for _, text in history(row)] == ["one", "two", "three", "four", "five"]
+    assert row.versions.get(version_number=row.version_number).content == row.content == "five"
+
+
+def write(article: Article, text: str, writer: str) -> None:
+    if writer == "save()":
+        article.content = text
+        article.save()
+        assert Article.objects.get().version_number == article.version_number
+    elif writer == "sql":
+        execute("UPDATE articles SET content = %s", text)
+    else:
+        assert write_batch([Draft("line 1", "t", "T", text, "{}")]) == BatchResult(updated=1)
 
 
 def test_an_update_of_other_columns_writes_no_version() -> None:
