@@ -69,7 +69,11 @@ def check(server: Server) -> Iterator[Finding]:
 def check_before_migrating(server: Server) -> Iterator[Finding]:
     """The rest of what the first migration needs; nothing is left behind."""
     yield from _schema(server)
-    if server.vector is None and server.offered is not None:
+    if (
+        server.vector is None
+        and server.offered is not None
+        and not (server.is_replica or server.is_read_only)
+    ):
         yield from _right_to_install(server)
 
 

@@ -8,6 +8,7 @@ from queueops.operate.checks import server
 from queueops.operate.checks.finding import CheckResult, Finding
 from queueops.operate.checks.server import Server
 from tests.paths import ROOT
+from tests.queueops.refusing_database import read_only
 
 GOOD = Server("18.6", 180_006, False, False, "UTF8", "0.8.6", "0.8.6", "vectorpress", "app", "public", True)
 
@@ -90,3 +91,10 @@ def test_the_readme_says_the_same() -> None:
 @pytest.mark.django_db
 def test_nothing_is_in_the_way_of_a_database_in_use() -> None:
     assert server.obstacles() == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("differs", [{"is_read_only": True}, {"is_replica": True}])
+def test_a_server_that_takes_no_writes_is_not_asked_to_install_an_extension(differs: dict[str, Any]) -> None:
+    with read_only():
+        assert list(server.check_before_migrating(GOOD._replace(vector=None, **differs))) == []
