@@ -27,7 +27,7 @@ def run(source: Source, batch_size: int, author: str = "", origin: Origin | None
     """Imports the source, one step a batch; what an earlier step wrote stays, whatever happens later. `origin` is
     the source that entries with a path belong to. Raises SourceUnreadable."""
     origin = origin or Origin(source.name)
-    with SlugLedger() as ledger:
+    with SlugLedger(source.again) as ledger:
         drafts: list[Draft] = []
         refusals: list[RefusedEntry] = []
         characters = 0

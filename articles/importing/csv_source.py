@@ -42,7 +42,12 @@ class Record:
 def open_csv(path: str, encoding: str | None = None, id_field: str = "id") -> Source:
     """The articles of a CSV file, "-" for standard input. Raises SourceUnreadable."""
     name, stream, size = files.open_file(path)
-    return Source(name, read_csv(name, stream, encoding, id_field), size)
+    return Source(
+        name,
+        read_csv(name, stream, encoding, id_field),
+        size,
+        lambda: read_csv(name, files.from_start(stream), encoding, id_field),
+    )
 
 
 def read_csv(

@@ -22,6 +22,7 @@ class Draft:
     metadata: str  # a JSON object
     source: str = ""
     path: str = ""  # its identity in the source; empty where the slug is
+    other_slug: str = ""  # of the article that is this entry's if it is the same in every field
 
     @property
     def size(self) -> int:

@@ -1,6 +1,6 @@
 """The output of a source: rows to write, refusals to report, and how far it has been read."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,3 +49,6 @@ class Source:
     name: str
     entries: Iterator[Entry]
     total: int | None  # bytes of a file, files of a folder, articles of a corpus; None when unknown (a pipe)
+    again: Callable[[], Iterator[Entry]] | None = (
+        None  # the same entries; None where titles identify none of them
+    )

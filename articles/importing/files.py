@@ -1,8 +1,11 @@
 """Opens files and reads them in bounded pieces: no line, however long, is ever held whole."""
 
+import io
 import os
+import shutil
 import stat
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,18 +28,49 @@ class Line:
 
 
 def open_file(path: str) -> tuple[str, BinaryIO, int | None]:
-    """The name to show, a binary stream and its size in bytes; "-" is standard input, whose size is unknown.
+    """The name to show, a binary stream and its size in bytes; "-" is standard input. What can be read only once, as a
+    pipe, is copied to a temporary file; its size counts as unknown.
 
     Raises SourceUnreadable with the reason.
     """
     if path == "-":
-        return "standard input", sys.stdin.buffer, None
+        return "standard input", _copied(sys.stdin.buffer), None
     try:
         stream = Path(path).open("rb")  # noqa: SIM115 (the reader of the entries closes it)
     except OSError as error:
         raise SourceUnreadable(f"cannot read {path}: {error.strerror}") from error
     status = os.fstat(stream.fileno())
-    return Path(path).name, stream, status.st_size if stat.S_ISREG(status.st_mode) else None
+    if stat.S_ISREG(status.st_mode):
+        return Path(path).name, stream, status.st_size
+    with stream:
+        return Path(path).name, _copied(stream), None
+
+
+def from_start(stream: BinaryIO) -> BinaryIO:
+    """A second reader of an open file, which leaves the place of the first; the first must stay open meanwhile."""
+    return io.BufferedReader(_SecondReader(stream.fileno()))
+
+
+class _SecondReader(io.RawIOBase):
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = os.pread(self._descriptor, len(buffer), self._position)
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+
+def _copied(stream: BinaryIO) -> BinaryIO:
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(stream, copy)
+        copy.seek(0)
+        return os.fdopen(os.dup(copy.fileno()), "rb")
 
 
 def lines(stream: BinaryIO, limit: int = MAX_ENTRY_BYTES) -> Iterator[Line]:

@@ -26,6 +26,14 @@ SELECT given.place, known.article_id IS NULL, (articles.title, articles.content)
 FROM unnest(%s::text[], %s::text[], %s::text[]) WITH ORDINALITY AS given (slug, title, content, place)
 JOIN articles ON articles.slug = given.slug LEFT JOIN article_provenance AS known ON known.article_id = articles.id
 """
+# Entries that their title identifies: the same title may have become another's, or its only one, since the last import.
+_SAME = """
+SELECT given.place
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::jsonb[])
+    WITH ORDINALITY AS given (slug, title, content, metadata, place)
+JOIN articles ON articles.slug = given.slug
+    AND (articles.title, articles.content, articles.metadata) = (given.title, given.content, given.metadata)
+"""
 _TAKEN = "SELECT slug FROM articles WHERE slug = ANY(%s::text[])"
 _RECORD = """
 INSERT INTO article_provenance (article_id, source, path)
@@ -75,8 +83,9 @@ class Resolved:
 
 
 def resolve(drafts: Sequence[Draft]) -> Resolved:
-    """Gives each draft that has a path its slug: of the article imported from it before, else one that is free. Call
-    it inside the transaction that writes them."""
+    """Gives each draft that has a path its slug: of the article imported from it before, else one that is free; and to
+    one without the slug of an article that is the same. Call it inside the transaction that writes them."""
+    drafts = _where_they_are(drafts)
     entries = [draft for draft in drafts if draft.path]
     if not entries:
         return Resolved(list(drafts), frozenset())
@@ -88,6 +97,20 @@ def resolve(drafts: Sequence[Draft]) -> Resolved:
     chosen, new = _choose([draft for draft in entries if draft not in known], given)
     slug_of = known | chosen
     return Resolved([replace(draft, slug=slug_of.get(draft, draft.slug)) for draft in drafts], new)
+
+
+def _where_they_are(drafts: Sequence[Draft]) -> list[Draft]:
+    """The drafts, with their other slug where the article of that slug holds the same."""
+    able = [draft for draft in drafts if draft.other_slug]
+    if not able:
+        return list(drafts)
+    columns = [
+        [getattr(draft, name) for draft in able] for name in ("other_slug", "title", "content", "metadata")
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_SAME, columns)
+        there = {able[place - 1].place for (place,) in cursor.fetchall()}
+    return [replace(draft, slug=draft.other_slug) if draft.place in there else draft for draft in drafts]
 
 
 def record(drafts: Sequence[Draft]) -> None:

@@ -19,7 +19,12 @@ _IGNORED = frozenset({"version_number", "created_at", "updated_at"})
 def open_jsonl(path: str, encoding: str | None = None) -> Source:
     """The articles of a JSONL file, "-" for standard input. Raises SourceUnreadable."""
     name, stream, size = files.open_file(path)
-    return Source(name, read_jsonl(name, stream, encoding), size)
+    return Source(
+        name,
+        read_jsonl(name, stream, encoding),
+        size,
+        lambda: read_jsonl(name, files.from_start(stream), encoding),
+    )
 
 
 def read_jsonl(name: str, stream: BinaryIO, encoding: str | None = None) -> Iterator[Entry]:

@@ -59,6 +59,25 @@ def test_positions_count_every_byte_that_was_read() -> None:
     assert [line.position for line in files.lines(io.BytesIO(b"one\r\n0123456789abc\nx"), 10)] == [5, 19, 20]
 
 
+def test_a_second_reader_starts_at_the_start_and_leaves_the_place_of_the_first(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"one\ntwo\n")
+    _, stream, _ = files.open_file(str(tmp_path / "a"))
+    with stream:
+        assert stream.readline() == b"one\n"
+        with files.from_start(stream) as second:
+            assert second.read() == b"one\ntwo\n"
+        assert stream.readline() == b"two\n"
+
+
+def test_a_pipe_can_be_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"one\n")))
+    name, stream, size = files.open_file("-")
+    with stream:
+        assert (name, stream.read(), size) == ("standard input", b"one\n", None)
+        with files.from_start(stream) as second:
+            assert second.read() == b"one\n"
+
+
 def test_bytes_that_are_not_utf8_are_named() -> None:
     refusal = files.decoded("Café".encode("latin-1"), "a.csv line 3", 7)
     assert isinstance(refusal, RefusedEntry)
