@@ -111,7 +111,12 @@ def _run(stack: Stack, workers: Service, count: int, latency: float) -> dict[str
         "most_in_flight": stats["max_in_flight"],
         "workers_peak_rss_mib": used["workers"].peak_mib,
         "cpu_seconds": {name: each.seconds for name, each in used.items()},
+        "cpu_us_per_document": {name: _per_document(each.seconds, count) for name, each in used.items()},
     }
+
+
+def _per_document(seconds: float | None, count: int) -> float | None:
+    return None if seconds is None else round(seconds * 1e6 / count, 1)
 
 
 def _limit(stack: Stack, options: argparse.Namespace, latency: float) -> int:

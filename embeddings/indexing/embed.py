@@ -74,7 +74,10 @@ def embed_with(
     `blamed` are put down to a text, which is searched for.
 
     Articles with the fewest missing chunks come first, so that most are complete when the turn ends."""
-    articles = sorted(articles, key=lambda article: sum(h not in reused for h in article.hashes))
+    articles = sorted(
+        articles,
+        key=lambda article: sum(h not in reused for h in article.hashes) if reused else len(article.hashes),
+    )
     missing = {
         text_hash: chunk
         for article in articles

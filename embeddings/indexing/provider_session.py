@@ -89,9 +89,10 @@ class ProviderSession:
 
     def embed(self, texts: list[str]) -> list[WireVector]:
         """One request: the vectors of these texts. Raises ProviderError."""
-        made = self._patiently(texts)
+        tokens = sum(map(estimate, texts))
+        made = self._patiently(texts, tokens)
         self.texts += len(texts)
-        self.pace.limits.accept(len(texts), sum(map(estimate, texts)))
+        self.pace.limits.accept(len(texts), tokens)
         return made
 
     def probe(self) -> bool:
@@ -99,7 +100,7 @@ class ProviderSession:
         asked in another form since, so that what it refused may be accepted now."""
         before = provider_of(self.space).dialect
         try:
-            self._patiently([HARMLESS])
+            self._patiently([HARMLESS], estimate(HARMLESS))
         except ProviderError as error:
             if error.kind not in REFUSALS:
                 raise
@@ -115,11 +116,11 @@ class ProviderSession:
         if not self.texts and not self._is_proven:
             self.probe()
 
-    def _patiently(self, texts: list[str]) -> list[WireVector]:
+    def _patiently(self, texts: list[str], tokens: int) -> list[WireVector]:
         rests = 0
         while True:
             try:
-                return self._request(texts)
+                return self._request(texts, tokens)
             except ProviderError as error:
                 if error.kind is not ErrorClass.RATE_LIMITED or not self._has_rested(error, rests):
                     raise
@@ -130,10 +131,9 @@ class ProviderSession:
         seconds = max(error.retry_after or 0.0, least)
         return self.is_patient and seconds < self.left and self._rest(seconds)
 
-    def _request(self, texts: list[str]) -> list[WireVector]:
+    def _request(self, texts: list[str], tokens: int) -> list[WireVector]:
         if self.left <= 0:
             raise self.late()
-        tokens = sum(map(estimate, texts))
         with self.pace.request(tokens, self.ahead, lambda: self.left <= 0) as has_turn:
             if not has_turn:
                 raise PostponedError

@@ -2,13 +2,14 @@
 
 import functools
 import hashlib
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from uuid import UUID
 
 from embeddings.models import Space
 from embeddings.recipes import own
 from embeddings.text.chunking import Chunk, chunks_of
-from embeddings.text.tokens import counter_for
+from embeddings.text.tokens import TokenCounter, counter_for
 
 _LONG_CHARACTERS = 32_768
 
@@ -40,18 +41,24 @@ def hash_of(chunk: Chunk) -> bytes:
 
 def render(space: Space, source: Source) -> Rendered:
     """The chunks of an article in a space, with their hashes."""
-    cut = _cut if len(source.content) < _LONG_CHARACTERS else _cut_once
+    return next(render_all(space, [source]))
+
+
+def render_all(space: Space, sources: Iterable[Source]) -> Iterator[Rendered]:
+    """As `render`, for many; the recipe is looked up once."""
     recipe = own(space)
-    how = (recipe.model, recipe.document_prefix, recipe.chunk_tokens, recipe.chunk_overlap)
-    return Rendered(source, *cut(source.title, source.content, *how))
+    count = counter_for(recipe.model)
+    how = (count, recipe.document_prefix, recipe.chunk_tokens, recipe.chunk_overlap)
+    for source in sources:
+        cut = _cut if len(source.content) < _LONG_CHARACTERS else _cut_once
+        yield Rendered(source, *cut(source.title, source.content, *how))
 
 
 def _cut(
-    title: str, content: str, model: str, prefix: str, tokens: int, overlap: int
+    title: str, content: str, count: TokenCounter, prefix: str, tokens: int, overlap: int
 ) -> tuple[list[Chunk], list[bytes]]:
-    count = counter_for(model)
     chunks = chunks_of(title, content, budget=tokens, overlap=overlap, count=count, prefix=prefix)
-    return chunks, [hash_of(chunk) for chunk in chunks]
+    return chunks, [text_hash(chunk.text) for chunk in chunks]
 
 
 # Counting a megabyte takes a second, and a long article whose turn ended is claimed again soon.

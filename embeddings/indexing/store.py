@@ -61,15 +61,7 @@ def _rows(article: Rendered, by_hash: dict[bytes, WireVector]) -> Iterable[Store
         yield StoredChunk(
             source.article_id, 0, 0, 0, 0, _NOTHING_HASH, source.version_number, source.content_hash, None
         )
-    for index, (chunk, text_hash) in enumerate(zip(article.chunks, article.hashes, strict=True)):
-        yield StoredChunk(
-            source.article_id,
-            index,
-            total,
-            chunk.start,
-            chunk.end,
-            text_hash,
-            source.version_number,
-            source.content_hash,
-            by_hash[text_hash],
-        )
+    article_id, version, source_hash, _, _ = source
+    for index, ((start, end, _), text_hash) in enumerate(zip(article.chunks, article.hashes, strict=True)):
+        vector = by_hash[text_hash]
+        yield StoredChunk(article_id, index, total, start, end, text_hash, version, source_hash, vector)

@@ -60,6 +60,8 @@ def in_order(items: Any, count: int) -> list[Any]:
     ProviderError unless each of 0..count-1 occurs exactly once."""
     if not isinstance(items, list) or len(items) != count:
         raise _refuse(f"{len(items) if isinstance(items, list) else 'no'} vectors for {count} texts")
+    if (vectors := _in_plain_order(items)) is not None:
+        return vectors
     found: list[Any] = [None] * count
     for position, item in enumerate(items):
         index = _index_of(item, position)
@@ -67,6 +69,16 @@ def in_order(items: Any, count: int) -> list[Any]:
             raise _refuse("its indexes are not those of the texts")
         found[index] = _flat(item.get("embedding") if isinstance(item, dict) else _listed(item))
     return found
+
+
+def _in_plain_order(items: list[Any]) -> list[Any] | None:
+    """What almost every server sends, read without a look at each item: objects in order. None for anything else."""
+    try:
+        indexes, vectors = [item["index"] for item in items], [item["embedding"] for item in items]
+    except (TypeError, KeyError):
+        return None
+    is_plain = set(map(type, indexes)) == {int} and set(map(type, vectors)) == {str}
+    return vectors if is_plain and indexes == list(range(len(items))) else None
 
 
 def _index_of(item: Any, position: int) -> int:

@@ -91,7 +91,7 @@ def known(space_id: int, hashes: Sequence[bytes]) -> Known:
 
 def replace(space_id: int, article_ids: Sequence[int], chunks: Iterable[StoredChunk]) -> None:
     """Makes these chunks the only ones that these articles have in a space; call it inside a transaction."""
-    rows = b"".join([_HEADER, *(_row(space_id, chunk) for chunk in chunks), _TRAILER])
+    rows = _copied(space_id, chunks)
     with connection.cursor() as cursor:
         cursor.execute(
             "DELETE FROM article_embeddings WHERE article_id = ANY(%s::bigint[]) AND space_id = %s::bigint",
@@ -110,7 +110,7 @@ def try_write(space_id: int, dimensions: int, besides: Sequence[int]) -> None:
             # far beyond any chunk's index, and not that of another process
             index = random.randrange(1 << 30, 1 << 31)
             chunk = StoredChunk(row[0], index, 1, 0, 0, bytes(16), 0, UUID(int=0), unit)
-            _copy(cursor, b"".join([_HEADER, _row(space_id, chunk), _TRAILER]))
+            _copy(cursor, _copied(space_id, [chunk]))
         transaction.set_rollback(True)
 
 
@@ -140,15 +140,23 @@ _FILLED, _EMPTY = 0x02, 0x01
 _NULL = -1
 
 
-def _row(space_id: int, chunk: StoredChunk) -> bytes:
-    article_id, index, count, start, end, text_hash, version, source_hash, vector = chunk
-    place = (9, 8, article_id, 8, space_id, 4, index, 4, count)
-    source = (16, text_hash, 4, version, 16, source_hash.bytes, _NULL if vector is None else len(vector))
-    if end > start:
-        head = _ROW.pack(*place, 17, _FILLED, 4, start, 4, end, *source)
-    else:
-        head = _ROW_OF_NO_TEXT.pack(*place, 1, _EMPTY, *source)
-    return head if vector is None else head + vector
+def _copied(space_id: int, chunks: Iterable[StoredChunk]) -> bytes:
+    """The rows as COPY reads them."""
+    parts = [_HEADER]
+    filled, empty = _ROW.pack, _ROW_OF_NO_TEXT.pack
+    for article_id, index, count, start, end, text_hash, version, source_hash, vector in chunks:
+        at = (8, article_id, 8, space_id, 4, index, 4, count)
+        of = (16, text_hash, 4, version, 16, source_hash.bytes, _NULL if vector is None else len(vector))
+        span = (
+            filled(9, *at, 17, _FILLED, 4, start, 4, end, *of)
+            if end > start
+            else empty(9, *at, 1, _EMPTY, *of)
+        )
+        parts.append(span)
+        if vector is not None:
+            parts.append(vector)
+    parts.append(_TRAILER)
+    return b"".join(parts)
 
 
 class VectorParameter(NamedTuple):

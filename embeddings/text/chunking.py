@@ -67,7 +67,7 @@ def chunks_of(
     space. A text without any has no chunks. A title that would fill more than half of a chunk gets chunks of its own
     (span 0..0) and is shortened in front of the others.
     """
-    if not content.strip():
+    if not content or content.isspace():
         return []
     front = f"{prefix}{title}\n\n"
     # no tokenizer makes more tokens than characters of ASCII, so most texts need not be counted at all

@@ -18,9 +18,9 @@ Name = Literal[
     "rendered",  # chunks are made, known vectors found
     "before_provider",
     "after_provider",  # paid for, nothing written
-    "settle_locked",  # articles and tasks are locked, the token checked
-    "stored",  # vectors written, not committed
-    "completed",  # tasks ended, not committed
+    "settle_locked",  # articles are locked, and the tasks that are not completed
+    "stored",  # tasks completed and their vectors written, not committed
+    "completed",  # failed tasks ended too
     "before_commit",  # audit and metrics written too
     "after_commit",
     "before_ack",  # the work is done, the broker does not know

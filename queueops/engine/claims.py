@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
@@ -20,8 +20,7 @@ from queueops.engine import ageing, claim_statements
 LOST_TOGETHER = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """One task in a worker's hands, with the article's text as it was at the claim."""
 
     task_id: int

@@ -11,7 +11,7 @@ from django.db import DatabaseError, InterfaceError
 
 from embeddings.indexing.embed import Vectors
 from embeddings.indexing.provider_session import ProviderSession
-from embeddings.indexing.render import Rendered, render
+from embeddings.indexing.render import Rendered, render_all
 from embeddings.indexing.store import reusable
 from embeddings.models import SpaceState
 from embeddings.providers.errors import ErrorClass, NotAskedError, ProviderError
@@ -107,7 +107,8 @@ def _held_until(run: _Run, deadline: float | None) -> float:
 
 
 def _render(run: _Run) -> None:
-    run.rendered = [(task, render(run.claim.space, task.source)) for task in run.claim.tasks]
+    sources = (task.source for task in run.claim.tasks)
+    run.rendered = list(zip(run.claim.tasks, render_all(run.claim.space, sources), strict=True))
     reusing = [rendered for task, rendered in run.rendered if not task.is_reembedding]
     found = with_database_retry(lambda: reusable(run.claim.space, reusing), "batch not started")
     excluded = {
@@ -181,10 +182,10 @@ def _verdict(run: _Run) -> BatchVerdict:
 
 
 def _result(run: _Run, task: Claimed, rendered: Rendered) -> Success | Failure:
-    rendered = run.vectors.instead.get(task.source.article_id, rendered)
+    rendered = _replaced(run, rendered)
     has_progressed = task.source.article_id in run.progressed
     if _is_complete(run, rendered):
-        had_kept = has_progressed or any(text_hash in run.kept for text_hash in rendered.hashes)
+        had_kept = has_progressed or not run.kept.keys().isdisjoint(rendered.hashes)
         return Success(task, rendered, _outcome(run, rendered), had_kept)
     error = _error(run, rendered)
     decision = retry_policy.decide(
@@ -203,8 +204,17 @@ def _result(run: _Run, task: Claimed, rendered: Rendered) -> Success | Failure:
 
 
 def _is_complete(run: _Run, rendered: Rendered) -> bool:
-    rendered = run.vectors.instead.get(rendered.source.article_id, rendered)
-    return run.vectors.error_of(rendered) is None and run.vectors.by_hash.keys() >= set(rendered.hashes)
+    """Also with the smaller chunks it was cut into. Asked twice for each text of a batch."""
+    vectors, rendered = run.vectors, _replaced(run, rendered)
+    if vectors.errors and vectors.error_of(rendered):
+        return False
+    return all(map(vectors.by_hash.__contains__, rendered.hashes))
+
+
+def _replaced(run: _Run, rendered: Rendered) -> Rendered:
+    """With the smaller chunks that replace what was too long, if any."""
+    instead = run.vectors.instead
+    return instead.get(rendered.source.article_id, rendered) if instead else rendered
 
 
 def _error(run: _Run, rendered: Rendered) -> ProviderError:
@@ -225,5 +235,5 @@ def _error(run: _Run, rendered: Rendered) -> ProviderError:
 def _outcome(run: _Run, rendered: Rendered) -> Outcome:
     if not rendered.chunks:
         return Outcome.EMPTY
-    is_reused = all(text_hash in run.stored for text_hash in rendered.hashes)
+    is_reused = all(map(run.stored.__contains__, rendered.hashes))
     return Outcome.UNCHANGED if is_reused else Outcome.EMBEDDED

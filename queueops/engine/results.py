@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from embeddings.indexing.render import Rendered
 from embeddings.providers.errors import ProviderError
@@ -13,16 +13,14 @@ from queueops.engine.retry_policy import Decision
 from queueops.models import Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Success:
+class Success(NamedTuple):
     task: Claimed
     rendered: Rendered
     outcome: Outcome
     had_kept: bool = False  # it has kept vectors, which are not needed any more
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     task: Claimed
     error: ProviderError
     decision: Decision

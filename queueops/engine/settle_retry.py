@@ -124,5 +124,5 @@ def _error(refusal: Refusal) -> ProviderError:
 
 def _without_texts(claim: Claim) -> Claim:
     """The claim without article texts, since it may be held for long."""
-    tasks = [replace(task, source=task.source._replace(title="", content="")) for task in claim.tasks]
+    tasks = [task._replace(source=task.source._replace(title="", content="")) for task in claim.tasks]
     return replace(claim, tasks=tasks)

@@ -2,10 +2,12 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
 
+from embeddings.indexing.render import Source
 from embeddings.indexing.store import store
 from embeddings.providers.errors import ProviderError
 from embeddings.storage import kept_vectors
@@ -20,26 +22,29 @@ from queueops.engine.worker_loss import WAS_LOST
 from queueops.models import AuditLog, Outcome, Status
 
 # Articles are locked before tasks, as in a delete, and against a second settle of the same article; only then the
-# token and the text version are checked. A worker that freezes while holding these locks would block saves, so the
+# text's version and the token are checked. A worker that freezes while holding these locks would block saves, so the
 # server ends its session when the lease would have ended.
 _AT_ONCE = 0.01
 # Two statements sent as one: a single one would wait for the table before the timeout is set.
 _LOCK_ARTICLES = """
 SELECT set_config('idle_in_transaction_session_timeout', %s, true), set_config('lock_timeout', %s, true);
-SELECT a.id FROM articles a WHERE a.id = ANY(%s::bigint[]) ORDER BY a.id FOR NO KEY UPDATE OF a
+SELECT a.id, a.version_number, a.content_hash FROM articles a
+WHERE a.id = ANY(%s::bigint[]) ORDER BY a.id FOR NO KEY UPDATE OF a
 """
-_STILL_OURS = """
-SELECT t.id, a.content_hash = t.content_hash AND a.version_number = t.source_version
-FROM embedding_tasks t JOIN articles a ON a.id = t.article_id
+_LOCK_TASKS = """
+SELECT t.id FROM embedding_tasks t
 WHERE t.id = ANY(%s::bigint[]) AND t.claim_token = %s AND t.status = 'processing'
 ORDER BY t.id FOR UPDATE OF t
 """
+# The fence is part of the write: what the claim has lost is neither changed nor returned, and what is returned is
+# locked until the commit of its vectors.
 _COMPLETE = """
 UPDATE embedding_tasks t SET
     status = 'completed', outcome = d.outcome, completed_at = clock_timestamp(), lease_expires_at = NULL,
     claim_token = NULL, error_class = '', error_message = ''
 FROM unnest(%s::bigint[], string_to_array(%s, ',')) AS d (id, outcome)
-WHERE t.id = d.id
+WHERE t.id = d.id AND t.status = 'processing' AND t.claim_token = %s
+RETURNING t.id
 """
 # The text is not the newest any more and no other task embeds the newest: an edit may merge into a task just as it is
 # claimed.
@@ -109,29 +114,29 @@ def give_back(
 @transaction.atomic
 def _settle(batch: Batch, seconds: float) -> Settled:
     claim, results = batch.claim, batch.results
-    is_newest = _still_ours(claim, results, seconds)
+    texts = _lock_articles([result.task.source for result in results], seconds)
+    done, rest = _split(results, texts)
+    ours = _lock_tasks(claim, [result.task for result in rest])
     failpoints.reach("settle_locked")
-    ours = [result for result in results if result.task.task_id in is_newest]
-    overtaken = {
-        result.task.task_id for result in ours if not is_newest[result.task.task_id] and _ends(result)
-    }
+    overtaken = {r.task.task_id for r in rest if r.task.task_id in ours and _is_overtaken(r, texts)}
     waiting = _give_back(overtaken)
-    successes = [r for r in ours if isinstance(r, Success) and r.task.task_id not in overtaken]
-    failures = [r for r in ours if isinstance(r, Failure) and r.task.task_id not in overtaken]
+    outcomes = {result.task.task_id: result.outcome for result in done}
+    outcomes |= dict.fromkeys(overtaken - waiting, Outcome.SUPERSEDED)
+    completed = _complete(claim, outcomes)
+    successes = [result for result in done if result.task.task_id in completed]
     store(claim.space, [result.rendered for result in successes], batch.by_hash)
     kept_vectors.remove(claim.space.pk, [r.task.source.article_id for r in successes if r.had_kept])
     failpoints.reach("stored")
-    outcomes = {result.task.task_id: result.outcome for result in successes}
-    outcomes |= dict.fromkeys(overtaken - waiting, Outcome.SUPERSEDED)
-    _complete(outcomes)
+    kept_on = ours - overtaken
+    failures = [r for r in rest if isinstance(r, Failure) and r.task.task_id in kept_on]
     ended = _fail(failures)
     failpoints.reach("completed")
-    counted = Counter[str](outcomes.values())
+    counted = Counter[str](outcomes[task_id] for task_id in completed)
     counted += Counter({Outcome.FAILED: ended[Status.FAILED], Outcome.SUPERSEDED: ended[Status.COMPLETED]})
     settled = Settled(
         counted,
         ended[Status.PENDING] + len(waiting),
-        len(results) - len(ours),
+        len(results) - len(ours) - len(successes),
         batch.effort,
         _longest_delay(failures) or (_AT_ONCE if waiting else None),
     )
@@ -140,25 +145,52 @@ def _settle(batch: Batch, seconds: float) -> Settled:
     return settled
 
 
-def _ends(result: Success | Failure) -> bool:
-    """Whether this result ends its task."""
-    return isinstance(result, Success) or result.decision.verdict is Verdict.PARK
+# The version and hash of each article's newest text, by its id.
+_Texts = Mapping[int, tuple[int, UUID]]
 
 
-def _still_ours(claim: Claim, results: Sequence[Success | Failure], seconds: float) -> dict[int, bool]:
-    """Task id → whether its text is still the article's newest, for tasks that still belong to the claim."""
-    articles = sql_arrays.of_integers(result.task.source.article_id for result in results)
+def _lock_articles(sources: Sequence[Source], seconds: float) -> _Texts:
+    """Locks the articles, so that their texts stay what they are until the commit."""
+    articles = sql_arrays.of_integers(source.article_id for source in sources)
     with connection.cursor() as cursor:
         lease = str(settings.EMBEDDING_WORKER_TIMEOUT)
         cursor.execute(_LOCK_ARTICLES, [lease, _milliseconds(seconds), articles])
-    return _lock_tasks(claim, [result.task for result in results])
+        cursor.nextset()
+        return {article_id: (version, text) for article_id, version, text in cursor.fetchall()}
 
 
-def _lock_tasks(claim: Claim, tasks: Sequence[Claimed]) -> dict[int, bool]:
-    """As _still_ours, without locking the articles."""
+def _is_newest(source: Source, texts: _Texts) -> bool:
+    """Whether it is still the article's text; of an article that is gone it is not."""
+    return texts.get(source.article_id) == (source.version_number, source.content_hash)
+
+
+def _split(
+    results: Sequence[Success | Failure], texts: _Texts
+) -> tuple[list[Success], list[Success | Failure]]:
+    """The vectors of newest texts, which complete their tasks, and everything else."""
+    done: list[Success] = []
+    rest: list[Success | Failure] = []
+    for result in results:
+        if isinstance(result, Success) and _is_newest(result.task.source, texts):
+            done.append(result)
+        else:
+            rest.append(result)
+    return done, rest
+
+
+def _is_overtaken(result: Success | Failure, texts: _Texts) -> bool:
+    """Whether this result would end its task although a newer text waits."""
+    is_end = isinstance(result, Success) or result.decision.verdict is Verdict.PARK
+    return is_end and not _is_newest(result.task.source, texts)
+
+
+def _lock_tasks(claim: Claim, tasks: Sequence[Claimed]) -> set[int]:
+    """The ids of those that still belong to the claim, which stay so until the commit."""
+    if not tasks:
+        return set()
     with connection.cursor() as cursor:
-        cursor.execute(_STILL_OURS, [sql_arrays.of_integers(task.task_id for task in tasks), claim.token])
-        return dict(cursor.fetchall())
+        cursor.execute(_LOCK_TASKS, [sql_arrays.of_integers(task.task_id for task in tasks), claim.token])
+        return {task_id for (task_id,) in cursor.fetchall()}
 
 
 def _milliseconds(seconds: float) -> str:
@@ -175,11 +207,14 @@ def _give_back(overtaken: Collection[int]) -> set[int]:
         return {task_id for (task_id,) in cursor.fetchall()}
 
 
-def _complete(outcomes: Mapping[int, Outcome]) -> None:
+def _complete(claim: Claim, outcomes: Mapping[int, Outcome]) -> set[int]:
+    """Ends those that still belong to the claim; returns their ids."""
     if not outcomes:
-        return
+        return set()
+    ids, names = sql_arrays.of_integers(outcomes), ",".join(outcomes.values())
     with connection.cursor() as cursor:
-        cursor.execute(_COMPLETE, [sql_arrays.of_integers(outcomes), ",".join(outcomes.values())])
+        cursor.execute(_COMPLETE, [ids, names, claim.token])
+        return {task_id for (task_id,) in cursor.fetchall()}
 
 
 def _fail(failures: Sequence[Failure]) -> Counter[str]:

@@ -2,6 +2,7 @@
 away one at a time)."""
 
 import threading
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -22,6 +23,7 @@ from queueops.maintenance import reaper
 from queueops.models import ProviderState, Status, Task, Worker
 from queueops.worker import leases
 from tests.concurrently import another_session, waiting_sessions
+from tests.providers import FakeProvider
 from tests.queueops.factories import make_article, make_tasks
 from tests.waiting import wait_until
 
@@ -70,6 +72,29 @@ def test_a_task_that_was_ended_is_not_settled_even_if_its_token_is_still_there(
     assert execution.execute(held).lost == 1
     assert Task.objects.get().status == "failed"
     assert not ArticleEmbedding.objects.exists()
+
+
+@untidied
+def test_a_task_that_was_ended_does_not_fail_even_if_its_token_is_still_there(
+    claim: Callable[..., claims.Claim], space: Space, provider: FakeProvider
+) -> None:
+    make_tasks(1, space)
+    held = claim()
+    set_status_without_the_trigger("cancelled")
+    provider.config(rate_500=1.0)
+    assert execution.execute(held).lost == 1
+    assert Task.objects.get().status == "cancelled"
+
+
+def test_a_task_that_another_worker_has_now_does_not_fail(
+    claim: Callable[..., claims.Claim], space: Space, provider: FakeProvider
+) -> None:
+    make_tasks(1, space)
+    held = claim()
+    Task.objects.update(claim_token=uuid.uuid4())
+    provider.config(rate_500=1.0)
+    assert execution.execute(held).lost == 1
+    assert Task.objects.get().status == "processing"
 
 
 def test_a_text_that_plain_sql_changed_in_flight_gets_no_vectors_of_the_old_one(
@@ -163,6 +188,38 @@ def test_a_task_does_not_change_between_the_look_at_it_and_the_commit_of_its_vec
             operator.execute("UPDATE embedding_tasks SET status = 'cancelled' WHERE status = 'processing'")
     thread.join()
     assert article.embeddings.get().source_version == 2
+
+
+@beside_others
+def test_a_task_that_fails_does_not_change_between_the_look_at_it_and_the_commit(
+    claim: Callable[..., claims.Claim], provider: FakeProvider
+) -> None:
+    article = make_article("A title", "The old text.")
+    execution.execute(claim())
+    article.content = "The new text."
+    article.save()
+    poisoned = make_article("Another title", "POISON")
+    provider.config(poison="POISON")
+    held = claim()
+
+    def settle() -> None:
+        try:
+            execution.execute(held)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=settle)
+    with another_session() as reader, another_session() as operator:
+        reader.execute("SELECT FROM article_embeddings FOR UPDATE")
+        thread.start()
+        wait_until(waiting_sessions, what="the settle to wait for the old vector")
+        operator.execute("SET lock_timeout = '100ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            operator.execute(
+                "UPDATE embedding_tasks SET status = 'cancelled' WHERE article_id = %s", [poisoned.pk]
+            )
+    thread.join()
+    assert poisoned.tasks.get().status == "failed"
 
 
 # --- enqueue: a text whose task a worker holds with a valid lease needs no second task
