@@ -12,6 +12,20 @@ _SWEEP = "tests/queueops/maintenance/test_sweep.py"
 
 MUTATIONS = (
     Mutation(
+        "drift: after the last article the first is next",
+        "queueops/maintenance/drift.py",
+        "drift_after=after or 0)",
+        "drift_after=after or before)",
+        (_DRIFT,),
+    ),
+    Mutation(
+        "drift: the newest articles are always checked",
+        "queueops/maintenance/drift.py",
+        "        count += _enqueue_part(newest)\n",
+        "        pass\n",
+        (_DRIFT,),
+    ),
+    Mutation(
         "recovery: what is in work without a lease",
         "queueops/maintenance/reaper.py",
         " OR lease_expires_at IS NULL",

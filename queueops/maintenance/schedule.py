@@ -1,11 +1,11 @@
 """Scheduled maintenance as one call: the sweep, the cleanup and the samples."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from django.conf import settings
 
-from queueops.maintenance import cleanup, sampler, sweep
+from queueops.maintenance import cleanup, drift, sampler, sweep
 from queueops.maintenance.sweep import Swept
 
 
@@ -33,8 +33,10 @@ class MaintenanceResult:
 def once() -> MaintenanceResult:
     """Does everything now, even if it was just done, however long it takes."""
     swept = sweep.sweep()
+    drifted = drift.enqueue_all_drift() if drift.is_looked_for() else 0
     removed = cleanup.clean(cleanup.kept_for())
-    return _result(swept, removed.total, sampler.sample())
+    result = _result(swept, removed.total, sampler.sample())
+    return replace(result, drifted=result.drifted + drifted)
 
 
 def if_due() -> MaintenanceResult:

@@ -85,7 +85,7 @@ def sweep(*, with_leases: bool = True) -> Swept:
     steps.do(reaper.end_retired, 0)
     steps.do(partial_vectors.sweep, 0)
     is_due = Task.objects.due().exists()
-    drifted = steps.do(drift.enqueue_drift, 0) if drift.is_time(is_due) else 0
+    drifted = steps.do(drift.enqueue_drift, 0) if drift.is_looked_for() else 0
     if is_due or drifted:
         doorbell.ring()
     elif any(ann_index.is_wanted(space) for space in Space.objects.receiving()):

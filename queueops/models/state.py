@@ -35,6 +35,8 @@ class QueueState(models.Model):
     mode_changed_at = models.DateTimeField(null=True, blank=True)
     swept_at = models.DateTimeField(null=True, blank=True, editable=False)
     cleaned_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # drift: the id of the last article that was checked
+    drift_after = models.BigIntegerField(default=0, db_default=0, editable=False)
     # write_outages: when expired leases were last returned, and until when they are not, after an outage
     leases_returned_at = models.DateTimeField(null=True, blank=True, editable=False)
     grace_until = models.DateTimeField(null=True, blank=True, editable=False)

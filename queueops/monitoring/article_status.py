@@ -203,7 +203,7 @@ def _why_behind(status: ArticleStatus, blockers: Blockers) -> str:
             return f"a backfill left it for a later stage. To queue it: {manage('embed_migrate run')}"
         case _:
             seconds = settings.EMBEDDING_WORKER_INTERVAL / 1000
-            return f"its current text has no task; the sweep, every {seconds:g} s, will create one."
+            return f"its current text has no task; the sweep, every {seconds:g} s, checks a part and will create one."
 
 
 def _is_staged(article: Article, statuses: Sequence[ArticleStatus]) -> bool:

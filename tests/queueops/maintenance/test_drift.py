@@ -11,10 +11,10 @@ from articles.models import Article
 from embeddings.models import Space
 from queueops.engine.enqueue import Reason, enqueue
 from queueops.maintenance import drift, sweep
-from queueops.models import Operation, Task, Worker
+from queueops.models import Operation, QueueState, Task, Worker
 from queueops.worker import drain
 from tests.concurrently import together
-from tests.queueops.factories import make_article, make_space, make_tasks
+from tests.queueops.factories import make_article, make_space, make_tasks, plan_of
 
 pytestmark = pytest.mark.django_db
 
@@ -120,3 +120,85 @@ def test_a_space_on_standby_is_kept_up_to_date(embedded: Article) -> None:
         version=7, provider="openai", model="fake-embed", dimensions=8, chunk_tokens=99, state="standby"
     )
     assert drift.enqueue_drift() == 1
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks at one of the newest articles, and three others."""
+    monkeypatch.setattr(drift, "NEWEST", 1)
+    monkeypatch.setattr(drift, "NEXT", 3)
+
+
+@pytest.fixture
+def eight(space: Space) -> list[int]:
+    """The ids of eight articles, all behind and without a task."""
+    make_tasks(8, space)
+    Task.objects.all().delete()
+    return list(Article.objects.order_by("pk").values_list("pk", flat=True))
+
+
+def enqueued() -> list[int]:
+    return sorted(Task.objects.values_list("article_id", flat=True))
+
+
+def test_each_look_checks_the_newest_articles_and_the_next_ones(few: None, eight: list[int]) -> None:
+    assert drift.enqueue_drift() == 4
+    assert enqueued() == [*eight[:3], eight[-1]]
+    assert drift.enqueue_drift() == 3
+    assert enqueued() == [*eight[:6], eight[-1]]
+    assert drift.enqueue_drift() == 1
+    assert enqueued() == eight
+
+
+def test_after_the_last_article_the_first_is_next(few: None, eight: list[int]) -> None:
+    while drift.enqueue_drift():
+        pass
+    Task.objects.filter(article=eight[0]).delete()
+    assert [drift.enqueue_drift() for _ in range(3)].count(1) == 1
+    assert enqueued() == eight
+
+
+def test_a_look_that_finds_more_than_it_enqueues_at_once_stays_where_it_is(
+    eight: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drift, "_BATCH", 3)
+    assert [drift.enqueue_drift() for _ in range(4)] == [3, 3, 2, 0]
+
+
+def test_the_place_is_kept_for_the_next_process(few: None, eight: list[int]) -> None:
+    drift.enqueue_drift()
+    assert QueueState.objects.get().drift_after == eight[2]
+
+
+def test_a_place_beyond_all_articles_is_the_end_of_a_round(few: None, eight: list[int]) -> None:
+    QueueState.objects.update(drift_after=eight[-1] + 1_000)
+    assert [drift.enqueue_drift() for _ in range(2)] == [1, 3]
+
+
+def test_all_drift_is_found_at_once_wherever_the_sweep_is(few: None, eight: list[int]) -> None:
+    drift.enqueue_drift()
+    Task.objects.all().delete()
+    assert drift.enqueue_all_drift() == 8
+
+
+def test_a_look_reads_a_part_of_a_large_table(space: Space) -> None:
+    """The plans of both statements, where the part is small beside the table."""
+    make_tasks(3_000, space, status="completed")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    first = Article.objects.earliest("pk").pk
+    part = {
+        "space": space.pk,
+        "is_built": False,
+        "limit": 100,
+        "after": first,
+        "upto": first + 50,
+        **drift.left_by(None),
+    }
+    for plan in (
+        plan_of(drift._DRIFTED, part),
+        plan_of(drift._BOUNDS, {"after": 0, "next": 50, "newest": 20}),
+    ):
+        assert "Seq Scan on articles" not in plan, plan
+        assert "Seq Scan on embedding_tasks" not in plan, plan
+        assert "articles_pkey" in plan, plan

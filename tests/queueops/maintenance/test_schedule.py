@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from embeddings.models import Space
-from queueops.maintenance import schedule
+from queueops.maintenance import drift, schedule
 from queueops.maintenance.schedule import MaintenanceResult
 from queueops.models import AuditLog, Metric, QueueState, Task, Worker
 from tests.concurrently import together
@@ -51,6 +51,14 @@ def test_two_that_do_everything_at_once_do_no_harm() -> None:
     done = of_all(together(2, schedule.once))
     assert (done.returned, done.removed) == (1, 3)
     assert Task.objects.filter(status="completed").count() == 0
+
+
+def test_doing_everything_looks_at_every_article(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_tasks(6, space)
+    Task.objects.all().delete()
+    monkeypatch.setattr(drift, "NEWEST", 1)
+    monkeypatch.setattr(drift, "NEXT", 2)
+    assert schedule.once().drifted == Task.objects.count() == 9
 
 
 @pytest.mark.slow

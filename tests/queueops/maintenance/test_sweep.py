@@ -15,7 +15,7 @@ from articles.models import Article
 from embeddings.models import Space
 from embeddings.storage import ann_index
 from queueops.engine import claims, execution
-from queueops.maintenance import drift, reaper, sweep
+from queueops.maintenance import reaper, sweep
 from queueops.models import AuditLog, QueueState, Status, Task, Worker
 from tests.queueops.factories import make_article, make_tasks, make_worker, plan_of
 
@@ -141,16 +141,6 @@ def test_expired_leases_are_found_through_their_index(space: Space) -> None:
         cursor.execute("ANALYZE embedding_tasks")
     plan = plan_of(reaper._RETURN_EXPIRED, {"most": 100, "silent": 11, "began": timezone.now()})
     assert "embedding_tasks_held" in plan, plan
-
-
-def test_the_search_for_drift_reads_each_article_once(space: Space) -> None:
-    make_tasks(2000, space, status="completed")
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
-    of_space = {"space": space.pk, "is_built": False, "limit": 100}
-    plan = plan_of(drift._DRIFTED, of_space | drift.left_by(None))
-    assert plan.count("Seq Scan on articles") <= 1, plan
-    assert "SubPlan" not in plan, plan
 
 
 @pytest.mark.parametrize(("is_due", "rings"), [(False, "build_indexes"), (True, "embed_due")])

@@ -141,7 +141,7 @@ SENTENCES = [
     (
         status(),
         RUNNING,
-        "Not found by meaning: its current text has no task; the sweep, every 5 s, will create one.",
+        "Not found by meaning: its current text has no task; the sweep, every 5 s, checks a part and will create one.",
     ),
     (status(), Blockers(Mode.DISABLED, False, ""), "Not found by meaning: embedding is switched off."),
 ]
