@@ -6,6 +6,13 @@ _CLOCKS = "tests/queueops/maintenance/test_clock_repair.py"
 
 MUTATIONS = (
     Mutation(
+        "open failures: an old sample does not count",
+        "queueops/monitoring/open_failures.py",
+        "timestamp BETWEEN statement_timestamp() - interval '10 minutes' AND statement_timestamp()",
+        "timestamp <= statement_timestamp()",
+        ("tests/queueops/monitoring/test_open_failures.py",),
+    ),
+    Mutation(
         "snapshot: a worker seen ahead of now is not alive",
         "queueops/monitoring/snapshot_statement.py",
         "BETWEEN {_NOW} - interval '{ALIVE_WITHIN_SECONDS} seconds' AND clock_timestamp()",

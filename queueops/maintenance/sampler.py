@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from embeddings.models import Space
 from embeddings.storage import coverage
 from queueops.models import Metric, Status
-from queueops.monitoring import search_coverage, snapshot
+from queueops.monitoring import open_failures, search_coverage, snapshot
 
 INTERVAL = timedelta(minutes=1)
 _UNDONE = (Status.PENDING, Status.PROCESSING, Status.FAILED)
@@ -56,6 +56,7 @@ def _of_queue() -> dict[str, float]:
     depths = {f"queue_{status}": now.estimated[status] for status in _UNDONE}
     return {
         **depths,
+        open_failures.OPEN: open_failures.count(snapshot.COUNT_LIMIT),
         "queue_oldest_due_seconds": now.oldest_due_age or 0.0,
         "queue_tasks_per_second": now.per_second,
         "workers_alive": now.workers_alive,

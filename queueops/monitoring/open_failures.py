@@ -1,6 +1,7 @@
 """Which failed tasks still matter. A failure is open while its article's current text has no vectors in the task's
 space, and no newer task is to make them or has failed as well."""
 
+from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q
 
 from embeddings.models import ArticleEmbedding, Space, SpaceState
@@ -27,3 +28,28 @@ IS_OPEN_SQL = """coalesce((
          WHERE n.article_id = t.article_id AND n.space_id = t.space_id AND n.id > t.id
          AND n.status IN ('pending', 'processing', 'failed') LIMIT 1) IS NULL
     AND (SELECT s.state FROM embedding_spaces s WHERE s.id = t.space_id) <> 'retired'"""
+
+# Whether one failure is open takes several index probes: up to this many failed tasks are judged at each call, for more
+# the newest sample is used.
+COUNTED_AT_ONCE = 250
+# The name of the sample that queueops/maintenance/sampler.py writes, and how long it counts.
+OPEN = "queue_failed_open"
+_COUNT = f"""
+SELECT count(*) FROM (SELECT * FROM embedding_tasks WHERE status = 'failed' ORDER BY id DESC LIMIT %(limit)s) t
+WHERE {IS_OPEN_SQL}"""  # noqa: S608  the only text put in is our own
+_NEWEST = f"""
+SELECT value::bigint FROM performance_metrics
+WHERE name = '{OPEN}' AND timestamp BETWEEN statement_timestamp() - interval '10 minutes' AND statement_timestamp()
+ORDER BY timestamp DESC LIMIT 1"""  # noqa: S608
+# The number of open failures as one value; its parameter is `limit`, where counting stops.
+NUMBER_SQL = f"""coalesce(
+        CASE WHEN (SELECT count(*) FROM (SELECT FROM embedding_tasks WHERE status = 'failed'
+                                         LIMIT {COUNTED_AT_ONCE} + 1) t) > {COUNTED_AT_ONCE} THEN ({_NEWEST}) END,
+        ({_COUNT}))"""  # noqa: S608
+
+
+def count(limit: int) -> int:
+    """The open failures among the newest `limit` failed tasks, counted now."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, {"limit": limit})
+        return int(cursor.fetchone()[0])

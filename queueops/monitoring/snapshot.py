@@ -45,15 +45,17 @@ class Snapshot:
     `refusal` is why the database does not accept vectors, and has not for `refused_for` seconds.
     `begun_articles` have `kept_chunks` of their `begun_chunks` embedded; at the rate of the last minute, all will be at
     `chunks_done_at`; the last chunk was kept `last_chunk_age` seconds ago. `workers_lost_10m` counts worker processes
-    that died within ten minutes or are gone with tasks in hand, `lost_waiting` the tasks they held that wait to be retried in small batches.
+    that died within ten minutes or are gone with tasks in hand, `lost_waiting` the tasks they held that wait to be
+    retried in small batches.
     `broker_trouble` follows the words "the broker"; empty when it is well. Without the queue `installed` there is
     nothing to count. `locks` are held by other sessions on our tables; if one kept the counts from being read, the
     snapshot is `partial`: values that could not be read are empty. `steps_refused` has the reason of each recurring
     step that the database has refused to a worker within half a minute. `workers_silent` counts registered worker
     processes that have not updated their row lately. `brake_rows` are the ids of the rows of embedding_worker_status
     that stop every worker; all that are alive count as stopped then. `failed_open` counts failed tasks whose article
-    has no vectors of its current text, among the newest COUNT_LIMIT. `recipe_conflict` is why this process neither
-    embeds nor searches in the serving space, a sentence; empty if it does. Ages of due tasks are those of the serving
+    has no vectors of its current text, among the newest COUNT_LIMIT; of many failed tasks, as last
+    sampled. `recipe_conflict` is why this process neither embeds nor searches in the serving space, a sentence; empty
+    if it does. Ages of due tasks are those of the serving
     space; `completed_beside_5m` and `failed_beside_5m` are what other spaces have of `completed_5m` and `failed_5m`."""
 
     mode: str

@@ -4,8 +4,7 @@ from queueops.engine import worker_loss
 from queueops.models import Status
 from queueops.models.metric import STEP_REFUSED
 from queueops.models.worker import BRAKES_ALL_SQL
-from queueops.monitoring import chunk_progress, search_coverage
-from queueops.monitoring.open_failures import IS_OPEN_SQL
+from queueops.monitoring import chunk_progress, open_failures, search_coverage
 
 # A worker updates its row every five seconds; after this many without an update it counts as gone.
 ALIVE_WITHIN_SECONDS = 30
@@ -47,8 +46,7 @@ SELECT {counts},
      WHERE s.state = 'serving') AS oldest_fresh_age,
     (SELECT count(*) FROM (SELECT FROM embedding_tasks WHERE status = 'processing' AND lease_expires_at < {now}
                            LIMIT %(limit)s) t) AS expired_leases,
-    (SELECT count(*) FROM (SELECT * FROM embedding_tasks WHERE status = 'failed' ORDER BY id DESC LIMIT %(limit)s) t
-     WHERE {is_open}) AS failed_open,
+    {failed_open} AS failed_open,
     (SELECT GREATEST(count(*) FILTER (WHERE name = '{ended}'), count(DISTINCT claimed_by))::int FROM (
         SELECT name, labels->>'claimed_by' AS claimed_by FROM performance_metrics
         WHERE name IN ('{ended}', '{lost}') AND timestamp > {now} - interval '10 minutes'
@@ -102,7 +100,7 @@ _ESTIMATES = """(SELECT jsonb_object_agg(known.status, round(known.share * c.rel
        AND s.tablename = 'embedding_tasks' AND s.attname = 'status') AS analyzed"""
 SNAPSHOT = _SQL.format(
     begun=chunk_progress.SQL,
-    is_open=IS_OPEN_SQL,
+    failed_open=open_failures.NUMBER_SQL,
     estimates=_ESTIMATES,
     articles=search_coverage.ABOUT_SQL,
     counts=", ".join(_COUNT.format(where=where, status=status) for status, where in _WHERE.items()),

@@ -16,6 +16,7 @@ SAMPLED = {
     "queue_pending": 3.0,
     "queue_processing": 0.0,
     "queue_failed": 0.0,
+    "queue_failed_open": 0.0,
     "queue_oldest_due_seconds": pytest.approx(0.0, abs=10),
     "queue_tasks_per_second": 0.0,
     "workers_alive": 0.0,

@@ -1,14 +1,17 @@
 """A failed task is open while the current text of its article has no vectors, and no newer task is to make them."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 
 from articles.models import Article
 from embeddings.models import ArticleEmbedding, Space, SpaceState
-from queueops.models import Status, Task
-from queueops.monitoring import health, snapshot, statistics, task_lists
+from queueops.maintenance import sampler
+from queueops.models import Metric, Status, Task
+from queueops.monitoring import health, open_failures, snapshot, statistics, task_lists
 from queueops.monitoring.open_failures import IS_OPEN, IS_OPEN_SQL
 from queueops.monitoring.task_filter import TaskFilter
 from queueops.worker.drain import drain
@@ -135,3 +138,34 @@ def test_a_class_that_failed_names_is_one_that_retry_takes(space: Space) -> None
 def test_a_filter_for_open_failures_is_kept_with_an_operation() -> None:
     assert TaskFilter.from_json(TaskFilter(open=True).as_json()) == TaskFilter(open=True)
     assert str(TaskFilter(open=True)) == "open"
+
+
+@pytest.fixture
+def many(space: Space) -> int:
+    """More failed tasks than are judged at each call, all open; how many."""
+    make_tasks(open_failures.COUNTED_AT_ONCE + 1, space, Status.FAILED)
+    return open_failures.COUNTED_AT_ONCE + 1
+
+
+def test_many_failures_are_counted_while_there_is_no_sample(many: int) -> None:
+    assert snapshot.take().failed_open == many
+
+
+def test_of_many_failures_the_newest_sample_counts(many: int, space: Space) -> None:
+    sampler.sample()
+    make_tasks(2, space, Status.FAILED, priority="high")
+    assert snapshot.take().failed_open == many
+    sampler.sample()
+    assert snapshot.take().failed_open == many + 2
+
+
+@pytest.mark.parametrize("age", [timedelta(minutes=11), timedelta(minutes=-1)])
+def test_a_sample_that_is_old_or_of_the_future_does_not_count(many: int, age: timedelta) -> None:
+    Metric.objects.create(name=open_failures.OPEN, value=7.0, timestamp=Now() - age)
+    assert snapshot.take().failed_open == many
+
+
+def test_few_failures_are_counted_whatever_was_sampled(space: Space) -> None:
+    make_tasks(2, space, Status.FAILED)
+    Metric.objects.create(name=open_failures.OPEN, value=7.0)
+    assert snapshot.take().failed_open == 2
