@@ -11,7 +11,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from access import token_text
-from config import env, logs, pool_check, provider_env, public_site
+from config import env, logs, pool_check, provider_env, public_site, search_env
 from config.admin_theme import UNFOLD as UNFOLD
 from config.http.admin_csp import SITE_POLICY
 from config.secrets_on_disk import data_folder, kept_secret
@@ -58,6 +58,7 @@ if PROXY_USER_HEADER and not env.readings()["TRUSTED_PROXIES"].is_set:
     )
 SECURITY_CONTACT = env.contact("SECURITY_CONTACT")
 PUBLIC_SEARCH = env.flag("PUBLIC_SEARCH", True)
+SEARCH_FILTERS = search_env.fields("SEARCH_FILTERS")
 API_RATE_LIMIT = env.integer(
     "API_RATE_LIMIT", 6000, 0, 10_000_000, "requests per minute and token, 0: no limit"
 )

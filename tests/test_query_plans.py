@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.models import QuerySet
 from pytest_django import DjangoDbBlocker
 
+from articles.filters import EVERYTHING
 from articles.models import Article
 from embeddings.models import Space
 from embeddings.search import keyword
@@ -82,9 +83,9 @@ QUERIES = {
     "articles_newest": lambda space: plan_of_rows(Article.objects.newest_first()[:20]),
     "articles_metadata": lambda space: plan_of_rows(Article.objects.having({"number": 7})),
     "articles_keywords": lambda space: plan_of(
-        keyword._MATCHES,
+        keyword.matches_sql(EVERYTHING),
         {
-            **{"all": "'word77'", "any": "'word77' | 'word78'", "ranked": "'word77'", "filter": None},
+            **{"all": "'word77'", "any": "'word77' | 'word78'", "ranked": "'word77'"},
             **{"most": 1000, "scored": 100, "lexemes": ["word77"], "joined": ["'word77'"]},
         },
     ),

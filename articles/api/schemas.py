@@ -87,7 +87,7 @@ SlugInPath = Annotated[str, WithJsonSchema(_SLUG_SCHEMA), Path(description="the 
 VersionInPath = Annotated[int, Path(ge=1, le=MAX_VERSION, description="the version's number")]
 
 
-def _defaults_in_words(schema: dict[str, Any]) -> None:
+def defaults_in_words(schema: dict[str, Any]) -> None:
     """Generators of clients take a field with a default for one that is always sent."""
     for field in schema["properties"].values():
         if "default" in field:
@@ -98,7 +98,7 @@ def _defaults_in_words(schema: dict[str, Any]) -> None:
 class Request(BaseModel):
     """A JSON object without unknown fields and without silent conversions."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=_defaults_in_words)
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=defaults_in_words)
 
 
 class NewArticle(Request):

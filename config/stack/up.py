@@ -7,6 +7,7 @@ from functools import partial
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
+from articles.filters import indexes
 from config.stack import accounts, capabilities, disk_reserve, disk_space, firststart, ownership, services
 from config.stack.corpus import import_corpus
 from config.stack.kill_switch import KillSwitch
@@ -159,6 +160,8 @@ def prepare_database(supervisor: Supervisor) -> tuple[firststart.Login | None, f
     try:
         for words in firststart.pending_migrations():
             supervisor.run(services.manage("migrate", "migrate", "--no-input", *words))
+        if synced := indexes.sync():  # `migrate` does it too, but SEARCH_FILTERS may have changed since
+            supervisor.report.say(f"indexes of SEARCH_FILTERS: {synced}")
         spaces.ensure_first()
         return firststart.ensure_login(), firststart.ensure_token()
     except (StackError, DatabaseError) as error:

@@ -45,4 +45,32 @@ MUTATIONS = (
         "",
         ("tests/articles/test_keyword_letters.py",),
     ),
+    Mutation(
+        "filters: an unknown field is refused",
+        "articles/filters/parse.py",
+        "    if name not in known:\n",
+        "    if name not in known:\n        return\n    if name not in known:\n",
+        ("tests/articles/filters/test_parse.py", "tests/embeddings/test_api.py"),
+    ),
+    Mutation(
+        "filters: a value of another type is missing",
+        "articles/filters/fields.py",
+        "(CASE WHEN jsonb_typeof(metadata -> {name}) = 'string' THEN left(",
+        "(CASE WHEN metadata ? {name} THEN left(",
+        ("tests/articles/filters/test_statement.py",),
+    ),
+    Mutation(
+        "filters: an index entry is never too large",
+        "articles/filters/fields.py",
+        " AND length(metadata ->> {name}) <= {digits}",
+        "",
+        ("tests/articles/filters/test_statement.py",),
+    ),
+    Mutation(
+        "filters: a date without a zone is UTC",
+        "articles/migrations/0008_filter_dates.py",
+        "coalesce(found[3], 'Z')",
+        "coalesce(found[3], '')",
+        ("tests/articles/filters/test_statement.py",),
+    ),
 )

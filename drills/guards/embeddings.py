@@ -66,9 +66,16 @@ MUTATIONS = (
     Mutation(
         "search: deleted vectors hide no article",
         "embeddings/search/semantic.py",
-        "if plan is Plan.INDEX and len(hits) < k:",
+        "if first is Plan.INDEX and is_short:",
         "if False:",
         ("tests/embeddings/search/test_plans.py",),
+    ),
+    Mutation(
+        "search: a filter that keeps too many is not searched by the few first",
+        "embeddings/search/semantic.py",
+        "if first is Plan.OF_KEPT and kept > plans.EXACT_FILTER_MOST:",
+        "if False:",
+        ("tests/embeddings/search/test_semantic.py",),
     ),
     Mutation(
         "search: one version of each article is read",

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connection
 
+from articles.filters import EVERYTHING, Where
 from articles.text_search import Query, parse
 from embeddings.search import keyword_score
 from embeddings.search.keyword_score import Candidate, Scored, Wanted, Weights
@@ -42,22 +43,22 @@ _MATCHES = """
 WITH matches AS MATERIALIZED (
     (SELECT id FROM articles
      WHERE keywords @@ to_tsquery('english', %(all)s)
-       AND (%(filter)s::jsonb IS NULL OR metadata @> %(filter)s::jsonb) LIMIT %(most)s)
+       AND {filter} LIMIT %(most)s)
     UNION
     (SELECT id FROM articles
      WHERE keywords @@ to_tsquery('english', %(any)s)
-       AND (%(filter)s::jsonb IS NULL OR metadata @> %(filter)s::jsonb) LIMIT %(most)s)
+       AND {filter} LIMIT %(most)s)
 ),
 best AS MATERIALIZED (
-    SELECT id, ts_filter(keywords, '{a}') AS title, ts_filter(keywords, '{b}') AS body,
-           ts_filter(keywords, '{c}') AS spelled, keywords
+    SELECT id, ts_filter(keywords, '{{a}}') AS title, ts_filter(keywords, '{{b}}') AS body,
+           ts_filter(keywords, '{{c}}') AS spelled, keywords
     FROM matches JOIN articles USING (id)
     ORDER BY ts_rank(keywords, to_tsquery('english', %(ranked)s), 1) DESC, id LIMIT %(scored)s
 )
 SELECT id,
-       tsvector_to_array(ts_filter(setweight(title, 'D', %(lexemes)s::text[]), '{d}')),
-       ts_filter(setweight(body, 'D', %(lexemes)s::text[]), '{d}')::text,
-       tsvector_to_array(ts_filter(setweight(spelled, 'D', %(lexemes)s::text[]), '{d}')),
+       tsvector_to_array(ts_filter(setweight(title, 'D', %(lexemes)s::text[]), '{{d}}')),
+       ts_filter(setweight(body, 'D', %(lexemes)s::text[]), '{{d}}')::text,
+       tsvector_to_array(ts_filter(setweight(spelled, 'D', %(lexemes)s::text[]), '{{d}}')),
        ARRAY(SELECT keywords @@ one FROM unnest(%(joined)s::tsquery[]) WITH ORDINALITY AS j (one, n) ORDER BY n),
        ARRAY(SELECT title @@ one FROM unnest(%(joined)s::tsquery[]) WITH ORDINALITY AS j (one, n) ORDER BY n),
        (SELECT coalesce(max(place), 0) FROM unnest(title) t, unnest(t.positions) place)
@@ -86,14 +87,15 @@ class _Match:
     scored: Scored
 
 
-def matching(query: str, k: int, metadata: dict[str, Any] | None) -> Found:
-    """The k best articles for a query's words. Scores are from 0 to 1, whatever the query and the lengths of texts."""
-    path = "full text, filtered" if metadata else "full text"
+def matching(query: str, k: int, where: Where = EVERYTHING) -> Found:
+    """The k best articles for a query's words, of those that a filter keeps. Scores are from 0 to 1, whatever the query
+    and the lengths of texts."""
+    path = "full text, filtered" if where.is_filter else "full text"
     asked = parse(query)
     read = _read(asked)
     if read is None:
         return Found([], path)
-    matches = _matches(asked, read, metadata)
+    matches = _matches(asked, read, where)
     best = sorted(matches, key=lambda match: (-match.scored.score, match.article_id))[:k]
     return Found(_hits(best, asked), path)
 
@@ -166,19 +168,24 @@ def _rare(held: dict[str, int]) -> list[str]:
     return found
 
 
-def _matches(asked: Query, read: _Asked, metadata: dict[str, Any] | None) -> list[_Match]:
+def matches_sql(where: Where) -> str:
+    """The statement that finds matches among the articles that a filter keeps."""
+    return _MATCHES.format(filter=where.text)
+
+
+def _matches(asked: Query, read: _Asked, where: Where) -> list[_Match]:
     with connection.cursor() as cursor:
         cursor.execute(
-            _MATCHES,
+            matches_sql(where),
             {
                 "all": asked.all_loosely,
                 "any": asked.any_of(read.rare),
                 "ranked": asked.any_word,
-                "filter": json.dumps(metadata) if metadata else None,
                 "most": MATCHES_MOST,
                 "scored": SCORED_MOST,
                 "lexemes": list(read.weights.lexemes),
                 "joined": read.joined,
+                **where.values,
             },
         )
         rows = cursor.fetchall()

@@ -10,6 +10,8 @@ from embeddings.text.chunking import MAX_CHARACTERS
 # recall@10 over 100,000 × 384 is above 0.99 from here on (benchmarks/search.py)
 EF_SEARCH = 100
 _EF_SEARCH_MOST = 1_000
+# A filter that keeps at most this many articles is searched exactly: the index would read the wrong places.
+EXACT_FILTER_MOST = 5_000
 _SCAN_TUPLES_MOST = 200_000
 
 # The space's id, its width, the cast and the limits are literals: with parameters Postgres could not use a partial
@@ -43,15 +45,16 @@ _BY_INDEX_FILTERED = """
                || set_config('hnsw.iterative_scan', 'relaxed_order', true)
                || set_config('hnsw.max_scan_tuples', '{scan_tuples:d}', true)) IS NOT NULL
       AND e.space_id = {space:d}
-      AND EXISTS (SELECT FROM articles f WHERE f.id = e.article_id AND f.metadata @> %(filter)s::jsonb)
+      AND EXISTS (SELECT FROM articles WHERE articles.id = e.article_id AND {filter})
     ORDER BY {distance} LIMIT {chunks:d}
 """
-# OFFSET 0 keeps the order out of the inner query, and with it the approximate index
-_OF_ARTICLES = """
+# OFFSET 0 keeps the order out of the inner query, and with it the approximate index; `kept` is in _OF_KEPT
+_OF_KEPT_ARTICLES = """
     SELECT * FROM (
         SELECT e.article_id, e.span, e.source_version, e.source_hash, {distance} AS distance
         FROM article_embeddings e
-        WHERE e.article_id = ANY(%(articles)s::bigint[]) AND e.space_id = {space:d} AND e.embedding IS NOT NULL
+        WHERE e.article_id = ANY(ARRAY(SELECT id FROM kept WHERE (SELECT count(*) FROM kept) <= {exact_most:d}))
+          AND e.space_id = {space:d} AND e.embedding IS NOT NULL
         OFFSET 0
     ) all_of_them
     ORDER BY distance LIMIT {chunks:d}
@@ -59,7 +62,7 @@ _OF_ARTICLES = """
 _FILTERED = """
     SELECT * FROM (
         SELECT e.article_id, e.span, e.source_version, e.source_hash, {distance} AS distance
-        FROM (SELECT id FROM articles WHERE metadata @> %(filter)s::jsonb) kept
+        FROM (SELECT id FROM articles WHERE {filter}) kept
         JOIN article_embeddings e ON e.article_id = kept.id AND e.space_id = {space:d}
         WHERE e.embedding IS NOT NULL OFFSET 0
     ) all_of_them
@@ -79,7 +82,7 @@ SELECT a.slug, a.title, a.metadata, nearest.source_version, nearest.distance,
            coalesce(lower(nearest.span), 0) + 1,
            least(coalesce(upper(nearest.span) - lower(nearest.span), 0), {longest:d})
        ), E' \\t\\n\\r\\f\\x0b'), {snippet:d}),
-       (SELECT count(*) FROM candidates)
+       {seen}
 FROM nearest
 JOIN articles a ON a.id = nearest.article_id
 LEFT JOIN LATERAL (
@@ -89,6 +92,15 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) old ON true
 ORDER BY nearest.distance
+"""
+_SEEN = "(SELECT count(*) FROM candidates)"
+# Whether a filter keeps few articles, and the nearest of them if it does, at once: one row, without a hit, if it keeps
+# more. Their ids need not travel, and the planner need not look at each.
+_OF_KEPT = """
+WITH kept AS MATERIALIZED (SELECT id FROM articles WHERE {filter} LIMIT {exact_most:d} + 1)
+SELECT hits.*, counted.articles
+FROM (SELECT count(*) AS articles FROM kept) counted LEFT JOIN ({hits}) hits ON true
+ORDER BY hits.distance
 """
 
 
@@ -101,7 +113,7 @@ class Plan(Enum):
     """
 
     EVERY_VECTOR = ("exact", _EVERY_VECTOR)
-    OF_ARTICLES = ("exact, filtered", _OF_ARTICLES)  # the few that a filter keeps
+    OF_KEPT = ("exact, filtered", _OF_KEPT_ARTICLES)  # the few articles that a filter keeps
     FILTERED = ("exact, filtered", _FILTERED)  # many, and there is no index
     INDEX = ("approximate", _BY_INDEX)
     INDEX_UNTIL_ENOUGH = ("approximate", _BY_INDEX_UNTIL_ENOUGH)
@@ -115,17 +127,25 @@ class Plan(Enum):
         return self.value[1]
 
 
-def sql(space: Space, plan: Plan, k: int, chunks: int) -> str:
-    """The statement of a plan for k articles among the nearest chunks. It needs `vector` in binary form; OF_ARTICLES
-    needs `articles`, an array of ids, the other filtered ones `filter`, JSON."""
+def sql(space: Space, plan: Plan, k: int, chunks: int, filter: str = "true") -> str:
+    """The statement of a plan for k articles among the nearest chunks. It needs `vector` in binary form; the filtered
+    ones need `filter`, the condition, and its values. OF_KEPT has one column more: how many articles the filter keeps,
+    counted to EXACT_FILTER_MOST + 1."""
     candidates = plan.candidates.format(
         distance=_DISTANCE.format(type=ann_index.column_type(space)),
         space=space.pk,
+        filter=filter,
         chunks=chunks,
+        exact_most=EXACT_FILTER_MOST,
         ef_search=ef_search(chunks),
         scan_tuples=_SCAN_TUPLES_MOST,
     )
-    return _HITS.format(candidates=candidates, k=k, longest=MAX_CHARACTERS, snippet=MAX_SNIPPET)
+    # counting them shows in so short a statement, and one read of the index ends before there are no more
+    seen = chunks if plan is Plan.INDEX else _SEEN
+    hits = _HITS.format(candidates=candidates, k=k, longest=MAX_CHARACTERS, snippet=MAX_SNIPPET, seen=seen)
+    if plan is not Plan.OF_KEPT:
+        return hits
+    return _OF_KEPT.format(filter=filter, exact_most=EXACT_FILTER_MOST, hits=hits)
 
 
 def ef_search(chunks: int) -> int:

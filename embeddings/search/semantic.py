@@ -1,72 +1,84 @@
 """Nearest chunks of one space, best one per article: exactly, or through the space's approximate index."""
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db import connection
-
+from articles.filters import EVERYTHING, Where
 from embeddings.models import Space
-from embeddings.search.plans import Plan, sql
+from embeddings.search import plans
+from embeddings.search.plans import Plan
 from embeddings.search.reply import Found, Hit
 from embeddings.storage import ann_index
 from embeddings.storage.vectors import VectorParameter, WireVector
-from lib import prepared_statements, sql_arrays
+from lib import prepared_statements
 
-# A filter that keeps at most this many articles is searched exactly: the index would read the wrong places.
-EXACT_FILTER_MOST = 5_000
 CHUNKS_PER_HIT = 3
 _WIDER = 8
-_KEPT = "SELECT id FROM articles WHERE metadata @> %s::jsonb LIMIT %s"
 
 
-def nearest(space: Space, vector: WireVector, k: int, metadata: dict[str, Any] | None) -> Found:
-    """The k articles nearest to a vector, by cosine; `metadata` keeps only articles that contain it.
+class _Asked(NamedTuple):
+    space: Space
+    vector: WireVector
+    k: int
+    where: Where
+
+
+class _Rows(NamedTuple):
+    """What a statement found. Fewer chunks `seen` than requested means that there are no more; `kept` is how many
+    articles the filter keeps, where the statement counts them."""
+
+    hits: list[Hit]
+    seen: int
+    kept: int
+
+
+def nearest(space: Space, vector: WireVector, k: int, where: Where = EVERYTHING) -> Found:
+    """The k articles nearest to a vector, by cosine, of those that a filter keeps.
 
     If several chunks of few articles occupy the nearest places, it searches further until k articles are found or
     there are no more.
     """
-    kept = _kept_by(metadata) if metadata else None
-    plan = plan_for(space, kept)
-    arguments = {
-        "vector": VectorParameter(vector),
-        "articles": sql_arrays.of_integers(kept or []),
-        "filter": json.dumps(metadata),
-    }
+    asked = _Asked(space, vector, k, where)
     chunks = k * CHUNKS_PER_HIT
-    hits, seen = _ask(space, plan, k, chunks, arguments)
-    if plan is Plan.INDEX and len(hits) < k:
-        plan = Plan.INDEX_UNTIL_ENOUGH
-        hits, seen = _ask(space, plan, k, chunks, arguments)
-    while len(hits) < k and seen >= chunks:
+    plan = first_plan(space, where)
+    found = _ask(asked, plan, chunks)
+    if otherwise := second_plan(space, plan, len(found.hits) < k, found.kept):
+        plan = otherwise
+        found = _ask(asked, plan, chunks)
+    while len(found.hits) < k and found.seen >= chunks:
         chunks *= _WIDER
-        hits, seen = _ask(space, plan, k, chunks, arguments)
-    return Found(hits, str(plan))
+        found = _ask(asked, plan, chunks)
+    return Found(found.hits, str(plan))
 
 
-def plan_for(space: Space, kept: Sequence[int] | None) -> Plan:
-    """Exact if a filter keeps few articles, or the space has no usable approximate index. `kept` are the ids of the
-    articles that a filter keeps, EXACT_FILTER_MOST + 1 at most; None: there is no filter."""
-    if kept is not None and len(kept) <= EXACT_FILTER_MOST:
-        return Plan.OF_ARTICLES
-    if ann_index.is_usable(space):
-        return Plan.INDEX if kept is None else Plan.INDEX_FILTERED
-    return Plan.EVERY_VECTOR if kept is None else Plan.FILTERED
+def first_plan(space: Space, where: Where) -> Plan:
+    """Exact if there is a filter, which may keep few articles, or no usable approximate index."""
+    if where.is_filter:
+        return Plan.OF_KEPT
+    return Plan.INDEX if ann_index.is_usable(space) else Plan.EVERY_VECTOR
 
 
-def _kept_by(metadata: dict[str, Any]) -> list[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(_KEPT, [json.dumps(metadata), EXACT_FILTER_MOST + 1])
-        return [article_id for (article_id,) in cursor.fetchall()]
+def second_plan(space: Space, first: Plan, is_short: bool, kept: int) -> Plan | None:
+    """The plan to ask after the first one, which found fewer articles than wanted (`is_short`), or whose filter keeps
+    too many; None if the first one does."""
+    if first is Plan.INDEX and is_short:
+        return Plan.INDEX_UNTIL_ENOUGH
+    if first is Plan.OF_KEPT and kept > plans.EXACT_FILTER_MOST:
+        return Plan.INDEX_FILTERED if ann_index.is_usable(space) else Plan.FILTERED
+    return None
 
 
-def _ask(space: Space, plan: Plan, k: int, chunks: int, arguments: dict[str, Any]) -> tuple[list[Hit], int]:
-    """(hits, chunks seen); fewer chunks than requested means that there are no more."""
+def _ask(asked: _Asked, plan: Plan, chunks: int) -> _Rows:
+    values = {"vector": VectorParameter(asked.vector), **asked.where.values}
     # only this plan is right however the tables grow, whatever the filter
     with prepared_statements.cursor(kept=plan is Plan.INDEX) as cursor:
-        cursor.execute(sql(space, plan, k, chunks), arguments)
+        cursor.execute(plans.sql(asked.space, plan, asked.k, chunks, asked.where.text), values)
         rows = cursor.fetchall()
-    return [_hit(row) for row in rows], rows[0][-1] if rows else 0
+    kept = 0
+    if plan is Plan.OF_KEPT:
+        kept = rows[0][-1]
+        rows = [row[:-1] for row in rows if row[0] is not None]
+    return _Rows([_hit(row) for row in rows], rows[0][-1] if rows else 0, kept)
 
 
 def _hit(row: tuple[Any, ...]) -> Hit:

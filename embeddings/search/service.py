@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from articles.filters import Where, where
 from embeddings import enabled, recipes
 from embeddings.models import Space
 from embeddings.providers.errors import ProviderError
@@ -29,12 +30,12 @@ def search(
 ) -> Reply:
     """The k best articles for a query of 1 to 1,000 characters, in the serving space.
 
-    `filter` keeps only articles whose metadata contains it; both are read in Unicode's composed form (NFC), as articles
-    are written. If the query cannot be embedded, keywords are used and the reply is marked degraded; it never raises
-    because of a provider.
+    `filter` keeps only articles whose metadata fits it (articles/filters); both are read in Unicode's composed form
+    (NFC), as articles are written. Raises InvalidFilter. If the query cannot be embedded, keywords are used and the
+    reply is marked degraded; it never raises because of a provider.
     """
     started = time.perf_counter()
-    query, filter = nfc(query), nfc_json(filter)
+    query, kept = nfc(query), where(nfc_json(filter))
     space = Space.objects.serving()
     vector, reason = None, ""
     if mode is not SearchMode.KEYWORD:
@@ -44,7 +45,7 @@ def search(
             reason = str(error)
     embedded = time.perf_counter()
     answered_by = mode if vector is not None else SearchMode.KEYWORD
-    found = _answer(answered_by, space, vector, query, k, filter)
+    found = _answer(answered_by, space, vector, query, k, kept)
     ended = time.perf_counter()
     return Reply(
         hits=found.hits,
@@ -83,15 +84,15 @@ def _answer(
     vector: WireVector | None,
     query: str,
     k: int,
-    metadata: dict[str, Any] | None,
+    kept: Where,
 ) -> Found:
     if mode is SearchMode.KEYWORD or space is None or vector is None:
-        return keyword.matching(query, k, metadata)
+        return keyword.matching(query, k, kept)
     if mode is SearchMode.SEMANTIC:
-        return semantic.nearest(space, vector, k, metadata)
+        return semantic.nearest(space, vector, k, kept)
     depth = max(k, _FUSE_FROM)
-    by_meaning = semantic.nearest(space, vector, depth, metadata)
-    by_words = keyword.matching(query, depth, metadata)
+    by_meaning = semantic.nearest(space, vector, depth, kept)
+    by_words = keyword.matching(query, depth, kept)
     return Found(fusion.fuse(by_meaning.hits, by_words.hits, k), f"{by_meaning.path} + {by_words.path}")
 
 

@@ -33,6 +33,7 @@ OTHERS = {
 READING = {
     "list_tokens": (),
     "export_articles": (),
+    "filter_indexes": (),
     "rollback_plan": (),
     "embed_check": ("config",),
     "backup": (),

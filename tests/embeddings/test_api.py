@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from articles.filters.fields import Field, FieldType
 from articles.models import Article
 from tests.factories import Api, body, problem
 from tests.queueops.factories import make_space
@@ -64,9 +65,9 @@ def test_without_a_provider_the_answer_is_by_words_and_says_so(
 @pytest.mark.parametrize(
     ("question", "message"),
     [
-        ({}, "query is missing"),
-        ({"query": ""}, "query is empty: give at least one character"),
-        ({"query": " \n\t\u2003"}, "query is empty: give at least one character"),
+        ({}, "query is empty: give at least one character, or a filter"),
+        ({"query": "", "filter": {}}, "query is empty: give at least one character, or a filter"),
+        ({"query": " \n\t\u2003"}, "query is empty: give at least one character, or a filter"),
         ({"query": "a" * 1_001}, "query is longer than 1,000 characters (it has 1,001)"),
         ({"query": "a\0"}, "query holds the character '\\x00', which is not allowed in a text"),
         ({"query": 1}, "query must be text"),
@@ -84,6 +85,12 @@ def test_without_a_provider_the_answer_is_by_words_and_says_so(
             {"query": "a", "filter": {"a": "\0"}},
             "filter holds the character '\\x00', which the database cannot store",
         ),
+        (
+            {"query": "a", "filter": {"version": {"$gte": 1}}},
+            "filter has the operator '$gte' on 'version', but operators need a field with a type: name it in the "
+            "setting SEARCH_FILTERS, for instance version:number",
+        ),
+        ({"query": "", "filter": []}, "filter must be a JSON object"),
         ({"query": "a", "limit": 5}, "limit is not a field of this request"),
     ],
 )
@@ -100,3 +107,54 @@ def test_a_question_out_of_bounds_is_refused_in_words(
 def test_odd_questions_get_an_answer(api: Api, articles: None, query: str) -> None:
     for mode in ("keyword", "semantic", "hybrid"):
         body(api.post("/search", {"query": query, "mode": mode}))
+
+
+def test_a_filter_without_a_query_lists_the_newest_articles_that_it_keeps(api: Api, articles: None) -> None:
+    Article(title="Newest", content="One more.", metadata={"number": 1}).save()
+    for question in ({"filter": {"number": 1}}, {"query": "  ", "filter": {"number": 1}, "mode": "hybrid"}):
+        reply = body(api.post("/search", question))
+        assert [hit["title"] for hit in reply["results"]] == ["Newest", "Zip 1"]
+        assert reply["results"][0]["snippet"] == "One more."
+        assert (reply["answered_by"], reply["path"], reply["space"]) == (
+            "filter",
+            "filter, newest first",
+            None,
+        )
+        assert (reply["degraded"], reply["mode"]) == (False, question.get("mode", "semantic"))
+    assert len(body(api.post("/search", {"filter": {"number": 1}, "k": 1}))["results"]) == 1
+
+
+DECLARED = (Field("number", FieldType.NUMBER), Field("created", FieldType.DATE))
+
+
+@pytest.mark.parametrize("mode", ["keyword", "semantic", "hybrid"])
+def test_a_typed_filter_keeps_what_fits_in_every_mode(
+    api: Api, articles: None, settings: Settings, mode: str
+) -> None:
+    settings.SEARCH_FILTERS = DECLARED
+    question = {"query": "zip", "mode": mode, "filter": {"number": {"$gte": 1, "$lt": 2}}}
+    reply = body(api.post("/search", question))
+    assert [hit["metadata"] for hit in reply["results"]] == [{"number": 1}]
+
+
+@pytest.mark.parametrize(
+    ("filter", "message"),
+    [
+        (
+            {"versio": 1},
+            "filter has the unknown field 'versio'; known fields: number (number), created (date)",
+        ),
+        (
+            {"number": {"$near": 1}},
+            "filter 'number' has the unknown operator '$near'; operators of a number: "
+            "$eq, $in, $gt, $gte, $lt, $lte, $exists",
+        ),
+    ],
+)
+def test_an_unknown_field_or_operator_is_refused_with_what_is_known(
+    api: Api, settings: Settings, filter: dict[str, Any], message: str
+) -> None:
+    settings.SEARCH_FILTERS = DECLARED
+    for query in ("zip", ""):
+        (error,) = problem(api.post("/search", {"query": query, "filter": filter}), 422)["errors"]
+        assert (error["field"], error["message"]) == ("filter", message)

@@ -8,8 +8,10 @@ from django.apps import apps
 from django.db import connection, models
 from psycopg import sql
 
+from articles.filters import indexes
+from articles.filters.fields import INDEX_PREFIX
 from lib.manage_command import manage
-from queueops.operate.checks.finding import Finding, fail, ok
+from queueops.operate.checks.finding import Finding, fail, ok, warn
 
 ROOMS = ("articles", "embeddings", "queueops", "access")
 # What migrations make in SQL, of which models know nothing; by table: columns, constraints, indexes, triggers.
@@ -58,7 +60,7 @@ class _Table:
 
 def check() -> Iterator[Finding]:
     """A finding for each thing that is missing or unusable; where nothing is, one for tables and one for sequences."""
-    missing = list(_missing())
+    missing = [*_missing(), *_missing_of_filters()]
     yield from missing
     if not missing:
         yield ok("schema", f"{len(_models())} tables with all columns, constraints, indexes and triggers")
@@ -90,7 +92,14 @@ def _missing() -> Iterator[Finding]:
         for kind, thing in _lacks(model, there[name]):
             yield fail(f"{kind} {name}.{thing}", "is missing or unusable", _MEND)
         for index in sorted(there[name].invalid):
-            yield _invalid(index)
+            if not index.startswith(INDEX_PREFIX):
+                yield _invalid(index)
+
+
+def _missing_of_filters() -> Iterator[Finding]:
+    for field in indexes.difference().missing:
+        detail = "is missing or invalid: searches with this filter are complete, but slow"
+        yield warn(f"index of the filter {field.name}", detail, f"Run: {manage('filter_indexes')}")
 
 
 def _invalid(index: str) -> Finding:

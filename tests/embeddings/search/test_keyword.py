@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from articles.filters import where
 from embeddings.search import keyword
 from embeddings.search.keyword import matching
 from tests.queueops.factories import make_article
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 
 def titles(query: str, k: int = 10, metadata: dict[str, object] | None = None) -> list[str]:
-    return [hit.title for hit in matching(query, k, metadata).hits]
+    return [hit.title for hit in matching(query, k, where(metadata)).hits]
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_articles_with_all_words_come_before_those_with_some(query: str, first: 
 def test_a_filter_keeps_what_metadata_contains(metadata: dict[str, object], found: list[str] | int) -> None:
     got = titles("file", metadata=metadata)
     assert got == found if isinstance(found, list) else len(got) == found
-    assert matching("file", 5, metadata).path == ("full text, filtered" if metadata else "full text")
+    assert matching("file", 5, where(metadata)).path == ("full text, filtered" if metadata else "full text")
 
 
 @pytest.mark.usefixtures("corpus")
@@ -63,7 +64,7 @@ def test_no_more_than_k_come_back_and_none_twice() -> None:
 
 @pytest.mark.usefixtures("corpus")
 def test_a_hit_shows_the_passage_that_holds_a_word() -> None:
-    (hit,) = matching("archives", 1, None).hits
+    (hit,) = matching("archives", 1).hits
     content = "Read and write ZIP archives with many members."
     assert content[hit.start : hit.end] == hit.snippet
     assert "archives" in hit.snippet
@@ -107,7 +108,7 @@ def test_scores_are_on_one_scale_whoever_holds_all_words_or_some() -> None:
     make_article("One", "Read a zip archive.")
     make_article("Two", "Zip. " * 50)
     make_article("Three", "An archive of letters, a read, a zip: " + "and so on. " * 900)
-    hits = matching("read zip archive", 10, None).hits
+    hits = matching("read zip archive", 10).hits
     scores = [hit.score for hit in hits]
     assert [hit.title for hit in hits][:2] in (["One", "Three"], ["Three", "One"])
     assert scores == sorted(scores, reverse=True)
@@ -117,7 +118,7 @@ def test_scores_are_on_one_scale_whoever_holds_all_words_or_some() -> None:
 def test_a_hit_shows_its_best_passage_however_late_it_comes() -> None:
     filler = "Zip of something else, at length and without end. " * 200
     article = make_article("Long", f"{filler}The zip archive has members. {filler}")
-    (hit,) = matching("archive members", 1, None).hits
+    (hit,) = matching("archive members", 1).hits
     assert "archive has members" in article.content[hit.start : hit.end]
 
 

@@ -37,10 +37,9 @@ def test_an_index_is_asked_for_as_many_candidates_as_are_wanted(chunks: int, can
 @pytest.mark.parametrize("dimensions", [8, 2_000, 2_001])
 @pytest.mark.parametrize("plan", list(Plan))
 def test_no_value_of_a_caller_is_in_the_text_of_a_statement(dimensions: int, plan: Plan) -> None:
-    text = sql(Space(pk=7, dimensions=dimensions), plan, 10, 30)
+    text = sql(Space(pk=7, dimensions=dimensions), plan, 10, 30, "metadata @> %(filter)s::jsonb")
     assert ("halfvec" in text) is (dimensions > 2_000)
-    assert ("%(filter)s" in text) is (plan in {Plan.FILTERED, Plan.INDEX_FILTERED})
-    assert ("%(articles)s" in text) is (plan is Plan.OF_ARTICLES)
+    assert ("%(filter)s" in text) is (plan in {Plan.OF_KEPT, Plan.FILTERED, Plan.INDEX_FILTERED})
     assert "space_id = 7" in text
 
 
@@ -56,7 +55,7 @@ def stored(space: Space, article: Article, vector: WireVector) -> None:
 
 
 def asked(space: Space, plan: Plan, k: int, chunks: int, prefix: str = "") -> list[tuple[Any, ...]]:
-    arguments: dict[str, Any] = {"vector": VectorParameter(wire(1)), "articles": "{}", "filter": "{}"}
+    arguments: dict[str, Any] = {"vector": VectorParameter(wire(1))}
     with prepared_statements.cursor(kept=plan is Plan.INDEX) as cursor:
         cursor.execute(prefix + sql(space, plan, k, chunks), arguments)
         return list(cursor.fetchall())
@@ -69,9 +68,10 @@ def test_the_server_accepts_every_statement_at_every_width(dimensions: int, plan
     space = make_space(dimensions=dimensions)
     vector = VectorParameter(vectors.to_wire(np.eye(1, dimensions, dtype=np.float32))[0])
     with prepared_statements.cursor() as cursor:
-        arguments: dict[str, Any] = {"vector": vector, "articles": "{1}", "filter": "{}"}
-        cursor.execute(sql(space, plan, 3, 9), arguments)
-        assert cursor.fetchall() == []
+        arguments: dict[str, Any] = {"vector": vector, "filter": "{}"}
+        cursor.execute(sql(space, plan, 3, 9, "metadata @> %(filter)s::jsonb"), arguments)
+        hits = [row for row in cursor.fetchall() if row[0] is not None]
+        assert hits == []
 
 
 @pytest.mark.django_db
@@ -155,6 +155,6 @@ def test_deleted_vectors_near_the_query_hide_no_article(indexed: Space) -> None:
     Article.objects.filter(pk__in=[article.pk for article in made[:300]]).delete()
     without_sequential_scans()
     assert asked(indexed, Plan.INDEX, 5, 15) == []
-    found = nearest(indexed, wire(1), 5, None)
+    found = nearest(indexed, wire(1), 5)
     assert [hit.slug for hit in found.hits] == ["a300", "a301", "a302", "a303", "a304"]
     assert found.path == "approximate"

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from django.db import connection
 
+from articles.filters import where
 from articles.models import Article
 from embeddings.models import Space
-from embeddings.search import semantic
+from embeddings.search import plans, semantic
 from embeddings.search.plans import Plan, sql
 from embeddings.storage import ann_index, vectors
 from embeddings.storage.vectors import StoredChunk, VectorParameter
@@ -61,9 +62,9 @@ def test_a_small_space_wants_no_index_and_a_large_one_does(space: Space) -> None
 
 def test_searches_use_the_index_and_find_what_an_exact_scan_finds(space: Space) -> None:
     matrix = fill(space, 3000)
-    exact = [semantic.nearest(space, query_of(row), 10, None) for row in matrix[:20]]
+    exact = [semantic.nearest(space, query_of(row), 10) for row in matrix[:20]]
     ann_index.build(space)
-    found = [semantic.nearest(space, query_of(row), 10, None) for row in matrix[:20]]
+    found = [semantic.nearest(space, query_of(row), 10) for row in matrix[:20]]
     assert {f.path for f in exact} == {"exact"}
     assert {f.path for f in found} == {"approximate"}
     same = [
@@ -75,10 +76,10 @@ def test_searches_use_the_index_and_find_what_an_exact_scan_finds(space: Space) 
 def test_the_statement_of_the_approximate_path_reads_the_spaces_own_index(space: Space) -> None:
     matrix = fill(space, 3000)
     ann_index.build(space)
-    arguments = {"vector": VectorParameter(query_of(matrix[0])), "filter": "{}", "articles": "{}"}
+    arguments = {"vector": VectorParameter(query_of(matrix[0]))}
     for plan in (Plan.INDEX, Plan.INDEX_UNTIL_ENOUGH, Plan.INDEX_FILTERED):
         assert ann_index.name_of(space) in explained(sql(space, plan, 10, 30), arguments)
-    for plan in (Plan.OF_ARTICLES, Plan.FILTERED):
+    for plan in (Plan.OF_KEPT, Plan.FILTERED):
         assert ann_index.name_of(space) not in explained(sql(space, plan, 10, 30), arguments)
 
 
@@ -91,10 +92,10 @@ def explained(statement: str, arguments: dict[str, Any]) -> str:
 def test_a_wide_filter_goes_through_the_index_and_still_fills_k(
     space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(semantic, "EXACT_FILTER_MOST", 100)
+    monkeypatch.setattr(plans, "EXACT_FILTER_MOST", 100)
     matrix = fill(space, 3000)
     ann_index.build(space)
-    found = semantic.nearest(space, query_of(matrix[0]), 50, {"even": True})
+    found = semantic.nearest(space, query_of(matrix[0]), 50, where({"even": True}))
     assert found.path == "approximate, filtered"
     assert len(found.hits) == 50
     assert all(hit.metadata == {"even": True} for hit in found.hits)
