@@ -24,6 +24,8 @@ TINY = {
     "migrate": ["--n=200"],
     "long-pages": ["--folder=docs", "--characters=20000", "--slice-seconds=1"],
     "quality": ["--questions=6", "--vectors="],
+    "local-searches": ["--n=60", "--rounds=1", "--slice-seconds=1"],
+    "memory": ["--rest=0", "--idle-seconds=1"],
     "bulk": ["--n=300", "--latency-ms=20", "--alone-seconds=0.3"],
 }
 FIGURES: dict[str, Callable[[Any], float]] = {
@@ -38,6 +40,8 @@ FIGURES: dict[str, Callable[[Any], float]] = {
     "migrate": lambda found: found["run"]["enqueue_seconds"],
     "long-pages": lambda found: found["passages_computed"],
     "quality": lambda found: found["reporting"]["hybrid"]["first"],
+    "local-searches": lambda found: found["in_backfill"]["p50_ms"],
+    "memory": lambda found: min(member["pss_mib"] for member in found["members"]),
     "bulk": lambda found: found["acts"][0]["tasks_per_second"],
 }
 

@@ -50,7 +50,7 @@ class Usage:
             self._sample()
 
     def _sample(self) -> None:
-        seen = _trees(self._roots)
+        seen = trees(self._roots)
         self._peak = max(self._peak, sum(rss for rss, _ in seen.values()))
         self._ticks |= {pid: ticks for pid, (_, ticks) in seen.items()}
 
@@ -63,10 +63,10 @@ def rss_mib(pid: int) -> float | None:
 
 def tree_mib(roots: list[int]) -> float:
     """Resident memory of these processes and all below them."""
-    return sum(rss for rss, _ in _trees(roots).values()) / 2**20
+    return sum(rss for rss, _ in trees(roots).values()) / 2**20
 
 
-def _trees(roots: list[int]) -> dict[int, tuple[int, int]]:
+def trees(roots: list[int]) -> dict[int, tuple[int, int]]:
     """Pid → (bytes resident, clock ticks) of the roots and all below them."""
     if not _PROC.is_dir():
         return {}
