@@ -145,9 +145,15 @@ def _name(share: Share) -> str:
 def _print_table(members: Sequence[dict[str, Any]]) -> None:
     print_progress(f"{'member':<20} {'processes':>9} {'PSS MiB':>9} {'anonymous':>10}")
     for member in members:
-        print_progress(f"{member['member']:<20} {member['processes']:>9} {member['pss_mib']:>9.1f} x")
-    total = sum(member["pss_mib"] for member in members)
-    print_progress(f"{'all':<20} {sum(member['processes'] for member in members):>9} {total:>9.1f}")
+        _print_row(member["member"], [member])
+    _print_row("all", members)
+
+
+def _print_row(name: str, members: Sequence[dict[str, Any]]) -> None:
+    processes, pss, anonymous = (
+        sum(member[column] for member in members) for column in ("processes", "pss_mib", "anonymous_mib")
+    )
+    print_progress(f"{name:<20} {processes:>9} {pss:>9.1f} {anonymous:>10.1f}")
 
 
 if __name__ == "__main__":

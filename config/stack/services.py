@@ -55,11 +55,16 @@ def embedder(*, is_needed: bool = False) -> list[Service]:
     """The local embedder, where it is the provider of the settings, or `is_needed` for another reason."""
     if settings.EMBEDDING_PROVIDER != "local" and not is_needed:
         return []
-    process = manage("embedder", "serve_embedder")
+    port: int = settings.LOCAL_EMBEDDER_PORT
+    # not as a command of manage.py: Django would take another 60 MB
+    process = python(
+        "embedder",
+        *["-m", "embeddings.servers.local_embedder"],
+        f"--port={port}" if port else f"--socket={settings.LOCAL_EMBEDDER_SOCKET}",
+        env={"LOCAL_EMBEDDER_SECRET": settings.LOCAL_EMBEDDER_SECRET},
+    )
     process.stop_signal = signal.SIGKILL  # it holds nothing, and is stopped after those who ask it
-    if settings.LOCAL_EMBEDDER_PORT:
-        return [HttpService(process, LOOPBACK, settings.LOCAL_EMBEDDER_PORT)]
-    return [EmbedderService(process, settings.DATA_DIR)]
+    return [HttpService(process, LOOPBACK, port) if port else EmbedderService(process, settings.DATA_DIR)]
 
 
 def workers() -> Service:
@@ -124,8 +129,14 @@ def web(
 
 def manage(name: str, command: str, *words: str, env: dict[str, str] | None = None) -> Process:
     """A `manage.py` command as a process of the stack."""
-    program = [sys.executable, str(settings.BASE_DIR / "manage.py"), command, *words]
-    process = Process(name, program, env=child_environment() | (env or {}), account=account())
+    return python(name, str(settings.BASE_DIR / "manage.py"), command, *words, env=env)
+
+
+def python(name: str, *words: str, env: dict[str, str] | None = None) -> Process:
+    """A program in Python as a process of the stack; it finds modules in the folder that we are in."""
+    process = Process(
+        name, [sys.executable, *words], env=child_environment() | (env or {}), account=account()
+    )
     process.capabilities = to_run_python()
     return process
 

@@ -67,7 +67,7 @@ def test_no_process_of_it_is_root_and_none_keeps_more_than_the_right_to_read(
         "kill_switch.py",
         "bin/postgres",
         "valkey-server",
-        "serve_embedder",
+        "local_embedder",
         "granian",
         "dramatiq",
     ):

@@ -98,14 +98,14 @@ def test_a_taken_port_is_named_with_the_setting_that_moves_it(tmp_path: Path) ->
 
 
 def test_nothing_but_the_web_listens_on_a_port(stack: Stack, data_dir: Path) -> None:
-    assert stack.pids("serve_embedder")
+    assert stack.pids("local_embedder")
     assert listening_ports(stack.processes()) == {stack.port}
     assert stat.S_IMODE(paths.embedder_socket(paths.socket_dir(data_dir)).stat().st_mode) == 0o600
 
 
 def test_a_killed_embedder_is_started_again_on_its_socket(stack: Stack, data_dir: Path) -> None:
     seen = len(stack.lines)
-    before = stack.pids("serve_embedder")
+    before = stack.pids("local_embedder")
     os.kill(max(before), signal.SIGKILL)
     stack.await_line("embedder was ended by SIGKILL; restarting in", after=seen)
     stack.await_line("listening on unix:", after=seen)

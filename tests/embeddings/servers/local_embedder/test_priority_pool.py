@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import wait
+from functools import partial
 
 import pytest
 
@@ -25,6 +26,43 @@ def test_urgent_jobs_go_first_and_one_starts_while_every_thread_is_busy() -> Non
     for job in (blocked, *bulk):
         job.result(10)
     assert order == ["urgent", "bulk", "bulk"]
+
+
+def test_bulk_jobs_give_way_until_an_urgent_one_has_ended() -> None:
+    lanes = PriorityPool(threads=2)
+    started, release, searched = (
+        threading.Semaphore(0),
+        [threading.Event() for _ in range(3)],
+        threading.Event(),
+    )
+
+    def block(event: threading.Event) -> None:
+        started.release()
+        event.wait(10)
+
+    bulk = [lanes.submit(partial(block, event), urgent=False) for event in release[:2]]
+    assert started.acquire(timeout=10)
+    assert started.acquire(timeout=10)
+    search = lanes.submit(partial(block, release[2]), urgent=True)
+    search.add_done_callback(lambda _: searched.set())
+    assert started.acquire(timeout=10)
+    next_batch = lanes.submit(searched.is_set, urgent=False)
+    release[0].set()  # of two batches one ends, and the search has its place
+    bulk[0].result(10)
+    lanes.submit(lambda: None, urgent=True).result(10)
+    release[2].set()
+    assert next_batch.result(10)
+    release[1].set()
+    lanes.close()
+
+
+def test_each_bulk_thread_begins_as_told_and_no_urgent_one_does() -> None:
+    begun: list[int] = []
+    lanes = PriorityPool(threads=1, begin_bulk=lambda: begun.append(threading.get_ident()))
+    thread = lanes.submit(threading.get_ident, urgent=False).result(10)
+    assert lanes.submit(threading.get_ident, urgent=True).result(10) != thread
+    assert begun == [thread]
+    lanes.close()
 
 
 def test_closed_lanes_cancel_what_waits_and_take_nothing_more() -> None:
