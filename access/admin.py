@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.decorators import display
 
-from access import granting, lifecycle
+from access import granting, token_lifecycle
 from access.models import ApiToken, ApiTokenQuerySet, State
 from access.token_form import TokenForm
 from lib.admin_lists import ForeignTextAdmin
@@ -97,7 +97,7 @@ class ApiTokenAdmin(ForeignTextAdmin):
         given = form.cleaned_data
         if not set(given["scopes"]) <= set(granting.grantable(request.user)):
             raise PermissionDenied
-        row, text = lifecycle.issue(
+        row, text = token_lifecycle.issue(
             obj.name,
             given["scopes"],
             actor=request.user.get_username(),
@@ -154,7 +154,7 @@ class ApiTokenAdmin(ForeignTextAdmin):
             return TemplateResponse(request, "admin/access/revoke.html", self._asked(request, queryset))
         tokens = list(queryset)
         for token in tokens:
-            lifecycle.revoke(token, actor=request.user.get_username())
+            token_lifecycle.revoke(token, actor=request.user.get_username())
             self.log_change(request, token, "Revoked.")
         messages.success(request, f"{len(tokens)} revoked: {', '.join(str(token) for token in tokens)}")
         return None

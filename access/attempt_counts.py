@@ -15,7 +15,7 @@ import structlog
 from django.conf import settings
 from redis.exceptions import RedisError, ResponseError
 
-from access.count_script import HELPERS
+from access.redis_count_script import HELPERS
 from lib.redis_client import fast_client
 
 LONGEST_BLOCK_SECONDS = 900

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from ninja.errors import AuthenticationError, AuthorizationError
 from ninja.security.base import AuthBase
 
-from access import addresses, attempts, bootstrap, recent, throttles, token_guard, token_text
+from access import addresses, attempts, bootstrap, throttles, token_cache, token_guard, token_text
 from access.addresses import Network
 from access.models import ApiToken, Scope
 
@@ -96,7 +96,7 @@ def identify(header: str, address: str = "") -> Caller:
             f'Bearer realm="{REALM}"',
         )
     key = token_text.digest(token)
-    found: _Identified | None = recent.tokens.get(key) or _look_up(token, key)
+    found: _Identified | None = token_cache.tokens.get(key) or _look_up(token, key)
     if found and _may_call_from(found, address):
         return found.caller
     # A stolen token used from elsewhere is refused in the same words, so that its thief learns nothing.
@@ -119,8 +119,8 @@ def _look_up(text: str, key: bytes) -> _Identified | None:
         row.note_use()
     caller = Caller(row.name, frozenset(row.scopes), f"token:{row.pk}")
     found = _Identified(caller, _networks(row))
-    left = min(recent.SECONDS, row.time_left.total_seconds()) if row.time_left else recent.SECONDS
-    recent.tokens.put(key, found, asked + left)
+    left = min(token_cache.SECONDS, row.time_left.total_seconds()) if row.time_left else token_cache.SECONDS
+    token_cache.tokens.put(key, found, asked + left)
     return found
 
 

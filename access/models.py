@@ -11,7 +11,7 @@ from django.db.models import Case, DurationField, ExpressionWrapper, F, Q, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
-from access import addresses, recent, token_text
+from access import addresses, token_cache, token_text
 
 # the name of the token that AUTH_TOKEN holds, also as the author of what it writes
 BOOTSTRAP_NAME = "AUTH_TOKEN"
@@ -137,7 +137,7 @@ class ApiToken(models.Model):
     def revoke(self) -> bool:
         """Ends the token at once; revoking twice keeps the first time. Returns whether this call did it."""
         done = ApiToken.objects.filter(pk=self.pk, revoked_at__isnull=True).update(revoked_at=Now())
-        recent.tokens.forget()
+        token_cache.tokens.forget()
         return bool(done)
 
     def note_use(self) -> None:

@@ -13,7 +13,7 @@ from access import sessions
 from access.attempts import address_of
 from access.sessions import Session, kept_key
 from lib.admin_lists import ForeignTextAdmin
-from lib.visible import readable
+from lib.visible_text import readable
 
 
 @admin.register(Session)

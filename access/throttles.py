@@ -12,7 +12,7 @@ from django.conf import settings
 from ninja.errors import Throttled
 from redis.exceptions import RedisError, ResponseError
 
-from access.count_script import HELPERS
+from access.redis_count_script import HELPERS
 from lib.redis_client import fast_client
 
 WINDOW_SECONDS = 60

@@ -18,7 +18,7 @@ from articles.models import Article, ArticleVersion, Provenance, SlugTaken
 from articles.text_search import parse
 from lib.admin_base import BigTableAdmin, ReadOnly, row_id
 from lib.nfc import nfc
-from lib.visible import readable
+from lib.visible_text import readable
 
 # Three ways to an article, each by its index; matches of a word that everything holds are cut off.
 _FOUND = """

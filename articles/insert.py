@@ -9,7 +9,7 @@ from django.db import connection
 from psycopg.types.json import Jsonb
 
 from lib import prepared_statements
-from lib.named_rows import named_rows
+from lib.rows_by_column import named_rows
 
 # No lookup: the index decides whether the slug is free. So the plan may be kept (lib/prepared_statements.py).
 _INSERT = """

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from articles.folding import UNSPACED, fold
+from articles.letter_folding import UNSPACED, fold
 
 MOST_WORDS = 64
 """A query's words after these are left out."""

@@ -15,7 +15,7 @@ from access.models import Scope
 from articles.api import routes as articles_api
 from config.http import problems
 from config.http.json_bodies import JsonParser, JsonRenderer
-from config.http.lean_operations import lean
+from config.http.ninja_fast_path import lean
 from embeddings import api as search_api
 from queueops.api import article_embedding as queue_api
 from queueops.api import queue as queue_rest

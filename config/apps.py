@@ -13,11 +13,11 @@ class ConfigConfig(AppConfig):
         from access.signals import token_changed
         from config import audit, security_log, token_check
         from config.backups import program_check
-        from queueops.operate.checks import added
+        from queueops.operate.checks import registered_checks
 
         token_changed.connect(audit.token_changed)
-        added.add(token_check.check)
-        added.add(program_check.check)
+        registered_checks.add(token_check.check)
+        registered_checks.add(program_check.check)
         security_log.connect()
 
 

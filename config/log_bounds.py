@@ -15,7 +15,7 @@ from django.http.multipartparser import MultiPartParserError
 from dramatiq.errors import BrokerConnectionError
 from redis.exceptions import RedisError
 
-from lib.visible import one_line, visible
+from lib.visible_text import one_line, visible
 
 A_MINUTE = 10
 _WINDOW_SECONDS = 60.0

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-from config.stack import accounts, disk_space, ways
+from config.stack import accounts, disk_space, path_owners
 from config.stack.processes import StackError
-from config.stack.working import working_in
+from config.stack.work_as_owner import working_in
 from lib.regular_files import read_small
 
 _MOST_BYTES = 4_096
@@ -41,14 +41,14 @@ def kept_secret(path: Path, make: Callable[[], str] = random_text) -> str:
 def data_folder(named: Path) -> Path:
     """The real path of the data folder. Raises ImproperlyConfigured where it cannot be a folder, and where root would
     follow a link that somebody else can make lead to any folder of root's."""
-    there = ways.existing(named.absolute())
+    there = path_owners.existing(named.absolute())
     if there.exists() and not there.is_dir():
         raise ImproperlyConfigured(
             f"DATA_DIR is {named}, and {there} is not a folder: set DATA_DIR to a folder, or to one that can be made."
         )
     if os.geteuid() == 0:
         try:
-            with ways.opened(ways.existing(named.absolute())) as way:
+            with path_owners.opened(path_owners.existing(named.absolute())) as way:
                 if way.has_strangers_link:
                     raise ImproperlyConfigured(
                         f"DATA_DIR is {named}, and on the way there is a link that another user than root can change: "

@@ -206,11 +206,11 @@ MIDDLEWARE = [
     "config.http.proxies.ForwardedMiddleware",
     "config.http.compression.middleware",
     "config.http.request_ids.middleware",
-    "config.http.probes.middleware",
+    "config.http.health_probe.middleware",
     *(["config.http.cors.middleware"] if CORS_ALLOWED_ORIGINS else []),
     "config.http.problems.middleware",
     "config.http.unavailable.UnavailableMiddleware",
-    "config.http.page_middleware.begin",  # calls of the API go past what follows (config/http/api_safety.py)
+    "config.http.page_middleware.begin",  # calls of the API go past what follows (config/http/api_security_headers.py)
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from config.stack.set_aside import KEPT
+from config.stack.damaged_files import KEPT
 
 type Damage = Callable[[Path, random.Random], object]
 

@@ -9,7 +9,7 @@ from articles.admin import articles_like
 from embeddings.models import ArticleEmbedding, Space, SpaceState
 from lib.admin_base import BigTableAdmin, ReadOnly
 from lib.admin_lists import ForeignTextAdmin
-from lib.visible import readable
+from lib.visible_text import readable
 
 
 @admin.register(Space)

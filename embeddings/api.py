@@ -11,7 +11,7 @@ from ninja import Router
 from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from articles.api.schemas import VISIBLE, WITHOUT_NUL, Request, WholeNumber, checked, defaults_in_words
-from articles.bounds import check_json_object
+from articles.article_limits import check_json_object
 from articles.filters import InvalidFilter, where
 from articles.filters.described import filter_schema, filters_in_words
 from embeddings.search import Hit, SearchMode, search

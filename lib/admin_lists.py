@@ -9,7 +9,7 @@ from django.db.models import CharField, Field, JSONField, Model, TextField
 from django.http import HttpRequest
 
 from lib.admin_filters import FilteredAdmin
-from lib.visible import readable
+from lib.visible_text import readable
 
 type Column = str | Callable[[Model], str]
 

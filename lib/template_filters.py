@@ -3,7 +3,7 @@
 from django import template
 from django.template.defaultfilters import stringfilter
 
-from lib import visible
+from lib import visible_text
 
 register = template.Library()
 
@@ -12,4 +12,4 @@ register = template.Library()
 @stringfilter
 def readable(text: str) -> str:
     """Foreign text with what it hides written out; plain text, which the template escapes."""
-    return visible.readable(text)
+    return visible_text.readable(text)

@@ -12,7 +12,7 @@ class QueueopsConfig(AppConfig):
     def ready(self) -> None:
         from articles import insert
         from articles.signals import articles_written
-        from embeddings import enabled
+        from embeddings import embedding_switch
         from queueops.base import installed, shutdown, signals
         from queueops.engine import modes, receivers
         from queueops.models import QueueState
@@ -20,7 +20,7 @@ class QueueopsConfig(AppConfig):
         from queueops.worker.housekeeper import housekeeper
         from queueops.worker.leases import lease_renewer
 
-        enabled.decided_by(modes.embeds)
+        embedding_switch.decided_by(modes.embeds)
         pre_migrate.connect(installed.before_migrate, sender=self)
         post_migrate.connect(installed.after_migrate, sender=self)
         post_migrate.connect(QueueState.ensure_row, sender=self)

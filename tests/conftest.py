@@ -9,7 +9,7 @@ import pytest
 from _pytest.nodeid import coerce_node_id
 from django.conf import settings
 
-from access import attempt_counts, recent, token_guard
+from access import attempt_counts, token_cache, token_guard
 from embeddings import recipes
 from embeddings.indexing import provider_pace
 from embeddings.providers import registry
@@ -22,7 +22,7 @@ from queueops.engine.table_lock_pause import locked_out
 from queueops.engine.unsaved_vectors import unsaved
 from queueops.models import refused_steps
 from queueops.monitoring import article_status
-from queueops.worker import drain, trials
+from queueops.worker import drain, lost_task_trials
 from tests.emptying import quickly_emptied
 from tests.static_files import static_files_scanned_once
 
@@ -63,12 +63,12 @@ def reset_process_state() -> None:
     settle_retry.owed.take()
     unsaved.forget()
     drain.trial_size_of_lost.forget()
-    trials.trial_size.forget()
+    lost_task_trials.trial_size.forget()
     registry.forget()
     recipes.forget()
     recipe_guard.forget()
     provider_pace.forget()
-    recent.tokens.forget()
+    token_cache.tokens.forget()
     token_guard.forget_all()
     attempt_counts.forget()
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 import httpx
 
 from embeddings.providers.endpoint import Endpoint
-from embeddings.servers.local_embedder import proof
+from embeddings.servers.local_embedder import server_proof
 from tests.paths import ROOT
 
 _STOP_SECONDS = 5.0
@@ -38,7 +38,7 @@ class ProviderProcess:
         self.url = "http://localhost" if socket else self.said
         self.endpoint = Endpoint(f"{self.url}/v1", str(socket or ""), secret)
         transport = httpx.HTTPTransport(uds=str(socket)) if socket else None
-        headers = {"Authorization": f"Bearer {proof.token(secret)}"} if secret else {}
+        headers = {"Authorization": f"Bearer {server_proof.token(secret)}"} if secret else {}
         self.http = httpx.Client(
             base_url=self.url, timeout=20, trust_env=False, transport=transport, headers=headers
         )

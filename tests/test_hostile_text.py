@@ -37,7 +37,7 @@ from embeddings.search.snippet import passage_of
 from embeddings.servers.fake_provider import vectors as fake_vectors
 from embeddings.servers.local_embedder import wordpiece
 from embeddings.text import chunking, tokens
-from lib import visible
+from lib import visible_text
 from queueops.cli.frame import tables
 from queueops.operate.transfer import file_format
 from tests.paths import ROOT
@@ -220,7 +220,7 @@ PARSERS: dict[str, Callable[[str], object]] = {
         lambda text: file_format.task(text.encode(), 1)
     ),
     "a cell of a table": tables.plain,
-    "a title on a page": visible.readable,
+    "a title on a page": visible_text.readable,
     "a log line": lambda text: log_bounds.unforgeable(
         None, "", {"event": text, "value": [text], "exception": text}
     ),

@@ -13,7 +13,7 @@ from django.core.management.base import CommandError
 from access import token_text
 from access.models import ApiToken
 from access.token_text import PREFIX_LENGTH
-from lib.visible import visible as visible
+from lib.visible_text import visible as visible
 
 _MOST_ACTOR = 150
 _LONGEST_TEXT = 4_096

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from articles import bounds
+from articles import article_limits
 from articles.importing.entries import RefusedEntry, Row
 from lib.nfc import nfc, nfc_json
 
@@ -39,17 +39,17 @@ def draft_from(row: Row) -> Draft | RefusedEntry:
 
 def _checked(row: Row) -> Draft:
     title = nfc(_text(row.fields, "title"))
-    bounds.check_title(title)
+    article_limits.check_title(title)
     content = nfc(_text(row.fields, "content"))
-    bounds.check_content(content)
+    article_limits.check_content(content)
     if slug := nfc(_text(row.fields, "slug")):
-        bounds.check_slug(slug)
+        article_limits.check_slug(slug)
     metadata = row.fields.get("metadata")
     metadata = {} if metadata is None else metadata
-    bounds.check_metadata(metadata)
+    article_limits.check_metadata(metadata)
     source, path = nfc(row.source), nfc(row.path)
-    bounds.check_entry("source", source, bounds.MAX_SOURCE)
-    bounds.check_entry("id or path", path, bounds.MAX_PATH)
+    article_limits.check_entry("source", source, article_limits.MAX_SOURCE)
+    article_limits.check_entry("id or path", path, article_limits.MAX_PATH)
     text = json.dumps(nfc_json(metadata), ensure_ascii=False)
     return Draft(row.place, slug, title, content, text, source, path)
 

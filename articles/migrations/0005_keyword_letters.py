@@ -6,7 +6,7 @@ characters, never more than 2 s for one (docs/search.md).
 
 from django.db import migrations
 
-# Frozen here, and the same as articles/folding.py (a test compares them): characters beyond ASCII that are no letters, …
+# Frozen here, and the same as articles/letter_folding.py (a test compares them): characters beyond ASCII that are no letters, …
 SEPARATORS = (
     r"\u0080-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u00d7\u00f7\u02c2-\u02df\u2000-\u2bff\u2e00-\u2e7f"
     r"\u3000-\u3004\u3008-\u3020\u3030\u303d\u30fb\ufe10-\ufe6f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"

@@ -12,7 +12,7 @@ from django.contrib.auth import middleware as auth
 from django.http import HttpRequest, HttpResponseBase, HttpResponseForbidden
 from django.middleware import csrf
 
-from config.http.api_safety import ApiSafety
+from config.http.api_security_headers import ApiSafety
 from config.http.proxies import meta_key
 
 type View = Callable[[HttpRequest], HttpResponseBase]

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from config.stack import disk_space
-from config.stack.working import working_in
+from config.stack.work_as_owner import working_in
 
 NAME = "reserve"
 BYTES = 48 * 1024 * 1024

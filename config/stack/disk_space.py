@@ -5,7 +5,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from config.stack import ways
+from config.stack import path_owners
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Errors of a write on a full disk, beyond a quota, or beyond a file's maximum size."""
@@ -21,7 +21,7 @@ def is_missing(error: BaseException) -> bool:
 def free(folder: Path) -> int | None:
     """Free bytes for this existing or future folder; None if unknown."""
     with suppress(OSError):
-        found = os.statvfs(ways.existing(folder.absolute()))
+        found = os.statvfs(path_owners.existing(folder.absolute()))
         return found.f_bavail * found.f_frsize if found.f_favail or not found.f_files else 0
     return None
 

@@ -10,7 +10,7 @@ from config.stack import disk_space
 from config.stack.accounts import ourselves
 from config.stack.orphans import command_line
 from config.stack.processes import StackError
-from config.stack.working import working_in
+from config.stack.work_as_owner import working_in
 
 SECONDS_TO_CLEAN_UP = 10.0  # what a killed stack's leash needs at most, see kill_switch.py
 

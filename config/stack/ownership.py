@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from config.stack import ways
+from config.stack import path_owners
 from config.stack.accounts import label, privileged
 from config.stack.processes import Account, StackError
-from config.stack.working import acting, exchangeable
+from config.stack.work_as_owner import acting, exchangeable
 
 OURS = (
     *("postgres", "postgres.new", "valkey", "run", "backups"),
@@ -55,15 +55,15 @@ def claim_folder(folder: Path, account: Account | None) -> None:
 
 def rights_in(folder: Path, account: Account | None) -> AbstractContextManager[None]:
     """Root's rights in a folder that is root's alone, and the account's rights in any other."""
-    return nullcontext() if _is_roots(ways.existing(folder)) else acting(account, folder)
+    return nullcontext() if _is_roots(path_owners.existing(folder)) else acting(account, folder)
 
 
 def _is_roots(folder: Path) -> bool:
     """Whether only root can replace this folder or its contents."""
     try:
-        with ways.opened(folder) as way:
+        with path_owners.opened(folder) as way:
             found = os.fstat(way.folder)
-            return way.is_roots and found.st_uid == 0 and not ways.is_open(found)
+            return way.is_roots and found.st_uid == 0 and not path_owners.is_open(found)
     except OSError:
         return False
 
@@ -100,7 +100,7 @@ def hand_over(data_dir: Path, account: Account, code: tuple[Path, ...]) -> None:
     The folder itself comes last, so that a start that was cut off is repeated. `code` must lie outside of it. Raises
     StackError where the folder serves other purposes or holds another user's files.
     """
-    with ways.opened(data_dir) as way:
+    with path_owners.opened(data_dir) as way:
         top, known = way.folder, os.fstat(way.folder)
         if known.st_uid != account.uid and (_is_shared(known) or _holds(data_dir, code)):
             raise StackError(
@@ -121,7 +121,7 @@ def hand_over(data_dir: Path, account: Account, code: tuple[Path, ...]) -> None:
             _give(top, account, data_dir)
 
 
-def _demand_given(data_dir: Path, way: ways.Way, account: Account) -> None:
+def _demand_given(data_dir: Path, way: path_owners.Way, account: Account) -> None:
     if os.fstat(way.folder).st_uid != account.uid:
         raise exchangeable(data_dir, way)
     for name in (name for name in OURS if name not in _REPLACEABLE):

@@ -16,7 +16,7 @@ from config.stack.orphans import end_leftover, kept_text
 from config.stack.ownership import claim_folder, rights_in
 from config.stack.processes import Process, StackError, launcher
 from config.stack.service import Service
-from config.stack.working import acting
+from config.stack.work_as_owner import acting
 from lib.manage_command import manage
 
 SMALL_MACHINE = {

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from lib.visible import visible
+from lib.visible_text import visible
 
 COLOURS = {
     "stack": "bold",

@@ -12,7 +12,7 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from config.stack import accounts, disk_space, paths, set_aside, valkey_files
+from config.stack import accounts, damaged_files, disk_space, paths, valkey_files
 from config.stack.binaries import valkey_server
 from config.stack.capabilities import to_reach
 from config.stack.orphans import end_leftover
@@ -20,7 +20,7 @@ from config.stack.ownership import claim_folder
 from config.stack.postgres import server_environment
 from config.stack.processes import Process, StackError
 from config.stack.service import Service
-from config.stack.working import acting
+from config.stack.work_as_owner import acting
 
 SECONDS_OF_SILENCE = 10.0
 SECONDS_TO_LOAD = 120.0
@@ -83,10 +83,10 @@ class ValkeyServer(Service):
         empty = self.data_dir.with_name(f"{self.data_dir.name}.new")
         wanted = min(MEMORY_TO_DISK * valkey_files.size(self.data_dir, self.account), MOST_MEMORY)
         try:
-            set_aside.remove(empty, self.account)
+            damaged_files.remove(empty, self.account)
             if not self._try(empty, wanted):
                 return False
-            kept = set_aside.set_aside(self.data_dir, self.account)
+            kept = damaged_files.set_aside(self.data_dir, self.account)
         except (OSError, StackError):
             return False
         finally:
@@ -94,8 +94,8 @@ class ValkeyServer(Service):
         self.process.on_line(
             self.process,
             f"cannot start with what is in {self.data_dir}, so that was set aside as {kept.name} beside it and Valkey "
-            f"starts empty: it keeps wake-ups and counters only, and no article is lost (the newest {set_aside.KEPT} "
-            "set aside are kept; remove them when you like)",
+            f"starts empty: it keeps wake-ups and counters only, and no article is lost (the newest "
+            f"{damaged_files.KEPT} set aside are kept; remove them when you like)",
         )
         return True
 
@@ -175,7 +175,7 @@ class ValkeyServer(Service):
 
     def _remove(self, folder: Path) -> None:
         try:
-            set_aside.remove(folder, self.account)
+            damaged_files.remove(folder, self.account)
         except (OSError, StackError):
             return
 

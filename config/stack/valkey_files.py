@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from config.stack.processes import Account, StackError
-from config.stack.working import acting
+from config.stack.work_as_owner import acting
 
 _READ_AT_START = ("appendonlydir", "appendonly.aof", "dump.rdb", "valkey.pid")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -42,7 +42,7 @@ MUTATIONS = (
     ),
     Mutation(
         "set aside: the newest few are kept",
-        "config/stack/set_aside.py",
+        "config/stack/damaged_files.py",
         "for each in sorted(earlier)[: 1 - KEPT]:",
         "for each in sorted(earlier)[:0]:",
         (_DAMAGED,),
@@ -98,21 +98,21 @@ MUTATIONS = (
     ),
     Mutation(
         "api: its host is checked",
-        "config/http/api_safety.py",
+        "config/http/api_security_headers.py",
         "        request.get_host()\n",
         "",
         ("tests/config/http/test_page_middleware.py",),
     ),
     Mutation(
         "api: HTTPS is demanded",
-        "config/http/api_safety.py",
+        "config/http/api_security_headers.py",
         "if settings.SECURE_SSL_REDIRECT and not is_secure:",
         "if False:",
         ("tests/config/http/test_page_middleware.py",),
     ),
     Mutation(
         "api: replies have the headers of safety",
-        "config/http/api_safety.py",
+        "config/http/api_security_headers.py",
         "response.headers.setdefault(name, value)",
         "pass",
         ("tests/config/http/test_page_middleware.py",),

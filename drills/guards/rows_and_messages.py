@@ -22,10 +22,10 @@ MUTATIONS = (
     ),
     Mutation(
         "old wake-ups: a stranger's message stays",
-        "queueops/wakeups/broker_strangers.py",
+        "queueops/wakeups/foreign_broker_users.py",
         "and ours[found.actor_name]",
         "and (ours[found.actor_name] or true)",
-        ("tests/queueops/wakeups/test_broker_strangers.py",),
+        ("tests/queueops/wakeups/test_foreign_broker_users.py",),
     ),
     Mutation(
         "wake-ups: a refused wait is a look at intervals",

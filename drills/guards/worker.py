@@ -9,7 +9,7 @@ _HOLDING = "tests/queueops/engine/test_settle_retry.py"
 _LEASES = "tests/queueops/worker/test_leases.py"
 _LOCKED_TABLES = "tests/queueops/engine/test_table_lock_pause.py"
 _SUPERVISOR = "tests/queueops/worker/test_process_supervisor.py"
-_TRIAL_SIZE = "tests/queueops/worker/test_trial_size.py"
+_TRIAL_SIZE = "tests/queueops/worker/test_lost_task_trial_size.py"
 
 MUTATIONS = (
     Mutation(
@@ -28,7 +28,7 @@ MUTATIONS = (
     ),
     Mutation(
         "trial: it never grows past what succeeded",
-        "queueops/worker/trial_size.py",
+        "queueops/worker/lost_task_trial_size.py",
         "return min(self._first << doublings, self._first + self._done)",
         "return self._first << doublings",
         (_TRIAL_SIZE,),

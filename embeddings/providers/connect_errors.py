@@ -4,7 +4,7 @@ import errno
 import socket
 import ssl
 
-from embeddings.providers import peers
+from embeddings.providers import embedder_identity
 
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "UNEXPECTED_MESSAGE")
 _NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL)
@@ -14,7 +14,7 @@ _MOST_CAUSES = 10
 def reason(error: BaseException) -> str:
     """Follows the server's name in a sentence. The causes of `error` decide, not its words."""
     for cause in _causes(error):
-        if isinstance(cause, peers.Unreachable):
+        if isinstance(cause, embedder_identity.Unreachable):
             return str(cause)
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _untrusted(cause)

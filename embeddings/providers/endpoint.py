@@ -4,15 +4,15 @@ from dataclasses import dataclass, field, replace
 
 import httpx
 
-from embeddings.servers.local_embedder import proof
+from embeddings.servers.local_embedder import server_proof
 
 
 @dataclass(frozen=True)
 class Endpoint:
     """The address of a provider's requests.
 
-    `socket`: a Unix socket used instead of the address's host; its owner must be trusted (peers.py).
-    `secret`: the server must prove it on each new connection before it is sent anything (peers.py).
+    `socket`: a Unix socket used instead of the address's host; its owner must be trusted (embedder_identity.py).
+    `secret`: the server must prove it on each new connection before it is sent anything (embedder_identity.py).
     `extra`: headers of the operator's. `proxy`: the address of an HTTP proxy, with its password if it has one.
     `ca_file`: the authorities to trust instead of the built-in ones, a PEM file. `url` may have a query.
     """
@@ -47,5 +47,5 @@ class Endpoint:
     @property
     def headers(self) -> dict[str, str]:
         """Headers by which the server recognizes us, and the operator's."""
-        own = {"authorization": f"Bearer {proof.token(self.secret)}"} if self.secret else {}
+        own = {"authorization": f"Bearer {server_proof.token(self.secret)}"} if self.secret else {}
         return own | dict(self.extra)

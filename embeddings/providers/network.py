@@ -12,7 +12,7 @@ from typing import Any
 import httpcore
 import httpx
 
-from embeddings.providers import peers, unix_sockets
+from embeddings.providers import embedder_identity, unix_sockets
 from embeddings.providers.endpoint import Endpoint
 
 # By the monotonic clock. Threads share the connections; each has its own deadline.
@@ -92,13 +92,13 @@ class _Backend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         stream = _Stream(unix_sockets.connect(path, _countdown(timeout)))
         with _closed_on_error(stream):
-            peers.check_owner(stream.get_extra_info("socket"), path)
+            embedder_identity.check_owner(stream.get_extra_info("socket"), path)
         return stream
 
     def _proven(self, stream: "_Stream", address: str, timeout: float | None) -> httpcore.NetworkStream:
         if self._secret:
             with _closed_on_error(stream):
-                peers.check_proof(stream, address, self._secret, _countdown(timeout))
+                embedder_identity.check_proof(stream, address, self._secret, _countdown(timeout))
         return stream
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from embeddings.providers import dialect, refusals, replies, transport
+from embeddings.providers import refusals, replies, request_dialect, transport
 from embeddings.providers.base import HARMLESS, Limits, Matrix
-from embeddings.providers.dialect import Form
 from embeddings.providers.endpoint import Endpoint
 from embeddings.providers.errors import ErrorClass, ProviderError, WrongWidthError
+from embeddings.providers.request_dialect import Form
 
 # https://platform.openai.com/docs/api-reference/embeddings/create: 2,048 inputs and 300,000 tokens per request.
 # We pack by estimated tokens, so a tenth stays in reserve.
@@ -133,7 +133,7 @@ class OpenAIProvider:
         with self._alone(ends):
             if self._form != refused:  # another thread has learned meanwhile
                 return
-            found = dialect.find(tuple(self._fields.optional), understands)
+            found = request_dialect.find(tuple(self._fields.optional), understands)
             if found is None:
                 self._quiet_until = time.monotonic() + _QUIET_SECONDS
                 raise self._misunderstood(refusal, ends)

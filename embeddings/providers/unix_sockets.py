@@ -8,7 +8,7 @@ from typing import Any
 
 import httpcore
 
-from embeddings.providers.peers import Unreachable
+from embeddings.providers.embedder_identity import Unreachable
 
 _SECONDS_BETWEEN_TRIES = 0.01
 

@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from articles.filters import Where, where
-from embeddings import enabled, recipes
+from embeddings import embedding_switch, recipes
 from embeddings.models import Space
 from embeddings.providers.errors import ProviderError
 from embeddings.search import fusion, keyword, semantic
@@ -64,7 +64,7 @@ def search(
 
 
 def _vector(space: Space | None, query: str) -> WireVector:
-    if not enabled.is_on():
+    if not embedding_switch.is_on():
         raise _CannotEmbed("search by meaning is switched off")
     if space is None:
         raise _CannotEmbed("no embedding space serves yet")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from itertools import islice
 
-from articles.folding import UNSPACED
+from articles.letter_folding import UNSPACED
 
 LENGTH = 320
 _LEAD = 60

@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from embeddings.models import Space
-from lib.remembered import Remembered
+from lib.timed_cache import Remembered
 
 # below this many chunks an exact scan takes milliseconds, and an index would only slow every write
 WANTED_FROM_ROWS = 5_000

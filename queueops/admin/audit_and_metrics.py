@@ -9,7 +9,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import display
 
 from lib.admin_base import BigTableAdmin, ReadOnly, row_id
-from lib.visible import readable
+from lib.visible_text import readable
 from queueops.admin.installed_only import InstalledOnly
 from queueops.models import AuditLog, Level, Metric
 

@@ -14,7 +14,7 @@ from unfold.decorators import display
 from articles.admin import articles_like
 from lib.admin_base import BigTableAdmin, ReadOnly, row_id
 from lib.durations import age
-from lib.visible import readable
+from lib.visible_text import readable
 from queueops.admin.confirmation import AdminAction, confirm
 from queueops.admin.installed_only import InstalledOnly
 from queueops.models import Status, Task, Verb

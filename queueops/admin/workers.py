@@ -11,7 +11,7 @@ from unfold.decorators import display
 from lib.admin_base import ReadOnly
 from lib.admin_lists import ForeignTextAdmin
 from lib.durations import age
-from lib.visible import readable
+from lib.visible_text import readable
 from queueops.admin.installed_only import InstalledOnly
 from queueops.models import QueueState, Worker
 from queueops.monitoring.snapshot_statement import ALIVE_WITHIN_SECONDS

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from ninja import Path
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from articles import bounds
+from articles import article_limits
 from articles.api.schemas import VISIBLE, WITHOUT_NUL, Request, WholeNumber, checked
 from queueops.models.audit import EVENTS, MAX_REASON
 from queueops.monitoring.audit_list import AuditFilter
@@ -58,11 +58,11 @@ def _one_of(name: str, words: Sequence[str]) -> AfterValidator:
 
 
 def _check_slug(slug: str) -> None:
-    _check_text("slug", slug, bounds.MAX_SLUG)
+    _check_text("slug", slug, article_limits.MAX_SLUG)
 
 
 def _schema(most: int, description: str) -> Any:
-    """The same bounds in JSON Schema."""
+    """The same limits in JSON Schema."""
     schema: dict[str, Any] = {"minLength": 1, "maxLength": most, "pattern": WITHOUT_NUL}
     return Field(description=description, json_schema_extra=schema)
 
@@ -73,7 +73,7 @@ _MadeFor = Annotated[
     _bounded("reason", MAX_WORD),
     _schema(MAX_WORD, "why the task was created: edit, import, migration, …"),
 ]
-_Slug = Annotated[str, checked(_check_slug), _schema(bounds.MAX_SLUG, "slug of its article")]
+_Slug = Annotated[str, checked(_check_slug), _schema(article_limits.MAX_SLUG, "slug of its article")]
 
 
 def _check_id(number: int) -> None:
@@ -86,7 +86,7 @@ _Verb = Annotated[str, _one_of("verb", VERBS), Field(json_schema_extra={"enum": 
 _Event = Annotated[str, _one_of("event", EVENTS), Field(json_schema_extra={"enum": list(EVENTS)})]
 # In a query string it is a word. False would select every task, so it cannot be given.
 _True = Annotated[Literal[True], BeforeValidator(lambda given: True if given == "true" else given)]
-# Pydantic leaves the bounds of a number with a check of its own out of the schema.
+# Pydantic leaves the limits of a number with a check of its own out of the schema.
 _AgeInSeconds = Annotated[
     WholeNumber,
     Field(ge=1, le=MAX_AGE_SECONDS, json_schema_extra={"minimum": 1, "maximum": MAX_AGE_SECONDS}),

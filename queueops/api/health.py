@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from lib.own_connection import own_connection
-from lib.shared_reading import ReadingTimeout, SharedReading
+from lib.shared_value import ReadingTimeout, SharedReading
 from queueops.base.table_locks import TableLock
 from queueops.monitoring import health, snapshot
 from queueops.monitoring.health import Condition

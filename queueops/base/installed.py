@@ -6,7 +6,7 @@ from typing import Any
 from django.db import connection
 
 from lib.manage_command import manage
-from lib.remembered import Remembered
+from lib.timed_cache import Remembered
 
 # A view over the tables: it is dropped before them, and a plain DROP TABLE of one of them fails while it exists.
 PUT_UP = """

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import OperationalError, connection
 
 from lib.database_errors import is_held_up
-from lib.remembered import Remembered
+from lib.timed_cache import Remembered
 from queueops.base import installed
 from queueops.models import Mode, QueueState
 

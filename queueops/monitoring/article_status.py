@@ -12,8 +12,8 @@ from articles.api.schemas import EmbeddingState, State
 from articles.models import Article
 from embeddings.models import SPACE_NAME_SQL, Space
 from lib.manage_command import manage
-from lib.named_rows import named_rows, part
-from lib.remembered import Remembered
+from lib.rows_by_column import named_rows, part
+from lib.timed_cache import Remembered
 from queueops.base import installed
 from queueops.engine import modes
 from queueops.models import Mode, Operation, Status

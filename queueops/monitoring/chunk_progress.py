@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from django.db import connection
 
 from lib.durations import age
-from lib.named_rows import named_rows
+from lib.rows_by_column import named_rows
 
 # Long articles in progress of which no chunk was embedded for this long are stuck: a request takes two minutes at most.
 STALLED_SECONDS = 180

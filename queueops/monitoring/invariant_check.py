@@ -6,7 +6,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from lib.named_rows import named_rows
+from lib.rows_by_column import named_rows
 from queueops.monitoring.invariants import INVARIANTS, Invariant
 
 # How many broken rows of an invariant are fetched: enough to see what they have in common.

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from lib.named_rows import named_rows
+from lib.rows_by_column import named_rows
 from queueops.models import AuditLog, Operation, Verb
 from queueops.models.operation import OperationStatus
 

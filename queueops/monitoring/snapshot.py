@@ -13,7 +13,7 @@ from embeddings.models import Space
 from embeddings.storage import coverage_cache
 from embeddings.storage.coverage import Coverage
 from lib.database_errors import is_held_up
-from lib.named_rows import named_rows
+from lib.rows_by_column import named_rows
 from queueops.admission.self_pause import ITSELF
 from queueops.base import installed, table_locks
 from queueops.base.table_locks import TableLock

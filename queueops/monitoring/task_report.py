@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import connection
 
 from embeddings.models import SPACE_NAME_SQL
-from lib.named_rows import named_rows, part
+from lib.rows_by_column import named_rows, part
 from queueops.engine import failed_attempts
 from queueops.engine.failed_attempts import FailedAttempt
 from queueops.models import AuditLog, Task

@@ -16,7 +16,7 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from queueops.wakeups import broker_keys, broker_strangers
+from queueops.wakeups import broker_keys, foreign_broker_users
 
 _SECONDS = 0.3
 _KEY, _KEEP_SECONDS = "vectorpress:asked", 60
@@ -59,11 +59,11 @@ def strangers() -> str:
     Removes wake-ups that earlier releases left under shared names."""
     client = _client(settings.REDIS_URL)
     try:
-        broker_strangers.forget_old_names(client)
-        found = broker_strangers.look(client)
+        foreign_broker_users.forget_old_names(client)
+        found = foreign_broker_users.look(client)
     except (RedisError, OSError):
         return ""
-    return broker_strangers.sentence(found) if found else ""
+    return foreign_broker_users.sentence(found) if found else ""
 
 
 @functools.cache

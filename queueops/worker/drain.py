@@ -21,8 +21,8 @@ from queueops.engine.claims import Claim
 from queueops.engine.results import Settled
 from queueops.engine.table_lock_pause import LOOK_AGAIN_SECONDS, locked_out
 from queueops.models import Mode, worker_registry
-from queueops.worker import bulkhead, leases, long_articles, trials
-from queueops.worker.trial_size import TrialSize
+from queueops.worker import bulkhead, leases, long_articles, lost_task_trials
+from queueops.worker.lost_task_trial_size import TrialSize
 
 # A slice sees a new or retired space after this delay: reading spaces per batch costs more than the claim.
 _SPACES_SECONDS = 0.5
@@ -80,10 +80,12 @@ def drain(
         for space in spaces:
             if is_stopping():
                 return Drained(tasks, False)
-            with trials.exclusive_claims.beside_others(is_stopping) as may_begin:
+            with lost_task_trials.exclusive_claims.beside_others(is_stopping) as may_begin:
                 turns.append(_turn(space, worker_id, wake, wake_in) if may_begin else _Turn())
             tasks += turns[-1].tasks
-        tried = trials.run(spaces, worker_id, _execute, batch_size, is_stopping) if trials.is_time() else 0
+        tried = 0
+        if lost_task_trials.is_time():
+            tried = lost_task_trials.run(spaces, worker_id, _execute, batch_size, is_stopping)
         tasks += tried
         if not tried and not any(turn.is_more for turn in turns):
             return Drained(tasks, False, min((turn.wait for turn in turns if turn.wait), default=None))
@@ -98,7 +100,7 @@ def _turn(space: Space, worker_id: int, wake: Callable[[], None], wake_in: Calla
     if permit.wait:
         return _Turn(wait=permit.wait)
     most = batch_size(space)
-    size, with_trial = 1 if permit.canary else most, trials.is_trusting(most)
+    size, with_trial = 1 if permit.canary else most, lost_task_trials.is_trusting(most)
     with bulkhead.of_this_process().enter() as may_backfill:
         with_low = permit.with_low and (may_backfill or permit.canary is not None)
         claim_due = functools.partial(
@@ -121,7 +123,7 @@ def _turn(space: Space, worker_id: int, wake: Callable[[], None], wake_in: Calla
                 wake()
             settled = _execute(claim, worker_id, permit)
     if not settled.retried:
-        trial_size = trials.trial_size if with_trial else trial_size_of_lost
+        trial_size = lost_task_trials.trial_size if with_trial else trial_size_of_lost
         trial_size.note(sum(task.was_lost for task in claim.tasks))
     if settled.retry_in:
         wake_in(settled.retry_in)

@@ -18,7 +18,7 @@ from queueops.engine.table_lock_pause import locked_out
 from queueops.maintenance import cleanup, clock_repair, reaper, sampler, sweep
 from queueops.models import refused_steps, worker_registry
 from queueops.models.metric import STATUS_STEP
-from queueops.wakeups import broker_health, broker_strangers, doorbell
+from queueops.wakeups import broker_health, doorbell, foreign_broker_users
 from queueops.worker.brokerless import BrokerlessWorker
 from queueops.worker.storage_report import report
 
@@ -73,7 +73,7 @@ class Housekeeper:
     def _run(self) -> None:
         interval = settings.EMBEDDING_WORKER_INTERVAL / 1000
         if sentence := broker_health.strangers():
-            log.warning(f"the broker's database {sentence}", fix=broker_strangers.FIX)
+            log.warning(f"the broker's database {sentence}", fix=foreign_broker_users.FIX)
         while True:
             self._once(interval)
             if not shutdown.sleep(worker_registry.beat_seconds()):

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from access import recent
+from access import token_cache
 from access.auth import TokenRefused, identify
 from access.models import ApiToken, Scope
 from tests.factories import Api, body, make_token, problem
@@ -81,14 +81,14 @@ def test_a_token_that_somebody_else_revoked_ends_within_a_second() -> None:
     row, text = make_token()
     identify(f"Bearer {text}")
     ApiToken.objects.filter(pk=row.pk).update(revoked_at=Now())
-    wait_until(lambda: is_refused(text), recent.SECONDS + 1, "the end of the token")
+    wait_until(lambda: is_refused(text), token_cache.SECONDS + 1, "the end of the token")
 
 
 def test_a_token_ends_when_it_expires_and_no_memory_of_it_lasts_longer() -> None:
     _, text = make_token(expires_at=Now() + timedelta(seconds=0.3))
     started = time.monotonic()
     wait_until(lambda: is_refused(text), 5, "the end of the token")
-    assert time.monotonic() - started < recent.SECONDS
+    assert time.monotonic() - started < token_cache.SECONDS
 
 
 def test_an_expired_token_is_refused() -> None:
@@ -114,14 +114,14 @@ def test_use_is_noted_once_a_minute() -> None:
     row.refresh_from_db()
     assert row.last_used_at == first
     ApiToken.objects.filter(pk=row.pk).update(last_used_at=Now() - timedelta(minutes=2))
-    recent.tokens.forget()
+    token_cache.tokens.forget()
     identify(f"Bearer {text}")
     row.refresh_from_db()
     assert row.last_used_at > first
     ApiToken.objects.filter(pk=row.pk).update(
         last_used_at=Now() + timedelta(hours=1)
     )  # by a clock that was ahead
-    recent.tokens.forget()
+    token_cache.tokens.forget()
     identify(f"Bearer {text}")
     row.refresh_from_db()
     assert row.last_used_at < datetime.now(UTC) + timedelta(minutes=1)

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from access import bootstrap, lifecycle, recent, token_text
+from access import bootstrap, token_cache, token_lifecycle, token_text
 from access.auth import TokenRefused, identify
 from access.models import ApiToken, Scope
 from tests.access.test_auth import is_refused
@@ -39,7 +39,7 @@ def text(request: pytest.FixtureRequest, settings: Settings) -> str:
 def test_its_row_is_made_at_the_first_use_and_only_then(text: str) -> None:
     for _ in range(2):
         caller = identify(f"bearer {text}")
-        recent.tokens.forget()
+        token_cache.tokens.forget()
     assert (caller.name, set(caller.scopes)) == ("AUTH_TOKEN", set(Scope.values))
     row = ApiToken.objects.get()
     assert (row.created_by, row.expires_at, row.revoked_at) == ("first use", None, None)
@@ -74,7 +74,7 @@ def test_remembering_it_costs_microseconds() -> None:
 def test_revoked_or_expired_it_stays_off(text: str, ended: dict[str, Any]) -> None:
     identify(f"Bearer {text}")
     ApiToken.objects.update(**ended)
-    recent.tokens.forget()
+    token_cache.tokens.forget()
     for _ in range(2):
         assert is_refused(text)
         assert not bootstrap.ensure(actor="first start")
@@ -93,7 +93,7 @@ def test_the_token_before_it_ends_when_the_setting_is_changed(settings: Settings
     settings.AUTH_TOKEN = OWN
     identify(f"Bearer {OWN}")
     settings.AUTH_TOKEN = OTHER
-    recent.tokens.forget()
+    token_cache.tokens.forget()
     assert is_refused(OWN)
     identify(f"Bearer {OTHER}")
     assert is_refused(OWN)
@@ -110,7 +110,7 @@ def test_rotated_both_work_in_processes_with_the_old_and_the_new_setting(
     settings.AUTH_TOKEN = successor
     assert_both_work(own, successor)
     ApiToken.objects.filter(expires_at__isnull=False).update(expires_at=Now())
-    recent.tokens.forget()
+    token_cache.tokens.forget()
     assert is_refused(own)
     assert not is_refused(successor)
     assert {row.name for row in ApiToken.objects.all()} == {"AUTH_TOKEN"}
@@ -126,18 +126,18 @@ def test_a_setting_that_was_replaced_does_not_come_back_by_a_rotation(settings: 
 
 
 def test_an_ordinary_token_in_the_setting_keeps_its_scopes(settings: Settings) -> None:
-    _, settings.AUTH_TOKEN = lifecycle.issue("reader", ["read"], actor="ada")
+    _, settings.AUTH_TOKEN = token_lifecycle.issue("reader", ["read"], actor="ada")
     assert identify(f"Bearer {settings.AUTH_TOKEN}").scopes == {"read"}
 
 
 def rotated(overlap: timedelta) -> tuple[ApiToken, str]:
     row = bootstrap.row()
     assert row
-    return lifecycle.rotate(row, actor="ada", overlap=overlap, expires_at=None)
+    return token_lifecycle.rotate(row, actor="ada", overlap=overlap, expires_at=None)
 
 
 def assert_both_work(*texts: str) -> None:
-    recent.tokens.forget()
+    token_cache.tokens.forget()
     for text in texts:
         assert identify(f"Bearer {text}").name == "AUTH_TOKEN"
 

@@ -15,9 +15,9 @@ from pytest_django import Settings
 from schemathesis.config import SchemathesisConfig
 
 from access import attempts, throttles
-from articles import bounds
+from articles import article_limits
 from articles.api.schemas import WITHOUT_NUL
-from articles.bounds import SLUG_PATTERN, is_slug_character
+from articles.article_limits import SLUG_PATTERN, is_slug_character
 from articles.models import Article
 from config.api import api
 from config.wsgi import application
@@ -46,9 +46,9 @@ METADATA = {
 }
 # Making texts as long as they may be would take nearly all of the time; other tests save some.
 SHORTER = {
-    (bounds, "MAX_CONTENT"): 250,
-    (bounds, "MAX_TITLE"): 30,
-    (bounds, "MAX_SLUG"): 20,
+    (article_limits, "MAX_CONTENT"): 250,
+    (article_limits, "MAX_TITLE"): 30,
+    (article_limits, "MAX_SLUG"): 20,
     (search, "MAX_QUERY"): 40,
 }
 

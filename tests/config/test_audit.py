@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from access import bootstrap, lifecycle
+from access import bootstrap, token_lifecycle
 from access.models import ApiToken
 from queueops.base import installed
 from queueops.models import AuditLog
@@ -19,10 +19,10 @@ def written() -> list[tuple[str, str]]:
 
 
 def test_issue_rotation_and_revocation_are_written_with_their_actor() -> None:
-    row, text = lifecycle.issue("website", ["read"], actor="ada", allow_from=["10.0.0.0/8"])
-    new, new_text = lifecycle.rotate(row, actor="grace", overlap=timedelta(hours=1), expires_at=None)
-    assert lifecycle.revoke(new, actor="bob")
-    assert not lifecycle.revoke(new, actor="bob")
+    row, text = token_lifecycle.issue("website", ["read"], actor="ada", allow_from=["10.0.0.0/8"])
+    new, new_text = token_lifecycle.rotate(row, actor="grace", overlap=timedelta(hours=1), expires_at=None)
+    assert token_lifecycle.revoke(new, actor="bob")
+    assert not token_lifecycle.revoke(new, actor="bob")
     assert written() == [
         ("API token issued", "ada"),
         ("API token rotated", "grace"),
@@ -43,13 +43,13 @@ def test_the_first_use_of_auth_token_is_written_once() -> None:
 
 
 def test_an_act_that_is_rolled_back_is_not_written() -> None:
-    row, _ = lifecycle.issue("website", ["read"], actor="ada")
+    row, _ = token_lifecycle.issue("website", ["read"], actor="ada")
 
     def fail(text: str) -> None:
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        lifecycle.rotate(row, actor="ada", overlap=timedelta(), expires_at=None, keep=fail)
+        token_lifecycle.rotate(row, actor="ada", overlap=timedelta(), expires_at=None, keep=fail)
     assert written() == [("API token issued", "ada")]
     assert ApiToken.objects.usable().count() == 1
 
@@ -58,7 +58,7 @@ def test_without_the_queue_tokens_are_made_all_the_same(monkeypatch: pytest.Monk
     with connection.cursor() as cursor:
         cursor.execute("DROP VIEW queue_is_installed")
     installed.forget()
-    row, _ = lifecycle.issue("website", ["read"], actor="ada")
-    assert lifecycle.revoke(row, actor="ada")
+    row, _ = token_lifecycle.issue("website", ["read"], actor="ada")
+    assert token_lifecycle.revoke(row, actor="ada")
     assert bootstrap.ensure(actor="first start")
     assert written() == []

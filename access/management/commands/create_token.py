@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from access import addresses, ending, lifecycle
+from access import addresses, token_expiry, token_lifecycle
 from access.management import options as shared
 from access.models import Scope, check_name
 
@@ -42,7 +42,9 @@ class Command(BaseCommand):
         shared.understood(check_name, name)
         expires = options["expires"]
         networks = shared.understood(addresses.read_networks, options["allow_from"].split(","))
-        expires_at = shared.understood(ending.read_expires, expires) if expires else ending.by_default()
+        expires_at = (
+            shared.understood(token_expiry.read_expires, expires) if expires else token_expiry.by_default()
+        )
         scopes, allow_from = sorted(set(options["scope"] or [Scope.READ.value])), list(map(str, networks))
         fields = {
             "dry_run": options["dry_run"],
@@ -56,7 +58,7 @@ class Command(BaseCommand):
             would = f"This would create the token '{shared.visible(name)}'. Nothing was changed."
             self.stdout.write(json.dumps(fields) if options["json"] else would)
             return
-        row, text = lifecycle.issue(
+        row, text = token_lifecycle.issue(
             name,
             scopes,
             actor=shared.actor(options),

@@ -12,10 +12,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
-from access import bootstrap, ending, lifecycle
-from access.kept_token import replace_private
+from access import bootstrap, token_expiry, token_lifecycle
 from access.management import options as shared
 from access.models import ApiToken
+from access.token_file import replace_private
 
 
 class Command(BaseCommand):
@@ -42,8 +42,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        overlap = shared.understood(ending.read_overlap, options["overlap"])
-        given = options["expires"] and shared.understood(ending.read_expires, options["expires"])
+        overlap = shared.understood(token_expiry.read_overlap, options["overlap"])
+        given = options["expires"] and shared.understood(token_expiry.read_expires, options["expires"])
         old = shared.the_token(options["token"])
         keep = _writer(old)
         if options["dry_run"]:
@@ -54,7 +54,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(fields) if options["json"] else shared.visible(would))
             return
         try:
-            new, text = lifecycle.rotate(
+            new, text = token_lifecycle.rotate(
                 old,
                 actor=shared.actor(options),
                 overlap=overlap,
@@ -62,7 +62,7 @@ class Command(BaseCommand):
                 keep=keep,
                 reason=options["reason"],
             )
-        except lifecycle.TokenEnded as error:
+        except token_lifecycle.TokenEnded as error:
             raise CommandError(shared.visible(str(error)), returncode=shared.REFUSED) from None
         except OSError as error:
             raise CommandError(f"{error}; nothing was changed", returncode=shared.REFUSED) from None

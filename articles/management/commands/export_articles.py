@@ -13,7 +13,7 @@ from rich.progress import track
 from articles.export import jsonl_lines
 from articles.models import Article
 from lib.private_files import replacing
-from lib.visible import one_line
+from lib.visible_text import one_line
 
 
 class Command(BaseCommand):

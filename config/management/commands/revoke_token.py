@@ -3,9 +3,9 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from access import lifecycle
+from access import token_lifecycle
 from access.management import options as shared
-from access.recent import SECONDS
+from access.token_cache import SECONDS
 from config.account_command import AccountCommand
 from queueops.cli.frame.console import Console
 
@@ -36,5 +36,5 @@ class Command(AccountCommand):
         ):
             console.print_result(fields | {"is_revoked": False})
             return
-        lifecycle.revoke(token, actor=console.actor, reason=reason)
+        token_lifecycle.revoke(token, actor=console.actor, reason=reason)
         console.print_result(fields | {"is_revoked": True}, f"{token} is revoked.")

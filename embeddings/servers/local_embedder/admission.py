@@ -8,7 +8,7 @@ from collections.abc import Set
 from email.message import Message
 from http import HTTPStatus
 
-from embeddings.servers.local_embedder import proof
+from embeddings.servers.local_embedder import server_proof
 from embeddings.servers.local_embedder.protocol import Refusal
 
 
@@ -27,7 +27,7 @@ def check_token(headers: Message, secret: str) -> None:
     if not secret:
         return
     given = headers.get_all("Authorization", [])
-    if len(given) != 1 or not proof.matches(given[0], f"Bearer {proof.token(secret)}"):
+    if len(given) != 1 or not server_proof.matches(given[0], f"Bearer {server_proof.token(secret)}"):
         message = (
             "The request needs Authorization: Bearer, with the token of this installation's embedder secret."
         )

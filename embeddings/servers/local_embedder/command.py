@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from embeddings.servers.local_embedder import listening, proof, serving
+from embeddings.servers.local_embedder import listening, server_proof, serving
 from embeddings.servers.local_embedder.listening import CannotListen
 from embeddings.servers.local_embedder.model import ModelMissing
 
@@ -36,10 +36,10 @@ def run(
 
 
 def _port(port: int, secret: str) -> Callable[[], listening.Listening]:
-    if len(secret) < proof.MIN_SECRET_LENGTH:
+    if len(secret) < server_proof.MIN_SECRET_LENGTH:
         raise CannotListen(
             "A port can be reached by every account of this machine, so it needs a secret of at least "
-            f"{proof.MIN_SECRET_LENGTH} characters: set LOCAL_EMBEDDER_SECRET, or start the command "
+            f"{server_proof.MIN_SECRET_LENGTH} characters: set LOCAL_EMBEDDER_SECRET, or start the command "
             "serve_embedder with LOCAL_EMBEDDER_PORT set, which keeps one in DATA_DIR. Web and workers need the same "
             "settings."
         )

@@ -18,9 +18,9 @@ from urllib.parse import parse_qs
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.servers.local_embedder import admission, model, proof, protocol
-from embeddings.servers.local_embedder.channel import Channel
+from embeddings.servers.local_embedder import admission, model, protocol, server_proof
 from embeddings.servers.local_embedder.connections import Stage
+from embeddings.servers.local_embedder.deadline_stream import Channel
 from embeddings.servers.local_embedder.protocol import Refusal
 from embeddings.servers.local_embedder.server import MAX_BODY, EmbedderServer
 
@@ -88,8 +88,8 @@ class Handler(BaseHTTPRequestHandler):
                 self._send(HTTPStatus.INTERNAL_SERVER_ERROR, _FAILED.body())
 
     def _look_up(self, others: int) -> bytes:
-        path = self._path({"/v1/models", "/health", proof.PATH})
-        if path == proof.PATH:
+        path = self._path({"/v1/models", "/health", server_proof.PATH})
+        if path == server_proof.PATH:
             return self._prove()
         if path == "/v1/models":
             return protocol.models()
@@ -98,11 +98,11 @@ class Handler(BaseHTTPRequestHandler):
     def _prove(self) -> bytes:
         listening = self.server.listening
         nonce = parse_qs(self.path.partition("?")[2][:200]).get("nonce", [""])[0]
-        if not listening.secret or not proof.is_nonce(nonce):
-            message = f"{proof.PATH} is for TCP, and needs nonce= and 64 hexadecimal digits."
+        if not listening.secret or not server_proof.is_nonce(nonce):
+            message = f"{server_proof.PATH} is for TCP, and needs nonce= and 64 hexadecimal digits."
             raise Refusal(HTTPStatus.BAD_REQUEST, "invalid_nonce", message)
         address = listening.name.removeprefix("http://")
-        return proof.of(listening.secret, address, nonce).encode()
+        return server_proof.of(listening.secret, address, nonce).encode()
 
     def _embed(self) -> bytes:
         length = self._admitted_length()

@@ -9,9 +9,9 @@ from socketserver import BaseRequestHandler, TCPServer, ThreadingMixIn
 from typing import Any
 
 from embeddings.servers.local_embedder import model
+from embeddings.servers.local_embedder.body_memory_limit import Room
 from embeddings.servers.local_embedder.connections import Connections
 from embeddings.servers.local_embedder.listening import Listening
-from embeddings.servers.local_embedder.room import Room
 
 MAX_BODY = 32 * 1024 * 1024
 MAX_CONNECTIONS = 128

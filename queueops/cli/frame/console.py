@@ -14,7 +14,7 @@ from rich.console import Console as RichConsole
 from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lib.visible import one_line, visible
+from lib.visible_text import one_line, visible
 from queueops.cli.frame.exit_codes import Refused
 from queueops.cli.frame.verb import ShellVerb
 

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from lib.visible import one_line
+from lib.visible_text import one_line
 
 _WIDE = 10_000  # wider than any table
 

@@ -10,7 +10,7 @@ from django.db import DatabaseError, InterfaceError, ProgrammingError, connectio
 
 from lib.database_errors import is_held_up
 from lib.manage_command import manage
-from lib.visible import one_line
+from lib.visible_text import one_line
 from queueops.base import database_away, installed, table_locks
 from queueops.cli.frame.console import Console
 from queueops.cli.frame.exit_codes import Exit, Refused

@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 
 from lib.manage_command import manage
 from queueops.operate.checks.finding import Finding, fail, ok, warn
-from queueops.wakeups import broker_health, broker_keys, broker_strangers, doorbell
+from queueops.wakeups import broker_health, broker_keys, doorbell, foreign_broker_users
 
 _SECONDS = 2.0
 # Wake-ups are sent ever more rarely in a burst, and each is received at once: this many mean that no worker receives
@@ -30,7 +30,7 @@ def check() -> Iterator[Finding]:
             settings.REDIS_URL, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS
         ) as client:
             facts: dict[str, Any] = client.info()
-            strangers = broker_strangers.look(client)
+            strangers = foreign_broker_users.look(client)
             waiting = int(client.llen(broker_keys.name_of(doorbell.QUEUE)))
     except (RedisError, OSError) as error:
         yield warn(
@@ -68,7 +68,7 @@ def _memory(facts: dict[str, Any]) -> Iterator[Finding]:
 
 def _strangers(found: list[str]) -> Iterator[Finding]:
     if found:
-        yield warn("broker database", broker_strangers.sentence(found), broker_strangers.FIX)
+        yield warn("broker database", foreign_broker_users.sentence(found), foreign_broker_users.FIX)
 
 
 def _depth(waiting: int) -> Finding:

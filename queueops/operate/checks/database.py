@@ -12,7 +12,7 @@ from embeddings.models import Space
 from lib.manage_command import manage
 from queueops.base import database_away
 from queueops.engine import storage_probe
-from queueops.operate.checks import added, configuration, schema, server
+from queueops.operate.checks import configuration, registered_checks, schema, server
 from queueops.operate.checks.finding import CheckResult, Finding, fail, ok, warn, worst
 
 _NAMES_SHOWN = 5
@@ -42,7 +42,7 @@ def check() -> Iterator[Finding]:
         check_space,
         check_recipes,
         _vectors,
-        added.check,
+        registered_checks.check,
     ):
         found = list(step())
         yield from found

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from config.stack import accounts, ownership, paths, set_aside
+from config.stack import accounts, damaged_files, ownership, paths
 from config.stack.binaries import valkey_server
 from config.stack.processes import StackError
 from config.stack.valkey import ValkeyServer
@@ -220,7 +220,7 @@ def test_the_newest_few_are_kept(data_dir: Path) -> None:
         os.chown(path, data_dir.stat().st_uid, data_dir.stat().st_gid, follow_symlinks=False)
     (data_dir / names[1] / "below").chmod(0)
     (data_dir / names[2]).chmod(0)
-    made = set_aside.set_aside(data_dir / "valkey", account)
+    made = damaged_files.set_aside(data_dir / "valkey", account)
     assert set_aside_in(data_dir) == [*(data_dir / name for name in names[-2:]), made]
     assert (data_dir / "elsewhere").is_dir()
 

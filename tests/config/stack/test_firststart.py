@@ -8,7 +8,7 @@ from django.contrib.auth import authenticate, get_user_model
 from django.test import override_settings
 from pytest_django import Settings
 
-from access import lifecycle, token_text
+from access import token_lifecycle, token_text
 from access.bootstrap import row
 from config.stack.firststart import FirstImport, Login, Token, ensure_login, ensure_token, login_file
 from config.stack.up import token_in_words, welcome
@@ -85,7 +85,7 @@ def test_a_start_says_that_the_token_was_revoked_and_makes_no_other(kept: Path) 
     ensure_token()
     bootstrap_row = row()
     assert bootstrap_row
-    lifecycle.revoke(bootstrap_row, actor="ada")
+    token_lifecycle.revoke(bootstrap_row, actor="ada")
     assert "is revoked or expired" in token_in_words(ensure_token())
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from access.kept_token import replace_private
+from access.token_file import replace_private
 from config.stack import orphans, roles
 from config.stack.firststart import FirstImport
 from config.stack.orphans import end_leftover, kept_text

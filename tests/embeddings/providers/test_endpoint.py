@@ -3,7 +3,7 @@
 import pytest
 
 from embeddings.providers.endpoint import Endpoint
-from embeddings.servers.local_embedder import proof
+from embeddings.servers.local_embedder import server_proof
 
 
 @pytest.mark.parametrize(
@@ -29,5 +29,5 @@ def test_only_a_server_with_a_secret_is_shown_that_we_know_it() -> None:
     assert Endpoint("http://h").headers == {}
     secret = "only for this test, long enough!"
     headers = Endpoint("http://h", secret=secret).headers
-    assert headers == {"authorization": f"Bearer {proof.token(secret)}"}
+    assert headers == {"authorization": f"Bearer {server_proof.token(secret)}"}
     assert secret not in str(headers)

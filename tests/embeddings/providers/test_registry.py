@@ -12,7 +12,7 @@ from embeddings.models import Space
 from embeddings.providers.endpoint import Endpoint
 from embeddings.providers.openai import OpenAIProvider
 from embeddings.providers.registry import forget, provider_of
-from embeddings.servers.local_embedder import proof
+from embeddings.servers.local_embedder import server_proof
 from tests.providers import EMBEDDER_SECRET, FakeProvider, ProviderProcess
 
 pytestmark = pytest.mark.process
@@ -43,7 +43,7 @@ def test_an_endpoint_shows_its_secret_nowhere() -> None:
     endpoint = Endpoint("http://127.0.0.1:1/v1", secret=EMBEDDER_SECRET)
     shown = f"{endpoint!r} {endpoint} {endpoint.where} {endpoint.headers}"
     assert EMBEDDER_SECRET not in shown
-    assert endpoint.headers == {"authorization": f"Bearer {proof.token(EMBEDDER_SECRET)}"}
+    assert endpoint.headers == {"authorization": f"Bearer {server_proof.token(EMBEDDER_SECRET)}"}
 
 
 OTHER = Space(provider="openai", model="fake-embed", dimensions=64)

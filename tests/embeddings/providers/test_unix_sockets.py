@@ -7,7 +7,7 @@ from pathlib import Path
 import httpcore
 import pytest
 
-from embeddings.providers.peers import Unreachable
+from embeddings.providers.embedder_identity import Unreachable
 from embeddings.providers.unix_sockets import UnixStream, connect
 
 

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from articles.models import Article
 from embeddings.models import Space
 from embeddings.search import SearchMode, search
-from lib.remembered import Remembered
+from lib.timed_cache import Remembered
 from queueops.engine import modes
 from queueops.maintenance import sweep
 from queueops.models import AuditLog, Mode, QueueState, Task, Worker

@@ -12,8 +12,8 @@ from queueops.engine.claims import Claim
 from queueops.engine.results import Settled
 from queueops.maintenance import reaper
 from queueops.models import AuditLog, Metric, Task, Worker, worker_registry
-from queueops.worker import trials
-from queueops.worker.trial_size import TrialSize
+from queueops.worker import lost_task_trials
+from queueops.worker.lost_task_trial_size import TrialSize
 from tests.queueops.factories import make_tasks, make_worker
 
 pytestmark = pytest.mark.django_db
@@ -34,13 +34,15 @@ class Deaths:
             claimant = worker_registry.claimant(self.worker.pk)
             if (held := claims.claim_due(self.space, self.size, self.worker.pk, claimant)).tasks:
                 self.execute(held)
-            trials.run([self.space], self.worker.pk, self.execute, lambda space: self.size, lambda: False)
+            lost_task_trials.run(
+                [self.space], self.worker.pk, self.execute, lambda space: self.size, lambda: False
+            )
 
     def execute(self, claim: Claim, *_: Any) -> Settled | None:
         if self.poison & {task.task_id for task in claim.tasks}:
             self.sizes.append(len(claim.tasks))
             lose(self.worker)
-            self.worker, trials.trial_size = make_worker(), TrialSize(1)
+            self.worker, lost_task_trials.trial_size = make_worker(), TrialSize(1)
             return None
         return execution.execute(claim)
 

@@ -10,7 +10,7 @@ from django.core.management import CommandError
 from django.db.models.functions import Now
 from pytest_django import Settings
 
-from access import bootstrap, recent, token_text
+from access import bootstrap, token_cache, token_text
 from access.auth import identify
 from access.models import ApiToken, Scope
 from tests.access.management.commands.running import SOON, life, run
@@ -103,7 +103,7 @@ def test_rotating_auth_token_rewrites_its_file(kept: Path, settings: Settings) -
     assert [path.name for path in kept.parent.iterdir()] == ["auth_token"]
     assert str(kept) in told
     for known in (text, settings.AUTH_TOKEN):
-        recent.tokens.forget()
+        token_cache.tokens.forget()
         assert identify(f"Bearer {known}").name == "AUTH_TOKEN"
     settings.AUTH_TOKEN = text  # after a restart
     assert not bootstrap.ensure(actor="first start")

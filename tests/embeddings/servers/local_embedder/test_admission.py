@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from embeddings.servers.local_embedder import proof
+from embeddings.servers.local_embedder import server_proof
 from tests.providers import EMBEDDER_SECRET as SECRET
 from tests.providers import ProviderProcess
 
@@ -15,7 +15,7 @@ MODEL = "all-MiniLM-L6-v2"
 ASKED = {"model": MODEL, "input": "text"}
 
 
-TOKEN = proof.token(SECRET)
+TOKEN = server_proof.token(SECRET)
 
 
 def refused(embedder: ProviderProcess, **headers: str) -> tuple[int, str]:

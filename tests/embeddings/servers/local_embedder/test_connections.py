@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from embeddings.providers.openai import LOCAL_LIMITS, OpenAIProvider
-from embeddings.servers.local_embedder import proof
+from embeddings.servers.local_embedder import server_proof
 from embeddings.servers.local_embedder.connections import Connections, Stage
 from embeddings.servers.local_embedder.server import MAX_CONNECTIONS
 from tests.providers import ProviderProcess
@@ -44,7 +44,7 @@ def head(embedder: ProviderProcess, length: int) -> bytes:
         f"Host: {host}",
         "Content-Type: application/json",
         f"Content-Length: {length}",
-        f"Authorization: Bearer {proof.token(embedder.endpoint.secret)}",
+        f"Authorization: Bearer {server_proof.token(embedder.endpoint.secret)}",
     ]
     return "\r\n".join([*lines, "", ""]).encode()
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from config.stack import set_aside as module
-from config.stack.set_aside import KEPT, remove, set_aside
+from config.stack import damaged_files as module
+from config.stack.damaged_files import KEPT, remove, set_aside
 
 
 def names(folder: Path) -> list[str]:

@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from django.db import connection
 
-from articles.folding import fold
+from articles.letter_folding import fold
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from access.recent import Recent
+from access.token_cache import Recent
 
 
 def test_a_value_is_kept_until_its_time_and_no_longer() -> None:

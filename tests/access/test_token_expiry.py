@@ -7,7 +7,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 from pytest_django import Settings
 
-from access.ending import MOST, MOST_OVERLAP, by_default, read_expires, read_overlap
+from access.token_expiry import MOST, MOST_OVERLAP, by_default, read_expires, read_overlap
 
 
 @pytest.mark.parametrize(

@@ -3,18 +3,18 @@
 import pytest
 from pytest_django import Settings
 
-from embeddings import enabled
+from embeddings import embedding_switch
 
 
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(enabled, "_decide", enabled._as_the_settings_say)
+    monkeypatch.setattr(embedding_switch, "_decide", embedding_switch._as_the_settings_say)
 
 
 @pytest.mark.parametrize("is_on", [True, False])
 def test_without_a_room_above_the_settings_decide(settings: Settings, is_on: bool) -> None:
     settings.SEMANTIC_SEARCH_ENABLED = is_on
-    assert enabled.is_on() is is_on
+    assert embedding_switch.is_on() is is_on
 
 
 @pytest.mark.parametrize("is_on", [True, False])
@@ -26,6 +26,6 @@ def test_a_room_above_decides_at_each_question(settings: Settings, is_on: bool) 
         asked.append(True)
         return is_on
 
-    enabled.decided_by(decide)
-    assert [enabled.is_on(), enabled.is_on()] == [is_on, is_on]
+    embedding_switch.decided_by(decide)
+    assert [embedding_switch.is_on(), embedding_switch.is_on()] == [is_on, is_on]
     assert len(asked) == 2

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-from config.stack import accounts, ways
+from config.stack import accounts, path_owners
 from config.stack.capabilities import to_reach
 from config.stack.processes import Account, StackError
 
@@ -18,9 +18,9 @@ def working_in(folder: Path) -> AbstractContextManager[None]:
     """
     if os.geteuid() != 0:
         return nullcontext()
-    there = ways.existing(folder)
+    there = path_owners.existing(folder)
     try:
-        with ways.opened(there) as way:
+        with path_owners.opened(there) as way:
             owner = os.fstat(way.folder)
     except OSError as error:
         raise StackError(f"{there} cannot be opened as a folder: {error.strerror}.") from None
@@ -38,7 +38,7 @@ def acting(account: Account | None, folder: Path) -> Iterator[None]:
         yield
         return
     try:
-        with accounts.acting_as(account, to_reach(account, ways.existing(folder))):
+        with accounts.acting_as(account, to_reach(account, path_owners.existing(folder))):
             yield
     except PermissionError as error:
         place = error.filename if isinstance(error.filename, str | Path) else folder
@@ -48,7 +48,7 @@ def acting(account: Account | None, folder: Path) -> Iterator[None]:
         ) from None
 
 
-def exchangeable(folder: Path, way: ways.Way) -> StackError:
+def exchangeable(folder: Path, way: path_owners.Way) -> StackError:
     """Advice for a folder of root's that another user can replace."""
     who = "everybody" if way.stranger is None else accounts.label(Account(way.stranger, way.stranger))
     way_out = "" if way.stranger is None else f"run chown -R {who} {folder}, or "

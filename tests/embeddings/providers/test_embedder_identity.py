@@ -15,7 +15,7 @@ from embeddings.providers import transport
 from embeddings.providers.endpoint import Endpoint
 from embeddings.providers.errors import ErrorClass, ProviderError
 from embeddings.providers.openai import LOCAL_LIMITS, OpenAIProvider
-from embeddings.servers.local_embedder import proof
+from embeddings.servers.local_embedder import server_proof
 from tests.embeddings.servers.local_embedder import other_account
 from tests.providers import ProviderProcess, local_embedder
 
@@ -193,7 +193,7 @@ def nonce_in(asked: bytes) -> str:
     [
         lambda asked: ok("0" * 64),
         lambda asked: ok(nonce_in(asked)),
-        lambda asked: ok(proof.of("wrong" * 10, "127.0.0.1:1", nonce_in(asked))),
+        lambda asked: ok(server_proof.of("wrong" * 10, "127.0.0.1:1", nonce_in(asked))),
         lambda asked: ok('{"object":"list","data":[]}'),
         lambda asked: b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
         lambda asked: b"SSH-2.0-OpenSSH\r\n",
@@ -212,7 +212,7 @@ def test_a_program_on_the_port_that_does_not_prove_the_secret_gets_neither_text_
     lines = squatter.heard.split(b"\r\n")
     assert lines[0].startswith(b"GET /v1/proof?nonce=")
     assert lines[1:] == [f"Host: {squatter.address}".encode(), b"", b""]
-    for secret in (SECRET_OF_OURS, proof.token(SECRET_OF_OURS)):
+    for secret in (SECRET_OF_OURS, server_proof.token(SECRET_OF_OURS)):
         assert secret.encode() not in squatter.heard
 
 
@@ -229,7 +229,7 @@ def test_a_program_that_passes_the_question_on_to_the_real_embedder_gets_nothing
     assert "did not prove that it holds this installation's embedder secret" in refused(endpoint)
     squatter.close()
     assert TEXT.encode() not in squatter.heard
-    assert proof.token(on_port.endpoint.secret).encode() not in squatter.heard
+    assert server_proof.token(on_port.endpoint.secret).encode() not in squatter.heard
 
 
 def test_each_new_connection_is_proven_again() -> None:

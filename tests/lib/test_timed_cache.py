@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from lib.remembered import Remembered
+from lib.timed_cache import Remembered
 
 
 def test_an_answer_is_believed_for_its_time_and_until_it_is_forgotten() -> None:

@@ -19,7 +19,7 @@ from queueops.engine.results import Settled
 from queueops.models import worker_registry
 from queueops.worker import leases
 from queueops.worker.exclusive_claims import ExclusiveClaims
-from queueops.worker.trial_size import TrialSize
+from queueops.worker.lost_task_trial_size import TrialSize
 
 # Looking for such tasks costs a statement, so it is done once per second.
 _LOOK_SECONDS = 1.0

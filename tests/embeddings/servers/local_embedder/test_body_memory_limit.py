@@ -2,7 +2,7 @@
 
 import pytest
 
-from embeddings.servers.local_embedder.room import Room
+from embeddings.servers.local_embedder.body_memory_limit import Room
 
 
 def test_large_bodies_need_room_and_small_ones_do_not() -> None:

@@ -7,7 +7,7 @@ from django.http.response import HttpResponseBase
 from django.test import RequestFactory
 from pytest_django import Settings
 
-from config.http.api_safety import ApiSafety
+from config.http.api_security_headers import ApiSafety
 
 
 def as_page(request: HttpRequest) -> HttpResponseBase:

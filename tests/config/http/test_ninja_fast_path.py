@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from ninja.operation import Operation
 
 from access.models import Scope
-from config.http.lean_operations import LeanOperation
+from config.http.ninja_fast_path import LeanOperation
 from tests.config.test_scopes import OPERATIONS, call
 from tests.factories import Api, make_token
 from tests.queueops.factories import make_space

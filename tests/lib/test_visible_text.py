@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from lib.visible import one_line, readable, visible
+from lib.visible_text import one_line, readable, visible
 
 
 @pytest.mark.parametrize(

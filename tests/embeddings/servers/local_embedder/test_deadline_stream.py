@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from embeddings.servers.local_embedder.channel import Channel
+from embeddings.servers.local_embedder.deadline_stream import Channel
 
 
 @pytest.fixture

@@ -2,31 +2,31 @@
 
 import pytest
 
-from embeddings.servers.local_embedder import proof
+from embeddings.servers.local_embedder import server_proof
 
 SECRET, ADDRESS = "s" * 32, "127.0.0.1:18000"
 
 
 def test_a_nonce_is_new_each_time_and_known_as_one() -> None:
-    nonces = {proof.new_nonce() for _ in range(50)}
+    nonces = {server_proof.new_nonce() for _ in range(50)}
     assert len(nonces) == 50
-    assert all(map(proof.is_nonce, nonces))
+    assert all(map(server_proof.is_nonce, nonces))
 
 
 @pytest.mark.parametrize("text", ["", "a" * 63, "a" * 65, "A" * 64, "g" * 64, "a" * 64 + "\n", "٣" * 64])
 def test_another_text_is_no_nonce(text: str) -> None:
-    assert not proof.is_nonce(text)
+    assert not server_proof.is_nonce(text)
 
 
 def test_a_proof_fits_one_secret_address_and_nonce() -> None:
-    nonce = proof.new_nonce()
-    given = proof.of(SECRET, ADDRESS, nonce)
-    assert given == proof.of(SECRET, ADDRESS, nonce)
+    nonce = server_proof.new_nonce()
+    given = server_proof.of(SECRET, ADDRESS, nonce)
+    assert given == server_proof.of(SECRET, ADDRESS, nonce)
     others = {
-        proof.of("t" * 32, ADDRESS, nonce),
-        proof.of(SECRET, "127.0.0.1:18001", nonce),
-        proof.of(SECRET, ADDRESS, proof.new_nonce()),
-        proof.token(SECRET),
+        server_proof.of("t" * 32, ADDRESS, nonce),
+        server_proof.of(SECRET, "127.0.0.1:18001", nonce),
+        server_proof.of(SECRET, ADDRESS, server_proof.new_nonce()),
+        server_proof.token(SECRET),
     }
     assert len(others) == 4
     assert given not in others
@@ -45,4 +45,4 @@ def test_a_proof_fits_one_secret_address_and_nonce() -> None:
     ],
 )
 def test_secrets_of_any_characters_are_compared(given: str, expected: str, same: bool) -> None:
-    assert proof.matches(given, expected) is same
+    assert server_proof.matches(given, expected) is same

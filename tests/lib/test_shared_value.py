@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lib.shared_reading import ReadingTimeout, SharedReading
+from lib.shared_value import ReadingTimeout, SharedReading
 from tests.waiting import wait_until
 
 

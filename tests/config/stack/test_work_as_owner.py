@@ -16,7 +16,7 @@ from config.stack.orphans import user_of
 from config.stack.ownership import claim_folder, hand_over
 from config.stack.postgres import PostgresServer
 from config.stack.processes import Account, StackError
-from config.stack.working import acting, working_in
+from config.stack.work_as_owner import acting, working_in
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root has rights that a link can misuse")
 

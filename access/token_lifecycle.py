@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Least, Now
 
-from access import recent
+from access import token_cache
 from access.models import ApiToken
 from access.signals import token_changed
 
@@ -78,7 +78,7 @@ def rotate(
         # LEAST passes over NULL: a token that never ended ends with the overlap
         ApiToken.objects.filter(pk=token.pk).update(expires_at=Least("expires_at", Now() + overlap))
         token.refresh_from_db()
-        recent.tokens.forget()
+        token_cache.tokens.forget()
         why = f"; {reason}" if reason else ""
         _announce(token, "rotated", actor, f"its successor is {row}{why}")
         _announce(row, "issued", actor, f"rotated from {token}{why}")

@@ -3,7 +3,7 @@
 import pytest
 from pytest_django import Settings
 
-from queueops.worker.trial_size import TrialSize
+from queueops.worker.lost_task_trial_size import TrialSize
 
 
 @pytest.fixture

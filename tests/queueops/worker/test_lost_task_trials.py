@@ -7,9 +7,9 @@ from pytest_django import Settings
 from embeddings.models import Space
 from queueops.engine.claims import Claim
 from queueops.models import ProviderState, Task, Worker
-from queueops.worker import trials
+from queueops.worker import lost_task_trials
 from queueops.worker.drain import drain
-from queueops.worker.trial_size import TrialSize
+from queueops.worker.lost_task_trial_size import TrialSize
 from tests.providers import FakeProvider
 from tests.queueops.factories import make_article, make_tasks
 
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def immediate_trials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("queueops.worker.trials._looked_at", float("-inf"))
-    monkeypatch.setattr("queueops.worker.trials.trial_size", TrialSize(1))
+    monkeypatch.setattr("queueops.worker.lost_task_trials._looked_at", float("-inf"))
+    monkeypatch.setattr("queueops.worker.lost_task_trials.trial_size", TrialSize(1))
 
 
 def lost(count: int, space: Space) -> None:
@@ -39,8 +39,8 @@ def test_a_drain_tries_them_after_all_else(space: Space, worker: Worker, provide
 def test_the_process_looks_for_them_once_a_second(
     space: Space, worker: Worker, provider: FakeProvider
 ) -> None:
-    assert trials.is_time()
-    assert not trials.is_time()
+    assert lost_task_trials.is_time()
+    assert not lost_task_trials.is_time()
 
 
 def test_a_process_that_stops_begins_no_other_trial(
@@ -52,7 +52,12 @@ def test_a_process_that_stops_begins_no_other_trial(
     def execute(claim: Claim, *_: object) -> None:
         executed.append(claim)
 
-    assert trials.run([space], worker.pk, execute, lambda space: 10, is_stopping=lambda: bool(executed)) == 1
+    assert (
+        lost_task_trials.run(
+            [space], worker.pk, execute, lambda space: 10, is_stopping=lambda: bool(executed)
+        )
+        == 1
+    )
 
 
 def test_where_nothing_else_is_left_one_of_them_asks_whether_the_provider_is_back(
@@ -77,13 +82,13 @@ def test_once_more_than_a_batch_went_well_they_are_claimed_like_all_else(
     space: Space, worker: Worker, provider: FakeProvider, settings: Settings
 ) -> None:
     settings.EMBEDDING_BATCH_SIZE = 4
-    trials.trial_size = TrialSize(
+    lost_task_trials.trial_size = TrialSize(
         1, now=iter(range(0, 10_000, 3)).__next__
     )  # three seconds pass at each look
     lost(40, space)
     drain(worker.pk, seconds=20)
     assert Task.objects.filter(outcome="embedded").count() == 40
-    assert trials.is_trusting(4)
+    assert lost_task_trials.is_trusting(4)
     assert claims_of_a_trial() < 10
 
 

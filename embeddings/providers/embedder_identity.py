@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpcore
 
-from embeddings.servers.local_embedder import proof
+from embeddings.servers.local_embedder import server_proof
 
 _MOST_BYTES = 4_096
 _HEAD_END = b"\r\n\r\n"
@@ -45,11 +45,11 @@ def check_proof(stream: httpcore.NetworkStream, address: str, secret: str, left:
 
     `left` returns the seconds until the deadline, and raises httpcore.ConnectTimeout if none are left.
     """
-    nonce = proof.new_nonce()
-    request = f"GET {proof.PATH}?nonce={nonce} HTTP/1.1\r\nHost: {address}\r\n\r\n"
+    nonce = server_proof.new_nonce()
+    request = f"GET {server_proof.PATH}?nonce={nonce} HTTP/1.1\r\nHost: {address}\r\n\r\n"
     stream.write(request.encode(), left())
-    expected = proof.of(secret, address, nonce)
-    if not proof.matches(_answer(stream, left), expected):
+    expected = server_proof.of(secret, address, nonce)
+    if not server_proof.matches(_answer(stream, left), expected):
         raise Distrusted(
             "did not prove that it holds this installation's embedder secret: nothing was sent to it. Check which "
             "program listens there, and that LOCAL_EMBEDDER_SECRET and DATA_DIR are the same for both"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from embeddings.providers.dialect import Form, find
+from embeddings.providers.request_dialect import Form, find
 
 NAMES = ("encoding_format", "dimensions", "user")
 

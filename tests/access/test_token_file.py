@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from access.kept_token import replace_private
+from access.token_file import replace_private
 
 
 def names(folder: Path) -> list[str]:

@@ -14,7 +14,7 @@ from queueops.base import shutdown
 from queueops.models import Task
 from queueops.operate.checks import broker as check
 from queueops.operate.checks.finding import CheckResult
-from queueops.wakeups import broker_health, broker_strangers, doorbell
+from queueops.wakeups import broker_health, doorbell, foreign_broker_users
 from queueops.worker.housekeeper import Housekeeper
 from tests.queueops.factories import make_tasks
 from tests.waiting import wait_until
@@ -67,7 +67,7 @@ def test_our_consumers_take_no_message_of_a_strangers_queue(
 def test_alone_nobody_is_reported(ours: RedisBroker) -> None:
     doorbell.ring()
     ours.do_fetch(doorbell.QUEUE, 1)
-    assert broker_strangers.look(ours.client) == []
+    assert foreign_broker_users.look(ours.client) == []
     assert not [each for each in check.check() if each.check == "broker database"]
 
 
@@ -85,18 +85,18 @@ def test_a_strangers_consumers_and_queues_are_named_with_what_to_do(
 
 def test_a_queue_beside_ours_in_our_namespace_is_a_strangers(ours: RedisBroker) -> None:
     ours.do_enqueue("theirs", "1", b"{}")
-    assert broker_strangers.look(ours.client) == ["the queue vectorpress:theirs (1 messages)"]
+    assert foreign_broker_users.look(ours.client) == ["the queue vectorpress:theirs (1 messages)"]
 
 
 def test_consumers_that_have_been_silent_for_long_are_not_reported(ours: RedisBroker) -> None:
     ours.client.zadd("dramatiq:__heartbeats__", {"one": 1})
-    assert broker_strangers.look(ours.client) == []
+    assert foreign_broker_users.look(ours.client) == []
 
 
 def test_a_long_name_is_cut_and_many_are_counted(ours: RedisBroker) -> None:
     for number in range(8):
         ours.client.hset(f"{'x' * 500}{number}:q.msgs", "1", "{}")
-    said = broker_strangers.sentence(broker_strangers.look(ours.client))
+    said = foreign_broker_users.sentence(foreign_broker_users.look(ours.client))
     assert len(said) < 600
     assert said.endswith("and 3 more")
 
@@ -125,8 +125,8 @@ def test_wake_ups_of_earlier_releases_are_removed_and_a_strangers_messages_are_n
     theirs.do_fetch("embed", 1)
     theirs.do_nack("embed", number)
     theirs.do_enqueue("embed", "odd", b"not JSON")
-    assert broker_strangers.forget_old_names(ours.client) == 6
-    assert broker_strangers.forget_old_names(ours.client) == 0
+    assert foreign_broker_users.forget_old_names(ours.client) == 6
+    assert foreign_broker_users.forget_old_names(ours.client) == 0
     left = theirs.client.hgetall("dramatiq:embed.msgs").values()
     assert sum(b'"strangers"' in body for body in left) == 3
     assert len(left) == 4

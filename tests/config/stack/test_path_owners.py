@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from config.stack import ways
+from config.stack import path_owners
 
 NOT_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives folders away")
 STRANGER = 4_711
@@ -19,7 +19,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_folder_that_was_opened_is_the_one_that_was_named(folder: Path) -> None:
-    with ways.opened(folder) as way:
+    with path_owners.opened(folder) as way:
         assert os.path.samestat(os.fstat(way.folder), folder.stat())
     with pytest.raises(OSError):
         os.fstat(way.folder)  # it is closed
@@ -33,7 +33,7 @@ def test_links_dots_and_relative_names_lead_to_the_same(
     (folder / "relative").symlink_to("./a/../a")
     monkeypatch.chdir(folder)
     for name in (folder / "absolute", folder / "relative", Path("a"), Path("a/../absolute")):
-        with ways.opened(name) as way:
+        with path_owners.opened(name) as way:
             assert os.path.samestat(os.fstat(way.folder), (folder / "a").stat())
 
 
@@ -47,7 +47,7 @@ def test_what_is_no_folder_is_an_error_and_leaves_nothing_open(folder: Path, kin
     if kind == "broken":
         target.symlink_to(folder / "missing")
     before = len(list(Path("/dev/fd").iterdir()))
-    with pytest.raises(OSError), ways.opened(target):
+    with pytest.raises(OSError), path_owners.opened(target):
         pass
     assert len(list(Path("/dev/fd").iterdir())) == before
 
@@ -55,10 +55,10 @@ def test_what_is_no_folder_is_an_error_and_leaves_nothing_open(folder: Path, kin
 @NOT_ROOT
 def test_what_only_root_can_exchange_is_roots_whoever_owns_it(folder: Path) -> None:
     os.chown(folder, STRANGER, STRANGER)
-    with ways.opened(folder) as way:
+    with path_owners.opened(folder) as way:
         assert (way.is_roots, way.stranger, way.has_strangers_link) == (True, None, False)
     (folder / "below").mkdir()
-    with ways.opened(folder / "below") as way:
+    with path_owners.opened(folder / "below") as way:
         assert (way.is_roots, way.stranger) == (False, STRANGER)
 
 
@@ -73,9 +73,9 @@ def test_a_folder_that_others_may_write_in_lets_them_exchange_what_is_in_it(
     (folder / "below").mkdir()
     os.chown(folder, 0, group)
     folder.chmod(mode)
-    with ways.opened(folder / "below") as way:
+    with path_owners.opened(folder / "below") as way:
         assert way.is_roots is is_roots
-    assert ways.is_open(folder.stat()) is (mode & 0o002 != 0 or (mode & 0o020 != 0 and group != 0))
+    assert path_owners.is_open(folder.stat()) is (mode & 0o002 != 0 or (mode & 0o020 != 0 and group != 0))
 
 
 @NOT_ROOT
@@ -83,7 +83,7 @@ def test_in_a_sticky_folder_only_roots_own_are_safe(folder: Path) -> None:
     (folder / "below").mkdir()
     os.chown(folder / "below", STRANGER, STRANGER)
     folder.chmod(0o1777)
-    with ways.opened(folder / "below") as way:
+    with path_owners.opened(folder / "below") as way:
         assert (way.is_roots, way.stranger) == (False, None)
 
 
@@ -93,15 +93,15 @@ def test_a_link_of_somebody_else_is_noticed(folder: Path, tmp_path: Path) -> Non
     os.chown(folder, STRANGER, STRANGER)
     (folder / "link").symlink_to(tmp_path / "target")
     (tmp_path / "of_root").symlink_to(tmp_path / "target")
-    with ways.opened(folder / "link") as way:
+    with path_owners.opened(folder / "link") as way:
         assert way.has_strangers_link
-    with ways.opened(tmp_path / "of_root") as way:
+    with path_owners.opened(tmp_path / "of_root") as way:
         assert not way.has_strangers_link
 
 
 def test_the_nearest_folder_above_is_there(folder: Path) -> None:
-    assert ways.existing(folder) == folder
-    assert ways.existing(folder / "a" / "b") == folder
+    assert path_owners.existing(folder) == folder
+    assert path_owners.existing(folder / "a" / "b") == folder
     (folder / "broken").symlink_to(folder / "missing")
-    assert ways.existing(folder / "broken") == folder / "broken"
-    assert ways.existing(Path("/no/such/folder")) == Path("/")
+    assert path_owners.existing(folder / "broken") == folder / "broken"
+    assert path_owners.existing(Path("/no/such/folder")) == Path("/")

@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection
 
-from lib.named_rows import named_rows, part
+from lib.rows_by_column import named_rows, part
 
 
 @pytest.mark.django_db

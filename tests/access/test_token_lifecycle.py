@@ -8,10 +8,10 @@ import pytest
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from access import lifecycle
-from access.lifecycle import TokenEnded
+from access import token_lifecycle
 from access.models import ApiToken, Scope
 from access.signals import token_changed
+from access.token_lifecycle import TokenEnded
 from tests.factories import make_token
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +44,7 @@ def unheard() -> Iterator[None]:
 
 
 def test_a_new_token_knows_its_maker_and_is_announced(announcements: Heard) -> None:
-    row, text = lifecycle.issue("site", ["write", "read"], actor="ada", allow_from=["10.0.0.0/8"])
+    row, text = token_lifecycle.issue("site", ["write", "read"], actor="ada", allow_from=["10.0.0.0/8"])
     assert (row.scopes, row.created_by, row.allow_from, row.expires_at) == (
         ["read", "write"],
         "ada",
@@ -57,7 +57,10 @@ def test_a_new_token_knows_its_maker_and_is_announced(announcements: Heard) -> N
 
 def test_only_the_first_revocation_is_announced(announcements: Heard) -> None:
     row, _ = make_token(name="site")
-    assert [lifecycle.revoke(row, actor="ada"), lifecycle.revoke(row, actor="bob")] == [True, False]
+    assert [token_lifecycle.revoke(row, actor="ada"), token_lifecycle.revoke(row, actor="bob")] == [
+        True,
+        False,
+    ]
     assert announcements == [("revoked", "ada", "site")]
 
 
@@ -74,7 +77,7 @@ def test_a_successor_is_like_the_old_one_which_ends_after_the_overlap_at_the_lat
     announcements: Heard, life: timedelta | None, overlap: timedelta, left: timedelta
 ) -> None:
     old, old_text = make_token(Scope.READ, name="site", allow_from=["::/0"], expires_at=life and Now() + life)
-    new, text = lifecycle.rotate(old, actor="ada", overlap=overlap, expires_at=None)
+    new, text = token_lifecycle.rotate(old, actor="ada", overlap=overlap, expires_at=None)
     assert (new.name, new.scopes, new.allow_from, new.created_by) == ("site", ["read"], ["::/0"], "ada")
     assert new.expires_at is None
     assert text != old_text
@@ -88,7 +91,7 @@ def test_a_successor_is_like_the_old_one_which_ends_after_the_overlap_at_the_lat
 def test_a_token_that_has_ended_has_no_successor(announcements: Heard, ended: dict[str, Any]) -> None:
     old, _ = make_token(**ended)
     with pytest.raises(TokenEnded):
-        lifecycle.rotate(old, actor="ada", overlap=timedelta(), expires_at=None)
+        token_lifecycle.rotate(old, actor="ada", overlap=timedelta(), expires_at=None)
     assert (ApiToken.objects.count(), announcements) == (1, [])
 
 
@@ -101,7 +104,7 @@ def test_where_the_successor_cannot_be_kept_nothing_was_done() -> None:
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        lifecycle.rotate(old, actor="ada", overlap=timedelta(), expires_at=None, keep=keep)
+        token_lifecycle.rotate(old, actor="ada", overlap=timedelta(), expires_at=None, keep=keep)
     assert len(kept) == 1
     assert ApiToken.objects.get().expires_at is None
 
@@ -110,9 +113,9 @@ def test_where_the_successor_cannot_be_kept_nothing_was_done() -> None:
 def test_an_act_that_cannot_be_written_down_is_not_done() -> None:
     row, _ = make_token()
     for act in (
-        lambda: lifecycle.issue("other", ["read"], actor="ada"),
-        lambda: lifecycle.revoke(row, actor="ada"),
-        lambda: lifecycle.rotate(row, actor="ada", overlap=timedelta(), expires_at=None),
+        lambda: token_lifecycle.issue("other", ["read"], actor="ada"),
+        lambda: token_lifecycle.revoke(row, actor="ada"),
+        lambda: token_lifecycle.rotate(row, actor="ada", overlap=timedelta(), expires_at=None),
     ):
         with pytest.raises(LookupError):
             act()
