@@ -3,7 +3,7 @@
 from django.conf import settings
 
 from config.http import problems
-from config.http.admin_csp import ADMIN_PATH
+from config.http.content_security_policy import ADMIN_PATH
 from config.http.sub_path import below
 from config.serving import connections
 from config.serving.answers import Answer, RefusedError, answer, in_plain_text

@@ -13,7 +13,7 @@ from redis.retry import Retry
 from access import token_text
 from config import env, logs, pool_check, provider_env, public_site, search_env
 from config.admin_theme import UNFOLD as UNFOLD
-from config.http.admin_csp import SITE_POLICY
+from config.http.content_security_policy import SITE_POLICY
 from config.secrets_on_disk import data_folder, kept_secret
 from config.stack import accounts, paths
 from embeddings.model_catalogue import spec_of
@@ -216,7 +216,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "config.http.admin_csp.admin_policy",
+    "config.http.content_security_policy.admin_policy",
     "config.http.refuse_nul.without_nul",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "config.http.page_middleware.CsrfViewMiddleware",

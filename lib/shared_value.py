@@ -10,7 +10,7 @@ class ReadingTimeout(Exception):
     """The value is being read, and has been for too long to wait for."""
 
 
-class SharedReading[T]:
+class SharedValue[T]:
     """`read()` is kept for `seconds`. It runs in a separate thread, so that a hanging read blocks no caller:
     a caller waits for it until it has taken `patience` seconds, and then gets ReadingTimeout. What `read()` raises
     goes to all who wait for it."""

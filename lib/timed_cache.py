@@ -7,7 +7,7 @@ from collections.abc import Callable
 _PATIENCE_SECONDS = 0.25
 
 
-class Remembered[T]:
+class TimedCache[T]:
     """The value of `ask()`, cached for `seconds`. Any thread may use it. One reads at a time, and the others wait for
     it; if that takes long (a lock in the database) and there is an older value, they use that after 0.25 s.
     What `ask()` raises is not remembered."""

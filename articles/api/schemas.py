@@ -76,8 +76,8 @@ Metadata = Annotated[
     checked(article_limits.check_metadata),
     AfterValidator(nfc_json),
     Field(
-        description=f"any JSON object of up to {article_limits.MAX_METADATA_BYTES:,} bytes; its numbers fit into 64 bits, "
-        "its texts hold no NUL"
+        description=f"any JSON object of up to {article_limits.MAX_METADATA_BYTES:,} bytes; its numbers fit into "
+        "64 bits, its texts hold no NUL"
     ),
 ]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponseBase
 
-from config.http.admin_csp import ADMIN_PATH
+from config.http.content_security_policy import ADMIN_PATH
 
 type View = Callable[[HttpRequest], HttpResponseBase]
 

@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from embeddings.models import Space
-from lib.timed_cache import Remembered
+from lib.timed_cache import TimedCache
 
 # below this many chunks an exact scan takes milliseconds, and an index would only slow every write
 WANTED_FROM_ROWS = 5_000
@@ -128,8 +128,8 @@ def _name(space_id: int) -> str:
 
 
 @functools.cache
-def _usable(space_id: int) -> Remembered[bool]:
-    return Remembered(lambda: _state(space_id) is True, _REMEMBER_SECONDS)
+def _usable(space_id: int) -> TimedCache[bool]:
+    return TimedCache(lambda: _state(space_id) is True, _REMEMBER_SECONDS)
 
 
 def _create_sql(space: Space) -> str:

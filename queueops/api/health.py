@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from lib.own_connection import own_connection
-from lib.shared_value import ReadingTimeout, SharedReading
+from lib.shared_value import ReadingTimeout, SharedValue
 from queueops.base.table_locks import TableLock
 from queueops.monitoring import health, snapshot
 from queueops.monitoring.health import Condition
@@ -53,7 +53,7 @@ def _look() -> Seen:
 
 
 # Public and expensive: at most one snapshot per second and process.
-seen = SharedReading(_look, SECONDS_HELD, SECONDS_TO_READ)
+seen = SharedValue(_look, SECONDS_HELD, SECONDS_TO_READ)
 
 
 @never_cache

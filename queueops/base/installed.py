@@ -6,7 +6,7 @@ from typing import Any
 from django.db import connection
 
 from lib.manage_command import manage
-from lib.timed_cache import Remembered
+from lib.timed_cache import TimedCache
 
 # A view over the tables: it is dropped before them, and a plain DROP TABLE of one of them fails while it exists.
 PUT_UP = """
@@ -42,7 +42,7 @@ def look() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-_remembered = Remembered(look, _SECONDS)
+_remembered = TimedCache(look, _SECONDS)
 
 
 def forget() -> None:

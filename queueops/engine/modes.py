@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import OperationalError, connection
 
 from lib.database_errors import is_held_up
-from lib.timed_cache import Remembered
+from lib.timed_cache import TimedCache
 from queueops.base import installed
 from queueops.models import Mode, QueueState
 
@@ -54,7 +54,7 @@ def embeds() -> bool:
     return current() is not Mode.DISABLED
 
 
-_row = Remembered(_read, SECONDS)
+_row = TimedCache(_read, SECONDS)
 
 
 def forget() -> None:

@@ -13,7 +13,7 @@ from articles.models import Article
 from embeddings.models import SPACE_NAME_SQL, Space
 from lib.manage_command import manage
 from lib.rows_by_column import named_rows, part
-from lib.timed_cache import Remembered
+from lib.timed_cache import TimedCache
 from queueops.base import installed
 from queueops.engine import modes
 from queueops.models import Mode, Operation, Status
@@ -261,7 +261,7 @@ def _name_of_first_space() -> str | None:
     return None if space is None else str(space)
 
 
-_first_space = Remembered(_name_of_first_space, _SECONDS)
+_first_space = TimedCache(_name_of_first_space, _SECONDS)
 
 
 def blockers() -> Blockers:

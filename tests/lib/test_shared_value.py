@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lib.shared_value import ReadingTimeout, SharedReading
+from lib.shared_value import ReadingTimeout, SharedValue
 from tests.waiting import wait_until
 
 
@@ -18,7 +18,7 @@ def test_hundreds_who_ask_at_once_share_one_reading() -> None:
         may_end.wait(10)
         return len(reads)
 
-    held = SharedReading(read, seconds=60, patience=60)
+    held = SharedValue(read, seconds=60, patience=60)
     with ThreadPoolExecutor(40) as threads:
         answers = [threads.submit(held.get) for _ in range(400)]
         may_end.set()
@@ -34,7 +34,7 @@ def test_a_reading_that_hangs_is_waited_for_only_so_long() -> None:
         begun.set()
         return may_end.wait(10)
 
-    held = SharedReading(read, seconds=60, patience=0.1)
+    held = SharedValue(read, seconds=60, patience=0.1)
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(held.get)
         assert begun.wait(10)
@@ -47,7 +47,7 @@ def test_a_reading_that_hangs_is_waited_for_only_so_long() -> None:
         assert wait_until(lambda: answered(held))
 
 
-def answered(held: SharedReading[bool]) -> bool:
+def answered(held: SharedValue[bool]) -> bool:
     """Whether the reading that hung has ended and its value is given out."""
     try:
         return held.get()
@@ -57,7 +57,7 @@ def answered(held: SharedReading[bool]) -> bool:
 
 def test_an_old_value_is_read_again() -> None:
     values = iter(range(10))
-    held = SharedReading(lambda: next(values), seconds=0, patience=1)
+    held = SharedValue(lambda: next(values), seconds=0, patience=1)
     assert held.get() < held.get()
 
 
@@ -69,7 +69,7 @@ def test_a_reading_that_fails_is_tried_by_the_next() -> None:
             raise error
         return "read"
 
-    held = SharedReading(read, seconds=60, patience=1)
+    held = SharedValue(read, seconds=60, patience=1)
     with pytest.raises(ZeroDivisionError):
         held.get()
     assert held.get() == "read"

@@ -7,12 +7,12 @@ from itertools import count
 
 import pytest
 
-from lib.timed_cache import Remembered
+from lib.timed_cache import TimedCache
 
 
 def test_an_answer_is_believed_for_its_time_and_until_it_is_forgotten() -> None:
     numbers = count(1)
-    remembered = Remembered(lambda: next(numbers), 60)
+    remembered = TimedCache(lambda: next(numbers), 60)
     assert [remembered.get(), remembered.get()] == [1, 1]
     remembered.forget()
     assert remembered.get() == 2
@@ -20,7 +20,7 @@ def test_an_answer_is_believed_for_its_time_and_until_it_is_forgotten() -> None:
 
 def test_an_answer_whose_time_is_over_is_asked_for_again() -> None:
     numbers = count(1)
-    remembered = Remembered(lambda: next(numbers), 0)
+    remembered = TimedCache(lambda: next(numbers), 0)
     assert [remembered.get(), remembered.get()] == [1, 2]
 
 
@@ -35,7 +35,7 @@ def test_no_thread_gets_an_old_answer_while_another_is_asking() -> None:
             assert may_answer.wait(10)
         return answer
 
-    remembered = Remembered(ask, 60)
+    remembered = TimedCache(ask, 60)
     remembered.get()
     remembered.keep(0)
     with ThreadPoolExecutor(8) as threads:
@@ -57,7 +57,7 @@ def test_an_old_answer_is_taken_where_the_new_one_does_not_come() -> None:
             assert may_answer.wait(10)
         return answer
 
-    remembered = Remembered(ask, 60)
+    remembered = TimedCache(ask, 60)
     remembered.get()
     remembered.keep(0)
     with ThreadPoolExecutor(1) as threads:
@@ -78,7 +78,7 @@ def test_an_answer_from_before_a_change_is_not_remembered_after_it() -> None:
             remembered.forget()  # somebody changes it after it was read
         return number
 
-    remembered = Remembered(ask, 60)
+    remembered = TimedCache(ask, 60)
     assert [remembered.get(), remembered.get(), remembered.get()] == [1, 2, 2]
 
 
@@ -90,7 +90,7 @@ def test_an_error_is_not_remembered_and_the_last_answer_may_be_kept() -> None:
             raise outcome
         return outcome
 
-    remembered = Remembered(ask, 60)
+    remembered = TimedCache(ask, 60)
     assert remembered.keep(60) is None
     remembered.get()
     remembered.keep(0)

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from articles.models import Article
 from embeddings.models import Space
 from embeddings.search import SearchMode, search
-from lib.timed_cache import Remembered
+from lib.timed_cache import TimedCache
 from queueops.engine import modes
 from queueops.maintenance import sweep
 from queueops.models import AuditLog, Mode, QueueState, Task, Worker
@@ -124,7 +124,7 @@ def test_a_worker_in_the_middle_of_its_slice_stops_when_the_mode_becomes_disable
     space: Space, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.EMBEDDING_BATCH_SIZE = 1
-    monkeypatch.setattr(modes, "_row", Remembered(modes._read, 0))
+    monkeypatch.setattr(modes, "_row", TimedCache(modes._read, 0))
     make_tasks(3, space)
 
     def disable() -> None:

@@ -4,7 +4,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from config.http.admin_csp import ADMIN_POLICY
+from config.http.content_security_policy import ADMIN_POLICY
 
 NOT_COVERED_BY_DEFAULT = ("form-action", "frame-ancestors", "base-uri")
 POLICIES = {"pages": settings.SECURE_CSP, "admin": ADMIN_POLICY}
