@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from django.db.models.lookups import Exact
 from django.db.models.signals import post_save, pre_save
 
-from articles import article_limits, insert, slugs
+from articles import insert, limits, slugs
 from articles.signals import articles_written
 from lib.database_errors import UNIQUE, constraint, sqlstate
 from lib.nfc import nfc, nfc_json
@@ -62,17 +62,12 @@ class Article(models.Model):
     only keyword search reads (articles/migrations/0002): as a field it would travel with every read and write."""
 
     slug = models.CharField(
-        max_length=article_limits.MAX_SLUG, unique=True, blank=True, validators=[article_limits.check_slug]
+        max_length=limits.MAX_SLUG, unique=True, blank=True, validators=[limits.check_slug]
     )
-    title = models.CharField(max_length=article_limits.MAX_TITLE, validators=[article_limits.check_title])
-    content = models.TextField(
-        blank=True, default="", db_default="", validators=[article_limits.check_content]
-    )
+    title = models.CharField(max_length=limits.MAX_TITLE, validators=[limits.check_title])
+    content = models.TextField(blank=True, default="", db_default="", validators=[limits.check_content])
     metadata = models.JSONField(
-        blank=True,
-        default=dict,
-        db_default=Value({}, models.JSONField()),
-        validators=[article_limits.check_metadata],
+        blank=True, default=dict, db_default=Value({}, models.JSONField()), validators=[limits.check_metadata]
     )
     # 0 asks the database for version 1 with its row in article_versions (articles/migrations/0004)
     version_number = models.PositiveIntegerField(db_default=0, editable=False)
@@ -250,10 +245,8 @@ class Provenance(models.Model):
     article = models.OneToOneField(
         Article, on_delete=models.DB_CASCADE, primary_key=True, related_name="provenance"
     )
-    source = models.CharField(max_length=article_limits.MAX_SOURCE)
-    path = models.CharField(
-        max_length=article_limits.MAX_PATH
-    )  # below the source's folder, or the id of a row
+    source = models.CharField(max_length=limits.MAX_SOURCE)
+    path = models.CharField(max_length=limits.MAX_PATH)  # below the source's folder, or the id of a row
 
     class Meta:
         db_table = "article_provenance"
@@ -266,7 +259,7 @@ class Provenance(models.Model):
 class ImportSource(models.Model):
     """Where the source of this name was when it was imported: another folder of the same name is another source."""
 
-    name = models.CharField(max_length=article_limits.MAX_SOURCE, primary_key=True)
+    name = models.CharField(max_length=limits.MAX_SOURCE, primary_key=True)
     location = models.TextField()
 
     class Meta:
@@ -281,10 +274,10 @@ class ArticleVersion(models.Model):
 
     article = models.ForeignKey(Article, on_delete=models.DB_CASCADE, related_name="versions", db_index=False)
     version_number = models.PositiveIntegerField()
-    title = models.CharField(max_length=article_limits.MAX_TITLE)
+    title = models.CharField(max_length=limits.MAX_TITLE)
     content = models.TextField(blank=True, db_default="")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
-    author = models.CharField(max_length=article_limits.MAX_AUTHOR, blank=True, default="", db_default="")
+    author = models.CharField(max_length=limits.MAX_AUTHOR, blank=True, default="", db_default="")
 
     class Meta:
         db_table = "article_versions"

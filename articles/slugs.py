@@ -4,7 +4,7 @@ import re
 import secrets
 import unicodedata
 
-from articles.article_limits import MAX_SLUG, MAX_TITLE, RESERVED_SLUGS, is_slug_character
+from articles.limits import MAX_SLUG, MAX_TITLE, RESERVED_SLUGS, is_slug_character
 
 _ROOM_FOR_SUFFIX = 12
 _NUMBERED = 9

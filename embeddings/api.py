@@ -11,9 +11,9 @@ from ninja import Router
 from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from articles.api.schemas import VISIBLE, WITHOUT_NUL, Request, WholeNumber, checked, defaults_in_words
-from articles.article_limits import check_json_object
 from articles.filters import InvalidFilter, where
 from articles.filters.described import filter_schema, filters_in_words
+from articles.limits import check_json_object
 from embeddings.search import Hit, SearchMode, search
 from embeddings.search.listing import newest
 from lib.nfc import nfc_json

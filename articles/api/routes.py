@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Header, Query, Router, Status
 from ninja.errors import HttpError
 
-from articles import article_limits
+from articles import limits
 from articles.api import etags, replies, schemas
 from articles.api.schemas import (
     ArticleList,
@@ -224,7 +224,7 @@ def article_or_404(slug: str, articles: ArticleQuerySet | None = None) -> Articl
         # the database would choke on a NUL, which no slug has
         return articles.by_slug(slug.replace("\x00", "\ufffd"))
     except Article.DoesNotExist as error:
-        raise HttpError(404, f"no article has the slug '{slug[: article_limits.MAX_SLUG]}'") from error
+        raise HttpError(404, f"no article has the slug '{slug[: limits.MAX_SLUG]}'") from error
 
 
 def _locked(slug: str, if_match: str | None) -> Article:
@@ -243,4 +243,4 @@ def _no_version(slug: str, number: int) -> HttpError:
 
 
 def _author(request: HttpRequest) -> str:
-    return str(cast(Any, request).auth.name)[: article_limits.MAX_AUTHOR]
+    return str(cast(Any, request).auth.name)[: limits.MAX_AUTHOR]

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from ninja import Path
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from articles import article_limits
+from articles import limits
 from lib.nfc import nfc, nfc_json
 
 MAX_LIMIT = 100
@@ -22,7 +22,7 @@ VISIBLE = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
 
 
 def checked[T](check: Callable[[T], None]) -> AfterValidator:
-    """A check of `article_limits` as pydantic takes it."""
+    """A check of `limits` as pydantic takes it."""
 
     def validate(value: T) -> T:
         try:
@@ -43,40 +43,40 @@ WholeNumber = Annotated[int, BeforeValidator(_without_fraction)]
 # again after the composition, which makes some texts longer
 Slug = Annotated[
     str,
-    checked(article_limits.check_slug),
+    checked(limits.check_slug),
     AfterValidator(nfc),
-    checked(article_limits.check_slug),
+    checked(limits.check_slug),
     Field(
         description="lower-case letters and digits of any script, joined by single hyphens",
         json_schema_extra={
             "minLength": 1,
-            "maxLength": article_limits.MAX_SLUG,
-            "pattern": article_limits.SLUG_PATTERN,
+            "maxLength": limits.MAX_SLUG,
+            "pattern": limits.SLUG_PATTERN,
         },
     ),
 ]
 Title = Annotated[
     str,
-    checked(article_limits.check_title),
+    checked(limits.check_title),
     AfterValidator(nfc),
-    checked(article_limits.check_title),
+    checked(limits.check_title),
     Field(
         description="one line of text",
-        json_schema_extra={"minLength": 1, "maxLength": article_limits.MAX_TITLE, "pattern": ONE_LINE},
+        json_schema_extra={"minLength": 1, "maxLength": limits.MAX_TITLE, "pattern": ONE_LINE},
     ),
 ]
 Content = Annotated[
     str,
-    checked(article_limits.check_content),
+    checked(limits.check_content),
     AfterValidator(nfc),
-    Field(json_schema_extra={"maxLength": article_limits.MAX_CONTENT, "pattern": WITHOUT_NUL}),
+    Field(json_schema_extra={"maxLength": limits.MAX_CONTENT, "pattern": WITHOUT_NUL}),
 ]
 Metadata = Annotated[
     dict[str, Any],
-    checked(article_limits.check_metadata),
+    checked(limits.check_metadata),
     AfterValidator(nfc_json),
     Field(
-        description=f"any JSON object of up to {article_limits.MAX_METADATA_BYTES:,} bytes; its numbers fit into "
+        description=f"any JSON object of up to {limits.MAX_METADATA_BYTES:,} bytes; its numbers fit into "
         "64 bits, its texts hold no NUL"
     ),
 ]
@@ -84,8 +84,8 @@ Metadata = Annotated[
 _SLUG_SCHEMA = {
     "type": "string",
     "minLength": 1,
-    "maxLength": article_limits.MAX_SLUG,
-    "pattern": article_limits.SLUG_PATTERN,
+    "maxLength": limits.MAX_SLUG,
+    "pattern": limits.SLUG_PATTERN,
 }
 SlugInPath = Annotated[str, WithJsonSchema(_SLUG_SCHEMA), Path(description="the article's slug")]
 VersionInPath = Annotated[int, Path(ge=1, le=MAX_VERSION, description="the version's number")]

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from articles import article_limits
+from articles import limits
 from articles.importing.entries import RefusedEntry, Row
 from lib.nfc import nfc, nfc_json
 
@@ -39,17 +39,17 @@ def draft_from(row: Row) -> Draft | RefusedEntry:
 
 def _checked(row: Row) -> Draft:
     title = nfc(_text(row.fields, "title"))
-    article_limits.check_title(title)
+    limits.check_title(title)
     content = nfc(_text(row.fields, "content"))
-    article_limits.check_content(content)
+    limits.check_content(content)
     if slug := nfc(_text(row.fields, "slug")):
-        article_limits.check_slug(slug)
+        limits.check_slug(slug)
     metadata = row.fields.get("metadata")
     metadata = {} if metadata is None else metadata
-    article_limits.check_metadata(metadata)
+    limits.check_metadata(metadata)
     source, path = nfc(row.source), nfc(row.path)
-    article_limits.check_entry("source", source, article_limits.MAX_SOURCE)
-    article_limits.check_entry("id or path", path, article_limits.MAX_PATH)
+    limits.check_entry("source", source, limits.MAX_SOURCE)
+    limits.check_entry("id or path", path, limits.MAX_PATH)
     text = json.dumps(nfc_json(metadata), ensure_ascii=False)
     return Draft(row.place, slug, title, content, text, source, path)
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from articles import article_limits
+from articles import limits
 from lib.visible_text import one_line
 
 # The longest JSON line an article within the bounds can need: each character as an escaped surrogate pair.
-MAX_ENTRY_BYTES = 12 * article_limits.MAX_CONTENT + 1_000_000
+MAX_ENTRY_BYTES = 12 * limits.MAX_CONTENT + 1_000_000
 
 
 class SourceUnreadable(Exception):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from articles import article_limits, slugs
+from articles import limits, slugs
 from articles.importing import files, front_matter
 from articles.importing.encodings import encoding_of
 from articles.importing.entries import MAX_ENTRY_BYTES, Entry, RefusedEntry, Row, Source, SourceUnreadable
@@ -93,7 +93,7 @@ def _title(given: Any, content: str, stem: str) -> Any:
     if title := " ".join((given or "").split()):
         return title
     title = " ".join((heading(content) or "").split()) or _words(stem)
-    return title if len(title) <= article_limits.MAX_TITLE else f"{title[: article_limits.MAX_TITLE - 1]}…"
+    return title if len(title) <= limits.MAX_TITLE else f"{title[: limits.MAX_TITLE - 1]}…"
 
 
 def _take_slug(front: dict[str, Any]) -> str:

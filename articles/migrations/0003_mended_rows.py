@@ -18,7 +18,7 @@ IS_TITLE = r"""title !~ '[\u0001-\u001f\u007f]'
 # A letter of another script is accepted here whatever it is: the database does not know its category.
 IS_SLUG = r"""slug <> '' AND slug <> 'export' AND slug !~ '^-|--|-$'
         AND slug !~ '[\u0001-\u002c\u002e\u002f\u003a-\u0060\u007b-\u00a9\u2000-\u206f\u3000-\u3003\ufeff]'"""
-# The whole numbers that every JSON reader supports, and the depth of articles.article_limits
+# The whole numbers that every JSON reader supports, and the depth of articles.limits
 IS_METADATA = """NOT metadata @? 'strict $.**{32}'
         AND NOT metadata @? 'strict $.** ? (@.type() == "number"
             && (@ > 18446744073709551615 || @ < -9223372036854775808))'"""

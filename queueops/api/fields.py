@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from ninja import Path
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from articles import article_limits
+from articles import limits
 from articles.api.schemas import VISIBLE, WITHOUT_NUL, Request, WholeNumber, checked
 from queueops.models.audit import EVENTS, MAX_REASON
 from queueops.monitoring.audit_list import AuditFilter
@@ -58,7 +58,7 @@ def _one_of(name: str, words: Sequence[str]) -> AfterValidator:
 
 
 def _check_slug(slug: str) -> None:
-    _check_text("slug", slug, article_limits.MAX_SLUG)
+    _check_text("slug", slug, limits.MAX_SLUG)
 
 
 def _schema(most: int, description: str) -> Any:
@@ -73,7 +73,7 @@ _MadeFor = Annotated[
     _bounded("reason", MAX_WORD),
     _schema(MAX_WORD, "why the task was created: edit, import, migration, …"),
 ]
-_Slug = Annotated[str, checked(_check_slug), _schema(article_limits.MAX_SLUG, "slug of its article")]
+_Slug = Annotated[str, checked(_check_slug), _schema(limits.MAX_SLUG, "slug of its article")]
 
 
 def _check_id(number: int) -> None:

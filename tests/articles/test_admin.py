@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from articles import article_limits
+from articles import limits
 from articles.models import Article
 from tests.admin_rows import make_person
 
@@ -90,11 +90,11 @@ def test_an_emptied_slug_keeps_the_articles_address(editor: Client) -> None:
     ("field", "value", "says"),
     [
         ("title", "", "required"),
-        ("title", "x" * (article_limits.MAX_TITLE + 1), "at most 300"),
+        ("title", "x" * (limits.MAX_TITLE + 1), "at most 300"),
         ("slug", "Not a slug!", "lower-case"),
         ("metadata", "[1]", "must be a JSON object"),
         ("metadata", "{", "valid JSON"),
-        ("content", "x" * (article_limits.MAX_CONTENT + 1), "longer than 1,000,000"),
+        ("content", "x" * (limits.MAX_CONTENT + 1), "longer than 1,000,000"),
         ("content", "a\x00b", "Null characters"),
     ],
 )

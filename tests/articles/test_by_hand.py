@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 
-from articles import article_limits
+from articles import limits
 from articles.importing.drafts import Draft
 from articles.importing.writer import BatchResult, write_batch
 from articles.models import Article, ArticleVersion
@@ -194,7 +194,7 @@ TITLES = ["", " ", "\u00a0\u3000", "a\nb", "a\tb", "\x7f"]
 @pytest.mark.parametrize("slug", SLUGS)
 def test_a_slug_that_the_model_refuses_is_refused_by_the_database(slug: str) -> None:
     with pytest.raises(ValidationError):
-        article_limits.check_slug(slug)
+        limits.check_slug(slug)
     by_sql(slug="fine")
     with pytest.raises(IntegrityError, match="slug_is_an_address"):
         execute("UPDATE articles SET slug = %s", slug)
@@ -203,7 +203,7 @@ def test_a_slug_that_the_model_refuses_is_refused_by_the_database(slug: str) -> 
 @pytest.mark.parametrize("title", TITLES)
 def test_a_title_that_the_model_refuses_is_refused_by_the_database(title: str) -> None:
     with pytest.raises(ValidationError):
-        article_limits.check_title(title)
+        limits.check_title(title)
     with pytest.raises(IntegrityError, match="title_is_a_line"):
         by_sql(title=title)
 
@@ -231,7 +231,7 @@ def test_a_time_that_no_list_could_show_is_refused_by_the_database(column: str, 
 
 def test_sizes_that_the_model_refuses_are_refused_by_the_database() -> None:
     with pytest.raises(IntegrityError, match="content_fits"), transaction.atomic():
-        by_sql(content="ä" * (article_limits.MAX_CONTENT + 1))
+        by_sql(content="ä" * (limits.MAX_CONTENT + 1))
     with pytest.raises(IntegrityError, match="metadata_fits"):
         by_sql(metadata='{"a": "' + "x" * 100_000 + '"}')
 
@@ -249,14 +249,14 @@ LARGEST: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("metadata", LARGEST.values(), ids=LARGEST)
 def test_what_the_model_takes_the_database_takes(metadata: Any) -> None:
-    article_limits.check_metadata(metadata)
+    limits.check_metadata(metadata)
     Article(title="T", metadata=metadata).save()
     assert Article.objects.get().metadata == metadata
 
 
 @pytest.mark.parametrize("slug", ["a", "ä-1", "東京-2024", "привет", "ª", "क्षि", "x" * 200, "٣"])
 def test_a_slug_that_the_model_takes_is_taken_by_the_database(slug: str) -> None:
-    article_limits.check_slug(slug)
+    limits.check_slug(slug)
     by_sql(slug=slug)
 
 
@@ -264,8 +264,8 @@ def test_the_deepest_metadata_and_the_largest_content_are_taken() -> None:
     deepest: dict[str, Any] = {}
     for _ in range(30):
         deepest = {"a": deepest}
-    article_limits.check_metadata(deepest)
-    article = Article(title="T", content="😀" * article_limits.MAX_CONTENT, metadata=deepest)
+    limits.check_metadata(deepest)
+    article = Article(title="T", content="😀" * limits.MAX_CONTENT, metadata=deepest)
     article.full_clean()
     article.save()
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from articles import article_limits
+from articles import limits
 from articles.slugs import candidates, slug_from
 
 
@@ -31,7 +31,7 @@ def test_a_title_becomes_a_slug_in_its_own_script(title: str, slug: str) -> None
 @given(st.text(max_size=300))
 def test_every_title_gives_a_slug_that_is_allowed(title: str) -> None:
     for slug in candidates(title):
-        article_limits.check_slug(slug)
+        limits.check_slug(slug)
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def test_every_title_gives_a_slug_that_is_allowed(title: str) -> None:
 )
 def test_whatever_a_title_is_its_slug_has_room_for_a_suffix(title: str) -> None:
     slug = slug_from(title)
-    article_limits.check_slug(slug)
-    assert len(slug) <= article_limits.MAX_SLUG - len("-12345678")
+    limits.check_slug(slug)
+    assert len(slug) <= limits.MAX_SLUG - len("-12345678")
 
 
 def test_candidates_are_the_base_then_numbers_then_one_that_nobody_guesses() -> None:

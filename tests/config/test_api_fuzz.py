@@ -15,9 +15,9 @@ from pytest_django import Settings
 from schemathesis.config import SchemathesisConfig
 
 from access import attempts, throttles
-from articles import article_limits
+from articles import limits
 from articles.api.schemas import WITHOUT_NUL
-from articles.article_limits import SLUG_PATTERN, is_slug_character
+from articles.limits import SLUG_PATTERN, is_slug_character
 from articles.models import Article
 from config.api import api
 from config.wsgi import application
@@ -46,9 +46,9 @@ METADATA = {
 }
 # Making texts as long as they may be would take nearly all of the time; other tests save some.
 SHORTER = {
-    (article_limits, "MAX_CONTENT"): 250,
-    (article_limits, "MAX_TITLE"): 30,
-    (article_limits, "MAX_SLUG"): 20,
+    (limits, "MAX_CONTENT"): 250,
+    (limits, "MAX_TITLE"): 30,
+    (limits, "MAX_SLUG"): 20,
     (search, "MAX_QUERY"): 40,
 }
 

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from articles.article_limits import MAX_CONTENT
+from articles.limits import MAX_CONTENT
 from articles.models import Article
 from embeddings.models import Space
 from queueops.models import Status, Task, worker_registry

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from articles import article_limits
+from articles import limits
 from articles.importing.batches import run
 from articles.importing.csv_source import open_csv
 from articles.importing.entries import RefusedEntry, Source, SourceUnreadable
@@ -55,13 +55,13 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         if options["follow_links"] and options["markdown"] is None:
             raise CommandError("--follow-links goes with --markdown", returncode=_UNREADABLE)
-        if len(options["author"]) > article_limits.MAX_AUTHOR:
+        if len(options["author"]) > limits.MAX_AUTHOR:
             raise CommandError(
-                f"--author is longer than {article_limits.MAX_AUTHOR} characters", returncode=_UNREADABLE
+                f"--author is longer than {limits.MAX_AUTHOR} characters", returncode=_UNREADABLE
             )
-        if len(options["source"]) > article_limits.MAX_SOURCE:
+        if len(options["source"]) > limits.MAX_SOURCE:
             raise CommandError(
-                f"--source is longer than {article_limits.MAX_SOURCE} characters", returncode=_UNREADABLE
+                f"--source is longer than {limits.MAX_SOURCE} characters", returncode=_UNREADABLE
             )
         started = time.monotonic()
         self._name_pipe(options["jsonl"] or options["csv"])
@@ -165,7 +165,7 @@ def _origin(options: dict[str, Any]) -> Origin:
     """The source's name and place; none for standard input and pipes, which have neither."""
     path = Path(options["markdown"] or options["jsonl"] or options["csv"] or "-").resolve()
     name = path.name if path.is_dir() or path.is_file() else ""
-    return Origin(options["source"] or name[: article_limits.MAX_SOURCE], str(path), bool(options["source"]))
+    return Origin(options["source"] or name[: limits.MAX_SOURCE], str(path), bool(options["source"]))
 
 
 def _progress() -> Progress:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from articles import article_limits
+from articles import limits
 from articles.api.schemas import (
     MAX_LIMIT,
     MAX_OFFSET,
@@ -49,7 +49,7 @@ def test_two_requests_share_no_metadata() -> None:
         ("title", "a\nb"),
         ("title", 1),
         ("title", None),
-        ("title", "x" * (article_limits.MAX_TITLE + 1)),
+        ("title", "x" * (limits.MAX_TITLE + 1)),
         ("content", None),
         ("content", "\x00"),
         ("content", b"bytes"),
@@ -131,7 +131,7 @@ def holds(check: Any, text: str) -> bool:
     "text", ["", " ", "a", " a ", "a\nb", "\x00", "a\x00", "\x7f", "\u2003", "ä", "\x1c", "\t"]
 )
 def test_what_the_checks_take_is_what_the_description_says(text: str) -> None:
-    assert bool(re.search(WITHOUT_NUL, text)) is holds(article_limits.check_content, text)
+    assert bool(re.search(WITHOUT_NUL, text)) is holds(limits.check_content, text)
     if text.strip() == text:
-        assert bool(re.search(ONE_LINE, text)) is holds(article_limits.check_title, text)
+        assert bool(re.search(ONE_LINE, text)) is holds(limits.check_title, text)
     assert not re.search(VISIBLE, "\x00a")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from articles import article_limits
+from articles import limits
 from articles.importing.drafts import Draft, draft_from
 from articles.importing.entries import RefusedEntry, Row
 
@@ -43,7 +43,7 @@ def test_fields_that_no_article_has_are_left_out() -> None:
         ({"title": ""}, "title"),
         ({"title": 1}, "int"),
         ({"title": b"bytes"}, "bytes"),
-        ({"title": "x" * (article_limits.MAX_TITLE + 1)}, "title"),
+        ({"title": "x" * (limits.MAX_TITLE + 1)}, "title"),
         ({"title": "T", "content": ["a"]}, "list"),
         ({"title": "T", "content": "\x00"}, "content"),
         ({"title": "T", "slug": 0}, "int"),

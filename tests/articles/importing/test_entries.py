@@ -2,7 +2,7 @@
 
 import pytest
 
-from articles import article_limits
+from articles import limits
 from articles.importing.entries import MAX_ENTRY_BYTES, RefusedEntry
 
 
@@ -15,6 +15,6 @@ def test_a_refusal_is_one_line_without_what_acts_on_a_terminal(hostile: str) -> 
 
 
 def test_the_longest_line_has_room_for_the_longest_article() -> None:
-    escaped = len(b"\\ud83d\\ude42") * article_limits.MAX_CONTENT
-    rest = 12 * (article_limits.MAX_TITLE + article_limits.MAX_SLUG) + 12 * article_limits.MAX_METADATA_BYTES
+    escaped = len(b"\\ud83d\\ude42") * limits.MAX_CONTENT
+    rest = 12 * (limits.MAX_TITLE + limits.MAX_SLUG) + 12 * limits.MAX_METADATA_BYTES
     assert escaped + rest < MAX_ENTRY_BYTES

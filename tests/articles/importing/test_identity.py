@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from django.db import connection
 
-from articles import article_limits
+from articles import limits
 from articles.importing.batches import run
 from articles.importing.drafts import Draft
 from articles.importing.entries import Entry, RefusedEntry, Row, Source, SourceUnreadable
@@ -97,7 +97,7 @@ def test_slugs_of_long_paths_fit_and_differ() -> None:
     drafts = [a_draft(f"{long}/{number}.md", title=long) for number in range(4)]
     slugs = [text.partition(":")[0] for text in imported(*drafts).values()]
     assert len(set(slugs)) == 4
-    assert max(map(len, slugs)) <= article_limits.MAX_SLUG
+    assert max(map(len, slugs)) <= limits.MAX_SLUG
 
 
 def test_an_article_deleted_here_comes_back_at_the_next_import() -> None:

@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from articles import article_limits
+from articles import limits
 from articles.importing.drafts import Draft, draft_from
 from articles.importing.entries import Row
 from articles.importing.pydoc_source import open_pydoc
@@ -34,7 +34,7 @@ def test_every_article_is_within_the_bounds_and_has_its_own_slug() -> None:
     assert all(isinstance(draft, Draft) for draft in drafts)
     assert len({draft.slug for draft in drafts if isinstance(draft, Draft)}) == len(drafts)
     assert all(len(content(name)) <= MAX_CONTENT for name in corpus())
-    assert all(len(str(row.fields["title"])) < article_limits.MAX_TITLE for row in corpus().values())
+    assert all(len(str(row.fields["title"])) < limits.MAX_TITLE for row in corpus().values())
 
 
 @pytest.mark.parametrize(

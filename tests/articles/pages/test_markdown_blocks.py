@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.template.loader import render_to_string
 
-from articles.article_limits import MAX_CONTENT
+from articles.limits import MAX_CONTENT
 from articles.pages.markdown_blocks import (
     MOST_LINES,
     MOST_MARKS,

@@ -9,7 +9,7 @@ import pytest
 from django.core.exceptions import ValidationError as DjangoValidationError
 from pydantic import BaseModel, ValidationError
 
-from articles.article_limits import MAX_SLUG
+from articles.limits import MAX_SLUG
 from queueops.api import fields
 from queueops.models.audit import MAX_REASON
 from queueops.monitoring.task_filter import TaskFilter

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from articles import article_limits
+from articles import limits
 
 
 def nested(depth: int) -> dict[str, object]:
@@ -33,15 +33,15 @@ def nested(depth: int) -> dict[str, object]:
         ({"a": -9.49e307}, "64 bits"),
         ({"é": 1, "e\u0301": 2}, "twice"),
         ({"a": [{"é": 1, "e\u0301": 2}]}, "twice"),
-        ({"a": "x" * article_limits.MAX_METADATA_BYTES}, "larger than 16,384 bytes"),
-        (nested(article_limits.MAX_METADATA_DEPTH + 1), "deeper than 32 levels"),
+        ({"a": "x" * limits.MAX_METADATA_BYTES}, "larger than 16,384 bytes"),
+        (nested(limits.MAX_METADATA_DEPTH + 1), "deeper than 32 levels"),
     ],
 )
 def test_metadata_that_cannot_be_kept_is_refused_in_words(
     metadata: list[Any] | dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ValidationError, match=words):
-        article_limits.check_metadata(metadata)
+        limits.check_metadata(metadata)
 
 
 @pytest.mark.parametrize(
@@ -50,18 +50,18 @@ def test_metadata_that_cannot_be_kept_is_refused_in_words(
         {},
         {"a": "\\u0000, written with a backslash"},
         {"a": 2**64 - 1, "b": -(2**63), "c": 1.5, "f": -1e18, "d": None, "e": True},
-        nested(article_limits.MAX_METADATA_DEPTH),
+        nested(limits.MAX_METADATA_DEPTH),
         {"a": "é" * 8_000},
     ],
 )
 def test_metadata_up_to_the_bounds_is_kept(metadata: dict[str, Any]) -> None:
-    article_limits.check_metadata(metadata)
+    limits.check_metadata(metadata)
 
 
 @pytest.mark.parametrize("title", ["", " ", "\u2003", "a\nb", "a\x00", "\x7f", "\ud800", "a" * 301])
 def test_a_title_is_one_visible_line(title: str) -> None:
     with pytest.raises(ValidationError):
-        article_limits.check_title(title)
+        limits.check_title(title)
 
 
 @pytest.mark.parametrize(
@@ -69,4 +69,4 @@ def test_a_title_is_one_visible_line(title: str) -> None:
 )
 def test_a_slug_is_lower_case_words_joined_by_hyphens(slug: str) -> None:
     with pytest.raises(ValidationError):
-        article_limits.check_slug(slug)
+        limits.check_slug(slug)
