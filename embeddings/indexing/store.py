@@ -46,10 +46,12 @@ def store(space: Space, articles: Sequence[Rendered], by_hash: dict[bytes, WireV
 
 
 def demand_recipe(space: Space) -> None:
-    """Raises RecipeConflictError unless the row has the recipe that `space` was read with, and that of this process.
+    """Raises RecipeConflictError unless the row lives and has the recipe that `space` was read with, and this process.
     After rows were written their foreign key keeps the recipe from being changed until the transaction ends."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT fingerprint FROM embedding_spaces WHERE id = %s", [space.pk])
+        cursor.execute(
+            "SELECT fingerprint FROM embedding_spaces WHERE id = %s AND state <> 'retired'", [space.pk]
+        )
         row = cursor.fetchone()
     if row != (space.fingerprint,) or not recipes.fits(space):
         raise RecipeConflictError(f"space {space.pk} has another recipe than these vectors")

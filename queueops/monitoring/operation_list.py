@@ -14,7 +14,7 @@ from queueops.models.operation import OperationStatus
 # The verbs of operations that are not on many tasks, by the names of their commands.
 SINGLE_VERBS = (
     "adopt", "breaker", "cleanup", "compatibility", "emergency-stop", "import", "maintenance", "mode", "operations",
-    "pause", "reindex", "remove_queue", "restore", "resume", "review_flag", "start", "stop",
+    "pause", "reindex", "remove_queue", "restore", "resume", "review_flag", "spaces", "start", "stop",
 )  # fmt: skip
 VERBS = tuple(sorted((*Verb.values, *SINGLE_VERBS)))
 

@@ -36,6 +36,7 @@ READING = {
     "filter_indexes": (),
     "rollback_plan": (),
     "embed_check": ("config",),
+    "spaces": ("list",),
     "backup": (),
 }
 WRITING = {

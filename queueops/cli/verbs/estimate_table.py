@@ -28,9 +28,10 @@ def corpus_table(spaces: Iterable[CorpusReading]) -> Rows:
 
 def estimate(found: Estimate) -> list[RenderableType]:
     """The estimate and the sample it is based on."""
+    where = f"space {found.space}" if found.space else "the new space"
     basis = "all articles" if found.sampled == found.articles else f"a sample of {found.sampled:,}"
     return [
-        line(f"Estimate for {found.articles:,} articles in space {found.space} (from {basis}):"),
+        line(f"Estimate for {found.articles:,} articles in {where} (from {basis}):"),
         facts(
             [
                 ("tokens", f"{found.tokens:,} in {found.chunks:,} chunks"),

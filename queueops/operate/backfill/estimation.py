@@ -43,9 +43,9 @@ class Estimate:
     """What embedding these articles in a space takes. `sampled` of them were cut to chunks, and the rest is judged by
     its length. `price` is in dollars for a million tokens, None where it is not known; `per_second` is how many chunks
     workers have embedded lately, None where nothing was measured. `index_bytes` is of disk, and of memory while people
-    search; `build_bytes` is of memory while the index is built."""
+    search; `build_bytes` is of memory while the index is built. `space` is None for one that is not created yet."""
 
-    space: int
+    space: int | None
     articles: int
     sampled: int
     chunks: int

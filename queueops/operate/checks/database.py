@@ -111,7 +111,8 @@ def check_space() -> Iterator[Finding]:
             "space",
             f"{space} is serving, and the settings name {named.provider}/{named.model} ({named.dimensions} numbers): "
             "settings do not replace a space that has vectors",
-            f"Set EMBEDDING_PROVIDER={space.provider} and EMBEDDING_MODEL={space.model}, or roll the new space out.",
+            f"Set EMBEDDING_PROVIDER={space.provider} and EMBEDDING_MODEL={space.model}, or change the model: "
+            f"{manage('spaces create')}",
         )
     else:
         yield ok("space", f"{space} is serving, as in the settings")

@@ -5,15 +5,17 @@ from argparse import SUPPRESS
 
 import pytest
 
-from queueops.cli.verbs import checks, reindex, review, rollback
+from queueops.cli.verbs import checks, reindex, review, rollback, spaces
 from tests.paths import ROOT
 from tests.queueops.cli.verbs.test_commands_page import lines_of
 
 PAGE = (ROOT / "docs/checks.md").read_text()
 ONE_VERB = (rollback.planning, rollback.drilling, reindex.family, review.family)
-NAMED = {f"embed_check {verb.name}": verb for verb in checks.family} | {
-    verb.name: verb for family in ONE_VERB for verb in family
-}
+NAMED = (
+    {f"embed_check {verb.name}": verb for verb in checks.family}
+    | {verb.name: verb for family in ONE_VERB for verb in family}
+    | {f"spaces {verb.name}": verb for verb in spaces.family}
+)
 SECTIONS = dict(re.findall(r"^### `([\w -]+)`\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))
 
 
