@@ -110,7 +110,7 @@ def commands_run(dev: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     )
     monkeypatch.setattr(dev, "PYTHON", program(tmp_path / "python", script))
     monkeypatch.setattr(dev, "STAMP", str(tmp_path / "installed.json"))
-    monkeypatch.setattr(dev, "cores", lambda: "2")
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
     (tmp_path / "installed.json").write_text(f'{{"python": "3.13", "dev": "{dev.digest("dev")}"}}')
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.chdir(DEV.parent)
@@ -124,9 +124,9 @@ THIS_FILE = "tests/config/test_dev.py"
 @pytest.mark.parametrize(
     ("words", "ran"),
     [
-        ([], [*LINT, "pytest -n 2 -m not slow"]),
+        ([], [*LINT, "pytest -n 4 -m not slow"]),
         (["--fast"], ["pytest -n 2 -m fast"]),
-        (["--all"], [*LINT, "pytest -n 2"]),
+        (["--all"], [*LINT, "pytest -n 4"]),
         (["-x"], [*LINT, "pytest -m not slow -x"]),
         (["--all", "-n", "3"], [*LINT, "pytest -n 3"]),
         (["--fast", THIS_FILE], [f"pytest -m fast {THIS_FILE}"]),
@@ -174,7 +174,7 @@ def test_a_failure_of_lint_fails_the_whole_and_the_tests_run_all_the_same(
 ) -> None:
     monkeypatch.setenv("FAILS", "mypy")
     assert dev.test(["--all"]) == 1
-    assert commands_run() == [*LINT, "pytest -n 2"]
+    assert commands_run() == [*LINT, "pytest -n 4"]
 
 
 def test_files_are_compiled_once_whatever_the_shell_says(
