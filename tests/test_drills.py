@@ -168,7 +168,7 @@ def test_every_step_has_its_kill_here() -> None:
     assert {*IN_A_BATCH, *AFTER_ALL_WORK, "enqueue_committed"} == set(failpoints.NAMES)
 
 
-def test_a_drill_with_the_whole_system_ends_well_and_tells_what_it_found() -> None:
+def test_a_drill_with_the_whole_system_succeeds_and_prints_its_findings() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "drills.kills", "--trials=1", "--seed=3", "--articles=60", "--json"],
         cwd=ROOT,
@@ -188,7 +188,7 @@ def test_a_plan_takes_every_step_before_it_takes_one_twice() -> None:
     assert sorted(steps[:12]) == sorted(steps[12:]) == sorted(failpoints.NAMES)
 
 
-def test_trials_are_told_fault_by_fault() -> None:
+def test_trials_are_shown_fault_by_fault() -> None:
     rows = rows_of([Trial("b", 2.0, 0, 5), Trial("a", 1.0, 0, None), Trial("b", 4.0, 1, 0, ["one row"])])
     assert [row.fault for row in rows] == ["a", "b"]
     assert (rows[0].wasted, rows[0].trials) == (None, 1)

@@ -123,7 +123,7 @@ def test_a_paused_queue_waits_and_goes_on_when_it_is_resumed(workers: dramatiq.W
     wait_until(lambda: Task.objects.get().status == "completed", what="the sweep to ring again")
 
 
-def test_workers_tell_of_themselves_while_they_live(workers: dramatiq.Worker) -> None:
+def test_workers_update_their_rows_while_they_live(workers: dramatiq.Worker) -> None:
     wait_until(lambda: Worker.objects.filter(is_running=True).exists())
     workers.stop()
     assert not Worker.objects.exists()

@@ -128,7 +128,7 @@ def test_the_api_saves_reads_explains_and_searches(
     assert body(api.post("/search", {"query": "tin"}))["results"]
 
 
-def test_the_api_of_the_queue_tells_how_it_stands_and_what_is_missing(
+def test_the_api_of_the_queue_returns_its_state_and_what_is_missing(
     no_queue: Space, clean_cache: None
 ) -> None:
     assert body(Api().get("/queue"))["installed"] is False
@@ -226,7 +226,7 @@ def test_the_stack_leaves_a_removed_queue_away() -> None:
     assert firststart.pending_migrations() == []
 
 
-def test_a_first_start_that_was_cut_off_is_no_removal() -> None:
+def test_a_first_start_that_was_cut_off_is_not_a_removal() -> None:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app >= 'queueops'")
     assert not firststart.is_queue_removed()

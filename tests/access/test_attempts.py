@@ -161,6 +161,6 @@ def test_names_are_folded(one: str, other: str, same: bool) -> None:
     assert (folded(one) == folded(other)) is same
 
 
-def test_no_request_is_no_address() -> None:
+def test_without_a_request_there_is_no_address() -> None:
     assert address_of(None) == ""
     assert address_of(RequestFactory().get("/", REMOTE_ADDR=A)) == A

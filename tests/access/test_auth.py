@@ -51,7 +51,7 @@ def test_a_burst_of_calls_asks_the_database_once() -> None:
         "Bearer " + "x" * 100_000,
     ],
 )
-def test_what_is_no_token_is_refused(header: str) -> None:
+def test_an_invalid_token_is_refused(header: str) -> None:
     with pytest.raises(TokenRefused) as refusal:
         identify(header)
     assert refusal.value.challenge.startswith('Bearer realm="')

@@ -127,7 +127,7 @@ def test_a_guesser_in_the_office_does_not_keep_out_colleagues_who_signed_in_ther
     assert sign_in(client).status_code == 302
 
 
-def test_a_known_place_has_no_more_tries_than_any(
+def test_a_known_address_has_no_more_attempts_than_any_other(
     client: Client, ada: User, fresh_attempts: type[CountingHasher]
 ) -> None:
     sign_in(client)

@@ -143,7 +143,7 @@ def test_ending_sessions_says_how_many_and_whose(ada: User) -> None:
     assert [(one["name"], one["whose"], one["count"]) for one in said] == [("root", "ada", 2)]
 
 
-def test_a_strange_cookie_is_no_session(ada: User) -> None:
+def test_an_unknown_cookie_is_not_a_session(ada: User) -> None:
     for value in ("", "x", "\x00" * 40, "é" * 40, "x" * 10_000, "../../etc/passwd"):
         client = Client()
         client.cookies["sessionid"] = value

@@ -39,7 +39,7 @@ def test_callers_are_counted_apart(caller: str) -> None:
         spend(caller, 1)
 
 
-def test_the_next_minute_begins_anew(caller: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_minute_begins_again(caller: str, monkeypatch: pytest.MonkeyPatch) -> None:
     spend(caller, 1)
     later = time.time() + throttles.WINDOW_SECONDS
     monkeypatch.setattr("time.time", lambda: later)
@@ -91,7 +91,7 @@ def test_a_forged_count_refuses_for_a_minute_at_most_and_lifts_no_limit(
     assert "Redis" not in caplog.text
 
 
-def test_without_redis_requests_go_on_and_only_the_first_one_tries(
+def test_without_redis_requests_continue_and_only_the_first_one_connects(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/1"

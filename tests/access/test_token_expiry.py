@@ -24,7 +24,7 @@ def test_a_span_counts_from_now_by_the_clock_of_the_database(text: str, span: ti
     assert repr(read_expires(text)) == repr(Now() + span)
 
 
-def test_never_is_no_end() -> None:
+def test_never_means_without_an_expiry() -> None:
     assert read_expires("never") is None
 
 

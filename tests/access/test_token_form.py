@@ -64,7 +64,7 @@ def test_networks_are_parted_by_lines_or_commas(written: str, networks: list[str
 @pytest.mark.parametrize(
     "written", ["10.0.0.1/8", "localhost", "10.0.0.0/8 ::1", "\n".join(["::1"] * 51), "x" * 5_000]
 )
-def test_what_is_no_list_of_networks_is_said_beside_its_field(written: str) -> None:
+def test_an_invalid_list_of_networks_is_reported_beside_its_field(written: str) -> None:
     assert set(form(allow_from=written).errors) == {"allow_from"}
 
 

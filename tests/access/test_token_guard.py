@@ -157,7 +157,7 @@ def tried(token: str) -> None:
         raise AuthenticationError
 
 
-def test_blanks_around_a_token_are_no_part_of_it() -> None:
+def test_blanks_around_a_token_are_not_part_of_it() -> None:
     _, token = make_token()
     assert call(f"{' ' * 4_000}{token}  ").status_code == 200
     try_wrong_ones()

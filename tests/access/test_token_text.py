@@ -47,11 +47,11 @@ def test_a_text_of_ones_own_is_found_by_its_hash(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", "x" * (SHORTEST_OWN_TEXT - 1), "vp_0123abcd_"])
-def test_a_short_text_is_no_token(text: str) -> None:
+def test_a_short_text_is_not_a_token(text: str) -> None:
     assert fingerprint(text) is None
 
 
-def test_tokens_that_differ_in_prefix_or_secret_are_told_apart() -> None:
+def test_tokens_that_differ_in_prefix_or_secret_are_distinguished() -> None:
     other_prefix, other_secret = FORM.replace("0123", "3210"), FORM[:-1] + "b"
     marks = {fingerprint(text) for text in (FORM, other_prefix, other_secret)}
     assert len(marks) == 3

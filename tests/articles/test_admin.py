@@ -61,7 +61,7 @@ def test_changed_text_becomes_a_new_version(editor: Client) -> None:
     assert [version.author for version in article.versions.all()[:1]] == ["ada"]
 
 
-def test_changed_metadata_alone_is_no_new_version(editor: Client) -> None:
+def test_changed_metadata_alone_makes_no_new_version(editor: Client) -> None:
     article = make_article()
     editor.post(change(article), form_of(article) | {"metadata": '{"team": "x"}'})
     article.refresh_from_db()

@@ -82,6 +82,6 @@ def test_articles_are_read_a_page_at_a_time(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(queries) == 4
 
 
-def test_a_part_of_the_articles_can_be_told() -> None:
+def test_a_part_of_the_articles_can_be_exported() -> None:
     some_articles(4)
     assert len(list(jsonl_lines(Article.objects.filter(metadata__n__gte=2)))) == 2

@@ -71,7 +71,7 @@ def test_what_accompanies_an_article_is_written_in_its_statement(companions: lis
     assert companions == [made["id"]]
 
 
-def test_an_article_that_is_not_written_has_no_company(companions: list[int]) -> None:
+def test_an_article_that_is_not_written_has_no_accompanying_rows(companions: list[int]) -> None:
     insert(columns("a"), "")
     companions.clear()
     assert insert(columns("a"), "") is None

@@ -74,7 +74,7 @@ def test_a_word_is_found_whole_in_parts_and_without_its_accents(query: str) -> N
 @pytest.mark.parametrize(
     "query", ["ip tcp stack/design", "conf.nginx", '"design server"', "file_zip", "nginx/py"]
 )
-def test_parts_that_do_not_stand_together_are_no_joined_word(query: str) -> None:
+def test_parts_that_are_not_adjacent_are_not_a_joined_word(query: str) -> None:
     make_article("Letters", TEXT)
     assert not finds(query)
 

@@ -60,7 +60,7 @@ def test_every_schema_is_referred_to(document: Any) -> None:
     assert set(re.findall(NAMED, json.dumps(document))) == document["components"]["schemas"].keys()
 
 
-def test_bounds_are_told(document: Any) -> None:
+def test_bounds_are_shown(document: Any) -> None:
     schemas = document["components"]["schemas"]
     title = schemas["NewArticle"]["properties"]["title"]
     assert (title["minLength"], title["maxLength"]) == (1, 300)

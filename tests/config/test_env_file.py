@@ -51,7 +51,7 @@ def test_a_missing_file_is_empty_unless_it_was_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"NAME=\xff\xfe", b"NAME=" + b"x" * 300_000])
-def test_a_file_that_is_no_text_or_has_no_end_stops_the_start(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_text_or_has_no_end_stops_the_start(tmp_path: Path, content: bytes) -> None:
     (tmp_path / ".env").write_bytes(content)
     with pytest.raises(ImproperlyConfigured, match="cannot be read: "):
         env_file.read(tmp_path / ".env", is_needed=False)

@@ -50,7 +50,7 @@ def test_after_one_has_waited_in_vain_the_others_hardly_wait_until_no_lock_was_m
     assert lock_timeout(pooled) == "2s"
 
 
-def test_a_session_is_told_once_and_before_it_is_lent(
+def test_a_session_is_configured_once_and_before_it_is_lent(
     pooled: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits = LockWaits()

@@ -68,7 +68,7 @@ def test_each_kind_is_counted_by_itself() -> None:
 
 
 @pytest.mark.parametrize("error", [AuthenticationError("no"), BrokerConnectionError("no")])
-def test_an_error_of_the_broker_is_told_once_and_then_ever_more_rarely(
+def test_an_error_of_the_broker_is_logged_once_and_then_ever_more_rarely(
     error: AuthenticationError | BrokerConnectionError,
 ) -> None:
     clock = Clock()
@@ -103,7 +103,7 @@ def test_another_kind_of_error_is_a_line_at_once() -> None:
 @pytest.mark.parametrize(
     ("error", "name"), [(AuthenticationError("x"), "ours"), (LookupError("x"), "dramatiq.worker")]
 )
-def test_what_is_no_failure_of_the_broker_is_never_left_out(
+def test_lines_other_than_failures_of_the_broker_are_never_left_out(
     error: AuthenticationError | LookupError, name: str
 ) -> None:
     failures = BrokerFailures(Clock())

@@ -25,7 +25,9 @@ SECRETS = ["s3cret", "p%40ss%2Fw%3Fo%23r%25d", "%F0%9F%99%82secret", "****secret
         ),
     ],
 )
-def test_a_database_is_told_by_its_parts(parsed: dict[str, Any], options: dict[str, str], words: str) -> None:
+def test_a_database_is_described_by_its_parts(
+    parsed: dict[str, Any], options: dict[str, str], words: str
+) -> None:
     assert masking.database_in_words("postgresql", parsed, options) == words
 
 
@@ -56,11 +58,11 @@ def test_no_password_of_a_database_is_shown(monkeypatch: pytest.MonkeyPatch, pas
         ("redis://h?password=s3cret", "redis://:****@h:6379?db=0"),
     ],
 )
-def test_redis_is_told_by_its_parts(url: str, words: str) -> None:
+def test_redis_is_described_by_its_parts(url: str, words: str) -> None:
     assert masking.redis_in_words(url) == words
 
 
 @pytest.mark.parametrize("url", ["", "h:6379", "http://h", "redis://h:port"])
-def test_what_is_no_address_of_redis_is_a_value_error(url: str) -> None:
+def test_an_invalid_redis_address_is_a_value_error(url: str) -> None:
     with pytest.raises(ValueError):
         masking.redis_in_words(url)

@@ -155,7 +155,7 @@ def test_a_writer_learns_what_it_needs_to_go_on() -> None:
     assert api.delete("/articles/a-title", if_match=changed["ETag"]).status_code == 204
 
 
-def test_a_failed_task_is_told_to_operators_without_its_title() -> None:
+def test_a_failed_task_is_shown_to_operators_without_its_title() -> None:
     path = ready("/queue/tasks/{task_id}")
     Task.objects.update(
         status=Status.FAILED, error_class="auth", error_message="refused", completed_at="2026-01-01T00:00Z"

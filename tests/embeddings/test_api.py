@@ -25,7 +25,7 @@ def articles(db: None) -> None:
     Article(title="Other", content="Something else.").save()
 
 
-def test_a_keyword_search_tells_its_hits_with_their_passages(api: Api, articles: None) -> None:
+def test_a_keyword_search_returns_its_hits_with_their_passages(api: Api, articles: None) -> None:
     reply = body(api.post("/search", {"query": "zip file", "mode": "keyword", "k": 2}))
     assert len(reply["results"]) == 2
     hit = reply["results"][0]

@@ -89,7 +89,7 @@ def test_the_results_alone_are_the_same_as_on_the_page(client: Client, space: Sp
     assert "Baking" in alone
 
 
-def test_an_unreachable_provider_is_told_and_words_answer(
+def test_an_unreachable_provider_is_reported_and_keywords_are_used(
     client: Client, space: Space, settings: Settings
 ) -> None:
     make_article("Baking", "Bake bread with flour and yeast.")
@@ -146,7 +146,7 @@ def test_strange_questions_break_nothing(client: Client, space: Space, query: st
         assert client.get("/", {"q": encoded, "mode": mode}).status_code == 200
 
 
-def test_bytes_that_are_no_text_break_nothing(client: Client, space: Space) -> None:
+def test_bytes_that_are_not_text_break_nothing(client: Client, space: Space) -> None:
     assert client.get("/?q=%ff%fe%ed%a0%80").status_code == 200
 
 

@@ -145,7 +145,7 @@ def test_every_export_goes_through_it(command: tuple[str, ...], tmp_path: Path) 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("output", [".", "/", "\u202e/nowhere"])
-def test_a_place_that_cannot_be_written_is_told_in_a_sentence(
+def test_a_place_that_cannot_be_written_is_reported_in_a_sentence(
     output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

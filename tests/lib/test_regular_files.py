@@ -118,7 +118,7 @@ def test_a_folder_exchanged_for_a_link_after_the_listing_is_not_followed(root: P
             folder.open(found.path)
 
 
-def test_folders_too_deep_are_told_and_their_descriptors_closed(root: Path) -> None:
+def test_folders_too_deep_are_shown_and_their_descriptors_closed(root: Path) -> None:
     deep = root / Path(*["d"] * 100)
     deep.mkdir(parents=True)
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208

@@ -45,7 +45,7 @@ def test_a_session_in_a_database_is_ended_and_the_database_dropped(
             inside.execute("SELECT 1")
 
 
-def test_a_database_that_is_not_there_is_no_error(session: psycopg.Connection) -> None:
+def test_a_missing_database_is_not_an_error(session: psycopg.Connection) -> None:
     drop_database(session, "no database of this name")
 
 

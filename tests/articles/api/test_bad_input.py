@@ -44,7 +44,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("sent", UNREADABLE.values(), ids=UNREADABLE.keys())
-def test_a_body_that_is_no_json_is_a_bad_request(api: Api, sent: bytes) -> None:
+def test_a_body_that_is_not_json_is_a_bad_request(api: Api, sent: bytes) -> None:
     document = problem(api.post("/articles", sent), 400)
     assert document["detail"].startswith("the body is not valid JSON: ")
 
@@ -122,7 +122,7 @@ def test_an_odd_slug_is_just_not_found(api: Api, slug: str) -> None:
     problem(api.get(f"/articles/{slug}"), 404)
 
 
-def test_null_is_no_way_to_empty_a_field(api: Api) -> None:
+def test_null_does_not_empty_a_field(api: Api) -> None:
     body(api.post("/articles", {"title": "A title"}), 201)
     for field in ("title", "content", "metadata"):
         problem(api.patch("/articles/a-title", {field: None}), 422)
@@ -164,7 +164,7 @@ def test_an_address_that_does_not_exist_is_a_problem_too(api: Api, path: str) ->
     problem(api.get(path), 404)
 
 
-def test_a_method_that_is_not_there_is_told_what_is(api: Api) -> None:
+def test_an_unknown_method_gets_the_list_of_allowed_ones(api: Api) -> None:
     reply = api.delete("/articles")
     problem(reply, 405)
     assert set(reply["Allow"].split(", ")) == {"GET", "HEAD", "POST"}
@@ -240,7 +240,7 @@ def test_a_database_that_is_away_is_a_503_that_says_when_to_come_back(
     assert reply["Retry-After"] == "5"
 
 
-def test_a_fault_of_ours_tells_nothing_of_its_inside(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_reveals_nothing_of_its_cause(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("articles.api.routes.article_or_404", failing(RuntimeError("secret inside")))
     reply = api.get("/articles/a")
     problem(reply, 500)

@@ -165,7 +165,7 @@ def test_counting_stops_at_its_limit(api: Api, article: Any, monkeypatch: pytest
     assert (page["total"], page["total_is_exact"]) == (1, False)
 
 
-def test_versions_tell_the_history_and_can_be_restored(api: Api, article: Any) -> None:
+def test_versions_show_the_history_and_can_be_restored(api: Api, article: Any) -> None:
     body(api.patch("/articles/a-title", {"content": "Other."}))
     history = body(api.get("/articles/a-title/versions"))
     assert [item["version_number"] for item in history["items"]] == [2, 1]

@@ -35,7 +35,7 @@ def test_what_is_left_out_is_empty_and_known_to_be_left_out() -> None:
     assert patch.model_dump(exclude_unset=True) == {"content": ""}
 
 
-def test_two_requests_share_no_metadata() -> None:
+def test_two_requests_share_no_metadata_object() -> None:
     one, other = (NewArticle.model_validate({"title": "T"}) for _ in range(2))
     one.metadata["a"] = 1
     assert other.metadata == {}
@@ -115,7 +115,7 @@ def test_a_whole_number_may_be_written_with_a_fraction_of_zero(given: float, num
 
 
 @pytest.mark.parametrize("given", [5.5, "5", True, None, float("inf"), float("nan")])
-def test_another_value_is_no_whole_number(given: float | str | bool | None) -> None:
+def test_another_value_is_not_a_whole_number(given: float | str | bool | None) -> None:
     assert wrong_fields(_Counted, {"number": given}) == {"number"}
 
 

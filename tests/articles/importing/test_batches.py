@@ -21,7 +21,7 @@ def row(n: int, **fields: object) -> Row:
     return Row(f"line {n}", {"title": f"Title {n}", **fields}, position=n * 10)
 
 
-def test_a_source_without_entries_is_no_batch() -> None:
+def test_a_source_without_entries_makes_no_batch() -> None:
     assert list(run(source(), 10)) == []
 
 

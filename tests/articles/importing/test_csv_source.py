@@ -52,7 +52,7 @@ def test_a_cell_larger_than_the_csv_module_takes_by_itself_is_read() -> None:
     assert rows("title,content\nOne," + "x" * 500_000 + "\n")[0]["content"] == "x" * 500_000
 
 
-def test_empty_lines_are_no_rows() -> None:
+def test_empty_lines_are_not_rows() -> None:
     assert len(rows("title\n\nOne\n\n\nTwo\n")) == 2
 
 
@@ -66,7 +66,7 @@ def test_empty_lines_are_no_rows() -> None:
         ("title\nOne\rTwo\n", "a.csv line 2: is not valid CSV: new-line character seen in unquoted field"),
     ],
 )
-def test_a_row_that_is_no_article_is_refused_with_a_reason(data: str | bytes, expected: str) -> None:
+def test_a_row_that_is_not_an_article_is_refused_with_a_reason(data: str | bytes, expected: str) -> None:
     assert [reason.startswith(expected) for reason in reasons(data)] == [True]
 
 

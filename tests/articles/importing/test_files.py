@@ -88,7 +88,7 @@ def test_bytes_that_are_not_utf8_are_named() -> None:
     )
 
 
-def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_distinguished(tmp_path: Path) -> None:
     with pytest.raises(SourceUnreadable, match=r"cannot read .*nothing\.jsonl: No such file or directory"):
         files.open_file(str(tmp_path / "nothing.jsonl"))
     with pytest.raises(SourceUnreadable, match="Is a directory"):

@@ -50,7 +50,7 @@ def test_what_an_export_adds_is_ignored() -> None:
         (b'"' + b"x" * MAX_ENTRY_BYTES + b'"', "the line is longer than 13,000,000 bytes"),
     ],
 )
-def test_a_line_that_is_no_article_is_refused_with_a_reason(data: bytes, expected: str) -> None:
+def test_a_line_that_is_not_an_article_is_refused_with_a_reason(data: bytes, expected: str) -> None:
     assert expected in reason(data)
 
 

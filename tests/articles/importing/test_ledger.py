@@ -37,7 +37,7 @@ def test_a_missing_slug_is_made_from_the_title_in_any_script() -> None:
     ]  # fmt: skip
 
 
-def test_entries_of_one_title_are_told_apart_by_their_text_in_whatever_order() -> None:
+def test_entries_of_one_title_are_distinguished_by_their_text_in_whatever_order() -> None:
     one, two, three = (a_row("Same", number) for number in range(3))
     slugs = slugs_in(one, two, three)
     assert len({*slugs}) == 3

@@ -69,7 +69,7 @@ def test_a_file_that_is_not_utf8_or_too_large_is_refused_and_the_rest_read(tmp_p
     assert isinstance(third, Row)
 
 
-def test_a_folder_that_is_none_is_told(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SourceUnreadable, match="there is no such folder"):
         open_markdown(str(tmp_path / "nowhere"))
     with pytest.raises(SourceUnreadable, match="is a file; give the folder"):

@@ -232,7 +232,7 @@ def test_an_argument_that_begins_with_self_stays(module: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("reader", [read_source, read_imported])
-def test_a_module_that_this_python_lacks_is_no_error(reader: Callable[..., Any]) -> None:
+def test_a_module_that_this_python_lacks_is_not_an_error(reader: Callable[..., Any]) -> None:
     assert reader("no_such_module_anywhere") is None
 
 

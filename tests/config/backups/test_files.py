@@ -23,7 +23,7 @@ def spoiled(path: Path, kind: str) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["missing", "a link", "a pipe", "a folder", "a device"])
-def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
+def test_a_file_that_is_not_regular_is_refused_at_once(tmp_path: Path, kind: str) -> None:
     path = spoiled(tmp_path / "a.dump", kind)
     with pytest.raises(BackupError) as refused:
         files.opened(path)
@@ -50,7 +50,7 @@ def test_a_new_file_is_private_and_takes_nothings_place(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_a_stamp_tells_a_file_that_was_written_or_exchanged(tmp_path: Path) -> None:
+def test_a_stamp_detects_a_file_that_was_written_or_replaced(tmp_path: Path) -> None:
     def stamp() -> files.Stamp:
         with files.opened(tmp_path / "a") as file:
             return files.stamp(file)

@@ -145,7 +145,7 @@ def test_a_manifest_that_cannot_be_read_is_refused_in_one_sentence(
         manifest.read(copy)
 
 
-def test_an_unknown_plain_table_of_another_version_is_no_hindrance(copy: Path) -> None:
+def test_an_unknown_plain_table_of_another_version_does_not_prevent_it(copy: Path) -> None:
     fields = described(copy)
     describe(copy, fields | {"rows": fields["rows"] | {"Later_2": 0}})
     assert manifest.read(copy).rows["Later_2"] == 0

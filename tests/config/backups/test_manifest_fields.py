@@ -97,7 +97,7 @@ def test_another_format_is_refused(value: Any) -> None:
 
 
 @pytest.mark.parametrize("given", [None, [], "text", 1])
-def test_what_is_no_object_is_no_manifest(given: str | int | list[Any] | None) -> None:
+def test_a_manifest_that_is_not_an_object_is_refused(given: str | int | list[Any] | None) -> None:
     assert "object" in refusal(given)
 
 

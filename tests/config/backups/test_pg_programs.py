@@ -83,7 +83,7 @@ def test_a_program_that_cannot_be_run_is_passed_over(monkeypatch: pytest.MonkeyP
         pg_programs.for_server(1)
 
 
-def test_a_dump_writes_to_the_open_file_and_tells_of_each_table(
+def test_a_dump_writes_to_the_open_file_and_reports_each_table(
     tmp_path: Path, script: Script, programs: Programs
 ) -> None:
     script(

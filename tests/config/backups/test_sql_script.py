@@ -59,7 +59,7 @@ def read(text: bytes) -> list[Any]:
     ]
 
 
-def test_rows_are_told_from_the_script_around_them() -> None:
+def test_rows_are_distinguished_from_the_script_around_them() -> None:
     assert sql_script.count(io.BytesIO(ROWS), "public") == {"articles": 2, "Odd": 0, "empty": 2}
     assert not sql_script.count(io.BytesIO(ROWS), "other")
 

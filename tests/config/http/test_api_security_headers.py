@@ -37,7 +37,7 @@ def test_a_stream_has_no_length() -> None:
     assert not reply_to(StreamingHttpResponse(iter([b"a"]))).has_header("Content-Length")
 
 
-def test_only_https_is_told_to_stay_https(settings: Settings) -> None:
+def test_only_https_replies_carry_hsts(settings: Settings) -> None:
     settings.SECURE_HSTS_SECONDS = 60
     assert reply_to(HttpResponse(), is_secure=True)["Strict-Transport-Security"].startswith("max-age=60")
     assert not reply_to(HttpResponse()).has_header("Strict-Transport-Security")

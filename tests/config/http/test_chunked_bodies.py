@@ -26,7 +26,7 @@ def test_a_body_in_chunks_gets_its_length(encoding: str) -> None:
     assert sent({"HTTP_TRANSFER_ENCODING": encoding, "wsgi.input": BytesIO(b"12345")}) == ("5", b"12345")
 
 
-def test_of_a_body_that_is_too_large_just_enough_is_read_to_tell() -> None:
+def test_of_a_body_that_is_too_large_just_enough_is_read_to_refuse_it() -> None:
     body = BytesIO(b"x" * 1_000)
     assert sent({"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": body}) == ("11", b"x" * 11)
     assert body.tell() == 11

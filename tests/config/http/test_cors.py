@@ -55,7 +55,7 @@ def test_a_reply_to_a_named_origin_names_it_and_what_the_page_may_read() -> None
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "", f"{OURS}.evil.example", "http://app.example.org"]
 )
-def test_another_origin_is_told_nothing(origin: str) -> None:
+def test_another_origin_gets_no_details(origin: str) -> None:
     for request in (asked(origin=origin), asked(method="OPTIONS", origin=origin, **QUESTION)):
         found = through(request)
         assert found.content == b"from behind"
@@ -83,7 +83,7 @@ def test_origins_are_read_from_the_setting(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     "value", ["*", "app.example.org", "https://a.example/", "https://a.example:0", "https://u@a.example"]
 )
-def test_what_is_no_origin_is_refused_with_the_value(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_an_invalid_origin_is_refused_with_the_value(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("CORS_ALLOWED_ORIGINS", f"https://ok.example,{value}")
     with pytest.raises(ImproperlyConfigured, match=r"CORS_ALLOWED_ORIGINS holds .*; it may hold origins"):
         env.origins("CORS_ALLOWED_ORIGINS")

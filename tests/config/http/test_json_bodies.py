@@ -38,7 +38,7 @@ def test_a_value_is_what_was_sent(body: bytes, value: Any) -> None:
         b"nul", b'{"a": 1} x', b"\x00",
     ],
 )  # fmt: skip
-def test_what_is_no_json_is_a_bad_request_in_a_short_sentence(body: bytes) -> None:
+def test_invalid_json_is_a_bad_request_in_a_short_sentence(body: bytes) -> None:
     with pytest.raises(HttpError) as refused:
         parse(body)
     assert refused.value.status_code == 400

@@ -67,7 +67,7 @@ def test_a_problem_has_a_title_and_no_empty_list() -> None:
         (RecursionError("secret"), 500),
     ],
 )
-def test_every_exception_is_a_problem_that_tells_nothing_of_our_inside(
+def test_every_exception_is_a_problem_document_that_reveals_no_internals(
     api: NinjaAPI, error: Exception, status: int
 ) -> None:
     found = document(api.on_exception(post(), error), status)
@@ -140,7 +140,7 @@ def test_what_else_goes_wrong_below_the_api_is_a_problem(status: int) -> None:
     assert "X-Own" not in found
 
 
-def test_a_method_that_is_not_possible_is_told_what_is() -> None:
+def test_a_method_that_is_not_allowed_gets_the_list_of_allowed_ones() -> None:
     found = through(HttpResponseNotAllowed(["GET", "HEAD"]), post())
     assert found["Allow"] == "GET, HEAD"
     detail = document(found, 405)["detail"]

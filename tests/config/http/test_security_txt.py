@@ -24,7 +24,7 @@ def test_it_names_the_contact_and_ends_within_a_year(client: Client, settings: S
     assert timedelta(0) < datetime.fromisoformat(found["Expires"]) - datetime.now(UTC) < timedelta(days=365)
 
 
-def test_there_is_no_page_where_nobody_is_named(client: Client, settings: Settings) -> None:
+def test_without_a_contact_there_is_no_page(client: Client, settings: Settings) -> None:
     settings.SECURITY_CONTACT = ""
     assert client.get(PATH).status_code == 404
 

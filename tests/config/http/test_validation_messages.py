@@ -53,7 +53,7 @@ def test_what_has_no_words_of_ours_has_pydantics() -> None:
 
 
 @pytest.mark.parametrize(("number", "told"), [(0, 0), (1, 1), (MAX_ERRORS, MAX_ERRORS), (10_000, MAX_ERRORS)])
-def test_the_first_of_very_many_are_told(number: int, told: int) -> None:
+def test_the_first_of_very_many_are_shown(number: int, told: int) -> None:
     assert len(errors_in_words([error("missing", "query", n) for n in range(number)])) == told
 
 

@@ -37,9 +37,7 @@ def test_whatever_has_its_name_stays(tmp_path: Path, kind: str) -> None:
     assert path.is_dir() or path.is_symlink() or path.read_text() == "mine"
 
 
-def test_where_there_is_no_room_to_spare_none_is_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_room_to_spare_no_reserve_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk_reserve, "_KEPT_FROM", (disk_space.free(tmp_path) or 0) * 2)
     keep(tmp_path)
     assert not (tmp_path / NAME).exists()

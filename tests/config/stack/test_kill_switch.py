@@ -58,7 +58,7 @@ def test_a_pipe_that_closes_without_goodbye_ends_what_was_said_last(member: subp
         assert end.wait(10) == 0
 
 
-def test_a_member_that_was_let_go_is_not_ended(member: subprocess.Popen[bytes]) -> None:
+def test_a_released_member_is_not_ended(member: subprocess.Popen[bytes]) -> None:
     with tempfile.TemporaryFile() as lock, other_end(keep=lock.fileno(), line=b"%d:15\n\n" % member.pid):
         pass
     assert member.poll() is None

@@ -38,7 +38,7 @@ def test_links_dots_and_relative_names_lead_to_the_same(
 
 
 @pytest.mark.parametrize("kind", ["missing", "file", "circle", "broken"])
-def test_what_is_no_folder_is_an_error_and_leaves_nothing_open(folder: Path, kind: str) -> None:
+def test_a_path_that_is_not_a_folder_is_an_error_and_leaves_nothing_open(folder: Path, kind: str) -> None:
     target = folder / "x"
     if kind == "file":
         target.touch()

@@ -86,7 +86,7 @@ def test_a_postgres_left_behind_on_the_data_is_ended_and_replaced(
     successor.stop()
 
 
-def test_a_stale_lock_file_with_the_id_of_a_living_stranger_is_no_obstacle(
+def test_a_stale_lock_file_with_the_id_of_another_living_process_does_not_block(
     postgres: PostgresServer, data_dir: Path
 ) -> None:
     postgres.start()

@@ -141,7 +141,7 @@ def rows(url: str, query: str) -> list[tuple[object, ...]]:
         return answer.fetchall() if answer.description else []
 
 
-def test_the_role_owns_everything_of_the_old_data_and_is_no_superuser(server: PostgresServer) -> None:
+def test_the_role_owns_everything_of_the_old_data_and_is_not_a_superuser(server: PostgresServer) -> None:
     assert rows(server.url, OWNED_BY_SUPERUSER) == []
     assert rows(
         server.url, "SELECT datdba::regrole::text FROM pg_database WHERE datname = 'vectorpress'"
@@ -173,7 +173,7 @@ def test_nobody_is_trusted_any_more(server: PostgresServer) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root starts the stack as another account")
-def test_the_account_of_the_stack_is_no_superuser_either(server: PostgresServer) -> None:
+def test_the_account_of_the_stack_is_not_a_superuser_either(server: PostgresServer) -> None:
     assert server.account
     with accounts.acting_as(server.account):
         with pytest.raises(psycopg.OperationalError, match="Peer authentication failed"):

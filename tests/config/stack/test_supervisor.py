@@ -143,7 +143,7 @@ def test_a_member_that_cannot_start_is_an_error_unless_it_can_be_mended(supervis
         supervisor.await_ready([broken], 10)
 
 
-def test_lines_that_tell_nobody_anything_are_not_shown(supervisor: Supervisor, output: StringIO) -> None:
+def test_lines_without_information_are_not_shown(supervisor: Supervisor, output: StringIO) -> None:
     service = member("echo noise of it; echo; echo news; " + FOR_EVER)
     service.noise = ["noise"]
     with supervisor:

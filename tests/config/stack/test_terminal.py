@@ -37,7 +37,7 @@ def test_a_reader_that_went_away_silences_the_report_and_nothing_else() -> None:
         assert report.quiet
 
 
-def test_off_a_terminal_each_tenth_of_the_corpus_is_told_once() -> None:
+def test_off_a_terminal_each_tenth_of_the_corpus_is_shown_once() -> None:
     stream = io.StringIO()
     with SearchableArticles(Report(stream)) as progress:
         for current in range(0, 31):

@@ -23,7 +23,7 @@ def current(space: Space) -> set[int]:
     return set(Article.objects.values_list("pk", flat=True)) - behind
 
 
-def test_no_articles_are_no_work(space: Space, provider: FakeProvider) -> None:
+def test_no_articles_make_no_work(space: Space, provider: FakeProvider) -> None:
     assert bring_up_to_date(space, [], 5) == 0
     assert bring_up_to_date(space, [2**62], 5) == 0
     assert provider.stats()["requests"] == 0
@@ -73,7 +73,7 @@ def test_an_article_that_is_refused_keeps_no_other_from_its_vectors(
     assert current(space) == set(good)
 
 
-def test_a_provider_that_is_down_is_told_and_nothing_is_stored(space: Space, provider: FakeProvider) -> None:
+def test_a_provider_that_is_down_is_shown_and_nothing_is_stored(space: Space, provider: FakeProvider) -> None:
     provider.config(fail_next=["503"])
     with pytest.raises(ProviderError) as refused:
         bring_up_to_date(space, [make_article().pk], 5)

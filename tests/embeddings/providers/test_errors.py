@@ -43,7 +43,7 @@ def test_vectors_of_another_width_name_both_and_the_setting() -> None:
         (PostponedError(), ErrorClass.POSTPONED, "the turn ended before this text's came: not asked", None),
     ],
 )
-def test_a_provider_that_was_not_asked_is_told_from_one_that_failed(
+def test_a_provider_that_was_not_called_is_distinguished_from_one_that_failed(
     error: NotAskedError, kind: ErrorClass, sentence: str, seconds: float | None
 ) -> None:
     assert (error.kind, str(error), error.retry_after) == (kind, sentence, seconds)

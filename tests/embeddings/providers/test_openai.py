@@ -81,7 +81,7 @@ def test_a_server_that_hangs_or_drips_is_left_at_the_deadline(
     assert time.monotonic() - started < 2
 
 
-def test_a_refusal_of_base64_is_told_from_a_refusal_of_the_text(
+def test_a_refusal_of_base64_is_distinguished_from_a_refusal_of_the_text(
     openai: OpenAIProvider, provider: FakeProvider
 ) -> None:
     provider.config(poison="POISON")

@@ -82,7 +82,7 @@ def test_once_understood_a_refusal_is_about_the_texts(provider: FakeProvider) ->
     assert provider.stats()["requests"] == 1
 
 
-def test_a_server_replaced_by_one_of_another_dialect_is_learned_anew(provider: FakeProvider) -> None:
+def test_a_server_replaced_by_one_of_another_dialect_is_learned_again(provider: FakeProvider) -> None:
     openai = asking(provider)
     openai.embed(TEXTS, 5)
     provider.config(refuse_fields=["encoding_format"])

@@ -319,9 +319,7 @@ def test_of_an_encoded_error_the_status_counts_and_no_text_is_blamed(
 
 
 @pytest.mark.parametrize("clock", ["07:23:00", "07:28:00", "07:33:00"])
-def test_a_date_to_come_back_at_is_told_by_the_servers_own_clock(
-    says: Callable[[bytes], Server], clock: str
-) -> None:
+def test_a_retry_date_is_read_by_the_servers_own_clock(says: Callable[[bytes], Server], clock: str) -> None:
     later = f"{clock[:-2]}30"
     server = says(
         b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n"

@@ -47,7 +47,7 @@ def test_a_word_that_few_articles_hold_weighs_more() -> None:
     assert sum(rare.lexemes.values()) == pytest.approx(1)
 
 
-def test_a_text_is_no_better_for_being_long() -> None:
+def test_a_text_does_not_rank_higher_for_being_long() -> None:
     passage = {"zip": [5], "file": [7]}
     long = {"zip": [5, *range(1_000, 60_000, 1_000)], "file": [7]}
     short = Candidate(frozenset(), passage, frozenset(), [False], [False])

@@ -109,7 +109,7 @@ def test_models_are_listed_and_unknown_paths_are_not_found(fake: FakeProvider) -
 # --- its counters and settings
 
 
-def test_the_counters_tell_requests_texts_and_statuses(fake: FakeProvider) -> None:
+def test_the_counters_return_requests_texts_and_statuses(fake: FakeProvider) -> None:
     fake.config(fail_next=["500"])
     for texts in (["a", "b"], ["b", "c", "d"], ["d"]):
         ask(fake, texts)
@@ -160,9 +160,7 @@ def test_a_planned_status_is_answered_once(fake: FakeProvider, status: str) -> N
 @pytest.mark.parametrize(
     ("told", "heard"), [(2.5, "2.5"), ("Wed, 21 Oct 2026 07:28:00 GMT",) * 2, ("soon", "soon"), ("", None)]
 )
-def test_a_429_says_when_to_come_back_in_the_words_it_was_told(
-    fake: FakeProvider, told: Any, heard: str | None
-) -> None:
+def test_a_429_repeats_the_retry_time_it_was_given(fake: FakeProvider, told: Any, heard: str | None) -> None:
     fake.config(fail_next=["429"], retry_after=told)
     assert ask(fake, ["text"]).headers.get("retry-after") == heard
 
@@ -246,7 +244,7 @@ def test_a_dripping_answer_arrives_whole_but_piece_by_piece(fake: FakeProvider) 
     assert fake.stats()["in_flight"] == 0
 
 
-def test_a_huge_answer_is_as_large_as_it_was_told_and_still_json(fake: FakeProvider) -> None:
+def test_a_huge_reply_has_the_configured_size_and_is_still_json(fake: FakeProvider) -> None:
     fake.config(fail_next=["huge"], huge_mb=8)
     answer = ask(fake, ["text"])
     assert len(answer.content) == 8 * 1024 * 1024
@@ -284,7 +282,7 @@ def test_one_connection_serves_many_requests_even_sent_at_once(fake: FakeProvide
         (b"GET /stats HTTP/1.1\r\nHost: evil.example:80\r\n\r\n", b"403"),
     ],
 )
-def test_what_is_no_request_is_answered_and_the_connection_closed(
+def test_an_invalid_request_gets_a_reply_and_the_connection_is_closed(
     fake: FakeProvider, head: bytes, status: bytes
 ) -> None:
     with _connection(fake) as client:

@@ -32,7 +32,7 @@ def test_a_cheap_count_is_always_new(space: Space, monkeypatch: pytest.MonkeyPat
         make_article(f"Title {number}")
 
 
-def test_a_dear_count_is_held_for_a_while_and_then_made_anew(
+def test_an_expensive_count_is_cached_for_a_while_and_then_counted_again(
     space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(coverage_cache, "_CHEAP_SECONDS", 0.0)
@@ -46,7 +46,7 @@ def test_a_dear_count_is_held_for_a_while_and_then_made_anew(
     assert coverage_cache.coverage(space).articles == 1
 
 
-def test_what_is_held_of_one_space_is_no_answer_for_another(
+def test_a_cached_value_of_one_space_is_not_used_for_another(
     space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(coverage_cache, "_held", {space.pk + 1: (float("inf"), Coverage(9, 9))})

@@ -42,7 +42,7 @@ def test_an_entry_is_found_by_its_task_or_its_operation() -> None:
     "term",
     ["8", "x", "-7", "7.0", "٧", "9" * 30, str(uuid.UUID(int=1)), "' OR 1=1 --", "\x00", "%", "x" * 5_000],
 )
-def test_what_is_no_id_of_an_entry_finds_nothing(term: str) -> None:
+def test_an_invalid_entry_id_finds_nothing(term: str) -> None:
     AuditLog.write_operation("x", actor="a", reason="r", scope={}, task_ids=[7])
     assert found(AuditLog, term) == []
 

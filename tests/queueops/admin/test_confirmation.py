@@ -59,7 +59,7 @@ def test_an_act_asks_first_and_changes_nothing(
     ("action", "before", "after"),
     [("requeue_tasks", "failed", "pending"), ("cancel_tasks", "pending", "cancelled")],
 )
-def test_a_confirmed_act_is_done_told_and_written_down(
+def test_a_confirmed_operation_is_done_shown_and_audited(
     operator: Client, space: Space, action: str, before: str, after: str
 ) -> None:
     tasks = make_tasks(2, space, before)

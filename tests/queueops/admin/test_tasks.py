@@ -86,7 +86,7 @@ def test_what_names_no_task_finds_none(space: Space, term: str) -> None:
         ({"status": "failed"}, "-"),
     ],
 )
-def test_the_next_run_is_told_of_what_waits(
+def test_the_next_run_of_a_pending_task_is_shown(
     operator: Client, space: Space, fields: dict[str, Any], cell: str
 ) -> None:
     make_tasks(1, space, **fields)

@@ -46,7 +46,7 @@ def test_a_worker_runs_was_stopped_or_is_silent(
     assert words(viewer, WORKERS, "state") == [word]
 
 
-def test_when_it_was_last_seen_is_told_as_an_age_and_those_seen_last_come_first(viewer: Client) -> None:
+def test_when_it_was_last_seen_is_shown_as_an_age_and_those_seen_last_come_first(viewer: Client) -> None:
     make_worker(name="older", last_seen_at=Now() - timedelta(hours=3))
     make_worker(name="", last_seen_at=Now())
     first, second = words(viewer, WORKERS, "shown_name")

@@ -120,7 +120,7 @@ def test_news_that_change_nothing_are_not_written(
         assert not gate.report(Permit("openai"), verdict)
 
 
-def test_failures_in_a_row_open_the_breaker_which_is_told_once() -> None:
+def test_failures_in_a_row_open_the_breaker_which_is_logged_once() -> None:
     opened = [gate.report(Permit("openai"), FAILED, DOWN) for _ in range(circuit_breaker.FAILURES_TO_OPEN)]
     assert opened == [False] * (circuit_breaker.FAILURES_TO_OPEN - 1) + [True]
     assert (row().breaker, row().openings, row().last_error) == ("open", 1, str(DOWN))
@@ -151,7 +151,7 @@ def test_a_canary_that_is_answered_ends_the_outage() -> None:
     assert AuditLog.objects.get().level == "info"
 
 
-def test_a_canary_that_fails_makes_the_next_one_wait_longer_and_is_not_told() -> None:
+def test_a_canary_that_fails_makes_the_next_one_wait_longer_and_is_not_logged() -> None:
     assert gate.report(canary(), FAILED, DOWN)
     state = row()
     assert (state.breaker, state.failures, state.openings, state.canary) == ("open", 4, 2, None)

@@ -54,7 +54,7 @@ def test_an_act_is_an_operation_in_the_tokens_name(
     assert (row.actor, row.metadata["reason"]) == ("night shift", WHY["reason"])
 
 
-def test_tasks_are_put_into_a_lane(api: Api, space: Space) -> None:
+def test_tasks_get_a_priority(api: Api, space: Space) -> None:
     make_tasks(1, space)
     body(api.post("/queue/prioritize", ALL | {"priority": "high"}))
     assert Task.objects.get().priority == "high"
@@ -77,7 +77,7 @@ def test_a_retry_takes_what_was_cancelled_only_when_that_is_named(api: Api, spac
     assert statuses() == ["pending"]
 
 
-def test_tasks_named_by_ids_that_it_cannot_be_done_to_are_told(api: Api, space: Space) -> None:
+def test_tasks_named_by_ids_that_it_cannot_be_done_to_are_shown(api: Api, space: Space) -> None:
     [done] = make_tasks(1, space, Status.COMPLETED)
     [waiting] = make_tasks(1, space)
     not_live = "completed: only pending or processing tasks can be cancelled"
@@ -87,7 +87,7 @@ def test_tasks_named_by_ids_that_it_cannot_be_done_to_are_told(api: Api, space: 
     assert (partly["total"], partly["operation"]["changed"], partly["skips"]) == (2, 1, {not_live: 1})
 
 
-def test_a_look_tells_what_would_be_skipped(api: Api, space: Space) -> None:
+def test_a_dry_run_counts_what_would_be_skipped(api: Api, space: Space) -> None:
     make_tasks(1, space, Status.FAILED)
     look = body(api.post("/queue/clear", ALL | {"dry_run": True}))
     assert (look["total"], sum(look["skips"].values())) == (1, 1)
@@ -223,7 +223,7 @@ def test_an_operation_that_another_process_carries_out_is_a_conflict(api: Api, s
     assert statuses() == ["pending"]
 
 
-def test_what_was_no_act_on_tasks_cannot_be_undone(api: Api) -> None:
+def test_an_operation_that_changed_no_tasks_cannot_be_undone(api: Api) -> None:
     paused = body(api.post("/queue/pause", WHY))["operation"]
     assert (
         "not an operation on many tasks"

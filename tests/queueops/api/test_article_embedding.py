@@ -38,7 +38,7 @@ def test_the_api_explains_every_space(space: Space) -> None:
     assert next_one["task"]["next_attempt_at"] is None
 
 
-def test_a_pause_and_the_mode_are_told(space: Space) -> None:
+def test_a_pause_and_the_mode_are_shown(space: Space) -> None:
     QueueState.objects.update(is_paused=True, reason="maintenance", mode=Mode.DISABLED)
     modes.forget()
     article = make_article()

@@ -29,7 +29,7 @@ def test_each_route_names_verbs_that_there_are() -> None:
     assert named <= verbs
 
 
-def test_the_page_tells_the_filter_and_its_bounds() -> None:
+def test_the_page_shows_the_filter_and_its_bounds() -> None:
     text = PAGE[PAGE.index("## Operations") :]
     assert [name for name in Filter.model_fields if f"`{name}`" not in text and f'"{name}"' not in text] == []
     assert f"up to {MAX_IDS:,}" in text

@@ -33,7 +33,7 @@ def ids(reply: Any) -> list[int]:
     return [task["id"] for task in reply["tasks"]]
 
 
-def test_the_queue_reads_as_stats_tells_it(api: Api, client: Client, space: Space) -> None:
+def test_the_queue_reads_as_stats_shows_it(api: Api, client: Client, space: Space) -> None:
     make_tasks(3, space)
     stats = client.get("/stats", headers={"authorization": f"Bearer {api.token}"}).json()
     found = body(api.get("/queue"))
@@ -83,7 +83,7 @@ def test_each_filter_narrows(api: Api, space: Space) -> None:
 @pytest.mark.parametrize(
     "query", ["status=lost", "limit=0", "limit=201", "after=0", "slug=%00", "older_than_seconds=x"]
 )
-def test_what_is_no_filter_is_refused_in_a_sentence(api: Api, query: str) -> None:
+def test_an_invalid_filter_is_refused_in_a_sentence(api: Api, query: str) -> None:
     document = problem(api.get(f"/queue/tasks?{query}"), 422)
     assert query.partition("=")[0] in document["errors"][0]["field"]
 

@@ -52,5 +52,5 @@ def test_an_act_that_has_not_ended_says_where_to_go_on(status: str, goes_on: boo
 
 
 @pytest.mark.django_db
-def test_an_operation_is_told_with_every_field_that_is_promised() -> None:
+def test_an_operation_is_shown_with_every_field_that_is_promised() -> None:
     assert set(replies.view(make_operation())) == set(OperationView.__annotations__)

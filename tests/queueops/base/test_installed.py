@@ -70,7 +70,7 @@ def test_it_is_taken_down_before_the_first_migration_is_taken_back_and_only_then
     assert installed.is_there() is is_up
 
 
-def test_taking_down_what_is_down_is_no_error() -> None:
+def test_removing_a_missing_marker_is_not_an_error() -> None:
     drop_marker()
     installed.before_migrate(plan=[(FIRST, True)])
     assert not installed.look()

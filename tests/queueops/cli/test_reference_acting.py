@@ -140,7 +140,7 @@ def test_only_what_is_of_the_last_hour_is_cancelled_after_a_change_of_provider(s
     assert Task.objects.failed().count() == 1
 
 
-def test_only_the_low_lane_is_cancelled_to_save_resources(space: Space) -> None:
+def test_only_low_priority_is_cancelled_to_save_resources(space: Space) -> None:
     make_tasks(1, space, priority="low")
     [fresh] = make_tasks(1, space, priority="high")
     reference.run("rollback/cancel_low_priority")

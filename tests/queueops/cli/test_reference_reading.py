@@ -33,7 +33,7 @@ def test_tasks_are_counted_by_status(space: Space) -> None:
     assert sorted(reference.run("deployment/tasks_by_status")) == [("failed", 1), ("pending", 2)]
 
 
-def test_activity_is_told_hour_by_hour(space: Space) -> None:
+def test_activity_is_shown_hour_by_hour(space: Space) -> None:
     make_tasks(1, space)
     make_tasks(2, space, Status.COMPLETED)
     [old] = make_tasks(1, space, Status.FAILED)
@@ -50,7 +50,7 @@ def test_the_average_time_of_a_task_is_in_seconds(space: Space) -> None:
     assert float(average) == pytest.approx(3.0, abs=0.5)
 
 
-def test_the_audit_of_the_last_hour_is_told_newest_first() -> None:
+def test_the_audit_of_the_last_hour_is_shown_newest_first() -> None:
     for message in ("first", "second"):
         AuditLog.objects.create(category="engine", message=message, metadata={"n": 1})
     AuditLog.objects.create(category="engine", message="old", timestamp=Now() - timedelta(hours=2))
@@ -59,7 +59,7 @@ def test_the_audit_of_the_last_hour_is_told_newest_first() -> None:
     assert rows[0][0] >= rows[1][0]
 
 
-def test_errors_are_told_hour_by_hour_with_their_kinds() -> None:
+def test_errors_are_shown_hour_by_hour_with_their_kinds() -> None:
     for message in ("refused", "refused", "too long"):
         AuditLog.objects.create(category="engine", level=Level.ERROR, message=message)
     AuditLog.objects.create(category="engine", message="no error")
@@ -67,7 +67,7 @@ def test_errors_are_told_hour_by_hour_with_their_kinds() -> None:
     assert (count, kinds) == (3, ["refused", "too long"])
 
 
-def test_tasks_in_work_are_told_with_how_long_the_longest_first(space: Space) -> None:
+def test_tasks_in_work_are_shown_with_how_long_the_longest_first(space: Space) -> None:
     make_tasks(1, space, Status.PROCESSING, processed_at=Now() - timedelta(seconds=5))
     [longer] = make_tasks(
         1, space, Status.PROCESSING, processed_at=Now() - timedelta(minutes=9), priority="low"
@@ -97,7 +97,7 @@ def test_what_is_in_work_is_counted(space: Space) -> None:
     assert reference.run("rollback/count_tasks_in_work") == [(2,)]
 
 
-def test_articles_in_work_are_told_by_id_and_slug(space: Space) -> None:
+def test_articles_in_work_are_shown_by_id_and_slug(space: Space) -> None:
     [task] = make_tasks(1, space, Status.PROCESSING, processed_at=Now())
     make_tasks(1, space)
     assert reference.run("rollback/articles_in_work") == [(task.article_id, task.slug)]

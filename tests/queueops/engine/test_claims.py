@@ -149,7 +149,7 @@ def lose(token: UUID) -> None:
     reaper.return_expired()
 
 
-def test_what_was_lost_with_a_worker_is_tried_in_small_company(space: Space) -> None:
+def test_tasks_lost_with_a_worker_are_tried_in_small_batches(space: Space) -> None:
     make_tasks(40, space)
     worker = make_worker()
     sizes = []
@@ -161,7 +161,7 @@ def test_what_was_lost_with_a_worker_is_tried_in_small_company(space: Space) -> 
     assert sizes == [40, 16]
 
 
-def test_the_company_grows_as_its_caller_says(space: Space) -> None:
+def test_the_trial_grows_as_its_caller_says(space: Space) -> None:
     make_tasks(40, space)
     Task.objects.update(error_class="worker_lost", losses=1)
     worker = make_worker()

@@ -187,7 +187,7 @@ def test_a_change_of_metadata_alone_makes_no_task_once_the_text_is_embedded(spac
     assert Task.objects.count() == 1
 
 
-def test_a_bulk_write_enqueues_its_articles_set_wise_in_the_low_lane(
+def test_a_bulk_write_enqueues_its_articles_in_one_statement_with_low_priority(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     ids = [task.article_id for task in make_tasks(50, Space.objects.get())]

@@ -245,7 +245,7 @@ def test_a_server_that_refuses_base64_with_any_status_embeds_at_the_first_attemp
     assert set(Task.objects.values_list("status", "attempts")) == {("completed", 1)}
 
 
-def test_a_wrong_width_is_no_texts_fault(run: Any, provider: FakeProvider) -> None:
+def test_a_wrong_width_charges_no_text(run: Any, provider: FakeProvider) -> None:
     make_article()
     provider.config(ignore_dimensions=True, dimensions=9)
     try:

@@ -84,5 +84,5 @@ def test_what_plain_sql_put_there_keeps_no_batch_from_being_settled(
         '[{"attempt": 1e400, "at": "2026-11-22T18:00:00Z"}]',
     ],
 )
-def test_what_is_no_attempt_is_not_read_as_one(json: str) -> None:
+def test_json_of_another_form_is_not_read_as_attempts(json: str) -> None:
     assert failed_attempts.of(json) == []

@@ -112,7 +112,7 @@ def test_a_writer_names_a_reason_that_there_is(reason: str) -> None:
         receivers.articles_written([1], reason)
 
 
-def test_no_articles_are_no_tasks(rings: list[bool]) -> None:
+def test_no_articles_make_no_tasks(rings: list[bool]) -> None:
     articles_written.send(None, article_ids=[], reason="import")
     assert not Task.objects.exists()
     assert rings == []

@@ -167,7 +167,9 @@ def test_a_stopping_process_does_not_wait(space: Space, worker: Worker) -> None:
     assert rows() == {("pending", 0, "")}
 
 
-def test_what_is_locked_is_no_storage_that_refuses(space: Space, worker: Worker, held_briefly: None) -> None:
+def test_a_locked_table_does_not_count_as_refused_storage(
+    space: Space, worker: Worker, held_briefly: None
+) -> None:
     make_tasks(4, space)
     claim = claims.claim_due(space, 4, worker.pk, worker.name)
     with locked("article_embeddings"), waiting_at_most(100):

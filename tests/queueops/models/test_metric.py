@@ -18,5 +18,5 @@ def test_each_name_is_found_once(names: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("value", "told"), [(1.0, "x 1"), (0.25, "x 0.25"), (1e9, "x 1e+09")])
-def test_a_number_is_told_short(value: float, told: str) -> None:
+def test_a_number_is_shown_short(value: float, told: str) -> None:
     assert str(Metric(name="x", value=value)) == told

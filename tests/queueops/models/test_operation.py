@@ -112,7 +112,7 @@ def test_one_that_is_stopped_keeps_what_it_counted_and_says_so() -> None:
 
 
 @pytest.mark.django_db
-def test_its_audit_row_has_the_filter_the_lane_and_what_it_undoes() -> None:
+def test_its_audit_row_has_the_filter_the_priority_and_what_it_undoes() -> None:
     first = make_operation(verb=Verb.PRIORITIZE, priority="high", scope={"slug": "a"})
     first.finish(OperationStatus.DONE, by="ada")
     make_operation(verb=Verb.UNDO, undoes=first).finish(OperationStatus.DONE, by="ada")
@@ -152,7 +152,7 @@ def test_who_attends_to_one_attends_to_no_other() -> None:
 
 
 @pytest.mark.django_db
-def test_what_is_told_of_it_goes_into_json_by_names_that_stay() -> None:
+def test_its_report_goes_into_json_by_stable_names() -> None:
     told = make_operation(status="done").as_dict()
     assert set(told) == {
         "id", "verb", "actor", "reason", "scope", "priority", "total", "changed", "skipped", "skips", "started_at",
@@ -218,7 +218,7 @@ def test_a_migration_of_what_failed_says_nothing_of_the_stages() -> None:
 
 
 @pytest.mark.django_db
-def test_the_newest_come_first_and_the_running_are_told_apart() -> None:
+def test_the_newest_come_first_and_the_running_are_distinguished() -> None:
     old = Operation.objects.create(verb="cancel", status="done", started_at=Now() - timedelta(days=1))
     new = Operation.objects.create(verb="cancel")
     assert list(Operation.objects.newest_first()) == [new, old]

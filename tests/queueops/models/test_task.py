@@ -42,7 +42,7 @@ def test_each_set_has_its_tasks_and_no_others(space: Space) -> None:
 
 
 @pytest.mark.parametrize(("priority", "rank"), [("high", 1), ("normal", 2), ("low", 3)])
-def test_the_database_gives_each_lane_its_rank(space: Space, priority: str, rank: int) -> None:
+def test_the_database_gives_each_priority_its_rank(space: Space, priority: str, rank: int) -> None:
     [task] = make_tasks(1, space, priority=priority)
     assert Task.objects.get(pk=task.pk).priority_rank == rank
 

@@ -18,7 +18,7 @@ def test_a_worker_that_starts_while_the_brake_is_on_does_not_run() -> None:
     assert not worker_registry.register().is_running
 
 
-def test_a_row_that_an_operator_inserted_with_an_id_is_no_obstacle() -> None:
+def test_a_row_that_an_operator_inserted_with_an_id_does_not_interfere() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval(pg_get_serial_sequence('embedding_worker_status', 'id'))")
         (next_id,) = cursor.fetchone()

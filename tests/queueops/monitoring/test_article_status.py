@@ -247,7 +247,7 @@ def test_without_any_space_an_article_is_not_embedded_at_all(db: None) -> None:
     assert embedding_states([]) == {}
 
 
-def test_an_article_that_was_deleted_meanwhile_is_no_error(space: Space) -> None:
+def test_an_article_that_was_deleted_meanwhile_is_not_an_error(space: Space) -> None:
     gone = SimpleNamespace(pk=10**9)
     assert embedding_states([gone])[10**9]["state"] == "disabled"  # type: ignore[list-item]
 

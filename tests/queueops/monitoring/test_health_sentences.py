@@ -38,7 +38,7 @@ def test_a_lock_names_the_table_the_session_and_the_command_that_ends_it() -> No
         ({"application": "psql@db1.example"}, "by psql (pid 7)"),
     ],
 )
-def test_a_lock_is_told_with_what_is_known_of_it(changes: dict[str, Any], part: str) -> None:
+def test_a_lock_is_shown_with_what_is_known_of_it(changes: dict[str, Any], part: str) -> None:
     assert part in lock(**changes)
 
 
@@ -154,7 +154,7 @@ def test_everything_that_blocks_a_provider_is_said() -> None:
         ("ada", "no money.", " by ada: no money"),
     ],
 )
-def test_who_did_it_and_why_is_told_as_far_as_known(who: str, reason: str, words: str) -> None:
+def test_the_actor_and_the_reason_are_shown_as_far_as_known(who: str, reason: str, words: str) -> None:
     assert health_sentences.by(replace(WELL, changed_by=who, reason=reason)) == words
     assert health_sentences.mode_by(replace(WELL, mode_changed_by=who, mode_reason=reason)) == words
 

@@ -192,13 +192,13 @@ def test_a_vector_that_is_kept_for_no_task_is_reported_at_rest_only(at_rest: Non
     assert found(at_rest=True) == []
 
 
-def test_a_text_that_waits_is_no_rest(space: Space) -> None:
+def test_a_pending_text_is_not_at_rest(space: Space) -> None:
     make_article()
     assert found() == []
     assert found(at_rest=True) == ["nothing_is_under_way"]
 
 
-def test_a_task_that_waits_in_a_retired_space_is_no_rest(space: Space) -> None:
+def test_a_pending_task_in_a_retired_space_is_not_at_rest(space: Space) -> None:
     make_article()
     type(space).objects.filter(pk=space.pk).update(state="retired")
     assert found(at_rest=True) == ["nothing_is_under_way"]
@@ -226,7 +226,7 @@ def test_when_a_space_was_retired_may_be_unknown(space: Space) -> None:
 
 
 @breaks
-def test_a_task_that_is_never_due_is_no_rest(space: Space) -> None:
+def test_a_task_that_is_never_due_is_not_at_rest(space: Space) -> None:
     make_tasks(1, space)
     sql(f"{SET} scheduled_at = '9999-12-01'")
     assert found(at_rest=True) == ["turn_comes", "nothing_is_under_way"]
@@ -308,7 +308,7 @@ def test_the_queues_own_acts_never_need_to_be_tidied(
     live(drain, provider)
 
 
-def test_the_queues_own_acts_are_told_of_once(drain: Callable[..., None], provider: FakeProvider) -> None:
+def test_the_queues_own_changes_are_audited_once(drain: Callable[..., None], provider: FakeProvider) -> None:
     live(drain, provider)
     assert not AuditLog.objects.filter(metadata__reason="by plain SQL").exists()
 

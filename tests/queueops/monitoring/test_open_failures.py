@@ -100,7 +100,7 @@ def test_other_tasks_are_not_open(space: Space) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_repaired_failures_are_told_apart_wherever_failures_are_shown(
+def test_repaired_failures_are_distinguished_wherever_failures_are_shown(
     space: Space, provider: FakeProvider
 ) -> None:
     make_tasks(3, space, Status.FAILED, error_class="", error_message="Cancelled by administrator")

@@ -34,7 +34,7 @@ def named() -> list[str]:
 
 
 @pytest.mark.django_db
-def test_those_in_use_or_remembered_are_told_once_each() -> None:
+def test_providers_in_use_or_with_a_row_are_listed_once_each() -> None:
     space = make_space()
     assert provider_status.views() == (ProviderStatus("openai", retry_in=None),)
     ProviderState.objects.create(name="openai")
@@ -96,14 +96,14 @@ def test_what_is_overdue_is_due_now() -> None:
 
 
 @pytest.mark.django_db
-def test_what_an_outage_left_behind_is_not_told_after_its_end() -> None:
+def test_traces_of_an_outage_are_not_shown_after_its_end() -> None:
     found = view(breaker="closed", opened_at=Now(), retry_at=Now() + timedelta(hours=1))
     assert (found.out_for, found.retry_in, found.is_out) == (None, None, False)
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("seconds", "blocked_for"), [(30, pytest.approx(30, abs=2)), (-1, None)])
-def test_a_block_is_told_until_it_ends(seconds: int, blocked_for: Any) -> None:
+def test_a_block_is_shown_until_it_ends(seconds: int, blocked_for: Any) -> None:
     assert view(blocked_until=Now() + timedelta(seconds=seconds)).blocked_for == blocked_for
 
 

@@ -9,7 +9,7 @@ from tests.queueops.factories import make_space, make_tasks
 
 
 @pytest.mark.django_db
-def test_of_a_large_corpus_the_newest_sample_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_large_corpus_the_newest_sample_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search_coverage, "COUNTED_AT_ONCE", 2)
     space = make_space()
     make_tasks(3, space)

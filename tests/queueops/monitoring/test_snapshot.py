@@ -138,7 +138,7 @@ def test_workers_are_alive_stopped_or_silent() -> None:
     assert 5 <= now.last_claim_age < 30
 
 
-def test_a_row_written_by_plain_sql_is_no_worker() -> None:
+def test_a_row_written_by_plain_sql_is_not_a_worker() -> None:
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO embedding_worker_status (id, is_running) VALUES (4711, true)")
     assert (snapshot.take().workers_alive, snapshot.take().workers_silent) == (0, 0)

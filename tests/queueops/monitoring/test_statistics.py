@@ -28,7 +28,7 @@ def test_an_empty_queue_has_zeros_and_no_durations() -> None:
     assert (found.failed_by_error, found.seconds_per_task) == ({}, Durations(0, None, None, None))
 
 
-def test_lanes_are_told_best_first_and_counted_over_all_spaces() -> None:
+def test_priorities_are_shown_best_first_and_counted_over_all_spaces() -> None:
     first = make_space()
     other = type(first).objects.create(
         version=101, provider="ollama", model="m", dimensions=8, chunk_tokens=200
@@ -84,7 +84,7 @@ def measure(name: str, *samples: tuple[float, CombinedExpression]) -> None:
     Metric.objects.bulk_create(Metric(name=name, value=value, timestamp=at) for value, at in samples)
 
 
-def test_without_samples_there_are_no_courses() -> None:
+def test_without_samples_there_are_no_time_series() -> None:
     assert statistics.courses(timedelta(hours=1)) == []
 
 
@@ -118,7 +118,7 @@ def test_of_many_samples_the_newest_count(monkeypatch: pytest.MonkeyPatch) -> No
     assert (found.samples, found.sum) == (2, 6.0)
 
 
-def test_workers_are_told_those_seen_last_first() -> None:
+def test_workers_are_shown_those_seen_last_first() -> None:
     silent = make_worker(name="silent", last_seen_at=ago(minutes=5), is_running=False)
     fresh = make_worker(name="", last_claim_at=ago(seconds=30), tasks_done=4, tasks_failed=1)
     first, second = statistics.workers(10)

@@ -111,7 +111,7 @@ def test_what_has_not_ended_is_not_among_the_recent(space: Space) -> None:
     assert len(task_lists.recent(2)) == 2
 
 
-def test_a_kind_of_error_tells_the_message_of_its_newest_task(space: Space) -> None:
+def test_a_kind_of_error_shows_the_message_of_its_newest_task(space: Space) -> None:
     make_tasks(2, space, Status.FAILED, error_class="auth", error_message="the old key")
     [newest] = make_tasks(
         1, space, Status.FAILED, error_class="auth", error_message="the new key", priority="low"
@@ -127,7 +127,7 @@ def test_a_kind_of_error_tells_the_message_of_its_newest_task(space: Space) -> N
     assert (second.error_class, second.tasks, second.message) == ("unknown", 1, "")
 
 
-def test_of_many_failures_the_newest_tell_the_kinds(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_many_failures_the_newest_show_the_kinds(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task_lists, "NEWEST", 2)
     make_tasks(3, space, Status.FAILED, error_class="auth")
     make_tasks(2, space, Status.FAILED, error_class="transient", priority="low")

@@ -30,7 +30,7 @@ def test_a_task_that_is_not_there_has_no_story(task_id: int) -> None:
         task_report.of(task_id)
 
 
-def test_whether_it_is_about_the_present_text_is_told(space: Space) -> None:
+def test_a_report_says_whether_it_is_about_the_present_text(space: Space) -> None:
     article = make_article("A", "One.")
     task = Task.objects.get()
     assert task_report.of(task.pk).task.is_newest_text
@@ -131,7 +131,7 @@ def test_a_task_of_a_retired_space_says_so(space: Space) -> None:
     assert "retired" in report.why
 
 
-def test_the_newest_entries_are_told_the_oldest_of_them_first(
+def test_the_newest_entries_are_shown_the_oldest_of_them_first(
     space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(task_report, "MOST_ENTRIES", 3)
@@ -145,7 +145,7 @@ def test_the_newest_entries_are_told_the_oldest_of_them_first(
 
 
 @pytest.mark.parametrize("metadata", ["[]", "null", '"x"', "{}", '{"reason": null}', "5"])
-def test_whatever_plain_sql_wrote_the_story_is_told_and_goes_into_json(space: Space, metadata: str) -> None:
+def test_the_report_prints_and_goes_into_json_whatever_plain_sql_wrote(space: Space, metadata: str) -> None:
     [task] = make_tasks(1, space)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE embedding_tasks SET metadata = %s::jsonb", [metadata])

@@ -78,7 +78,7 @@ def test_the_text_from_before_the_window_comes_back_as_a_new_version() -> None:
     assert review("--restore").json["changed"] == 0
 
 
-def test_what_has_no_earlier_text_or_was_changed_since_is_left_alone_and_told() -> None:
+def test_articles_without_an_earlier_text_or_changed_since_are_skipped_and_reported() -> None:
     damage(make_article("Made in the window"))
     mended = damage(make_old(make_article("Mended")))
     ArticleVersion.objects.filter(article=mended, version_number=2).update(

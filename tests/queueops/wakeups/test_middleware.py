@@ -30,7 +30,9 @@ def signals_sent() -> Iterator[list[Any]]:
 
 
 @pytest.mark.parametrize("moment", LIFE)
-def test_each_moment_of_a_worker_is_told_once_by_its_own_signal(signals_sent: list[Any], moment: str) -> None:
+def test_each_moment_of_a_worker_is_announced_once_by_its_own_signal(
+    signals_sent: list[Any], moment: str
+) -> None:
     broker: Any = object()
     getattr(WorkerLifecycle(), moment)(broker, broker)
     assert signals_sent == [(LIFE[moment], WorkerLifecycle)]

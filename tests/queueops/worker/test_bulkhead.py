@@ -25,7 +25,7 @@ def test_all_threads_but_one_may_take_the_lowest_rank(threads: int, backfilling:
     assert answers.count(True) == backfilling
 
 
-def test_a_lane_is_free_again_after_its_batch_whatever_happened() -> None:
+def test_a_thread_is_free_again_after_its_batch_whatever_happened() -> None:
     lanes = Bulkhead(2)
     with contextlib.suppress(ZeroDivisionError), lanes.enter():
         _ = 1 / 0

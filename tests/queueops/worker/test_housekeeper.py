@@ -41,7 +41,7 @@ def test_a_beat_keeps_the_row_fresh(keeper: Housekeeper) -> None:
     assert Worker.objects.get().last_seen_at >= began
 
 
-def test_a_row_that_somebody_removed_is_made_anew(keeper: Housekeeper) -> None:
+def test_a_row_that_somebody_removed_is_made_again(keeper: Housekeeper) -> None:
     first = keeper.registered()
     Worker.objects.all().delete()
     keeper._once(NO_SWEEP)

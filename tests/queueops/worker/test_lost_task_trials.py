@@ -27,7 +27,9 @@ def lost(count: int, space: Space) -> None:
     Task.objects.update(error_class="worker_lost", losses=2)
 
 
-def test_a_drain_tries_them_after_all_else(space: Space, worker: Worker, provider: FakeProvider) -> None:
+def test_a_drain_tries_them_after_everything_else(
+    space: Space, worker: Worker, provider: FakeProvider
+) -> None:
     lost(30, space)
     fresh = make_article("An edit")
     assert drain(worker.pk, seconds=20).tasks == 31

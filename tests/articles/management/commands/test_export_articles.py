@@ -23,7 +23,7 @@ def test_a_file_appears_only_when_it_is_complete(tmp_path: Path) -> None:
     assert [found.name for found in tmp_path.iterdir()] == ["out.jsonl"]
 
 
-def test_a_file_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_reported_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="No such file or directory"):
         call_command("export_articles", output=str(tmp_path / "nowhere" / "out.jsonl"))
 

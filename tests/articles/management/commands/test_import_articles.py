@@ -43,7 +43,9 @@ def test_a_file_is_imported_and_again_changes_nothing(tmp_path: Path) -> None:
     assert slugs == [slugs[0], f"{slugs[0]}-2", "zwei"]
 
 
-def test_each_refused_line_is_told_with_its_place_and_reason_and_the_rest_is_imported(tmp_path: Path) -> None:
+def test_each_refused_line_is_shown_with_its_place_and_reason_and_the_rest_is_imported(
+    tmp_path: Path,
+) -> None:
     path = make_file(
         tmp_path / "articles.jsonl",
         {"title": "x" * 412},
@@ -116,7 +118,7 @@ def test_csv_and_markdown_are_imported(tmp_path: Path) -> None:
     ]
 
 
-def test_an_unreadable_source_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_an_unreadable_source_is_reported_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"cannot read .*none\.jsonl: No such file or directory") as caught:
         imported("--jsonl", str(tmp_path / "none.jsonl"))
     assert caught.value.returncode == 2
@@ -134,7 +136,7 @@ def test_an_unreadable_source_is_told_in_a_sentence(tmp_path: Path) -> None:
         (["--pydoc", "--author", "x" * 151], "--author is longer than 150 characters"),
     ],
 )
-def test_wrong_options_are_told_in_a_sentence(arguments: list[str], told: str) -> None:
+def test_wrong_options_are_reported_in_a_sentence(arguments: list[str], told: str) -> None:
     with pytest.raises(CommandError, match=told):
         imported(*arguments)
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("given", [True, False])
-def test_it_tells_the_file_and_its_rows(settings: Settings, tmp_path: Path, given: bool) -> None:
+def test_it_prints_the_file_and_its_rows(settings: Settings, tmp_path: Path, given: bool) -> None:
     settings.DATA_DIR = tmp_path / "data"
     (tmp_path / "data").mkdir()
     folder = tmp_path / "own" if given else tmp_path / "data" / "backups"

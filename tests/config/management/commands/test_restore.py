@@ -44,7 +44,7 @@ def restore_output(*words: str) -> str:
     return out.getvalue()
 
 
-def test_a_dry_run_tells_what_would_be_replaced_and_changes_nothing(archive: Path) -> None:
+def test_a_dry_run_prints_what_would_be_replaced_and_changes_nothing(archive: Path) -> None:
     before = AuditLog.objects.count()
     reply: dict[str, Any] = json.loads(restore_output(str(archive), "--dry-run", "--json"))
     assert (reply["kind"], reply["dry_run"], reply["backup"], reply["operation"]) == (
@@ -57,7 +57,7 @@ def test_a_dry_run_tells_what_would_be_replaced_and_changes_nothing(archive: Pat
     assert AuditLog.objects.count() == before
 
 
-def test_a_file_that_is_no_backup_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_backup_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.dump").write_text("no archive")
     for name in ("a.dump", "missing.dump"):
         with pytest.raises(CommandError) as refused:

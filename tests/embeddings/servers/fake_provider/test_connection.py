@@ -47,7 +47,7 @@ def test_requests_that_come_together_are_answered_in_turn() -> None:
     assert (service.stats.requests, service.stats.in_flight, service.stats.status) == (3, 0, {"200": 3})
 
 
-def test_what_is_no_request_is_answered_and_the_connection_closed() -> None:
+def test_an_invalid_request_gets_a_reply_and_the_connection_is_closed() -> None:
     made, wire, service = connected()
     made.data_received(b"nonsense\r\n\r\n")
     assert wire.written.startswith(b"HTTP/1.1 400")

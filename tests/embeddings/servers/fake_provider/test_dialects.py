@@ -69,7 +69,7 @@ def test_a_text_that_is_too_long_can_end_the_exchange() -> None:
 @pytest.mark.parametrize(
     ("index", "found"), [("number", 0), ("null", None), ("string", "0"), ("float", 0.0), ("missing", "none")]
 )
-def test_a_reply_numbers_its_vectors_as_it_is_told(index: str, found: Any) -> None:
+def test_a_reply_numbers_its_vectors_as_configured(index: str, found: Any) -> None:
     (item,) = json.loads(ask({"index": index}, ["a"]).body)["data"]
     assert item.get("index", "none") == found
     assert type(item.get("index", "none")) is type(found)

@@ -15,7 +15,7 @@ def reader(*parts: bytes) -> Reader:
     return made
 
 
-def test_nothing_is_no_request_yet() -> None:
+def test_an_empty_buffer_is_not_a_request_yet() -> None:
     assert Reader().next() is None
 
 
@@ -59,7 +59,7 @@ def test_programs_of_this_machine_are_answered(host: str) -> None:
         ("GET / HTTP/1.1\r\nX: " + "x" * MAX_HEAD, 431),
     ],
 )
-def test_what_is_no_request_has_its_status(head: str, status: int) -> None:
+def test_an_invalid_request_has_its_status(head: str, status: int) -> None:
     with pytest.raises(Unreadable) as refused:
         reader(head.encode()).next()
     assert refused.value.status == status

@@ -119,7 +119,7 @@ def test_a_deadly_text_takes_the_next_requests_along() -> None:
     assert [ask(of, "a").status for _ in range(3)] == [503, 503, 200]
 
 
-def test_a_hang_lasts_as_long_as_it_was_told() -> None:
+def test_a_hang_lasts_as_long_as_configured() -> None:
     reply = ask(service(fail_next=["hang"], hang_s=9), "a")
     assert (reply.status, reply.delay) == (504, 9)
 
@@ -156,7 +156,7 @@ def test_a_change_resets_the_counters_unless_it_says_otherwise() -> None:
     assert of.stats.texts == 0
 
 
-def test_the_configuration_tells_what_is_still_to_come() -> None:
+def test_the_configuration_returns_the_planned_faults_still_to_come() -> None:
     of = service(fail_next=["429", "500"])
     ask(of, "a")
     assert body(of.reply(Request("GET", "/config", b"")))["fail_next"] == ["500"]
@@ -174,7 +174,7 @@ def test_an_unusable_change_changes_nothing(sent: bytes) -> None:
     assert body(of.reply(Request("GET", "/config", b""))) == before
 
 
-def test_models_and_counters_are_told() -> None:
+def test_models_and_counters_are_shown() -> None:
     of = service()
     ask(of, ["a", "b"])
     assert body(of.reply(Request("GET", "/v1/models", b"")))["data"][0]["id"] == "fake"

@@ -43,5 +43,5 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(stats._refused) == 3
 
 
-def test_nothing_private_is_told() -> None:
+def test_nothing_private_is_shown() -> None:
     assert not [name for name in Stats().as_dict() if name.startswith("_")]

@@ -39,7 +39,7 @@ def test_texts_that_share_words_are_nearer() -> None:
     assert query @ near > 0.5 > abs(query @ far)
 
 
-def test_no_texts_are_no_vectors() -> None:
+def test_no_texts_make_no_vectors() -> None:
     assert word_vectors([], 8).shape == (0, 8)
     assert from_words([], 8, as_numbers) == from_pool([], 8, as_numbers) == []
 

@@ -79,7 +79,7 @@ def test_a_new_allowance_takes_the_place_of_the_old_one(pair: tuple[Channel, soc
     assert channel.read(3) == b"abc"
 
 
-def test_the_end_of_the_other_side_is_no_error(pair: tuple[Channel, socket.socket]) -> None:
+def test_the_end_of_the_other_side_is_not_an_error(pair: tuple[Channel, socket.socket]) -> None:
     channel, theirs = pair
     channel.allow(5, most_bytes=1)
     theirs.close()

@@ -56,7 +56,7 @@ def test_bulk_jobs_give_way_until_an_urgent_one_has_ended() -> None:
     lanes.close()
 
 
-def test_each_bulk_thread_begins_as_told_and_no_urgent_one_does() -> None:
+def test_each_bulk_thread_runs_its_initializer_and_no_urgent_one_does() -> None:
     begun: list[int] = []
     lanes = PriorityPool(threads=1, begin_bulk=lambda: begun.append(threading.get_ident()))
     thread = lanes.submit(threading.get_ident, urgent=False).result(10)
@@ -65,7 +65,7 @@ def test_each_bulk_thread_begins_as_told_and_no_urgent_one_does() -> None:
     lanes.close()
 
 
-def test_closed_lanes_cancel_what_waits_and_take_nothing_more() -> None:
+def test_a_closed_pool_cancels_waiting_jobs_and_accepts_no_more() -> None:
     lanes = PriorityPool(threads=1)
     started, release = threading.Event(), threading.Event()
 
@@ -130,7 +130,7 @@ def test_whoever_waits_hears_of_the_end_at_once() -> None:
     assert (len(done), len(pending)) == (4, 0)
 
 
-def test_lanes_may_be_closed_again_while_jobs_wait() -> None:
+def test_a_pool_may_be_closed_twice_while_jobs_wait() -> None:
     """Somebody may ask twice for the end of a process."""
     lanes = PriorityPool(threads=1)
     started, release = threading.Event(), threading.Event()

@@ -14,7 +14,7 @@ def test_a_nonce_is_new_each_time_and_known_as_one() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "a" * 63, "a" * 65, "A" * 64, "g" * 64, "a" * 64 + "\n", "٣" * 64])
-def test_another_text_is_no_nonce(text: str) -> None:
+def test_another_text_is_not_a_nonce(text: str) -> None:
     assert not server_proof.is_nonce(text)
 
 

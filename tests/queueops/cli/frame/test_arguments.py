@@ -23,7 +23,7 @@ def test_a_whole_number_within_its_bounds_is_taken(text: str, number: int) -> No
 @pytest.mark.parametrize(
     "text", ["", "0", "11", "-1", "+5", "1.0", "1e1", " 5", "5 ", "1_0", "٣", "²", "0x5", "5\x00"]
 )
-def test_what_is_no_whole_number_within_them_is_refused(text: str) -> None:
+def test_a_value_that_is_not_a_whole_number_within_the_bounds_is_refused(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="1 to 10"):
         arguments.whole(1, 10)(text)
 

@@ -22,14 +22,14 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     os.close(person)
 
 
-def test_a_key_is_told_at_once_in_lower_case(terminal: int) -> None:
+def test_a_key_is_read_at_once_in_lower_case(terminal: int) -> None:
     with keyboard.keys() as wait:
         os.write(terminal, b"P")
         assert wait(5) == "p"
         assert wait(0) == ""
 
 
-def test_a_key_that_is_no_text_is_taken_for_the_one_that_ends(terminal: int) -> None:
+def test_a_key_that_is_not_text_counts_as_quit(terminal: int) -> None:
     with keyboard.keys() as wait:
         os.write(terminal, b"\xff")
         assert wait(5) == keyboard.QUIT

@@ -43,7 +43,7 @@ def test_an_age_is_a_number_and_its_unit(text: str, age: timedelta) -> None:
     "text",
     ["", "s", "2", "2x", "2H", "-2h", "+2h", "1.5h", " 2h", "2 h", "2h30m", "2h\n", "1000000s", "2\x00h"],
 )
-def test_what_is_no_age_is_refused(text: str) -> None:
+def test_an_invalid_age_is_refused(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="invalid age"):
         task_options.age(text)
 

@@ -190,7 +190,7 @@ def test_a_dry_run_counts_shows_and_changes_nothing(space: Space, words: tuple[s
     assert not AuditLog.objects.exists()
 
 
-def test_what_could_not_be_done_is_told_by_reason_and_by_the_exit_code(space: Space) -> None:
+def test_skipped_tasks_are_reported_by_reason_and_by_the_exit_code(space: Space) -> None:
     [task, _] = make_tasks(2, space, Status.FAILED)
     Task.objects.create(article=task.article, space=space)
     called = queue_admin("retry", "--all", *YES)

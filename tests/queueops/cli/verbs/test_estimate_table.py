@@ -15,7 +15,7 @@ from queueops.operate.backfill.estimation import CorpusReading, Estimate
 @pytest.mark.parametrize(
     ("count", "text"), [(0, "0 bytes"), (1023, "1023 bytes"), (1536, "1.5 KiB"), (3 * 1024**4, "3.0 TiB")]
 )
-def test_bytes_are_told_in_the_unit_that_fits(count: int, text: str) -> None:
+def test_bytes_are_shown_in_the_unit_that_fits(count: int, text: str) -> None:
     assert size(count) == text
 
 
@@ -87,5 +87,5 @@ def test_each_space_has_a_row_and_the_serving_one_says_so() -> None:
         (2**63, "8388608.0 TiB"),
     ],
 )
-def test_a_size_at_the_edge_of_its_unit_is_told(count: int, text: str) -> None:
+def test_a_size_at_the_edge_of_its_unit_is_shown(count: int, text: str) -> None:
     assert size(count) == text

@@ -55,7 +55,7 @@ def test_the_story_without_audit_rows_says_so(space: Space) -> None:
     assert "No entries in the audit log" in queue_admin("debug", str(task.pk)).out
 
 
-def test_the_story_of_a_task_that_succeeded_tells_what_the_attempts_before_met(space: Space) -> None:
+def test_the_report_of_a_task_that_succeeded_shows_the_errors_of_earlier_attempts(space: Space) -> None:
     kept = {
         "attempt": 1,
         "at": "2026-11-22T18:00:00+00:00",

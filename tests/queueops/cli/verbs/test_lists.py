@@ -106,7 +106,7 @@ def test_an_id_of_a_task_is_taken(text: str, number: int) -> None:
     ("since", "told"),
     [(None, ""), (datetime(2026, 1, 31, 1, 2, 3, 999_999, tzinfo=UTC), "2026-01-31 01:02:03")],
 )
-def test_a_moment_is_told_to_the_second(since: datetime | None, told: str) -> None:
+def test_a_moment_is_shown_to_the_second(since: datetime | None, told: str) -> None:
     assert lists.moment(since) == told
 
 

@@ -104,7 +104,7 @@ def test_without_a_terminal_it_prints_a_line_each_interval(space: Space) -> None
 
 
 @pytest.mark.parametrize("stops", [{"paused": True}, {"workers_alive": 0}])
-def test_while_nothing_is_claimed_no_time_is_told(space: Space, stops: dict[str, Any]) -> None:
+def test_while_nothing_is_claimed_no_time_is_estimated(space: Space, stops: dict[str, Any]) -> None:
     make_tasks(3, space)
     make_tasks(30, space, Status.COMPLETED)
     now = snapshot.take()

@@ -20,7 +20,7 @@ def space() -> Space:
     return make_space()
 
 
-def test_a_resumed_operation_tells_what_it_could_not_do(space: Space) -> None:
+def test_a_resumed_operation_reports_what_it_skipped(space: Space) -> None:
     [task] = make_tasks(1, space, Status.FAILED)
     begun = operations.begin(Verb.REQUEUE, TaskFilter(), actor="ada", reason="a drill")
     Task.objects.create(article=task.article, space=space)

@@ -76,7 +76,7 @@ def test_a_time_is_a_date_with_a_time_or_how_long_ago(text: str, time: datetime 
         "\x00",
     ],
 )
-def test_what_is_no_time_is_refused_with_what_it_may_be(text: str) -> None:
+def test_an_invalid_time_is_refused_with_the_valid_forms(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="invalid time"):
         when(text)
 

@@ -76,7 +76,7 @@ def test_whether_work_is_claimed_has_a_word_and_a_note(changes: dict[str, Any], 
     assert health.workers(Snapshot(**WELL | changes)) == (word, note)
 
 
-def test_stats_tell_priorities_errors_and_durations(space: Space) -> None:
+def test_stats_show_priorities_errors_and_durations(space: Space) -> None:
     make_tasks(2, space, priority="low")
     make_tasks(1, space, priority="high")
     make_failed(2, space, error_class="too_long")
@@ -91,7 +91,7 @@ def test_stats_tell_priorities_errors_and_durations(space: Space) -> None:
     assert "average 4.000" in said
 
 
-def test_metrics_tell_each_number_over_the_span_and_the_newest_of_older_ones() -> None:
+def test_metrics_show_each_number_over_the_span_and_the_newest_of_older_ones() -> None:
     for value, minutes in ((1.0, 0), (3.0, 5), (100.0, 90)):
         Metric.objects.create(name="batch_seconds", value=value, timestamp=Now() - timedelta(minutes=minutes))
     Metric.objects.create(name="old", value=7, timestamp=Now() - timedelta(days=3))

@@ -55,7 +55,7 @@ def test_a_database_that_does_not_answer_is_one_sentence(
     assert (called.code, called.sentence) == (2, "the database does not answer: connection refused")
 
 
-def test_a_stop_by_the_keyboard_is_told_apart() -> None:
+def test_a_stop_by_the_keyboard_is_distinguished() -> None:
     with connection.execute_wrapper(_raising(KeyboardInterrupt())):
         assert queue_admin("health").code == 130
 

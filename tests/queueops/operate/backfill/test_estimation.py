@@ -21,7 +21,7 @@ def space(db: None) -> Space:
     return make_space()
 
 
-def test_articles_with_without_and_behind_are_told_apart(space: Space) -> None:
+def test_articles_with_without_and_behind_are_distinguished(space: Space) -> None:
     embed(make_corpus(3), space)
     embed(make_corpus(2, first=10), space, is_behind=True)
     make_tasks(1, space)

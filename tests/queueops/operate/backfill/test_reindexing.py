@@ -37,7 +37,7 @@ def stored() -> list[int]:
     return list(ArticleEmbedding.objects.order_by("article_id").values_list("id", flat=True))
 
 
-def test_every_article_is_embedded_anew_and_found_all_the_while(
+def test_every_article_is_embedded_again_and_found_all_the_while(
     corpus: list[Article], worker: Worker, provider: FakeProvider
 ) -> None:
     before = stored()
@@ -70,7 +70,7 @@ def test_where_no_article_fits_nothing_is_begun(corpus: list[Article]) -> None:
     assert not AuditLog.objects.filter(category="operator").exists()
 
 
-def test_a_task_that_waits_already_is_joined_and_embeds_anew(
+def test_a_task_that_waits_already_is_joined_and_embeds_again(
     corpus: list[Article], worker: Worker, provider: FakeProvider
 ) -> None:
     called("reindex", "--yes")
@@ -84,7 +84,7 @@ def test_a_task_that_waits_already_is_joined_and_embeds_anew(
     assert not Task.objects.pending().exists()
 
 
-def test_a_retry_embeds_anew_too(
+def test_a_retry_embeds_again_too(
     corpus: list[Article], worker: Worker, provider: FakeProvider, settings: Settings
 ) -> None:
     settings.EMBEDDING_RETRY_BACKOFF_BASE = 1
@@ -117,7 +117,7 @@ def file_of(space: Space) -> int:
         return int(cursor.fetchone()[0])
 
 
-def test_the_index_alone_is_built_anew_beside_the_one_that_answers(
+def test_the_index_alone_is_rebuilt_beside_the_one_in_use(
     corpus: list[Article], space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ann_index, "WANTED_FROM_ROWS", 2)
@@ -136,7 +136,7 @@ def test_a_small_space_wants_no_index() -> None:
     assert "No space has or needs an index" in called("reindex", "--index-only").out
 
 
-def test_an_edit_that_overtakes_it_embeds_the_passages_that_stayed_anew_too(
+def test_an_edit_that_overtakes_it_embeds_unchanged_chunks_again_too(
     space: Space, worker: Worker, provider: FakeProvider
 ) -> None:
     first, last = "The first passage stays. " * 30, "The last one stays, too. " * 30

@@ -98,7 +98,7 @@ def test_where_nobody_can_be_asked_it_wants_a_yes(monkeypatch: pytest.MonkeyPatc
     assert not Operation.objects.exists()
 
 
-def test_the_lane_and_the_size_of_a_batch_can_be_chosen() -> None:
+def test_the_priority_and_the_size_of_a_batch_can_be_chosen() -> None:
     make_corpus(5)
     assert embed_migrate("--yes", "--priority=high", "--batch-size=2").code == 0
     assert set(Task.objects.values_list("priority", flat=True)) == {"high"}
@@ -262,7 +262,7 @@ def test_an_undo_cancels_what_a_migration_queued_and_can_be_undone() -> None:
     assert Task.objects.pending().count() == 3
 
 
-def test_the_list_of_operations_tells_of_a_migration() -> None:
+def test_the_list_of_operations_shows_a_migration() -> None:
     make_corpus(1)
     embed_migrate("--yes", "--filter=old-", "--reason=we move")
     out = queue_admin("operations").out

@@ -55,7 +55,7 @@ CONTRADICTIONS = [
 @pytest.mark.parametrize(
     ("changes", "check"), CONTRADICTIONS, ids=lambda value: value if isinstance(value, str) else ""
 )
-def test_settings_that_contradict_one_another_are_told(
+def test_settings_that_contradict_one_another_are_shown(
     changes: dict[str, Any], check: str, settings: Settings
 ) -> None:
     for name, value in changes.items():
@@ -95,9 +95,7 @@ def test_a_variable_that_nobody_reads_is_taken_for_a_slip(monkeypatch: pytest.Mo
     ],
     ids=str,
 )
-def test_settings_at_the_edge_of_what_fits_are_no_trouble(
-    changes: dict[str, Any], settings: Settings
-) -> None:
+def test_settings_at_their_limits_are_accepted(changes: dict[str, Any], settings: Settings) -> None:
     for name, value in changes.items():
         setattr(settings, name, value)
     assert not troubles(configuration.check())
@@ -112,7 +110,7 @@ def test_a_variable_that_is_like_none_of_ours_is_to_be_removed(monkeypatch: pyte
     assert "rename" not in found["setting OLLAMA_XYZZY_1234567890"].fix
 
 
-def test_the_space_of_the_settings_is_no_row(settings: Settings) -> None:
+def test_the_space_of_the_settings_has_no_row(settings: Settings) -> None:
     settings.EMBEDDING_PROVIDER, settings.EMBEDDING_MODEL, settings.EMBEDDING_DIMENSIONS = "ollama", "own", 12
     space = configuration.in_settings()
     assert (space.provider, space.model, space.dimensions) == ("ollama", "own", 12)

@@ -78,7 +78,7 @@ def test_a_superuser_is_worth_a_warning_with_the_way_to_another_role() -> None:
 
 
 @pytest.mark.django_db
-def test_too_many_threads_for_the_servers_connections_are_told(settings: Settings) -> None:
+def test_too_many_threads_for_the_servers_connections_are_shown(settings: Settings) -> None:
     settings.WEB_PROCESSES = 64
     assert set(troubles(database.check())) == {"connections"}
 

@@ -13,7 +13,7 @@ from tests.queueops.operate.checks.troubles import troubles
 
 
 @pytest.mark.django_db
-def test_a_provider_that_gives_a_vector_passes_and_its_width_is_told(provider: FakeProvider) -> None:
+def test_a_provider_that_gives_a_vector_passes_and_its_width_is_shown(provider: FakeProvider) -> None:
     make_space()
     (finding,) = provider_check.check()
     assert finding.verdict is CheckResult.OK

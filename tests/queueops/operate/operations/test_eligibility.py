@@ -51,7 +51,7 @@ def test_one_that_the_other_filters_leave_out_says_so(space: Space) -> None:
     }
 
 
-def test_one_that_is_in_its_lane_already_says_so(space: Space) -> None:
+def test_a_task_that_has_the_priority_already_is_reported_so(space: Space) -> None:
     [task] = make_tasks(1, space, priority="high")
     assert left_out(Verb.PRIORITIZE, TaskFilter(ids=(task.pk,)), priority="high") == {task.pk: NOT_FITTING}
     assert left_out(Verb.PRIORITIZE, TaskFilter(ids=(task.pk,)), priority="low") == {}

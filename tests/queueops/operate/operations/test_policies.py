@@ -82,7 +82,7 @@ def test_tasks_are_handled_in_the_order_of_their_ids_up_to_the_last_that_was_cou
     assert list(policies.ids(operation, among=[])) == []
 
 
-def test_a_task_that_is_in_the_lane_already_is_no_candidate(space: Space) -> None:
+def test_a_task_that_has_the_priority_already_is_not_a_candidate(space: Space) -> None:
     make_tasks(1, space, priority="high")
     [other] = make_tasks(1, space, priority="low")
     assert list(policies.ids(make_operation(Verb.PRIORITIZE, priority=Priority.HIGH))) == [other.pk]
@@ -111,7 +111,7 @@ def test_what_fails_after_it_began_is_not(space: Space) -> None:
     assert not policies.ids(operation).exists()
 
 
-def test_an_age_is_told_from_the_moment_the_operation_began(space: Space) -> None:
+def test_an_age_is_counted_from_the_moment_the_operation_began(space: Space) -> None:
     operation = make_operation(
         Verb.CANCEL, TaskFilter(older_than=timedelta(hours=1)), started_at=Now() - timedelta(hours=5)
     )
@@ -139,7 +139,7 @@ def test_where_nothing_was_changed_nobody_is_rung_for(space: Space, rings: list[
     assert rings == []
 
 
-def test_a_look_tells_what_would_be_passed_over_and_writes_nothing(space: Space) -> None:
+def test_a_dry_run_counts_what_would_be_skipped_and_writes_nothing(space: Space) -> None:
     [task] = make_tasks(1, space, Status.FAILED)
     Task.objects.create(article=task.article, space=space, slug=task.slug)
     before = list(Task.objects.order_by("pk").values())

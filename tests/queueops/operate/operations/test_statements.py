@@ -228,20 +228,22 @@ def test_clearing_takes_only_what_was_selected(space: Space) -> None:
 @pytest.mark.parametrize(
     ("status", "changed"), [("pending", 1), ("processing", 1), ("completed", 0), ("failed", 0)]
 )
-def test_only_what_has_not_ended_changes_its_lane(space: Space, status: str, changed: int) -> None:
+def test_only_tasks_that_have_not_ended_change_their_priority(
+    space: Space, status: str, changed: int
+) -> None:
     make_tasks(1, space, status)
     assert prioritize(TaskFilter(), Priority.HIGH, **WHO).changed == changed
     assert Task.objects.get().priority == ("high" if changed else "normal")
 
 
-def test_a_task_that_is_in_the_lane_already_is_not_counted(space: Space) -> None:
+def test_a_task_that_has_the_priority_already_is_not_counted(space: Space) -> None:
     make_tasks(2, space, priority="high")
     make_tasks(1, space)
     done = prioritize(TaskFilter(), Priority.HIGH, **WHO)
     assert (done.total, done.changed, done.skipped) == (1, 1, 0)
 
 
-def test_a_task_in_work_keeps_its_worker_in_another_lane(space: Space) -> None:
+def test_a_task_in_progress_keeps_its_worker_when_its_priority_changes(space: Space) -> None:
     [task] = make_tasks(1, space, Status.PROCESSING)
     prioritize(TaskFilter(), Priority.HIGH, **WHO)
     assert Task.objects.get().claim_token == task.claim_token

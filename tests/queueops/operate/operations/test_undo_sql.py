@@ -179,7 +179,7 @@ def test_a_requeued_task_that_an_editor_has_joined_keeps_the_new_text(space: Spa
     assert Task.objects.get().status == "pending"
 
 
-def test_a_task_that_has_ended_meanwhile_keeps_its_lane(space: Space) -> None:
+def test_a_task_that_has_ended_meanwhile_keeps_its_priority(space: Space) -> None:
     make_tasks(1, space)
     done = prioritize(TaskFilter(), Priority.HIGH, **WHO)
     Task.objects.update(status="completed", outcome="unchanged", completed_at=Now())
@@ -187,7 +187,7 @@ def test_a_task_that_has_ended_meanwhile_keeps_its_lane(space: Space) -> None:
 
 
 @pytest.mark.parametrize("most", [2, 1_000])
-def test_a_look_at_an_undo_tells_what_it_would_really_put_back(
+def test_a_dry_run_of_an_undo_counts_what_it_would_restore(
     space: Space, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
     monkeypatch.setattr(pacing, "MOST", most)

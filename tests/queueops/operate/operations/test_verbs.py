@@ -41,7 +41,7 @@ def prioritize(selection: TaskFilter, **how: Any) -> Operation:
         (verbs.release, Status.PROCESSING, Verb.RELEASE),
     ],
 )
-def test_an_act_is_told_of_as_it_goes_and_answers_its_row(
+def test_an_operation_reports_its_progress_and_returns_its_row(
     space: Space, act: Callable[..., Any], before: Status, verb: Verb
 ) -> None:
     make_tasks(3, space, before)
@@ -66,7 +66,7 @@ def test_what_never_was_cannot_be_undone() -> None:
         verbs.undoable(uuid.uuid4())
 
 
-def test_what_was_no_act_on_tasks_cannot_be_undone() -> None:
+def test_an_operation_that_changed_no_tasks_cannot_be_undone() -> None:
     with pytest.raises(OperationError):
         verbs.undoable(controls.pause(**WHO))
 

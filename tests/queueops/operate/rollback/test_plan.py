@@ -22,7 +22,7 @@ def commands(text: str) -> list[str]:
 
 
 @pytest.mark.django_db
-def test_the_plan_tells_of_this_installation_and_no_secret() -> None:
+def test_the_plan_shows_this_installation_and_no_secret() -> None:
     make_space()
     make_article()
     controls.set_mode(Mode.SYNCHRONOUS, actor="ada", reason="no Redis")

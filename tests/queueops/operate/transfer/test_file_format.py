@@ -119,7 +119,7 @@ def test_a_task_that_lacks_a_field_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("line", [b"", b"\n", b"null\n", b"[]\n", b"{\n", b"\xff\n", b'{"a":' * 5_000])
-def test_a_line_that_is_no_object_is_no_task(line: bytes) -> None:
+def test_a_line_that_is_not_an_object_is_not_a_task(line: bytes) -> None:
     with pytest.raises(FileRefused, match="line 2 holds no task"):
         file_format.task(line, 2)
 
