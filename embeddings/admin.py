@@ -23,6 +23,7 @@ class SpaceAdmin(ReadOnly, ForeignTextAdmin):
         label={
             SpaceState.BUILDING.value: "info",
             SpaceState.READY.value: "warning",
+            SpaceState.STANDBY.value: "info",
             SpaceState.SERVING.value: "success",
         },
     )

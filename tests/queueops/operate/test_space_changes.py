@@ -1,5 +1,7 @@
 """A change of the serving space: what it refuses, and that no edit is lost there and back."""
 
+import threading
+
 import pytest
 from django.db import connection, transaction
 from pytest_django import Settings
@@ -7,6 +9,7 @@ from pytest_django import Settings
 from articles.models import Article
 from embeddings.models import ArticleEmbedding, KeptVector, Space
 from embeddings.search import search
+from embeddings.search.reply import Reply
 from embeddings.storage import ann_index, coverage
 from queueops.engine import claims, execution
 from queueops.engine.enqueue import Reason, enqueue
@@ -18,6 +21,7 @@ from queueops.worker.drain import drain
 from tests.concurrently import together
 from tests.providers import FakeProvider
 from tests.queueops.factories import make_article, make_worker
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("clean_cache")]
 WHO = {"actor": "ada", "reason": "a better model"}
@@ -118,6 +122,33 @@ def test_there_and_back_searches_are_answered_and_no_edit_is_lost(
     assert states() == ["serving", "standby"]
     reply = search("Edited after the cut-over.")
     assert (reply.space, reply.hits[0].slug) == (str(space), corpus[0].slug)
+
+
+def test_a_search_that_began_before_a_cut_over_ends_in_the_space_it_began_in(
+    corpus: list[Article], space: Space, worker: Worker, provider: FakeProvider
+) -> None:
+    building = described("openai", "wider", 16, query_prefix=None, document_prefix=None)
+    space_changes.create(building, **WHO)
+    fill(worker)
+    provider.config(latency_ms=1_000)
+    replies: list[Reply] = []
+
+    def ask() -> None:
+        try:
+            replies.append(search("Text number 1."))
+        finally:
+            connection.close()
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    wait_until(lambda: provider.stats()["in_flight"] == 1)
+    space_changes.change(SpaceChange.CUT_OVER, building.pk, **WHO)
+    asking.join()
+    (reply,) = replies
+    assert (reply.space, reply.degraded, len(reply.hits)) == (str(space), False, 3)
+    assert search("Text number 1.").space == str(building), (
+        "no vector of the other space is taken from the cache"
+    )
 
 
 def test_edits_that_wait_rank_as_edits_once_the_space_serves(building: Space) -> None:
