@@ -24,6 +24,7 @@ SMALL_MACHINE = {
     "maintenance_work_mem": "256MB",  # what an HNSW build of some hundred thousand vectors fits in
     "max_connections": "100",
     "max_wal_size": "4GB",
+    "autovacuum_naptime": "10s",  # a backfill leaves ten thousand old versions of its tasks each second
     "random_page_cost": "1.1",
     "jit": "off",
     "log_checkpoints": "off",

@@ -156,9 +156,10 @@ class Task(models.Model):
                 condition=Q(status="pending"),
                 name="embedding_tasks_waiting",
             ),
-            # sweep.return_expired, settle and lists of running tasks
+            # leases.renew, settle, sweep.return_expired and lists of running tasks. Not by the end of the lease: a
+            # renewal would write to every index of the table
             models.Index(
-                fields=["lease_expires_at"], condition=Q(status="processing"), name="embedding_tasks_held"
+                fields=["claim_token"], condition=Q(status="processing"), name="embedding_tasks_held"
             ),
             # sweep.enqueue_drift, explain and cascade: an article's tasks
             models.Index(fields=["article", "space", "-id"], name="embedding_tasks_article"),

@@ -36,6 +36,26 @@ def end_leases() -> None:
     Task.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
 
 
+def updates() -> tuple[int, int]:
+    """Rows of tasks that this session has updated lately, and how many of them without writing to an index."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_xact_user_tables WHERE relname = 'embedding_tasks'"
+        )
+        rows, in_place = cursor.fetchone()
+        return rows, in_place
+
+
+def test_a_renewal_finds_room_beside_the_row_and_writes_to_no_index(space: Space) -> None:
+    token = uuid.uuid4()
+    make_tasks(200, space, Status.PROCESSING, claim_token=token)
+    rows, in_place = updates()
+    leases.renew([token])
+    rows_now, in_place_now = updates()
+    assert rows_now - rows == 200
+    assert in_place_now - in_place > 100  # all in one transaction: what was there before still takes its room
+
+
 def test_a_renewed_lease_lasts_a_full_lease_from_now(
     claim: Callable[..., claims.Claim], space: Space, settings: Settings
 ) -> None:
