@@ -89,7 +89,7 @@ def test_a_provider_that_fails_does_not_fail_the_save(
     assert "Save it again" in article_status.explain(article)["why"]
 
 
-def test_what_an_import_writes_is_embedded_too(
+def test_imported_articles_are_embedded_too(
     no_queue: Space, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     articles = Article.objects.bulk_create(

@@ -111,7 +111,7 @@ def test_who_made_a_token_and_from_where_it_may_be_used_is_listed(keeper: Client
         ("name", "AUTH_TOKEN", "belongs to the token in that setting"),
     ],
 )
-def test_what_makes_no_token_is_said_beside_its_field(
+def test_an_error_in_the_token_form_is_shown_beside_its_field(
     keeper: Client, field: str, value: str, says: str
 ) -> None:
     more = {"expires_at_1": "00:00:00"} if field == "expires_at_0" else {}
@@ -226,7 +226,7 @@ def test_the_page_of_a_token_has_nothing_to_save_and_a_button_to_revoke_it(
     assert 'value="revoke_tokens"' not in shown
 
 
-def test_who_may_only_look_cannot_revoke(keeper: Client, client: Client) -> None:
+def test_a_viewer_cannot_revoke(keeper: Client, client: Client) -> None:
     text = make_in_admin(keeper)
     client.force_login(make_person("bob", "access.view_apitoken"))
     assert "revoke_tokens" not in client.get(LIST).content.decode()

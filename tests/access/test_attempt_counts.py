@@ -73,7 +73,7 @@ def test_a_known_caller_is_held_to_the_first_limits_only(settings: Settings, cle
         assert counts.take([own, shared], KNOWN, 1).wait
 
 
-def test_what_is_given_back_was_not_counted(settings: Settings, clean_cache: None) -> None:
+def test_a_returned_attempt_was_not_counted(settings: Settings, clean_cache: None) -> None:
     for counts in (RedisCounts(settings.REDIS_URL), ProcessCounts()):
         counts.take([limit()], KNOWN, 0)
         for _ in range(3):

@@ -44,7 +44,7 @@ def as_person(person: Person) -> Any:
     return person
 
 
-def test_what_is_lacking_is_named() -> None:
+def test_missing_permissions_are_named() -> None:
     assert missing(as_person(Person(frozenset(["a.add"]))), Scope.WRITE) == ["a.change"]
 
 

@@ -58,7 +58,7 @@ def test_of_twelve_at_once_two_are_hashed_two_wait_and_the_others_are_refused_at
     assert not User.objects.exists()
 
 
-def test_who_waits_for_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_caller_that_waits_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hashing, "_PATIENCE_SECONDS", 0.05)
     with hashing.slot(), hashing.slot(), pytest.raises(TooManyAttempts), hashing.slot():
         pass

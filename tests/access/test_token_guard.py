@@ -123,7 +123,7 @@ def test_a_database_that_does_not_answer_is_not_a_wrong_token() -> None:
     assert [redis.get(key) for key in redis.keys("vectorpress:attempts:token:address:*")] == [b"0"]
 
 
-def test_what_a_process_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_of_a_process_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(token_guard, "_GOOD_HELD", 3)
     for number in range(9):
         with token_guard.guarded(f"Bearer {number}", OFFICE):

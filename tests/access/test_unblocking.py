@@ -69,7 +69,7 @@ def test_the_callers_of_one_ipv6_network_are_one_address() -> None:
     assert unblocking.of_address("2001:db8:0:1::1") == []
 
 
-def test_what_is_ended_forgets_how_many_blocks_there_were() -> None:
+def test_ending_a_block_resets_the_count_of_blocks() -> None:
     fail(PASSWORD, "ada", A, 10)
     end(unblocking.of_name("ada"))
     assert unblocking._redis().keys("*:blocks") == []

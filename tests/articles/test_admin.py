@@ -147,7 +147,7 @@ def test_the_list_names_how_to_reach_the_public_page(editor: Client) -> None:
     assert reverse("article", args=[article.slug]) in editor.get(change(article)).content.decode()
 
 
-def test_what_is_typed_is_kept_in_the_composed_form(editor: Client) -> None:
+def test_typed_text_is_stored_in_the_composed_form(editor: Client) -> None:
     editor.post(ADD, FIELDS | {"title": "Cafe\u0301", "content": "e\u0301"})
     article = Article.objects.get()
     assert (article.title, article.slug, article.content) == ("Café", "café", "é")

@@ -248,7 +248,7 @@ LARGEST: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("metadata", LARGEST.values(), ids=LARGEST)
-def test_what_the_model_takes_the_database_takes(metadata: Any) -> None:
+def test_the_database_accepts_whatever_the_model_accepts(metadata: Any) -> None:
     limits.check_metadata(metadata)
     Article(title="T", metadata=metadata).save()
     assert Article.objects.get().metadata == metadata

@@ -62,7 +62,7 @@ def companions() -> Iterator[list[int]]:
     accompanied_by(before)
 
 
-def test_what_accompanies_an_article_is_written_in_its_statement(companions: list[int]) -> None:
+def test_accompanying_rows_are_written_in_the_articles_statement(companions: list[int]) -> None:
     with CaptureQueriesContext(connection) as queries:
         made = insert(columns("a"), "me")
     assert made is not None

@@ -107,7 +107,7 @@ def test_so_are_thai_korean_and_chinese(text: str, query: str) -> None:
     assert finds(query)
 
 
-def test_what_a_japanese_text_does_not_hold_is_not_found() -> None:
+def test_words_missing_from_a_japanese_text_are_not_found() -> None:
     make_article("Tokyo", JAPANESE)
     assert not finds("京東")
 

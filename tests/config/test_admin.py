@@ -121,7 +121,7 @@ def test_a_superuser_may_do_all_of_it(admin_client: Client) -> None:
     assert other.is_superuser
 
 
-def test_who_may_only_look_sees_no_hash_of_a_password(client: Client) -> None:
+def test_a_viewer_sees_no_hash_of_a_password(client: Client) -> None:
     client.force_login(make_person("onlooker", "auth.view_user"))
     for name in ("root", "other"):
         person = User.objects.create_user(

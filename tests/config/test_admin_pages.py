@@ -99,7 +99,7 @@ def test_after_logging_in_one_is_on_the_first_page(client: Client, settings: Set
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
-def test_what_people_wrote_is_shown_as_text(admin_client: Client, model: type[Model]) -> None:
+def test_user_input_is_shown_as_text(admin_client: Client, model: type[Model]) -> None:
     make_everything(NASTY)
     pages = [list_url(model)] + [change_url(row) for row in model._default_manager.all()[:2]]
     for page in pages:

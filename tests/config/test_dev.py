@@ -158,7 +158,7 @@ def test_a_word_says_which_tests_run_and_all_others_go_to_pytest(
         ([THIS_FILE], ""),
     ],
 )
-def test_what_was_left_out_is_said_in_the_last_line(
+def test_the_last_line_names_the_tests_left_out(
     dev: ModuleType,
     commands_run: Callable[[], list[str]],
     capfd: pytest.CaptureFixture[str],

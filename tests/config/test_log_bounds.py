@@ -127,7 +127,7 @@ class Hiding:
 
 
 @pytest.mark.parametrize("value", [Hiding(), [Hiding()], {"k": Hiding()}])
-def test_what_a_value_would_hide_is_written_out(value: Hiding | list[Hiding] | dict[str, Hiding]) -> None:
+def test_hidden_characters_of_a_value_are_escaped(value: Hiding | list[Hiding] | dict[str, Hiding]) -> None:
     shown = unforgeable(None, "info", {"event": "e", "value": value})["value"]
     assert isinstance(shown, str)
     assert shown.isprintable()

@@ -59,7 +59,7 @@ def test_it_gives_the_vectors_that_the_provider_gives(provider: FakeProvider, ki
     assert all(map(np.array_equal, given, stored_vectors.provided(texts, 8, kind)))
 
 
-def test_what_a_worker_has_stored_is_right(embedded: list[Article], kind: str) -> None:
+def test_vectors_stored_by_a_worker_are_right(embedded: list[Article], kind: str) -> None:
     assert wrong(kind) == []
 
 

@@ -121,7 +121,7 @@ def test_a_changed_setting_is_another_recipe_and_named(
     assert "reindex --accept-recipe" in refusal(space)
 
 
-def test_what_changes_no_vector_is_the_same_recipe(settings: Settings) -> None:
+def test_a_setting_that_changes_no_vector_keeps_the_recipe(settings: Settings) -> None:
     space = a_space(settings)
     settings.EMBEDDING_EXTRA_FIELDS = {"user": "us"}
     settings.EMBEDDING_SEND_DIMENSIONS = "true"

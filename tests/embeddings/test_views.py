@@ -56,7 +56,7 @@ def test_an_empty_corpus_says_how_to_fill_it(client: Client, space: Space) -> No
     assert "There are no articles yet" in text_of(client.get("/"))
 
 
-def test_what_is_asked_is_found_by_meaning(client: Client, space: Space) -> None:
+def test_a_question_finds_its_article_by_meaning(client: Client, space: Space) -> None:
     make_article("Baking", "Bake bread with flour and yeast.")
     make_article("Sailing", "Steer a boat across the sea.")
     embed_all()
@@ -175,7 +175,7 @@ def test_an_article_in_any_script_has_its_page(client: Client, space: Space, tit
     assert client.get(url).status_code == 200
 
 
-def test_what_people_wrote_is_shown_as_text(client: Client, space: Space) -> None:
+def test_user_input_is_shown_as_text(client: Client, space: Space) -> None:
     article = make_article(
         NASTY, f"{NASTY}\n\n## {NASTY}\n\n- {NASTY}\n\n`{NASTY}`\n\n    {NASTY}", metadata={NASTY: NASTY}
     )

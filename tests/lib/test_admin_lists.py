@@ -31,7 +31,7 @@ def test_texts_are_replaced_and_all_else_stays() -> None:
 
 
 @pytest.mark.parametrize("hidden", ["\u202e", "\u200b", "\x1b", "\x00", "\u2066"])
-def test_what_a_text_hides_is_written_out(hidden: str) -> None:
+def test_hidden_characters_of_a_text_are_escaped(hidden: str) -> None:
     (title, metadata) = columns(Article, "title", "metadata")
     row = Article(title=f"a{hidden}b", metadata={f"k{hidden}": "ä"})
     for column in (title, metadata):
@@ -40,7 +40,7 @@ def test_what_a_text_hides_is_written_out(hidden: str) -> None:
 
 
 @pytest.mark.parametrize("value", [None, "", {}])
-def test_what_is_empty_is_an_empty_cell(value: Any) -> None:
+def test_an_empty_value_is_an_empty_cell(value: Any) -> None:
     (title,) = columns(Article, "title")
     assert title(Article(title=value)) == ""
 

@@ -18,6 +18,6 @@ def test_plain_text_is_escaped_and_nothing_else(value: str | int, text: str) -> 
 
 
 @pytest.mark.parametrize("hidden", ["\u202e", "\x1b", "\u200b"])
-def test_what_a_text_hides_is_written_out(hidden: str) -> None:
+def test_hidden_characters_of_a_text_are_escaped(hidden: str) -> None:
     assert hidden not in shown(f"a{hidden}<b>")
     assert "&lt;b&gt;" in shown(f"a{hidden}<b>")

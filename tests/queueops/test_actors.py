@@ -31,7 +31,7 @@ def rung(broker: RedisBroker) -> int:
     return int(broker.client.llen(broker_keys.name_of(doorbell.QUEUE)))
 
 
-def test_what_is_due_is_worked_off_in_the_processs_name_and_nobody_is_rung_for(
+def test_due_tasks_are_processed_in_the_processs_name_without_a_wake_up(
     space: Space, broker: RedisBroker
 ) -> None:
     make_tasks(3, space)

@@ -176,7 +176,7 @@ def test_versions_show_the_history_and_can_be_restored(api: Api, article: Any) -
     assert restored["metadata"] == {"a": 1}
 
 
-def test_what_does_not_exist_is_not_found(api: Api, article: Any) -> None:
+def test_an_unknown_address_is_not_found(api: Api, article: Any) -> None:
     for path in [
         "/articles/none",
         "/articles/none/versions",

@@ -27,7 +27,7 @@ def test_each_line_is_a_row_that_knows_its_place() -> None:
     assert (two.place, two.fields["metadata"]) == ("a.jsonl line 3", {"a": 1})
 
 
-def test_what_an_export_adds_is_ignored() -> None:
+def test_fields_added_by_an_export_are_ignored() -> None:
     (row,) = entries(b'{"title": "One", "version_number": 3, "created_at": "x", "updated_at": "x"}')
     assert isinstance(row, Row)
     assert row.fields == {"title": "One"}

@@ -99,6 +99,6 @@ def test_what_is_too_long_is_cut_between_lines_and_says_so(module: ModuleDoc) ->
     assert all(line.endswith(": Does something of use") for line in lines)
 
 
-def test_what_fits_says_nothing_of_more() -> None:
+def test_a_page_that_fits_does_not_mention_more() -> None:
     text = content(module_row(ModuleDoc("m", "x" * 3_000, MANY[:20], ())))
     assert "There is more" not in text

@@ -79,7 +79,7 @@ def test_title_and_slug_are_texts_as_they_are_written(text: str, found: dict[str
         ("a: \x07", "front matter is not valid YAML: .+"),
     ],
 )
-def test_what_cannot_be_front_matter_is_refused_in_a_sentence(text: str, sentence: str) -> None:
+def test_invalid_front_matter_is_refused_in_a_sentence(text: str, sentence: str) -> None:
     with pytest.raises(FrontMatterError, match=sentence) as refused:
         mapping_of(text)
     assert "\n" not in str(refused.value)

@@ -40,7 +40,7 @@ def refusal(given: Any) -> str:
         {"database": "日本" * 31},
     ],
 )
-def test_what_a_backup_writes_is_valid(changes: dict[str, Any]) -> None:
+def test_the_manifest_of_a_backup_is_valid(changes: dict[str, Any]) -> None:
     if "kind" in changes:
         changes = changes | {"rows": {server.queue_tables()[0]: 2**63 - 1}}
     assert check(fields(**changes), ARCHIVE, PLACE) == fields(**changes)

@@ -137,7 +137,9 @@ def test_a_section_that_cannot_be_read_to_its_end_is_an_error(
         section.read()
 
 
-def test_who_stops_reading_stops_the_program(tmp_path: Path, script: Script, programs: Programs) -> None:
+def test_a_reader_that_closes_the_pipe_stops_the_program(
+    tmp_path: Path, script: Script, programs: Programs
+) -> None:
     script("pg_restore", "exec yes")
     with (
         files.created(tmp_path / "a") as file,

@@ -36,7 +36,7 @@ def test_a_closed_search_is_open_to_who_has_logged_in(client: Client, settings: 
 
 
 @pytest.mark.parametrize("path", ["/", "/search?q="])
-def test_who_asks_too_often_is_asked_to_wait(client: Client, settings: Settings, path: str) -> None:
+def test_a_caller_over_its_limit_gets_429(client: Client, settings: Settings, path: str) -> None:
     settings.PUBLIC_RATE_LIMIT = 2
     address = f"10.1.2.{len(path)}"
     answers = [client.get(path, REMOTE_ADDR=address) for _ in range(8)]

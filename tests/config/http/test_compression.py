@@ -75,7 +75,7 @@ def test_a_stream_is_compressed_piece_by_piece() -> None:
         (HttpResponse(TEXT, content_type="application/problem+json", status=400), "an error"),
     ],
 )
-def test_what_gains_nothing_stays_as_it_is(response: HttpResponse, why: str) -> None:
+def test_a_reply_that_gains_nothing_is_not_compressed(response: HttpResponse, why: str) -> None:
     assert through(response).getvalue() in (TEXT, TEXT[: FEWEST_BYTES - 1]), why
 
 

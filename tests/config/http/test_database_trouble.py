@@ -162,7 +162,7 @@ def test_a_statement_that_takes_too_long_is_503(space: Space) -> None:
         (ZeroDivisionError(), None),
     ],
 )
-def test_what_an_error_means_does_not_depend_on_who_raised_it(error: Exception, words: str | None) -> None:
+def test_the_meaning_of_an_error_does_not_depend_on_its_source(error: Exception, words: str | None) -> None:
     def found(raised: BaseException) -> str | None:
         trouble = database_trouble.of(raised)
         return trouble.detail if trouble else None

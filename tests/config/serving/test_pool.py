@@ -13,7 +13,7 @@ async def _never() -> None:
 
 
 @pytest.mark.parametrize("error", [SystemExit(1), StopIteration(), KeyboardInterrupt(), ValueError("bad")])
-def test_what_a_request_raises_takes_no_thread_away(error: BaseException) -> None:
+def test_an_error_of_a_request_ends_no_thread(error: BaseException) -> None:
     def fail() -> None:
         raise error
 

@@ -26,7 +26,7 @@ def test_only_a_low_port_needs_a_right(port: int, is_low: bool) -> None:
     assert to_listen(port) == (held() & NET_BIND_SERVICE if is_low else 0)
 
 
-def test_who_stays_who_they_are_needs_no_right(tmp_path: Path) -> None:
+def test_a_process_that_keeps_its_account_needs_no_capability(tmp_path: Path) -> None:
     assert to_reach(None, tmp_path) == 0
 
 

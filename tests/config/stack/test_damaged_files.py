@@ -65,7 +65,7 @@ def test_what_begins_otherwise_is_left_alone(home: Path) -> None:
     assert {"valkey.new", "postgres.damaged-1", "valkey-other"} <= set(names(home))
 
 
-def test_what_is_missing_cannot_be_set_aside(home: Path) -> None:
+def test_a_missing_folder_cannot_be_set_aside(home: Path) -> None:
     with pytest.raises(OSError):
         set_aside(home / "missing", None)
 

@@ -32,7 +32,7 @@ def test_the_program_gets_its_words_and_its_end_is_ours() -> None:
     assert (done.stdout, done.returncode) == ("a 'word'\n", 7)
 
 
-def test_what_it_makes_is_private() -> None:
+def test_created_files_are_private() -> None:
     assert launched("/bin/sh", "-c", "umask").stdout.strip().lstrip("0") == "77"
 
 

@@ -30,7 +30,7 @@ def first_line(process: Process) -> str:
     return process.last_lines[0]
 
 
-def test_what_a_process_writes_arrives_line_by_line_from_both_streams() -> None:
+def test_output_of_a_process_arrives_line_by_line_from_both_streams() -> None:
     lines: list[tuple[str, str]] = []
     process = Process("child", [SHELL, "-c", "echo out; echo err >&2; exit 3"])
     process.on_line = lambda process, line: lines.append((process.name, line))
@@ -48,7 +48,7 @@ def test_a_process_that_stops_when_asked_ended_in_good_order() -> None:
     assert process.describe_end() == "was ended by SIGTERM"
 
 
-def test_one_that_ignores_the_question_is_killed_when_its_grace_is_over() -> None:
+def test_a_process_that_ignores_the_signal_is_killed_after_its_grace() -> None:
     process = started(IGNORES_SIGTERM)
     first_line(process)
     assert not process.stop(grace=0.2)
@@ -65,7 +65,7 @@ def test_it_is_asked_to_stop_only_once() -> None:
     assert list(process.last_lines).count("asked") == 1
 
 
-def test_what_a_killed_leader_leaves_of_its_group_is_killed_too() -> None:
+def test_the_rest_of_a_killed_leaders_group_is_killed_too() -> None:
     process = started("sleep 600 & echo $!; wait")
     grandchild = int(first_line(process))
     assert process.pid

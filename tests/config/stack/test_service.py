@@ -43,7 +43,7 @@ def test_it_is_prepared_started_and_awaited() -> None:
     assert not service.process.running
 
 
-def test_one_that_ends_while_it_starts_says_why_with_advice() -> None:
+def test_a_process_that_ends_while_it_starts_reports_the_reason_with_advice() -> None:
     service = Scripted("exit 7")
     with pytest.raises(StackError) as failed:
         service.start(10)
@@ -52,14 +52,14 @@ def test_one_that_ends_while_it_starts_says_why_with_advice() -> None:
     assert (service.mended, service.prepared) == (1, 1)
 
 
-def test_one_that_never_answers_is_given_up_and_stopped() -> None:
+def test_a_process_that_never_becomes_ready_is_stopped() -> None:
     service = Scripted("exec sleep 600")
     with pytest.raises(StackError, match="was not ready"):
         service.start(0.05)
     assert not service.process.running
 
 
-def test_one_that_can_be_mended_is_started_again() -> None:
+def test_a_server_that_can_be_repaired_is_restarted() -> None:
     service = Scripted("exit 7", mends=True)
     service.start(10)
     assert (service.prepared, service.mended) == (2, 1)

@@ -87,7 +87,7 @@ def test_a_member_that_dies_is_started_again_and_it_is_said(
     assert "member was ended by SIGKILL" in output.getvalue()
 
 
-def test_one_that_keeps_dying_is_started_ever_later_and_mended(
+def test_a_process_that_keeps_dying_is_restarted_ever_later_and_repaired(
     supervisor: Supervisor, output: StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SHORTEST_BACKOFF", 0.01)
@@ -154,7 +154,7 @@ def test_lines_without_information_are_not_shown(supervisor: Supervisor, output:
     assert "noise" not in output.getvalue()
 
 
-def test_one_that_does_not_stop_is_ended_and_named(
+def test_a_process_that_does_not_stop_is_killed_and_named(
     supervisor: Supervisor, output: StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SHORTEST_GRACE", 0.05)
@@ -192,7 +192,7 @@ def test_a_server_has_its_own_time_to_stop_when_the_others_took_all_of_theirs(
     assert server.process.returncode == 0
 
 
-def test_those_whom_others_need_stop_last(supervisor: Supervisor, output: StringIO) -> None:
+def test_members_that_others_need_stop_last(supervisor: Supervisor, output: StringIO) -> None:
     order = "trap 'echo {0} stops; exit 0' TERM; echo {0} is up; while :; do sleep 0.01; done"
     base, user = member(order.format("base"), "base"), member(order.format("user"), "user")
     user.serves_others = False

@@ -26,7 +26,7 @@ def test_a_folder_as_valkey_leaves_it_is_plain(folder: Path) -> None:
     assert valkey_files.size(folder, None) == 302
 
 
-def test_what_lies_beside_its_files_is_nobodys_business(folder: Path) -> None:
+def test_other_files_beside_its_own_are_ignored(folder: Path) -> None:
     (folder / "lost+found").mkdir(mode=0)
     (folder / "note").symlink_to("/dev/zero")
     valkey_files.demand_plain(folder, None)
@@ -57,7 +57,7 @@ def test_what_its_owner_may_not_read_and_write_is_named(folder: Path, name: str)
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 @pytest.mark.parametrize("name", ["appendonlydir", "appendonlydir/appendonly.aof.manifest"])
-def test_what_is_another_users_is_named(folder: Path, name: str) -> None:
+def test_a_file_of_another_user_is_named(folder: Path, name: str) -> None:
     os.chown(folder / name, 1234, 1234)
     with pytest.raises(StackError, match=f"{name} belongs to another user"):
         valkey_files.demand_plain(folder, None)

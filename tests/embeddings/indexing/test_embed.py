@@ -54,7 +54,7 @@ def test_every_chunk_gets_a_vector_and_the_same_text_is_asked_once(
     assert np.linalg.norm(from_wire(made.by_hash[articles[2].hashes[0]])) == pytest.approx(1, abs=1e-5)
 
 
-def test_what_has_a_vector_is_not_paid_for_again(space: Space, provider: FakeProvider) -> None:
+def test_a_chunk_with_a_vector_is_not_paid_for_again(space: Space, provider: FakeProvider) -> None:
     articles = rendered(space, "One text.", "Another text.")
     known = {articles[0].hashes[0]: b"as it was"}
     made = embed(space, articles, known, 5)

@@ -96,7 +96,7 @@ def test_it_is_waited_as_long_as_the_provider_says_within_the_deadline(
     assert rests.seconds == [7.0]
 
 
-def test_who_must_not_wait_gives_up(space: Space, provider: FakeProvider) -> None:
+def test_a_caller_that_must_not_wait_gives_up(space: Space, provider: FakeProvider) -> None:
     provider.config(fail_next=["429"], retry_after=0)
     asking = session(space, seconds=60, rest=Rests(allowed=False))
     asking.is_patient = True

@@ -88,7 +88,7 @@ def test_a_side_that_takes_or_says_nothing_is_left_at_the_end(listening: socket.
     stream.close()
 
 
-def test_what_breaks_while_connecting_counts_as_not_connected() -> None:
+def test_an_error_while_connecting_counts_as_not_connected() -> None:
     ours, theirs = socket.socketpair()
     with theirs:
         for error, kind in (

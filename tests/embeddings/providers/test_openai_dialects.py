@@ -50,7 +50,7 @@ def test_a_field_that_is_refused_is_left_out_whatever_the_status(
     assert provider.stats()["requests"] == 1, "learned once"
 
 
-def test_what_was_learned_once_serves_every_thread(provider: FakeProvider) -> None:
+def test_a_learned_dialect_serves_every_thread(provider: FakeProvider) -> None:
     provider.config(refuse_fields=["encoding_format"], refusal_status=422)
     openai = asking(provider)
     with ThreadPoolExecutor(4) as pool:

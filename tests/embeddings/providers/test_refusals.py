@@ -77,7 +77,7 @@ def test_status_and_body_give_the_class(status: int, body: bytes, kind: ErrorCla
     assert str(error).startswith(f"api.example returned {status}")
 
 
-def test_what_the_server_quotes_is_not_repeated() -> None:
+def test_text_quoted_by_the_server_is_not_repeated() -> None:
     assert "secret text" not in str(error_of(400, None, b"cannot embed: secret text", "api.example"))
 
 

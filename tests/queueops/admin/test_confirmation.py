@@ -160,7 +160,7 @@ def test_an_act_without_the_forms_token_is_refused(space: Space) -> None:
     assert Task.objects.get().status == "failed"
 
 
-def test_what_people_wrote_is_text_on_the_page_that_asks_too(operator: Client, space: Space) -> None:
+def test_user_input_is_text_on_the_confirmation_page_too(operator: Client, space: Space) -> None:
     tasks = make_tasks(1, space, Status.FAILED)
     Task.objects.update(slug=NASTY)
     page = act(operator, "requeue_tasks", tasks, confirmed="yes", reason=NASTY + "x" * 600).content.decode()

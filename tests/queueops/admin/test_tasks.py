@@ -73,7 +73,7 @@ def test_a_task_is_found_by_its_id_its_articles_id_or_the_beginning_of_the_slug(
 
 
 @pytest.mark.parametrize("term", ["nothing", "-1", "9" * 40, "%", "_", "' OR 1=1 --", "x" * 5_000])
-def test_what_names_no_task_finds_none(space: Space, term: str) -> None:
+def test_an_id_without_a_task_finds_none(space: Space, term: str) -> None:
     make_tasks(1, space)
     assert found(term) == set()
 

@@ -62,7 +62,7 @@ def test_a_worker_that_finds_no_database_looks_again_by_itself(
     wait_until(lambda: Task.objects.filter(status="completed").count() == 20, what="the tasks")
 
 
-def test_what_is_to_be_tried_again_is_tried_at_its_time(
+def test_a_retry_runs_at_its_time(
     workers: dramatiq.Worker, space: Space, provider: FakeProvider, settings: Settings
 ) -> None:
     settings.EMBEDDING_RETRY_BACKOFF_BASE = 200

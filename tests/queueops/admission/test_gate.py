@@ -129,7 +129,7 @@ def test_failures_in_a_row_open_the_breaker_which_is_logged_once() -> None:
     assert (entry.level, entry.metadata) == ("error", {"provider": "openai", "failures": 3})
 
 
-def test_what_was_sent_before_the_breaker_opened_changes_it_no_more() -> None:
+def test_a_request_sent_before_the_breaker_opened_does_not_change_it() -> None:
     remember(breaker="open", failures=3, openings=1, retry_at=SOON, opened_at=PAST)
     before = row().retry_at
     for verdict in (ANSWERED, FAILED):

@@ -66,7 +66,7 @@ def test_no_minute_sees_more_than_its_budget(per_minute: int) -> None:
     assert int(at_once + refilled_in_a_minute + 1e-6) <= per_minute
 
 
-def test_what_is_larger_than_the_bucket_needs_all_of_it() -> None:
+def test_a_request_larger_than_the_bucket_needs_all_of_it() -> None:
     bucket = Bucket.of(100)
     assert bucket.needs(1) == bucket.cost(1)
     assert bucket.needs(1000) == bucket.depth
@@ -156,7 +156,7 @@ def test_workers_at_once_share_one_budget(settings: Settings, space: Space) -> N
     assert state().calls == {}
 
 
-def test_what_is_beyond_the_budget_goes_back_uncharged_and_what_was_sent_is_kept(
+def test_texts_beyond_the_budget_are_released_uncharged_and_results_are_kept(
     space: Space, worker: Worker, provider: FakeProvider, settings: Settings
 ) -> None:
     settings.EMBEDDING_TOKENS_PER_MINUTE = 1_000  # a hundred at once

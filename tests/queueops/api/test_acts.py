@@ -153,7 +153,7 @@ def test_one_task_is_retried_and_cancelled_by_its_id(api: Api, space: Space) -> 
     assert statuses() == ["cancelled"]
 
 
-def test_what_cannot_be_done_to_a_task_is_a_conflict(api: Api, space: Space) -> None:
+def test_an_impossible_change_of_a_task_is_a_conflict(api: Api, space: Space) -> None:
     [task] = make_tasks(1, space, Status.COMPLETED)
     detail = problem(api.post(f"/queue/tasks/{task.pk}/retry", WHY), 409)["detail"]
     assert detail == f"task {task.pk} is completed; it must be failed or cancelled to be requeued"
@@ -187,7 +187,7 @@ def test_an_act_is_taken_back_and_the_taking_back_too(api: Api, space: Space) ->
     assert statuses() == ["cancelled", "cancelled"]
 
 
-def test_what_takes_longer_than_a_request_may_says_how_to_go_on(
+def test_an_operation_longer_than_a_request_prints_how_to_resume_it(
     api: Api, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(acts, "SECONDS", 0.0)

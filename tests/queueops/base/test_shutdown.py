@@ -21,7 +21,7 @@ def test_in_a_process_that_stops_nobody_waits() -> None:
     assert shutdown.is_requested()
 
 
-def test_who_waits_already_goes_on_at_once() -> None:
+def test_a_waiting_thread_wakes_at_once() -> None:
     answers: list[bool] = []
     waiting = threading.Thread(target=lambda: answers.append(shutdown.sleep(60)))
     waiting.start()

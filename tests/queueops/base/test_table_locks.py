@@ -152,7 +152,7 @@ def test_health_is_degraded_and_the_sentence_says_how_to_end_it(space: Space) ->
         (lock(application=""), "by a session (pid 12)"),
     ],
 )  # fmt: skip
-def test_what_is_said_of_a_lock(held: TableLock, words: str) -> None:
+def test_a_lock_is_described_in_a_sentence(held: TableLock, words: str) -> None:
     assert words in health_sentences.of_lock(held)
 
 
@@ -168,7 +168,7 @@ def test_a_lock_of_a_quarter_of_an_hour_is_down() -> None:
 @pytest.mark.parametrize(
     "table", ["embedding_tasks", "embedding_spaces", "queue_state", "embedding_worker_status"]
 )
-def test_what_a_lock_does_not_touch_is_judged_as_ever(space: Space, table: str, settings: Settings) -> None:
+def test_other_reasons_are_reported_beside_a_lock(space: Space, table: str, settings: Settings) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     with waiting_at_most(50), locked(table) as pid:
         judged = health.judge(snapshot.take_despite_locks())

@@ -119,7 +119,9 @@ def test_of_two_stuck_tasks_of_an_article_one_waits_again(space: Space) -> None:
         ("rollback/cancel_low_priority", "Resource conservation - low priority task cancelled"),
     ],
 )
-def test_what_waits_is_cancelled_and_stays_so(space: Space, worker: Worker, name: str, message: str) -> None:
+def test_pending_tasks_are_cancelled_and_stay_so(
+    space: Space, worker: Worker, name: str, message: str
+) -> None:
     make_tasks(3, space, priority="low")
     make_tasks(1, space, Status.COMPLETED)
     reference.run(name)
@@ -151,7 +153,7 @@ def test_only_low_priority_is_cancelled_to_save_resources(space: Space) -> None:
 # --- the brakes
 
 
-def test_what_a_worker_holds_is_failed_for_good_in_an_emergency(
+def test_tasks_in_progress_fail_for_good_in_an_emergency(
     claim: Callable[..., claims.Claim], space: Space
 ) -> None:
     make_tasks(2, space)

@@ -84,14 +84,14 @@ def test_failures_are_counted_by_message_the_most_frequent_first(space: Space) -
     assert reference.run("deployment/errors_by_message") == [("no key", 2), ("too long", 1)]
 
 
-def test_what_is_left_of_a_migration_is_counted(space: Space) -> None:
+def test_the_rest_of_a_migration_is_counted(space: Space) -> None:
     make_tasks(2, space, metadata={"reason": "migration"})
     make_tasks(1, space, Status.CANCELLED, metadata={"reason": "migration"})
     make_tasks(1, space, metadata={"reason": "edit"}, priority="high")
     assert reference.run("rollback/count_migration_tasks") == [(2,)]
 
 
-def test_what_is_in_work_is_counted(space: Space) -> None:
+def test_tasks_in_progress_are_counted(space: Space) -> None:
     make_tasks(2, space, Status.PROCESSING)
     make_tasks(1, space)
     assert reference.run("rollback/count_tasks_in_work") == [(2,)]

@@ -168,7 +168,7 @@ def test_the_trial_grows_as_its_caller_says(space: Space) -> None:
     assert len(claims.claim_due(space, 40, worker.pk, worker.name, lost_together=30).tasks) == 30
 
 
-def test_what_lost_two_workers_is_passed_over_and_holds_up_nothing_behind_it(space: Space) -> None:
+def test_a_task_that_lost_two_workers_is_skipped_and_delays_nothing_behind_it(space: Space) -> None:
     make_tasks(20, space, priority="high")
     Task.objects.update(error_class="worker_lost", losses=2)
     fresh = make_tasks(3, space)
@@ -180,7 +180,7 @@ def on_trial(space: Space, size: int = 1, worker: Worker | None = None) -> claim
     return claims.claim_on_trial(space, size, worker.pk, worker.name)
 
 
-def test_what_lost_most_workers_is_tried_first_and_by_one_process_at_a_time(space: Space) -> None:
+def test_the_task_that_lost_most_workers_is_tried_first_by_one_process_at_a_time(space: Space) -> None:
     _twice, thrice = make_tasks(2, space)
     Task.objects.update(error_class="worker_lost", losses=2)
     Task.objects.filter(pk=thrice.pk).update(losses=3)
@@ -220,7 +220,7 @@ def test_a_task_is_alone_only_where_its_worker_holds_nothing_else(space: Space) 
     assert Task.objects.get(claim_token=held.token).is_alone
 
 
-def test_what_is_on_trial_is_found_through_its_index(space: Space) -> None:
+def test_tasks_on_trial_are_found_through_their_index(space: Space) -> None:
     make_tasks(3000, space, status="completed")
     make_tasks(3000, space)
     with connection.cursor() as cursor:
@@ -256,7 +256,7 @@ def of_sizes(*lengths: int) -> None:
         make_article(f"Of {length}, the {number}th", "x" * length)
 
 
-def test_who_leaves_long_articles_to_others_passes_over_them(space: Space, worker: Worker) -> None:
+def test_a_claim_without_room_for_long_articles_skips_them(space: Space, worker: Worker) -> None:
     of_sizes(5_000, 10, 7_000, 20)
     claim = claims.claim_due(space, 2, worker.pk, worker.name, room=Room(longest=1_000))
     assert sizes(claim) == [10, 20]
@@ -275,7 +275,7 @@ def test_one_article_is_taken_however_long_it_is(space: Space, worker: Worker) -
     assert sizes(claim) == [50_000]
 
 
-def test_what_is_urgent_goes_before_what_is_long(space: Space, worker: Worker) -> None:
+def test_urgent_tasks_go_before_long_ones(space: Space, worker: Worker) -> None:
     of_sizes(50_000)
     Task.objects.update(priority="low")
     of_sizes(10)

@@ -88,7 +88,7 @@ def test_a_task_that_gives_way_is_scheduled_for_no_later_try(
     assert claims.claim_due(space, 10, worker.pk, worker.name).tasks
 
 
-def test_what_an_operator_cancelled_meanwhile_is_not_begun_again(space: Space, worker: Worker) -> None:
+def test_a_task_that_an_operator_cancelled_meanwhile_is_not_restarted(space: Space, worker: Worker) -> None:
     article = make_article("T", "The old text.")
     claim = claims.claim_due(space, 10, worker.pk, worker.name)
     article.content = "The new text."

@@ -134,7 +134,7 @@ def test_a_worker_in_the_middle_of_its_slice_stops_when_the_mode_becomes_disable
     assert (drained.tasks, Task.objects.pending().count()) == (1, 2)
 
 
-def test_what_was_saved_while_disabled_is_found_by_the_sweep_afterwards(
+def test_articles_saved_while_disabled_are_found_by_the_sweep_afterwards(
     space: Space, settings: Settings
 ) -> None:
     settings.EMBEDDING_WORKER_INTERVAL = 100

@@ -118,7 +118,7 @@ def test_an_article_that_takes_many_deadlines_ends_and_each_of_its_chunks_is_pai
 
 
 @alone
-def test_what_waits_for_its_next_turn_says_how_far_it_is(
+def test_a_task_between_two_turns_reports_its_progress(
     turn: Callable[..., Settled], slow: FakeProvider
 ) -> None:
     long_article()
@@ -181,7 +181,9 @@ def test_a_chunk_that_its_provider_fails_is_charged_and_parked_though_others_wer
 
 
 @alone
-def test_who_lost_a_task_keeps_nothing_of_it(slow: FakeProvider, space: Space, worker: Worker) -> None:
+def test_a_worker_that_lost_a_task_keeps_no_vectors_of_it(
+    slow: FakeProvider, space: Space, worker: Worker
+) -> None:
     long_article()
     held = claims.claim_due(space, 100, worker.pk, worker.name)
     Task.objects.update(status=Status.PENDING)
@@ -223,7 +225,9 @@ def test_a_re_embedding_starts_without_kept_vectors_and_ends_too(
 
 @alone
 @pytest.mark.parametrize("end", ["failed", "cancelled", "deleted"])
-def test_what_no_task_needs_is_swept_up(turn: Callable[..., Settled], slow: FakeProvider, end: str) -> None:
+def test_kept_vectors_that_no_task_needs_are_removed(
+    turn: Callable[..., Settled], slow: FakeProvider, end: str
+) -> None:
     article = long_article()
     turn()
     assert KeptVector.objects.exists()

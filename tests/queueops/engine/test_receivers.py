@@ -70,7 +70,7 @@ def test_an_article_that_another_save_overwrites_by_its_id_is_queued() -> None:
 
 
 @pytest.mark.parametrize("mode", [Mode.QUEUED, Mode.SYNCHRONOUS])
-def test_what_a_bulk_writer_wrote_is_queued_in_every_mode_that_embeds(
+def test_articles_of_a_bulk_write_are_queued_in_every_mode_that_embeds(
     mode: Mode, rings: list[bool], django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     set_mode(mode)

@@ -95,7 +95,7 @@ def test_a_batch_is_held_until_there_is_room_and_no_text_is_paid_for_twice(
 
 
 @pytest.mark.parametrize("sqlstate", ["53100", "25006", "P0001", "42501"])
-def test_what_the_database_refuses_goes_back_uncharged_and_says_why(
+def test_tasks_that_the_database_refuses_are_released_uncharged_with_the_reason(
     claim: Callable[..., claims.Claim], space: Space, held_briefly: None, sqlstate: str
 ) -> None:
     make_tasks(3, space)

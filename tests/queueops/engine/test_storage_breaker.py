@@ -75,7 +75,7 @@ def test_once_vectors_are_accepted_all_resume_and_the_next_refusal_starts_over(
     assert brake.ask() == FIRST_WAIT
 
 
-def test_whoever_waits_gets_a_turn(brake: StorageBrake, clock: Clock) -> None:
+def test_every_waiting_caller_gets_a_turn(brake: StorageBrake, clock: Clock) -> None:
     brake.refused(FULL)
     assert brake.await_turn(clock.now + 60, clock.rest)
     assert clock.now == 100 + FIRST_WAIT

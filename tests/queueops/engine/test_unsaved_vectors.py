@@ -3,7 +3,7 @@
 from queueops.engine.unsaved_vectors import UnsavedVectors
 
 
-def test_what_is_kept_is_taken_once_and_in_its_space() -> None:
+def test_kept_vectors_are_used_once_and_in_their_space() -> None:
     kept = UnsavedVectors()
     kept.keep(1, {b"a": b"one", b"b": b"two"})
     assert kept.take(2, [b"a"]) == {}

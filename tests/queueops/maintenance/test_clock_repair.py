@@ -217,7 +217,7 @@ def test_a_wait_that_a_retry_or_somebody_has_set_stays_however_long(space: Space
     assert abs(seconds_until(Task.objects.get().scheduled_at) - wait.total_seconds()) < 10
 
 
-def test_whoever_writes_a_schedule_the_row_says_when(space: Space) -> None:
+def test_the_row_records_when_its_schedule_was_written(space: Space) -> None:
     make_tasks(1, space)
     sql("UPDATE embedding_tasks SET created_at = '2020-01-01', schedule_set_at = '2020-01-01'")
     sql("UPDATE embedding_tasks SET scheduled_at = scheduled_at")
@@ -277,7 +277,7 @@ def test_a_block_within_what_is_given_ends_when_the_clock_is_known_to_have_stepp
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_dies_before_its_sweep_leaves_the_step_back_to_the_next() -> None:
+def test_a_process_that_dies_before_its_sweep_leaves_the_step_back_to_the_next() -> None:
     QueueState.ensure_row()
     QueueState.objects.update(swept_at=Now() + HOUR)
     ProviderState.objects.create(name=OPENAI, blocked_until=Now() + HOUR - SECOND)
@@ -341,7 +341,7 @@ def test_a_sample_that_lies_ahead_is_not_the_newest(space: Space, monkeypatch: p
     } == {0.0}
 
 
-def test_what_ended_ahead_of_now_is_counted_in_no_rate(space: Space) -> None:
+def test_tasks_that_ended_ahead_of_now_are_counted_in_no_rate(space: Space) -> None:
     make_tasks(9, space, status="failed", completed_at=Now() + timedelta(minutes=3))
     make_tasks(1, space, status="completed", completed_at=Now(), processed_at=Now() - SECOND)
     now_ = snapshot.take()

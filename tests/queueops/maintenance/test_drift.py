@@ -52,7 +52,7 @@ def test_an_edit_is_found_whatever_date_it_is_given(embedded: Article, date: str
     assert sweep.sweep().drifted == 1
 
 
-def test_what_django_writes_set_by_set_is_found(embedded: Article) -> None:
+def test_articles_written_by_bulk_create_are_found(embedded: Article) -> None:
     Article.objects.update(content="By an update.", updated_at=Now() + HOUR)
     Article.objects.bulk_create(
         [Article(slug="bulk", title="Bulk", content="By bulk.", updated_at=Now() + HOUR)]

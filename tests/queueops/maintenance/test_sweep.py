@@ -230,7 +230,7 @@ def retire(space: Space) -> None:
     type(space).objects.filter(pk=space.pk).update(state="retired")
 
 
-def test_what_waits_in_a_retired_space_ends_and_is_written_down(space: Space, worker: Worker) -> None:
+def test_pending_tasks_of_a_retired_space_end_and_are_audited(space: Space, worker: Worker) -> None:
     make_tasks(3, space)
     claims.claim_due(space, 1, worker.pk, "worker 7")
     retire(space)
@@ -255,7 +255,7 @@ def test_should_a_retired_space_come_back_its_articles_are_found_again(space: Sp
     assert sweep.sweep().drifted == 3
 
 
-def test_what_waits_in_retired_spaces_is_found_through_an_index(space: Space) -> None:
+def test_pending_tasks_of_retired_spaces_are_found_through_an_index(space: Space) -> None:
     make_tasks(1000, space)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE embedding_tasks")

@@ -104,7 +104,7 @@ def test_at_its_end_every_task_is_changed_or_skipped(
 
 
 @pytest.mark.django_db
-def test_one_that_is_stopped_keeps_what_it_counted_and_says_so() -> None:
+def test_a_stopped_operation_keeps_its_counts_and_is_audited() -> None:
     operation = make_operation(total=5, changed=2)
     operation.finish(OperationStatus.CANCELLED, by="bob")
     assert (operation.total, operation.skipped, operation.skips) == (5, 0, {})
@@ -143,7 +143,7 @@ def test_one_session_attends_to_it_and_when_that_is_gone_nobody_does() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_attends_to_one_attends_to_no_other() -> None:
+def test_attending_one_operation_attends_no_other() -> None:
     mine, other = make_operation(), make_operation()
     assert mine.attend()
     assert mine.is_attended()

@@ -36,7 +36,7 @@ def test_after_the_interval_it_is_recorded_again(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_could_not_be_written_is_written_the_next_time() -> None:
+def test_a_refused_step_that_could_not_be_recorded_is_recorded_the_next_time() -> None:
     def refuse(
         execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]
     ) -> Any:

@@ -270,7 +270,7 @@ def test_late_tasks_of_a_space_that_is_built_do_not_degrade(space: Space, worker
     assert (taken.due, taken.oldest_due_age, taken.oldest_fresh_age) == (1, None, None)
 
 
-def test_what_is_down_comes_before_what_is_degraded() -> None:
+def test_reasons_for_down_come_before_those_for_degraded() -> None:
     judged = judge(replace(WELL, **LATE, workers_alive=0, expired_leases=1))
     assert judged.sentence.startswith("No worker is alive, and work has waited")
     assert len(judged.reasons) > 1

@@ -143,7 +143,7 @@ BREAKS = [
 
 @breaks
 @pytest.mark.parametrize(("name", "statement"), BREAKS)
-def test_what_is_broken_is_reported_and_nothing_else(at_rest: None, name: str, statement: str) -> None:
+def test_each_violation_is_reported_and_nothing_else(at_rest: None, name: str, statement: str) -> None:
     switch_triggers_off()
     assert found() == []
     sql(statement)
@@ -385,7 +385,7 @@ def test_a_task_that_plain_sql_parked_again_is_not_to_go_on_unnoticed(space: Spa
     assert found() == ["parked_until_requeued"]
 
 
-def test_what_plain_sql_does_in_the_transaction_of_an_act_is_written_down_too(space: Space) -> None:
+def test_changes_by_plain_sql_in_an_operations_transaction_are_audited_too(space: Space) -> None:
     (task,) = make_tasks(1, space, Status.FAILED)
     with transaction.atomic():
         operations.requeue(TaskFilter(), **WHO)

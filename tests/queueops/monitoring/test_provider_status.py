@@ -91,7 +91,7 @@ def test_while_a_canary_asks_its_lease_says_when_the_next_one_may() -> None:
 
 
 @pytest.mark.django_db
-def test_what_is_overdue_is_due_now() -> None:
+def test_an_overdue_retry_is_due_now() -> None:
     assert view(breaker="open", opened_at=Now(), retry_at=Now() - timedelta(hours=1)).retry_in == 0
 
 

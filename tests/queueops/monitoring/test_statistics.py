@@ -63,7 +63,7 @@ def test_durations_are_of_attempts_that_completed_within_the_hour() -> None:
     assert found.p95 == pytest.approx(5.6)
 
 
-def test_what_ended_longer_ago_or_ahead_of_now_has_no_duration() -> None:
+def test_tasks_that_ended_long_ago_or_ahead_of_now_have_no_duration() -> None:
     space = make_space()
     make_tasks(1, space, Status.COMPLETED, processed_at=ago(hours=2), completed_at=ago(minutes=61))
     make_tasks(1, space, Status.COMPLETED, processed_at=Now(), completed_at=ago(hours=-1), priority="low")

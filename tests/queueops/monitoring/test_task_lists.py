@@ -103,7 +103,7 @@ def test_whatever_plain_sql_wrote_into_its_metadata_a_task_is_listed(
     assert (row.reason, row.space) == (reason, "openai/fake-embed v100")
 
 
-def test_what_has_not_ended_is_not_among_the_recent(space: Space) -> None:
+def test_tasks_that_have_not_ended_are_not_among_the_recent(space: Space) -> None:
     make_tasks(1, space)
     make_tasks(1, space, Status.PROCESSING, priority="low")
     ended = {make_tasks(1, space, status)[0].pk for status in ("completed", "failed", "cancelled")}

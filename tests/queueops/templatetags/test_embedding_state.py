@@ -76,7 +76,7 @@ def test_where_all_is_well_there_is_nothing_to_explain(article: Article) -> None
     assert (told["tone"], told["why"]) == ("ok", "")
 
 
-def test_what_a_provider_said_is_text_on_the_page(article: Article) -> None:
+def test_a_providers_message_is_text_on_the_page(article: Article) -> None:
     Task.objects.update(error_class="transient", error_message="<script>x</script>\u202e", attempts=1)
     request = SimpleNamespace(user=SimpleNamespace(is_staff=True))
     page = Template("{% load embedding_state %}{% embedding_state article %}").render(

@@ -44,12 +44,12 @@ def test_a_broker_that_takes_a_write_is_well() -> None:
     assert broker_health.problem() == ""
 
 
-def test_one_that_nobody_runs_does_not_answer(settings: Settings) -> None:
+def test_a_broker_that_does_not_run_does_not_respond(settings: Settings) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
     assert broker_health.problem() == "does not answer"
 
 
-def test_one_that_hangs_is_not_waited_for(settings: Settings, server: socket.socket) -> None:
+def test_a_broker_that_hangs_is_not_waited_for(settings: Settings, server: socket.socket) -> None:
     settings.REDIS_URL = url(server)
     began = time.monotonic()
     assert broker_health.problem() == "does not answer in time"

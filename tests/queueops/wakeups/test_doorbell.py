@@ -76,7 +76,7 @@ def test_after_a_rest_the_bell_rings_at_once_again(bell: doorbell.Doorbell, sent
     assert bell.quiet_seconds == 0.1
 
 
-def test_whoever_rings_does_not_wait_for_a_broker_that_takes_its_time() -> None:
+def test_a_ring_does_not_wait_for_a_slow_broker() -> None:
     may_answer, asked = threading.Event(), threading.Semaphore(0)
 
     def send() -> None:

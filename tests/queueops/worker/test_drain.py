@@ -66,7 +66,7 @@ def test_a_slice_that_is_over_before_the_work_says_that_there_is_more(space: Spa
     assert Task.objects.pending().count() == 2
 
 
-def test_who_is_to_stop_begins_nothing(space: Space, worker: Worker) -> None:
+def test_a_stopping_worker_starts_nothing(space: Space, worker: Worker) -> None:
     make_tasks(2, space)
     assert drain(worker.pk, seconds=20, is_stopping=lambda: True) == Drained(0, False)
     assert Task.objects.pending().count() == 2

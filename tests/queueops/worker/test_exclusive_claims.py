@@ -69,7 +69,7 @@ def test_a_process_that_stops_waits_for_nobody(exclusive: ExclusiveClaims) -> No
             waiting.end()
 
 
-def test_what_hangs_counts_no_more() -> None:
+def test_a_hanging_batch_counts_no_more() -> None:
     seconds = [60.0]
     exclusive = ExclusiveClaims(lambda: seconds[0])
     with exclusive.beside_others(never):

@@ -48,7 +48,7 @@ def test_a_row_that_somebody_removed_is_made_again(keeper: Housekeeper) -> None:
     assert Worker.objects.get().pk == keeper.worker_id != first
 
 
-def test_who_leaves_gives_back_what_it_holds_and_takes_its_row_along(keeper: Housekeeper) -> None:
+def test_a_stopping_worker_releases_its_tasks_and_removes_its_row(keeper: Housekeeper) -> None:
     space = make_space()
     make_tasks(3, space)
     worker_id = keeper.registered()
@@ -80,7 +80,7 @@ def no_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         connection.close()
 
 
-def test_who_leaves_without_a_database_leaves_its_tasks_to_the_sweep(
+def test_a_worker_that_stops_without_a_database_leaves_its_tasks_to_the_sweep(
     keeper: Housekeeper, request: pytest.FixtureRequest
 ) -> None:
     keeper.registered()

@@ -80,9 +80,7 @@ def test_only_claims_that_are_named_are_renewed(claim: Callable[..., claims.Clai
 
 
 @pytest.mark.parametrize("status", ["pending", "failed", "cancelled", "completed"])
-def test_what_was_taken_from_us_is_not_renewed(
-    claim: Callable[..., claims.Claim], space: Space, status: str
-) -> None:
+def test_a_lost_lease_is_not_renewed(claim: Callable[..., claims.Claim], space: Space, status: str) -> None:
     make_tasks(1, space)
     held = claim()
     end_leases()
@@ -122,7 +120,7 @@ def test_a_claim_whose_tasks_are_gone_is_counted_once_and_at_the_second_beat(
     assert Metric.objects.get(name="leases_lost").value == 1
 
 
-def test_what_a_worker_without_its_lease_finishes_is_dropped_and_counted(
+def test_results_of_a_worker_without_its_lease_are_dropped_and_counted(
     claim: Callable[..., claims.Claim], space: Space
 ) -> None:
     make_tasks(3, space)

@@ -63,7 +63,7 @@ def test_a_claim_has_no_more_text_than_a_turn_has_time_for() -> None:
 
 
 @pytest.mark.parametrize("lengths", [(), (1,), (LONG,), (1, LONG, 1)])
-def test_who_found_short_articles_only_leaves_the_turn_to_others(lengths: tuple[int, ...]) -> None:
+def test_a_claim_of_short_articles_only_leaves_the_turn_to_others(lengths: tuple[int, ...]) -> None:
     turns, queue = LongTurns(2), Queue(make_claim(*lengths), make_claim(LONG + 1))
     with contextlib.ExitStack() as held:
         for _ in range(2):

@@ -50,7 +50,7 @@ def pids() -> dict[int, int]:
     return {int(name.rpartition(":")[2]): row for name, row in rows}
 
 
-def test_one_that_is_killed_is_replaced_and_the_other_works_on(workers: subprocess.Popen[bytes]) -> None:
+def test_a_killed_worker_is_replaced_and_the_other_continues(workers: subprocess.Popen[bytes]) -> None:
     wait_until(lambda: len(pids()) == 2, 60, "two worker processes")
     before = pids()
     killed, other = before

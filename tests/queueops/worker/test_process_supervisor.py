@@ -81,7 +81,7 @@ def keep(tmp_path: Path) -> Iterator[Callable[..., Kept]]:
         kept.end()
 
 
-def test_one_that_was_killed_is_started_again_and_the_others_work_on(keep: Callable[..., Kept]) -> None:
+def test_a_killed_process_is_restarted_and_the_others_continue(keep: Callable[..., Kept]) -> None:
     kept = keep()
     first, second = kept.await_children(2)
     os.kill(first, signal.SIGKILL)
@@ -93,7 +93,7 @@ def test_one_that_was_killed_is_started_again_and_the_others_work_on(keep: Calla
     assert "ended (SIGKILL); restart in 0.5 s" in kept.lines[0]
 
 
-def test_one_that_ends_by_itself_is_started_again_with_growing_pauses(keep: Callable[..., Kept]) -> None:
+def test_a_process_that_ends_by_itself_is_restarted_with_growing_pauses(keep: Callable[..., Kept]) -> None:
     kept = keep("import os, sys; os._exit(7)", count=1)
     wait_until(lambda: len(kept.lines) == 3, 20, "three ends")
     assert kept.end(signal.SIGTERM) == 0

@@ -46,7 +46,7 @@ def test_the_row_says_why_and_since_when_and_the_audit_log_when_it_began_and_end
     assert ended == f"the database accepts vectors again; worker {worker.pk} resumes (was: {WORDS})"
 
 
-def test_what_is_written_already_is_not_written_again(
+def test_an_unchanged_report_is_not_written_again(
     report: Report, worker: Worker, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_num_queries(0):

@@ -21,7 +21,7 @@ def test_create_token_prints_a_token_that_works() -> None:
     assert abs(life(ApiToken.objects.get()) - timedelta(days=30)) < SOON
 
 
-def test_what_a_name_or_an_option_hides_is_written_out() -> None:
+def test_hidden_characters_of_a_name_or_an_option_are_escaped() -> None:
     assert r"'pay\u3164'" in run("create_token", "pay\u3164")[1]
     for options in (["x\x1b[2J"], ["x", "--expires", "\x1b[2J"], ["x", "--allow-from", "\x1b[2J"]):
         with pytest.raises(CommandError) as refused:

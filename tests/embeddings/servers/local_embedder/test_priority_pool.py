@@ -86,9 +86,7 @@ def test_a_closed_pool_cancels_waiting_jobs_and_accepts_no_more() -> None:
 
 @pytest.mark.parametrize("urgent", [True, False])
 @pytest.mark.parametrize("error", [LookupError("odd"), KeyboardInterrupt(), SystemExit(3)])
-def test_what_a_job_raises_reaches_who_waits_and_takes_no_thread_away(
-    urgent: bool, error: BaseException
-) -> None:
+def test_an_error_of_a_job_reaches_its_caller_and_ends_no_thread(urgent: bool, error: BaseException) -> None:
     lanes = PriorityPool(threads=1)
 
     def fail() -> None:
@@ -120,7 +118,7 @@ def test_a_job_that_its_caller_cancelled_is_not_done() -> None:
     lanes.close()
 
 
-def test_whoever_waits_hears_of_the_end_at_once() -> None:
+def test_a_waiting_caller_is_notified_of_the_end_at_once() -> None:
     lanes = PriorityPool(threads=1)
     release = threading.Event()
     jobs = [lanes.submit(lambda: release.wait(10), urgent=urgent) for urgent in (False, False, True, True)]

@@ -71,7 +71,7 @@ def test_lists_and_what_other_clients_send_are_read(fields: dict[str, Any], numb
         (asked(input="word " * 600), 400, "context_length_exceeded"),
     ],
 )
-def test_what_cannot_be_answered_is_refused_with_a_code(body: bytes, status: int, code: str) -> None:
+def test_a_request_that_cannot_be_served_is_refused_with_a_code(body: bytes, status: int, code: str) -> None:
     with pytest.raises(Refusal) as refused:
         read(body)
     assert (refused.value.status, refused.value.code) == (status, code)

@@ -82,7 +82,7 @@ def test_json_is_one_object_on_a_line_and_nothing_else() -> None:
     assert out.getvalue().count("\n") == 1
 
 
-def test_what_users_wrote_cannot_steer_the_terminal() -> None:
+def test_user_input_cannot_control_the_terminal() -> None:
     out = Terminal()
     make_console(out, no_color=True).show(table(["slug"], [["[red]x[/red]\x1b[2J\r\ny"]]), line("\x9b2J"))
     assert "[red]x[/red]\\x1b[2J y" in out.getvalue()
@@ -93,7 +93,7 @@ def test_what_users_wrote_cannot_steer_the_terminal() -> None:
 HIDDEN = "pay\u202elap \u200b\u2066\ufeff\xad\U000e0041\u2028"
 
 
-def test_what_users_wrote_hides_nothing_in_tables_lines_sentences_and_questions(
+def test_user_input_is_escaped_in_tables_lines_sentences_and_questions(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = Terminal()

@@ -54,7 +54,7 @@ def test_a_signal_unwinds_the_command_and_gives_the_shells_code(number: signal.S
     assert (ended.value.code, cleared_up) == (code, [True])
 
 
-def test_whoever_heard_the_signals_before_hears_them_afterwards() -> None:
+def test_signal_handlers_are_restored_afterwards() -> None:
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP)
     with keyboard.ending_in_order():
         assert signal.getsignal(signal.SIGTERM) is not before[0]

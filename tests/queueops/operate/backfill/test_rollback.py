@@ -124,7 +124,7 @@ def test_who_has_disabled_embedding_keeps_it_disabled() -> None:
     assert (told["mode"], told["verified"]) == ("disabled", True)
 
 
-def test_what_has_ended_stays_as_it_is(space: Space) -> None:
+def test_an_ended_task_stays_as_it_is(space: Space) -> None:
     Task.objects.filter(article__slug="old-000").update(status=Status.FAILED, outcome="failed")
     Task.objects.filter(article__slug="old-000").update(completed_at="2026-01-01T00:00:00Z")
     assert embed_migrate("rollback", "--confirm", "--json").json["cancelled"] == 3

@@ -97,7 +97,7 @@ def test_a_task_that_has_the_priority_already_is_not_a_candidate(space: Space) -
     ],
 )
 @pytest.mark.impossible_rows("a task that failed without a time")
-def test_what_failed_before_the_operation_began_is_requeued(
+def test_tasks_that_failed_before_the_operation_began_are_requeued(
     space: Space, ended: timedelta | None, is_candidate: bool
 ) -> None:
     make_tasks(1, space, Status.FAILED)

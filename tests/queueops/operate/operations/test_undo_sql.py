@@ -238,7 +238,7 @@ def test_an_undo_says_who_put_a_task_back_and_why(space: Space) -> None:
     assert Operation.objects.get(undoes=done) == undone
 
 
-def test_what_cannot_be_undone_is_refused_in_a_sentence(space: Space) -> None:
+def test_an_operation_that_cannot_be_undone_is_refused_in_a_sentence(space: Space) -> None:
     make_tasks(1, space, Status.PROCESSING)
     released = release(TaskFilter(), **WHO)
     with pytest.raises(OperationError, match="a release cannot be undone"):

@@ -61,7 +61,7 @@ def test_an_act_without_a_reason_begins_nothing(space: Space, act: Callable[...,
     assert not Operation.objects.exists()
 
 
-def test_what_never_was_cannot_be_undone() -> None:
+def test_an_unknown_operation_cannot_be_undone() -> None:
     with pytest.raises(OperationError, match="no operation"):
         verbs.undoable(uuid.uuid4())
 
@@ -78,7 +78,7 @@ def test_a_release_cannot_be_undone(space: Space) -> None:
         verbs.undo(released.pk, **WHO)
 
 
-def test_what_has_not_ended_cannot_be_undone_yet() -> None:
+def test_an_operation_in_progress_cannot_be_undone_yet() -> None:
     running = Operation.objects.create(verb=Verb.CANCEL, **WHO)
     with pytest.raises(OperationError, match="interrupted"):
         verbs.undoable(running.pk)

@@ -67,7 +67,7 @@ def rows() -> list[tuple[Any, ...]]:
     return list(Task.objects.order_by("id").values_list(*COLUMNS))
 
 
-def test_what_was_exported_comes_back_as_it_was(exported: Path) -> None:
+def test_exported_tasks_are_imported_unchanged(exported: Path) -> None:
     before = rows()
     Task.objects.exclude(status="processing").delete()
     kept = Task.objects.get()

@@ -65,5 +65,5 @@ def test_the_mode_in_force_is_named(space: Space, settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("words", [["--limit=0"], ["--stage=0"], ["--stage=x"], ["--yes"]])
-def test_what_it_does_not_know_is_refused(space: Space, words: list[str]) -> None:
+def test_an_unknown_option_is_refused(space: Space, words: list[str]) -> None:
     assert embed_migrate("analyze", *words).code != 0
