@@ -1,6 +1,6 @@
 """Admin lists for tables of any size: counted up to a bound, never read to their end, searched by exact keys."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
@@ -19,20 +19,30 @@ COUNT_LIMIT = 10_000
 
 
 class BoundedCount(int):
-    """A number of rows, shown as "10,000+" if counting stopped."""
+    """A number of rows, shown as "10,000+" if counting stopped at `limit`."""
+
+    limit: int
+
+    def __new__(cls, count: int, limit: int = COUNT_LIMIT) -> Self:
+        self = super().__new__(cls, count)
+        self.limit = limit
+        return self
 
     def __str__(self) -> str:
-        return f"{int(self):,}" if self < COUNT_LIMIT else f"{COUNT_LIMIT:,}+"
+        return f"{int(self):,}" if self < self.limit else f"{self.limit:,}+"
 
 
 class BoundedPaginator(_Paginator):
-    """Counts at most COUNT_LIMIT rows and offers pages of no more."""
+    """Counts at most `count_limit` rows and offers pages of no more."""
+
+    count_limit = COUNT_LIMIT
 
     @cached_property
     def count(self) -> int:
         rows = self.object_list
         if isinstance(rows, QuerySet):
-            return BoundedCount(rows.order_by().values("pk")[:COUNT_LIMIT].count())
+            found = rows.order_by().values("pk")[: self.count_limit].count()
+            return BoundedCount(found, self.count_limit)
         return len(rows)
 
 

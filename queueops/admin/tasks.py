@@ -52,6 +52,7 @@ LABELS = {
     Status.FAILED.value: "danger",
 }
 _NEWEST = 1_000
+OPEN_COUNT_LIMIT = 1_000
 
 
 class ErrorClassFilter(DropdownFilter):
@@ -170,6 +171,13 @@ class TaskAdmin(InstalledOnly, ReadOnly, BigTableAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:
         rows: QuerySet[Task] = super().get_queryset(request)
         return rows.annotate(read_at=Now())
+
+    def get_paginator(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Counts less far where each row takes several index probes."""
+        paginator = super().get_paginator(request, *args, **kwargs)
+        if OpenFailureFilter.parameter_name in request.GET:
+            paginator.count_limit = OPEN_COUNT_LIMIT
+        return paginator
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Task], search_term: str

@@ -7,7 +7,6 @@ from django.contrib.auth.models import Group
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from lib import admin_base
 from lib.admin_base import COUNT_LIMIT, BoundedCount, BoundedPaginator, ReadOnly, row_id
 
 
@@ -31,7 +30,7 @@ def test_a_list_in_memory_is_counted_as_it_is(number: int) -> None:
 def test_rows_are_counted_up_to_the_bound_and_sorted_by_nobody(
     monkeypatch: pytest.MonkeyPatch, rows: int, count: int
 ) -> None:
-    monkeypatch.setattr(admin_base, "COUNT_LIMIT", 3)
+    monkeypatch.setattr(BoundedPaginator, "count_limit", 3)
     Group.objects.all().delete()
     Group.objects.bulk_create(Group(name=f"group {n}") for n in range(rows))
     with CaptureQueriesContext(connection) as queries:
@@ -39,6 +38,11 @@ def test_rows_are_counted_up_to_the_bound_and_sorted_by_nobody(
     (query,) = queries
     assert "LIMIT 3" in query["sql"]
     assert "ORDER BY" not in query["sql"]
+
+
+@pytest.mark.parametrize(("number", "shown"), [(2, "2"), (3, "3+"), (4, "3+")])
+def test_a_count_may_have_a_bound_of_its_own(number: int, shown: str) -> None:
+    assert str(BoundedCount(number, 3)) == shown
 
 
 def test_rows_that_only_the_system_writes_can_be_looked_at_alone() -> None:

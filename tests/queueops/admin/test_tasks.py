@@ -14,6 +14,7 @@ from django.test import Client
 from django.urls import reverse
 
 from embeddings.models import Space
+from queueops.admin import tasks
 from queueops.models import Status, Task
 from tests.admin_rows import NASTY, make_person
 from tests.queueops.factories import make_space, make_tasks
@@ -122,3 +123,13 @@ def test_failures_that_still_matter_are_listed_apart(
     page = operator.get(f"{URL}?failure={failure}").content.decode()
     slugs = {"open": still.slug, "repaired": repaired.slug}
     assert {name for name, slug in slugs.items() if f">{slug}<" in page} == shown
+
+
+@pytest.mark.parametrize(("asked", "count"), [("failure=open", "2+"), ("status__exact=failed", "3")])
+def test_open_failures_are_counted_less_far(
+    operator: Client, space: Space, monkeypatch: pytest.MonkeyPatch, asked: str, count: str
+) -> None:
+    monkeypatch.setattr(tasks, "OPEN_COUNT_LIMIT", 2)
+    make_tasks(3, space, Status.FAILED)
+    changelist = operator.get(f"{URL}?{asked}").context["cl"]
+    assert str(changelist.result_count) == count
