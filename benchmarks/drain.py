@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 from benchmarks.tools import draining
 from benchmarks.tools.report import print_progress, print_result, spread
 from benchmarks.tools.stack import Stack, own_stack, wait_until
 from benchmarks.tools.usage import Usage
-from config.stack import paths
 from config.stack.service import Service
 
 # not counted: every thread has its connection before anything is measured
@@ -25,6 +26,11 @@ _HOLD_INDEXES = (
     "SELECT pg_advisory_lock(hashtext('embeddings.storage.ann_index'), id::int) FROM embedding_spaces"
 )
 _DONE = "SELECT coalesce(sum(tasks_done), 0)::bigint FROM embedding_worker_status"
+_DOCS, _CPU = re.compile(r"docs/s ([\d,]+)"), re.compile(r"cpu_seconds ([\d.]+)")
+_OF_LIMIT = (
+    *("limit_docs_per_second", "share_of_limit"),
+    *("cpu_ms_per_document", "limit_cpu_ms_per_document", "cpu_of_limit"),
+)
 _EXACT = """
 SELECT count(*) FROM articles a WHERE 1 = (
     SELECT count(*) FROM article_embeddings e
@@ -58,7 +64,7 @@ def _options(words: list[str] | None) -> argparse.Namespace:
     add(
         "--limit-script",
         type=Path,
-        help="a hand-written pipeline to run beside (its `pipe` mode, PERF_PG_URI)",
+        help="a hand-written pipeline to run beside, such as benchmarks/limits/pipeline.py",
     )
     add("--limit-python", default=sys.executable, help="the Python that has what the limit needs")
     add("--limit-shape", default="2:4:100", help="processes:threads:batch of the limit")
@@ -76,7 +82,11 @@ def _measure(
             runs = [_round(stack, workers, options, latency) for _ in range(options.repeat)]
             row = shape | {"docs_per_second": spread([run["docs_per_second"] for run in runs]), "runs": runs}
             if options.limit_script:
-                row["share_of_limit"] = spread([run["share_of_limit"] for run in runs], digits=2)
+                row |= {
+                    name: spread([run[name] for run in runs], digits=2)
+                    for name in _OF_LIMIT
+                    if name in runs[0]
+                }
             print_progress(f"{shape}: {row['docs_per_second']} {row.get('share_of_limit', '')}")
             yield row
 
@@ -87,8 +97,14 @@ def _round(stack: Stack, workers: Service, options: argparse.Namespace, latency:
     if not options.limit_script:
         return run
     limit = _limit(stack, options, latency)
-    share = run["docs_per_second"] / limit
-    return run | {"limit_docs_per_second": limit, "share_of_limit": share}
+    run |= {"limit_docs_per_second": limit["docs"], "share_of_limit": run["docs_per_second"] / limit["docs"]}
+    used = run["cpu_seconds"]
+    if "cpu" in limit and used["workers"]:
+        ours = used["workers"] + used["postgres"]
+        per_document = {"cpu_ms_per_document": ours, "limit_cpu_ms_per_document": limit["cpu"]}
+        run |= {name: seconds * 1000 / options.n for name, seconds in per_document.items()}
+        run["cpu_of_limit"] = ours / limit["cpu"]
+    return run
 
 
 def _run(stack: Stack, workers: Service, count: int, latency: float) -> dict[str, Any]:
@@ -119,25 +135,29 @@ def _per_document(seconds: float | None, count: int) -> float | None:
     return None if seconds is None else round(seconds * 1e6 / count, 1)
 
 
-def _limit(stack: Stack, options: argparse.Namespace, latency: float) -> int:
-    """How many documents a second the hand-written pipeline does on the same server."""
-    with stack.maintenance() as session:
-        session.execute("DROP DATABASE IF EXISTS bench_limit")
-        session.execute(f"CREATE DATABASE bench_limit OWNER {paths.DATABASE_USER}".encode())
-    address = paths.postgres_url(stack.postgres.socket_dir, "bench_limit")
+def _limit(stack: Stack, options: argparse.Namespace, latency: float) -> dict[str, float]:
+    """What the hand-written pipeline does on the same server and provider: `docs` per second and, if it says so, the
+    processor seconds (`cpu`) of itself and Postgres."""
+    environment = {
+        "PERF_PG_URI": stack.limit_database(),
+        "PERF_PROVIDER_URL": stack.provider.url,
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": str(settings.BASE_DIR),
+    }
     ran = subprocess.run(
         [
             *[options.limit_python, str(options.limit_script), "pipe", "-n", str(options.n), "--repeat", "1"],
             *["--latency", str(latency), "--cfg", options.limit_shape],
         ],
-        env={"PERF_PG_URI": address, "PATH": "/usr/bin:/bin"},
-        capture_output=True,
+        env=environment,
+        stdout=subprocess.PIPE,
         text=True,
         check=True,
     )
-    found = re.search(r"docs/s ([\d,]+)", ran.stdout)
+    found = _DOCS.search(ran.stdout)
     assert found, f"the limit said {ran.stdout!r}"
-    return int(found[1].replace(",", ""))
+    limit = {"docs": float(found[1].replace(",", ""))}
+    return limit | ({"cpu": float(cpu[1])} if (cpu := _CPU.search(ran.stdout)) else {})
 
 
 if __name__ == "__main__":

@@ -1,18 +1,22 @@
-"""How long after its save an article is found by search, on an idle system."""
+"""How long after its save an article is found by search, on an idle system. Beside it, after each save, the floor: a
+commit, a provider call and a commit by hand."""
 
 import argparse
 import http.client
 import json
 import random
+import statistics
 import time
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from benchmarks.limits.freshness import Floor
 from benchmarks.tools import texts, writing
-from benchmarks.tools.report import latencies, print_progress, print_result
+from benchmarks.tools.report import latencies, print_progress, print_result, spread
 from benchmarks.tools.stack import TOKEN, Stack, own_stack, wait_until
 
 _SEED = 11
+_PARTS = 5
 _LONGEST_QUERY = 1_000
 _GIVE_UP_SECONDS = 30.0
 _HEADERS = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
@@ -28,16 +32,12 @@ def main(words: list[str] | None = None) -> None:
         stack.load("queueops.wakeups.doorbell.ring")()
         wait_until(lambda: stack.value(_EMBEDDED) == options.corpus, "the corpus", every=0.5)
         stack.settle_down()
-        client = _Client(stack)
+        client, floor = _Client(stack), Floor(stack.limit_database(), stack.provider.url)
         found = [
-            _round(client, stack, text) for text in texts.articles(options.rounds + options.warm_up, _SEED)
+            _round(client, stack, floor, text)
+            for text in texts.articles(options.rounds + options.warm_up, _SEED)
         ]
-        counted = found[options.warm_up :]
-        results = {
-            "saved_to_found": latencies([seconds for seconds, _, _ in counted]),
-            "of_which_save": latencies([seconds for _, seconds, _ in counted]),
-            "searches_until_found": sum(searches for _, _, searches in counted) / len(counted),
-        }
+        results = _summary(found[options.warm_up :])
         print_progress(str(results))
         print_result("freshness", options, results)
 
@@ -65,8 +65,33 @@ class _Client:
         return answer
 
 
-def _round(client: _Client, stack: Stack, text: texts.Text) -> tuple[float, float, int]:
-    """Seconds until found, seconds until saved, and how many searches it took."""
+class _Round(NamedTuple):
+    """Seconds until found, of which until saved; searches until found; and seconds of the floor."""
+
+    found: float
+    saved: float
+    searches: int
+    floor: float
+
+
+def _summary(rounds: list[_Round]) -> dict[str, Any]:
+    """Over all, and by the parts of the time, which a busy minute cannot spoil together."""
+    size = max(len(rounds) // _PARTS, 1)
+    parts = [rounds[first : first + size] for first in range(0, len(rounds), size)][:_PARTS]
+    ours = [statistics.median(each.found for each in part) for part in parts]
+    floors = [statistics.median(each.floor for each in part) for part in parts]
+    return {
+        "saved_to_found": latencies([each.found for each in rounds]),
+        "of_which_save": latencies([each.saved for each in rounds]),
+        "floor": latencies([each.floor for each in rounds]),
+        "searches_until_found": sum(each.searches for each in rounds) / len(rounds),
+        "part_p50_ms": spread([seconds * 1000 for seconds in ours], 2),
+        "part_floor_p50_ms": spread([seconds * 1000 for seconds in floors], 2),
+        "part_of_floor": spread([our / floor for our, floor in zip(ours, floors, strict=True)], 2),
+    }
+
+
+def _round(client: _Client, stack: Stack, floor: Floor, text: texts.Text) -> _Round:
     stack.pause(random.uniform(0.1, 0.4))  # so that rounds meet no rhythm of the system
     question = {"query": f"{text.title} {text.content}"[:_LONGEST_QUERY], "k": 1}
     started = time.perf_counter()
@@ -77,7 +102,8 @@ def _round(client: _Client, stack: Stack, text: texts.Text) -> tuple[float, floa
         searches += 1
         results = client.post("/api/search", question)["results"]
         if results and results[0]["slug"] == slug:
-            return time.perf_counter() - started, saved - started, searches
+            found = time.perf_counter() - started
+            return _Round(found, saved - started, searches, floor.save_and_embed(text.title, text.content))
     raise TimeoutError(f"{slug} was not found within {_GIVE_UP_SECONDS:g} s")
 
 

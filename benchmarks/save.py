@@ -13,6 +13,10 @@ from benchmarks.tools.stack import TOKEN, Stack, own_stack, wait_until
 
 _MODES = ["disabled", "queued", "synchronous"]
 _FLOOR = "floor"
+_RATIOS = {
+    "queued_to_disabled_p50": ("queued", "disabled", "p50_ms"),
+    "queued_share_of_floor": ("queued", _FLOOR, "requests_per_second"),
+}
 # a process reads the mode at most a second late
 _UNTIL_SEEN_SECONDS = 1.2
 _WARM_UP = 400
@@ -27,7 +31,7 @@ def main(words: list[str] | None = None) -> None:
         stack.provider.configure(latency_ms=options.latency_ms)
         rounds: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for number in range(-options.warm_up, options.rounds):
-            for mode in [_FLOOR, *_MODES]:
+            for mode in [_FLOOR, *options.modes]:
                 url = floor_url if mode == _FLOOR else stack.web_url
                 found = _round(stack, options, mode, number, url)
                 if number >= 0:
@@ -41,6 +45,7 @@ def _options(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--n", type=int, default=4_000, help="articles a round, a fifth of it when synchronous"
     )
+    parser.add_argument("--modes", nargs="+", choices=_MODES, default=_MODES, help="besides the floor")
     parser.add_argument("--rounds", type=int, default=5, help="of each mode, one after another")
     parser.add_argument("--warm-up", type=int, default=1, help="shorter rounds before that do not count")
     parser.add_argument("--connections", type=int, default=16)
@@ -75,14 +80,10 @@ def _summary(rounds: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
         mode: {name: spread([found[name] for found in every], 2) for name in every[0]}
         for mode, every in rounds.items()
     }
-    pairs = zip(rounds["queued"], rounds["disabled"], strict=True)
-    summary["queued_to_disabled_p50"] = spread(
-        [queued["p50_ms"] / disabled["p50_ms"] for queued, disabled in pairs], 3
-    )
-    shares = zip(rounds["queued"], rounds[_FLOOR], strict=True)
-    summary["queued_share_of_floor"] = spread(
-        [queued["requests_per_second"] / floor["requests_per_second"] for queued, floor in shares], 3
-    )
+    for name, (numerator, denominator, figure) in _RATIOS.items():
+        if {numerator, denominator} <= rounds.keys():
+            pairs = zip(rounds[numerator], rounds[denominator], strict=True)
+            summary[name] = spread([ours[figure] / other[figure] for ours, other in pairs], 3)
     return summary
 
 

@@ -1,51 +1,9 @@
-"""The least that saving an article can cost here: the same three INSERTs into the same tables, by hand, under the same
-server. No framework, no checks, no slugs; what Vectorpress does above it is read as a share of it."""
+"""The hand-written floor of saving as an application of our web server, which protects it as it does the product."""
 
-import json
-import os
-import secrets
-from collections.abc import Callable, Iterable
-from functools import cache
-from typing import Any
-
-from psycopg_pool import ConnectionPool
-
+from benchmarks.limits.save import save
 from config.serving.front import Front
 from config.serving.limits import MIB, Limits
 
-# where the application finds its database; granian's processes know nothing else of the benchmark
-DATABASE_VARIABLE = "FLOOR_DATABASE_URL"
 APPLICATION = "benchmarks.tools.floor:application"
-_ARTICLE = """
-INSERT INTO articles (slug, title, content, version_number) VALUES (%s, %s, %s, 1)
-RETURNING id, created_at, version_number
-"""
-_VERSION = "INSERT INTO article_versions (article_id, version_number, title, content) VALUES (%s, 1, %s, %s)"
-_TASK = (
-    "INSERT INTO embedding_tasks (article_id, slug, space_id) SELECT %s, %s, min(id) FROM embedding_spaces"
-)
-
-
-def save(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """A WSGI application that saves what is posted and answers 201."""
-    if environ["REQUEST_METHOD"] != "POST":  # whether we are up
-        start_response("204 No Content", [])
-        return []
-    article = json.loads(environ["wsgi.input"].read())
-    slug = secrets.token_hex(8)
-    with _pool().connection() as connection:
-        row = connection.execute(_ARTICLE, [slug, article["title"], article["content"]]).fetchone()
-        assert row is not None
-        connection.execute(_VERSION, [row[0], article["title"], article["content"]])
-        connection.execute(_TASK, [row[0], slug])
-    body = json.dumps({**article, "slug": slug, "created_at": row[1].isoformat(), "version": row[2]}).encode()
-    start_response("201 Created", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
-    return [body]
-
-
-@cache
-def _pool() -> ConnectionPool:
-    return ConnectionPool(os.environ[DATABASE_VARIABLE], min_size=1, max_size=10, open=True)
-
 
 application = Front(save, Limits(threads=8, body_bytes=5 * MIB))

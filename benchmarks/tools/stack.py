@@ -20,6 +20,7 @@ from django.core.management import call_command
 from django.test.utils import override_settings
 from django.utils.module_loading import import_string
 
+from benchmarks.limits.save import DATABASE_VARIABLE
 from benchmarks.tools import floor
 from benchmarks.tools.report import print_progress
 from config.stack import accounts, ownership, paths, services
@@ -72,7 +73,7 @@ class Stack:
         port = free_port()
         service = services.web(floor.APPLICATION, port)
         assert service.process.env is not None
-        service.process.env = {**service.process.env, floor.DATABASE_VARIABLE: self.postgres.url}
+        service.process.env = {**service.process.env, DATABASE_VARIABLE: self.postgres.url}
         self.run(service)
         return f"http://127.0.0.1:{port}"
 
@@ -118,6 +119,13 @@ class Stack:
     def maintenance(self) -> psycopg.Connection:
         """A session of the superuser, for what the role of the product may not do."""
         return psycopg.connect(self.postgres.maintenance_url, autocommit=True)
+
+    def limit_database(self) -> str:
+        """The address of a new, empty database for a hand-written limit on the same server."""
+        with self.maintenance() as session:
+            session.execute("DROP DATABASE IF EXISTS bench_limit (FORCE)")
+            session.execute(f"CREATE DATABASE bench_limit OWNER {paths.DATABASE_USER}".encode())
+        return paths.postgres_url(self.postgres.socket_dir, "bench_limit")
 
     def pause(self, seconds: float) -> None:
         """Lets the system come to rest."""
