@@ -43,7 +43,7 @@ class SpaceQuerySet(models.QuerySet["Space"]):
         return live.order_by(models.Case(*first, default=2), "id")
 
     def serving(self) -> "Space | None":
-        """The space that serves searches, or None before there is one. Called by each search."""
+        """The space that serves searches, or None before there is one."""
         with prepared_statements.cursor() as cursor:
             cursor.execute(_SERVING)
             row = cursor.fetchone()

@@ -13,6 +13,8 @@ from access import attempt_counts, token_cache, token_guard
 from embeddings import recipes
 from embeddings.indexing import provider_pace
 from embeddings.providers import registry
+from embeddings.search import serving
+from embeddings.search.query_vector import held
 from lib.redis_client import fast_client
 from queueops.admission import recipe_guard
 from queueops.api import health
@@ -66,6 +68,7 @@ def reset_process_state() -> None:
     lost_task_trials.trial_size.forget()
     registry.forget()
     recipes.forget()
+    serving.forget()
     recipe_guard.forget()
     provider_pace.forget()
     token_cache.tokens.forget()
@@ -77,8 +80,10 @@ def reset_process_state() -> None:
 def clean_cache() -> Iterator[None]:
     client = fast_client(settings.REDIS_URL)  # tests may name another one
     client.flushdb()
+    held.forget()
     yield
     client.flushdb()
+    held.forget()
 
 
 NOT_FAST = {"slow", "process", "django_db"}

@@ -1,7 +1,10 @@
-"""Query vectors in Redis: raw bytes, checked when they are read, so that a forged entry is at worst a miss."""
+"""Query vectors in Redis: raw bytes, checked when they are read, so that a forged entry is at worst a miss; and the
+last ones in this process, so that a query that is asked again costs no round trip."""
 
 import hashlib
+import threading
 import time
+from collections import OrderedDict
 
 import structlog
 from django.conf import settings
@@ -14,6 +17,8 @@ from lib.redis_client import fast_client
 
 _KEEP_SECONDS = 24 * 3600
 _AVOID_SECONDS = 5.0
+_HELD_SECONDS = 600.0
+_HELD_BYTES = 4 * 1024 * 1024
 
 log = structlog.get_logger(__name__)
 
@@ -27,14 +32,61 @@ def key_of(space: Space, fingerprint: str, query: str) -> str:
     return f"vectorpress:query:{space.pk}:{digest}"
 
 
+class HeldVectors:
+    """The vectors that this process used last, each for ten minutes at most; any thread may use them. They cannot be
+    out of date: a key covers all that its vector depends on."""
+
+    def __init__(self, most_bytes: int = _HELD_BYTES, seconds: float = _HELD_SECONDS) -> None:
+        self._lock = threading.Lock()
+        self._held: OrderedDict[str, tuple[WireVector, float]] = OrderedDict()
+        self._bytes_left = most_bytes
+        self._seconds = seconds
+
+    def get(self, key: str) -> WireVector | None:
+        """The vector under a key; None if it is not held, or for too long."""
+        with self._lock:
+            vector, until = self._held.get(key, (None, 0.0))
+            if vector is not None and time.monotonic() < until:
+                self._held.move_to_end(key)
+                return vector
+            return None
+
+    def put(self, key: str, vector: WireVector) -> None:
+        """Holds a vector; those used longest ago make room."""
+        with self._lock:
+            self._drop(key)
+            self._held[key] = vector, time.monotonic() + self._seconds
+            self._bytes_left -= len(vector)
+            while self._bytes_left < 0:
+                self._drop(next(iter(self._held)))
+
+    def forget(self) -> None:
+        """Holds none, as a new process."""
+        with self._lock:
+            for key in list(self._held):
+                self._drop(key)
+
+    def _drop(self, key: str) -> None:
+        if key in self._held:
+            self._bytes_left += len(self._held.pop(key)[0])
+
+
 class QueryCache:
-    """The cache; it is not used for a while after it failed: a search must not wait for it."""
+    """The cache; Redis is not used for a while after it failed: a search must not wait for it."""
 
     def __init__(self) -> None:
+        self.held = HeldVectors()
         self._avoided_until = float("-inf")
 
     def get(self, key: str, dimensions: int) -> WireVector | None:
         """The vector under a key, or None for a miss; an entry of any other type, length or content is a miss."""
+        if (held := self.held.get(key)) is not None:
+            return held
+        if (found := self._read(key, dimensions)) is not None:
+            self.held.put(key, found)
+        return found
+
+    def _read(self, key: str, dimensions: int) -> WireVector | None:
         if time.monotonic() < self._avoided_until:
             return None
         try:
@@ -49,6 +101,7 @@ class QueryCache:
 
     def put(self, key: str, vector: WireVector) -> None:
         """Keeps a vector for a day, in place of whatever the key holds."""
+        self.held.put(key, vector)
         if time.monotonic() < self._avoided_until:
             return
         try:

@@ -16,6 +16,7 @@ from lib import database_connection
 DEADLINE_SECONDS = 3.0
 
 _cache = QueryCache()
+held = _cache.held
 
 
 def query_vector(space: Space, query: str) -> WireVector:

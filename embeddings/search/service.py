@@ -7,7 +7,7 @@ from articles.filters import Where, where
 from embeddings import embedding_switch, recipes
 from embeddings.models import Space
 from embeddings.providers.errors import ProviderError
-from embeddings.search import fusion, keyword, semantic
+from embeddings.search import fusion, keyword, semantic, serving
 from embeddings.search.query_vector import query_vector
 from embeddings.search.reply import Found, Reply, SearchMode
 from embeddings.storage.vectors import WireVector
@@ -36,7 +36,7 @@ def search(
     """
     started = time.perf_counter()
     query, kept = nfc(query), where(nfc_json(filter))
-    space = Space.objects.serving()
+    space = serving.space()
     vector, reason = None, ""
     if mode is not SearchMode.KEYWORD:
         try:

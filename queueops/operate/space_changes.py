@@ -18,6 +18,7 @@ from embeddings.models import Space, SpaceState
 from embeddings.providers.errors import ProviderError
 from embeddings.providers.registry import provider_of
 from embeddings.recipes import Choices
+from embeddings.search import serving
 from embeddings.storage import ann_index, coverage
 from lib import database_connection
 from lib.manage_command import manage
@@ -140,7 +141,7 @@ def gate(space: Space, allowed_missing: int) -> Gate:
 @transaction.atomic
 def change(kind: SpaceChange, target: int, *, actor: str, reason: str, **more: Any) -> uuid.UUID:
     """Sets the states of a change, with its audit row. Raises ChangeRefused if they are not as the change needs them by
-    now. Searches use the new serving space from the commit on."""
+    now. Searches of this process use the new serving space from the commit on, all others within a second."""
     locked = {space.pk: space for space in Space.objects.select_for_update().order_by("pk")}
     changed = after(kind, {pk: space.state for pk, space in locked.items()}, target)
     for pk, state in changed.items():
@@ -150,6 +151,8 @@ def change(kind: SpaceChange, target: int, *, actor: str, reason: str, **more: A
         elif state == SpaceState.RETIRED:
             fields["retired_at"] = Now()
         Space.objects.filter(pk=pk).update(**fields)
+    serving.forget()
+    transaction.on_commit(serving.forget)  # another thread may have asked in between
     if changed.get(target) == SpaceState.SERVING:
         with connection.cursor() as cursor:
             cursor.execute(_RAISE_EDITS, [target])

@@ -12,9 +12,11 @@ from redis import Redis
 
 from embeddings.models import Space
 from embeddings.search import SearchMode, search
-from embeddings.search.query_vector import cache_key, query_vector
+from embeddings.search.query_cache import HeldVectors
+from embeddings.search.query_vector import cache_key, held, query_vector
 from embeddings.storage.vectors import wire_length
 from lib.redis_client import fast_client
+from tests.concurrently import together
 from tests.embeddings.search.making import make_corpus
 from tests.providers import FakeProvider
 
@@ -128,3 +130,46 @@ def test_the_key_covers_the_recipe_of_the_space(field: str, value: int | str, sp
     before = cache_key(space, QUERY)
     setattr(space, field, value)
     assert cache_key(space, QUERY) != before
+
+
+def test_a_query_asked_again_is_not_read_from_redis_again(space: Space, redis: Redis) -> None:
+    first = query_vector(space, QUERY)
+    redis.set(cache_key(space, QUERY), wire_of())
+    assert query_vector(space, QUERY) == first
+    held.forget()
+    assert query_vector(space, QUERY) == wire_of()
+
+
+def test_held_vectors_are_bounded_in_bytes_and_the_least_used_goes_first() -> None:
+    few = HeldVectors(most_bytes=30)
+    for key in "abc":
+        few.put(key, key.encode() * 10)
+    assert few.get("a") == b"a" * 10
+    few.put("d", b"d" * 10)
+    assert [few.get(key) is not None for key in "abcd"] == [True, False, True, True]
+    few.put("d", b"e" * 20)
+    assert few.get("d") == b"e" * 20
+    assert [few.get(key) is not None for key in "abcd"] == [False, False, True, True]
+    few.put("too large", b"x" * 31)
+    assert few.get("too large") is None
+    few.put("a", b"a")
+    assert few.get("a") == b"a"
+
+
+def test_a_vector_is_held_for_a_time_only() -> None:
+    brief = HeldVectors(seconds=0)
+    brief.put("a", b"a")
+    assert brief.get("a") is None
+
+
+def test_threads_share_what_is_held() -> None:
+    shared = HeldVectors(most_bytes=1_000)
+
+    def use() -> int:
+        for n in range(500):
+            shared.put(str(n % 150), b"x" * 10)
+            shared.get(str(n % 70))
+        return 1
+
+    assert sum(together(4, use)) == 4
+    assert sum(shared.get(str(n)) is not None for n in range(150)) == 100
