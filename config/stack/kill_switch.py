@@ -18,15 +18,40 @@ from pathlib import Path
 SECONDS_TO_STOP = 4.0
 
 
+class OtherEnd:
+    """The other end where another program started it, before it became this one: what is needed of a `Popen`."""
+
+    def __init__(self, pid: int, pipe: int) -> None:
+        self.pid = pid
+        self.stdin = os.fdopen(pipe, "wb", buffering=0)
+
+    def wait(self) -> None:
+        with suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
+
+
 class KillSwitch:
     """The supervisor's end."""
 
-    def __init__(self, keep_open: int, launcher: Callable[[], Sequence[str]] = list) -> None:
+    def __init__(
+        self, keep_open: int, launcher: Callable[[], Sequence[str]] = list, other_end: OtherEnd | None = None
+    ) -> None:
         """`keep_open` is a file the other end keeps open too: the lock on the data, until nothing uses it; `launcher`
-        gives the words to put before the command of the other end."""
+        gives the words to put before the command of the other end, which is started if there is none."""
         self._keep_open = keep_open
         self._launcher = launcher
-        self._process = self._start()
+        self._process: subprocess.Popen[bytes] | OtherEnd = other_end or self._start()
+
+    @property
+    def open_files(self) -> tuple[int, int]:
+        """The file to keep open, and the pipe to the other end."""
+        assert self._process.stdin is not None
+        return self._keep_open, self._process.stdin.fileno()
+
+    @property
+    def pid(self) -> int:
+        """The process id of the other end."""
+        return self._process.pid
 
     def hold(self, members: Iterable[tuple[int, signal.Signals]]) -> None:
         """Tells the other end which groups (leader's pid, stop signal) live now."""

@@ -7,9 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-import psycopg
-
-from config.stack import accounts, disk_space, paths, roles
+from config.stack import accounts, disk_space, machine_memory, paths, roles
 from config.stack.binaries import postgres_bin_dir
 from config.stack.capabilities import to_reach
 from config.stack.orphans import end_leftover, kept_text
@@ -17,10 +15,8 @@ from config.stack.ownership import claim_folder, rights_in
 from config.stack.processes import Process, StackError, launcher
 from config.stack.service import Service
 from config.stack.work_as_owner import acting
-from lib.manage_command import manage
 
 SMALL_MACHINE = {
-    "shared_buffers": "256MB",
     "maintenance_work_mem": "256MB",  # what an HNSW build of some hundred thousand vectors fits in
     "max_connections": "100",
     "max_wal_size": "4GB",
@@ -80,6 +76,7 @@ class PostgresServer(Service):
             "listen_addresses": "",
             "unix_socket_directories": quoted(socket_dir),
             "unix_socket_permissions": "0700",
+            "shared_buffers": machine_memory.shared_buffers(),
             **SMALL_MACHINE,
             **shared_memory(),
             **(options or {}),
@@ -111,7 +108,8 @@ class PostgresServer(Service):
         claim_folder(self.socket_dir, self.account)
         claim_folder(self.data_dir, self.account)
         program = self.bin_dir / "postgres"
-        self.process.capabilities = to_reach(self.account, program, self.data_dir, self.socket_dir)
+        if os.geteuid() == 0:  # a supervisor that was root found them out
+            self.process.capabilities = to_reach(self.account, program, self.data_dir, self.socket_dir)
         with acting(self.account, self.data_dir):
             is_made = (self.data_dir / "PG_VERSION").exists()
         if not is_made:
@@ -130,6 +128,8 @@ class PostgresServer(Service):
         """Whether it is ready; creates role and database if they are missing."""
         if not self._says_ready():  # a connection before that moment would fail and leave a line in the log
             return False
+        import psycopg
+
         try:
             roles.settle(self.socket_dir, self.database)
         except psycopg.Error as error:
@@ -142,6 +142,8 @@ class PostgresServer(Service):
         """Its data is the truth: it is never changed, even if it is damaged."""
         if disk_space.is_short(self.data_dir):
             return f"\n{disk_space.sentence(self.data_dir)}"
+        from lib.manage_command import manage
+
         return (
             f"\nIts data in {self.data_dir} was not changed. If it is damaged, restore a backup: set DATA_DIR "
             f"to a new folder, run {manage('runstack --no-import')}, then {manage('restore FILE')}"

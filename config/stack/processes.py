@@ -1,6 +1,7 @@
 """Child processes that never outlive us: each leads its own group and is read line by line."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import IO, NamedTuple, Self
 LAUNCHER = Path(__file__).with_name("launch.py")
 ISOLATED_PYTHON = [sys.executable, "-I", "-S"]
 REMEMBERED_LINES = 20
+_PIECE = 65_536
 
 
 class StackError(Exception):
@@ -25,6 +27,25 @@ class Account(NamedTuple):
 
     uid: int
     gid: int
+
+
+class Adopted:
+    """A child that another program started before it became ours: what `Process` needs of a `Popen`."""
+
+    def __init__(self, pid: int, output: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self.stdout: IO[bytes] | None = os.fdopen(output, "rb", buffering=0)
+
+    def wait(self) -> None:
+        """Waits for its end; of one that was waited for already the code is unknown, and 1 is taken."""
+        try:
+            self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        except ChildProcessError:
+            self.returncode = 1
+
+
+type Child = subprocess.Popen[bytes] | Adopted
 
 
 class Process:
@@ -57,7 +78,9 @@ class Process:
         self.last_lines: deque[str] = deque(maxlen=REMEMBERED_LINES)
         self.exited = threading.Event()
         self._asked = False
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
+        self._rest = b""
+        self._reading = threading.Lock()
 
     @property
     def pid(self) -> int | None:
@@ -85,12 +108,37 @@ class Process:
             stderr=subprocess.STDOUT,
             env=self.env,
             start_new_session=True,
+            bufsize=0,  # what was read lies in `_rest` alone
         )
-        assert self._child.stdout is not None
-        reader = threading.Thread(target=self._read, args=(self._child.stdout,), daemon=True)
-        reader.start()
-        threading.Thread(target=self._reap, args=(self._child, reader), daemon=True).start()
+        self._rest = b""
+        self._watch(self._child)
         return self
+
+    def adopt(self, child: Adopted, rest: bytes) -> None:
+        """Goes on with a child of this process that runs already, and has written the beginning of a line."""
+        self._child, self._rest = child, rest
+        self._watch(child)
+
+    def stand_still(self) -> tuple[int, int, bytes] | None:
+        """The child's pid, the file of its output, and the beginning of a line it has written; None if it does not run.
+        From now on nothing of its output is read, so that another program can go on with it in our place."""
+        self._reading.acquire()
+        if not self.running or self._child is None or self._child.stdout is None:
+            return None
+        return self._child.pid, self._child.stdout.fileno(), self._rest
+
+    def go_on(self) -> None:
+        """Reads its output again, as no other program came in our place."""
+        self._reading.release()
+
+    def _watch(self, child: Child) -> None:
+        assert child.stdout is not None
+        reader = threading.Thread(target=self._read, args=(child.stdout,), daemon=True)
+        # signals are for the main thread alone, which may hold them back for a moment
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        reader.start()
+        threading.Thread(target=self._reap, args=(child, reader), daemon=True).start()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def ask_to_stop(self) -> None:
         """Sends the stop signal, once, to the leader, which is expected to stop its own children."""
@@ -129,12 +177,24 @@ class Process:
 
     def _read(self, output: IO[bytes]) -> None:
         with output:
-            for raw in output:
+            while self._read_some(output):
+                pass
+
+    def _read_some(self, output: IO[bytes]) -> bool:
+        """Passes on the lines that have come; False at the end of the output."""
+        select.select([output], [], [])  # without the lock, so that a hand-over waits for no output
+        with self._reading:
+            piece = output.read(_PIECE)
+            *lines, self._rest = (self._rest + piece).split(b"\n")
+            if not piece and self._rest:
+                lines.append(self._rest)
+            for raw in lines:
                 line = raw.decode(errors="replace").rstrip()
                 self.last_lines.append(line)
                 self.on_line(self, line)
+        return bool(piece)
 
-    def _reap(self, child: subprocess.Popen[bytes], reader: threading.Thread) -> None:
+    def _reap(self, child: Child, reader: threading.Thread) -> None:
         child.wait()
         kill_group(child.pid)  # what a dead leader leaves behind would hold ports, sockets and our pipe
         reader.join()

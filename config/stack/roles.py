@@ -8,13 +8,14 @@ COPY TO PROGRAM and file access.
 import os
 from collections.abc import Iterator
 from pathlib import Path
-
-import psycopg
-from psycopg import sql
+from typing import TYPE_CHECKING
 
 from config.stack import accounts, paths
 from config.stack.orphans import kept_text
 from config.stack.processes import Account
+
+if TYPE_CHECKING:
+    import psycopg
 
 _MAP = "vectorpress"
 _HBA = f"""# Written by Vectorpress at every start.
@@ -130,8 +131,10 @@ def _write(path: Path, text: str) -> None:
         new.unlink(missing_ok=True)
 
 
-def _session(sockets: Path, database: str) -> psycopg.Connection:
+def _session(sockets: Path, database: str) -> "psycopg.Connection":
     """As superuser, whose names the owner of the database cannot redirect by a search path."""
+    import psycopg
+
     return psycopg.connect(
         paths.postgres_url(sockets, database, paths.SUPERUSER),
         autocommit=True,
@@ -140,12 +143,14 @@ def _session(sockets: Path, database: str) -> psycopg.Connection:
     )
 
 
-def _has_role(session: psycopg.Connection) -> bool:
+def _has_role(session: "psycopg.Connection") -> bool:
     query = "SELECT 1 FROM pg_roles WHERE rolname = %s"
     return session.execute(query, [paths.DATABASE_USER]).fetchone() is not None
 
 
-def _settle_database(session: psycopg.Connection, database: str) -> None:
+def _settle_database(session: "psycopg.Connection", database: str) -> None:
+    from psycopg import sql
+
     query = "SELECT datdba::regrole::text FROM pg_database WHERE datname = %s"
     found = session.execute(query, [database]).fetchone()
     names = {"database": sql.Identifier(database), "role": sql.Identifier(paths.DATABASE_USER)}
@@ -155,7 +160,7 @@ def _settle_database(session: psycopg.Connection, database: str) -> None:
         session.execute(sql.SQL("ALTER DATABASE {database} OWNER TO {role}").format(**names))
 
 
-def _settle_extension(session: psycopg.Connection) -> None:
+def _settle_extension(session: "psycopg.Connection") -> None:
     """Installs pgvector, or brings it up to the release that the server has: its owner is the superuser."""
     query = "SELECT installed_version, default_version FROM pg_available_extensions WHERE name = 'vector'"
     installed, newest = session.execute(query).fetchone() or (None, None)

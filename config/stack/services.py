@@ -1,6 +1,5 @@
 """The programs of the stack, made from the settings: two servers, embedder, workers and web server."""
 
-import http.client
 import os
 import signal
 import socket
@@ -16,7 +15,8 @@ from redis.exceptions import RedisError
 from config import env_source
 from config.serving import connections
 from config.stack import accounts, capabilities, paths
-from config.stack.embedder import EmbedderService, answers
+from config.stack.embedder import EmbedderService
+from config.stack.http_service import HttpService
 from config.stack.postgres import PostgresServer
 from config.stack.processes import Account, Process, StackError
 from config.stack.service import Service
@@ -171,23 +171,6 @@ def child_environment() -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "PYTHONUNBUFFERED": "1",
     }
-
-
-class HttpService(Service):
-    """A member that serves HTTP on loopback or, by HOST, on other addresses."""
-
-    def __init__(self, process: Process, host: str, port: int, grace: float = 1.0) -> None:
-        super().__init__(process, grace)
-        self.address = (reachable(host), port)
-
-    def ready(self) -> bool:
-        """Whether it sends any HTTP reply."""
-        return answers(http.client.HTTPConnection(*self.address, timeout=2))
-
-
-def reachable(host: str) -> str:
-    """The address to reach our server that listens on `host`."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
 
 
 def demand_free(host: str, port: int, setting: str) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Sequence
 from queue import Empty, SimpleQueue
 from types import FrameType, TracebackType
-from typing import Never, Self
+from typing import NamedTuple, Never, Self
 
 from config.stack.kill_switch import KillSwitch
 from config.stack.processes import Process, StackError
@@ -19,6 +19,15 @@ LONGEST_BACKOFF = 10.0
 SECONDS_TO_BE_CALLED_WELL = 30.0
 SECONDS_BETWEEN_LOOKS = 60.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Memory(NamedTuple):
+    """Of each member in their order, None if there is nothing to know: when it is to be started again, when it was
+    started, how often it has failed."""
+
+    restarts: Sequence[float | None]
+    started: Sequence[float | None]
+    failures: Sequence[int | None]
 
 
 class StopRequested(Exception):
@@ -87,6 +96,31 @@ class Supervisor:
         self._watch_over(process)
         process.start()
         self._tell_leash()
+
+    def is_quiet(self) -> bool:
+        """Whether nothing has happened that is still to be handled."""
+        return (
+            self._events.empty()
+            and not self._stopping
+            and not any(helper.running for helper in self._helpers)
+        )
+
+    def memory(self) -> Memory:
+        """What this supervisor knows of its members beside themselves."""
+        return Memory(
+            [self._restarts.get(service) for service in self.services],
+            [self._started.get(service) for service in self.services],
+            [self._failures.get(service) for service in self.services],
+        )
+
+    def adopt(self, services: Sequence[Service], memory: Memory) -> None:
+        """Takes over the members of the supervisor that this process was before."""
+        for service in services:
+            self.services.append(service)
+            self._watch_over(service.process, service.noise)
+        self._restarts |= _known(services, memory.restarts)
+        self._started |= _known(services, memory.started)
+        self._failures |= _known(services, memory.failures)
 
     def watch(self) -> Never:
         """Restarts members that end, until a stop is requested."""
@@ -173,3 +207,7 @@ class Supervisor:
             grace = max(SHORTEST_GRACE, min(service.grace, left))
             if not service.process.stop(grace):
                 self.report.say(f"{service.name} was killed: it did not stop within {grace:.1f} s")
+
+
+def _known[Value](services: Sequence[Service], values: Sequence[Value | None]) -> dict[Service, Value]:
+    return {service: value for service, value in zip(services, values, strict=True) if value is not None}

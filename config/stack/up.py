@@ -8,8 +8,18 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
 from articles.filters import indexes
-from config.stack import accounts, capabilities, disk_reserve, disk_space, firststart, ownership, services
+from config.stack import (
+    accounts,
+    capabilities,
+    disk_reserve,
+    disk_space,
+    firststart,
+    handover,
+    ownership,
+    services,
+)
 from config.stack.corpus import import_corpus
+from config.stack.http_service import reachable
 from config.stack.kill_switch import KillSwitch
 from config.stack.launch import become
 from config.stack.lock import DataLock
@@ -50,6 +60,7 @@ def up(*, first_import: bool) -> None:
                 disk_reserve.keep(settings.DATA_DIR)
             if first_import:
                 import_corpus(supervisor)
+            handover.become_small(supervisor, account, services.to_run_python())
             supervisor.watch()
         report.say("stopped")
     finally:
@@ -186,7 +197,7 @@ def demand_database() -> None:
 
 def local_url() -> str:
     """The site's address for a browser on this machine; behind a proxy that ends TLS it redirects."""
-    return f"http://{services.reachable(settings.HOST)}:{settings.PORT}"
+    return f"http://{reachable(settings.HOST)}:{settings.PORT}"
 
 
 def welcome(login: firststart.Login | None, token: firststart.Token) -> str:

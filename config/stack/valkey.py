@@ -9,9 +9,6 @@ import socket
 import time
 from pathlib import Path
 
-from redis import Redis
-from redis.exceptions import RedisError
-
 from config.stack import accounts, damaged_files, disk_space, paths, valkey_files
 from config.stack.binaries import valkey_server
 from config.stack.capabilities import to_reach
@@ -165,6 +162,9 @@ class ValkeyServer(Service):
 
     def _holds(self, wanted_bytes: int) -> bool:
         """Whether a server without data takes so much into memory."""
+        from redis import Redis
+        from redis.exceptions import RedisError
+
         try:
             with Redis.from_url(self.url, socket_timeout=SECONDS_OF_SILENCE) as client:
                 for number, begin in enumerate(range(0, wanted_bytes, _PIECE)):

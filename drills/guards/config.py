@@ -117,4 +117,18 @@ MUTATIONS = (
         "pass",
         ("tests/config/http/test_page_middleware.py",),
     ),
+    Mutation(
+        "supervisor: signals wait while it becomes another program",
+        "config/stack/handover.py",
+        "signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)",
+        "pass",
+        ("tests/config/stack/test_handover.py",),
+    ),
+    Mutation(
+        "supervisor: the beginning of a line goes along",
+        "config/stack/handover.py",
+        'process.adopt(Adopted(member["pid"], member["output"]), member["rest"])',
+        'process.adopt(Adopted(member["pid"], member["output"]), b"")',
+        ("tests/config/stack/test_handover.py",),
+    ),
 )

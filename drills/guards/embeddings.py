@@ -91,4 +91,11 @@ MUTATIONS = (
         "        if False and matches > MATCHES_MOST:",
         ("tests/embeddings/search/test_keyword.py",),
     ),
+    Mutation(
+        "local embedder: bulk gives way to a search that runs",
+        "embeddings/servers/local_embedder/priority_pool.py",
+        " and self._running < self._places",
+        "",
+        ("tests/embeddings/servers/local_embedder/test_priority_pool.py",),
+    ),
 )

@@ -8,6 +8,7 @@ import pytest
 from django.test import override_settings
 
 from config.stack import services
+from config.stack.http_service import HttpService
 from config.stack.service import Service
 from tests.config.live_processes import free_port, lives, processes_naming
 from tests.config.serving.talking import Talk, ask_json, request
@@ -26,7 +27,7 @@ def service() -> Iterator[Service]:
 
 
 def port_of(service: Service) -> int:
-    assert isinstance(service, services.HttpService)
+    assert isinstance(service, HttpService)
     return service.address[1]
 
 

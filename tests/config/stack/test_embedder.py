@@ -11,8 +11,8 @@ from pytest_django import Settings
 
 from config.stack import paths, services
 from config.stack.embedder import EmbedderService
+from config.stack.http_service import HttpService
 from config.stack.processes import Process
-from config.stack.services import HttpService
 
 pytestmark = pytest.mark.process
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from config.stack import kill_switch
-from config.stack.kill_switch import KillSwitch
+from config.stack.kill_switch import KillSwitch, OtherEnd
+from tests.config.live_processes import lives
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.process
@@ -67,24 +68,41 @@ def test_a_released_member_is_not_ended(member: subprocess.Popen[bytes]) -> None
 def test_the_other_end_is_started_again_where_somebody_killed_it(
     switch: KillSwitch, member: subprocess.Popen[bytes]
 ) -> None:
-    first = switch._process
-    first.kill()
-    first.wait()
+    first = switch.pid
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: not lives(first), what="its end")
     switch.hold([(member.pid, signal.SIGTERM)])
-    assert switch._process.pid != first.pid
-    assert switch._process.poll() is None
+    assert switch.pid != first
+    assert lives(switch.pid)
+
+
+def test_a_program_that_comes_in_place_of_the_supervisor_holds_the_same_other_end(
+    member: subprocess.Popen[bytes],
+) -> None:
+    with tempfile.TemporaryFile() as lock:
+        before = KillSwitch(lock.fileno())
+        kept, pipe = before.open_files
+        after = KillSwitch(kept, other_end=OtherEnd(before.pid, os.dup(pipe)))
+        after.hold([(member.pid, signal.SIGTERM)])
+        before._process.stdin.close()  # type: ignore[union-attr]  # as execv does
+        assert after.pid == before.pid
+        assert lives(after.pid)
+        after.release()
+        before._process.wait()
+    assert not lives(after.pid)
+    assert member.poll() is None
 
 
 def test_the_lock_is_kept_until_the_other_end_is_gone(tmp_path: Path) -> None:
     descriptor = os.open(tmp_path / "lock", os.O_CREAT | os.O_RDWR)
     made = KillSwitch(descriptor)
     os.close(descriptor)
-    links = Path(f"/proc/{made._process.pid}/fd")
+    links = Path(f"/proc/{made.pid}/fd")
     wait_until(
         lambda: str(tmp_path / "lock") in {str(link.readlink()) for link in links.iterdir()}, what="the lock"
     )
     made.release()
-    assert made._process.poll() == 0
+    assert not lives(made.pid)
 
 
 def test_a_process_lives_until_it_is_gone(member: subprocess.Popen[bytes]) -> None:

@@ -9,9 +9,9 @@ from pytest_django import Settings
 
 from config.stack import services
 from config.stack.embedder import EmbedderService
+from config.stack.http_service import HttpService
 from config.stack.postgres import PostgresServer
 from config.stack.processes import StackError
-from config.stack.services import HttpService
 from config.stack.valkey import ValkeyServer
 
 
@@ -75,14 +75,6 @@ def test_a_command_is_run_by_our_python_on_our_data(settings: Settings, data_dir
     assert process.env["DJANGO_SETTINGS_MODULE"] == "config.settings"
 
 
-@pytest.mark.parametrize(
-    ("host", "reached"),
-    [("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("127.0.0.1", "127.0.0.1"), ("example.org", "example.org")],
-)
-def test_a_server_that_listens_everywhere_is_reached_on_loopback(host: str, reached: str) -> None:
-    assert services.reachable(host) == reached
-
-
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_a_port_that_is_taken_is_named_with_its_setting(host: str) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -96,12 +88,6 @@ def test_a_port_that_is_taken_is_named_with_its_setting(host: str) -> None:
         with pytest.raises(StackError, match=f"{port}.*A_SETTING"):
             services.demand_free(host, port, "A_SETTING")
     services.demand_free(host, port, "A_SETTING")
-
-
-def test_nobody_who_answers_is_not_ready() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    assert not HttpService(services.manage("a", "b"), "127.0.0.1", port).ready()
 
 
 def test_a_broker_that_leads_nowhere_is_named_by_its_setting(settings: Settings, tmp_path: Path) -> None:
