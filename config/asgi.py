@@ -2,7 +2,7 @@
 
 from django.conf import settings
 
-from config.http import problems
+from config.http import cors, problems
 from config.http.content_security_policy import ADMIN_PATH
 from config.http.sub_path import below
 from config.serving import connections
@@ -27,12 +27,14 @@ def front(limits: Limits) -> Front:
     return Front(wsgi_application, limits, TAKING_BODIES, urgent, refuse)
 
 
-def refuse(error: RefusedError, path: str) -> Answer:
-    """A problem document below /api, a line of text elsewhere."""
-    if not below(path, settings.SUB_PATH).startswith(problems.PREFIX):
-        return in_plain_text(error, path)
+def refuse(error: RefusedError, path: str, origin: str) -> Answer:
+    """A problem document below /api, which pages of the origins allowed may read too; a line of text elsewhere."""
+    inner_path = below(path, settings.SUB_PATH)
+    if not inner_path.startswith(problems.PREFIX):
+        return in_plain_text(error, path, origin)
     body = problems.problem(error.status, error.detail).content
-    return answer(error.status, body, problems.CONTENT_TYPE, error.headers)
+    headers = error.headers | cors.headers(inner_path, origin)
+    return answer(error.status, body, problems.CONTENT_TYPE, headers)
 
 
 application = front(LIMITS)

@@ -16,6 +16,7 @@ type View = Callable[[HttpRequest], HttpResponseBase]
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 _ASKED = "Authorization, Content-Type, If-Match, If-None-Match"
 _TOLD = "ETag, Location, Retry-After"
+_ALLOWED = "Access-Control-Allow-Origin"
 _SECONDS = "3600"  # for which a browser need not ask again
 
 
@@ -23,21 +24,27 @@ def middleware(get_response: View) -> View:
     """Answers the question that a browser asks first, and names the origin in replies to it."""
 
     def answer(request: HttpRequest) -> HttpResponseBase:
-        origin = request.headers.get("Origin", "")
-        if not settings.CORS_ALLOWED_ORIGINS or not request.path_info.startswith(PREFIX):
-            return get_response(request)
-        is_allowed = origin in settings.CORS_ALLOWED_ORIGINS
-        if is_allowed and is_question(request):
+        added = headers(request.path_info, request.headers.get("Origin", ""))
+        if _ALLOWED in added and is_question(request):
             response: HttpResponseBase = _permission()
         else:
             response = get_response(request)
-        patch_vary_headers(response, ["Origin"])
-        if is_allowed:
-            response["Access-Control-Allow-Origin"] = origin
-            response["Access-Control-Expose-Headers"] = _TOLD
+        if vary := added.pop("Vary", ""):
+            patch_vary_headers(response, [vary])
+        for name, value in added.items():
+            response[name] = value
         return response
 
     return answer
+
+
+def headers(path: str, origin: str) -> dict[str, str]:
+    """What a reply carries for a page of this origin; `path` is without SUB_PATH."""
+    if not settings.CORS_ALLOWED_ORIGINS or not path.startswith(PREFIX):
+        return {}
+    if origin not in settings.CORS_ALLOWED_ORIGINS:
+        return {"Vary": "Origin"}
+    return {"Vary": "Origin", _ALLOWED: origin, "Access-Control-Expose-Headers": _TOLD}
 
 
 def is_question(request: HttpRequest) -> bool:
@@ -46,9 +53,9 @@ def is_question(request: HttpRequest) -> bool:
 
 
 def _permission() -> HttpResponse:
-    headers = {
+    allowed = {
         "Access-Control-Allow-Methods": _METHODS,
         "Access-Control-Allow-Headers": _ASKED,
         "Access-Control-Max-Age": _SECONDS,
     }
-    return HttpResponse(status=204, headers=headers)
+    return HttpResponse(status=204, headers=allowed)

@@ -44,8 +44,8 @@ def busy(detail: str) -> RefusedError:
     return RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, f"{detail}; try again in {RETRY_SECONDS} s")
 
 
-def in_plain_text(error: RefusedError, path: str) -> Answer:
-    """The refusal as a line of text."""
+def in_plain_text(error: RefusedError, path: str, origin: str) -> Answer:
+    """The refusal as a line of text, whatever was asked for."""
     return answer(error.status, error.detail.encode(), "text/plain; charset=utf-8", error.headers)
 
 

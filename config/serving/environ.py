@@ -60,6 +60,11 @@ def path_of(scope: Scope) -> str:
     return (unquote_to_bytes(raw) if b"%" in raw else raw).decode("latin-1")
 
 
+def origin_of(scope: Scope) -> str:
+    """The header Origin: of the page that asks, where a browser sends it; several as one, which no page has."""
+    return ",".join(value.decode("latin-1") for name, value in scope["headers"] if name == b"origin")
+
+
 def _add(environ: dict[str, Any], name: bytes, value: str) -> None:
     key = _KEYS.get(name) or _key(name)
     if key not in environ:

@@ -13,7 +13,7 @@ from config.serving.answers import Answer, BrokenOffError, ClientLeftError, Refu
 from config.serving.bodies import Receive
 from config.serving.call import Application, Call
 from config.serving.connections import Endings
-from config.serving.environ import Scope, environ_of, path_of
+from config.serving.environ import Scope, environ_of, origin_of, path_of
 from config.serving.limits import Limits
 from config.serving.pool import Pool
 from config.serving.reply import PIECE, Reply, Send
@@ -29,7 +29,7 @@ _URGENT_WAITING = 1_000
 class Front:
     """`taking` are the prefixes of paths that take request bodies. `urgent` paths have a thread of their own and
     answer in time whatever all others do, with the Answer given here if need be. `refuse` words a refusal for the
-    client that asked for a path."""
+    client that asked for a path, from a page of an origin (empty: none)."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Front:
         limits: Limits,
         taking: tuple[str, ...] = ("/",),
         urgent: Mapping[str, Answer] | None = None,
-        refuse: Callable[[RefusedError, str], Answer] = in_plain_text,
+        refuse: Callable[[RefusedError, str, str], Answer] = in_plain_text,
     ) -> None:
         self._application = application
         self._limits = limits
@@ -62,7 +62,7 @@ class Front:
                 await self._send(reply, answer)
         except RefusedError as error:
             transfer.release()
-            await self._send(reply, self._refuse(error, path))
+            await self._send(reply, self._refuse(error, path, origin_of(scope)))
             if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
                 await bodies.discard(receive)
         except BrokenOffError:

@@ -92,8 +92,8 @@ MUTATIONS = (
     Mutation(
         "other origins: only those that are named",
         "config/http/cors.py",
-        "origin in settings.CORS_ALLOWED_ORIGINS",
-        "bool(origin)",
+        "if origin not in settings.CORS_ALLOWED_ORIGINS:",
+        "if not origin:",
         ("tests/config/http/test_cors.py",),
     ),
     Mutation(

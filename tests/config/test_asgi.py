@@ -10,6 +10,7 @@ from config.asgi import DOWN, LIMITS, TAKING_BODIES, refuse
 from config.serving.answers import RefusedError
 
 ERROR = RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "too much at once")
+ORIGIN = "https://app.example.org"
 
 
 @pytest.mark.parametrize(
@@ -21,7 +22,7 @@ ERROR = RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "too much at once")
     ],
 )
 def test_a_refusal_is_a_problem_below_the_api_and_a_line_elsewhere(path: str, kind: bytes) -> None:
-    answer = refuse(ERROR, path)
+    answer = refuse(ERROR, path, ORIGIN)
     headers = dict(answer.headers)
     assert (answer.status, headers[b"content-type"]) == (503, kind)
     assert headers[b"content-length"] == str(len(answer.body)).encode()
@@ -30,8 +31,32 @@ def test_a_refusal_is_a_problem_below_the_api_and_a_line_elsewhere(path: str, ki
 
 
 def test_a_problem_of_the_server_has_the_form_of_all_others() -> None:
-    document = json.loads(refuse(ERROR, "/api/x").body)
+    document = json.loads(refuse(ERROR, "/api/x", "").body)
     assert (document["status"], document["detail"]) == (503, "too much at once")
+
+
+@pytest.mark.parametrize("status", [HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.SERVICE_UNAVAILABLE])
+def test_a_page_of_an_allowed_origin_may_read_a_refusal(settings: Settings, status: HTTPStatus) -> None:
+    settings.CORS_ALLOWED_ORIGINS = [ORIGIN]
+    headers = dict(refuse(RefusedError(status, "no"), "/api/articles", ORIGIN).headers)
+    assert headers[b"access-control-allow-origin"] == ORIGIN.encode()
+    assert b"Retry-After" in headers[b"access-control-expose-headers"]
+    assert headers[b"vary"] == b"Origin"
+
+
+@pytest.mark.parametrize(
+    ("path", "origin"),
+    [("/api/articles", "https://evil.example"), ("/api/articles", ""), ("/search", ORIGIN)],
+)
+def test_no_other_page_may_read_a_refusal(settings: Settings, path: str, origin: str) -> None:
+    settings.CORS_ALLOWED_ORIGINS = [ORIGIN]
+    assert b"access-control-allow-origin" not in dict(refuse(ERROR, path, origin).headers)
+
+
+def test_below_a_sub_path_the_api_is_the_api(settings: Settings) -> None:
+    settings.CORS_ALLOWED_ORIGINS, settings.SUB_PATH = [ORIGIN], "/press"
+    headers = dict(refuse(ERROR, "/press/api/articles", ORIGIN).headers)
+    assert headers[b"access-control-allow-origin"] == ORIGIN.encode()
 
 
 def test_the_answer_of_a_process_that_hangs_is_kept_by_nobody() -> None:

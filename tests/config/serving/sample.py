@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from config.serving import connections
-from config.serving.answers import Answer
+from config.serving.answers import Answer, RefusedError, in_plain_text
 from config.serving.front import Front
 from config.serving.limits import KIB, MIB, Limits
 
@@ -114,9 +114,16 @@ _VIEWS: dict[str, Any] = {
     "/stream": _stream,
     "/stream-failing": _stream,
 }
+
+
+def _refuse(error: RefusedError, path: str, origin: str) -> Answer:
+    found = in_plain_text(error, path, origin)
+    return found._replace(headers=[*found.headers, (b"x-refused", f"{path} for {origin}".encode())])
+
+
 _LATE = Answer(503, [], b"late")
 connections.allow()
 connections.end_unread(LIMITS.write_seconds)
 application = Front(
-    wsgi, LIMITS, ("/takes/", "/wait"), dict.fromkeys(("/counted", "/release", "/stuck"), _LATE)
+    wsgi, LIMITS, ("/takes/", "/wait"), dict.fromkeys(("/counted", "/release", "/stuck"), _LATE), _refuse
 )

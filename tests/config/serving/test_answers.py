@@ -22,7 +22,7 @@ def test_what_is_busy_says_when_to_come_back() -> None:
 
 
 def test_a_refusal_in_plain_text_has_its_length_in_bytes() -> None:
-    found = in_plain_text(RefusedError(HTTPStatus.BAD_REQUEST, "ä"), "/")
+    found = in_plain_text(RefusedError(HTTPStatus.BAD_REQUEST, "ä"), "/", "")
     named = dict(found.headers)
     assert (found.status, found.body) == (400, "ä".encode())
     assert named[b"content-length"] == b"2"

@@ -7,7 +7,7 @@ import pytest
 
 from config.serving import environ as module
 from config.serving.answers import RefusedError
-from config.serving.environ import environ_of, path_of
+from config.serving.environ import environ_of, origin_of, path_of
 
 
 def scope(*headers: tuple[bytes, bytes], **fields: Any) -> Mapping[str, Any]:
@@ -88,6 +88,12 @@ def test_headers_that_could_pass_for_others_are_dropped(name: bytes) -> None:
 
 def test_the_length_is_that_of_the_body_whatever_was_announced() -> None:
     assert environ_of(scope((b"content-length", b"999")), b"ab")["CONTENT_LENGTH"] == "2"
+
+
+def test_two_origins_are_none_that_a_page_has() -> None:
+    assert origin_of(scope()) == ""
+    assert origin_of(scope((b"origin", b"https://a.example"))) == "https://a.example"
+    assert origin_of(scope((b"origin", b"a"), (b"origin", b"b"))) == "a,b"
 
 
 def test_two_hosts_are_refused() -> None:

@@ -52,6 +52,13 @@ def test_two_hosts_are_refused(port: int) -> None:
     assert ask(port, "/", headers=b"Host: evil.example\r\n")[0] == 400
 
 
+def test_a_refusal_is_worded_for_its_path_and_the_page_that_asked(port: int) -> None:
+    status, headers, _ = ask(
+        port, "/large", method="POST", headers=b"Origin: https://a.example\r\n", body=b"x"
+    )
+    assert (status, headers["x-refused"]) == (413, "/large for https://a.example")
+
+
 def test_a_body_in_chunks_gets_its_length(port: int) -> None:
     with Talk(port, request("/takes/", "POST", b"Transfer-Encoding: chunked\r\n")) as talk:
         talk.send(b"3\r\nabc\r\n").send(b"2\r\nde\r\n0\r\n\r\n")
