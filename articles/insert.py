@@ -1,15 +1,15 @@
 """Makes an article, its first version and what others keep beside it in one statement: half of what a save costs is
 round trips."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
 from django.db import connection
 from psycopg.types.json import Jsonb
 
+from articles import slugs
 from lib import prepared_statements
-from lib.rows_by_column import named_rows
 
 # No lookup: the index decides whether the slug is free. So the plan may be kept (lib/prepared_statements.py).
 _INSERT = """
@@ -24,8 +24,10 @@ WITH article AS (
     INSERT INTO article_versions (article_id, version_number, title, content, author)
     SELECT id, version_number, title, content, %(author)s::text FROM article
 ){companions}
-SELECT id, slug, content_hash, created_at, updated_at FROM article
+SELECT {generated} FROM article
 """
+_SLUG_TRIES = 5
+_GENERATED = ("id", "slug", "content_hash", "created_at", "updated_at")
 _FIRST_FREE = """
 SELECT wanted.slug FROM unnest(%s::text[]) WITH ORDINALITY AS wanted (slug, place)
 WHERE NOT EXISTS (SELECT FROM articles WHERE articles.slug = wanted.slug) ORDER BY wanted.place LIMIT 1
@@ -66,20 +68,33 @@ def insert(columns: dict[str, Any], author: str) -> dict[str, Any] | None:
         values |= companions.values
     with prepared_statements.cursor() as cursor:
         cursor.execute(_statement(companions.rows if companions else ""), values)
-        row = next(iter(named_rows(cursor)), None)
-    if row and companions:
-        companions.written(row["id"])
-    return row
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    made = dict(zip(_GENERATED, row, strict=True))
+    if companions:
+        companions.written(made["id"])
+    return made
 
 
 @cache
 def _statement(companions: str) -> str:
-    return _INSERT.format(companions=companions)
+    return _INSERT.format(companions=companions, generated=", ".join(_GENERATED))
 
 
-def first_free(slugs: list[str]) -> str:
+def slugs_to_try(given: str, title: str) -> Iterator[str]:
+    """The slug that was given, and no other; or the title's own, and then what seems free."""
+    if given:
+        yield given
+        return
+    yield slugs.slug_from(title)
+    for _ in range(_SLUG_TRIES):
+        yield first_free(slugs.candidates(title))
+
+
+def first_free(wanted: list[str]) -> str:
     """The first of these slugs that no article has; when all are taken, the last."""
     with connection.cursor() as cursor:
-        cursor.execute(_FIRST_FREE, [slugs])
+        cursor.execute(_FIRST_FREE, [wanted])
         found = cursor.fetchone()
-        return str(found[0]) if found else slugs[-1]
+        return str(found[0]) if found else wanted[-1]

@@ -1,6 +1,6 @@
 """Articles and their versions: the text people see, and every text it has been."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from copy import copy
 from typing import Any, Self
@@ -13,12 +13,11 @@ from django.db.models.functions import Now
 from django.db.models.lookups import Exact
 from django.db.models.signals import post_save, pre_save
 
-from articles import insert, limits, slugs
+from articles import insert, limits
 from articles.signals import articles_written
 from lib.database_errors import UNIQUE, constraint, sqlstate
 from lib.nfc import nfc, nfc_json
 
-_SLUG_TRIES = 5
 _GIVEN = ("id", "title", "content", "metadata", "version_number", "created_at", "updated_at")
 _WRITE_VERSION = """
 INSERT INTO article_versions (article_id, version_number, title, content, author)
@@ -151,9 +150,13 @@ class Article(models.Model):
         self.save(author=author)
 
     def _create(self, author: str, *args: Any, **kwargs: Any) -> None:
+        is_alone = not self._is_observed()
+        if is_alone and not (args or kwargs):
+            self._insert_alone(author)
+            return
         self._creator = author
         try:
-            with transaction.atomic() if self._needs_transaction() else nullcontext():
+            with nullcontext() if is_alone else transaction.atomic():
                 super().save(*args, **kwargs)
                 # no INSERT: Django has found a row with this id, and changed it
                 if self._creator is not None:
@@ -161,13 +164,19 @@ class Article(models.Model):
         finally:
             self._creator = None
 
-    def _needs_transaction(self) -> bool:
+    def _is_observed(self) -> bool:
         """Whether the INSERT may not be a transaction by itself: somebody else writes or looks in between."""
         return (
             bool(self.pk)
             or not connection.get_autocommit()
             or any(signal.has_listeners(Article) for signal in (pre_save, post_save))
         )
+
+    def _insert_alone(self, author: str) -> None:
+        """As `Model.save`, where it has nothing to do but the INSERT: what it does around that costs a fifth of it."""
+        for name, value in self._insert(author).items():
+            setattr(self, name, value)
+        self._state.db, self._state.adding = connection.alias, False
 
     def _announce_edit(self) -> None:
         articles_written.send(sender=Article, article_ids=[self.pk], reason="edit")
@@ -188,19 +197,10 @@ class Article(models.Model):
         """The row as it was written, under the first slug that could be had. Raises SlugTaken."""
         columns = {name: _or_default(getattr(self, name)) for name in _GIVEN}
         columns["version_number"] = columns["version_number"] or 1
-        for slug in self._slugs_to_try():
+        for slug in insert.slugs_to_try(self.slug, self.title):
             if made := insert.insert({**columns, "slug": slug}, author):
                 return columns | made
         raise SlugTaken(slug)
-
-    def _slugs_to_try(self) -> Iterator[str]:
-        """The slug that was given, and no other; or the title's own, and then what seems free."""
-        if self.slug:
-            yield self.slug
-            return
-        yield slugs.slug_from(self.title)
-        for _ in range(_SLUG_TRIES):
-            yield insert.first_free(slugs.candidates(self.title))
 
     def _update(self, author: str, *args: Any, **kwargs: Any) -> None:
         try:

@@ -9,15 +9,22 @@ from articles.limits import MAX_SLUG, MAX_TITLE, RESERVED_SLUGS, is_slug_charact
 _ROOM_FOR_SUFFIX = 12
 _NUMBERED = 9
 _ENDINGS = re.compile(r"(?:/index)?\.(?:html?|md|markdown)\Z", re.IGNORECASE)
+_ASCII_WORDS = re.compile("[a-z0-9]+")
 _APOSTROPHES = re.compile("['’ʼ]")
 
 
 def slug_from(title: str) -> str:
     """A slug of the title's own letters; "article" when it has none (emoji, punctuation)."""
     text = _APOSTROPHES.sub("", _folded(title[:MAX_TITLE]))  # to sort many marks on one letter takes long
-    words = "".join(letter if is_slug_character(letter) else " " for letter in text).split()
-    slug = "-".join(words)[: MAX_SLUG - _ROOM_FOR_SUFFIX].strip("-") or "article"
+    slug = "-".join(_words(text))[: MAX_SLUG - _ROOM_FOR_SUFFIX].strip("-") or "article"
     return f"{slug}-article" if slug in RESERVED_SLUGS else slug
+
+
+def _words(text: str) -> list[str]:
+    """The runs of characters that a slug may hold; to look each up would cost an English title as much as its check."""
+    if text.isascii():
+        return _ASCII_WORDS.findall(text)
+    return "".join(letter if is_slug_character(letter) else " " for letter in text).split()
 
 
 def joined(slug: str, ending: str) -> str:

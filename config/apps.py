@@ -3,6 +3,8 @@ other."""
 
 from django.apps import AppConfig
 from django.contrib.admin import apps as admin
+from django.core.cache import close_caches
+from django.core.signals import request_finished
 
 
 class ConfigConfig(AppConfig):
@@ -19,6 +21,7 @@ class ConfigConfig(AppConfig):
         registered_checks.add(token_check.check)
         registered_checks.add(program_check.check)
         security_log.connect()
+        request_finished.disconnect(close_caches)  # none holds anything (CACHES), and each request asks them
 
 
 class AdminConfig(admin.AdminConfig):

@@ -99,6 +99,27 @@ def test_a_new_article_is_a_transaction_of_one_statement() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_save_that_nobody_watches_leaves_what_djangos_own_leaves() -> None:
+    alone = saved(metadata={"lang": "en"})
+    with connected(lambda **_: None, post_save):
+        watched = saved(metadata={"lang": "en"})
+    given = {"id", "slug", "created_at", "updated_at"}  # they differ from article to article
+    assert {name: type(getattr(alone, name)) for name in given} == {
+        name: type(getattr(watched, name)) for name in given
+    }
+    left = [
+        {name: value for name, value in vars(each).items() if name not in {*given, "_state", "_creator"}}
+        for each in (alone, watched)
+    ]
+    assert left[0] == left[1]
+    assert vars(alone._state) == vars(watched._state)
+    alone.title = "Another"
+    alone.save()
+    assert Article.objects.get(pk=alone.pk).title == "Another"
+    assert Article.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("signal", [pre_save, post_save])
 def test_those_who_listen_to_a_save_are_in_its_transaction(signal: Signal) -> None:
     def refuse(**_: Any) -> None:
