@@ -17,11 +17,12 @@ from queueops.models.worker import ROW_FOR_ALL
 SILENT_AFTER = timedelta(minutes=2)
 _BEAT_SECONDS = 5.0
 _ATTEMPTS = 100
-# A row that another session locks must not hold up a thread after each batch.
+# A row that another session locks must not hold up a thread after each batch, nor must the disk.
 _NOTE = """
 UPDATE embedding_worker_status SET last_seen_at = statement_timestamp(), last_claim_at = statement_timestamp(),
     tasks_done = tasks_done + %s::int, tasks_failed = tasks_failed + %s::int
-FROM (SELECT set_config('lock_timeout', '500', true)) AS bounded WHERE id = %s::bigint
+FROM (SELECT set_config('lock_timeout', '500', true), set_config('synchronous_commit', 'off', true)) AS hurried
+WHERE id = %s::bigint
 """
 
 
