@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.tools import http_load, texts
 from benchmarks.tools.report import latencies, print_progress, print_result, spread
 from benchmarks.tools.stack import TOKEN, Stack, own_stack, wait_until
+from benchmarks.tools.usage import Usage
 
 _MODES = ["disabled", "queued", "synchronous"]
 _FLOOR = "floor"
@@ -61,11 +62,17 @@ def _round(stack: Stack, options: argparse.Namespace, mode: str, number: int, ur
     stack.pause(_UNTIL_SEEN_SECONDS)
     count = _WARM_UP if number < 0 else options.n if mode != "synchronous" else options.n // 5
     bodies = _bodies(stack.data_dir / "bodies.jsonl", min(count, options.n))
-    load = http_load.run(f"{url}/api/articles", TOKEN, options.connections, bodies)
+    with Usage(stack.pids[url]) as web:
+        load = http_load.run(f"{url}/api/articles", TOKEN, options.connections, bodies)
     assert set(load.statuses) == {"201"}, (load.statuses, stack.web_lines())
     if mode != _FLOOR:
         wait_until(lambda: stack.value(_NOTHING_LEFT), "the workers to finish")
-    return {"requests_per_second": round(len(load.latencies) / load.seconds), **latencies(load.latencies)}
+    return {
+        "requests_per_second": round(len(load.latencies) / load.seconds),
+        # a request, all web processes together
+        "web_cpu_ms": round((web.seconds or 0.0) / len(load.latencies) * 1_000, 2),
+        **latencies(load.latencies),
+    }
 
 
 def _bodies(path: Path, count: int) -> Path:

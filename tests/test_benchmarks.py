@@ -33,7 +33,7 @@ TINY = {
 FIGURES: dict[str, Callable[[Any], float]] = {
     "drain": lambda found: found[0]["docs_per_second"]["median"],
     "save": lambda found: found["queued_to_disabled_p50"]["median"],
-    "freshness": lambda found: found["saved_to_found"]["p50_ms"],
+    "freshness": lambda found: found["edit"]["saved_to_found"]["p50_ms"],
     "search": lambda found: found["all"]["recall_at_10"],
     "import": lambda found: found["first"]["articles_per_second"],
     "faults": lambda found: found[1]["parked"],

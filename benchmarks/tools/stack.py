@@ -51,6 +51,8 @@ class Stack:
         self.valkey = valkey
         self.provider = provider
         self.web_url = ""
+        self.pids: dict[str, int | None] = {}
+        """Of what serves an address: the web processes' parent, and the floor's."""
         self.database = psycopg.connect(postgres.url, autocommit=True)
         self._running = contextlib.ExitStack()
 
@@ -67,6 +69,7 @@ class Stack:
     def web(self) -> None:
         """Starts the web processes."""
         self._web = self.run(services.web())
+        self.pids[self.web_url] = self._web.process.pid
 
     def floor(self) -> str:
         """Starts the hand-written floor of saving under the same server; answers its address."""
@@ -75,7 +78,9 @@ class Stack:
         assert service.process.env is not None
         service.process.env = {**service.process.env, DATABASE_VARIABLE: self.postgres.url}
         self.run(service)
-        return f"http://127.0.0.1:{port}"
+        url = f"http://127.0.0.1:{port}"
+        self.pids[url] = service.process.pid
+        return url
 
     def web_lines(self) -> str:
         """What the web processes said last, to explain a failure."""
