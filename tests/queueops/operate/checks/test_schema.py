@@ -2,8 +2,11 @@
 
 import pytest
 from django.db import connection
+from pytest_django import Settings
 
+from articles.filters.fields import Field, FieldType
 from queueops.operate.checks import schema
+from queueops.operate.checks.finding import CheckResult
 from tests.databases import spoil_index
 from tests.queueops.operate.checks.troubles import execute, troubles
 
@@ -49,3 +52,23 @@ def test_a_hint_for_psql_quotes_the_name_of_an_index() -> None:
     assert schema._invalid('x"; DROP TABLE articles; --').fix == (
         'Run: REINDEX INDEX CONCURRENTLY "x""; DROP TABLE articles; --";'
     )
+
+
+@pytest.mark.django_db
+def test_a_filter_without_its_index_is_named_with_the_command(settings: Settings) -> None:
+    settings.SEARCH_FILTERS = (Field("userId", FieldType.STRING),)
+    found = {finding.check: finding for finding in schema.check()}["index of the filter userId"]
+    assert found.verdict is CheckResult.WARN
+    assert found.fix.endswith("filter_indexes")
+    settings.SEARCH_FILTERS = ()
+    assert not troubles(schema.check())
+
+
+@pytest.mark.django_db
+def test_an_invalid_index_of_a_filter_is_named_once(settings: Settings) -> None:
+    field = Field("userId", FieldType.STRING)
+    settings.SEARCH_FILTERS = (field,)
+    execute(f"CREATE INDEX {field.index_name} ON articles (({field.expression.as_string(None)}))")
+    assert not troubles(schema.check())
+    spoil_index(field.index_name)
+    assert set(troubles(schema.check())) == {"index of the filter userId"}
