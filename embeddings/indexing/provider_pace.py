@@ -16,8 +16,11 @@ from embeddings.models import Space
 
 # A request should end within this: a twelfth of a batch's deadline, so that a cut-off request costs little.
 AIM_SECONDS = 10.0
-# The first request to an unmeasured provider: a few chunks.
-FIRST_TOKENS = 2_048
+# The first request to an unmeasured provider: about one chunk, which a slow one ends in time, too.
+FIRST_TOKENS = 256
+# The next one is at most this many times as large as one that was answered, however quickly: what is measured on a few
+# texts, which the server may have had at hand, says little about a thousand.
+MOST_GROWTH = 16
 # Quicker requests do not count as a measurement: most of the time may be the network.
 SLOW_SECONDS = 1.0
 # Requests of this size count anyway.
@@ -40,7 +43,7 @@ class Speed:
     """The measurements. `room` is the maximum tokens per request; `tokens_per_second`, over all requests, is known
     only of a slow provider."""
 
-    room: int = FIRST_TOKENS
+    room: int = field(default_factory=lambda: FIRST_TOKENS)
     tokens_per_second: float | None = None
 
     @property
@@ -55,8 +58,10 @@ class Speed:
         """A request of so many tokens succeeded while `at_once`, itself included, were in flight."""
         seconds = max(seconds, 0.001)
         shown = int(tokens * AIM_SECONDS / seconds)
-        if seconds > AIM_SECONDS or shown > self.room:
+        if seconds > AIM_SECONDS:
             self.room = max(shown, 1)
+        else:
+            self.room = max(self.room, min(shown, tokens * MOST_GROWTH))
         rate, known = at_once * tokens / seconds, self.tokens_per_second
         if known is None:
             self.tokens_per_second = rate if seconds >= SLOW_SECONDS else None

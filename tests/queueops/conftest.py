@@ -6,6 +6,7 @@ import pytest
 from django.db import transaction
 from pytest_django import Settings
 
+from embeddings.indexing import provider_pace
 from embeddings.models import Space
 from queueops.base.signals import tasks_ready
 from queueops.models import Worker
@@ -74,6 +75,12 @@ NO_FAULTS = {
 @pytest.fixture
 def space(provider: FakeProvider) -> Space:
     return make_space()
+
+
+@pytest.fixture(autouse=True)
+def first_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first requests are as large as later ones, since nearly every test here is about something else."""
+    monkeypatch.setattr(provider_pace, "FIRST_TOKENS", 2_048)
 
 
 @pytest.fixture

@@ -12,11 +12,33 @@ from embeddings.indexing.provider_pace import AIM_SECONDS, FIRST_TOKENS, Pace, S
 from tests.waiting import wait_until
 
 
+def rooms(rate: float, requests: int) -> list[int]:
+    """How many tokens each request has, of a provider that embeds so many per second."""
+    speed, sizes = Speed(), list[int]()
+    for _ in range(requests):
+        sizes.append(speed.room)
+        speed.answered(speed.room, speed.room / rate, 1)
+    return sizes
+
+
+def test_the_first_request_has_about_one_chunk() -> None:
+    assert rooms(1_000_000.0, 1) == [256]
+
+
 def test_a_quick_provider_is_soon_asked_for_as_much_as_it_takes() -> None:
-    speed = Speed()
-    speed.answered(FIRST_TOKENS, 0.05, 1)
-    assert speed.room > 300_000
-    assert speed.long_bytes is None
+    assert rooms(1_000_000.0, 4) == [256, 4_096, 65_536, 1_048_576]
+    assert Speed().long_bytes is None
+
+
+@pytest.mark.parametrize("rate", [30.0, 100.0, 400.0])
+def test_a_slow_provider_is_asked_for_what_takes_ten_seconds_after_one_request(rate: float) -> None:
+    assert rooms(rate, 3)[1:] == [max(256, int(rate * AIM_SECONDS))] * 2
+
+
+def test_one_that_needs_longer_than_that_for_a_chunk_is_asked_for_less() -> None:
+    first, *others = rooms(5.0, 4)
+    assert first == 256
+    assert others == [50, 50, 50]
 
 
 def test_a_request_that_took_too_long_makes_the_next_as_large_as_fits() -> None:
@@ -27,8 +49,8 @@ def test_a_request_that_took_too_long_makes_the_next_as_large_as_fits() -> None:
 
 def test_a_request_that_was_not_answered_makes_the_next_a_quarter_of_its_size() -> None:
     speed = Speed()
-    speed.unanswered(2_000, 120.0)
-    assert speed.room == 500
+    speed.unanswered(200, 120.0)
+    assert speed.room == 50
     for _ in range(10):
         speed.unanswered(100, 120.0)
     assert speed.room == 1

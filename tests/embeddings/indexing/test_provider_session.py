@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from embeddings.indexing import provider_pace
 from embeddings.indexing.metering import Meter
 from embeddings.indexing.provider_session import ProviderSession
 from embeddings.models import Space
@@ -156,6 +157,7 @@ def test_a_request_is_greedy_that_had_half_of_the_time(space: Space, began: floa
 
 
 def test_a_request_carries_what_the_meter_and_its_share_allow(space: Space) -> None:
+    provider_pace.of(space).speed.answered(1_000, 0.1, 1)
     whole = session(space).most_tokens
     assert session(space, meter=Counted(most_tokens=10)).most_tokens == 10
     assert session(space, share=0.5).most_tokens == whole // 2

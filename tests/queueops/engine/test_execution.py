@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
+from embeddings.indexing import provider_pace
 from embeddings.models import ArticleEmbedding, Space
 from embeddings.providers.registry import provider_of
 from queueops.engine import claims, execution
@@ -62,6 +63,17 @@ def test_a_batch_is_one_request(run: Callable[..., Settled], space: Space, provi
     stats = provider.stats()
     assert (stats["requests"], stats["texts"]) == (1, 60)
     assert ArticleEmbedding.objects.count() == 60
+
+
+def test_the_first_request_of_a_process_is_small_and_the_next_takes_the_rest(
+    run: Callable[..., Settled], space: Space, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provider_pace, "FIRST_TOKENS", 256)
+    make_tasks(60, space)
+    assert run().outcomes == {"embedded": 60}
+    sizes = provider.stats()["sizes"]
+    assert len(sizes) == 2
+    assert sizes[0] <= 256 * 3 / len("Bulk 10\n\nText 10.")
 
 
 def test_text_that_has_a_vector_is_not_paid_for_again(
