@@ -70,6 +70,8 @@ def of_provider(provider: ProviderStatus) -> Iterator[str]:
             f"The provider {provider.name} has not responded for {age(provider.out_for or 0.0)}{cause}; "
             f"next attempt in {age(provider.retry_in or 0.0)}."
         )
+    elif provider.failures and provider.last_error:
+        yield f"The last request to the provider {provider.name} failed ({provider.last_error.rstrip('.')})."
     if provider.blocked_for:
         yield f"The provider {provider.name} is at its rate limit; next request in {age(provider.blocked_for)}."
     if provider.is_spent:

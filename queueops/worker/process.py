@@ -12,6 +12,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from queueops.engine import worker_loss
 from queueops.models import Metric
+from queueops.worker import startup_probe
 
 _LOOK_SECONDS = 1.0
 
@@ -35,6 +36,7 @@ class WorkerProcess:
         broker.emit_after("process_boot")
         worker = dramatiq.Worker(broker, queues=set(queues) if queues else None, worker_threads=threads)
         worker.start()
+        startup_probe.begin()
         self._wait()
         worker.stop(timeout=milliseconds)
         broker.close()
