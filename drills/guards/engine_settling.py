@@ -153,6 +153,13 @@ MUTATIONS = (
         (_DEADLY,),
     ),
     Mutation(
+        "failure: a long text lost whole and alone is cut before it is parked",
+        "queueops/engine/retry_policy.py",
+        "may_be_cut and attempts >= max_attempts and (is_canary or not is_out)",
+        "False",
+        (_DEADLY,),
+    ),
+    Mutation(
         "claim: what was lost stays so while it waits",
         "queueops/engine/settling.py",
         "d.refund = 1 AND d.error_class <> 'provider_lost' AND t.{WAS_LOST}",

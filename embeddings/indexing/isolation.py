@@ -148,6 +148,21 @@ def is_worth_cutting(space: Space, chunk: Chunk) -> bool:
     return bool(_smaller(space, chunk, _FLOOR_WITHOUT_HINT))
 
 
+def in_smallest_chunks(space: Space, article: Rendered, hashes: Collection[bytes]) -> Rendered:
+    """The article with each of these chunks in the smallest ones that a failing text is tried in."""
+
+    def cut(chunk: Chunk) -> Iterator[Chunk]:
+        pieces = _smaller(space, chunk, _FLOOR_WITHOUT_HINT)
+        yield from (each for piece in pieces for each in cut(piece)) if pieces else [chunk]
+
+    chunks = [
+        piece
+        for chunk, text_hash in zip(article.chunks, article.hashes, strict=True)
+        for piece in (cut(chunk) if text_hash in hashes else [chunk])
+    ]
+    return Rendered(article.source, chunks, [hash_of(chunk) for chunk in chunks])
+
+
 def _smaller(space: Space, chunk: Chunk, floor: int) -> list[Chunk]:
     """The chunks sent in place of one that was too long; none if it is already small."""
     spec, count = spec_and_counter(space)

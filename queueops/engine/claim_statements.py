@@ -49,8 +49,8 @@ UPDATE embedding_tasks t SET
     source_version = a.version_number, content_hash = a.content_hash
 FROM due, articles a
 WHERE t.id = due.id AND a.id = t.article_id
-RETURNING t.id, t.attempts, t.max_attempts, t.metadata ? 'reembed', t.{WAS_LOST}, a.id, a.version_number,
-          a.content_hash, a.title, a.content
+RETURNING t.id, t.attempts, t.max_attempts, t.metadata ? 'reembed', t.metadata ? 'cut', t.{WAS_LOST},
+          a.id, a.version_number, a.content_hash, a.title, a.content
 """  # noqa: S608  the only text put in is our own
 
 # Each rank is a bounded walk of its own stretch of the index, and takes what the ranks before it left: a rank whose
@@ -150,8 +150,8 @@ WHERE t.claim_token = %s AND t.status = 'processing'
 
 # What a claim took whose reply was lost: the rows that _TAKE_THE_DUE returned.
 TAKEN = f"""
-SELECT t.id, t.attempts, t.max_attempts, t.metadata ? 'reembed', t.{WAS_LOST}, a.id, a.version_number,
-       a.content_hash, a.title, a.content
+SELECT t.id, t.attempts, t.max_attempts, t.metadata ? 'reembed', t.metadata ? 'cut', t.{WAS_LOST},
+       a.id, a.version_number, a.content_hash, a.title, a.content
 FROM embedding_tasks t JOIN articles a ON a.id = t.article_id
 WHERE t.status = 'processing' AND t.claim_token = %(token)s
 """  # noqa: S608  the only text put in is our own

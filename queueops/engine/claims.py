@@ -29,6 +29,12 @@ class Claimed(NamedTuple):
     source: Source
     is_reembedding: bool = False  # also embed chunks that have vectors: see reindexing.py
     was_lost: bool = False  # with the worker that had it last, or with the provider
+    was_lost_whole: bool = False  # with the provider, at its last attempt and alone
+
+    @property
+    def is_to_be_cut(self) -> bool:
+        """Whether this attempt, its last, sends the text in small chunks."""
+        return self.was_lost_whole and self.was_lost and self.attempts >= self.max_attempts
 
 
 @dataclass(frozen=True)
@@ -141,8 +147,8 @@ def _take(sql: str, space: Space, claimed_by: str, arguments: dict[str, Any]) ->
 
 
 def _claimed(row: tuple[Any, ...]) -> Claimed:
-    task_id, attempts, max_attempts, is_reembedding, was_lost, *source = row
-    return Claimed(task_id, attempts, max_attempts, Source(*source), is_reembedding, was_lost)
+    task_id, attempts, max_attempts, is_reembedding, was_lost_whole, was_lost, *source = row
+    return Claimed(task_id, attempts, max_attempts, Source(*source), is_reembedding, was_lost, was_lost_whole)
 
 
 def _rows(sql: str, arguments: dict[str, Any]) -> list[tuple[Any, ...]]:

@@ -9,11 +9,12 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
+from embeddings.indexing import isolation
 from embeddings.indexing.embed import Vectors
 from embeddings.indexing.provider_session import ProviderSession
 from embeddings.indexing.render import Rendered, render_all
 from embeddings.indexing.store import reusable
-from embeddings.models import SpaceState
+from embeddings.models import Space, SpaceState
 from embeddings.providers.errors import ErrorClass, NotAskedError, ProviderError
 from embeddings.storage import kept_vectors
 from embeddings.storage.vectors import WireVector
@@ -107,8 +108,9 @@ def _held_until(run: _Run, deadline: float | None) -> float:
 
 
 def _render(run: _Run) -> None:
-    sources = (task.source for task in run.claim.tasks)
-    run.rendered = list(zip(run.claim.tasks, render_all(run.claim.space, sources), strict=True))
+    space, tasks = run.claim.space, run.claim.tasks
+    rendered = zip(tasks, render_all(space, (task.source for task in tasks)), strict=True)
+    run.rendered = [(task, _cut(space, task, one) if task.is_to_be_cut else one) for task, one in rendered]
     reusing = [rendered for task, rendered in run.rendered if not task.is_reembedding]
     found = with_database_retry(lambda: reusable(run.claim.space, reusing), "batch not started")
     excluded = {
@@ -125,6 +127,13 @@ def _render(run: _Run) -> None:
     needed = itertools.chain.from_iterable(rendered.hashes for _, rendered in run.rendered)
     missing = (text_hash for text_hash in needed if text_hash not in run.stored and text_hash not in run.kept)
     run.unsaved = unsaved.take(run.claim.space.pk, missing)
+
+
+def _cut(space: Space, task: Claimed, rendered: Rendered) -> Rendered:
+    """The article with what it still lacks in small chunks."""
+    known = with_database_retry(lambda: reusable(space, [rendered]), "batch not started")
+    missing = rendered.hashes if task.is_reembedding else set(rendered.hashes) - known.stored.keys()
+    return isolation.in_smallest_chunks(space, rendered, missing)
 
 
 def _embed(run: _Run, deadline: float) -> None:
@@ -199,8 +208,23 @@ def _result(run: _Run, task: Claimed, rendered: Rendered) -> Success | Failure:
         is_canary=run.permit.canary is not None,
         has_progressed=has_progressed,
         is_alone=task.was_lost and len(run.claim.tasks) == 1,
+        may_be_cut=_may_be_cut(run, task, rendered),
     )
     return Failure(task, error, decision)
+
+
+def _may_be_cut(run: _Run, task: Claimed, rendered: Rendered) -> bool:
+    """Whether a text that was lost before and was alone now is long, made no progress, and was sent whole only: where
+    the provider was back at once, the bisection has tried its parts already."""
+    is_alone = task.was_lost and len(run.claim.tasks) == 1
+    was_in_parts = (
+        task.is_to_be_cut or run.vectors.error_of(rendered) or task.source.article_id in run.progressed
+    )
+    if was_in_parts or not is_alone:
+        return False
+    chunks = zip(rendered.chunks, rendered.hashes, strict=True)
+    lacking = (chunk for chunk, text_hash in chunks if text_hash not in run.vectors.by_hash)
+    return any(isolation.is_worth_cutting(run.claim.space, chunk) for chunk in lacking)
 
 
 def _is_complete(run: _Run, rendered: Rendered) -> bool:

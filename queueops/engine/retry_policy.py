@@ -16,6 +16,7 @@ _REFUSED_SECONDS = 30.0
 class Verdict(StrEnum):
     RETRY = "retry"  # pending, later, the attempt counted
     DEFER = "defer"  # pending, no attempt charged: the text is not at fault
+    CUT = "cut"  # as DEFER; its next attempt sends it in small chunks
     PARK = "park"  # failed, until an operator requeues it
 
 
@@ -43,15 +44,21 @@ def decide(
     is_canary: bool = False,
     has_progressed: bool = False,
     is_alone: bool = True,
+    may_be_cut: bool = False,
 ) -> Decision:
     """`attempts` includes the one that failed; `draw` in [0, 1) is the jitter. `is_out`: the provider's breaker is not
     closed, so no text is at fault; `is_canary`: this task was the canary. `has_progressed`: some of its chunks were
-    embedded and kept, so it finishes however often it fails. `is_alone`: it was lost before, and claimed alone."""
+    embedded and kept, so it finishes however often it fails. `is_alone`: it was lost before, and claimed alone.
+    `may_be_cut`: it was lost before, is long, was alone now, and was sent whole only."""
     match kind:
         case ErrorClass.INVALID_INPUT | ErrorClass.TOO_LONG:
             return Decision(Verdict.PARK)  # refused alone and in small pieces: nothing is left to try
         case ErrorClass.RATE_LIMITED | ErrorClass.AUTH | ErrorClass.POSTPONED:
             return _PLACE_IN_LINE
+        case ErrorClass.PROVIDER_LOST if (
+            may_be_cut and attempts >= max_attempts and (is_canary or not is_out)
+        ):
+            return Decision(Verdict.CUT, CANARY_BACK_SECONDS if is_out else backoff(1, base_seconds, draw))
         case ErrorClass.PROVIDER_DOWN | ErrorClass.PROVIDER_LOST | ErrorClass.TRANSIENT if is_out:
             return Decision(Verdict.DEFER, CANARY_BACK_SECONDS) if is_canary else _PLACE_IN_LINE
         case ErrorClass.PROVIDER_DOWN:
@@ -60,9 +67,7 @@ def decide(
         case ErrorClass.TRANSIENT | ErrorClass.PROVIDER_LOST if has_progressed:
             return Decision(Verdict.DEFER, backoff(1, base_seconds, draw))
         case ErrorClass.PROVIDER_LOST if attempts >= max_attempts and not is_alone:
-            return Decision(
-                Verdict.DEFER, backoff(attempts, base_seconds, draw)
-            )  # the last attempt runs alone
+            return Decision(Verdict.DEFER, backoff(attempts, base_seconds, draw))  # the last runs alone
         case ErrorClass.TRANSIENT | ErrorClass.PROVIDER_LOST | ErrorClass.STORAGE_REFUSED:
             if attempts >= max_attempts:
                 return Decision(Verdict.PARK)

@@ -75,9 +75,10 @@ UPDATE embedding_tasks t SET
     attempts = t.attempts - d.refund, lease_expires_at = NULL, claim_token = NULL,
     error_class = CASE WHEN {_KEEPS} THEN t.error_class ELSE d.error_class END,
     error_message = CASE WHEN {_KEEPS} THEN t.error_message ELSE d.error_message END,
-    metadata = CASE WHEN d.refund = 1 THEN t.metadata ELSE {failed_attempts.ADDED_SQL} END
-FROM unnest(%s::bigint[], %s::boolean[], %s::float8[], %s::int[], %s::text[], %s::text[])
-     AS d (id, is_parked, delay, refund, error_class, error_message)
+    metadata = CASE WHEN d.is_cut AND jsonb_typeof(t.metadata) = 'object' THEN t.metadata || '{{"cut": true}}'
+                    WHEN d.refund = 1 THEN t.metadata ELSE {failed_attempts.ADDED_SQL} END
+FROM unnest(%s::bigint[], %s::boolean[], %s::boolean[], %s::float8[], %s::int[], %s::text[], %s::text[])
+     AS d (id, is_parked, is_cut, delay, refund, error_class, error_message)
      JOIN embedding_tasks own ON own.id = d.id
      LEFT JOIN embedding_tasks newer
          ON newer.article_id = own.article_id AND newer.space_id = own.space_id AND newer.status = 'pending'
@@ -234,13 +235,14 @@ def _longest_delay(failures: Sequence[Failure]) -> float | None:
     return max(delays, default=0.0) or None
 
 
-def _failure_row(failure: Failure) -> tuple[int, bool, float, int, str, str]:
+def _failure_row(failure: Failure) -> tuple[int, bool, bool, float, int, str, str]:
     decision = failure.decision
     return (
         failure.task.task_id,
         decision.verdict is Verdict.PARK,
+        decision.verdict is Verdict.CUT,
         decision.delay_seconds,
-        int(decision.verdict is Verdict.DEFER),
+        int(decision.verdict in {Verdict.DEFER, Verdict.CUT}),
         failure.error.kind.value,
         str(failure.error)[: batch_history.MESSAGE_CHARACTERS],
     )

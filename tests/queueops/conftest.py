@@ -53,6 +53,7 @@ NO_FAULTS = {
     "poison": "",
     "poison_status": 400,
     "deadly": "",
+    "deadly_tokens": 0,
     "fail_next": [],
     "max_inputs": 2_048,
     "max_tokens_per_request": 300_000,

@@ -119,8 +119,9 @@ class Service:
         return None
 
     def _is_deadly(self, texts: list[str]) -> bool:
-        deadly = self._settings.deadly
-        return bool(deadly) and any(deadly in text for text in texts)
+        deadly, most = self._settings.deadly, self._settings.deadly_tokens
+        is_too_long = bool(most) and any(dialects.tokens_of([text]) > most for text in texts)
+        return is_too_long or (bool(deadly) and any(deadly in text for text in texts))
 
     def _embedded(
         self, shape: str, model: str, texts: list[str], dimensions: int, wants_base64: bool, fault: str | None

@@ -89,6 +89,7 @@ class Settings(BaseModel):
         default="",
         description="a text that contains this crashes the server: no reply, then 503 for down_requests",
     )
+    deadly_tokens: int = Field(default=0, ge=0, description="a longer text crashes it likewise; 0: none does")
     down_requests: int = Field(default=2, ge=1, description="how many other requests a deadly text fails")
     fail_next: tuple[str, ...] = Field(
         default=(), description=f"faults for the next requests in turn: {', '.join(FAULTS)}"

@@ -8,6 +8,8 @@ from django.db.models import F
 from django.db.models.functions import Now
 from pytest_django import Settings
 
+from articles.models import Article
+from embeddings.indexing.render import Source, render
 from embeddings.models import Space
 from queueops.engine import claims, execution
 from queueops.models import ProviderState, Task, Worker
@@ -46,6 +48,57 @@ def test_it_is_parked_and_all_that_were_sent_with_it_are_embedded(space: Space, 
     assert (parked.article_id, parked.error_class) == (deadly.pk, "provider_lost")
     assert "broke off" in parked.error_message
     assert Task.objects.filter(outcome="embedded").count() == 99
+
+
+LONG = " ".join(f"word{number}" for number in range(150))
+
+
+def source_of(article: Article) -> Source:
+    article.refresh_from_db()
+    return Source(article.pk, article.version_number, article.content_hash, article.title, article.content)
+
+
+def test_a_long_text_that_crashes_it_by_its_length_is_embedded_in_small_chunks(
+    space: Space, worker: Worker, provider: FakeProvider
+) -> None:
+    provider.config(deadly="", deadly_tokens=100)
+    make_tasks(40, space)
+    article = make_article("Long", LONG)
+    work_off(worker)
+    assert not Task.objects.failed().exists()
+    assert Task.objects.filter(outcome="embedded").count() == 41
+    spans = article.embeddings.order_by("chunk_index").values_list("span", flat=True)
+    covered = "".join(LONG[span.lower : span.upper] for span in spans)
+    assert covered.replace(" ", "") == LONG.replace(" ", "")
+    assert all(span.upper - span.lower < 400 for span in spans)
+
+
+def test_a_long_text_is_sent_whole_and_alone_before_it_is_cut(
+    space: Space, worker: Worker, provider: FakeProvider
+) -> None:
+    article = make_article("Long", LONG)
+    Task.objects.update(error_class="provider_lost", attempts=F("max_attempts") - 1)
+    provider.config(deadly="", fail_next=["cut", "503", "503"])
+    work_off(worker)
+    task = Task.objects.get()
+    assert (task.outcome, task.metadata.get("cut")) == ("embedded", True)
+    assert article.embeddings.count() >= 6
+    provider.config(fail_next=[])
+    whole = len(render(space, source_of(other := make_article("Also long", LONG + " end"))).chunks)
+    Task.objects.filter(article=other).update(error_class="provider_lost", attempts=F("max_attempts") - 1)
+    work_off(worker)
+    assert other.embeddings.count() == whole
+
+
+def test_a_long_text_that_crashes_it_in_small_chunks_too_is_parked(
+    space: Space, worker: Worker, provider: FakeProvider
+) -> None:
+    make_article("Long", f"{LONG} nitroglycerine")
+    make_tasks(20, space)
+    work_off(worker)
+    (parked,) = Task.objects.failed()
+    assert (parked.error_class, parked.attempts) == ("provider_lost", parked.max_attempts)
+    assert Task.objects.filter(outcome="embedded").count() == 20
 
 
 def test_several_in_one_batch_are_each_found(space: Space, worker: Worker) -> None:
