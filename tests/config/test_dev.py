@@ -124,9 +124,9 @@ THIS_FILE = "tests/config/test_dev.py"
 @pytest.mark.parametrize(
     ("words", "ran"),
     [
-        ([], [*LINT, "pytest -n 4 -m not slow"]),
+        ([], [*LINT, "pytest -n 3 -m not slow"]),
         (["--fast"], ["pytest -n 2 -m fast"]),
-        (["--all"], [*LINT, "pytest -n 4"]),
+        (["--all"], [*LINT, "pytest -n 3"]),
         (["-x"], [*LINT, "pytest -m not slow -x"]),
         (["--all", "-n", "3"], [*LINT, "pytest -n 3"]),
         (["--fast", THIS_FILE], [f"pytest -m fast {THIS_FILE}"]),
@@ -174,7 +174,7 @@ def test_a_failure_of_lint_fails_the_whole_and_the_tests_run_all_the_same(
 ) -> None:
     monkeypatch.setenv("FAILS", "mypy")
     assert dev.test(["--all"]) == 1
-    assert commands_run() == [*LINT, "pytest -n 4"]
+    assert commands_run() == [*LINT, "pytest -n 3"]
 
 
 def test_files_are_compiled_once_whatever_the_shell_says(
