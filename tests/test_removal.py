@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from psycopg.types.json import Json
 
+from embeddings import recipes
 from queueops.base import installed
 from tests.command_shell import Obeying, Saving
 from tests.databases import empty_database
@@ -53,10 +55,12 @@ def processes(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         Obeying(database, folder, provider.url) as web,
     ):
         assert shell.do("migrate").code == 0
+        recipe = recipes.make("openai", "fake-embed", 8, 200, 0, recipes.of_settings())
         with psycopg.connect(database) as session:
             session.execute(
                 "UPDATE embedding_spaces SET provider = 'openai', model = 'fake-embed', dimensions = 8,"
-                " chunk_tokens = 200"
+                " chunk_tokens = 200, recipe = %s, fingerprint = %s",
+                [Json(recipe.as_json()), recipe.fingerprint],
             )
         yield shell, web
 
