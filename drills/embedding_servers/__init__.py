@@ -1,1 +1,1 @@
-"""Three real embedding servers from PyPI, each in an environment of its own: `./dev drill embedding_servers`."""
+"""Real embedding servers from PyPI, each in an environment of its own: `./dev drill embedding_servers`."""

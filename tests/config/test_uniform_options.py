@@ -31,6 +31,8 @@ READING = {
 }
 # Django's own, with a look at the server before; --plan is its dry run.
 OF_DJANGO = {"migrate"}
+# It does what a setting says, as `migrate` and each start do, and can be repeated.
+OF_SETTINGS = {"filter_indexes"}
 # Repeating it is harmless, its versions are history, and its summary is its audit.
 IMPORTING = {"import_articles"}
 READING_VERBS = {
@@ -40,6 +42,7 @@ READING_VERBS = {
     },
     "embed_migrate": {"analyze"},
     "embed_check": {"config", "database", "broker", "provider", "all", "invariants"},
+    "spaces": {"list"},
 }
 # Words that make each act do something.
 ACTS = {
@@ -72,8 +75,11 @@ ACTS = {
     "queue_admin cleanup": "",
     "queue_admin import": "FILE",
 }
-# Acts that are tried elsewhere: they need a file of a backup, a database of their own, or a server.
-ELSEWHERE = {"restore", "rollback_drill", "embed_check compatibility", "queue_admin export"}
+# Acts that are tried elsewhere: they need a file of a backup, a database of their own, a server, or other spaces.
+ELSEWHERE = {
+    *("restore", "rollback_drill", "embed_check compatibility", "queue_admin export"),
+    *(f"spaces {verb}" for verb in ("create", "index", "cutover", "rollback", "retire", "cancel")),
+}
 # They change no row: a file is written, a database of their own is used.
 WITHOUT_REASON = {"queue_admin export", "rollback_drill"}
 
@@ -91,7 +97,7 @@ def all_acts() -> set[str]:
     ours = {name for name, app in get_commands().items() if app.partition(".")[0] in OURS}
     return {
         f"{command} {verb}".strip()
-        for command in ours - READING - IMPORTING - OF_DJANGO
+        for command in ours - READING - IMPORTING - OF_DJANGO - OF_SETTINGS
         for verb in verbs_of(command)
         if verb not in READING_VERBS.get(command, ())
     }
