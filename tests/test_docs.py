@@ -102,6 +102,13 @@ def test_each_dependency_has_its_reason() -> None:
     assert not missing
 
 
+def test_decisions_are_numbered_from_one_on_and_say_their_number() -> None:
+    pages = sorted((ROOT / "docs/decisions").glob("*.md"))
+    for number, page in enumerate(pages, start=1):
+        assert page.name.startswith(f"{number:04}-")
+        assert page.read_text().startswith(f"# {number}. ")
+
+
 def test_the_locks_name_no_address() -> None:
     for lock in (ROOT / "requirements").glob("*.lock"):
         assert "://" not in lock.read_text()

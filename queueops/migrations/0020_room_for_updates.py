@@ -2,7 +2,7 @@
 no index.
 
 A task is written three times at least: it waits, is claimed and ends, and its lease may be renewed. A renewal that
-finds room in its row's page writes to no index; see docs/decisions/0020-growth-of-the-task-table.md.
+finds room in its row's page writes to no index; see docs/decisions/0021-growth-of-the-task-table.md.
 """
 
 from django.db import migrations, models
