@@ -46,5 +46,8 @@ def _field(location: Sequence[str | int]) -> str:
     source, *names = location
     if source == "body" and names:
         names = names[1:]
+    elif source == "query":  # a parameter that may be given several times comes with its place in a model
+        names = [name for name in names if isinstance(name, str)]
+        del names[:-1]
     name = ".".join(str(part) for part in names) or ("the body" if source == "body" else str(source))
     return name[:_MAX_NAME]

@@ -38,6 +38,7 @@ REQUESTS: dict[str, tuple[bytes, list[int]]] = {
     "Latin-1": (search('{"query":"ä"}'.encode("latin-1")), [400]),
     "UTF-16": (search(BODY.decode().encode("utf-16")), [400]),
     "half a character": (search(b'{"query":"\\ud800"}'), [400]),
+    "half a character beside a long number": (search(b'{"query":"1234567890123456789 \\ud800"}'), [400]),
     "very deep": (search(b'{"query":' + b"[" * 100_000), [400]),
     "very deep beside a long number": (
         search(b'{"filter":' + b'{"a":' * 100_000 + b"1234567890123456789"),

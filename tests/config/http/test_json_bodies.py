@@ -36,6 +36,8 @@ def test_a_value_is_what_was_sent(body: bytes, value: Any) -> None:
         b'"\xff 1234567890123456789"', b"01", b"1 2", b"\xef\xbb\xbf{}", b"[" * 100_000,
         b"[1234567890123456789" * 100_000,
         b"nul", b'{"a": 1} x', b"\x00",
+        b'"\\ud800"', b'["\\ud800", 1234567890123456789]', b'{"\\udc00": "1234567890123456789"}',
+        b"1e400", b"[1e400, 1234567890123456789]",
     ],
 )  # fmt: skip
 def test_invalid_json_is_a_bad_request_in_a_short_sentence(body: bytes) -> None:

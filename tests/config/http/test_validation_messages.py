@@ -20,6 +20,7 @@ def error(kind: str, *location: str | int, **context: Any) -> dict[str, Any]:
         (("body", "payload"), "the body"),
         (("body",), "the body"),
         (("query", "limit"), "limit"),
+        (("query", "asked", "status", 0), "status"),
         (("path", "number"), "number"),
         (("header",), "header"),
         (("query", "x" * 1_000), "x" * 100),
