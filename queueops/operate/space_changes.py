@@ -128,7 +128,9 @@ def gate(space: Space, allowed_missing: int) -> Gate:
             "wait until they are embedded, or accept them with --allow-missing"
         )
     if ann_index.is_wanted(space):
-        problems.append(f"its approximate index is not built: run {manage('spaces index')}")
+        problems.append(
+            f"its approximate index is not built: run {manage(f'spaces index --space {space.pk}')}"
+        )
     if not recipes.fits(space):
         problems.append(recipes.refusal(space).rstrip("."))
     try:

@@ -43,9 +43,12 @@ def target_of(change: SpaceChange, states: Mapping[int, str]) -> int:
     if len(able) == 1:
         return able[0]
     wanted = " or ".join(state for state in RULES[change].of if state != SpaceState.RETIRED)
-    listed = ", ".join(map(str, able)) or "none"
+    if not able:
+        there = ", ".join(f"{pk} is {state}" for pk, state in states.items()) or "there is none"
+        raise ChangeRefused(f"{change} takes a space that is {wanted}: {there}")
     raise ChangeRefused(
-        f"{change} takes a space that is {wanted}, and there are {len(able)} ({listed}): name its id"
+        f"{change} takes a space that is {wanted}, and there are {len(able)} ({', '.join(map(str, able))}): name its "
+        "id with --space"
     )
 
 

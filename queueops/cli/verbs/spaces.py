@@ -7,7 +7,7 @@ from uuid import UUID
 from django.core.exceptions import ImproperlyConfigured
 
 from articles.models import Article
-from embeddings.models import Space
+from embeddings.models import Space, SpaceState
 from embeddings.storage import ann_index, coverage
 from lib.manage_command import manage
 from queueops.cli.frame import arguments
@@ -21,7 +21,7 @@ from queueops.models import Mode
 from queueops.models.audit import needed_reason
 from queueops.operate import space_changes
 from queueops.operate.backfill import estimation
-from queueops.operate.space_states import ChangeRefused, SpaceChange, target_of
+from queueops.operate.space_states import ChangeRefused, SpaceChange, after, target_of
 
 family = VerbGroup("Spaces")
 
@@ -236,25 +236,23 @@ def _end(console: Console, kind: SpaceChange, *, space: int, yes: bool, dry_run:
         console.print_result(fields, line(done))
         return Exit.OK
     rest = (
-        f"Retired, and left: {left.rows:,} vectors, {left.tasks:,} tasks in work. Run this again in a minute."
+        f"Retired, and left: {left.rows:,} vectors, {left.tasks:,} tasks in work. In a minute, run "
+        f"{manage(f'spaces {kind} --space {target.pk} --yes')} --reason WHY."
     )
     console.print_result(fields, line(rest))
     return Exit.PARTLY
 
 
 @family.verb(
-    "index", "build the approximate index of a space that is being built", arguments=_target_arguments,
+    "index", "build the approximate index of a space that is being built or on standby", arguments=_target_arguments,
     keys=(*_CHANGED, "index"),
 )  # fmt: skip
 def index(console: Console, *, space: int, yes: bool, dry_run: bool, reason: str) -> Exit:
-    target = _target(SpaceChange.CUT_OVER, space)
+    target = _target_of_index(space)
     fields = {"dry_run": dry_run, "space": target.pk, "name": str(target), "operation": None}
     if not ann_index.is_wanted(target):
-        has = (
-            "has its index"
-            if ann_index.stands(target)
-            else f"needs none below {ann_index.WANTED_FROM_ROWS:,} chunks"
-        )
+        too_small = f"needs none below {ann_index.WANTED_FROM_ROWS:,} chunks"
+        has = "has its index" if ann_index.stands(target) else too_small
         console.print_result(fields | {"index": ann_index.stands(target)}, line(f"Space {target.pk} {has}."))
         return Exit.OK
     change = f"build the index of space {target.pk} ({target}) while searches and saves continue"
@@ -271,14 +269,23 @@ def index(console: Console, *, space: int, yes: bool, dry_run: bool, reason: str
 
 
 def _target(kind: SpaceChange, named: int) -> Space:
-    spaces = {space.pk: space for space in Space.objects.order_by("pk")}
+    states = dict(Space.objects.order_by("pk").values_list("pk", "state"))
     try:
-        chosen = named or target_of(kind, {pk: space.state for pk, space in spaces.items()})
+        chosen = named or target_of(kind, states)
+        after(kind, states, chosen)  # before anything is said of what would be done
     except ChangeRefused as error:
         raise Refused(str(error)) from error
-    if chosen not in spaces:
-        raise Refused(f"there is no space {chosen}: choose one of {', '.join(map(str, spaces))}")
-    return spaces[chosen]
+    return Space.objects.get(pk=chosen)
+
+
+def _target_of_index(named: int) -> Space:
+    """The space named, or the only one that receives and does not serve. Raises Refused."""
+    living = list(Space.objects.receiving().order_by("pk"))
+    able = [each for each in living if (each.pk == named if named else each.state != SpaceState.SERVING)]
+    if len(able) != 1:
+        listed = ", ".join(f"{each.pk} is {each.state}" for each in living)
+        raise Refused(f"name the space whose index is to be built with --space: {listed}")
+    return able[0]
 
 
 def _changed(console: Console, kind: SpaceChange, target: Space, reason: str, **more: Any) -> UUID:

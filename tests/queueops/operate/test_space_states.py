@@ -63,7 +63,16 @@ def test_the_only_space_that_fits_need_not_be_named(change: str, states: dict[in
     assert target_of(SpaceChange(change), states) == target
 
 
-@pytest.mark.parametrize("states", [{1: "serving"}, {1: "standby", 2: "standby"}, {}])
-def test_none_or_several_that_fit_are_a_question(states: dict[int, str]) -> None:
-    with pytest.raises(ChangeRefused, match="name its id"):
+def test_several_that_fit_are_a_question() -> None:
+    with pytest.raises(ChangeRefused, match=r"there are 2 \(1, 2\): name its id with --space"):
+        target_of(SpaceChange.RETIRE, {1: "standby", 2: "standby"})
+
+
+@pytest.mark.parametrize(
+    ("states", "there"), [({1: "serving", 2: "retired"}, "1 is serving, 2 is retired"), ({}, "there is none")]
+)
+def test_where_none_fits_the_refusal_names_what_there_is_and_asks_for_no_id(
+    states: dict[int, str], there: str
+) -> None:
+    with pytest.raises(ChangeRefused, match=f"takes a space that is standby: {there}$"):
         target_of(SpaceChange.RETIRE, states)

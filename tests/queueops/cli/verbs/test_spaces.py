@@ -1,9 +1,12 @@
 """`manage.py spaces`: a change of the model from the command line, and what it refuses."""
 
+from datetime import timedelta
+
 import pytest
+from django.db.models.functions import Now
 
 from embeddings.models import Space
-from queueops.models import AuditLog, Worker
+from queueops.models import AuditLog, Task, Worker
 from queueops.worker.drain import drain
 from tests.providers import FakeProvider
 from tests.queueops.cli_runner import Called, called, embed_migrate
@@ -89,8 +92,9 @@ def test_a_dry_run_says_what_it_would_do_and_changes_no_state(
     [
         (("create", "openai", "unknown-model", *YES), "--dimensions"),
         (("create", *NEW, "--yes"), "--reason"),
-        (("cutover", *YES), "there are 0"),
-        (("rollback", *YES), "there are 0"),
+        (("cutover", *YES), "that is building or ready"),
+        (("rollback", *YES), "that is standby"),
+        (("index", *YES), "--space"),
         (("retire", "--space", "4711", *YES), "no space 4711"),
     ],
 )
@@ -103,6 +107,36 @@ def test_what_cannot_be_done_is_refused_in_one_sentence(words: tuple[str, ...], 
 def test_the_serving_space_is_not_retired(space: Space) -> None:
     refused = spaces("retire", "--space", str(space.pk), *YES)
     assert (refused.code, "is serving" in refused.sentence) == (3, True)
+
+
+@pytest.mark.parametrize("verb", ["cutover", "rollback", "retire", "cancel"])
+def test_a_dry_run_of_a_change_that_would_be_refused_is_refused(space: Space, verb: str) -> None:
+    refused = spaces(verb, "--space", str(space.pk), "--dry-run")
+    assert (refused.code, "This would" in refused.out, "is serving" in refused.sentence) == (3, False, True)
+
+
+def test_the_space_on_standby_is_the_one_whose_index_is_built(space: Space) -> None:
+    spaces("create", *NEW, *YES)
+    assert spaces("cutover", "--allow-missing=9", *YES).code == 0
+    assert spaces("index", *YES, "--json").json["space"] == space.pk
+    assert spaces("index", "--space", str(space.pk), *YES, "--json").json["space"] == space.pk
+
+
+def test_a_retired_space_gets_no_index() -> None:
+    created = spaces("create", *NEW, *YES, "--json").json["space"]
+    spaces("cancel", *YES)
+    assert spaces("index", "--space", str(created), *YES).code == 3
+
+
+def test_what_a_worker_still_holds_is_removed_by_the_command_it_prints(worker: Worker) -> None:
+    created = spaces("create", *NEW, *YES, "--json").json["space"]
+    article = make_article("Two", "A second text.")
+    held = Task.objects.filter(article=article, space_id=created)
+    held.update(status="processing", lease_expires_at=Now() + timedelta(hours=1))
+    given_up = spaces("cancel", *YES)
+    assert (given_up.code, f"spaces cancel --space {created} --yes --reason" in given_up.out) == (1, True)
+    held.update(status="completed", outcome="superseded", lease_expires_at=None, completed_at=Now())
+    assert spaces("cancel", "--space", str(created), *YES).code == 0
 
 
 def test_a_silent_provider_is_refused(provider: FakeProvider) -> None:
