@@ -61,14 +61,22 @@ def conditions(filter: Mapping[str, Any], fields: Sequence[Field]) -> list[Condi
 def refuse_operators(filter: Mapping[str, Any]) -> None:
     """Raises InvalidFilter if a filter that metadata is to contain has an operator: as a key it would match nothing."""
     for name, asked in filter.items():
-        inner = asked if isinstance(asked, Mapping) else ()
-        for key in (name, *inner):
-            if str(key).startswith("$"):
+        for key in (name, *_keys_inside(asked)):
+            if key.startswith("$"):
                 where = "" if key is name else f" on '{_cut(name)}'"
                 raise InvalidFilter(
                     f"filter has the operator '{_cut(key)}'{where}, but operators need a field with a type: name it "
                     "in the setting SEARCH_FILTERS, for instance version:number"
                 )
+
+
+def _keys_inside(value: Any) -> Iterator[str]:
+    """The keys of every object in a value."""
+    if isinstance(value, Mapping):
+        yield from value
+    within = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    for inner in within:
+        yield from _keys_inside(inner)
 
 
 def _of_field(name: str, asked: Any, known: Mapping[str, Field]) -> Iterator[Condition]:

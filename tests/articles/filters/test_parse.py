@@ -119,6 +119,8 @@ def test_texts_and_lists_have_bounds() -> None:
     [
         ({"version": {"$gte": 1}}, True),
         ({"$or": [{"a": 1}]}, True),
+        ({"build": {"version": {"$gte": 1}}}, True),
+        ({"builds": [{"version": {"$gte": 1}}]}, True),
         ({"version": 1, "tags": ["$a"], "cost": "$gt", "deep": {"a": 1}}, False),
     ],
 )
