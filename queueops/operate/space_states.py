@@ -45,7 +45,11 @@ def target_of(change: SpaceChange, states: Mapping[int, str]) -> int:
     wanted = " or ".join(state for state in RULES[change].of if state != SpaceState.RETIRED)
     if not able:
         there = ", ".join(f"{pk} is {state}" for pk, state in states.items()) or "there is none"
-        raise ChangeRefused(f"{change} takes a space that is {wanted}: {there}")
+        is_again = SpaceState.RETIRED in RULES[change].of and SpaceState.RETIRED in states.values()
+        again = (
+            "; name a retired one with --space to remove what an interrupted command left" if is_again else ""
+        )
+        raise ChangeRefused(f"{change} takes a space that is {wanted}: {there}{again}")
     raise ChangeRefused(
         f"{change} takes a space that is {wanted}, and there are {len(able)} ({', '.join(map(str, able))}): name its "
         "id with --space"

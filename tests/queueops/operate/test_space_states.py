@@ -69,7 +69,12 @@ def test_several_that_fit_are_a_question() -> None:
 
 
 @pytest.mark.parametrize(
-    ("states", "there"), [({1: "serving", 2: "retired"}, "1 is serving, 2 is retired"), ({}, "there is none")]
+    ("states", "there"),
+    [
+        ({1: "serving"}, "1 is serving"),
+        ({1: "serving", 2: "retired"}, "1 is serving, 2 is retired; name a retired one with --space .* left"),
+        ({}, "there is none"),
+    ],
 )
 def test_where_none_fits_the_refusal_names_what_there_is_and_asks_for_no_id(
     states: dict[int, str], there: str
