@@ -106,6 +106,20 @@ def test_a_version_number_set_by_hand_stops_no_later_edit_and_hides_no_text(numb
     assert row.versions.get(version_number=row.version_number).content == row.content == "five"
 
 
+@pytest.mark.parametrize("number", [7, *range(1_999_999_993, 2_000_000_002), 2_147_483_647])
+@pytest.mark.parametrize("writer", ["save()", "sql", "import"])
+def test_a_text_and_a_number_near_the_end_set_by_hand_stop_no_later_edit(number: int, writer: str) -> None:
+    article = Article(title="T", slug="t", content="one")
+    article.save()
+    execute("UPDATE articles SET version_number = %s, content = 'by hand'", number)
+    texts = ["two", "three", "four", "five", "six", "seven", "eight"]
+    for text in texts:
+        write(article, text, writer)
+    row = Article.objects.get()
+    assert {text for _, text in history(row)} == {"one", "by hand", *texts}
+    assert row.versions.get(version_number=row.version_number).content == row.content == "eight"
+
+
 def write(article: Article, text: str, writer: str) -> None:
     if writer == "save()":
         article.content = text
