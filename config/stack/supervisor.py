@@ -17,7 +17,8 @@ SHORTEST_GRACE = 0.5
 SHORTEST_BACKOFF = 0.5
 LONGEST_BACKOFF = 10.0
 SECONDS_TO_BE_CALLED_WELL = 30.0
-SECONDS_BETWEEN_LOOKS = 60.0
+# A signal that comes just before a wait begins may not end it: it is seen at the next look.
+SECONDS_BETWEEN_LOOKS = 1.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

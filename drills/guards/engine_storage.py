@@ -55,7 +55,7 @@ MUTATIONS = (
         "queueops/engine/settling_in_parts.py",
         "(blame is Blame.ROWS and _takes_no_row(batch))",
         "False",
-        (_HOLDING,),
+        (_IN_PARTS,),
     ),
     Mutation(
         "storage: many texts that are all refused are not at fault",

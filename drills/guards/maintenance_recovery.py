@@ -6,7 +6,7 @@ _CLOCKS = "tests/queueops/maintenance/test_clock_repair.py"
 _DRIFT = "tests/queueops/maintenance/test_drift.py"
 _GUARDS = "tests/queueops/engine/test_guards.py"
 _GIVING_WAY = "tests/queueops/engine/test_giving_way.py"
-_LONG = "tests/queueops/engine/test_partial_vectors.py"
+_LOSS = "tests/queueops/engine/test_worker_loss.py"
 _MIGRATION_RUN = "tests/queueops/operate/backfill/test_run.py"
 _SWEEP = "tests/queueops/maintenance/test_sweep.py"
 
@@ -184,6 +184,6 @@ MUTATIONS = (
         "queueops/maintenance/reaper.py",
         "is_charged AND id NOT IN (SELECT id FROM progressed) AS is_charged",
         "is_charged AS is_charged",
-        (_LONG,),
+        (_LOSS,),
     ),
 )

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 
+from embeddings.indexing.render import render
 from embeddings.models import ArticleEmbedding, Space
-from queueops.engine import claims, execution, storage_probe
-from queueops.models import AuditLog, Task, Worker
+from embeddings.storage import vectors
+from queueops.engine import claims, execution, settling_in_parts, storage_probe
+from queueops.engine.results import Batch, Effort, Success
+from queueops.models import AuditLog, Outcome, Task, Worker
 from queueops.worker import drain
 from tests.providers import FakeProvider
 from tests.queueops.factories import make_article, make_tasks
@@ -84,6 +88,17 @@ def test_many_texts_that_are_all_refused_are_not_at_fault(
     assert not ArticleEmbedding.objects.exists()
 
 
+def embedded(claim: claims.Claim, space: Space) -> Batch:
+    """A claim whose texts are all embedded, to be settled."""
+    rendered = [render(space, task.source) for task in claim.tasks]
+    results = [
+        Success(task, each, Outcome.EMBEDDED) for task, each in zip(claim.tasks, rendered, strict=True)
+    ]
+    (vector,) = vectors.to_wire(np.ones((1, space.dimensions), dtype=np.float32))
+    by_hash = {text_hash: vector for each in rendered for text_hash in each.hashes}
+    return Batch(claim, results, by_hash, Effort())
+
+
 REFUSING_FROM_TO = """
 CREATE SEQUENCE rows_seen;
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -105,6 +120,19 @@ def refuse_rows() -> Iterator[Callable[..., None]]:
     take_again()
     with connection.cursor() as cursor:
         cursor.execute("DROP SEQUENCE IF EXISTS rows_seen")
+
+
+def test_a_database_that_refuses_all_rows_is_not_searched_for_a_text_at_fault(
+    claim: Callable[..., claims.Claim], refuse_rows: Callable[..., None], space: Space
+) -> None:
+    make_tasks(7, space)
+    make_tasks(1, space, "completed")
+    refuse_rows("nextval('rows_seen') > 0")
+    with pytest.raises(DatabaseError):
+        settling_in_parts.settle(embedded(claim(), space))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT last_value FROM rows_seen")
+        assert cursor.fetchone() == (2,), "the batch's first row, and one of another article"
 
 
 def test_what_is_refused_until_the_search_is_half_done_is_no_text_of_the_first_half(

@@ -3,10 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from django.db.models.functions import Now
 
-from embeddings.models import Space
+from embeddings.models import KeptVector, Space
+from embeddings.storage import vectors
 from queueops.engine import claims, execution
 from queueops.engine.claims import Claim
 from queueops.engine.results import Settled
@@ -69,6 +71,21 @@ def test_a_text_that_kills_its_worker_is_parked_after_dying_alone_and_none_besid
     poison.refresh_from_db()
     assert (poison.attempts, poison.error_class, poison.losses) == (3, "worker_lost", len(deaths.sizes))
     assert "held only this task" in poison.error_message
+
+
+@pytest.mark.parametrize(("has_progressed", "attempts"), [(False, 1), (True, 0)])
+def test_a_text_that_was_alone_is_charged_unless_a_chunk_of_it_was_kept(
+    space: Space, has_progressed: bool, attempts: int
+) -> None:
+    (task,) = make_tasks(1, space, "processing", is_alone=True, attempts=1, processed_at=Now())
+    if has_progressed:
+        (vector,) = vectors.to_wire(np.ones((1, space.dimensions), dtype=np.float32))
+        KeptVector.objects.create(
+            article_id=task.article_id, space=space, text_hash=b"0" * 16, embedding=vector, chunks_to_embed=2
+        )
+    Task.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
+    reaper.return_expired()
+    assert Task.objects.pending().get().attempts == attempts
 
 
 def test_several_texts_that_kill_are_each_found(space: Space) -> None:
