@@ -44,9 +44,9 @@ def main(words: list[str] | None = None) -> None:
         results = {
             "operations": rows,
             "growing": [row["operation"] for row in rows if row["grows"]],
-            "bytes": {size: told["bytes"] for size, told in filled.items()},
+            "bytes": {size: each["bytes"] for size, each in filled.items()},
             "churn": churned,
-            "index_seconds": {size: told["seconds"] for size, told in built.items()},
+            "index_seconds": {size: each["seconds"] for size, each in built.items()},
         }
         print_result("scale", options, results)
 
@@ -109,9 +109,9 @@ def _measure(processes: dict[int, _Process], names: list[str], rounds: int) -> d
         print_progress(f"round {number + 1} of {rounds}")
         for name in names:
             for size in order.sample(list(processes), len(processes)):
-                told = processes[size].ask("measure", name, _CALLS)
+                measured = processes[size].ask("measure", name, _CALLS)
                 if number >= 0:
-                    calls[name][size] += told
+                    calls[name][size] += measured
     return calls
 
 

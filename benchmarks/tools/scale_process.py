@@ -1,4 +1,4 @@
-"""One size's part of `./dev bench scale`: a process with a database of its own, told on standard input what to do.
+"""One size's part of `./dev bench scale`: a process with a database of its own; it reads on standard input what to do.
 
     DATABASE_URL=… python -m benchmarks.tools.scale_process
 

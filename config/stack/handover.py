@@ -120,7 +120,7 @@ def take_over(file: int, report: Report) -> Supervisor:
 
 
 def _service(member: dict[str, Any]) -> Service:
-    """The member with its attributes; it is not made anew, which would look for programs and accounts again."""
+    """The member with its attributes; it is not made again, which would look for programs and accounts again."""
     kind = _KINDS[member["kind"]]
     service = kind.__new__(kind)
     about = member["process"]

@@ -1,4 +1,4 @@
-"""Keeps the process small: glibc's heap holds on to what a load or a burst of texts took, unless it is told to let go.
+"""Keeps the process small: glibc's heap holds on to what a load or a burst of texts took, unless it is asked to let go.
 
 With another C library nothing is done, and nothing is lost but memory.
 """

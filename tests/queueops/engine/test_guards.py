@@ -5,7 +5,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -162,15 +162,8 @@ def test_articles_are_locked_in_the_order_of_their_ids_wherever_they_lie(
     assert Task.objects.filter(status=Status.COMPLETED).count() == 2
 
 
-@beside_others
-def test_a_task_does_not_change_between_the_look_at_it_and_the_commit_of_its_vectors(
-    claim: Callable[..., claims.Claim],
-) -> None:
-    article = make_article("A title", "The old text.")
-    execution.execute(claim())
-    article.content = "The new text."
-    article.save()
-    held = claim()
+def refuse_a_change_while_it_settles(held: claims.Claim, change: LiteralString, *values: int) -> None:
+    """Another session's change of tasks, made while the claim is being settled, waits for the end of that."""
 
     def settle() -> None:
         try:
@@ -185,8 +178,21 @@ def test_a_task_does_not_change_between_the_look_at_it_and_the_commit_of_its_vec
         wait_until(waiting_sessions, what="the settle to wait for the old vector")
         operator.execute("SET lock_timeout = '100ms'")
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            operator.execute("UPDATE embedding_tasks SET status = 'cancelled' WHERE status = 'processing'")
+            operator.execute(change, values)
     thread.join()
+
+
+@beside_others
+def test_a_task_does_not_change_between_the_look_at_it_and_the_commit_of_its_vectors(
+    claim: Callable[..., claims.Claim],
+) -> None:
+    article = make_article("A title", "The old text.")
+    execution.execute(claim())
+    article.content = "The new text."
+    article.save()
+    refuse_a_change_while_it_settles(
+        claim(), "UPDATE embedding_tasks SET status = 'cancelled' WHERE status = 'processing'"
+    )
     assert article.embeddings.get().source_version == 2
 
 
@@ -200,25 +206,9 @@ def test_a_task_that_fails_does_not_change_between_the_look_at_it_and_the_commit
     article.save()
     poisoned = make_article("Another title", "POISON")
     provider.config(poison="POISON")
-    held = claim()
-
-    def settle() -> None:
-        try:
-            execution.execute(held)
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=settle)
-    with another_session() as reader, another_session() as operator:
-        reader.execute("SELECT FROM article_embeddings FOR UPDATE")
-        thread.start()
-        wait_until(waiting_sessions, what="the settle to wait for the old vector")
-        operator.execute("SET lock_timeout = '100ms'")
-        with pytest.raises(psycopg.errors.LockNotAvailable):
-            operator.execute(
-                "UPDATE embedding_tasks SET status = 'cancelled' WHERE article_id = %s", [poisoned.pk]
-            )
-    thread.join()
+    refuse_a_change_while_it_settles(
+        claim(), "UPDATE embedding_tasks SET status = 'cancelled' WHERE article_id = %s", poisoned.pk
+    )
     assert poisoned.tasks.get().status == "failed"
 
 
