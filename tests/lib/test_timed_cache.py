@@ -24,7 +24,8 @@ def test_an_answer_whose_time_is_over_is_asked_for_again() -> None:
     assert [remembered.get(), remembered.get()] == [1, 2]
 
 
-def test_no_thread_gets_an_old_answer_while_another_is_asking() -> None:
+def cache_whose_second_answer_waits() -> tuple[TimedCache[str], threading.Event, threading.Event]:
+    """A cache that holds "old", whose time is over; asked again, it sets the first event and awaits the second."""
     answers = iter(["old", "new"])
     asking, may_answer = threading.Event(), threading.Event()
 
@@ -38,6 +39,11 @@ def test_no_thread_gets_an_old_answer_while_another_is_asking() -> None:
     remembered = TimedCache(ask, 60)
     remembered.get()
     remembered.keep(0)
+    return remembered, asking, may_answer
+
+
+def test_no_thread_gets_an_old_answer_while_another_is_asking() -> None:
+    remembered, asking, may_answer = cache_whose_second_answer_waits()
     with ThreadPoolExecutor(8) as threads:
         first = threads.submit(remembered.get)
         assert asking.wait(10)
@@ -47,19 +53,7 @@ def test_no_thread_gets_an_old_answer_while_another_is_asking() -> None:
 
 
 def test_an_old_answer_is_taken_where_the_new_one_does_not_come() -> None:
-    answers = iter(["old", "new"])
-    asking, may_answer = threading.Event(), threading.Event()
-
-    def ask() -> str:
-        answer = next(answers)
-        if answer == "new":
-            asking.set()
-            assert may_answer.wait(10)
-        return answer
-
-    remembered = TimedCache(ask, 60)
-    remembered.get()
-    remembered.keep(0)
+    remembered, asking, may_answer = cache_whose_second_answer_waits()
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(remembered.get)
         assert asking.wait(10)
